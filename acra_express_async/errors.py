@@ -1,0 +1,109 @@
+"""Every error of this package, named by what the caller does next.
+
+AcraExpressError
+├── ConfigError            start-up only: say the sentence, exit 78
+├── SchemaError            start-up only: say the sentence, exit 78
+├── LeaseLost              somebody else owns the job: write nothing, drop it
+├── Draining               the service is stopping: start nothing new, release the job with its progress
+├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
+├── StandBack              the nightly has the right of way: snooze the job, attempt handed back
+├── CapReached             today's companies are used up: snooze the job to the next day, attempt handed back
+└── ProviderError          (carries `provider` and `retry_after`)
+    ├── Transient          bounded retry, then snooze the job
+    ├── RateLimited        tell the throttle, honour `retry_after`, then as Transient
+    ├── BudgetExhausted    ours, raised before the call: snooze to `retry_after`, attempt handed back
+    ├── Blocked            the breaker is open (or opens now): snooze, attempt handed back
+    └── Permanent          this step fails; the company may go on without it
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class AcraExpressError(Exception):
+    """Base of all errors raised on purpose; its text is a sentence for an operator and holds no secret."""
+
+
+class ConfigError(AcraExpressError):
+    """A setting is missing or wrong. Raised at start-up only; the process exits 78."""
+
+
+class SchemaError(AcraExpressError):
+    """The database is not what this version needs. Raised at start-up only; the process exits 78."""
+
+
+class LeaseLost(AcraExpressError):
+    """The job's token no longer matches or its status was changed by hand: write nothing for it any more."""
+
+
+class Draining(AcraExpressError):
+    """The service is stopping; no new call may start. The job is released with the progress it has."""
+
+
+class JobError(AcraExpressError):
+    """The job itself is wrong (an unknown key, a term that resolves to nothing); retrying cannot help."""
+
+
+class StandBack(AcraExpressError):
+    """The nightly has the right of way. `reason` is the label of `nightly_yields_total`."""
+
+    def __init__(self, message: str, *, reason: str, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class CapReached(AcraExpressError):
+    """The daily cap is used up; `retry_after` reaches to the next calendar day of the configured time zone."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderError(AcraExpressError):
+    """A provider call did not give a result.
+
+    Args:
+        message: one sentence; never the request's URL (ZeroBounce's holds the key) nor a mail address.
+        provider: value of the metric label `provider`.
+        retry_after: how long the provider, or our own ledger, asks to wait; None when nobody said.
+        reason: short machine word for metrics and outcomes, for example ``http_503`` or ``markup_changed``.
+        sent: whether any byte of the request may have reached the provider; False means it cannot have cost anything.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        retry_after: timedelta | None = None,
+        reason: str = "provider_error",
+        sent: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.retry_after = retry_after
+        self.reason = reason
+        self.sent = sent
+
+
+class Transient(ProviderError):
+    """May pass by itself: 5xx, time-out, connection error. Retried within bounds, then the job is snoozed."""
+
+
+class RateLimited(Transient):
+    """The provider answered 429 (or its like). Tell the throttle; `retry_after` is what it asked for."""
+
+
+class BudgetExhausted(ProviderError):
+    """Our own allowance is used up; raised before anything is sent. `retry_after` is exact, from the ledger."""
+
+
+class Blocked(ProviderError):
+    """The provider refuses us (challenge page, bad key, no credits) or its breaker is open."""
+
+
+class Permanent(ProviderError):
+    """This request can never succeed (bad URL, target refuses robots). The company may go on without it."""

@@ -1,0 +1,108 @@
+"""Structured logs through the standard library: JSON by default, `console` for people; secrets and addresses redacted.
+
+Events are constants ``noun.verb`` with facts as keys. `job_id` and `company_id` travel by context variables, so every
+line of a job can be found by one search.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
+_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
+_KEY_PARAMETER = re.compile(
+    r"((?:api_?key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+", re.IGNORECASE
+)
+_WEBHOOK = re.compile(r"(hooks\.slack(?:-gov)?\.com/services)/[^\s\"']+")
+_MAX_VALUE = 4000
+
+
+class Redactor:
+    """A structlog processor that removes known secrets, key-like parameters and mail addresses from every value.
+
+    Args:
+        secrets: exact strings that must never be printed (keys, DSN passwords, the webhook's URL).
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = tuple(sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True))
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {key: self._clean(value) for key, value in event.items()}
+
+    def _clean(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self._clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(item) for item in value]
+        if isinstance(value, BaseException):
+            return self.text(f"{type(value).__name__}: {value}")
+        return value
+
+    def text(self, value: str) -> str:
+        """The string without secrets, addresses and control characters, at most 4,000 characters."""
+        for secret in self._secrets:
+            value = value.replace(secret, "***")
+        value = _PASSWORD.sub(r"\1:***@", value)
+        value = _WEBHOOK.sub(r"\1/***", value)
+        value = _KEY_PARAMETER.sub(r"\1***", value)
+        value = _ADDRESS.sub(r"\1***@\2", value)
+        return value[:_MAX_VALUE]
+
+
+def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Send all logs of the process (ours and libraries') to `stream` (default stderr), one line each.
+
+    Args:
+        level: name of the lowest level that is written.
+        form: ``json`` or ``console``.
+        secrets: see `Redactor`.
+    """
+    target = stream or sys.stderr
+    redactor = Redactor(secrets)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[structlog.typing.Processor]
+    if form == "json":
+        last = [structlog.processors.format_exc_info, redactor, structlog.processors.JSONRenderer(default=str)]
+    else:
+        last = [structlog.processors.format_exc_info, redactor, structlog.dev.ConsoleRenderer(colors=target.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # httpx writes each request's URL at INFO, and ZeroBounce's URL holds the key.
+    for noisy in ("httpx", "httpcore", "aiohttp.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of one room; `name` is the room's word (``poller``, ``worker``)."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound

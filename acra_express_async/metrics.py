@@ -1,0 +1,165 @@
+"""Every metric of the service: name, labels, buckets; all known label values exist at 0 from the start.
+
+A counter that is born at 30 is invisible to ``increase()``, hence the pre-initialisation. No company, job, tenant,
+domain or address ever becomes a label value. Gauges of shared state are equal on all replicas (take the max),
+counters of a process add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from acra_express_async import __version__
+from acra_express_async.models import JobType, OutcomeKind, Provider
+
+PREFIX = "acra_express"
+
+LATENCY_BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 2700, 3600, 5400, 7200, 14400, 28800, 86400)
+"""Seconds; an edge exactly at 3600 because the promise is "95th percentile under one hour"."""
+CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60)
+STAGE_BUCKETS = (0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+JOB_TYPES = tuple(JobType)
+PROVIDERS = tuple(Provider)
+CALL_OUTCOMES = ("ok", "error", "timeout", "rate_limited", "blocked", "breaker_open", "budget_denied")
+ATTEMPT_OUTCOMES = ("done", "retry", "snoozed", "failed", "released", "lease_lost")
+JOB_STATES = ("due", "snoozed", "running")
+WAKE_REASONS = ("notify", "tick", "due", "reconnect", "free")
+CLAIM_RESULTS = ("job", "empty", "error")
+STAGES = ("search", "read", "extract", "verify", "save")
+BREAKER_STATES = ("closed", "open", "half_open")
+YIELD_REASONS = ("nightly_running", "table_busy", "lock_timeout", "connections")
+FAILURE_REASONS = (
+    "provider_unavailable",
+    "provider_blocked",
+    "provider_error",
+    "job_error",
+    "too_many_errors",
+    "too_many_crashes",
+    "cancelled",
+    "save_failed",
+    "internal_error",
+)
+BUDGETS = (
+    (Provider.DUCKDUCKGO, "requests_1h"),
+    (Provider.JINA, "calls_1h"),
+    (Provider.JINA, "tokens_1m"),
+    (Provider.ZEROBOUNCE, "verifications_1d"),
+)
+ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits")
+ALERT_OUTCOMES = ("sent", "suppressed", "error")
+LOOPS = ("poller", "listener", "cron", "snapshot", "alerts")
+
+
+class Metrics:
+    """One instance a process, built by the composition root over its own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.companies_processed = self._counter(
+            "companies_processed_total", "Companies by terminal outcome, each counted once.", outcome=OutcomeKind
+        )
+        self.failures = self._counter("failures_total", "Companies that failed, by reason.", reason=FAILURE_REASONS)
+        self.latency = self._histogram(
+            "latency_seconds",
+            "From created_at of the company's own staging job to its committed enrichment, by the database's clock.",
+            LATENCY_BUCKETS,
+            outcome=OutcomeKind,
+        )
+        self.campaign_age = self._histogram(
+            "campaign_age_seconds", "From a person's enqueue to the committed company.", LATENCY_BUCKETS
+        )
+        self._queue()
+        self._providers()
+        self._health()
+
+    def _queue(self) -> None:
+        self.queue_depth = self._gauge("queue_depth", "Express jobs by state.", job_type=JOB_TYPES, state=JOB_STATES)
+        self.queue_oldest_age = self._gauge(
+            "queue_oldest_age_seconds", "Age of the oldest job of that state.", job_type=JOB_TYPES, state=JOB_STATES
+        )
+        self.queue_snapshot = self._gauge("queue_snapshot_timestamp_seconds", "When the queue was last looked at.")
+        self.job_attempts = self._counter(
+            "job_attempts_total", "Ended attempts by outcome.", job_type=JOB_TYPES, outcome=ATTEMPT_OUTCOMES
+        )
+        self.workers = self._gauge("workers", "Configured workers of this process.")
+        self.workers_busy = self._gauge("workers_busy", "Workers that hold a job now.")
+        self.claims = self._counter("claims_total", "Claim round trips by result.", result=CLAIM_RESULTS)
+        self.wakes = self._counter("wakes_total", "Why the poller woke.", reason=WAKE_REASONS)
+        self.lease_expiries = self._counter("lease_expiries_total", "Claims of a job whose lease had expired.")
+        self.crashes = self._counter("crashes_total", "Claims after a crash without progress.")
+        self.stage_duration = self._histogram(
+            "stage_duration_seconds", "Time a company spent in each stage.", STAGE_BUCKETS, stage=STAGES
+        )
+        self.daily_cap_used = self._gauge("daily_cap_used", "Companies that took a slot today.")
+        self.daily_cap_limit = self._gauge("daily_cap_limit", "Companies a day, all replicas together.")
+
+    def _providers(self) -> None:
+        self.provider_calls = self._counter(
+            "provider_calls_total", "Provider calls by outcome.", provider=PROVIDERS, outcome=CALL_OUTCOMES
+        )
+        self.provider_call_duration = self._histogram(
+            "provider_call_duration_seconds", "One send, from first byte to parsed answer.", CALL_BUCKETS,
+            provider=PROVIDERS,
+        )  # fmt: skip
+        self.throttle_wait = self._histogram(
+            "throttle_wait_seconds", "Waiting for throttle and budget before a send.", CALL_BUCKETS, provider=PROVIDERS
+        )
+        self.tokens = self._counter("tokens_total", "Tokens billed.", provider=(Provider.JINA,))
+        self.budget_used = self._gauge_of(
+            "budget_used", "What the rolling window holds.", ("provider", "budget"), BUDGETS
+        )
+        self.budget_limit = self._gauge_of("budget_limit", "Allowance per window.", ("provider", "budget"), BUDGETS)
+        self.breaker_state = self._gauge(
+            "breaker_state", "1 for the state the breaker is in.", provider=PROVIDERS, state=BREAKER_STATES
+        )
+        self.overrides_refused = self._counter("overrides_refused_total", "Throttle raises without approval.")
+
+    def _health(self) -> None:
+        self.listener_up = self._gauge("listener_up", "1 while the listener's own NOTIFY comes back.")
+        self.listener_reconnects = self._counter("listener_reconnects_total", "Reconnects of the listener.")
+        self.last_tick = self._gauge("last_tick_timestamp_seconds", "Last turn of each loop.", loop=LOOPS)
+        self.alert_active = self._gauge("alert_active", "1 while the alert fires.", alert=ALERTS)
+        self.alert_notifications = self._counter(
+            "alert_notifications_total", "Alert messages by fate.", outcome=ALERT_OUTCOMES
+        )
+        self.nightly_running = self._gauge("nightly_running", "1 while a nightly job runs.")
+        self.nightly_yields = self._counter("nightly_yields_total", "How often we gave way.", reason=YIELD_REASONS)
+        self.paused = self._gauge("paused", "1 while claiming is paused by an operator.")
+        self.draining = self._gauge("draining", "1 while the process stops.")
+        self.event_loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How late the loop ran a timer.", (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5)
+        )
+        info = Gauge(f"{PREFIX}_build_info", "Version of the service.", ["version"], registry=self.registry)
+        info.labels(__version__).set(1)
+
+    def _counter(self, name: str, text: str, **labels: Iterable[str]) -> Counter:
+        metric = Counter(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)
+        _initialise(metric, labels)
+        return metric
+
+    def _gauge(self, name: str, text: str, **labels: Iterable[str]) -> Gauge:
+        metric = Gauge(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)
+        _initialise(metric, labels)
+        return metric
+
+    def _gauge_of(self, name: str, text: str, labels: Sequence[str], values: Iterable[Sequence[str]]) -> Gauge:
+        metric = Gauge(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)
+        for row in values:
+            metric.labels(*row)
+        return metric
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], **labels: Iterable[str]) -> Histogram:
+        metric = Histogram(f"{PREFIX}_{name}", text, list(labels), registry=self.registry, buckets=buckets)
+        _initialise(metric, labels)
+        return metric
+
+
+def _initialise(metric: MetricWrapperBase, labels: dict[str, Iterable[str]]) -> None:
+    if labels:
+        for values in product(*labels.values()):
+            metric.labels(*values)

@@ -1,0 +1,276 @@
+"""What travels between the rooms: frozen dataclasses and NewTypes, standard library only.
+
+Times are aware UTC datetimes from the database's clock; durations are timedeltas; names follow the glossary
+in README.md (company, page, contact, evidence, outcome).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType, Protocol
+
+JobId = NewType("JobId", int)
+Token = NewType("Token", int)
+CompanyId = NewType("CompanyId", int)
+
+
+class JobType(StrEnum):
+    """The two job types this service drains; the values stand literally in the partial index too."""
+
+    STAGING = "acra_express_staging_upsert"
+    ENRICHMENT = "acra_express_enrich_candidates"
+
+
+class Provider(StrEnum):
+    """Who is called; the value is the metric label `provider`."""
+
+    DUCKDUCKGO = "duckduckgo"
+    JINA = "jina"
+    ZEROBOUNCE = "zerobounce"
+    SLACK = "slack"
+
+
+class OutcomeKind(StrEnum):
+    """How a company ended; the value is the label of `companies_processed_total`."""
+
+    ENRICHED = "enriched"
+    NO_WEBSITE = "no_website"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One company as the registry and `companies` know it.
+
+    `ssic_code` is digits as written in the registry (unpadded possible), `postal_code` six digits or None,
+    `website_domain` what the platform already holds (may be wrong), `shared_postal` how many registry rows
+    carry the same postal code (0 when unknown).
+    """
+
+    company_id: CompanyId
+    uen: str
+    name: str
+    former_names: tuple[str, ...] = ()
+    entity_type: str | None = None
+    entity_status: str | None = None
+    ssic_code: str | None = None
+    ssic_description: str | None = None
+    activity: str | None = None
+    block: str | None = None
+    street_name: str | None = None
+    building_name: str | None = None
+    postal_code: str | None = None
+    shared_postal: int = 0
+    website_domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One organic result; `rank` counts from 1 after ads were dropped; `url` is unwrapped."""
+
+    rank: int
+    title: str
+    url: str
+    snippet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Page one of a search; an empty `hits` is the provider's honest "no results"."""
+
+    query: str
+    hits: tuple[SearchHit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link found on a page; `url` is absolute."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as Jina Reader returned it.
+
+    `text` is markdown, at most the reserved token figure; `tokens` what the provider billed; `http_status` the
+    target's own status when told; `warning` the provider's words; `usable` is False for error pages, walls and
+    blank answers, with `unusable_reason` a short code (``http_404``, ``captcha``, ``empty``, ``unreachable``).
+    """
+
+    url: str
+    title: str
+    text: str
+    links: tuple[Link, ...] = ()
+    tokens: int = 0
+    http_status: int | None = None
+    warning: str | None = None
+    usable: bool = True
+    unusable_reason: str | None = None
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why something is believed: which `signal`, worth how many `points`, seen at which `url`, the `detail` seen."""
+
+    signal: str
+    points: int
+    url: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A website judged to be (or not to be) the company's own.
+
+    `domain` is registrable (public suffix list, private section included, so hosted subdomains stay whole);
+    `points` the sum of the evidence.
+    """
+
+    domain: str
+    url: str
+    points: int
+    evidence: tuple[Evidence, ...] = ()
+
+
+class EmailKind(StrEnum):
+    ROLE = "role"
+    PERSON = "person"
+    FREEMAIL = "freemail"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What ZeroBounce said of one address; `status` and `sub_status` in its own words, raw.
+
+    `source` is ``zerobounce`` for a fresh answer, ``zerobounce-cache`` for a stored one.
+    """
+
+    address: str
+    status: str
+    sub_status: str = ""
+    source: str = "zerobounce"
+    checked_at: datetime | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Mail may arrive: valid, catch-all (risky), or a role address that ZeroBounce calls do_not_mail."""
+        return self.status in ("valid", "catch-all") or (
+            self.status == "do_not_mail" and self.sub_status in ("role_based", "role_based_catch_all")
+        )
+
+    @property
+    def settles(self) -> bool:
+        """No further address of this company needs to be verified."""
+        return self.usable
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A mail address printed on a page, best first in an outcome; lower-case."""
+
+    address: str
+    kind: EmailKind
+    url: str
+    role: str = ""
+    verdict: Verdict | None = None
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A Singapore number in E.164; `kind` is one of phone, fax, mobile, whatsapp, toll_free."""
+
+    number: str
+    kind: str
+    url: str
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one company cost: requests sent (retries included), tokens billed, verifications spent."""
+
+    searches: int = 0
+    pages: int = 0
+    tokens: int = 0
+    verifications: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run over one company produced; everything that is stored comes from here.
+
+    `reason` is empty for `enriched`, a code otherwise (``no_search_results``, ``no_credible_site``,
+    ``recently_checked``, ``opted_out``, a provider's reason …). `rejected` are the best candidates that were not
+    believed, best first. `stage_seconds` maps search, read, extract, verify to seconds on the loop's clock.
+    """
+
+    kind: OutcomeKind
+    reason: str = ""
+    site: Site | None = None
+    rejected: tuple[Site, ...] = ()
+    about: str | None = None
+    emails: tuple[Email, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    socials: tuple[tuple[str, str], ...] = ()
+    postal_code: str | None = None
+    postal_code_url: str | None = None
+    pages: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    stage_seconds: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claim of one row of `background_jobs`.
+
+    `token` fences every later write; `attempt` counts claims; `errors` and `crashes` count apart. `params` is the
+    row's JSON as found (validated by the handler). `lease_seconds` is how long the claim holds without heartbeat.
+    """
+
+    job_id: JobId
+    job_type: JobType
+    token: Token
+    params: dict[str, Any]
+    created_at: datetime
+    attempt: int = 1
+    errors: int = 0
+    crashes: int = 0
+    lease: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """A job's own provider figures (from `params.throttle`), beside the shared budgets.
+
+    `providers` maps (provider, budget name) to the figure per window; calls of this job and its continuations
+    (`key` names them all) are counted against it. Empty means: no own limit.
+    """
+
+    key: str = ""
+    providers: dict[tuple[Provider, str], int] = field(default_factory=dict)
+
+
+class Scope(Protocol):
+    """What a provider call may know of the job it is made for: no job, no lease, no database."""
+
+    @property
+    def limits(self) -> JobLimits: ...
+
+    def check(self) -> None:
+        """Called right before every send.
+
+        Raises:
+            Draining: the service is stopping.
+            LeaseLost: the job's lease could have lapsed; no paid call may start.
+            StandBack: the nightly is running.
+        """
+        ...

@@ -1,0 +1,242 @@
+"""The configuration tree and the only reader of the environment; nothing is read at import.
+
+Every name carries the prefix ``ACRA_EXPRESS_``; groups are joined by ``__``; ``<NAME>_FILE`` names a file that
+holds the value (secrets). Four names of the platform are accepted without prefix. Units stand in the names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import EnvSettingsSource
+
+from acra_express_async import environment
+from acra_express_async.errors import ConfigError
+
+
+def _words(value: object) -> object:
+    """`a, b` in the environment is a list; blanks drop out."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _base_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value.rstrip("/")
+
+
+def _cron(value: str) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    try:
+        CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError as wrong:
+        raise ValueError(f"is no cron expression ({wrong})") from wrong
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as wrong:
+        raise ValueError("is no time zone of the IANA database") from wrong
+    return value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DuckDuckGoSettings(_Group):
+    """Search. 200 requests in any rolling hour is our own allowance; the spacing is the advice of providers.md 1.7."""
+
+    base_url: BaseUrl = "https://html.duckduckgo.com"
+    requests_per_hour: int = Field(200, ge=1)
+    spacing_seconds: float = Field(3, ge=0)
+    share: Share = 1
+    region: str = "sg-en"
+    user_agent: str = "acra-express/1 (company data quality; contact: data-ops)"
+    timeout_seconds: float = Field(10, gt=0)
+
+
+class JinaSettings(_Group):
+    """Reading pages. Our allowance: 120 calls in any rolling hour and 5,000 tokens in any rolling minute."""
+
+    base_url: BaseUrl = "https://r.jina.ai"
+    api_key: SecretStr | None = None
+    calls_per_hour: int = Field(120, ge=1)
+    tokens_per_minute: int = Field(5000, ge=502)
+    max_pages: int = Field(3, ge=1, le=10)
+    tokens_per_page: int = Field(1500, ge=500)
+    respect_robots: bool = True
+    share: Share = 1
+    timeout_seconds: float = Field(30, gt=0)
+
+    @model_validator(mode="after")
+    def _page_fits_the_minute(self) -> JinaSettings:
+        if self.tokens_per_page + 2 > self.tokens_per_minute * self.share:
+            raise ValueError(
+                "TOKENS_PER_PAGE + 2 must fit into TOKENS_PER_MINUTE x SHARE, or no page could ever be read"
+            )
+        return self
+
+
+class ZeroBounceSettings(_Group):
+    """Verification. 500 in any rolling 24 hours is a cap on spending; express takes 0.6 of it by itself."""
+
+    base_url: BaseUrl = "https://api.zerobounce.net"
+    api_key: SecretStr | None = None
+    verifications_per_day: int = Field(500, ge=1)
+    max_per_company: int = Field(2, ge=0, le=10)
+    share: Share = 0.6
+    timeout_seconds: float = Field(35, gt=0)
+    cache_days: int = Field(90, ge=1)
+
+
+class SlackSettings(_Group):
+    """Alerts. The channel belongs to the webhook; the name is shown, never sent."""
+
+    webhook_url: SecretStr | None = None
+    channel: str = "#data-ops-alerts"
+    timeout_seconds: float = Field(5, gt=0)
+
+
+class AlertSettings(_Group):
+    """When the failure ratio speaks: more than `failure_ratio` over any rolling `window_minutes`."""
+
+    failure_ratio: float = Field(0.05, ge=0, lt=1)
+    window_minutes: int = Field(30, ge=1)
+    min_companies: int = Field(1, ge=1)
+    cooldown_minutes: int = Field(30, ge=0)
+
+
+class HttpSettings(_Group):
+    """Where /metrics, /healthz and the status page listen."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a container's probes come from outside; documented in the runbook
+    port: int = Field(8080, ge=0, le=65535)
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; see README.md for the table. Built by `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=environment.PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    postgres_dsn: SecretStr
+    listen_dsn: SecretStr | None = None
+    tenant_role: str = Field("acra_express", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    tenant_id: int | None = None
+    schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Singapore"
+    workers: int = Field(2, ge=1, le=16)
+    lease_seconds: float = Field(60, gt=0)
+    heartbeat_seconds: float = Field(15, gt=0)
+    max_errors: int = Field(5, ge=1)
+    max_crashes: int = Field(3, ge=1)
+    batch_size: int = Field(5, ge=1, le=100)
+    daily_cap: int = Field(300, ge=0)
+    refresh_ssic: Words = ()
+    refresh_terms: Words = ()
+    refresh_reserve: int = Field(100, ge=0)
+    stand_back_while_nightly_runs: bool = True
+    nightly_hold_nights: int = Field(2, ge=0)
+    include_sole_proprietors: bool = False
+    store_personal_emails: bool = False
+    recheck_days: int = Field(7, ge=0)
+    override_approvers: Words = ()
+    drain_seconds: float = Field(25, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    budget_wait_seconds: float = Field(60, ge=0)
+    default_tenant_id: int | None = None
+
+    duckduckgo: DuckDuckGoSettings = DuckDuckGoSettings()
+    jina: JinaSettings = JinaSettings()
+    zerobounce: ZeroBounceSettings = ZeroBounceSettings()
+    slack: SlackSettings = SlackSettings()
+    alert: AlertSettings = AlertSettings()
+    http: HttpSettings = HttpSettings()
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Settings:
+        if self.heartbeat_seconds > self.lease_seconds / 4:
+            raise ValueError(
+                f"HEARTBEAT_SECONDS ({self.heartbeat_seconds:g}) must be at most a quarter of LEASE_SECONDS"
+                f" ({self.lease_seconds:g})"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - load_settings prepares it
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file: one source of truth
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - <NAME>_FILE serves every setting
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class _PreparedEnvironment(EnvSettingsSource):
+    """The stock environment source over a mapping we prepared (aliases, files, blanks)."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._values.items()}
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the environment into `Settings`.
+
+    Args:
+        environ: stands in for ``os.environ`` (tests).
+        overrides: field values that win over the environment.
+
+    Raises:
+        ConfigError: a name is unknown, misspelt or has a wrong value; the sentence names it, never its value if secret.
+    """
+    source = os.environ if environ is None else environ
+    known = environment.known_names(Settings)
+    values = environment.prepared(source, known, _read_file)
+    try:
+        return Settings(**(_PreparedEnvironment(values)() | overrides))
+    except ValidationError as wrong:
+        raise ConfigError(environment.sentence(wrong)) from None
+
+
+def _read_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise ConfigError(f"{name} names {path}, which cannot be read: {wrong}") from None
