@@ -232,8 +232,8 @@ class Outcome:
 class Job:
     """One claim of one row of `background_jobs`.
 
-    `token` fences every later write; `attempt` counts claims; `errors` and `crashes` count apart. `params` is the
-    row's JSON as found (validated by the handler). `lease_seconds` is how long the claim holds without heartbeat.
+    `token` fences every later write; `attempt` counts claims; `errors` and `crashes` count apart; `expired` says that
+    this claim took over an expired lease. `params` is the row's JSON as found (validated by the handler). `lease_seconds` is how long the claim holds without heartbeat.
     """
 
     job_id: JobId
@@ -244,6 +244,7 @@ class Job:
     attempt: int = 1
     errors: int = 0
     crashes: int = 0
+    expired: bool = False
     lease: timedelta = timedelta(seconds=60)
 
 

@@ -1,0 +1,279 @@
+"""Express rows of `background_jobs` and their leases: claim, heartbeat, and every way in which an attempt ends.
+
+Every write after the claim begins with `acra_express.fence(job, token)`, so a process that wakes up as a zombie
+changes nothing and gets `LeaseLost`. Lock order: job, then lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import LeaseLost
+from acra_express_async.models import Job, JobId, JobType, Token
+
+ERROR_TEXT_LIMIT = 1000
+"""Characters of an error kept in the job's row: enough for a sentence, too little for a page."""
+
+
+class Jobs:
+    """The job rows, seen through one database.
+
+    Args:
+        database: sessions under the tenant role.
+        vital: sessions kept free for heartbeats, so that a busy pool cannot cost a lease.
+    """
+
+    def __init__(self, database: Database, vital: Database) -> None:
+        self._database = database
+        self._vital = vital
+
+    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
+        """Take up to `limit` due jobs until `lease` from now; none while an operator has paused claiming."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch("SELECT * FROM acra_express.claim($1, $2, $3)", owner, lease, limit)
+        return [
+            Job(
+                job_id=JobId(row["job_id"]),
+                job_type=JobType(row["job_type"]),
+                token=Token(row["token"]),
+                params=row["params"] if isinstance(row["params"], dict) else {},
+                created_at=row["created_at"],
+                attempt=row["attempts"],
+                errors=row["errors"],
+                crashes=row["crashes"],
+                expired=row["expired"],
+                lease=lease,
+            )
+            for row in rows
+        ]
+
+    async def heartbeat(self, job: Job) -> None:
+        """Extend the lease by its length from now, on a connection that nothing else uses.
+
+        Raises:
+            LeaseLost: the token is no longer ours, or somebody changed the status by hand (a cancel).
+        """
+        async with self._vital.session() as connection:
+            extended = await connection.fetchval(
+                """
+                UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3
+                WHERE l.job_id = $1 AND l.token = $2 AND l.held
+                  AND EXISTS (SELECT FROM acra_express.express_jobs j WHERE j.job_id = $1 AND j.status = 'running')
+                RETURNING true
+                """,
+                job.job_id,
+                job.token,
+                job.lease,
+            )
+        if not extended:
+            raise _lost(job)
+
+    @asynccontextmanager
+    async def owned(self, job: Job) -> AsyncIterator[Connection]:
+        """A transaction in which the job is provably ours; its row and lease stay locked until the end.
+
+        Raises:
+            LeaseLost: before anything was written.
+        """
+        async with self._database.transaction() as connection:
+            if not await connection.fetchval("SELECT acra_express.fence($1, $2)", job.job_id, job.token):
+                raise _lost(job)
+            yield connection
+
+    async def finish(self, connection: Connection, job: Job, *, total: int) -> None:
+        """End the job as done, inside a transaction of `owned`."""
+        await connection.execute(
+            """
+            UPDATE acra_express.express_jobs
+            SET status = 'done', ended_at = acra_express.clock(), processed = $2, total = $2, error = NULL
+            WHERE job_id = $1
+            """,
+            job.job_id,
+            total,
+        )
+        await _close_lease(connection, job)
+
+    async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None:
+        """Record committed companies, inside a transaction of `owned`; progress clears crashes and outages."""
+        await connection.execute(
+            "UPDATE acra_express.express_jobs SET processed = $2, total = $3 WHERE job_id = $1",
+            job.job_id,
+            processed,
+            total,
+        )
+        await connection.execute(
+            "UPDATE acra_express.leases SET crashes = 0, outage_since = NULL WHERE job_id = $1", job.job_id
+        )
+
+    async def fail(self, job: Job, error: str, *, reason: str) -> list[datetime]:
+        """End the job in `error`; each of its unfinished companies gets its `failed` outcome in the same transaction.
+
+        Returns:
+            For each company failed here, when its staging job was created (for the latency metric).
+        """
+        async with self.owned(job) as connection:
+            rows = await connection.fetch(
+                """
+                INSERT INTO acra_express.outcomes
+                    (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
+                SELECT j.job_id, wanted.id, c.uen, 'failed', $2, (j.params->>'staging_job_id')::bigint,
+                       (j.params->>'staged_at')::timestamptz, (j.params->>'campaign_enqueued_at')::timestamptz,
+                       acra_express.clock()
+                FROM acra_express.express_jobs j
+                CROSS JOIN LATERAL (
+                    SELECT DISTINCT value::bigint AS id
+                    FROM jsonb_array_elements_text(CASE jsonb_typeof(j.params->'company_ids')
+                         WHEN 'array' THEN j.params->'company_ids' ELSE '[]' END)
+                    WHERE value ~ '^[0-9]{1,18}$') wanted
+                LEFT JOIN public.companies c ON c.company_id = wanted.id
+                WHERE j.job_id = $1 AND j.job_type = 'acra_express_enrich_candidates'
+                ON CONFLICT (job_id, company_id) DO NOTHING
+                RETURNING coalesce(staged_at, ended_at) AS since
+                """,
+                job.job_id,
+                reason,
+            )
+            await connection.execute(
+                """
+                UPDATE acra_express.express_jobs
+                SET status = 'error', ended_at = acra_express.clock(), error = $2
+                WHERE job_id = $1
+                """,
+                job.job_id,
+                error[:ERROR_TEXT_LIMIT],
+            )
+            await _close_lease(connection, job)
+        return [row["since"] for row in rows]
+
+    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> timedelta:
+        """Back to `queued` until `delay` from now, attempt handed back; `error` in the platform's words.
+
+        Args:
+            outage: a provider is away, as opposed to a budget or the cap: starts the clock of a long outage.
+
+        Returns:
+            How long the job has been snoozed for an outage without progress; zero when `outage` is False.
+        """
+        async with self.owned(job) as connection:
+            await self._requeue(connection, job, f"deferred: {error}")
+            since = await connection.fetchval(
+                """
+                UPDATE acra_express.leases
+                SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
+                    outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock()) END
+                WHERE job_id = $1
+                RETURNING coalesce(acra_express.clock() - outage_since, interval '0')
+                """,
+                job.job_id,
+                delay,
+                outage,
+            )
+        assert isinstance(since, timedelta)
+        return since
+
+    async def retry_later(self, job: Job, delay: timedelta, error: str) -> None:
+        """Back to `queued` after a job-specific error, which counts."""
+        async with self.owned(job) as connection:
+            await self._requeue(connection, job, f"retry: {error}")
+            await connection.execute(
+                """
+                UPDATE acra_express.leases SET held = false, due_at = acra_express.clock() + $2, errors = errors + 1
+                WHERE job_id = $1
+                """,
+                job.job_id,
+                delay,
+            )
+
+    async def release(self, job: Job) -> None:
+        """Hand the job back, due at once and free of charge: a deploy, or a never-served job goes first."""
+        async with self.owned(job) as connection:
+            await self._requeue(connection, job, None)
+            await connection.execute(
+                """
+                UPDATE acra_express.leases SET held = false, due_at = acra_express.clock(), attempts = attempts - 1
+                WHERE job_id = $1
+                """,
+                job.job_id,
+            )
+
+    async def _requeue(self, connection: Connection, job: Job, error: str | None) -> None:
+        await connection.execute(
+            "UPDATE acra_express.express_jobs SET status = 'queued', error = $2 WHERE job_id = $1",
+            job.job_id,
+            error[:ERROR_TEXT_LIMIT] if error else None,
+        )
+
+    async def next_due(self) -> timedelta | None:
+        """How long until a snoozed job or a lease falls due; zero or less when one is due now; None when none will."""
+        async with self._database.session() as connection:
+            delay = await connection.fetchval(
+                """
+                SELECT due_at - acra_express.clock() FROM acra_express.leases
+                WHERE due_at < 'infinity' ORDER BY due_at LIMIT 1
+                """
+            )
+        return delay if isinstance(delay, timedelta) else None
+
+    async def fresh_waits(self) -> bool:
+        """Whether a never-served job is due: a worker then hands its own back after the next committed company."""
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    """
+                    SELECT EXISTS (
+                        SELECT FROM acra_express.express_jobs j
+                        WHERE j.status IN ('queued', 'running') AND j.status = 'queued' AND j.started_at IS NULL
+                          AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id))
+                    """
+                )
+            )
+
+    async def anything_due(self, *, besides: JobId | None = None) -> bool:
+        """Whether some other job could be claimed now or is running."""
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    """
+                    SELECT EXISTS (
+                        SELECT FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
+                        WHERE j.status IN ('queued', 'running') AND j.job_id IS DISTINCT FROM $1
+                          AND (l.job_id IS NULL OR l.held OR l.due_at <= (SELECT acra_express.clock())))
+                    """,
+                    besides,
+                )
+            )
+
+    async def insert(
+        self, connection: Connection, job_type: JobType, params: dict[str, Any], *, due_in: timedelta | None = None
+    ) -> JobId:
+        """A new queued row under the express tenant; with `due_in` it may not be claimed before then."""
+        job_id = await connection.fetchval(
+            """
+            INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
+            VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id
+            """,
+            self._database.tenant_id,
+            job_type.value,
+            params,
+        )
+        if due_in is not None:
+            await connection.execute(
+                "INSERT INTO acra_express.leases (job_id, due_at) VALUES ($1, acra_express.clock() + $2)",
+                job_id,
+                due_in,
+            )
+        return JobId(job_id)
+
+
+async def _close_lease(connection: Connection, job: Job) -> None:
+    await connection.execute(
+        "UPDATE acra_express.leases SET held = false, due_at = 'infinity' WHERE job_id = $1", job.job_id
+    )
+
+
+def _lost(job: Job) -> LeaseLost:
+    return LeaseLost(f"job {job.job_id}: token {job.token} no longer owns it, or it was taken out of `running` by hand")

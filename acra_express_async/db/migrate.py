@@ -1,0 +1,230 @@
+"""Migrations: plain `.sql` files, a ledger with checksums, forward only, safe for several runners at once.
+
+`run` never migrates; it calls `check` and refuses a database that lacks something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+import asyncpg
+
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import SchemaError
+
+LOCK_KEY: Final = 0x6163_7261  # "acra"
+LOCK_ATTEMPTS: Final = 300
+LOCK_POLL_SECONDS: Final = 0.2
+"""A blocking pg_advisory_lock would deadlock with CREATE INDEX CONCURRENTLY, which waits for its transaction."""
+LOCK_TIMEOUT: Final = "5s"
+"""Longer than the service's 300 ms: the trigger's table lock must wait for the platform, but not for ever."""
+
+_FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
+_NO_TRANSACTION = "-- no transaction"
+
+LEDGER = """
+CREATE SCHEMA IF NOT EXISTS acra_express;
+CREATE TABLE IF NOT EXISTS acra_express.schema_migrations (
+    version    int PRIMARY KEY,
+    name       text NOT NULL,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file; `checksum` is over its text with the role still a placeholder."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def transactional(self) -> bool:
+        return not self.text.startswith(_NO_TRANSACTION)
+
+    def sql(self, role: str) -> str:
+        """The text with the tenant role filled in (a validated identifier, see settings.py)."""
+        return self.text.replace("{{role}}", f'"{role}"')
+
+
+def migrations() -> list[Migration]:
+    """All files of `db/migrations`, in order.
+
+    Raises:
+        SchemaError: two files share a number.
+    """
+    found = []
+    for entry in resources.files("acra_express_async.db").joinpath("migrations").iterdir():
+        match = _FILE.match(entry.name)
+        if match:
+            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    found.sort(key=lambda migration: migration.version)
+    if len({migration.version for migration in found}) != len(found):
+        raise SchemaError("two migrations of this installation share a number; install it again")
+    return found
+
+
+async def migrate(connection: Connection, role: str) -> list[Migration]:
+    """Apply what is missing, as the login account; returns what was applied.
+
+    Several runners may start at once: one works, the others wait and find nothing left to do.
+
+    Raises:
+        SchemaError: an applied file was changed, the platform's tables are missing, the role cannot be made, or another
+            runner holds the lock for longer than a minute.
+    """
+    await connection.execute(
+        "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)", LOCK_TIMEOUT
+    )
+    await _lock(connection)
+    try:
+        await _require_platform(connection)
+        await _ensure_role(connection, role)
+        await connection.execute(LEDGER)
+        applied = await _applied(connection)
+        done = []
+        for migration in migrations():
+            if migration.version in applied:
+                _require_unchanged(migration, applied[migration.version])
+                continue
+            await _apply(connection, migration, role)
+            done.append(migration)
+        return done
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
+
+
+async def check(connection: Connection) -> None:
+    """What `run` asks before it starts; a newer database than this code knows is fine (rolling deploy).
+
+    Raises:
+        SchemaError: one sentence that says what to run.
+    """
+    try:
+        applied = await _applied(connection)
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError) as missing:
+        raise SchemaError(
+            "the schema acra_express is missing in this database; run `acra-express migrate`"
+        ) from missing
+    wanted = migrations()
+    lacking = [m for m in wanted if m.version not in applied]
+    if lacking:
+        names = ", ".join(f"{m.version:04d}_{m.name}" for m in lacking)
+        raise SchemaError(f"the database lacks {names}; run `acra-express migrate`")
+    for migration in wanted:
+        _require_unchanged(migration, applied[migration.version])
+
+
+def _require_unchanged(migration: Migration, checksum: str) -> None:
+    if migration.checksum != checksum:
+        raise SchemaError(
+            f"migration {migration.version:04d}_{migration.name} was applied with another text; "
+            "this database belongs to a different build"
+        )
+
+
+async def _applied(connection: Connection) -> dict[int, str]:
+    rows = await connection.fetch("SELECT version, checksum FROM acra_express.schema_migrations")
+    return {row["version"]: row["checksum"] for row in rows}
+
+
+async def _lock(connection: Connection) -> None:
+    for _ in range(LOCK_ATTEMPTS):
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+            return
+        await asyncio.sleep(LOCK_POLL_SECONDS)
+    raise SchemaError("another `acra-express migrate` has been running for a minute; try again when it is done")
+
+
+async def _require_platform(connection: Connection) -> None:
+    missing = await connection.fetchval(
+        """
+        SELECT string_agg(name, ', ') FROM unnest(ARRAY[
+            'background_jobs', 'staging_acra_companies', 'companies', 'company_enrichment_runs', 'enrichment_runs',
+            'lead_emails', 'tenants']) AS wanted(name)
+        WHERE to_regclass('public.' || name) IS NULL
+        """
+    )
+    if missing:
+        raise SchemaError(
+            f"the platform's tables are missing here ({missing}); is this the right database? "
+            "`acra-express migrate --bootstrap-platform` creates them in an empty one"
+        )
+
+
+async def _ensure_role(connection: Connection, role: str) -> None:
+    """The role guards against mistakes of ours; it has no login. The login account must be able to assume it."""
+    try:
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
+            await _create_role(connection, role)
+        if not await _may_assume(connection, role):
+            await connection.execute(f'GRANT "{role}" TO CURRENT_USER')
+    except asyncpg.InsufficientPrivilegeError as refused:
+        raise SchemaError(
+            f"this login may not create or assume the role {role} ({refused}); have an administrator run "
+            f'CREATE ROLE "{role}" NOLOGIN NOINHERIT; GRANT "{role}" TO <login>; and try again'
+        ) from refused
+
+
+async def _create_role(connection: Connection, role: str) -> None:
+    try:
+        await connection.execute(f'CREATE ROLE "{role}" NOLOGIN NOINHERIT')
+    except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+        # roles belong to the server: another of its databases may be migrated at this very moment
+        await connection.execute("SELECT 1")
+
+
+async def _may_assume(connection: Connection, role: str) -> bool:
+    try:
+        async with connection.transaction():
+            await connection.execute(f'SET LOCAL ROLE "{role}"')
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    return True
+
+
+async def _apply(connection: Connection, migration: Migration, role: str) -> None:
+    ledger = "INSERT INTO acra_express.schema_migrations (version, name, checksum) VALUES ($1, $2, $3)"
+    row = (migration.version, migration.name, migration.checksum)
+    try:
+        if migration.transactional:
+            async with connection.transaction():
+                await connection.execute(migration.sql(role))
+                await connection.execute(ledger, *row)
+            return
+        await _drop_invalid_indexes(connection)
+        await connection.execute(migration.sql(role))
+        await connection.execute(ledger, *row)
+    except asyncpg.LockNotAvailableError as busy:
+        raise SchemaError(
+            f"migration {migration.version:04d}_{migration.name} could not lock a platform table "
+            f"within {LOCK_TIMEOUT}; nothing was changed, try again outside the nightly"
+        ) from busy
+    except asyncpg.InsufficientPrivilegeError as refused:
+        raise SchemaError(
+            f"migration {migration.version:04d}_{migration.name} needs the owner of the platform's tables: {refused}"
+        ) from refused
+
+
+async def _drop_invalid_indexes(connection: Connection) -> None:
+    """A CREATE INDEX CONCURRENTLY that was cut off leaves an invalid index that IF NOT EXISTS would accept."""
+    name = await connection.fetchval(
+        """
+        SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE NOT i.indisvalid AND c.relname = 'acra_express_live_jobs'
+        """
+    )
+    if name is not None:
+        await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
