@@ -6,7 +6,9 @@ AcraExpressError
 ├── LeaseLost              somebody else owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
+├── DatabaseAway           the server cannot be reached or refuses writes: wait, the lease decides what becomes of the job
 ├── StandBack              the nightly has the right of way: snooze the job, attempt handed back
+│   └── LockBusy           a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
 ├── CapReached             today's companies are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
@@ -52,6 +54,14 @@ class StandBack(AcraExpressError):
         super().__init__(message)
         self.reason = reason
         self.retry_after = retry_after
+
+
+class LockBusy(StandBack):
+    """Our transaction gave way to another's lock; nothing was written, the same transaction may be tried again."""
+
+
+class DatabaseAway(AcraExpressError):
+    """No session, or it broke: nothing is known of the last statement's fate. Never counts against a job."""
 
 
 class CapReached(AcraExpressError):

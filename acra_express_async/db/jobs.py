@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
+from acra_express_async.params import companies_named_in, moment_in
 
 ERROR_TEXT_LIMIT = 1000
 """Characters of an error kept in the job's row: enough for a sentence, too little for a page."""
@@ -109,33 +110,31 @@ class Jobs:
             "UPDATE acra_express.leases SET crashes = 0, outage_since = NULL WHERE job_id = $1", job.job_id
         )
 
-    async def fail(self, job: Job, error: str, *, reason: str) -> list[datetime]:
+    async def fail(self, job: Job, error: str, *, reason: str) -> list[timedelta]:
         """End the job in `error`; each of its unfinished companies gets its `failed` outcome in the same transaction.
 
         Returns:
-            For each company failed here, when its staging job was created (for the latency metric).
+            For each company failed here, how long it had waited since its staging job.
         """
+        companies = companies_named_in(job.params) if job.job_type is JobType.ENRICHMENT else []
+        staging_job = job.params.get("staging_job_id")
         async with self.owned(job) as connection:
             rows = await connection.fetch(
                 """
                 INSERT INTO acra_express.outcomes
                     (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-                SELECT j.job_id, wanted.id, c.uen, 'failed', $2, (j.params->>'staging_job_id')::bigint,
-                       (j.params->>'staged_at')::timestamptz, (j.params->>'campaign_enqueued_at')::timestamptz,
-                       acra_express.clock()
-                FROM acra_express.express_jobs j
-                CROSS JOIN LATERAL (
-                    SELECT DISTINCT value::bigint AS id
-                    FROM jsonb_array_elements_text(CASE jsonb_typeof(j.params->'company_ids')
-                         WHEN 'array' THEN j.params->'company_ids' ELSE '[]' END)
-                    WHERE value ~ '^[0-9]{1,18}$') wanted
-                LEFT JOIN public.companies c ON c.company_id = wanted.id
-                WHERE j.job_id = $1 AND j.job_type = 'acra_express_enrich_candidates'
+                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5, $7), $6, acra_express.clock()
+                FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
                 ON CONFLICT (job_id, company_id) DO NOTHING
-                RETURNING coalesce(staged_at, ended_at) AS since
+                RETURNING ended_at - staged_at AS waited
                 """,
                 job.job_id,
+                companies,
                 reason,
+                staging_job if isinstance(staging_job, int) else None,
+                moment_in(job.params, "staged_at"),
+                moment_in(job.params, "campaign_enqueued_at"),
+                job.created_at,
             )
             await connection.execute(
                 """
@@ -147,7 +146,7 @@ class Jobs:
                 error[:ERROR_TEXT_LIMIT],
             )
             await _close_lease(connection, job)
-        return [row["since"] for row in rows]
+        return [row["waited"] for row in rows]
 
     async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> timedelta:
         """Back to `queued` until `delay` from now, attempt handed back; `error` in the platform's words.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from acra_express_async.errors import ConfigError, SchemaError
+from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -42,6 +42,19 @@ _BAD_LOGIN = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+
+
+_GAVE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_AWAY = (
+    OSError,  # TimeoutError included: a frozen server is away
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # shutting down, statement cancelled by its time-out
+    asyncpg.InsufficientResourcesError,  # too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a standby after a failover
+)
+LOCK_PAUSE = timedelta(seconds=30)
+"""How long a job steps aside when repeating the transaction did not help."""
 
 
 def _decode(value: str) -> Any:
@@ -185,9 +198,16 @@ class Database:
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Connection]:
         if self._pool is None:
-            raise ConfigError("the database pool is not open")
-        async with self._pool.acquire(timeout=COMMAND_TIMEOUT.total_seconds()) as connection:
-            yield connection
+            raise DatabaseAway("the database pool is not open")
+        try:
+            async with self._pool.acquire(timeout=COMMAND_TIMEOUT.total_seconds()) as connection:
+                yield connection
+        except _GAVE_WAY as busy:
+            raise LockBusy(
+                f"gave way to another's lock: {busy}", reason="lock_timeout", retry_after=LOCK_PAUSE
+            ) from busy
+        except _AWAY as away:
+            raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {type(away).__name__}: {away}") from away
 
     async def _set_local(self, connection: Connection) -> None:
         settings = self._settings | {"role": self._role or "none", "request.tenant_id": str(self._tenant or "")}

@@ -1,0 +1,130 @@
+"""How companies ended, and the slots of the daily cap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """When a company's result was written: how long since its own staging job, and since the campaign's enqueue."""
+
+    latency: timedelta
+    campaign_age: timedelta
+
+
+class Outcomes:
+    """Outcomes of enrichment jobs; one row for each company of a job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ended(self, job_id: JobId) -> frozenset[CompanyId]:
+        """The companies of this job that need nothing any more."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch("SELECT company_id FROM acra_express.outcomes WHERE job_id = $1", job_id)
+        return frozenset(CompanyId(row["company_id"]) for row in rows)
+
+    async def write(
+        self,
+        connection: Connection,
+        job: Job,
+        company: Company,
+        outcome: Outcome,
+        *,
+        staging_job_id: int | None,
+        staged_at: datetime,
+        campaign_at: datetime,
+        detail: dict[str, Any],
+    ) -> Ended:
+        """Write one outcome inside the transaction that stores its records; the moment is the database's."""
+        row = await connection.fetchrow(
+            """
+            INSERT INTO acra_express.outcomes
+                (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at, detail)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, acra_express.clock(), $9)
+            RETURNING ended_at - staged_at AS latency, ended_at - campaign_at AS campaign_age
+            """,
+            job.job_id,
+            company.company_id,
+            company.uen,
+            outcome.kind.value,
+            outcome.reason,
+            staging_job_id,
+            staged_at,
+            campaign_at,
+            detail,
+        )
+        assert row is not None
+        return Ended(latency=row["latency"], campaign_age=row["campaign_age"])
+
+
+class DailyCap:
+    """Slots of the daily cap, keyed by (day, company): resuming takes nothing twice, and nothing can leak.
+
+    Args:
+        zone: whose calendar day counts.
+    """
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self._database = database
+        self._zone = zone
+
+    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> timedelta | None:
+        """Take today's slot for a company; None when it is ours, else how long until the next day begins."""
+        async with self._database.transaction() as connection:
+            # one taker at a time, or two replicas would both see the last free slot
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('acra_express.daily_slots'))")
+            row = await connection.fetchrow(
+                """
+                WITH today AS (
+                    SELECT now, (now AT TIME ZONE $1)::date AS day FROM (SELECT acra_express.clock() AS now) c),
+                taken AS (
+                    INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)
+                    SELECT day, $2, $3, now FROM today
+                    WHERE (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
+                    ON CONFLICT (day, company_id) DO NOTHING
+                    RETURNING true)
+                SELECT EXISTS (SELECT FROM taken) OR EXISTS (
+                           SELECT FROM acra_express.daily_slots s
+                           WHERE s.day = today.day AND s.company_id = $2) AS ours,
+                       ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
+                FROM today
+                """,
+                self._zone.key,
+                company_id,
+                job_id,
+                cap,
+            )
+        assert row is not None
+        return None if row["ours"] else row["until_tomorrow"]
+
+    async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None:
+        """Give up the slot of a company for which nothing was sent."""
+        async with self._database.session() as connection:
+            await connection.execute(
+                """
+                DELETE FROM acra_express.daily_slots
+                WHERE day = (acra_express.clock() AT TIME ZONE $1)::date AND company_id = $2 AND job_id = $3
+                """,
+                self._zone.key,
+                company_id,
+                job_id,
+            )
+
+    async def used(self) -> int:
+        """Slots taken today."""
+        async with self._database.session() as connection:
+            return int(
+                await connection.fetchval(
+                    "SELECT count(*) FROM acra_express.daily_slots"
+                    " WHERE day = ((SELECT acra_express.clock()) AT TIME ZONE $1)::date",
+                    self._zone.key,
+                )
+            )
