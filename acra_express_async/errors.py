@@ -6,7 +6,7 @@ AcraExpressError
 ├── LeaseLost              somebody else owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
-├── DatabaseAway           the server cannot be reached or refuses writes: wait, the lease decides what becomes of the job
+├── DatabaseAway           the server cannot be reached or refuses writes: wait; the lease decides about the job
 ├── StandBack              the nightly has the right of way: snooze the job, attempt handed back
 │   └── LockBusy           a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
 ├── CapReached             today's companies are used up: snooze the job to the next day, attempt handed back

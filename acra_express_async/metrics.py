@@ -8,6 +8,7 @@ counters of a process add up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -136,6 +137,15 @@ class Metrics:
         )
         info = Gauge(f"{PREFIX}_build_info", "Version of the service.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
+
+    def company_ended(self, kind: str, reason: str, latency: timedelta, campaign_age: timedelta | None = None) -> None:
+        """Count one company at its terminal outcome; an unknown reason counts as ``internal_error``."""
+        self.companies_processed.labels(kind).inc()
+        self.latency.labels(kind).observe(latency.total_seconds())
+        if campaign_age is not None:
+            self.campaign_age.observe(campaign_age.total_seconds())
+        if kind == OutcomeKind.FAILED:
+            self.failures.labels(reason if reason in FAILURE_REASONS else "internal_error").inc()
 
     def _counter(self, name: str, text: str, **labels: Iterable[str]) -> Counter:
         metric = Counter(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)

@@ -233,7 +233,8 @@ class Job:
     """One claim of one row of `background_jobs`.
 
     `token` fences every later write; `attempt` counts claims; `errors` and `crashes` count apart; `expired` says that
-    this claim took over an expired lease. `params` is the row's JSON as found (validated by the handler). `lease_seconds` is how long the claim holds without heartbeat.
+    this claim took over an expired lease. `params` is the row's JSON as found (validated by its reader in params.py).
+    `outage` is for how long a provider has been away from it; `lease` how long the claim holds without a heartbeat.
     """
 
     job_id: JobId
@@ -245,6 +246,7 @@ class Job:
     errors: int = 0
     crashes: int = 0
     expired: bool = False
+    outage: timedelta = timedelta(0)
     lease: timedelta = timedelta(seconds=60)
 
 

@@ -56,7 +56,7 @@ class Campaign(_Params):
 
 
 class StagingParams(_Params):
-    """Which registry rows to stage: explicit UENs, SSIC codes, or terms resolved to codes; at most `limit` companies."""
+    """Which registry rows to stage: UENs, SSIC codes, or terms resolved to codes; at most `limit` companies."""
 
     terms: Annotated[list[Word], Field(max_length=MAX_LISTED)] = []
     ssic_codes: Annotated[list[Word], Field(max_length=MAX_LISTED)] = []

@@ -47,6 +47,7 @@ class Jobs:
                 errors=row["errors"],
                 crashes=row["crashes"],
                 expired=row["expired"],
+                outage=row["outage"],
                 lease=lease,
             )
             for row in rows
@@ -148,31 +149,25 @@ class Jobs:
             await _close_lease(connection, job)
         return [row["waited"] for row in rows]
 
-    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> timedelta:
-        """Back to `queued` until `delay` from now, attempt handed back; `error` in the platform's words.
+    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> None:
+        """Back to `queued` until `delay` from now, attempt handed back; the row says ``deferred: …``.
 
         Args:
             outage: a provider is away, as opposed to a budget or the cap: starts the clock of a long outage.
-
-        Returns:
-            How long the job has been snoozed for an outage without progress; zero when `outage` is False.
         """
         async with self.owned(job) as connection:
             await self._requeue(connection, job, f"deferred: {error}")
-            since = await connection.fetchval(
+            await connection.execute(
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
                     outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock()) END
                 WHERE job_id = $1
-                RETURNING coalesce(acra_express.clock() - outage_since, interval '0')
                 """,
                 job.job_id,
                 delay,
                 outage,
             )
-        assert isinstance(since, timedelta)
-        return since
 
     async def retry_later(self, job: Job, delay: timedelta, error: str) -> None:
         """Back to `queued` after a job-specific error, which counts."""

@@ -102,7 +102,7 @@ END $$;
 CREATE FUNCTION acra_express.claim(p_owner text, p_lease interval, p_limit int)
 RETURNS TABLE (
     job_id bigint, job_type text, token bigint, params jsonb, created_at timestamptz,
-    attempts int, errors int, crashes int, expired boolean
+    attempts int, errors int, crashes int, expired boolean, outage interval
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -145,14 +145,15 @@ BEGIN
             claimed_at = excluded.claimed_at, attempts = l.attempts + 1,
             crashes = l.crashes + (l.held AND candidate.status = 'running')::int
         WHERE l.due_at <= acra_express.clock()
-        RETURNING l.token, l.attempts, l.errors, l.crashes INTO lease;
+        RETURNING l.token, l.attempts, l.errors, l.crashes, l.outage_since INTO lease;
         CONTINUE WHEN NOT FOUND;
         UPDATE public.background_jobs b SET status = 'running', started_at = acra_express.clock(), ended_at = NULL
         WHERE b.job_id = candidate.job_id;
         left_over := left_over - 1;
         RETURN QUERY SELECT candidate.job_id::bigint, candidate.job_type::text, lease.token::bigint,
             candidate.params::jsonb, candidate.created_at::timestamptz,
-            lease.attempts::int, lease.errors::int, lease.crashes::int, candidate.status = 'running';
+            lease.attempts::int, lease.errors::int, lease.crashes::int, candidate.status = 'running',
+            coalesce(acra_express.clock() - lease.outage_since, interval '0');
     END LOOP;
 END $$;
 

@@ -1,0 +1,125 @@
+"""What becomes of a job: done, released, snoozed, retried later, or failed, by the error that ended the attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.attempts import End
+from acra_express_async.errors import (
+    AcraExpressError,
+    BudgetExhausted,
+    CapReached,
+    Draining,
+    JobError,
+    ProviderError,
+    StandBack,
+)
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job
+
+log = logs.logger("worker")
+
+BACKOFF_BASE = timedelta(seconds=30)
+BACKOFF_CAP = timedelta(minutes=15)
+"""Job backoff: full jitter on min(15 min, 30 s x 2^n), design.md 9a."""
+OUTAGE_LIMIT = timedelta(hours=24)
+"""After a day without a provider the job's companies end as failed{provider_unavailable}."""
+SNOOZE_JITTER = timedelta(seconds=5)
+"""Spreads jobs that were all told the same moment."""
+
+
+class Jobs(Protocol):
+    """The writes that end an attempt; see db/jobs.py."""
+
+    async def fail(self, job: Job, error: str, *, reason: str) -> list[timedelta]: ...
+    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> None: ...
+    async def retry_later(self, job: Job, delay: timedelta, error: str) -> None: ...
+    async def release(self, job: Job) -> None: ...
+
+
+class Ends:
+    """Writes the end of an attempt.
+
+    Every method raises LeaseLost when the job is no longer ours and DatabaseAway when the end could not be written.
+
+    Args:
+        max_errors: job-specific errors after which the job ends in `error`.
+        max_crashes: crashes without progress after which it does.
+    """
+
+    def __init__(self, jobs: Jobs, metrics: Metrics, random: Random, *, max_errors: int, max_crashes: int) -> None:
+        self._jobs = jobs
+        self._metrics = metrics
+        self._random = random
+        self._max_errors = max_errors
+        self._max_crashes = max_crashes
+
+    async def poisoned(self, job: Job) -> End | None:
+        """Tested before a job runs: a job that kills its process must not do so for ever."""
+        if job.crashes < self._max_crashes:
+            return None
+        text = f"the process died {job.crashes} times while it held this job, without any progress"
+        return await self._fail(job, text, reason="too_many_crashes")
+
+    async def release(self, job: Job) -> End:
+        """Hand the job back, due at once and free of charge."""
+        await self._jobs.release(job)
+        return End.RELEASED
+
+    async def by(self, job: Job, error: AcraExpressError) -> End:
+        """End the attempt by the caller's next move that `error` stands for (see errors.py)."""
+        match error:
+            case Draining():
+                return await self.release(job)
+            case JobError():
+                return await self._fail(job, str(error), reason="job_error")
+            case StandBack():
+                self._metrics.nightly_yields.labels(error.reason).inc()
+                return await self._snooze(job, error, error.retry_after)
+            case CapReached():
+                return await self._snooze(job, error, error.retry_after)
+            case BudgetExhausted():
+                return await self._snooze(job, error, error.retry_after or BACKOFF_BASE)
+            case ProviderError():
+                return await self._outage(job, error)
+            case _:
+                return await self.unexpected(job, error)
+
+    async def unexpected(self, job: Job, error: Exception) -> End:
+        """A job-specific error: it counts, and the job is tried again until `max_errors`."""
+        text = f"{type(error).__name__}: {error}"
+        log.error("job.error", error=text, errors=job.errors + 1, exc_info=error)
+        if job.errors + 1 >= self._max_errors:
+            return await self._fail(job, text, reason="too_many_errors")
+        await self._jobs.retry_later(job, self._backoff(job.errors), text)
+        return End.RETRY
+
+    async def _outage(self, job: Job, error: ProviderError) -> End:
+        if job.outage >= OUTAGE_LIMIT:
+            hours = OUTAGE_LIMIT // timedelta(hours=1)
+            text = f"{error.provider} was not available for {hours} hours: {error}"
+            return await self._fail(job, text, reason="provider_unavailable")
+        delay = error.retry_after or self._backoff(job.attempt)
+        return await self._snooze(job, error, delay, outage=True)
+
+    async def _snooze(self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False) -> End:
+        delay += self._jitter(SNOOZE_JITTER)
+        await self._jobs.snooze(job, delay, str(why), outage=outage)
+        log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
+        return End.SNOOZED
+
+    async def _fail(self, job: Job, text: str, *, reason: str) -> End:
+        waited = await self._jobs.fail(job, text, reason=reason)
+        for latency in waited:
+            self._metrics.company_ended("failed", reason, latency)
+        log.error("job.failed", reason=reason, error=text, companies=len(waited))
+        return End.FAILED
+
+    def _backoff(self, attempt: int) -> timedelta:
+        return self._jitter(min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(attempt, 10)))
+
+    def _jitter(self, most: timedelta) -> timedelta:
+        return most * self._random.random()

@@ -1,0 +1,180 @@
+"""A worker takes one job at a time, keeps its lease alive, and sees to it that the end of the attempt is written.
+
+Nothing is written once the lease is lost; the heartbeat stops last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from acra_express_async import logs
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job, JobType
+
+log = logs.logger("worker")
+
+HAND_BACK_SECONDS = 5.0
+"""Bound of the shielded write that hands a job back when its worker is cancelled."""
+
+
+class Handler(Protocol):
+    """The work of one job type; finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
+
+    async def handle(self, job: Job, scope: JobScope) -> End: ...
+
+
+class Heart(Protocol):
+    """Extends a lease; see db/jobs.py."""
+
+    async def heartbeat(self, job: Job) -> None: ...
+
+
+class Ends(Protocol):
+    """Writes the end of an attempt; see ends.py."""
+
+    async def poisoned(self, job: Job) -> End | None: ...
+    async def release(self, job: Job) -> End: ...
+    async def by(self, job: Job, error: AcraExpressError) -> End: ...
+    async def unexpected(self, job: Job, error: Exception) -> End: ...
+
+
+class Worker:
+    """One of the workers; all of them share the queue.
+
+    Args:
+        name: for logs and the status page.
+        handlers: the work of each job type.
+        heartbeat: time between two heartbeats, at most a quarter of the lease.
+        freed: told after every job, so that the poller claims for free workers only.
+        stands_back: whether the nightly has the right of way now.
+        pace: waits between heartbeats, in seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        queue: asyncio.Queue[Job],
+        heart: Heart,
+        ends: Ends,
+        handlers: Mapping[JobType, Handler],
+        heartbeat: timedelta,
+        draining: asyncio.Event,
+        freed: Callable[[], None],
+        stands_back: Callable[[], bool],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        pace: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.job: Job | None = None
+        self.scope: JobScope | None = None
+        self._queue = queue
+        self._heart = heart
+        self._ends = ends
+        self._handlers = handlers
+        self._heartbeat = heartbeat
+        self._draining = draining
+        self._freed = freed
+        self._stands_back = stands_back
+        self._metrics = metrics
+        self._clock = clock
+        self._pace = pace
+
+    async def run(self) -> None:
+        """Work until cancelled; a cancelled job is handed back."""
+        while True:
+            job = await self._queue.get()
+            self.job = job
+            self._metrics.workers_busy.inc()
+            try:
+                await self._attempt(job)
+            finally:
+                self.job = self.scope = None
+                self._metrics.workers_busy.dec()
+                self._freed()
+
+    async def _attempt(self, job: Job) -> None:
+        with structlog.contextvars.bound_contextvars(job_id=job.job_id, worker=self.name):
+            log.info("job.claimed", job_type=job.job_type.value, attempt=job.attempt, expired=job.expired)
+            if job.expired:
+                self._metrics.lease_expiries.inc()
+                self._metrics.crashes.inc()
+            started = self._clock()
+            try:
+                end = await self._leased(job)
+            except asyncio.CancelledError:
+                end = await asyncio.shield(self._hand_back(job))
+                self._ended(job, end, started)
+                raise
+            self._ended(job, end, started)
+
+    def _ended(self, job: Job, end: End, started: float) -> None:
+        self._metrics.job_attempts.labels(job.job_type.value, end.value).inc()
+        seconds = round(self._clock() - started, 3)
+        log.info("job.ended", job_type=job.job_type.value, end=end.value, seconds=seconds)
+
+    async def _leased(self, job: Job) -> End:
+        """The handler and the end of the job, with the heartbeat beside them until the very last write."""
+        scope = self.scope = JobScope(
+            draining=self._draining,
+            clock=self._clock,
+            lease_ends=self._clock() + job.lease.total_seconds(),
+            stands_back=self._stands_back,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(self._beat(job, scope), name=f"heartbeat:{job.job_id}")
+                try:
+                    return await self._run(job, scope)
+                finally:
+                    beating.cancel()
+        except* LeaseLost as lost:
+            log.warning("job.lease_lost", error=str(lost.exceptions[0]))
+        except* (DatabaseAway, StandBack) as away:
+            # the end could not be written: the lease runs out, and the job is claimed again
+            log.warning("job.left_to_its_lease", error=str(away.exceptions[0]))
+        return End.LEASE_LOST
+
+    async def _beat(self, job: Job, scope: JobScope) -> None:
+        while True:
+            await self._pace(self._heartbeat.total_seconds())
+            asked = self._clock()
+            try:
+                await self._heart.heartbeat(job)
+            except (DatabaseAway, StandBack) as away:
+                log.warning("lease.heartbeat_missed", error=str(away))
+            else:
+                scope.lease_ends = asked + job.lease.total_seconds()
+
+    async def _run(self, job: Job, scope: JobScope) -> End:
+        end = await self._ends.poisoned(job)
+        if end is not None:
+            return end
+        if self._draining.is_set():
+            return await self._ends.release(job)
+        try:
+            end = await self._handlers[job.job_type].handle(job, scope)
+        except (LeaseLost, DatabaseAway):
+            raise
+        except AcraExpressError as error:
+            return await self._ends.by(job, error)
+        except Exception as error:  # noqa: BLE001 - the job boundary: whatever it was, the job's row must say so
+            return await self._ends.unexpected(job, error)
+        return await self._ends.release(job) if end is End.RELEASED else end
+
+    async def _hand_back(self, job: Job) -> End:
+        """Cancelled (second signal): one bounded attempt to hand the job back, else its lease runs out."""
+        try:
+            async with asyncio.timeout(HAND_BACK_SECONDS):
+                return await self._ends.release(job)
+        except (LeaseLost, DatabaseAway, StandBack, TimeoutError) as lost:
+            log.warning("job.left_to_its_lease", error=str(lost))
+            return End.LEASE_LOST
