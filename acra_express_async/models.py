@@ -277,3 +277,7 @@ class Scope(Protocol):
             StandBack: the nightly is running.
         """
         ...
+
+    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+        """Told by the provider clients what one send cost, so that `Outcome.usage` counts retries too."""
+        ...
