@@ -89,8 +89,8 @@ class Worker:
         self._pace = pace
 
     async def run(self) -> None:
-        """Work until cancelled; a cancelled job is handed back."""
-        while True:
+        """Work until the service drains; a cancelled job is handed back."""
+        while not self._draining.is_set():
             job = await self._queue.get()
             self.job = job
             self._metrics.workers_busy.inc()

@@ -45,7 +45,7 @@ _BAD_LOGIN = (
 
 
 _GAVE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_AWAY = (
+AWAY = (
     OSError,  # TimeoutError included: a frozen server is away
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -206,7 +206,7 @@ class Database:
             raise LockBusy(
                 f"gave way to another's lock: {busy}", reason="lock_timeout", retry_after=LOCK_PAUSE
             ) from busy
-        except _AWAY as away:
+        except AWAY as away:
             raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {type(away).__name__}: {away}") from away
 
     async def _set_local(self, connection: Connection) -> None:

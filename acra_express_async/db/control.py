@@ -1,0 +1,136 @@
+"""What all replicas share beside the jobs: pause, ticks, housekeeping, and the figures that are watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from acra_express_async.db.listen import CHANNEL
+from acra_express_async.db.pool import Database
+
+ORPHAN_AGE = timedelta(minutes=30)
+"""A running row of ours without a lease is adopted after the platform's own JOB_STALE_MINUTES."""
+KEEP_LEASES = timedelta(days=30)
+KEEP_TICKS = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigure:
+    """One row of the queue's picture: `state` is due, snoozed or running; ages in seconds."""
+
+    job_type: str
+    state: str
+    depth: int
+    oldest_age: float
+
+
+class Control:
+    """Shared switches and housekeeping.
+
+    Args:
+        database: sessions under the tenant role.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def pause(self, by: str, *, paused: bool) -> None:
+        """Stop or start claiming on all replicas; starting notifies them."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE acra_express.control SET paused = $1, changed_by = $2, changed_at = acra_express.clock()",
+                paused,
+                by,
+            )
+            await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
+
+    async def paused(self) -> bool:
+        """Whether an operator has paused claiming."""
+        async with self._database.session() as connection:
+            return bool(await connection.fetchval("SELECT paused FROM acra_express.control"))
+
+    async def nightly_running(self) -> bool:
+        """Whether a job of the nightly runs now."""
+        async with self._database.session() as connection:
+            return bool(await connection.fetchval("SELECT acra_express.nightly_running()"))
+
+    async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool:
+        """Whether this replica may do the tick's shared work: the first insert wins."""
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    """
+                    INSERT INTO acra_express.ticks (loop, due_at, owner) VALUES ($1, $2, $3)
+                    ON CONFLICT DO NOTHING RETURNING true
+                    """,
+                    loop,
+                    due_at,
+                    owner,
+                )
+            )
+
+    async def reconcile(self) -> int:
+        """Mend what was changed by hand or lost: returns how many jobs can be claimed again because of it.
+
+        Queued rows whose lease says `ended` or was never written, and rows left `running` without a lease for half an
+        hour, become due; leases of rows that ended or vanished stop being due.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                UPDATE acra_express.leases l SET held = false, due_at = 'infinity'
+                WHERE l.due_at < (SELECT acra_express.clock()) AND NOT EXISTS (
+                    SELECT FROM acra_express.express_jobs j
+                    WHERE j.job_id = l.job_id AND j.status IN ('queued', 'running'))
+                """
+            )
+            rows = await connection.fetch(
+                """
+                INSERT INTO acra_express.leases AS l (job_id, due_at)
+                SELECT j.job_id, acra_express.clock() FROM acra_express.express_jobs j
+                LEFT JOIN acra_express.leases known USING (job_id)
+                WHERE j.status IN ('queued', 'running')
+                  AND ((known.job_id IS NULL AND j.started_at IS NOT NULL) OR known.due_at = 'infinity')
+                  AND (j.status = 'queued' OR j.started_at IS NULL
+                       OR j.started_at < (SELECT acra_express.clock()) - $1::interval)
+                ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0
+                WHERE l.due_at = 'infinity'
+                RETURNING job_id
+                """,
+                ORPHAN_AGE,
+            )
+        return len(rows)
+
+    async def prune(self) -> None:
+        """Drop leases of jobs that ended long ago, and old ticks."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                DELETE FROM acra_express.leases
+                WHERE due_at = 'infinity' AND claimed_at < acra_express.clock() - $1::interval
+                """,
+                KEEP_LEASES,
+            )
+            await connection.execute(
+                "DELETE FROM acra_express.ticks WHERE due_at < acra_express.clock() - $1::interval", KEEP_TICKS
+            )
+
+    async def queue(self) -> list[QueueFigure]:
+        """Depth and oldest age by job type and state, served by the partial index of live express jobs."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT job_type, state, count(*) AS depth,
+                       extract(epoch FROM max(now - since))::float8 AS oldest_age
+                FROM (
+                    SELECT j.job_type, clock.now,
+                           CASE WHEN j.status = 'running' THEN 'running'
+                                WHEN l.due_at > clock.now THEN 'snoozed' ELSE 'due' END AS state,
+                           CASE WHEN j.status = 'running' THEN j.started_at ELSE j.created_at END AS since
+                    FROM (SELECT acra_express.clock() AS now) clock
+                    CROSS JOIN acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
+                    WHERE j.status IN ('queued', 'running')) live
+                GROUP BY job_type, state
+                """
+            )
+        return [QueueFigure(r["job_type"], r["state"], r["depth"], max(r["oldest_age"] or 0.0, 0.0)) for r in rows]

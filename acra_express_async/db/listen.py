@@ -1,0 +1,177 @@
+"""The LISTEN connection: proves itself with a NOTIFY of its own, again and again, and reconnects for ever.
+
+A dead peer, a frozen server, a standby and a transaction pooler all look alike: the own NOTIFY does not come back.
+`is_closed()` is no health: a frozen server leaves it False.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import asyncpg
+
+from acra_express_async import logs
+from acra_express_async.db.pool import AWAY, SESSION_SETTINGS, connect, host_and_port
+from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
+from acra_express_async.health import BEAT_SECONDS, Health
+from acra_express_async.metrics import Metrics
+
+log = logs.logger("listener")
+
+CHANNEL = "acra_express_jobs"
+PROBE = "probe:"
+PING_SECONDS = 10.0
+PING_DEADLINE_SECONDS = 5.0
+FIRST_PROOF_SECONDS = 2.0
+BACKOFF_SECONDS = (0.5, 30.0)
+"""First and largest bound of the full-jitter pause between two attempts to connect."""
+STEADY_SECONDS = 30.0
+"""A connection must have been proven for so long before the pause starts small again (flapping servers)."""
+
+
+class Listener:
+    """Sets the poller's wake on every notification; payloads are hints and are not read.
+
+    Args:
+        dsn: a direct connection (LISTEN does not pass a transaction pooler).
+        role: the tenant role.
+        wake: called with ``notify`` or ``reconnect``; must only set a flag.
+        pause: waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        role: str | None,
+        wake: Callable[[str], None],
+        health: Health,
+        metrics: Metrics,
+        random: Random,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._dsn = dsn
+        self._settings = SESSION_SETTINGS | {"application_name": "acra-express listener"}
+        if role is not None:
+            self._settings["role"] = role
+        self._wake = wake
+        self._health = health
+        self._beacon = health.beacon("listener")
+        self._metrics = metrics
+        self._random = random
+        self._pause = pause
+        self._returned: dict[str, asyncio.Event] = {}
+        self._lost = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen until cancelled; no error of the database ever ends it."""
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            proven_at: float | None = None
+            try:
+                proven_at = await self._listen(loop.time)
+            except (DatabaseAway, ConfigError, SchemaError) as away:
+                # a role or database that vanishes while we run is an outage like any other
+                self._say_away(away, failures)
+            steady = proven_at is not None and loop.time() - proven_at > STEADY_SECONDS
+            failures = 0 if steady else failures + 1
+            self._metrics.listener_reconnects.inc()
+            first, most = BACKOFF_SECONDS
+            await self._rest(self._random.random() * min(most, first * 2 ** min(failures, 10)))
+
+    def _say_away(self, away: Exception, failures: int) -> None:
+        """Loud at first, then every tenth time: a standby must not fill the disk with log lines."""
+        if failures < 3 or failures % 10 == 0:
+            log.warning("listener.away", server=host_and_port(self._dsn), error=str(away), failures=failures + 1)
+
+    async def _rest(self, seconds: float) -> None:
+        while seconds > 0:
+            self._beacon.beat()
+            await self._pause(min(seconds, BEAT_SECONDS))
+            seconds -= BEAT_SECONDS
+
+    async def _listen(self, now: Callable[[], float]) -> float:
+        """One connection's life; returns when it was proven, once it is lost.
+
+        Raises:
+            DatabaseAway: it could not be made or never proved itself.
+        """
+        connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._lost = asyncio.Event()
+        try:
+            connection = await connect(self._dsn, self._settings, pooled=True)
+            connection.add_termination_listener(self._on_lost)
+            if await connection.fetchval("SELECT pg_is_in_recovery()"):
+                raise DatabaseAway("the server is a standby")
+            await connection.add_listener(CHANNEL, self._on_notify)
+            await self._prove(connection, FIRST_PROOF_SECONDS)
+            proven_at = now()
+            self._up(proven=True)
+            log.info("listener.proven", server=host_and_port(self._dsn))
+            self._wake("reconnect")
+            await self._watch(connection)
+            return proven_at
+        except AWAY as away:
+            raise DatabaseAway(f"{type(away).__name__}: {away}") from away
+        finally:
+            self._up(proven=False)
+            if connection is not None:
+                connection.terminate()
+
+    async def _watch(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Prove the connection every ten seconds until it is lost."""
+        while True:
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._lost.wait()
+            except TimeoutError:
+                self._beacon.beat()
+            else:
+                log.warning("listener.lost", server=host_and_port(self._dsn))
+                return
+            try:
+                await self._prove(connection, PING_DEADLINE_SECONDS)
+            except (*AWAY, DatabaseAway) as silent:
+                log.warning("listener.silent", server=host_and_port(self._dsn), error=str(silent))
+                return
+
+    async def _prove(self, connection: asyncpg.Connection[asyncpg.Record], seconds: float) -> None:
+        """Send a nonce and wait until it comes back on this very session.
+
+        Raises:
+            DatabaseAway: it did not within `seconds`.
+        """
+        nonce = PROBE + secrets.token_hex(8)
+        came_back = self._returned[nonce] = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
+                await came_back.wait()
+        except TimeoutError:
+            raise DatabaseAway(
+                f"its own NOTIFY did not come back within {seconds:g} s: a frozen server, a cut link, or a transaction "
+                "pooler (set ACRA_EXPRESS_LISTEN_DSN to a direct connection)"
+            ) from None
+        finally:
+            del self._returned[nonce]
+        self._health.saw_database()
+        self._beacon.beat()
+
+    def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if isinstance(payload, str) and payload.startswith(PROBE):
+            waiting = self._returned.get(payload)
+            if waiting is not None:
+                waiting.set()
+            return
+        self._wake("notify")
+
+    def _on_lost(self, _connection: object) -> None:
+        self._lost.set()
+
+    def _up(self, *, proven: bool) -> None:
+        self._health.listener_proven = proven
+        self._metrics.listener_up.set(int(proven))

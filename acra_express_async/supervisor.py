@@ -1,0 +1,225 @@
+"""Start order, guard and restart, escalation, signals, drain, exit code.
+
+The stop sequence (DRAIN_SECONDS is the whole of it): readiness off; claim nothing; release what has not started; busy
+workers start no new call and hand their job back with its progress, heartbeats last; then loops, pools, web.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.errors import AcraExpressError
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job
+
+log = logs.logger("supervisor")
+
+EXIT_DRAINED = 0
+EXIT_GAVE_UP = 1
+
+RESTARTS_ALLOWED = 5
+RESTART_WINDOW_SECONDS = 600.0
+"""A component that breaks more often than this has a fault that restarting cannot mend: escalate, exit 1."""
+RESTART_PAUSE_SECONDS = 30.0
+RESERVE_SHARE = 0.35
+"""Part of DRAIN_SECONDS kept for what comes after the workers: handing back, closing pools, stopping the web app."""
+STEP_SECONDS = 2.0
+"""Bound of each closing step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A loop that runs as long as the service; `run` ends only when the service drains."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """One closing step; done in order, each within `STEP_SECONDS`."""
+
+    name: str
+    close: Callable[[], Awaitable[None]]
+
+
+class WorkerLike(Protocol):
+    """What the supervisor needs of a worker."""
+
+    name: str
+    job: Job | None
+
+    async def run(self) -> None: ...
+
+
+class Supervisor:
+    """Runs the components until a signal, idleness or a component that gives up.
+
+    Args:
+        loops: started in this order, stopped in reverse.
+        workers: stopped before the loops.
+        hand_back: releases a claimed job that no worker has started.
+        closers: last steps, in order.
+        idle: set by the poller with --until-idle.
+        drain_seconds: bound of the whole stop sequence.
+    """
+
+    def __init__(
+        self,
+        *,
+        loops: Sequence[Component],
+        workers: Sequence[WorkerLike],
+        queue: asyncio.Queue[Job],
+        hand_back: Callable[[Job], Awaitable[object]],
+        closers: Sequence[Closer],
+        draining: asyncio.Event,
+        idle: asyncio.Event,
+        wake: Callable[[str], None],
+        drain_seconds: float,
+        health: Health,
+        metrics: Metrics,
+        random: Random,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._loops = loops
+        self._workers = workers
+        self._queue = queue
+        self._hand_back = hand_back
+        self._closers = closers
+        self._draining = draining
+        self._idle = idle
+        self._wake = wake
+        self._drain_seconds = drain_seconds
+        self._health = health
+        self._metrics = metrics
+        self._random = random
+        self._pause = pause
+        self._ending = asyncio.Event()
+        self._cut = asyncio.Event()
+        self._exit_code = EXIT_DRAINED
+
+    async def run(self) -> int:
+        """Everything from start to exit code."""
+        self._install_signals()
+        tasks = {c.name: asyncio.create_task(self._guard(c), name=c.name) for c in self._loops}
+        working = {
+            w.name: asyncio.create_task(self._guard(Component(w.name, w.run)), name=w.name) for w in self._workers
+        }
+        finished_alone = asyncio.create_task(self._end_when_idle(), name="idle")
+        log.info("service.started", workers=len(self._workers))
+        try:
+            await self._ending.wait()
+        finally:
+            finished_alone.cancel()
+            await self._stop(tasks, working)
+            self._remove_signals()
+        log.info("service.stopped", exit_code=self._exit_code)
+        return self._exit_code
+
+    def request_stop(self, reason: str) -> None:
+        """The first request drains, the second cancels at once."""
+        if self._ending.is_set():
+            log.warning("service.cut", reason=reason)
+            self._cut.set()
+            return
+        log.info("service.draining", reason=reason, seconds=self._drain_seconds)
+        self._ending.set()
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.request_stop, signal.Signals(number).name)
+
+    def _remove_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    async def _end_when_idle(self) -> None:
+        await self._idle.wait()
+        self.request_stop("idle")
+
+    async def _guard(self, component: Component) -> None:
+        """Restart a component that breaks, with growing pauses; escalate when that does not help."""
+        loop = asyncio.get_running_loop()
+        broken: deque[float] = deque(maxlen=RESTARTS_ALLOWED)
+        while not self._draining.is_set():
+            try:
+                await component.run()
+            except Exception as error:  # noqa: BLE001 - the supervisor's guard: nothing may end a loop unseen
+                log.error("component.broke", component=component.name, error=f"{error}", exc_info=error)
+            else:
+                if self._draining.is_set() or self._idle.is_set():
+                    return
+                log.error("component.ended", component=component.name)
+            if len(broken) == RESTARTS_ALLOWED and loop.time() - broken[0] < RESTART_WINDOW_SECONDS:
+                log.critical("component.gave_up", component=component.name, restarts=RESTARTS_ALLOWED)
+                self._exit_code = EXIT_GAVE_UP
+                self.request_stop(f"{component.name} gave up")
+                return
+            broken.append(loop.time())
+            await self._pause(self._random.random() * min(RESTART_PAUSE_SECONDS, 0.5 * 2 ** len(broken)))
+
+    async def _stop(self, tasks: dict[str, asyncio.Task[None]], working: dict[str, asyncio.Task[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._drain_seconds
+        self._health.draining = True
+        self._metrics.draining.set(1)
+        self._draining.set()
+        self._wake("free")
+        for worker in self._workers:
+            if worker.job is None:
+                working[worker.name].cancel()
+        await self._settle(working.values(), ends_at - self._drain_seconds * RESERVE_SHARE)
+        await self._hand_back_unstarted()
+        for task in reversed(tasks.values()):
+            task.cancel()
+        await self._cancelled(tasks.values())
+        for closer in self._closers:
+            await self._close(closer)
+
+    async def _settle(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
+        """Let busy workers end their call and hand back; cancel those that do not, or all on a second signal."""
+        waiting = [task for task in working if not task.done()]
+        cut = asyncio.create_task(self._cut.wait(), name="cut")
+        loop = asyncio.get_running_loop()
+        while waiting and not cut.done() and loop.time() < until:
+            await asyncio.wait([*waiting, cut], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            waiting = [task for task in waiting if not task.done()]
+        cut.cancel()
+        for task in waiting:
+            log.warning("worker.cancelled", worker=task.get_name())
+            task.cancel()
+        await self._cancelled(waiting)
+
+    async def _cancelled(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Wait for cancelled tasks, but never longer than the hand-back of a job takes."""
+        pending = [task for task in tasks if not task.done()]
+        if pending:
+            _, stubborn = await asyncio.wait(pending, timeout=self._drain_seconds * RESERVE_SHARE / 2)
+            for task in stubborn:
+                log.error("task.stubborn", task=task.get_name())
+
+    async def _hand_back_unstarted(self) -> None:
+        while not self._queue.empty():
+            job = self._queue.get_nowait()
+            try:
+                async with asyncio.timeout(STEP_SECONDS):
+                    await self._hand_back(job)
+            except (AcraExpressError, TimeoutError) as error:
+                log.warning("job.left_to_its_lease", job_id=job.job_id, error=str(error))
+
+    async def _close(self, closer: Closer) -> None:
+        try:
+            async with asyncio.timeout(STEP_SECONDS):
+                await closer.close()
+        except (AcraExpressError, OSError, TimeoutError) as error:
+            log.warning("close.incomplete", step=closer.name, error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,161 @@
+"""The snapshot loop: asks the database for shared figures, so that no scrape and no probe ever does.
+
+It also knows whether the nightly has the right of way; workers and poller read that from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.health import Health
+from acra_express_async.metrics import JOB_STATES, JOB_TYPES, Metrics
+
+log = logs.logger("watch")
+
+LOOP = "snapshot"
+TURN_SECONDS = 5.0
+"""How old the knowledge about the nightly may be."""
+FIGURES_EVERY = 3
+"""Turns between two looks at the queue: every 15 s (ops.md)."""
+
+
+class Figure(Protocol):
+    """One row of the queue's picture."""
+
+    @property
+    def job_type(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def oldest_age(self) -> float: ...
+
+
+class Shared(Protocol):
+    """See db/control.py."""
+
+    async def paused(self) -> bool: ...
+    async def nightly_running(self) -> bool: ...
+    async def queue(self) -> list[Figure]: ...
+
+
+class Slots(Protocol):
+    """See db/outcomes.py."""
+
+    async def used(self) -> int: ...
+
+
+class BudgetFigures(Protocol):
+    """Use of each rolling window; see db/budgets.py."""
+
+    async def usage(self) -> dict[tuple[str, str], tuple[int, int]]: ...
+
+
+@dataclass(slots=True)
+class Picture:
+    """What is known of the shared state; `taken_at` is None before the first look."""
+
+    taken_at: datetime | None = None
+    paused: bool = False
+    nightly_running: bool = False
+    queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    cap_used: int = 0
+    budgets: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+
+class Watch:
+    """Keeps `picture` and the gauges fresh.
+
+    Args:
+        stand_back: whether a running nightly job stops us.
+        cap: the configured daily cap.
+        now: the wall clock.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        shared: Shared,
+        slots: Slots,
+        budgets: BudgetFigures,
+        stand_back: bool,
+        cap: int,
+        health: Health,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        resumed: Callable[[str], None],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.picture = Picture()
+        self._shared = shared
+        self._slots = slots
+        self._budgets = budgets
+        self._stand_back = stand_back
+        self._health = health
+        self._beacon = health.beacon(LOOP)
+        self._metrics = metrics
+        self._now = now
+        self._resumed = resumed
+        self._pause = pause
+        metrics.daily_cap_limit.set(cap)
+
+    def stands_back(self) -> bool:
+        """Whether the nightly has the right of way, as of the last look."""
+        return self._stand_back and self.picture.nightly_running
+
+    async def run(self) -> None:
+        """Look until cancelled; a database that is away leaves the last picture standing."""
+        turn = 0
+        while True:
+            self._beacon.beat()
+            try:
+                await self._look_at_nightly()
+                if turn % FIGURES_EVERY == 0:
+                    await self._take_figures()
+                turn += 1
+            except (DatabaseAway, StandBack) as away:
+                log.warning("snapshot.missed", error=str(away))
+            await self._pause(TURN_SECONDS)
+
+    async def _look_at_nightly(self) -> None:
+        running = await self._shared.nightly_running()
+        self._health.saw_database()
+        ended = self.picture.nightly_running and not running
+        self.picture.nightly_running = running
+        self._metrics.nightly_running.set(int(running))
+        if ended:
+            self._resumed("due")
+
+    async def _take_figures(self) -> None:
+        picture = self.picture
+        picture.paused = await self._shared.paused()
+        figures = await self._shared.queue()
+        picture.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
+        picture.cap_used = await self._slots.used()
+        picture.budgets = await self._budgets.usage()
+        picture.taken_at = self._now()
+        self._publish(picture)
+
+    def _publish(self, picture: Picture) -> None:
+        metrics = self._metrics
+        metrics.paused.set(int(picture.paused))
+        for job_type in JOB_TYPES:
+            for state in JOB_STATES:
+                depth, age = picture.queue.get((job_type.value, state), (0, 0.0))
+                metrics.queue_depth.labels(job_type.value, state).set(depth)
+                metrics.queue_oldest_age.labels(job_type.value, state).set(age)
+        metrics.daily_cap_used.set(picture.cap_used)
+        for (provider, budget), (used, limit) in picture.budgets.items():
+            metrics.budget_used.labels(provider, budget).set(used)
+            metrics.budget_limit.labels(provider, budget).set(limit)
+        assert picture.taken_at is not None
+        metrics.queue_snapshot.set(picture.taken_at.timestamp())
+        metrics.last_tick.labels(LOOP).set(picture.taken_at.timestamp())

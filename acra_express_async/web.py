@@ -1,0 +1,123 @@
+"""The embedded aiohttp app: /metrics, /healthz, /readyz, /status.json. It only reads what the loops keep fresh.
+
+A handler does no I/O, so a probe answers in a millisecond whatever the database does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from acra_express_async import __version__
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+
+READY_DATABASE_SECONDS = 30.0
+"""Ready only while the database answered within this time (ops.md, Health)."""
+
+Status = Callable[[], dict[str, Any]]
+
+
+def liveness(health: Health) -> tuple[int, dict[str, Any]]:
+    """Status code and body of /healthz: 503 only for a loop that is stuck, which a restart can mend."""
+    stuck = health.stuck
+    checks: dict[str, Any] = {
+        name: {
+            "status": "fail" if name in stuck else "pass",
+            "observedValue": round(beacon.age, 1),
+            "observedUnit": "s",
+        }
+        for name, beacon in sorted(health.beacons.items())
+    }
+    checks["database"] = _database(health)
+    checks["notifications"] = {"status": "pass" if health.listener_proven else "warn"}
+    return _answer(checks)
+
+
+def readiness(health: Health) -> tuple[int, dict[str, Any]]:
+    """Status code and body of /readyz: schema checked, database seen lately, not draining; a dead listener warns."""
+    age = health.database_age
+    checks: dict[str, Any] = {
+        "schema": {"status": "pass" if health.schema_checked else "fail"},
+        "database": _database(health)
+        | {"status": "pass" if age is not None and age < READY_DATABASE_SECONDS else "fail"},
+        "draining": {"status": "fail" if health.draining else "pass"},
+        "notifications": {"status": "pass" if health.listener_proven else "warn"},
+    }
+    return _answer(checks)
+
+
+def _database(health: Health) -> dict[str, Any]:
+    age = health.database_age
+    seen = age is not None and age < READY_DATABASE_SECONDS
+    observed = {} if age is None else {"observedValue": round(age, 1), "observedUnit": "s"}
+    return {"status": "pass" if seen else "warn", **observed}
+
+
+def _answer(checks: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    words = {check["status"] for check in checks.values()}
+    status = "fail" if "fail" in words else "warn" if "warn" in words else "pass"
+    body = {"status": status, "version": __version__, "serviceId": "acra-express", "checks": checks}
+    return (503 if status == "fail" else 200), body
+
+
+def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Application:
+    """The app over the process's own state; `status` answers /status.json."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        code, body = liveness(health)
+        return _json(body, code)
+
+    async def readyz(_request: web.Request) -> web.Response:
+        code, body = readiness(health)
+        return _json(body, code)
+
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def status_json(_request: web.Request) -> web.Response:
+        return _json(status(), 200, "application/json")
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", scrape)
+    app.router.add_get("/status.json", status_json)
+    return app
+
+
+def _json(body: dict[str, Any], code: int, content_type: str = "application/health+json") -> web.Response:
+    return web.json_response(body, status=code, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+class WebServer:
+    """Runs the app on one address; `start` before everything else, `stop` after everything else.
+
+    Args:
+        port: 0 picks a free one; see `port` after `start`.
+    """
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._host = host
+        self._port = port
+        self.port = port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address is taken or not ours.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the listening socket, then open requests."""
+        await self._runner.cleanup()
