@@ -154,7 +154,7 @@ class Supervisor:
         while not self._draining.is_set():
             try:
                 await component.run()
-            except Exception as error:  # noqa: BLE001 - the supervisor's guard: nothing may end a loop unseen
+            except Exception as error:
                 log.error("component.broke", component=component.name, error=f"{error}", exc_info=error)
             else:
                 if self._draining.is_set() or self._idle.is_set():

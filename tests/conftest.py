@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
+from acra_express_async.db.migrate import migrate
+from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+ROLE = "acra_express"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,3 +35,61 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     """A real server for the whole session; `postgres.dsn(name)` reaches a database of it as superuser."""
     with EmbeddedPostgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: EmbeddedPostgres) -> str:
+    """Name of a database with the platform's tables and all our migrations; cloned for each test."""
+
+    async def build() -> None:
+        connection = await connect(postgres.dsn("template_express"), {})
+        try:
+            await bootstrap_platform(connection)
+            await migrate(connection, ROLE)
+        finally:
+            await connection.close()
+
+    asyncio.run(_execute(postgres.dsn(), "CREATE DATABASE template_express"))
+    asyncio.run(build())
+    return "template_express"
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def fresh_dsn(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
+    """DSN (superuser) of a migrated database that only this test uses."""
+    name = f"t_{secrets.token_hex(6)}"
+    await _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    try:
+        yield postgres.dsn(name)
+    finally:
+        await _execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def owner(fresh_dsn: str) -> AsyncIterator[Connection]:
+    """A connection as the platform's owner: arranges rows and looks at what happened."""
+    connection = await connect(fresh_dsn, {"search_path": "public"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def database(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
+    """Sessions under the tenant role, as the service has them."""
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=4)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()

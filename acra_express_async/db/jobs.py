@@ -124,7 +124,7 @@ class Jobs:
                 """
                 INSERT INTO acra_express.outcomes
                     (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5, $7), $6, acra_express.clock()
+                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6, acra_express.clock()
                 FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
                 ON CONFLICT (job_id, company_id) DO NOTHING
                 RETURNING ended_at - staged_at AS waited
