@@ -1,0 +1,194 @@
+"""Companies: made from registry rows, loaded for a run, and asked whether they were checked lately."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import StandBack
+from acra_express_async.models import Company, CompanyId, JobId, RegistryRow
+
+RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
+"""How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
+
+MAX_FORMER_NAMES = 15
+
+_LEADING_YEAR = re.compile(r"^(\d{4})")
+
+
+async def upsert_company(
+    connection: Connection,
+    row: RegistryRow,
+    shape: PlatformShape,
+    *,
+    staging_job_id: JobId,
+    held_codes: frozenset[str] = frozenset(),
+) -> CompanyId:
+    """Find or make the company of a registry row (platform.md A5); one company, one short transaction of its own.
+
+    An existing row keeps what it has but its name; `held_codes` are SSIC codes that a nightly job stands for: no
+    existing company is moved into them. A new row goes through the owner's `insert_company`, after which the caller
+    must commit at once, because the table is locked.
+
+    Raises:
+        StandBack: the nightly has the right of way (`table_busy`, `nightly_running`); nothing was written.
+    """
+    code = row.ssic_code if row.ssic_code not in held_codes else None
+    industry = await _industry(connection, row, shape)
+    year = _LEADING_YEAR.match(row.incorporated or "")
+    company_id = await connection.fetchval("SELECT company_id FROM public.companies WHERE uen = $1", row.uen)
+    if company_id is None:
+        company_id = await _insert(connection, row, industry, int(year[1]) if year else None)
+    else:
+        await connection.execute(
+            r"""
+            UPDATE public.companies SET
+                name = CASE WHEN lower(regexp_replace(name, '\s+', ' ', 'g')) = lower($2::text) THEN name ELSE $2 END,
+                industry_code = coalesce(industry_code, $3),
+                industry_norm = coalesce(industry_norm, $4),
+                incorporation_year = coalesce(incorporation_year, $5),
+                last_seen = acra_express.clock()
+            WHERE company_id = $1 AND (
+                lower(regexp_replace(name, '\s+', ' ', 'g')) IS DISTINCT FROM lower($2::text)
+                OR (industry_code IS NULL AND $3::text IS NOT NULL)
+                OR (industry_norm IS NULL AND $4::text IS NOT NULL)
+                OR (incorporation_year IS NULL AND $5::int IS NOT NULL))
+            """,
+            company_id,
+            row.name,
+            code,
+            industry,
+            int(year[1]) if year else None,
+        )
+    await connection.execute(
+        """
+        INSERT INTO acra_express.staged_companies (company_id, uen, staging_job_id, staged_at)
+        VALUES ($1, $2, $3, acra_express.clock())
+        ON CONFLICT (company_id) DO UPDATE
+            SET uen = excluded.uen, staging_job_id = excluded.staging_job_id, staged_at = excluded.staged_at
+        """,
+        company_id,
+        row.uen,
+        staging_job_id,
+    )
+    return CompanyId(company_id)
+
+
+async def _insert(connection: Connection, row: RegistryRow, industry: str | None, year: int | None) -> int:
+    made = await connection.fetchrow(
+        "SELECT company_id, refused FROM acra_express.insert_company($1, $2, $3, $4, $5)",
+        row.uen,
+        row.name,
+        industry,
+        row.ssic_code,
+        year,
+    )
+    assert made is not None
+    if made["refused"] is not None:
+        raise StandBack(
+            "a nightly staging job has the right of way on companies"
+            if made["refused"] == "nightly_running"
+            else "companies is in use by somebody else",
+            reason=made["refused"],
+            retry_after=RETRY_INSERT[made["refused"]],
+        )
+    return int(made["company_id"])
+
+
+async def _industry(connection: Connection, row: RegistryRow, shape: PlatformShape) -> str | None:
+    """The reference's title for the code, else the registry's own description."""
+    title = None
+    if row.ssic_code and shape.has("ssic_ref", "code", "title"):
+        title = await connection.fetchval(
+            "SELECT title FROM public.ssic_ref WHERE code = ANY ($1::text[]) LIMIT 1",
+            [row.ssic_code, row.ssic_code.zfill(5)],
+        )
+    return title or row.ssic_description
+
+
+async def load_company(connection: Connection, company_id: CompanyId) -> Company | None:
+    """The company with what the registry says of it; None when there is no such row.
+
+    `shared_postal` comes from counts that are refreshed at most daily (`db/registry.py`), never from a scan here.
+    """
+    row = await connection.fetchrow(
+        r"""
+        WITH wanted AS (
+            SELECT c.company_id, c.uen, c.name, c.website_domain, s.entity_name, s.entity_type_description,
+                   s.entity_status_description, s.primary_ssic_code::text AS ssic_code, c.industry_code,
+                   s.primary_ssic_description, s.primary_user_described_activity, s.block, s.street_name,
+                   s.building_name,
+                   CASE WHEN s.postal_code ~ '^\s*\d{6}\s*$' THEN btrim(s.postal_code)
+                        WHEN s.postal_code ~ '^\s*\d{5}\s*$' THEN '0' || btrim(s.postal_code) END AS postal_code,
+                   ARRAY[former_entity_name1, former_entity_name2, former_entity_name3, former_entity_name4,
+                         former_entity_name5, former_entity_name6, former_entity_name7, former_entity_name8,
+                         former_entity_name9, former_entity_name10, former_entity_name11, former_entity_name12,
+                         former_entity_name13, former_entity_name14, former_entity_name15] AS former_names
+            FROM public.companies c LEFT JOIN public.staging_acra_companies s ON s.uen = c.uen
+            WHERE c.company_id = $1)
+        SELECT w.*, CASE WHEN w.postal_code IS NULL OR r.postals_counted_at IS NULL THEN 0
+                         ELSE coalesce(p.companies, 1) END AS shared_postal
+        FROM wanted w CROSS JOIN acra_express.registry_state r
+        LEFT JOIN acra_express.postal_counts p ON p.postal_code = w.postal_code
+        """,
+        company_id,
+    )
+    if row is None:
+        return None
+    code = "".join(filter(str.isdigit, row["ssic_code"] or row["industry_code"] or ""))
+    return Company(
+        company_id=company_id,
+        uen=row["uen"] or "",
+        name=_said(row["entity_name"]) or row["name"] or "",
+        former_names=tuple(name for name in map(_said, row["former_names"]) if name),
+        entity_type=_said(row["entity_type_description"]),
+        entity_status=_said(row["entity_status_description"]),
+        ssic_code=code or None,
+        ssic_description=_said(row["primary_ssic_description"]),
+        activity=_said(row["primary_user_described_activity"]),
+        block=_said(row["block"]),
+        street_name=_said(row["street_name"]),
+        building_name=_said(row["building_name"]),
+        postal_code=row["postal_code"],
+        shared_postal=row["shared_postal"],
+        website_domain=_said(row["website_domain"]),
+    )
+
+
+def _said(value: str | None) -> str | None:
+    """The cell without the registry's marker for "nothing", which other loaders than ours leave in."""
+    text = (value or "").strip()
+    return text if text and text != "na" else None
+
+
+async def recently_checked(
+    connection: Connection, company_id: CompanyId, recheck_days: int, *, ignore_job: JobId | None = None
+) -> bool:
+    """True when anybody looked at this company within `recheck_days` (0 turns the guard off, as on the platform).
+
+    Any history row of the platform counts, as for the nightly itself, and so does an answer of ours, "no website"
+    too. `ignore_job` leaves out what this very job wrote.
+    """
+    if recheck_days <= 0:
+        return False
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM public.company_enrichment_runs h
+                WHERE h.company_id = $1
+                  AND coalesce(h.updated_at > (SELECT acra_express.clock()) - $2::interval, true)
+                  AND ($3::bigint IS NULL OR h.source_json ->> 'job_id' IS DISTINCT FROM $3::bigint::text)
+            ) OR EXISTS (
+                SELECT FROM acra_express.outcomes o
+                WHERE o.company_id = $1 AND o.kind IN ('enriched', 'no_website')
+                  AND o.ended_at > (SELECT acra_express.clock()) - $2::interval
+                  AND o.job_id IS DISTINCT FROM $3::bigint)
+            """,
+            company_id,
+            timedelta(days=recheck_days),
+            ignore_job,
+        )
+    )

@@ -1,0 +1,148 @@
+"""Addresses into `contacts`, `lead_emails` and the shared verdict cache, without touching what others own there.
+
+Only addresses that may stand in the open come here (`db/story.py`). Every statement looks before it inserts and says
+ON CONFLICT DO NOTHING without a target, so that it works with and without the platform's unique indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection
+from acra_express_async.db.stored_json import stored_json
+from acra_express_async.db.story import Facts
+from acra_express_async.db.verdicts import DEFINITIVE
+from acra_express_async.models import CompanyId, Email
+
+SOURCE = "acra_express"
+"""Our mark in `contact_source` and `source`; `forget` removes only rows that carry it."""
+
+
+async def write_contacts(
+    connection: Connection, shape: PlatformShape, company_id: CompanyId, emails: Sequence[Email]
+) -> None:
+    """Contacts for addresses that are usable or not yet verified; rows of other sources stay as they are (B19)."""
+    good = [email for email in emails if email.verdict is None or email.verdict.usable]
+    if not good or not shape.has("contacts", "company_id", "email", "email_verified", "contact_source"):
+        return
+    addresses = [email.address for email in good]
+    verified = [None if email.verdict is None else email.verdict.status == "valid" for email in good]
+    await connection.execute(
+        """
+        UPDATE public.contacts c SET email_verified = f.verified, updated_at = acra_express.clock()
+        FROM unnest($2::text[], $3::boolean[]) AS f(email, verified)
+        WHERE c.company_id = $1 AND c.email = f.email AND f.verified IS NOT NULL
+          AND c.email_verified IS DISTINCT FROM f.verified
+          AND (c.contact_source = $4 OR c.email_verified IS NULL)
+        """,
+        company_id,
+        addresses,
+        verified,
+        SOURCE,
+    )
+    await connection.execute(
+        """
+        INSERT INTO public.contacts (company_id, email, email_verified, contact_source, created_at, updated_at)
+        SELECT $1, f.email, f.verified, $4, now, now
+        FROM unnest($2::text[], $3::boolean[]) AS f(email, verified), (SELECT acra_express.clock() AS now) c
+        WHERE NOT EXISTS (SELECT FROM public.contacts k WHERE k.company_id = $1 AND lower(k.email) = f.email)
+        ON CONFLICT DO NOTHING
+        """,
+        company_id,
+        addresses,
+        verified,
+        SOURCE,
+    )
+
+
+async def write_lead_emails(connection: Connection, shape: PlatformShape, company_id: CompanyId, facts: Facts) -> None:
+    """One row an address for the whole platform: a company that has it keeps it, a verdict only gets newer (B18)."""
+    emails = [e for e in facts.emails if e.verdict is None or e.verdict.status in DEFINITIVE]
+    if not emails or not shape.has("lead_emails", "verification_status", "source", "last_verified_at"):
+        return
+    addresses = [email.address for email in emails]
+    statuses = [None if email.verdict is None else email.verdict.status for email in emails]
+    checked = [None if email.verdict is None else email.verdict.checked_at for email in emails]
+    await connection.execute(
+        """
+        UPDATE public.lead_emails e SET
+            company_id = coalesce(e.company_id, $1),
+            verification_status = f.status,
+            last_verified_at = coalesce(f.checked_at, acra_express.clock())
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
+        WHERE e.email = f.email AND f.status IS NOT NULL
+          AND (e.last_verified_at IS NULL OR e.last_verified_at < coalesce(f.checked_at, acra_express.clock()))
+          AND (e.source = $5 OR e.verification_status IS NULL OR f.status = 'valid'
+               OR (f.status = 'catch-all' AND e.verification_status <> 'valid'))
+        """,
+        company_id,
+        addresses,
+        statuses,
+        checked,
+        SOURCE,
+    )
+    made = await connection.fetch(
+        """
+        INSERT INTO public.lead_emails (email, company_id, verification_status, source, last_verified_at)
+        SELECT f.email, $1, f.status, $5, CASE WHEN f.status IS NOT NULL
+                                               THEN coalesce(f.checked_at, acra_express.clock()) END
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
+        WHERE NOT EXISTS (SELECT FROM public.lead_emails e WHERE e.email = f.email)
+        ON CONFLICT DO NOTHING
+        RETURNING email
+        """,
+        company_id,
+        addresses,
+        statuses,
+        checked,
+        SOURCE,
+    )
+    if made and shape.has("lead_emails", "source_json"):
+        await _say_where(connection, [row["email"] for row in made], facts)
+
+
+async def _say_where(connection: Connection, addresses: list[str], facts: Facts) -> None:
+    told = {entry["address"]: entry for entry in facts.story["emails"] if "address" in entry}
+    shared = {key: facts.story[key] for key in ("service", "job_id", "attempt")}
+    await connection.execute(
+        """
+        UPDATE public.lead_emails e SET source_json = f.told::jsonb
+        FROM unnest($1::text[], $2::text[]) AS f(email, told) WHERE e.email = f.email
+        """,
+        addresses,
+        [stored_json(shared | told[address]) for address in addresses],
+    )
+
+
+async def keep_verdicts(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
+    """Share fresh definitive answers of the vendor with the nightly, which trusts any row for ever (B17)."""
+    fresh = [
+        (email.address.lower(), email.verdict)
+        for email in emails
+        if email.verdict is not None and email.verdict.source == "zerobounce" and email.verdict.status in DEFINITIVE
+    ]
+    if not fresh or not shape.has("email_verification_cache", "email", "status", "confidence", "checked_at"):
+        return
+    columns = ([a for a, _ in fresh], [v.status for _, v in fresh], [v.checked_at for _, v in fresh])
+    await connection.execute(
+        """
+        UPDATE public.email_verification_cache c
+        SET status = f.status, checked_at = coalesce(f.checked_at, acra_express.clock())
+        FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS f(email, status, checked_at)
+        WHERE c.email = f.email
+          AND (c.checked_at IS NULL OR c.checked_at < coalesce(f.checked_at, acra_express.clock()))
+        """,
+        *columns,
+    )
+    # the platform stores 0.0 as confidence: the vendor gives none
+    await connection.execute(
+        """
+        INSERT INTO public.email_verification_cache (email, status, confidence, checked_at)
+        SELECT f.email, f.status, 0.0, coalesce(f.checked_at, acra_express.clock())
+        FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS f(email, status, checked_at)
+        WHERE NOT EXISTS (SELECT FROM public.email_verification_cache c WHERE c.email = f.email)
+        ON CONFLICT DO NOTHING
+        """,
+        *columns,
+    )

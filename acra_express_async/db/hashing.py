@@ -1,0 +1,29 @@
+"""Keyed hashes of mail addresses: what stands where the address itself must not be stored."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+from acra_express_async.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class AddressHash:
+    """HMAC-SHA256 under a key that was made by the migration and never leaves the database but in memory."""
+
+    key: bytes = field(repr=False)
+
+    def digest(self, address: str) -> bytes:
+        """The hash of the lower-cased, trimmed address."""
+        return hmac.new(self.key, address.strip().lower().encode(), hashlib.sha256).digest()
+
+    def text(self, address: str) -> str:
+        """The hash in hex, for JSON and for the opt-out list."""
+        return self.digest(address).hex()
+
+
+async def load_address_hash(connection: Connection) -> AddressHash:
+    """Read the key; once a process, at start."""
+    return AddressHash(bytes(await connection.fetchval("SELECT key FROM acra_express.hash_key")))

@@ -1,0 +1,220 @@
+"""One company's result into the platform's tables, as a guest: short, in the nightly's lock order, never over others.
+
+The order is header, history, companies, contacts, lead_emails (platform.md B3); a lock that is not free within 300 ms
+surfaces as an error of the connection and the whole transaction is repeated by the caller. Nothing here depends on a
+unique index being there: production may lack them (platform.md C).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from acra_express_async.db.contacts import keep_verdicts, write_contacts, write_lead_emails
+from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.optouts import domain_and_parents
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection
+from acra_express_async.db.runs import write_event, write_header, write_usage
+from acra_express_async.db.stored_json import stored_json, stored_text
+from acra_express_async.db.story import Facts, facts_of, without_facts
+from acra_express_async.models import Company, Job, Outcome
+
+STRONG_POINTS = 55
+"""Evidence below which a domain is kept in the story only: the points at which quality.md B2 calls a site proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCompany:
+    """What was stored.
+
+    `outcome` is what to count and to record: the one given, or `skipped{opted_out}` when an opt-out came in between.
+    `story` is the detail for our own outcome row; `domain_taken` says that another company holds the domain.
+    """
+
+    outcome: Outcome
+    run_id: int
+    story: dict[str, Any]
+    domain_taken: bool = False
+
+
+async def save(
+    connection: Connection,
+    *,
+    tenant_id: int,
+    shape: PlatformShape,
+    hashes: AddressHash,
+    store_personal_emails: bool,
+    job: Job,
+    company: Company,
+    outcome: Outcome,
+) -> SavedCompany:
+    """Store one company's outcome inside the caller's short, fenced transaction.
+
+    Raises:
+        asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError: gave way; repeat the
+            whole transaction with jitter. It is no failure of the company.
+        asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError: the platform changed; probe its shape again.
+    """
+    outcome, gone = await _respect_opt_outs(connection, company, outcome, hashes)
+    facts = facts_of(job, outcome, hashes=hashes, store_personal=store_personal_emails, opted_out=gone)
+    run_id = await write_header(connection, tenant_id, shape, outcome)
+    await _history(connection, tenant_id, shape, company, run_id, facts)
+    taken = False
+    if facts.domain is not None:
+        await _fill_company(connection, shape, company, facts)
+        taken = await _claim_domain(connection, company, facts.domain, outcome)
+        await write_contacts(connection, shape, company.company_id, facts.emails)
+        await write_lead_emails(connection, shape, company.company_id, facts)
+        await keep_verdicts(connection, shape, facts.emails)
+    await write_usage(connection, tenant_id, shape, run_id, outcome)
+    await write_event(connection, tenant_id, shape, company, run_id, outcome, facts.story)
+    return SavedCompany(outcome=outcome, run_id=run_id, story=facts.story, domain_taken=taken)
+
+
+async def _respect_opt_outs(
+    connection: Connection, company: Company, outcome: Outcome, hashes: AddressHash
+) -> tuple[Outcome, frozenset[str]]:
+    """The outcome without what somebody asked to be left out of, and the hashes of opted-out addresses."""
+    addresses = {hashes.text(email.address): email.address for email in outcome.emails}
+    domains = {part for email in outcome.emails for part in domain_and_parents(email.address.rpartition("@")[2])}
+    site = domain_and_parents(outcome.site.domain) if outcome.site is not None else []
+    rows = await connection.fetch(
+        """
+        SELECT kind, value FROM acra_express.opt_outs
+        WHERE (kind = 'company' AND value = $1) OR (kind = 'domain' AND value = ANY ($2::text[]))
+           OR (kind = 'address' AND value = ANY ($3::text[]))
+        """,
+        company.uen.upper(),
+        [*site, *domains],
+        list(addresses),
+    )
+    listed = {(row["kind"], row["value"]) for row in rows}
+    if ("company", company.uen.upper()) in listed or any(("domain", part) in listed for part in site):
+        return without_facts(outcome), frozenset()
+    gone = {
+        key
+        for key, address in addresses.items()
+        if ("address", key) in listed
+        or any(("domain", part) in listed for part in domain_and_parents(address.rpartition("@")[2]))
+    }
+    return outcome, frozenset(gone)
+
+
+async def _history(
+    connection: Connection, tenant_id: int, shape: PlatformShape, company: Company, run_id: int, facts: Facts
+) -> None:
+    """A history row only with an honest about text: an empty one would lower the platform's acceptance rate (B20)."""
+    table = "company_enrichment_runs"
+    if not facts.about or not shape.has(table, "domain", "about_text", "linkedin_url", "source_json", "updated_at"):
+        return
+    base = (
+        company.company_id,
+        run_id,
+        facts.domain,
+        stored_text(facts.about),
+        facts.linkedin_url,
+        stored_json(facts.story),
+    )
+    if not shape.has(table, "tenant_id", "public_emails", "verification_results"):
+        await connection.execute(
+            """
+            INSERT INTO public.company_enrichment_runs
+                (company_id, run_id, domain, about_text, linkedin_url, source_json, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, acra_express.clock())
+            """,
+            *base,
+        )
+        return
+    results = [
+        {"email": e.address, "status": e.verdict.status, "confidence": 0.0, "source": e.verdict.source}
+        for e in facts.emails
+        if e.verdict is not None
+    ]
+    await connection.execute(
+        """
+        INSERT INTO public.company_enrichment_runs
+            (company_id, run_id, domain, about_text, linkedin_url, source_json, updated_at,
+             tenant_id, public_emails, verification_results)
+        VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, acra_express.clock(), $7, $8::text[], $9::text::jsonb)
+        """,
+        *base,
+        tenant_id,
+        [email.address for email in facts.emails],
+        stored_json(results),
+    )
+
+
+async def _fill_company(connection: Connection, shape: PlatformShape, company: Company, facts: Facts) -> None:
+    """Fill what is NULL; `last_seen` moves only with a change, or the platform's paging would jump (B21)."""
+    best = next((e.address for e in facts.emails if e.verdict is None or e.verdict.usable), None)
+    number = facts.phone.number if facts.phone is not None else None
+    await connection.execute(
+        """
+        UPDATE public.companies SET
+            email = coalesce(email, $2), phone_number = coalesce(phone_number, $3),
+            linkedin_url = coalesce(linkedin_url, $4), last_seen = acra_express.clock()
+        WHERE company_id = $1 AND (
+            (email IS NULL AND $2 IS NOT NULL) OR (phone_number IS NULL AND $3 IS NOT NULL)
+            OR (linkedin_url IS NULL AND $4 IS NOT NULL))
+        """,
+        company.company_id,
+        _as_stored(best, is_list=shape.is_list("companies", "email")),
+        _as_stored(number, is_list=shape.is_list("companies", "phone_number")),
+        facts.linkedin_url,
+    )
+    if shape.has("companies", "sg_phone", "sg_postcode"):
+        await connection.execute(
+            """
+            UPDATE public.companies SET
+                sg_phone = coalesce(sg_phone, $2), sg_postcode = coalesce(sg_postcode, $3),
+                last_seen = acra_express.clock()
+            WHERE company_id = $1 AND (
+                (sg_phone IS NULL AND $2::text IS NOT NULL) OR (sg_postcode IS NULL AND $3::text IS NOT NULL))
+            """,
+            company.company_id,
+            number,
+            facts.postal_code,
+        )
+
+
+def _as_stored(value: str | None, *, is_list: bool) -> str | list[str] | None:
+    return [value] if is_list and value is not None else value
+
+
+async def _claim_domain(connection: Connection, company: Company, domain: str, outcome: Outcome) -> bool:
+    """Set `website_domain` where it is NULL and nobody else has it (B7); True when another company holds it.
+
+    A wrong or doubled domain makes the nightly's own store fail, so it is never overwritten, and a rival that commits
+    between our look and our write costs only the savepoint.
+    """
+    if outcome.site is None or outcome.site.points < STRONG_POINTS:
+        return False
+    taken = await connection.fetchval(
+        r"""
+        SELECT EXISTS (
+            SELECT FROM public.companies c
+            CROSS JOIN LATERAL regexp_replace(lower(c.website_domain), '^(https?://)?(www\.)?|[/:?#].*$', '', 'g') d
+            WHERE c.website_domain IS NOT NULL AND c.company_id <> $1
+              AND (d = $2 OR right(d, length($2) + 1) = '.' || $2))
+        """,
+        company.company_id,
+        domain,
+    )
+    if taken:
+        return True
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                """
+                UPDATE public.companies SET website_domain = $2, last_seen = acra_express.clock()
+                WHERE company_id = $1 AND website_domain IS NULL
+                """,
+                company.company_id,
+                domain,
+            )
+    except asyncpg.UniqueViolationError:
+        return True
+    return False
