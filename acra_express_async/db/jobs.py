@@ -86,18 +86,33 @@ class Jobs:
                 raise _lost(job)
             yield connection
 
-    async def finish(self, connection: Connection, job: Job, *, total: int) -> None:
-        """End the job as done, inside a transaction of `owned`."""
+    async def finish(self, connection: Connection, job: Job, *, total: int, note: str | None = None) -> None:
+        """End the job as done, inside a transaction of `owned`; `note` stays in the row's error column."""
         await connection.execute(
             """
             UPDATE acra_express.express_jobs
-            SET status = 'done', ended_at = acra_express.clock(), processed = $2, total = $2, error = NULL
+            SET status = 'done', ended_at = acra_express.clock(), processed = $2, total = $2, error = $3
             WHERE job_id = $1
             """,
             job.job_id,
             total,
+            note[:ERROR_TEXT_LIMIT] if note else None,
         )
         await _close_lease(connection, job)
+
+    async def staged(
+        self, connection: Connection, job: Job, *, enrichment: JobId | None, continuation: JobId | None
+    ) -> None:
+        """Record what a staging job produced; the key makes a second enrichment job of it impossible."""
+        await connection.execute(
+            """
+            INSERT INTO acra_express.staged (staging_job_id, enrichment_job_id, continuation_id, staged_at)
+            VALUES ($1, $2, $3, acra_express.clock())
+            """,
+            job.job_id,
+            enrichment,
+            continuation,
+        )
 
     async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None:
         """Record committed companies, inside a transaction of `owned`; progress clears crashes and outages."""
@@ -124,7 +139,8 @@ class Jobs:
                 """
                 INSERT INTO acra_express.outcomes
                     (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6, acra_express.clock()
+                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6,
+                       acra_express.clock()
                 FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
                 ON CONFLICT (job_id, company_id) DO NOTHING
                 RETURNING ended_at - staged_at AS waited

@@ -45,6 +45,18 @@ _BAD_LOGIN = (
 
 
 _GAVE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+def session_settings(role: str | None, tenant_id: int | None) -> dict[str, str]:
+    """Start-up parameters of a direct session; they survive release and RESET ALL."""
+    settings = dict(SESSION_SETTINGS)
+    if role is not None:
+        settings["role"] = role
+    if tenant_id is not None:
+        settings["request.tenant_id"] = str(tenant_id)
+    return settings
+
+
 AWAY = (
     OSError,  # TimeoutError included: a frozen server is away
     asyncpg.PostgresConnectionError,
@@ -142,12 +154,7 @@ class Database:
         self._tenant = tenant_id
         self._size = size
         self._pooled = pooled
-        self._settings = SESSION_SETTINGS | (extra or {})
-        if not pooled:
-            if role is not None:
-                self._settings["role"] = role
-            if tenant_id is not None:
-                self._settings["request.tenant_id"] = str(tenant_id)
+        self._settings = session_settings(None if pooled else role, None if pooled else tenant_id) | (extra or {})
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     @property
@@ -210,7 +217,7 @@ class Database:
             raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {type(away).__name__}: {away}") from away
 
     async def _set_local(self, connection: Connection) -> None:
-        settings = self._settings | {"role": self._role or "none", "request.tenant_id": str(self._tenant or "")}
+        settings = session_settings(self._role or "none", self._tenant)
         await connection.execute(
             "SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS s(name, value)",
             list(settings.keys()),

@@ -1,0 +1,30 @@
+"""Whose rows ours are: the express tenant of the platform."""
+
+from __future__ import annotations
+
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import ConfigError
+
+NAME = "acra_express"
+
+
+async def tenant_id_of(connection: Connection, configured: int | None) -> int:
+    """The configured tenant id if it exists, else the one named acra_express.
+
+    Raises:
+        ConfigError: there is no such tenant.
+    """
+    found = await connection.fetchval(
+        "SELECT min(tenant_id) FROM public.tenants WHERE CASE WHEN $1::int IS NULL THEN name = $2 ELSE tenant_id = $1 END",
+        configured,
+        NAME,
+    )
+    if found is None:
+        missing = f"with id {configured} (ACRA_EXPRESS_TENANT_ID)" if configured is not None else f"named {NAME}"
+        raise ConfigError(f"there is no tenant {missing} in this database; run `acra-express migrate`")
+    return int(found)
+
+
+async def tenant_is_free(connection: Connection, tenant_id: int) -> bool:
+    """Whether no customer and no nightly job stands under this tenant; asked through an owner's function."""
+    return bool(await connection.fetchval("SELECT acra_express.tenant_is_free($1)", tenant_id))

@@ -1,0 +1,259 @@
+"""The work of an `acra_express_enrich_candidates` job: company by company, each committed as it is won.
+
+A resumed job goes on where it stopped: a company with an outcome is never touched again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from acra_express_async import logs
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import AcraExpressError, CapReached, LockBusy, ProviderError, RateLimited, Transient
+from acra_express_async.limits import JobThrottle
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage
+from acra_express_async.params import EnrichmentParams
+
+log = logs.logger("enrichment")
+
+SAVE_TRIES = 12
+SAVE_PAUSE_SECONDS = 2.0
+"""Full jitter up to this between tries: twelve of them outlast the nightly's longest store transaction (B3)."""
+
+ResultT = TypeVar("ResultT")
+
+
+class Jobs(Protocol):
+    """See db/jobs.py."""
+
+    def owned(self, job: Job) -> AbstractAsyncContextManager[Connection]: ...
+    async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None: ...
+    async def finish(self, connection: Connection, job: Job, *, total: int) -> None: ...
+    async def fresh_waits(self) -> bool: ...
+
+
+class Ended(Protocol):
+    """How long a company took; see db/outcomes.py."""
+
+    @property
+    def latency(self) -> timedelta: ...
+    @property
+    def campaign_age(self) -> timedelta: ...
+
+
+class Companies(Protocol):
+    """See db/companies.py."""
+
+    async def load(self, company_id: CompanyId) -> Company | None: ...
+    async def recently_checked(self, company_id: CompanyId) -> bool: ...
+    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> dict[str, Any]: ...
+
+
+class Outcomes(Protocol):
+    """See db/outcomes.py."""
+
+    async def ended(self, job_id: JobId) -> frozenset[CompanyId]: ...
+    async def write(
+        self,
+        connection: Connection,
+        job: Job,
+        company: Company,
+        outcome: Outcome,
+        *,
+        staging_job_id: int | None,
+        staged_at: datetime,
+        campaign_at: datetime,
+        detail: dict[str, Any],
+    ) -> Ended: ...
+
+
+class DailyCap(Protocol):
+    """See db/outcomes.py."""
+
+    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> timedelta | None: ...
+    async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None: ...
+
+
+class Story(Protocol):
+    """The story of one company; see pipeline.py."""
+
+    async def run(self, company: Company, scope: Scope) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One attempt at a job's companies."""
+
+    job: Job
+    params: EnrichmentParams
+    throttle: JobThrottle
+    total: int
+
+
+class Enrichment:
+    """Enriches the companies of one job.
+
+    Args:
+        resolve: judges `params.throttle` (see limits.overrides); raises JobError.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: Jobs,
+        companies: Companies,
+        outcomes: Outcomes,
+        cap: DailyCap,
+        story: Story,
+        resolve: Callable[[object, str], JobThrottle],
+        metrics: Metrics,
+        random: Random,
+        clock: Callable[[], float],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._jobs = jobs
+        self._companies = companies
+        self._outcomes = outcomes
+        self._cap = cap
+        self._story = story
+        self._resolve = resolve
+        self._metrics = metrics
+        self._random = random
+        self._clock = clock
+        self._pause = pause
+
+    async def handle(self, job: Job, scope: JobScope) -> End:
+        """Enrich what is left of the job.
+
+        One company that a provider cannot serve now does not hold up the others: the job goes on, and is snoozed at the
+        end for those that are left.
+
+        Raises:
+            JobError: `params` is wrong.
+            CapReached, ProviderError, StandBack, Draining, LeaseLost, DatabaseAway: what was won so far is stored.
+        """
+        params = EnrichmentParams.parse(job.params)
+        throttle = self._resolve(
+            params.throttle, f"campaign:{params.campaign_id or params.staging_job_id or job.job_id}"
+        )
+        scope.limits = throttle.limits
+        wanted = list(dict.fromkeys(CompanyId(number) for number in params.company_ids))
+        batch = _Batch(job, params, throttle, len(wanted))
+        ended = await self._outcomes.ended(job.job_id)
+        left = [company_id for company_id in wanted if company_id not in ended]
+        put_off: ProviderError | None = None
+        committed = len(wanted) - len(left)
+        for position, company_id in enumerate(left):
+            scope.check()
+            with structlog.contextvars.bound_contextvars(company_id=company_id):
+                try:
+                    await self._enrich(batch, company_id, scope, committed + 1)
+                except RateLimited:
+                    raise
+                except Transient as away:
+                    log.warning("company.put_off", why=str(away), reason=away.reason)
+                    put_off = away
+                    continue
+            committed += 1
+            more = put_off is not None or position + 1 < len(left)
+            if more and await self._jobs.fresh_waits():
+                return End.RELEASED
+        if put_off is not None:
+            raise put_off
+        async with self._jobs.owned(job) as connection:
+            await self._jobs.finish(connection, job, total=len(wanted))
+        return End.DONE
+
+    async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> None:
+        company = await self._companies.load(company_id)
+        if company is None:
+            ghost = Company(company_id, uen="", name="")
+            await self._commit(batch, ghost, Outcome(OutcomeKind.SKIPPED, "company_vanished"), processed)
+            return
+        if await self._companies.recently_checked(company_id):
+            await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "recently_checked"), processed)
+            return
+        await self._take_slot(batch, company_id)
+        outcome = await self._outcome_of(batch, company, scope)
+        await self._commit(batch, company, outcome, processed)
+
+    async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> None:
+        cap = batch.throttle.daily_cap
+        until_tomorrow = await self._repeat(lambda: self._cap.take(company_id, batch.job.job_id, cap))
+        if until_tomorrow is not None:
+            raise CapReached("daily cap reached", retry_after=until_tomorrow)
+
+    async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
+        """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards."""
+        scope.usage = Usage()
+        try:
+            outcome = await self._story.run(company, scope)
+        except AcraExpressError:
+            if scope.usage == Usage():
+                await self._cap.hand_back(company.company_id, batch.job.job_id)
+            raise
+        except Exception as error:
+            log.exception("company.broke", uen=company.uen)
+            note = f"{type(error).__name__}: {error}"
+            return Outcome(OutcomeKind.FAILED, "internal_error", notes=(note[:500],), usage=scope.usage)
+        return replace(outcome, usage=scope.usage)
+
+    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> None:
+        """Records, outcome and the job's progress in one short transaction that carries the token."""
+        started = self._clock()
+        job, params = batch.job, batch.params
+        staged_at = params.staged_at or job.created_at
+
+        async def save() -> Ended:
+            async with self._jobs.owned(job) as connection:
+                detail = await self._companies.save(connection, job, company, outcome)
+                ended = await self._outcomes.write(
+                    connection,
+                    job,
+                    company,
+                    outcome,
+                    staging_job_id=params.staging_job_id,
+                    staged_at=staged_at,
+                    campaign_at=params.campaign_enqueued_at or staged_at,
+                    detail=detail,
+                )
+                await self._jobs.progress(connection, job, processed=processed, total=batch.total)
+                return ended
+
+        ended = await self._repeat(save)
+        self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
+        for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
+            self._metrics.stage_duration.labels(stage).observe(seconds)
+        log.info(
+            "company.ended",
+            uen=company.uen,
+            outcome=outcome.kind.value,
+            reason=outcome.reason,
+            domain=outcome.site.domain if outcome.site else None,
+            latency_seconds=round(ended.latency.total_seconds(), 3),
+            searches=outcome.usage.searches,
+            pages=outcome.usage.pages,
+            tokens=outcome.usage.tokens,
+            verifications=outcome.usage.verifications,
+        )
+
+    async def _repeat(self, write: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Repeat a transaction that gave way to the nightly's locks; nothing was written when it did."""
+        for _ in range(SAVE_TRIES - 1):
+            try:
+                return await write()
+            except LockBusy as busy:
+                self._metrics.nightly_yields.labels(busy.reason).inc()
+                await self._pause(self._random.random() * SAVE_PAUSE_SECONDS)
+        return await write()

@@ -1,0 +1,104 @@
+"""What must be true before the service starts: reachable database, our schema, our role, a tenant of our own.
+
+Everything wrong here is said in one sentence and ends the process with exit code 78; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from acra_express_async import logs
+from acra_express_async.db.migrate import check
+from acra_express_async.db.platform import PlatformShape, missing_required, probe
+from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
+from acra_express_async.db.tenant import tenant_id_of, tenant_is_free
+from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
+from acra_express_async.settings import Settings
+
+log = logs.logger("preflight")
+
+UNREACHABLE_SECONDS = 30.0
+"""How long an unreachable server is tried at start-up (interfaces.md, exit codes)."""
+RETRY_SECONDS = 1.0
+WORK_CONNECTIONS = 3
+"""With one for heartbeats that makes four, beside one LISTEN: what a guest may take (platform.md B15)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the service stands on: sessions for work, one kept free for heartbeats, the platform's shape."""
+
+    work: Database
+    vital: Database
+    tenant_id: int
+    shape: PlatformShape
+
+
+async def prepare(
+    settings: Settings, *, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Ground:
+    """Check everything and open the pools.
+
+    Raises:
+        ConfigError, SchemaError: one sentence for the operator.
+    """
+    deadline = clock() + UNREACHABLE_SECONDS
+    dsn = settings.postgres_dsn.get_secret_value()
+    while True:
+        try:
+            tenant_id, shape = await _examine(settings, dsn)
+            break
+        except AWAY as away:
+            if clock() >= deadline:
+                raise ConfigError(
+                    f"PostgreSQL at {host_and_port(dsn)} could not be reached for {UNREACHABLE_SECONDS:g} s"
+                    f" ({type(away).__name__}: {away})"
+                ) from away
+            log.warning("database.unreachable", server=host_and_port(dsn), error=f"{type(away).__name__}: {away}")
+            await pause(RETRY_SECONDS)
+    pooled = settings.listen_dsn is not None
+    work = Database(dsn, role=settings.tenant_role, tenant_id=tenant_id, size=WORK_CONNECTIONS, pooled=pooled)
+    vital = Database(dsn, role=settings.tenant_role, tenant_id=tenant_id, size=1, pooled=pooled)
+    try:
+        await work.open()
+        await vital.open()
+    except (DatabaseAway, *AWAY) as away:
+        await work.close()
+        raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} went away while starting: {away}") from away
+    return Ground(work, vital, tenant_id, shape)
+
+
+async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:
+    pooled = settings.listen_dsn is not None
+    connection = await connect(dsn, {} if pooled else session_settings(settings.tenant_role, None), pooled=pooled)
+    try:
+        async with connection.transaction():
+            if pooled:
+                await connection.execute("SELECT set_config('role', $1, true)", settings.tenant_role)
+            acting = await connection.fetchval("SELECT current_user")
+            if acting != settings.tenant_role:
+                raise SchemaError(f"the session acts as {acting}, not as the tenant role {settings.tenant_role}")
+            await check(connection)
+            tenant_id = await tenant_id_of(connection, settings.tenant_id)
+            await _require_own_tenant(connection, tenant_id, settings)
+            shape = await probe(connection)
+            lacking = missing_required(shape)
+            if lacking:
+                raise SchemaError("; ".join(lacking))
+            return tenant_id, shape
+    finally:
+        connection.terminate()
+
+
+async def _require_own_tenant(connection: Connection, tenant_id: int, settings: Settings) -> None:
+    if tenant_id == settings.default_tenant_id:
+        raise ConfigError(
+            f"the express tenant ({tenant_id}) is the platform's DEFAULT_TENANT_ID; express needs a tenant of its own"
+        )
+    if not await tenant_is_free(connection, tenant_id):
+        raise ConfigError(
+            f"tenant {tenant_id} belongs to a customer of the nightly; work under it would use up the customer's cap. "
+            "Set ACRA_EXPRESS_TENANT_ID to the express tenant or leave it out"
+        )
