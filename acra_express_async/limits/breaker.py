@@ -1,0 +1,239 @@
+"""Stop calling a provider that refuses us or is away; all replicas share what one of them has learnt.
+
+closed -> open (a block, or `FAILURES` failures in a row) -> half_open when the cool-down is over: one replica claims
+the probe -> closed, or open again and longer. The store judges times by the database's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from acra_express_async.errors import (
+    Blocked,
+    DatabaseAway,
+    Permanent,
+    ProviderError,
+    RateLimited,
+    StandBack,
+    Transient,
+)
+from acra_express_async.logs import logger
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+
+BREAKER_OPEN = "breaker_open"
+"""Reason of the errors that say "not asked at all"; also the label of `provider_calls_total`."""
+FAILURES = 5
+"""So many failed tries in a row, in one process, are an outage."""
+FRESH = timedelta(seconds=2)
+"""How old the known state may be: other replicas see an opened breaker within this time."""
+PROBE_LEASE = timedelta(minutes=2)
+"""A probe waits at most a minute for its budget and then takes at most 35 s; after a crash another may probe."""
+BLOCKED_COOLDOWNS = (timedelta(minutes=15), timedelta(minutes=60), timedelta(hours=4))
+"""contracts/providers.md 1.7 and 3.4: requests during a block prolong it, so only one probe between them."""
+OUTAGE_COOLDOWNS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+"""Half an hour of outage is noticed within a quarter of an hour of its end."""
+
+_log = logger("breaker")
+
+
+class State(StrEnum):
+    """Label `state` of `breaker_state`."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Kind(StrEnum):
+    """Why it is open: the provider refuses us, or it does not work for anybody."""
+
+    BLOCKED = "blocked"
+    OUTAGE = "outage"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerState:
+    """What the store knows: `remaining` of the cool-down or of another's probe; `level` counts reopenings from 0."""
+
+    state: State = State.CLOSED
+    reason: str = ""
+    kind: Kind | None = None
+    level: int = 0
+    remaining: timedelta = timedelta()
+
+
+class BreakerStore(Protocol):
+    """Durable and shared. Every method is one atomic statement."""
+
+    async def read(self, provider: Provider) -> BreakerState:
+        """The state now."""
+        ...
+
+    async def trip(
+        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
+    ) -> tuple[BreakerState, bool]:
+        """Open, one level higher after a failed probe or soon after a close; True when this call opened it.
+
+        An open breaker stays as it is, so that two replicas that meet the same block do not count it twice. An outage
+        during the probe of a block keeps the level.
+        """
+        ...
+
+    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
+        """True for exactly one caller once the cool-down is over; the claim lapses after `lease`."""
+        ...
+
+    async def release_probe(self, provider: Provider) -> None:
+        """The claimed probe was not sent."""
+        ...
+
+    async def reset(self, provider: Provider) -> None:
+        """Close."""
+        ...
+
+
+class Breaker:
+    """One per provider and process, for one event loop.
+
+    Args:
+        provider: whose calls are guarded.
+        store: shared state.
+        metrics: `breaker_state` follows what is known here.
+        failures: failed tries in a row that count as an outage.
+        blocked, outage: cool-downs by level; the last one repeats.
+        fresh: how long a read is believed.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        store: BreakerStore,
+        metrics: Metrics,
+        *,
+        failures: int = FAILURES,
+        blocked: Sequence[timedelta] = BLOCKED_COOLDOWNS,
+        outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
+        fresh: timedelta = FRESH,
+    ) -> None:
+        self.state = BreakerState()
+        self._provider = provider
+        self._store = store
+        self._metrics = metrics
+        self._failures = failures
+        self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
+        self._fresh = fresh
+        self._read_at: float | None = None
+        self._in_a_row = 0
+
+    async def check(self) -> None:
+        """Costs a query only when what is known is older than `fresh`.
+
+        Raises:
+            Blocked: the breaker is open; `retry_after` is what is left of the cool-down.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._read_at is None or now - self._read_at >= self._fresh.total_seconds():
+            await self.refresh()
+        if self.state.state is State.OPEN:
+            raise self._open()
+
+    @asynccontextmanager
+    async def guard(self) -> AsyncIterator[bool]:
+        """Around one try; how the try ends decides the breaker. Yields True when this try is the probe.
+
+        A try that ended before its send (no budget, draining, cancelled) says nothing about the provider.
+
+        Raises:
+            Blocked: open, or half open and another's probe is under way.
+        """
+        await self.check()
+        probe = self.state.state is State.HALF_OPEN
+        if probe:
+            if not await self._store.claim_probe(self._provider, PROBE_LEASE):
+                raise self._open()
+            _log.info("breaker.probe", provider=self._provider, reason=self.state.reason)
+        judged = False
+        try:
+            yield probe
+            judged = True
+            await self._succeeded(probe=probe)
+        except (Blocked, Transient, Permanent) as error:
+            if error.reason != BREAKER_OPEN:
+                judged = True
+                await self._failed(error, probe=probe)
+            raise
+        finally:
+            if probe and not judged:
+                self._read_at = None
+                await self._told(self._store.release_probe(self._provider))
+
+    async def refresh(self) -> BreakerState:
+        """Read the shared state now, for status page and gauges."""
+        self._learn(await self._store.read(self._provider))
+        return self.state
+
+    async def _succeeded(self, *, probe: bool) -> None:
+        self._in_a_row = 0
+        if probe:
+            await self._told(self._store.reset(self._provider))
+            self._learn(BreakerState())
+            _log.info("breaker.closed", provider=self._provider)
+
+    async def _failed(self, error: ProviderError, *, probe: bool) -> None:
+        """Open at once on `Blocked` or a failed probe, on others after `failures` in a row."""
+        if isinstance(error, Blocked):
+            await self._trip(Kind.BLOCKED, error.reason)
+        elif isinstance(error, Transient):
+            # a 429 asks for patience, which the throttle has; only a probe must take it as "not yet"
+            self._in_a_row += 0 if isinstance(error, RateLimited) else 1
+            if probe or self._in_a_row >= self._failures:
+                await self._trip(Kind.OUTAGE, error.reason)
+        else:  # an honest refusal of one request: the provider works
+            await self._succeeded(probe=probe)
+
+    def _open(self) -> Blocked:
+        return Blocked(
+            f"the breaker of {self._provider} is open ({self.state.reason})",
+            provider=self._provider,
+            retry_after=max(self.state.remaining, self._fresh),
+            reason=BREAKER_OPEN,
+            sent=False,
+        )
+
+    async def _told(self, statement: Awaitable[None]) -> None:
+        """A result already won must not be lost because the shared state could not be written: time heals it."""
+        try:
+            await statement
+        except (DatabaseAway, StandBack) as away:
+            _log.warning("breaker.unshared", provider=self._provider, error=away)
+
+    async def _trip(self, kind: Kind, reason: str) -> None:
+        self._in_a_row = 0
+        cooldowns = self._cooldowns[kind]
+        try:
+            state, opened = await self._store.trip(self._provider, kind, reason, cooldowns)
+        except (DatabaseAway, StandBack) as away:
+            _log.warning("breaker.unshared", provider=self._provider, error=away)
+            state, opened = BreakerState(State.OPEN, reason, kind, 0, cooldowns[0]), True
+        self._learn(state)
+        if opened:
+            _log.warning(
+                "breaker.opened",
+                provider=self._provider,
+                reason=reason,
+                level=state.level,
+                seconds=state.remaining.total_seconds(),
+            )
+
+    def _learn(self, state: BreakerState) -> None:
+        self.state = state
+        self._read_at = asyncio.get_running_loop().time()
+        for known in State:
+            self._metrics.breaker_state.labels(self._provider, known).set(known is state.state)

@@ -1,0 +1,273 @@
+"""How much may be spent per rolling window; the durable ledger behind it decides, this file knows how to wait.
+
+A charge is the last thing before a send. The ledger counts it from the moment its answer came (`settle`), at the
+latest from `hold` after the charge: by then the provider has booked it too. A charge whose request never left is
+handed back (`refund`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+from acra_express_async.errors import BudgetExhausted, DatabaseAway, JobError, StandBack
+from acra_express_async.limits.throttle import CHECK_SECONDS, Sleep, pause
+from acra_express_async.logs import logger
+from acra_express_async.models import JobLimits, Provider, Scope
+from acra_express_async.settings import Settings
+
+SEND_MARGIN = timedelta(seconds=5)
+"""A request that is not on the wire so long after its charge is abandoned."""
+CLOCK_RATE = 1 / 2000
+"""Clocks under NTP may run apart by 500 parts in a million, so each window is counted longer by as much."""
+
+_log = logger("budget")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One configured allowance of a provider.
+
+    Args:
+        provider: whose.
+        name: label `budget` of the metrics.
+        limit: hard figure per window.
+        share: part of it that ordinary jobs use; an approved raise may go up to `limit`.
+        window: the provider's own window.
+        hold: the longest time from charge to booking by the provider.
+        settles: the amount is an upper bound that the answer corrects (tokens).
+        elsewhere: what the platform's other tenants spend counts against `limit`.
+    """
+
+    provider: Provider
+    name: str
+    limit: int
+    share: float
+    window: timedelta
+    hold: timedelta
+    settles: bool = False
+    elsewhere: bool = False
+
+    @property
+    def own(self) -> int:
+        """What express takes by itself: at least one, or the provider would better be switched off."""
+        return max(1, int(self.limit * self.share))
+
+    @property
+    def counted_window(self) -> timedelta:
+        return self.window * (1 + CLOCK_RATE)
+
+    def ceiling(self, job: JobLimits) -> int:
+        """All of express together while `job` is served: an approved raise lifts it for that job's calls."""
+        return min(self.limit, max(self.own, job.providers.get((self.provider, self.name), 0)))
+
+
+def allowances(settings: Settings, *, window_scale: float = 1.0) -> dict[Provider, tuple[Allowance, ...]]:
+    """The allowances of all providers; `window_scale` shrinks windows and margins for tests in real time."""
+    duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
+    margin = SEND_MARGIN * window_scale
+    hour, minute, day = (timedelta(seconds=seconds) * window_scale for seconds in (3600, 60, 86400))
+    reading = margin + timedelta(seconds=jina.timeout_seconds)
+    return {
+        Provider.DUCKDUCKGO: (
+            Allowance(
+                Provider.DUCKDUCKGO, "requests_1h", duckduckgo.requests_per_hour, duckduckgo.share, hour, margin
+            ),
+        ),
+        Provider.JINA: (
+            Allowance(Provider.JINA, "calls_1h", jina.calls_per_hour, jina.share, hour, margin),
+            Allowance(
+                Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading, settles=True
+            ),
+        ),
+        Provider.ZEROBOUNCE: (
+            Allowance(
+                Provider.ZEROBOUNCE,
+                "verifications_1d",
+                zerobounce.verifications_per_day,
+                zerobounce.share,
+                day,
+                margin,
+                elsewhere=True,
+            ),
+        ),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """So much of one allowance."""
+
+    allowance: Allowance
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A granted charge; hand it to `settle` or `refund`.
+
+    `asked_at` is the loop time just before the ledger was asked: the send margin counts from there.
+    """
+
+    charge_id: int
+    asked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing was charged.
+
+    Args:
+        budget: name of the budget that binds the longest.
+        fits_in: when the charge would fit, if nobody else comes first and all in flight is billed in full.
+        by_job: the job's own figure binds, not the shared allowance.
+        in_flight: of that budget, reserved by calls whose answer may still shrink it.
+    """
+
+    budget: str
+    fits_in: timedelta
+    by_job: bool = False
+    in_flight: int = 0
+
+
+class Ledger(Protocol):
+    """The durable account of all charges, shared by all replicas, judged by the database's clock."""
+
+    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+        """All of `asks` (one provider) or nothing, in one round trip."""
+        ...
+
+    async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
+        """The answer came: it ages from now, with these amounts where the answer told them."""
+        ...
+
+    async def refund(self, charge: Charge) -> None:
+        """Nothing was sent: as if it had never been."""
+        ...
+
+
+class Budget:
+    """The allowances of one provider, with a line of waiters that is served in order of arrival.
+
+    A large request at the head is never overtaken, so it cannot starve. A job that waits for its own figure steps out
+    of the shared line and holds up only its own calls.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        allowances: Sequence[Allowance],
+        ledger: Ledger,
+        *,
+        patience: timedelta,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.provider = provider
+        self._allowances = {allowance.name: allowance for allowance in allowances}
+        self._ledger = ledger
+        self._patience = patience.total_seconds()
+        self._sleep = sleep
+        self._line = asyncio.Lock()
+        self._job_lines: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._freed = 0
+
+    async def charge(self, amounts: Mapping[str, int], scope: Scope) -> Charge:
+        """Charge `amounts` (budget name -> amount), waiting for room up to the patience.
+
+        Raises:
+            BudgetExhausted: no room within the patience; `retry_after` is when the ledger says it fits.
+            JobError: more than the allowance or the job's own figure is asked for at once: it would never fit.
+            Draining, LeaseLost, StandBack: from `scope.check()`, asked before each try and while waiting.
+        """
+        asks = [Ask(self._allowances[name], amount) for name, amount in amounts.items()]
+        for ask in asks:
+            self._must_fit(ask, scope.limits)
+        deadline = asyncio.get_running_loop().time() + self._patience
+        async with self._job_line(scope.limits.key):
+            while True:
+                async with self._line:
+                    answer = await self._try(asks, scope)
+                    while isinstance(answer, Refusal) and not answer.by_job:
+                        await self._wait(answer, scope, deadline)
+                        answer = await self._try(asks, scope)
+                if isinstance(answer, Charge):
+                    return answer
+                await self._wait(answer, scope, deadline)
+
+    async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
+        """See `Ledger.settle`; whoever waits here looks again. Never fails: unsettled, the charge counts in full."""
+        await self._told(self._ledger.settle(charge, amounts))
+
+    async def refund(self, charge: Charge) -> None:
+        """See `Ledger.refund`; whoever waits here looks again. Never fails: the worst is a charge for nothing."""
+        await self._told(self._ledger.refund(charge))
+
+    async def _told(self, statement: Awaitable[None]) -> None:
+        try:
+            await statement
+        except (DatabaseAway, StandBack) as away:
+            _log.warning("budget.unsettled", provider=self.provider, error=away)
+        self._freed += 1
+
+    async def _try(self, asks: Sequence[Ask], scope: Scope) -> Charge | Refusal:
+        scope.check()
+        asked_at = asyncio.get_running_loop().time()
+        answer = await self._ledger.charge(asks, scope.limits)
+        return replace(answer, asked_at=asked_at) if isinstance(answer, Charge) else answer
+
+    async def _wait(self, refusal: Refusal, scope: Scope, deadline: float) -> None:
+        """Until it fits, or something was freed in this process, or another replica may have freed something."""
+        loop = asyncio.get_running_loop()
+        # only an answer still under way can make room before the moment the ledger names
+        hopeful = refusal.in_flight > 0
+        until = loop.time() + refusal.fits_in.total_seconds()
+        if loop.time() >= deadline or (until > deadline and not hopeful):
+            raise self._exhausted(refusal)
+        seen = self._freed
+        until = min(until, deadline, loop.time() + CHECK_SECONDS if hopeful else until)
+        while self._freed == seen and (left := until - loop.time()) > 0:
+            await pause(min(left, CHECK_SECONDS), scope, self._sleep)
+
+    def _exhausted(self, refusal: Refusal) -> BudgetExhausted:
+        whose = "the job's own figure for" if refusal.by_job else "the allowance"
+        seconds = refusal.fits_in.total_seconds()
+        return BudgetExhausted(
+            f"{whose} {self.provider} {refusal.budget} is used up; it fits again in {seconds:.0f} s",
+            provider=self.provider,
+            retry_after=refusal.fits_in,
+            reason=refusal.budget,
+            sent=False,
+        )
+
+    def _must_fit(self, ask: Ask, job: JobLimits) -> None:
+        ceiling = ask.allowance.ceiling(job)
+        figure = job.providers.get((self.provider, ask.allowance.name), ceiling)
+        if figure == 0:
+            raise self._exhausted(Refusal(ask.allowance.name, ask.allowance.window, by_job=True))
+        if ask.amount > min(ceiling, figure):
+            raise JobError(
+                f"one call needs {ask.amount} of {self.provider} {ask.allowance.name},"
+                f" but only {min(ceiling, figure)} are allowed per window"
+            )
+
+    @asynccontextmanager
+    async def _job_line(self, key: str) -> AsyncIterator[None]:
+        """The job's own line; made when needed and dropped with its last waiter, so that no job leaves one behind."""
+        if not key:
+            yield
+            return
+        lock, waiting = self._job_lines.get(key, (asyncio.Lock(), 0))
+        self._job_lines[key] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._job_lines[key]
+            if waiting > 1:
+                self._job_lines[key] = (lock, waiting - 1)
+            else:
+                del self._job_lines[key]

@@ -1,0 +1,283 @@
+"""One call of a provider: retry( breaker -> throttle -> charge -> one send ) -> value or an error of errors.py.
+
+The order is the point. Waiting comes before the charge, or charged requests would bunch up behind a wait and arrive
+together; the charge is the last thing before the send; it is handed back only when nothing was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, RateLimited, Transient
+from acra_express_async.limits import BREAKER_OPEN, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
+from acra_express_async.logs import logger
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import JobLimits, Provider, Scope
+from acra_express_async.providers.wire import Answer, Wire
+
+Value = TypeVar("Value")
+
+BACKOFF_SECONDS = 20.0
+"""All waiting between the tries of one call, unless the provider itself asked for more (design note 9a)."""
+LONGEST_OBEDIENCE = timedelta(seconds=60)
+"""A Retry-After up to here is waited for; beyond it the job is better snoozed than a worker blocked."""
+
+_LASTING = frozenset({"markup_changed"})
+"""Reasons that the next try would meet again; they still count towards the breaker's failures in a row."""
+
+_log = logger("provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient we are with one provider (design note 9a).
+
+    Args:
+        tries: sends per call, the first included.
+        try_seconds: from the first byte sent to the last byte read.
+        body_cap: bytes of an answer that are kept.
+        tries_when_limited: sends per call while the answers are 429.
+    """
+
+    tries: int
+    try_seconds: float
+    body_cap: int
+    tries_when_limited: int | None = None
+
+    @property
+    def patience(self) -> timedelta:
+        return timedelta(seconds=self.try_seconds)
+
+    def stop(self, state: RetryCallState) -> bool:
+        """Tenacity's question after a failed try."""
+        tries = self.tries
+        if self.tries_when_limited is not None and isinstance(_error_of(state), RateLimited):
+            tries = self.tries_when_limited
+        return state.attempt_number >= tries
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Value]):
+    """One request as its client knows it.
+
+    Args:
+        request: builds a fresh request for each try.
+        judge: turns an answer into the value or raises a ProviderError; notes on it what was `billed`.
+        cost: budget name -> amount that each try is charged.
+        probe: run first when this try is the breaker's probe (ZeroBounce: look at the credits, which is free).
+        verifications: what `Scope.spent` is told per send.
+    """
+
+    request: Callable[[], httpx.Request]
+    judge: Callable[[Answer], Awaitable[Value]]
+    cost: Mapping[str, int] = field(default_factory=dict)
+    probe: Callable[[], Awaitable[None]] | None = None
+    verifications: int = 0
+
+
+class Unscoped:
+    """The scope of a call that belongs to no job (an alert, a look at the credits)."""
+
+    limits = JobLimits()
+
+    def check(self) -> None:
+        """Nothing speaks against it."""
+
+    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+        """Nobody counts it."""
+
+
+class Unguarded:
+    """Stands where a provider has no breaker."""
+
+    async def check(self) -> None:
+        """Nothing is ever open."""
+
+    @asynccontextmanager
+    async def guard(self) -> AsyncIterator[bool]:
+        """No try is a probe."""
+        yield False
+
+
+class Caller:
+    """Makes the calls of one provider.
+
+    Args:
+        provider: label of metrics and errors.
+        throttle: turns at this provider.
+        metrics: calls, durations, waits, tokens.
+        budget: the durable allowances; None where there are none (Slack).
+        breaker: None where a failure is the caller's own business (Slack).
+        margin: longest time from charge to the first byte on the wire.
+        random: uniform in [0, 1), for the jitter between tries.
+        sleep: replaceable in tests.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        throttle: Throttle,
+        metrics: Metrics,
+        *,
+        budget: Budget | None = None,
+        breaker: Breaker | None = None,
+        margin: timedelta = SEND_MARGIN,
+        random: Callable[[], float],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.provider = provider
+        self._throttle = throttle
+        self._metrics = metrics
+        self._budget = budget
+        self._breaker = breaker or Unguarded()
+        self._margin = margin
+        self._random = random
+        self._sleep = sleep
+
+    async def call(self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], scope: Scope) -> Value:
+        """Try as often as `policy` says; every try waits its turn and is charged by itself.
+
+        Raises:
+            Transient: the last try failed (`sent` tells whether it may have arrived).
+            RateLimited: 429 to the end, or the provider asks for more patience than a worker has.
+            BudgetExhausted: no room within the patience; nothing was sent by this try.
+            Blocked: the provider refuses us, or the breaker is open.
+            Permanent: this request can never succeed.
+            Draining, LeaseLost, StandBack: from `scope.check()`, before a wait or a send.
+        """
+
+        async def sleep(seconds: float) -> None:
+            await pause(seconds, scope, self._sleep)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_worth_another_try),
+            stop=policy.stop,
+            wait=self._backoff,
+            sleep=sleep,
+            reraise=True,
+        )
+        return await retrying(self._try, http, policy, call, scope)
+
+    async def look(self, http: httpx.AsyncClient, policy: Policy, request: httpx.Request) -> Answer:
+        """One bare request beside the calls: no turn, no charge, no breaker (it may run inside a turn).
+
+        Raises:
+            Transient: no complete answer.
+        """
+        wire = Wire(_now(), self._margin)
+        return await wire.send(http, request, provider=self.provider, patience=policy.patience, cap=policy.body_cap)
+
+    async def _try(self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], scope: Scope) -> Value:
+        scope.check()
+        began = _now()
+        try:
+            await self._breaker.check()
+            async with self._throttle.turn(scope), self._breaker.guard() as probe:
+                if probe and call.probe is not None:
+                    await call.probe()
+                async with self._charged(call, scope) as wire:
+                    self._metrics.throttle_wait.labels(self.provider).observe(_now() - began)
+                    if not probe:
+                        await self._breaker.check()  # it may have opened while this try waited for its budget
+                    scope.check()
+                    return await self._send(http, policy, call, wire, scope)
+        except BudgetExhausted:
+            self._count("budget_denied")
+            raise
+        except Blocked as refused:
+            if refused.reason == BREAKER_OPEN:
+                self._count(BREAKER_OPEN)
+            raise
+
+    @asynccontextmanager
+    async def _charged(self, call: Call[Value], scope: Scope) -> AsyncIterator[Wire]:
+        """The charge around one send: handed back if nothing left us, settled when the answer is there.
+
+        A send without an answer stays reserved in full until the ledger's hold is over: it may have been billed.
+        """
+        if self._budget is None or not call.cost:
+            yield Wire(_now(), self._margin)
+            return
+        charge = await self._budget.charge(call.cost, scope)
+        wire = Wire(charge.asked_at, self._margin)
+        try:
+            yield wire
+        finally:
+            if not wire.sent:
+                await self._budget.refund(charge)
+            elif wire.answer is not None:
+                await self._budget.settle(charge, wire.answer.billed)
+
+    async def _send(
+        self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], wire: Wire, scope: Scope
+    ) -> Value:
+        self._throttle.started()
+        began = _now()
+        outcome, free = "error", False
+        try:
+            answer = await wire.send(
+                http, call.request(), provider=self.provider, patience=policy.patience, cap=policy.body_cap
+            )
+            value = await call.judge(answer)
+        except ProviderError as error:
+            outcome, free = _outcome(error), not error.sent
+            if isinstance(error, RateLimited) and error.retry_after is not None:
+                self._throttle.hold(error.retry_after)
+            _log.info("provider.try_failed", provider=self.provider, reason=error.reason, sent=wire.sent)
+            raise
+        else:
+            outcome = "ok"
+            return value
+        finally:
+            self._count(outcome)
+            self._metrics.provider_call_duration.labels(self.provider).observe(_now() - began)
+            if wire.sent:
+                tokens = sum(wire.answer.billed.values()) if wire.answer is not None else 0
+                if tokens:
+                    self._metrics.tokens.labels(self.provider).inc(tokens)
+                scope.spent(
+                    self.provider, requests=1, tokens=tokens, verifications=0 if free else call.verifications
+                )  # fmt: skip
+
+    def _backoff(self, state: RetryCallState) -> float:
+        """Full jitter on 5 s, 15 s …, never beyond `BACKOFF_SECONDS` in all; a Retry-After is obeyed and jittered."""
+        error = _error_of(state)
+        if isinstance(error, ProviderError) and error.retry_after is not None:
+            return error.retry_after.total_seconds() + self._random()
+        cap: float = min(5.0 * 3.0 ** (state.attempt_number - 1), max(BACKOFF_SECONDS - state.idle_for, 0.0))
+        return cap * self._random()
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.provider_calls.labels(self.provider, outcome).inc()
+
+
+def _worth_another_try(error: BaseException) -> bool:
+    """What may pass by itself within a worker's patience; a changed markup or a refusal does not."""
+    if not isinstance(error, Transient) or error.reason in _LASTING:
+        return False
+    return error.retry_after is None or error.retry_after <= LONGEST_OBEDIENCE
+
+
+def _outcome(error: ProviderError) -> str:
+    """Label `outcome` of `provider_calls_total`."""
+    if isinstance(error, RateLimited):
+        return "rate_limited"
+    if isinstance(error, Blocked):
+        return "blocked"
+    return "timeout" if error.reason == "timeout" else "error"
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

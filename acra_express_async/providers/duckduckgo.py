@@ -1,0 +1,131 @@
+"""DuckDuckGo's html page as a search: POST, page one only, honest User-Agent, no challenge is ever answered.
+
+Its block is a success status (202) and its "no results" has three forms, so only the markup decides. It knows no
+429 and no Retry-After: whatever smells of a refusal opens the breaker, since requests during a block prolong it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+
+from acra_express_async.errors import Blocked, Permanent, Transient
+from acra_express_async.limits import Pace
+from acra_express_async.models import Provider, Scope, SearchPage
+from acra_express_async.providers.base import Call, Caller, Policy
+from acra_express_async.providers.serp import Verdict, classify
+from acra_express_async.providers.wire import Answer
+from acra_express_async.settings import DuckDuckGoSettings
+
+PROVIDER = Provider.DUCKDUCKGO
+LONGEST_QUERY = 499
+"""500 characters and more are refused."""
+BODY_CAP = 512 * 1024
+"""Real pages have 9 to 42 KB."""
+BURST = 40
+"""Two searches for each of twenty companies, the hour's work of the default schedule, may go at once."""
+
+
+def pace(settings: DuckDuckGoSettings) -> Pace:
+    """One in flight, spaced with as much jitter again, the hour's requests spread over the hour after a burst."""
+    return Pace.of_allowance(
+        settings.requests_per_hour * settings.share,
+        timedelta(hours=1),
+        burst=BURST,
+        spacing=settings.spacing_seconds,
+        jitter=settings.spacing_seconds,
+    )
+
+
+class DuckDuckGo:
+    """The search.
+
+    Args:
+        http: client of the process.
+        settings: base URL, region, User-Agent, time-out.
+        caller: makes the calls.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, settings: DuckDuckGoSettings, caller: Caller) -> None:
+        self._http = http
+        self._settings = settings
+        self._caller = caller
+        self._policy = Policy(tries=3, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
+
+    async def search(self, query: str, scope: Scope) -> SearchPage:
+        """Page one for `query`; an empty page is DuckDuckGo's own "no results".
+
+        Raises:
+            Permanent: the query is empty, or was answered by a redirect (a bang).
+            Blocked: a challenge or a refusal; the breaker is open from now on.
+            Transient, BudgetExhausted and the scope's errors: see `Caller.call`. Reason ``markup_changed`` means a
+                page that is neither results nor "no results": never to be taken for "no website".
+        """
+        words = cleaned(query)
+        if not words:
+            raise Permanent("the search query is empty", provider=PROVIDER, reason="empty_query", sent=False)
+
+        async def judged(answer: Answer) -> SearchPage:
+            return judge(answer, words)
+
+        call = Call(lambda: self._request(words), judged, cost={"requests_1h": 1})
+        return await self._caller.call(self._http, self._policy, call, scope)
+
+    def _request(self, words: str) -> httpx.Request:
+        origin = self._settings.base_url + "/"
+        return self._http.build_request(
+            "POST",
+            f"{self._settings.base_url}/html/",
+            data={"q": words, "b": "", "kl": self._settings.region, "df": ""},
+            headers={
+                "User-Agent": self._settings.user_agent,
+                "Accept": "text/html,application/xhtml+xml",
+                "Accept-Language": "en-SG,en;q=0.9",
+                "Accept-Encoding": "gzip, deflate",
+                "Referer": origin,
+                "Sec-Fetch-Dest": "document",
+                "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Site": "same-origin",
+                "Sec-Fetch-User": "?1",
+            },
+        )
+
+
+def cleaned(query: str) -> str:
+    """The query without leading bangs (they redirect) and at most 499 characters long."""
+    words = query.split()
+    while words and words[0].startswith(("!", "\\")):
+        words[0] = words[0].lstrip("!\\")
+        if not words[0]:
+            del words[0]
+    text = " ".join(words)
+    if len(text) <= LONGEST_QUERY:
+        return text
+    return text[:LONGEST_QUERY].rsplit(" ", 1)[0] if " " in text[:LONGEST_QUERY] else text[:LONGEST_QUERY]
+
+
+def judge(answer: Answer, query: str) -> SearchPage:
+    """Table 1.6 of the provider's contract, in its order.
+
+    Raises:
+        Blocked, Permanent, Transient: see `DuckDuckGo.search`.
+    """
+    verdict, hits = classify(answer.text)
+    if answer.status == 202 or verdict is Verdict.CHALLENGE:
+        raise Blocked("DuckDuckGo asks for proof of a human", provider=PROVIDER, reason="challenge")
+    if answer.status == 301 or 400 <= answer.status < 500:
+        raise Blocked(
+            f"DuckDuckGo refused with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
+        )
+    if 300 <= answer.status < 400:
+        raise Permanent("DuckDuckGo answered the query with a redirect", provider=PROVIDER, reason="redirect")
+    if answer.status >= 500:
+        raise Transient(
+            f"DuckDuckGo answered with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
+        )
+    if answer.status == 200 and verdict in (Verdict.RESULTS, Verdict.NO_RESULTS):
+        return SearchPage(query, hits)
+    raise Transient(
+        "a page of DuckDuckGo is neither results nor an empty result", provider=PROVIDER, reason="markup_changed"
+    )

@@ -1,0 +1,135 @@
+"""DuckDuckGo's no-script result pages, html and lite: is it a challenge, an honest "no results", or results?
+
+Both pages are made for people; see the tests' templates for the markup this was written against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from urllib.parse import parse_qs, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from acra_express_async.models import SearchHit
+
+CHALLENGE_MARKERS = ("anomaly-modal", 'id="challenge-form"', "duckduckgo.com/anomaly.js", "bots use DuckDuckGo too")
+"""Words like "captcha" would not do: they stand in snippets."""
+
+_NO_RESULT_WORDS = ("No results.", "No more results.")
+_MOST_HITS = 50
+
+
+class Verdict(StrEnum):
+    """What a page is."""
+
+    CHALLENGE = "challenge"
+    RESULTS = "results"
+    NO_RESULTS = "no_results"
+    UNKNOWN = "unknown"
+
+
+def classify(html: str) -> tuple[Verdict, tuple[SearchHit, ...]]:
+    """Judge a page by its markup alone, whatever its status was; hits only with `Verdict.RESULTS`."""
+    if any(marker in html for marker in CHALLENGE_MARKERS):
+        return Verdict.CHALLENGE, ()
+    page = LexborHTMLParser(html)
+    found = list(_html_items(page)) or list(_lite_items(page))
+    hits = tuple(_ranked(found))
+    if hits:
+        return Verdict.RESULTS, hits
+    return (Verdict.NO_RESULTS if _says_no_results(page) else Verdict.UNKNOWN), ()
+
+
+def unwrapped(href: str) -> str | None:
+    """The target of a result link as an absolute http(s) URL; None for ads, the help page and DuckDuckGo itself.
+
+    `uddg` is decoded exactly once: it is over-encoded, and a second decoding would damage the target's own escapes.
+    """
+    url = _absolute(href.strip())
+    if _is_duckduckgo(url) and _path_of(url) == "/l/":
+        url = _absolute(parse_qs(urlsplit(url).query).get("uddg", [""])[0].strip())
+    if _is_duckduckgo(url) or not url.startswith(("http://", "https://")) or not _host_of(url):
+        return None
+    return url
+
+
+def _html_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
+    for item in page.css("#links .web-result"):
+        classes = _classes(item)
+        if "result--ad" in classes or "result--no-result" in classes:
+            continue
+        link = item.css_first("a.result__a")
+        if link is not None:
+            yield _text(link), link.attributes.get("href") or "", _text(item.css_first(".result__snippet"))
+
+
+def _lite_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
+    """Four sibling rows per result; a snippet belongs to the last link seen before it."""
+    title, href, snippet = "", "", ""
+    for row in page.css("tr"):
+        if "result-sponsored" in _classes(row):
+            continue
+        link = row.css_first("a.result-link")
+        if link is not None:
+            if href:
+                yield title, href, snippet
+            title, href, snippet = _text(link), link.attributes.get("href") or "", ""
+        elif (cell := row.css_first("td.result-snippet")) is not None:
+            snippet = _text(cell)
+    if href:
+        yield title, href, snippet
+
+
+def _ranked(found: list[tuple[str, str, str]]) -> Iterator[SearchHit]:
+    rank = 0
+    for title, href, snippet in found:
+        url = unwrapped(href)
+        if url is None or _is_end_of_file(title, url) or rank >= _MOST_HITS:
+            continue
+        rank += 1
+        yield SearchHit(rank, title, url, snippet)
+
+
+def _is_end_of_file(title: str, url: str) -> bool:
+    """The made-up last result of a page that found nothing."""
+    return title == "EOF" and _host_of(url).endswith("google.com") and _path_of(url) == "/search"
+
+
+def _says_no_results(page: LexborHTMLParser) -> bool:
+    if page.css_first(".result--no-result") is not None or page.css_first(".no-results") is not None:
+        return True
+    return any(_text(cell) in _NO_RESULT_WORDS for cell in page.css("td"))
+
+
+def _classes(node: LexborNode) -> list[str]:
+    return (node.attributes.get("class") or "").split()
+
+
+def _text(node: LexborNode | None) -> str:
+    return " ".join(node.text().split()) if node is not None else ""
+
+
+def _absolute(href: str) -> str:
+    if href.startswith("//"):
+        return f"https:{href}"
+    return f"https://duckduckgo.com{href}" if href.startswith("/") else href
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _path_of(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def _is_duckduckgo(url: str) -> bool:
+    host = _host_of(url)
+    return host == "duckduckgo.com" or host.endswith(".duckduckgo.com")

@@ -1,0 +1,146 @@
+"""Slack's incoming webhook. The URL is the secret, the channel is the webhook's own, and a message is not idempotent:
+after a time-out or a 5xx it may have been posted, so it is repeated once at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
+from acra_express_async.limits import Pace
+from acra_express_async.models import Provider
+from acra_express_async.providers.base import Call, Caller, Policy, Unscoped
+from acra_express_async.providers.wire import Answer, retry_after
+from acra_express_async.settings import SlackSettings
+
+PROVIDER = Provider.SLACK
+BODY_CAP = 4 * 1024
+DEFAULT_WAIT = timedelta(seconds=1)
+"""About one message a second is allowed, so a 429 without a word asks for a second."""
+LONGEST_TEXT = 4000
+
+PACE = Pace(burst=5, interval=1.0)
+"""About 1 message a second per webhook with short bursts; a bucket of 25 was measured once."""
+
+_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
+_DEAD = frozenset(
+    {
+        "action_prohibited",
+        "team_disabled",
+        "posting_to_general_channel_denied",
+        "invalid_token",
+        "channel_not_found",
+        "no_service",
+        "no_service_id",
+        "no_active_hooks",
+        "no_team",
+        "channel_is_archived",
+    }
+)
+
+
+class Slack:
+    """The channel for alerts.
+
+    Args:
+        http: client of the process.
+        settings: the webhook's URL, time-out.
+        caller: makes the calls; without budget and breaker.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, settings: SlackSettings, caller: Caller) -> None:
+        self._http = http
+        self._settings = settings
+        self._caller = caller
+        self._policy = Policy(tries=2, tries_when_limited=3, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
+        self._dead: str | None = None
+
+    @property
+    def configured(self) -> bool:
+        return self._settings.webhook_url is not None
+
+    @property
+    def dead(self) -> str | None:
+        """Slack's word for why the webhook will never work again (``no_service`` …); None while it may."""
+        return self._dead
+
+    async def post(self, text: str, blocks: Sequence[dict[str, Any]] | None = None) -> None:
+        """Post one message; blocks that Slack refuses are left out and the text is sent alone.
+
+        Args:
+            text: fallback and notification; see `escaped` for names inside it.
+            blocks: Block Kit.
+
+        Raises:
+            Transient: not accepted, or nobody knows (`sent`); the caller keeps the message and tries later.
+            Blocked: the webhook is dead; further messages are refused here without a call.
+            Permanent: no webhook is configured, or the message itself is wrong; drop it.
+        """
+        if self._dead is not None:
+            raise _dead_webhook(self._dead, sent=False)
+        try:
+            await self._send({"text": text[:LONGEST_TEXT], **({"blocks": list(blocks)} if blocks else {})})
+        except Permanent as refused:
+            if not blocks or refused.reason not in _BAD_BLOCKS:
+                raise
+            await self._send({"text": text[:LONGEST_TEXT]})
+        except Blocked as refused:
+            self._dead = refused.reason
+            raise
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        webhook = self._settings.webhook_url
+        if webhook is None:
+            raise Permanent("no Slack webhook is configured", provider=PROVIDER, reason="not_configured", sent=False)
+        url = webhook.get_secret_value()
+
+        async def judged(answer: Answer) -> None:
+            error = judge(answer)
+            if error is not None:
+                raise error
+
+        call = Call(lambda: self._http.build_request("POST", url, json=message), judged)
+        await self._caller.call(self._http, self._policy, call, Unscoped())
+
+
+def escaped(text: str) -> str:
+    """The three characters that Slack's markup takes; company names contain `&`."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def judge(answer: Answer) -> ProviderError | None:
+    """None when the message was posted; otherwise the error by the caller's next move."""
+    word = " ".join(answer.text.split())[:60]
+    status = answer.status
+    if status == 200 and word == "ok":
+        return None
+    if status == 429:
+        return RateLimited(
+            "Slack asks for patience", provider=PROVIDER, reason="http_429", retry_after=_wait(answer), sent=False
+        )
+    if word in _DEAD or status in (403, 404, 410):
+        return _dead_webhook(word if word in _DEAD else f"http_{status}")
+    if status >= 500 or status == 408:
+        return Transient(f"Slack answered {status}", provider=PROVIDER, reason=f"http_{status}")
+    if 400 <= status < 500:
+        reason = word if word.isidentifier() else f"http_{status}"
+        return Permanent(f"Slack refused the message ({reason})", provider=PROVIDER, reason=reason)
+    return Transient(f"Slack answered {status} without ok", provider=PROVIDER, reason="bad_answer")
+
+
+def _dead_webhook(word: str, *, sent: bool = True) -> Blocked:
+    return Blocked(f"Slack's webhook is dead ({word})", provider=PROVIDER, reason=word, sent=sent)
+
+
+def _wait(answer: Answer) -> timedelta:
+    header = retry_after(answer.headers)
+    if header is not None:
+        return header
+    body = answer.json()
+    seconds = body.get("retry_after") if isinstance(body, dict) else None
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= 300:
+        return timedelta(seconds=float(seconds))
+    return DEFAULT_WAIT

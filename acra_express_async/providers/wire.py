@@ -1,0 +1,163 @@
+"""One HTTP request with what a paid call must know: did it leave us, and did it leave in time?
+
+httpcore tells through its trace extension when it begins to write a request. Before that moment nothing can have cost
+anything and the charge may be handed back; after it everything is possible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from acra_express_async.errors import Transient
+from acra_express_async.limits import SEND_MARGIN
+from acra_express_async.models import Provider
+
+LONGEST_RETRY_AFTER = timedelta(minutes=5)
+"""Nobody asks for more in earnest; what lies beyond is the breaker's business."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response that was read to its end, or to the cap.
+
+    `billed` is for the one who judges the answer: budget name -> what the provider says it billed; without an entry
+    the reservation stands.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool = False
+    billed: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, which all four providers speak; other bytes become replacement characters."""
+        return self.body.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """The body's JSON, or None where it is none (an HTML page of the CDN in front, a cut body)."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(slots=True)
+class Wire:
+    """What is known of one send; `sent` turns True just before the first byte is written.
+
+    Args:
+        charged_at: loop time just before it was charged.
+        margin: from then to the first byte on the wire.
+    """
+
+    charged_at: float
+    margin: timedelta = SEND_MARGIN
+    sent: bool = False
+    answer: Answer | None = None
+    _timer: asyncio.Timeout | None = field(default=None, repr=False)
+    _patience: timedelta = timedelta()
+
+    async def send(
+        self, http: httpx.AsyncClient, request: httpx.Request, *, provider: Provider, patience: timedelta, cap: int
+    ) -> Answer:
+        """Send `request` and read at most `cap` bytes of the answer; redirects are answers.
+
+        Args:
+            http: client of the process; its own time-outs do not matter, `patience` covers the whole try.
+            request: built by the provider's client.
+            provider: for the error.
+            patience: from the first byte sent to the last byte read.
+            cap: bytes of the decoded body that are kept.
+
+        Raises:
+            Transient: no complete answer came; `sent` tells whether the request may have arrived.
+        """
+        loop = asyncio.get_running_loop()
+        request.extensions = {**request.extensions, "trace": self._trace, "timeout": httpx.Timeout(None).as_dict()}
+        self._patience = patience
+        try:
+            async with asyncio.timeout_at(self.charged_at + self.margin.total_seconds()) as self._timer:
+                response = await http.send(request, stream=True, follow_redirects=False)
+                self._on_the_wire(loop.time())  # a transport without trace (a test's) tells only by answering
+                try:
+                    body, truncated = await _body(response, cap)
+                finally:
+                    await response.aclose()
+            self.answer = Answer(response.status_code, response.headers, body, truncated)
+            return self.answer
+        except TimeoutError as late:
+            reason, what = ("timeout", "did not answer in time") if self.sent else ("not_sent", "could not be reached")
+            raise Transient(f"{provider} {what}", provider=provider, reason=reason, sent=self.sent) from late
+        except (httpx.ConnectError, httpx.PoolTimeout, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as away:
+            # the class name only: nobody promises that a message never holds the URL
+            raise Transient(
+                f"{provider} could not be reached ({type(away).__name__})",
+                provider=provider,
+                reason="connection",
+                sent=self.sent,
+            ) from away
+        except (httpx.HTTPError, httpx.StreamError) as broken:
+            self.sent = True
+            raise Transient(
+                f"the answer of {provider} broke off ({type(broken).__name__})", provider=provider, reason="connection"
+            ) from broken
+
+    async def _trace(self, event: str, _facts: dict[str, Any]) -> None:
+        if event.endswith("send_request_headers.started") and not self.sent:
+            now = asyncio.get_running_loop().time()
+            if now > self.charged_at + self.margin.total_seconds():
+                raise TimeoutError  # a process that was frozen wakes up here before its timer fires
+            self._on_the_wire(now)
+
+    def _on_the_wire(self, now: float) -> None:
+        if not self.sent and self._timer is not None:
+            self._timer.reschedule(now + self._patience.total_seconds())
+        self.sent = True
+
+
+async def _body(response: httpx.Response, cap: int) -> tuple[bytes, bool]:
+    kept = bytearray()
+    async for chunk in response.aiter_bytes():
+        kept += chunk
+        if len(kept) > cap:
+            return bytes(kept[:cap]), True
+    return bytes(kept), False
+
+
+def retry_after(
+    headers: Mapping[str, str],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> timedelta | None:
+    """What `Retry-After` asks for (seconds or HTTP date), from 0 to `LONGEST_RETRY_AFTER`; None when it says nothing.
+
+    Our clock is only used for the date form, against the answer's own `Date` where there is one.
+    """
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        asked = timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        until = _http_date(value)
+        if until is None:
+            return None
+        asked = until - (_http_date(headers.get("date", "")) or now())
+    return min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
