@@ -51,12 +51,21 @@ class Ended(Protocol):
     def campaign_age(self) -> timedelta: ...
 
 
+class Saved(Protocol):
+    """What was stored: the outcome as it counts (an opt-out may have come in between) and its story."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def story(self) -> dict[str, Any]: ...
+
+
 class Companies(Protocol):
     """See db/companies.py."""
 
     async def load(self, company_id: CompanyId) -> Company | None: ...
     async def recently_checked(self, company_id: CompanyId) -> bool: ...
-    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> dict[str, Any]: ...
+    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> Saved: ...
 
 
 class Outcomes(Protocol):
@@ -215,23 +224,23 @@ class Enrichment:
         job, params = batch.job, batch.params
         staged_at = params.staged_at or job.created_at
 
-        async def save() -> Ended:
+        async def save() -> tuple[Outcome, Ended]:
             async with self._jobs.owned(job) as connection:
-                detail = await self._companies.save(connection, job, company, outcome)
+                saved = await self._companies.save(connection, job, company, outcome)
                 ended = await self._outcomes.write(
                     connection,
                     job,
                     company,
-                    outcome,
+                    saved.outcome,
                     staging_job_id=params.staging_job_id,
                     staged_at=staged_at,
                     campaign_at=params.campaign_enqueued_at or staged_at,
-                    detail=detail,
+                    detail=saved.story,
                 )
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
-                return ended
+                return saved.outcome, ended
 
-        ended = await self._repeat(save)
+        outcome, ended = await self._repeat(save)
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
             self._metrics.stage_duration.labels(stage).observe(seconds)

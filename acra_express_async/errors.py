@@ -3,6 +3,7 @@
 AcraExpressError
 ├── ConfigError            start-up only: say the sentence, exit 78
 ├── SchemaError            start-up only: say the sentence, exit 78
+├── RegistryFileError      this file is no registry export: say the sentence, load nothing
 ├── LeaseLost              somebody else owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
@@ -33,6 +34,10 @@ class ConfigError(AcraExpressError):
 
 class SchemaError(AcraExpressError):
     """The database is not what this version needs. Raised at start-up only; the process exits 78."""
+
+
+class RegistryFileError(AcraExpressError):
+    """A file given to `load-registry` cannot be read or has no usable header; nothing was loaded."""
 
 
 class LeaseLost(AcraExpressError):

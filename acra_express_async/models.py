@@ -68,20 +68,6 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryRow:
-    """One row of the registry, as a staging job takes it over into `companies`.
-
-    `ssic_code` is digits without leading zeros or None; `incorporated` the registry's date text.
-    """
-
-    uen: str
-    name: str
-    ssic_code: str | None = None
-    ssic_description: str | None = None
-    incorporated: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SearchHit:
     """One organic result; `rank` counts from 1 after ads were dropped; `url` is unwrapped."""
 

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from acra_express_async.db.outcomes import fail_unfinished
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
-from acra_express_async.params import companies_named_in, moment_in
 
 ERROR_TEXT_LIMIT = 1000
 """Characters of an error kept in the job's row: enough for a sentence, too little for a page."""
@@ -132,26 +132,9 @@ class Jobs:
         Returns:
             For each company failed here, how long it had waited since its staging job.
         """
-        companies = companies_named_in(job.params) if job.job_type is JobType.ENRICHMENT else []
-        staging_job = job.params.get("staging_job_id")
         async with self.owned(job) as connection:
-            rows = await connection.fetch(
-                """
-                INSERT INTO acra_express.outcomes
-                    (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6,
-                       acra_express.clock()
-                FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
-                ON CONFLICT (job_id, company_id) DO NOTHING
-                RETURNING ended_at - staged_at AS waited
-                """,
-                job.job_id,
-                companies,
-                reason,
-                staging_job if isinstance(staging_job, int) else None,
-                moment_in(job.params, "staged_at"),
-                moment_in(job.params, "campaign_enqueued_at"),
-                job.created_at,
+            waited = await fail_unfinished(
+                connection, job.job_id, job.job_type, job.params, created_at=job.created_at, reason=reason
             )
             await connection.execute(
                 """
@@ -163,7 +146,7 @@ class Jobs:
                 error[:ERROR_TEXT_LIMIT],
             )
             await _close_lease(connection, job)
-        return [row["waited"] for row in rows]
+        return waited
 
     async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> None:
         """Back to `queued` until `delay` from now, attempt handed back; the row says ``deferred: …``.

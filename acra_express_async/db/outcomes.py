@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.pool import Connection, Database
-from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
+from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome
+from acra_express_async.params import companies_named_in, moment_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,46 @@ class Outcomes:
         )
         assert row is not None
         return Ended(latency=row["latency"], campaign_age=row["campaign_age"])
+
+
+async def fail_unfinished(
+    connection: Connection,
+    job_id: JobId,
+    job_type: JobType,
+    params: Mapping[str, Any],
+    *,
+    created_at: datetime,
+    reason: str,
+) -> list[timedelta]:
+    """Write `failed` for each company of an enrichment job that has no outcome, in the transaction that ends the job.
+
+    Works on any params, however broken: a job must always be able to end.
+
+    Returns:
+        For each company failed here, how long it had waited since its staging job.
+    """
+    if job_type is not JobType.ENRICHMENT:
+        return []
+    staging_job = params.get("staging_job_id")
+    rows = await connection.fetch(
+        """
+        INSERT INTO acra_express.outcomes
+            (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
+        SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6,
+               acra_express.clock()
+        FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
+        ON CONFLICT (job_id, company_id) DO NOTHING
+        RETURNING ended_at - staged_at AS waited
+        """,
+        job_id,
+        companies_named_in(params),
+        reason,
+        staging_job if isinstance(staging_job, int) else None,
+        moment_in(params, "staged_at"),
+        moment_in(params, "campaign_enqueued_at"),
+        created_at,
+    )
+    return [row["waited"] for row in rows]
 
 
 class DailyCap:

@@ -15,7 +15,10 @@ async def tenant_id_of(connection: Connection, configured: int | None) -> int:
         ConfigError: there is no such tenant.
     """
     found = await connection.fetchval(
-        "SELECT min(tenant_id) FROM public.tenants WHERE CASE WHEN $1::int IS NULL THEN name = $2 ELSE tenant_id = $1 END",
+        """
+        SELECT min(tenant_id) FROM public.tenants
+        WHERE CASE WHEN $1::int IS NULL THEN name = $2 ELSE tenant_id = $1 END
+        """,
         configured,
         NAME,
     )

@@ -1,0 +1,67 @@
+"""The command line: `acra-express COMMAND`. Settings own the configuration, so flags stay few.
+
+Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage; 78 bad configuration or schema.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from acra_express_async import __version__
+from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h."""
+
+COMMANDS = {
+    "run": "run:run",
+    "migrate": "database:migrate",
+    "load-registry": "database:load_registry",
+    "enqueue": "jobs:enqueue",
+    "jobs": "jobs:jobs",
+    "pause": "jobs:pause",
+    "resume": "jobs:resume",
+    "status": "look:status",
+    "demo": "demo:demo",
+}
+"""Command and where it stands; imported only when it is called, so that --help is quick and the sandbox optional."""
+
+
+class _Commands(click.Group):
+    """Loads a command when it is called, and turns our errors into one plain sentence and the right exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(f"acra_express_async.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, SchemaError) as wrong:
+            click.echo(f"acra-express: {wrong}", err=True)
+            sys.exit(EXIT_CONFIG)
+        except AcraExpressError as error:
+            click.echo(f"acra-express: {error}", err=True)
+            sys.exit(EXIT_FAILED)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="acra-express")
+def main() -> None:
+    """The express path of the ACRA lead platform.
+
+    Configuration comes from the environment (ACRA_EXPRESS_…, see README.md); `acra-express check` says whether it is
+    complete.
+    """

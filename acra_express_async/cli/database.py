@@ -1,0 +1,66 @@
+"""Commands about the database as a whole: migrate, uninstall, load-registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from acra_express_async.cli.sessions import as_login, json_option, say, settings_or_exit, synchronous
+
+
+@click.command()
+@click.option("--print", "only_print", is_flag=True, help="Print the SQL of all migrations and change nothing.")
+@click.option("--bootstrap-platform", is_flag=True, help="Also create the platform's tables that are missing.")
+@synchronous
+async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
+    """Create or bring up to date our schema, role, trigger and index. Runs as the login account."""
+    from acra_express_async.db import migrate as runner
+    from acra_express_async.db import platform
+
+    settings = settings_or_exit()
+    if only_print:
+        for migration in runner.migrations():
+            click.echo(f"-- {migration.version:04d}_{migration.name}\n{migration.sql(settings.tenant_role)}")
+        return
+    async with as_login(settings) as connection:
+        if bootstrap_platform:
+            created = await platform.bootstrap_platform(connection)
+            click.echo(f"platform tables created: {', '.join(created) or 'none were missing'}")
+        applied = await runner.migrate(connection, settings.tenant_role)
+    for migration in applied:
+        click.echo(f"applied {migration.version:04d}_{migration.name}")
+    if not applied:
+        click.echo("nothing to do: the schema is up to date")
+
+
+@click.command("load-registry")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@synchronous
+async def load_registry(file: Path, as_json: bool) -> None:
+    """Load an ACRA "Information on Corporate Entities" CSV into staging_acra_companies.
+
+    Bad rows go with line and reason into FILE.rejects.csv beside it; good rows are upserted.
+    """
+    from acra_express_async.db.registry import load_registry as load
+
+    settings = settings_or_exit()
+    size = file.stat().st_size  # noqa: ASYNC240 - one stat before the work begins
+    rejects = file.with_name(f"{file.stem}.rejects.csv")
+    bar = Progress(
+        TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True,
+        disable=as_json or not click.get_text_stream("stderr").isatty(),
+    )  # fmt: skip
+    async with as_login(settings) as connection:
+        with bar:
+            task = bar.add_task("load", total=size)
+            report = await load(
+                connection, file, rejects_path=rejects, progress=lambda done: bar.update(task, completed=done)
+            )
+    answer = {"loaded": report.loaded, "updated": report.updated, "rejected": report.rejected}
+    text = f"{report.loaded} loaded, {report.updated} updated, {report.rejected} rejected"
+    if report.rejected:
+        text += f" (see {rejects})"
+    say(answer, as_json=as_json, text=text)

@@ -1,0 +1,30 @@
+"""`acra-express run`: the always-on service."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--until-idle", is_flag=True, help="Drain what is due, then exit 0.")
+def run(until_idle: bool) -> None:
+    """Run the service until SIGTERM.
+
+    The first SIGTERM drains within ACRA_EXPRESS_DRAIN_SECONDS, a second one ends at once. Exit codes: 0 drained, 1 a
+    component gave up, 78 bad configuration or schema.
+    """
+    from acra_express_async import service
+    from acra_express_async.cli.sessions import settings_or_exit
+
+    settings = settings_or_exit()
+    try:
+        import uvloop
+    except ImportError:
+        new_loop = None  # Windows and PyPy: the standard loop serves as well
+    else:
+        new_loop = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        sys.exit(runner.run(service.run(settings, until_idle=until_idle)))

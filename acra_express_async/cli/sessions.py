@@ -1,0 +1,95 @@
+"""What the commands share: settings, one event loop, and sessions as the login account or as the tenant role."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from acra_express_async.db.migrate import check as check_schema
+from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
+from acra_express_async.db.tenant import tenant_id_of
+from acra_express_async.errors import ConfigError
+from acra_express_async.settings import Settings, load_settings
+
+Arguments = ParamSpec("Arguments")
+ResultT = TypeVar("ResultT")
+
+
+def synchronous(command: Callable[Arguments, Coroutine[Any, Any, ResultT]]) -> Callable[Arguments, ResultT]:
+    """Run a coroutine command in a loop of its own."""
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ResultT:
+        return asyncio.run(command(*args, **kwargs))
+
+    return run
+
+
+@asynccontextmanager
+async def as_login(settings: Settings) -> AsyncIterator[Connection]:
+    """A session of the login account: migrations, uninstall, the registry, forgetting.
+
+    Raises:
+        ConfigError: the server cannot be reached or refuses.
+    """
+    connection = await _dial(settings, {"application_name": "acra-express admin", "search_path": "public"})
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=2)
+
+
+@asynccontextmanager
+async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
+    """Sessions under the tenant role, as the service itself has them; the schema is checked first.
+
+    Raises:
+        ConfigError, SchemaError: one sentence for the operator.
+    """
+    connection = await _dial(settings, session_settings(settings.tenant_role, None))
+    try:
+        await check_schema(connection)
+        tenant_id = await tenant_id_of(connection, settings.tenant_id)
+    finally:
+        await connection.close(timeout=2)
+    database = Database(
+        settings.postgres_dsn.get_secret_value(),
+        role=settings.tenant_role,
+        tenant_id=tenant_id,
+        size=1,
+        pooled=settings.listen_dsn is not None,
+    )
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def _dial(settings: Settings, session: dict[str, str]) -> Any:
+    dsn = (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
+    try:
+        return await connect(dsn, session)
+    except AWAY as away:
+        raise ConfigError(
+            f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({type(away).__name__}: {away})"
+        ) from away
+
+
+def settings_or_exit() -> Settings:
+    """The configuration; ConfigError says what is wrong."""
+    return load_settings()
+
+
+def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:
+    """One answer, for a machine or for a person."""
+    click.echo(json.dumps(answer, default=str) if as_json else text)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")

@@ -1,0 +1,186 @@
+"""What an operator does with express jobs: enqueue, list, show, retry, cancel. Our types only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from acra_express_async.db.listen import CHANNEL
+from acra_express_async.db.outcomes import fail_unfinished
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import JobError
+from acra_express_async.models import JobId, JobType
+from acra_express_async.params import StagingParams
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job as an operator sees it; `state` is due, snoozed, running, done or error."""
+
+    job_id: int
+    job_type: str
+    state: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    due_at: datetime | None
+    processed: int
+    total: int
+    attempts: int
+    errors: int
+    crashes: int
+    error: str | None
+    params: dict[str, Any]
+
+
+_LINE = """
+    SELECT j.job_id, j.job_type, j.created_at, j.started_at, j.ended_at, coalesce(j.processed, 0) AS processed,
+           coalesce(j.total, 0) AS total, j.error, coalesce(j.params, '{}') AS params,
+           coalesce(l.attempts, 0) AS attempts, coalesce(l.errors, 0) AS errors, coalesce(l.crashes, 0) AS crashes,
+           nullif(l.due_at, 'infinity') AS due_at,
+           CASE WHEN j.status <> 'queued' THEN j.status
+                WHEN l.due_at > (SELECT acra_express.clock()) THEN 'snoozed' ELSE 'due' END AS state
+    FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
+"""
+
+
+class Operator:
+    """Operator's commands over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def enqueue(self, params: StagingParams) -> JobId:
+        """Insert one staging job; the trigger notifies the service."""
+        async with self._database.session() as connection:
+            job_id = await connection.fetchval(
+                """
+                INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
+                VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id
+                """,
+                self._database.tenant_id,
+                JobType.STAGING.value,
+                params.as_json(),
+            )
+        return JobId(job_id)
+
+    async def unknown_uens(self, uens: list[str]) -> list[str]:
+        """Those of the given UENs that the registry does not hold."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT asked.uen FROM unnest($1::text[]) AS asked(uen)
+                WHERE NOT EXISTS (SELECT FROM public.staging_acra_companies s WHERE s.uen = asked.uen)
+                """,
+                uens,
+            )
+        return [row["uen"] for row in rows]
+
+    async def listed(self, *, state: str | None, limit: int) -> list[JobLine]:
+        """The newest jobs first, at most `limit`; only those in `state` when it is given."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                f"SELECT * FROM ({_LINE}) line WHERE $1::text IS NULL OR state = $1 ORDER BY job_id DESC LIMIT $2",  # noqa: S608 - a constant of this file
+                state,
+                limit,
+            )
+        return [JobLine(**row) for row in rows]
+
+    async def shown(self, job_id: int) -> tuple[JobLine, list[dict[str, Any]]]:
+        """One job and how its companies ended.
+
+        Raises:
+            JobError: no express job has this id.
+        """
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(f"{_LINE} WHERE job_id = $1", job_id)
+            if row is None:
+                raise JobError(f"there is no express job {job_id}")
+            outcomes = await connection.fetch(
+                """
+                SELECT o.company_id, o.uen, c.name, o.kind, o.reason, o.ended_at,
+                       extract(epoch FROM o.ended_at - o.staged_at)::float8 AS latency_seconds
+                FROM acra_express.outcomes o LEFT JOIN public.companies c USING (company_id)
+                WHERE o.job_id = $1 ORDER BY o.ended_at
+                """,
+                job_id,
+            )
+        return JobLine(**row), [dict(outcome) for outcome in outcomes]
+
+    async def retry(self, job_id: int) -> str:
+        """Queue an ended or snoozed job again, due at once, errors and crashes forgotten; notifies the service.
+
+        Companies that ended as `failed` are tried again; all others stay as they are.
+
+        Raises:
+            JobError: no such job, or it is running.
+        """
+        async with self._database.transaction() as connection:
+            before = (await _locked(connection, job_id))["status"]
+            if before == "running":
+                raise JobError(f"job {job_id} is running; cancel it first")
+            await connection.execute(
+                """
+                UPDATE acra_express.express_jobs SET status = 'queued', ended_at = NULL, error = NULL WHERE job_id = $1
+                """,
+                job_id,
+            )
+            await connection.execute(
+                """
+                INSERT INTO acra_express.leases (job_id, due_at) VALUES ($1, acra_express.clock())
+                ON CONFLICT (job_id) DO UPDATE
+                SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, outage_since = NULL
+                """,
+                job_id,
+            )
+            await connection.execute("DELETE FROM acra_express.outcomes WHERE job_id = $1 AND kind = 'failed'", job_id)
+            await connection.execute("SELECT pg_notify($1, 'retry')", CHANNEL)
+        return str(before)
+
+    async def cancel(self, job_id: int, by: str) -> str:
+        """End a job in `error`; a running one is given up by its worker within a heartbeat. Returns its old status.
+
+        Raises:
+            JobError: no such job, or it has ended.
+        """
+        async with self._database.transaction() as connection:
+            row = await _locked(connection, job_id)
+            if row["status"] in ("done", "error"):
+                raise JobError(f"job {job_id} has already ended ({row['status']})")
+            params = row["params"] if isinstance(row["params"], dict) else {}
+            await fail_unfinished(
+                connection,
+                JobId(job_id),
+                JobType(row["job_type"]),
+                params,
+                created_at=row["created_at"],
+                reason="cancelled",
+            )
+            await connection.execute(
+                """
+                UPDATE acra_express.express_jobs
+                SET status = 'error', ended_at = acra_express.clock(), error = 'cancelled by ' || $2
+                WHERE job_id = $1
+                """,
+                job_id,
+                by,
+            )
+            await connection.execute(
+                """
+                UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = token + 1 WHERE job_id = $1
+                """,
+                job_id,
+            )
+        return str(row["status"])
+
+
+async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
+    row = await connection.fetchrow(
+        "SELECT status, job_type, params, created_at FROM acra_express.express_jobs WHERE job_id = $1 FOR UPDATE",
+        job_id,
+    )
+    if row is None:
+        raise JobError(f"there is no express job {job_id}")
+    return dict(row)
