@@ -4,18 +4,71 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
+from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.records import save
 from acra_express_async.errors import StandBack
-from acra_express_async.models import Company, CompanyId, JobId, RegistryRow
+from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
+from acra_express_async.registry import RegistryRow
 
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
 """How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
 
-MAX_FORMER_NAMES = 15
-
 _LEADING_YEAR = re.compile(r"^(\d{4})")
+
+
+class Companies:
+    """The companies of enrichment jobs: load, skip guard, save.
+
+    Args:
+        database: sessions under the tenant role.
+        shape: what the platform's tables look like here.
+        hashes: for addresses that must not stand in the open.
+        store_personal_emails: whether addresses of persons and freemail boxes may.
+        recheck_days: how long an answer holds; 0 turns the guard off.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        shape: PlatformShape,
+        hashes: AddressHash,
+        store_personal_emails: bool,
+        recheck_days: int,
+    ) -> None:
+        self._database = database
+        self._shape = shape
+        self._hashes = hashes
+        self._store_personal = store_personal_emails
+        self._recheck_days = recheck_days
+
+    async def load(self, company_id: CompanyId) -> Company | None:
+        """See `load_company`."""
+        async with self._database.session() as connection:
+            return await load_company(connection, company_id)
+
+    async def recently_checked(self, company_id: CompanyId) -> bool:
+        """See `recently_checked`."""
+        async with self._database.session() as connection:
+            return await recently_checked(connection, company_id, self._recheck_days)
+
+    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> dict[str, Any]:
+        """Store an outcome inside the caller's fenced transaction (see `records.save`); returns the story."""
+        saved = await save(
+            connection,
+            tenant_id=self._database.tenant_id,
+            shape=self._shape,
+            hashes=self._hashes,
+            store_personal_emails=self._store_personal,
+            job=job,
+            company=company,
+            outcome=outcome,
+        )
+        return saved.story
 
 
 async def upsert_company(
@@ -23,7 +76,6 @@ async def upsert_company(
     row: RegistryRow,
     shape: PlatformShape,
     *,
-    staging_job_id: JobId,
     held_codes: frozenset[str] = frozenset(),
 ) -> CompanyId:
     """Find or make the company of a registry row (platform.md A5); one company, one short transaction of its own.
@@ -62,17 +114,6 @@ async def upsert_company(
             industry,
             int(year[1]) if year else None,
         )
-    await connection.execute(
-        """
-        INSERT INTO acra_express.staged_companies (company_id, uen, staging_job_id, staged_at)
-        VALUES ($1, $2, $3, acra_express.clock())
-        ON CONFLICT (company_id) DO UPDATE
-            SET uen = excluded.uen, staging_job_id = excluded.staging_job_id, staged_at = excluded.staged_at
-        """,
-        company_id,
-        row.uen,
-        staging_job_id,
-    )
     return CompanyId(company_id)
 
 

@@ -44,15 +44,6 @@ CREATE TABLE acra_express.opt_outs (
     PRIMARY KEY (kind, value)
 );
 
--- Companies that a staging job put forward: not to be chosen again by another job while they wait.
-CREATE TABLE acra_express.staged_companies (
-    company_id     bigint PRIMARY KEY,
-    uen            text NOT NULL,
-    staging_job_id bigint NOT NULL,
-    staged_at      timestamptz NOT NULL
-);
-CREATE INDEX staged_companies_uen ON acra_express.staged_companies (uen);
-
 -- The live rows of the registry by SSIC code (digits without leading zeros), in the order in which a selection walks
 -- them. A code is filled when a job first asks for it and again when a day has passed or a registry was loaded: the
 -- registry itself carries no index of ours and is never scanned or sorted for a job.
@@ -83,7 +74,7 @@ INSERT INTO acra_express.registry_state DEFAULT VALUES;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     acra_express.verifications, acra_express.searches, acra_express.pages, acra_express.opt_outs,
-    acra_express.staged_companies, acra_express.code_members, acra_express.code_fills, acra_express.postal_counts
+    acra_express.code_members, acra_express.code_fills, acra_express.postal_counts
 TO {{role}};
 GRANT SELECT, UPDATE ON acra_express.registry_state TO {{role}};
 

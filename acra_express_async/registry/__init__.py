@@ -1,0 +1,15 @@
+"""The company registry (ACRA, data.gov.sg): its columns, its words and its dirt. Pure: no SQL, no settings."""
+
+from acra_express_async.registry.reading import Accepted, RegistryFile, Rejected
+from acra_express_async.registry.rows import COLUMNS, RegistryRow, is_live, is_sole_proprietor, ssic_digits
+
+__all__ = [
+    "COLUMNS",
+    "Accepted",
+    "RegistryFile",
+    "RegistryRow",
+    "Rejected",
+    "is_live",
+    "is_sole_proprietor",
+    "ssic_digits",
+]

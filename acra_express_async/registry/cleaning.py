@@ -1,0 +1,124 @@
+"""Cells of a registry row: markers of nothing, lost zeros, old postal codes, dates, UENs.
+
+Each function repairs what has one right answer, and says in words what it could not repair.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from stdnum.exceptions import ValidationError
+from stdnum.sg import uen as stdnum_uen
+
+_UEN = re.compile(r"^(?:\d{8}[A-Z]|(?:1[89]|20)\d{7}[A-Z]|[RST]\d{2}[A-Z]{2}\d{4}[A-Z])$")
+_UEN_NOISE = re.compile(r"[\s\-./]+")
+_SPACES = re.compile(r"\s+")
+_FLOAT = re.compile(r"^(\d+)\.0+$")
+_DAY_FIRST = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
+_GLUED = re.compile(r"\b(PTE|PRIVATE)\.?\s*,?\s*(LTD|LIMITED)\b(\.?)", re.IGNORECASE)
+
+_TYPES = {
+    "LC": "Local Company",
+    "BN": "Business",
+    "FC": "Foreign Company Branch",
+    "LL": "Limited Liability Partnership",
+    "LP": "Limited Partnership",
+    "PF": "Public Accounting Firm",
+}
+_STATUSES = {"R": "Registered", "D": "Deregistered"}
+"""Codes of the oldest form of "Entities Registered with ACRA", in the words of the newer one."""
+
+_NAMES = ("entity_name", "former_entity_name")
+_DATES = ("registration_incorporation_date", "uen_issue_date", "account_due_date", "annual_return_date")
+
+
+def plain(text: str) -> str:
+    """Trimmed, inner spaces single, without zero-width and control characters."""
+    kept = "".join(
+        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else (" " if c in "\t\r\n" else "") for c in text
+    )
+    return _SPACES.sub(" ", kept).strip()
+
+
+def uen_in(cell: str) -> tuple[str | None, str | None]:
+    """The UEN in capitals, and a remark when its check letter or entity type is not one we know.
+
+    (None, reason) when it has none of the three forms: such a row cannot be kept.
+    """
+    text = _UEN_NOISE.sub("", plain(cell)).upper()
+    if not text or text == "NA":
+        return None, "the UEN is blank"
+    if not _UEN.match(text):
+        return None, f"{text[:20]} has none of the three forms of a UEN"
+    try:
+        stdnum_uen.validate(text)
+    except ValidationError as wrong:
+        return text, f"the UEN fails its check ({type(wrong).__name__}): a typing error or an invented one; row kept"
+    return text, None
+
+
+def name_in(cell: str) -> str | None:
+    """A name as written, spaces and the glued legal form repaired; a company may really be called NA or NULL."""
+    text = plain(cell)
+    if not text or text == "na":
+        return None
+    return _GLUED.sub(_unglued, text)
+
+
+def _unglued(found: re.Match[str]) -> str:
+    written = found[0]
+    if " " in written or "," in written:
+        return written
+    dot = "." if "." in written else ""
+    return f"{found[1]}{dot} {found[2]}{found[3]}"
+
+
+def postal_code_in(cell: str) -> tuple[str | None, str | None]:
+    """Six digits (a lost leading zero put back), or an old four-digit code with a remark."""
+    text = _FLOAT.sub(r"\1", plain(cell))
+    if not text or text.lower() == "na":
+        return None, None
+    if not (text.isascii() and text.isdigit()):
+        return text, f"postal code {text[:20]!r} is not digits; kept, but no evidence"
+    if len(text) in (5, 6):
+        return text.zfill(6), None
+    if len(text) in (3, 4):
+        return text.zfill(4), f"old postal code {text.zfill(4)} of four digits; kept, but no evidence"
+    return None, f"postal code {text[:20]} has {len(text)} digits; left out"
+
+
+def ssic_in(cell: str) -> tuple[int | None, str | None]:
+    """The code as a number (the platform's column is one), or a remark."""
+    text = _FLOAT.sub(r"\1", plain(cell))
+    if not text or text.lower() == "na":
+        return None, None
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 99999:
+        return int(text), None
+    return None, f"SSIC code {text[:20]!r} is no number of five digits; left out"
+
+
+def text_in(column: str, cell: str) -> str | None:
+    """Any other cell: None for blank and for the marker `na`."""
+    text = plain(cell)
+    if not text or text == "na" or (text.lower() == "na" and not column.startswith(_NAMES)):
+        return None
+    if column in _DATES:
+        found = _DAY_FIRST.match(text)
+        return f"{found[3]}-{int(found[2]):02d}-{int(found[1]):02d}" if found else text
+    if column.endswith("_ssic_description") and text.isdigit():
+        return None  # the code again, instead of its words
+    if column == "secondary_ssic_code":
+        digits = _FLOAT.sub(r"\1", text)
+        return digits.zfill(5) if digits.isascii() and digits.isdigit() else text
+    if column == "entity_type_description":
+        return _TYPES.get(text, text)
+    if column == "entity_status_description":
+        return _STATUSES.get(text, text)
+    return text
+
+
+def number_in(cell: str) -> int | None:
+    """A count that fits the column, or None."""
+    text = _FLOAT.sub(r"\1", plain(cell))
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
