@@ -58,7 +58,7 @@ def trades() -> tuple[Trade, ...]:
 
 @cache
 def trade_of(code: str | None) -> Trade:
-    """The trade of an SSIC code: the same code, else the same class, group or division (4, 3, 2 digits), else `GENERAL`."""
+    """The trade of the same code, else of the same class, group or division (4, 3, 2 digits), else `GENERAL`."""
     digits = "".join(filter(str.isdigit, code or ""))
     if digits:
         for length in (5, 4, 3, 2):

@@ -1,0 +1,186 @@
+"""Bodies of Jina Reader: the success envelope, the text form, and every error envelope of the contract."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CHARACTERS_PER_TOKEN = 4
+"""Our stand-in for the vendor's tokenizer: the rule of thumb for English text, the same for cutting and billing."""
+
+
+def token_count(text: str) -> int:
+    """Tokens billed for `text`."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def cut_to_tokens(text: str, tokens: int) -> str:
+    """The beginning of `text` that bills at most `tokens`."""
+    return text[: tokens * CHARACTERS_PER_TOKEN]
+
+
+def success(
+    *,
+    url: str,
+    title: str,
+    content: str,
+    description: str = "",
+    form: str = "content",
+    http_status: int | None = 200,
+    http_reason: str = "OK",
+    links: Mapping[str, str] | list[list[str]] | None = None,
+    warning: str | None = None,
+    published: str | None = None,
+) -> dict[str, Any]:
+    """The JSON of a page that was read; a target's own error is in `http_status` and `warning`, under HTTP 200.
+
+    `form` is where the text goes: ``content``, ``html`` or ``text``.
+    """
+    data: dict[str, Any] = {"title": title, "description": description, "url": url, form: content}
+    if published:
+        data["publishedTime"] = published
+    if links is not None:
+        data["links"] = links
+    if warning:
+        data["warning"] = warning
+    if http_status is not None:
+        data |= {"httpStatus": http_status, "httpStatusText": http_reason}
+    usage = {"tokens": token_count(content)}
+    return {"code": 200, "status": 20000, "data": {**data, "usage": usage}, "meta": {"usage": dict(usage)}}
+
+
+def as_text(body: Mapping[str, Any]) -> str:
+    """The same success as a client sees it that did not insist on JSON."""
+    data = body["data"]
+    head = [f"Title: {data['title']}", f"URL Source: {data['url']}"]
+    if "publishedTime" in data:
+        head.append(f"Published Time: {data['publishedTime']}")
+    head += [f"Warning: {line}" for line in data.get("warning", "").splitlines()]
+    text = next((data[form] for form in ("content", "text", "html") if form in data), "")
+    parts = [*head, f"Markdown Content:\n{text}"]
+    links = data.get("links")
+    if links:
+        pairs = links.items() if isinstance(links, Mapping) else links
+        parts.append("Links/Buttons:\n" + "\n".join(f"- [{label}]({url})" for label, url in pairs))
+    return "\n\n".join(parts) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderError:
+    """One class of error: HTTP status, the vendor's five digits, its name, and a message to fill in."""
+
+    http: int
+    status: int
+    name: str
+    message: str
+
+
+_ABUSE = "DDoS attack suspected: Too many requests"
+
+ERRORS: Mapping[str, ReaderError] = {
+    key: ReaderError(status // 100, status, name, message)
+    for key, status, name, message in (
+        ("invalid_url", 40001, "ParamValidationError", "Invalid URL"),
+        ("invalid_option", 40001, "ParamValidationError", "Invalid value {value}"),
+        ("dns", 40001, "ParamValidationError", "Domain '{host}' could not be resolved"),
+        ("bad_key", 40102, "AuthenticationFailedError", "Invalid bearer token"),
+        ("key_needed", 40103, "AuthenticationRequiredError", "Authentication is required to use this feature"),
+        (
+            "no_balance",
+            40203,
+            "InsufficientBalanceError",
+            "Account balance not enough to run this query, please recharge.",
+        ),
+        (
+            "domain_blocked",
+            40305,
+            "AbuseAlleviationError",
+            "Anonymous access to domain {host} blocked until {until} due to previous abuse found on {url}: " + _ABUSE,
+        ),
+        (
+            "domain_blocked_451",
+            45102,
+            "SecurityCompromiseError",
+            "Domain {host} blocked until {until} due to previous abuse found on {url}: " + _ABUSE,
+        ),
+        (
+            "too_many_failures",
+            40301,
+            "OperationNotAllowedError",
+            "Consecutive error detected on URL {url} for too many times (10), please retry after {until}",
+        ),
+        (
+            "over_budget",
+            40904,
+            "BudgetExceededError",
+            "Token budget ({budget}) exceeded, intended charge amount {charge}",
+        ),
+        ("robots", 40902, "ResourcePolicyDenyError", "Access to {url} is disallowed by robots.txt for {agent}"),
+        (
+            "timeout",
+            42206,
+            "AssertionFailureError",
+            "Failed to goto {url}: TimeoutError: Navigation timeout of {ms} ms exceeded",
+        ),
+        (
+            "refused",
+            42206,
+            "AssertionFailureError",
+            "Failed to goto {url}: Error: net::ERR_CONNECTION_REFUSED at {url}",
+        ),
+        ("no_content", 42206, "AssertionFailureError", "No content available for URL {url}"),
+        (
+            "no_selector",
+            42206,
+            "AssertionFailureError",
+            "No content available for URL {url} with target selector {selector}",
+        ),
+        ("downstream", 42205, "DownstreamServiceFailureError", "Downstream service failed"),
+        (
+            "rate_limit",
+            42903,
+            "RateLimitTriggeredError",
+            "Per {who} rate limit exceeded (CRAWL {count} times since {since})",
+        ),
+        ("generic", 50000, "Error", "Internal error"),
+        ("ServiceDisabled", 50301, "ServiceDisabledError", "Service is temporarily disabled"),
+        ("ServiceCrashed", 50302, "ServiceCrashedError", "Browser crashed, try again"),
+        (
+            "ServiceNodeResourceDrain",
+            50303,
+            "ServiceNodeResourceDrainError",
+            "This specific worker node failed to open a new page, try again.",
+        ),
+        ("BadAttempt", 50304, "ServiceBadAttemptError", "Bad attempt, try again"),
+        ("BadApproach", 50305, "ServiceBadApproachError", "Bad approach, try again"),
+    )
+}
+"""Every error envelope, by a key of ours; the braces of a message are filled by `error`."""
+
+
+def error(
+    key: str, *, extra: Mapping[str, Any] | None = None, path: str | None = None, **facts: object
+) -> dict[str, Any]:
+    """The error envelope of `ERRORS[key]`.
+
+    Args:
+        key: of `ERRORS`.
+        extra: further fields, such as ``retryAfter`` or ``cause``.
+        path: the parameter that is wrong; parameter errors name it.
+        facts: what the message's braces stand for.
+    """
+    shape = ERRORS[key]
+    message = shape.message.format(**facts)
+    where = f"({path})" if path else ""
+    return {
+        "data": None,
+        **({"path": path} if path else {}),
+        **(extra or {}),
+        "code": shape.http,
+        "name": shape.name,
+        "status": shape.status,
+        "message": message,
+        "readableMessage": f"{shape.name}{where}: {message}",
+    }
