@@ -11,8 +11,21 @@ LONGEST_URL = 2000
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
 _PRIVATE_ZONES = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "corp", "home", "onion")
 _PERSONAL = frozenset(
-    ["token", "access_token", "auth_token", "session", "sessionid", "phpsessid", "jsessionid"]
-    + ["password", "passwd", "pwd", "apikey", "api_key", "email"]
+    {
+        "token",
+        "access_token",
+        "auth_token",
+        "session",
+        "sessionid",
+        "phpsessid",
+        "jsessionid",
+        "password",
+        "passwd",
+        "pwd",
+        "apikey",
+        "api_key",
+        "email",
+    }
 )
 """Names of query parameters that hold something of a person's, not of a page's."""
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)

@@ -1,0 +1,201 @@
+"""The durable ledger of what was spent on providers, and the shared state of their breakers.
+
+The arithmetic is in SQL functions of migration 0003, because a reservation must be one round trip and one atomic step
+for all replicas. Every row is judged by the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from acra_express_async.db.pool import Database
+from acra_express_async.limits import Allowance, Ask, BreakerState, Charge, Kind, Refusal, State
+from acra_express_async.models import JobLimits, Provider
+
+PRUNE_ROWS = 5_000
+"""Most rows one `prune` removes: some ten milliseconds."""
+KEEP_FACTOR = 2
+"""Rows are kept for so many windows: the second one is for whoever asks what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """What one rolling window holds now: of ours (`in_flight` of it not yet answered), and of other tenants."""
+
+    allowance: Allowance
+    used: int
+    in_flight: int = 0
+    elsewhere: int = 0
+
+
+class BudgetLedger:
+    """`limits.Ledger` on PostgreSQL.
+
+    All methods raise DatabaseAway or LockBusy when the database cannot answer; nothing was charged then, or the charge
+    is lost for one window at most.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+        """Charge all of `asks`, which concern one provider, or nothing.
+
+        The job's own figures (`job.providers`) are counted over its `key` in the same step; an approved figure above
+        express's share lifts the ceiling for this charge, never beyond the allowance.
+        """
+        allowances = [ask.allowance for ask in asks]
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT charge_id, budget, fits_in, by_job, in_flight
+                FROM acra_express.charge($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                """,
+                allowances[0].provider,
+                [allowance.name for allowance in allowances],
+                [ask.amount for ask in asks],
+                [allowance.ceiling(job) for allowance in allowances],
+                [allowance.limit for allowance in allowances],
+                [job.providers.get((allowance.provider, allowance.name)) for allowance in allowances],
+                [allowance.counted_window for allowance in allowances],
+                [allowance.hold for allowance in allowances],
+                [allowance.elsewhere for allowance in allowances],
+                job.key if job.providers else None,
+            )
+        assert row is not None
+        if row["charge_id"] is not None:
+            return Charge(row["charge_id"])
+        return Refusal(row["budget"], row["fits_in"], by_job=row["by_job"], in_flight=row["in_flight"])
+
+    async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
+        """The answer came: the charge ages from now, with the amounts that the answer told (by budget name)."""
+        async with self._database.session() as connection:
+            await connection.execute(
+                "SELECT acra_express.settle($1, $2, $3)",
+                charge.charge_id,
+                list(amounts.keys()),
+                list(amounts.values()),
+            )
+
+    async def refund(self, charge: Charge) -> None:
+        """Nothing was sent: remove the charge."""
+        async with self._database.session() as connection:
+            await connection.execute("SELECT acra_express.refund($1)", charge.charge_id)
+
+    async def usage(self, allowances: Iterable[Allowance]) -> list[BudgetUse]:
+        """What the windows of `allowances` hold, for gauges and the status page; one query, plus one where other
+        tenants count."""
+        wanted = list(allowances)
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                WITH clock AS (SELECT acra_express.clock() AS moment)
+                SELECT coalesce(sum(c.amount), 0) AS used,
+                       coalesce(sum(c.amount) FILTER (WHERE c.ages_from > clock.moment), 0) AS in_flight,
+                       CASE WHEN w.elsewhere
+                            THEN acra_express.verifications_elsewhere_since(clock.moment - w.span) ELSE 0 END AS others
+                FROM unnest($1::text[], $2::text[], $3::interval[], $4::boolean[])
+                         WITH ORDINALITY AS w(provider, budget, span, elsewhere, place)
+                CROSS JOIN clock
+                LEFT JOIN acra_express.budget_charges c
+                  ON c.provider = w.provider AND c.budget = w.budget AND c.ages_from > clock.moment - w.span
+                GROUP BY w.place, w.span, w.elsewhere, clock.moment
+                ORDER BY w.place
+                """,
+                [allowance.provider for allowance in wanted],
+                [allowance.name for allowance in wanted],
+                [allowance.counted_window for allowance in wanted],
+                [allowance.elsewhere for allowance in wanted],
+            )
+        return [
+            BudgetUse(allowance, row["used"], row["in_flight"], row["others"])
+            for allowance, row in zip(wanted, rows, strict=True)
+        ]
+
+    async def prune(self, allowances: Iterable[Allowance]) -> int:
+        """Remove rows that left their window long ago, `PRUNE_ROWS` at most; returns how many."""
+        wanted = list(allowances)
+        async with self._database.session() as connection:
+            gone: int = await connection.fetchval(
+                "SELECT acra_express.prune_charges($1, $2, $3, $4)",
+                [allowance.provider for allowance in wanted],
+                [allowance.name for allowance in wanted],
+                [allowance.counted_window * KEEP_FACTOR for allowance in wanted],
+                PRUNE_ROWS,
+            )
+        return gone
+
+
+class BreakerRows:
+    """`limits.BreakerStore` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, provider: Provider) -> BreakerState:
+        """The state by the database's clock; closed for a provider that has no row."""
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT b.kind, b.reason, b.level, b.open_until > clock.moment AS is_open,
+                       greatest(b.open_until, b.probe_until) - clock.moment AS remaining
+                FROM acra_express.breakers b CROSS JOIN (SELECT acra_express.clock() AS moment) AS clock
+                WHERE b.provider = $1
+                """,
+                provider,
+            )
+        if row is None or row["is_open"] is None:
+            return BreakerState()
+        return BreakerState(
+            State.OPEN if row["is_open"] else State.HALF_OPEN,
+            row["reason"],
+            Kind(row["kind"]),
+            row["level"],
+            max(row["remaining"], timedelta()),
+        )
+
+    async def trip(
+        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
+    ) -> tuple[BreakerState, bool]:
+        """Open it; True if this call did. See `trip_breaker` in migration 0003 for the levels."""
+        async with self._database.session() as connection:
+            opened: bool = await connection.fetchval(
+                "SELECT acra_express.trip_breaker($1, $2, $3, $4)", provider, kind, reason, list(cooldowns)
+            )
+        return await self.read(provider), opened
+
+    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
+        """True for one caller only, once the cool-down is over and no other probe is under way."""
+        async with self._database.session() as connection:
+            claimed = await connection.fetchval(
+                """
+                UPDATE acra_express.breakers SET probe_until = acra_express.clock() + $2
+                WHERE provider = $1 AND open_until <= (SELECT acra_express.clock())
+                  AND (probe_until IS NULL OR probe_until <= (SELECT acra_express.clock()))
+                RETURNING true
+                """,
+                provider,
+                lease,
+            )
+        return claimed is True
+
+    async def release_probe(self, provider: Provider) -> None:
+        """The claimed probe was not sent; another may be."""
+        async with self._database.session() as connection:
+            await connection.execute(
+                "UPDATE acra_express.breakers SET probe_until = NULL WHERE provider = $1", provider
+            )
+
+    async def reset(self, provider: Provider) -> None:
+        """Close it; the level is kept for a while, see `trip_breaker`."""
+        async with self._database.session() as connection:
+            await connection.execute(
+                """
+                UPDATE acra_express.breakers
+                SET open_until = NULL, probe_until = NULL, closed_at = acra_express.clock()
+                WHERE provider = $1
+                """,
+                provider,
+            )

@@ -1,0 +1,381 @@
+"""The ledger on a real PostgreSQL, its clock under the test's control."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from acra_express_async.db.budgets import PRUNE_ROWS, BreakerRows, BudgetLedger
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.limits import Allowance, Ask, Charge, Kind, Refusal, State
+from acra_express_async.models import JobLimits, Provider
+
+HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
+MARGIN = timedelta(seconds=5)
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+NOBODY = JobLimits()
+
+CALLS = Allowance(Provider.JINA, "calls_1h", 10, 1, HOUR, MARGIN)
+TOKENS = Allowance(Provider.JINA, "tokens_1m", 5000, 1, MINUTE, timedelta(seconds=35), settles=True)
+VERIFICATIONS = Allowance(Provider.ZEROBOUNCE, "verifications_1d", 10, 0.6, DAY, MARGIN, elsewhere=True)
+
+
+class Clock:
+    """The database's clock, standing still until the test moves it."""
+
+    def __init__(self, owner: Connection) -> None:
+        self._owner = owner
+        self.now = START
+
+    async def install(self) -> None:
+        await self._owner.execute(
+            """
+            CREATE TABLE acra_express.test_clock (moment timestamptz NOT NULL);
+            GRANT SELECT ON acra_express.test_clock TO acra_express;
+            CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz
+            LANGUAGE sql VOLATILE AS 'SELECT moment FROM acra_express.test_clock';
+            """
+        )
+        await self._owner.execute("INSERT INTO acra_express.test_clock VALUES ($1)", self.now)
+
+    async def advance(self, step: timedelta) -> None:
+        self.now += step
+        await self._owner.execute("UPDATE acra_express.test_clock SET moment = $1", self.now)
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> AsyncIterator[Clock]:
+    clock = Clock(owner)
+    await clock.install()
+    yield clock
+
+
+@pytest.fixture
+def ledger(database: Database) -> BudgetLedger:
+    return BudgetLedger(database)
+
+
+async def granted(ledger: BudgetLedger, *asks: Ask, job: JobLimits = NOBODY) -> Charge:
+    answer = await ledger.charge(asks, job)
+    assert isinstance(answer, Charge), answer
+    return answer
+
+
+async def refused(ledger: BudgetLedger, *asks: Ask, job: JobLimits = NOBODY) -> Refusal:
+    answer = await ledger.charge(asks, job)
+    assert isinstance(answer, Refusal), answer
+    return answer
+
+
+async def test_grants_the_allowance_and_names_the_moment_of_the_next(ledger: BudgetLedger, clock: Clock) -> None:
+    for _ in range(10):
+        charge = await granted(ledger, Ask(CALLS, 1))
+        await clock.advance(timedelta(seconds=10))
+        await ledger.settle(charge, {})
+    answer = await refused(ledger, Ask(CALLS, 1))
+    # the first call was charged at 0 s and held for 5 s, which came before its answer at 10 s
+    assert answer.fits_in == CALLS.counted_window - timedelta(seconds=95)
+    assert not answer.by_job
+    await clock.advance(answer.fits_in - timedelta(microseconds=1))
+    assert (await refused(ledger, Ask(CALLS, 1))).fits_in == timedelta(microseconds=1)
+    await clock.advance(timedelta(microseconds=1))
+    await granted(ledger, Ask(CALLS, 1))
+    assert (await refused(ledger, Ask(CALLS, 2))).fits_in == timedelta(seconds=20)
+
+
+async def test_an_answer_starts_the_ageing_before_the_margin_is_over(ledger: BudgetLedger, clock: Clock) -> None:
+    charge = await granted(ledger, Ask(CALLS, 10))
+    await clock.advance(timedelta(seconds=2))
+    await ledger.settle(charge, {})
+    assert (await refused(ledger, Ask(CALLS, 1))).fits_in == CALLS.counted_window
+
+
+async def test_a_charge_without_an_answer_is_held_until_it_must_have_been_booked(
+    ledger: BudgetLedger, clock: Clock
+) -> None:
+    await granted(ledger, Ask(TOKENS, 5000))
+    assert (await refused(ledger, Ask(TOKENS, 1))).in_flight == 5000
+    await clock.advance(TOKENS.hold + TOKENS.counted_window - timedelta(microseconds=1))
+    answer = await refused(ledger, Ask(TOKENS, 1))
+    assert (answer.fits_in, answer.in_flight) == (timedelta(microseconds=1), 0)
+    await clock.advance(timedelta(microseconds=1))
+    await granted(ledger, Ask(TOKENS, 1))
+
+
+async def test_tokens_are_corrected_by_the_answer_and_age_from_it(ledger: BudgetLedger, clock: Clock) -> None:
+    first = await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 4000))
+    assert (await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1001))).budget == "tokens_1m"
+    await clock.advance(timedelta(seconds=8))
+    await ledger.settle(first, {"tokens_1m": 700})
+    await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 4300))
+    await clock.advance(TOKENS.counted_window - timedelta(microseconds=1))
+    assert (await refused(ledger, Ask(TOKENS, 700))).fits_in == timedelta(microseconds=1)
+
+
+async def test_more_tokens_than_reserved_are_a_debt(ledger: BudgetLedger, clock: Clock) -> None:
+    charge = await granted(ledger, Ask(TOKENS, 1502))
+    await ledger.settle(charge, {"tokens_1m": 6000})
+    assert (await refused(ledger, Ask(TOKENS, 1))).fits_in == TOKENS.counted_window
+
+
+async def test_all_or_nothing(ledger: BudgetLedger, owner: Connection, clock: Clock) -> None:
+    await granted(ledger, Ask(TOKENS, 4000))
+    await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1001))
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.budget_charges WHERE budget = 'calls_1h'") == 0
+
+
+async def test_a_refund_leaves_no_trace(ledger: BudgetLedger, clock: Clock) -> None:
+    charge = await granted(ledger, Ask(CALLS, 10), Ask(TOKENS, 5000))
+    await ledger.refund(charge)
+    await granted(ledger, Ask(CALLS, 10), Ask(TOKENS, 5000))
+
+
+async def test_the_share_is_the_ceiling_and_an_approved_raise_lifts_it(ledger: BudgetLedger, clock: Clock) -> None:
+    raised = JobLimits("campaign:7", {(Provider.ZEROBOUNCE, "verifications_1d"): 9})
+    await granted(ledger, Ask(VERIFICATIONS, 6))
+    assert not (await refused(ledger, Ask(VERIFICATIONS, 1))).by_job
+    await granted(ledger, Ask(VERIFICATIONS, 3), job=raised)
+    assert not (await refused(ledger, Ask(VERIFICATIONS, 1), job=raised)).by_job
+    beyond = JobLimits("campaign:8", {(Provider.ZEROBOUNCE, "verifications_1d"): 5000})
+    await granted(ledger, Ask(VERIFICATIONS, 1), job=beyond)
+    await refused(ledger, Ask(VERIFICATIONS, 1), job=beyond)
+
+
+async def test_a_jobs_own_figure_counts_its_own_calls_only(ledger: BudgetLedger, clock: Clock) -> None:
+    modest = JobLimits("campaign:1", {(Provider.JINA, "calls_1h"): 2})
+    await granted(ledger, Ask(CALLS, 5))
+    await granted(ledger, Ask(CALLS, 1), job=modest)
+    await clock.advance(timedelta(minutes=1))
+    await granted(ledger, Ask(CALLS, 1), job=modest)
+    answer = await refused(ledger, Ask(CALLS, 1), job=modest)
+    assert answer.by_job
+    assert answer.fits_in == CALLS.counted_window + MARGIN - MINUTE
+    await granted(ledger, Ask(CALLS, 1), job=JobLimits("campaign:2", {(Provider.JINA, "calls_1h"): 2}))
+    await granted(ledger, Ask(CALLS, 2))
+    assert not (await refused(ledger, Ask(CALLS, 1), job=modest)).by_job, "both bind: it waits in the shared line"
+
+
+async def spend_elsewhere(owner: Connection, when: datetime, calls: int) -> None:
+    tenant = await owner.fetchval(
+        "INSERT INTO tenants (name) VALUES ('customer ' || gen_random_uuid()) RETURNING tenant_id"
+    )
+    run = await owner.fetchval(
+        "INSERT INTO enrichment_runs (started_at, tenant_id, status) VALUES ($1, $2, 'succeeded') RETURNING run_id",
+        when,
+        tenant,
+    )
+    await owner.execute(
+        "INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls) VALUES ($1, $2, 'zerobounce', $3)",
+        run,
+        tenant,
+        calls,
+    )
+
+
+async def test_other_tenants_verifications_count_against_the_allowance(
+    ledger: BudgetLedger, owner: Connection, clock: Clock
+) -> None:
+    await spend_elsewhere(owner, START - timedelta(hours=20), 3)
+    await spend_elsewhere(owner, START - timedelta(hours=2), 5)
+    await granted(ledger, Ask(VERIFICATIONS, 2))
+    answer = await refused(ledger, Ask(VERIFICATIONS, 1))
+    exact = timedelta(hours=4) + (VERIFICATIONS.counted_window - DAY)
+    assert exact <= answer.fits_in <= exact + VERIFICATIONS.counted_window / 4096
+    await clock.advance(answer.fits_in)
+    await granted(ledger, Ask(VERIFICATIONS, 1))
+    assert [(use.used, use.elsewhere) for use in await ledger.usage([VERIFICATIONS])] == [(3, 5)]
+
+
+async def test_a_clock_that_steps_back_frees_nothing(ledger: BudgetLedger, clock: Clock) -> None:
+    charge = await granted(ledger, Ask(CALLS, 10))
+    await clock.advance(-timedelta(minutes=30))
+    await ledger.settle(charge, {})
+    assert (await refused(ledger, Ask(CALLS, 1))).fits_in == CALLS.counted_window
+
+
+async def test_usage_tells_what_the_windows_hold(ledger: BudgetLedger, clock: Clock) -> None:
+    charge = await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
+    await ledger.settle(charge, {"tokens_1m": 900})
+    await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 600))
+    uses = await ledger.usage([TOKENS, CALLS, VERIFICATIONS])
+    assert [(use.allowance.name, use.used, use.in_flight) for use in uses] == [
+        ("tokens_1m", 1500, 600),
+        ("calls_1h", 2, 1),
+        ("verifications_1d", 0, 0),
+    ]
+
+
+async def test_pruning_removes_only_what_left_its_window_long_ago(
+    ledger: BudgetLedger, owner: Connection, clock: Clock
+) -> None:
+    await granted(ledger, Ask(CALLS, 3), Ask(TOKENS, 1000))
+    await clock.advance(timedelta(minutes=3))
+    assert await ledger.prune([CALLS, TOKENS]) == 1
+    assert await owner.fetchval("SELECT array_agg(budget) FROM acra_express.budget_charges") == ["calls_1h"]
+    await clock.advance(2 * CALLS.counted_window)
+    assert await ledger.prune([CALLS, TOKENS]) == 1
+
+
+async def test_pruning_is_bounded(ledger: BudgetLedger, owner: Connection, clock: Clock) -> None:
+    await fill(owner, PRUNE_ROWS + 10, START - timedelta(days=9))
+    assert await ledger.prune([CALLS]) == PRUNE_ROWS
+    assert await ledger.prune([CALLS]) == 10
+
+
+async def fill(owner: Connection, rows: int, until: datetime) -> None:
+    """History: one call every second before `until`."""
+    await owner.execute(
+        """
+        INSERT INTO acra_express.budget_charges (charge_id, provider, budget, amount, charged_at, ages_from)
+        SELECT nextval('acra_express.charge_ids'), 'jina', 'calls_1h', 1, t, t
+        FROM generate_series(1, $1) AS n, LATERAL (SELECT $2::timestamptz - n * interval '1 second' AS t) AS moment
+        """,
+        rows,
+        until,
+    )
+
+
+async def test_the_window_is_read_through_its_index_however_long_the_history(
+    ledger: BudgetLedger, owner: Connection, clock: Clock
+) -> None:
+    await fill(owner, 100_000, START - timedelta(hours=2))
+    await owner.execute("ANALYZE acra_express.budget_charges")
+    plan = await owner.fetch(
+        """
+        EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
+        SELECT sum(amount) FROM acra_express.budget_charges
+        WHERE provider = 'jina' AND budget = 'calls_1h' AND ages_from > $1
+        """,
+        START - CALLS.counted_window,
+    )
+    text = "\n".join(row[0] for row in plan)
+    assert "budget_charges_window" in text
+    assert "Rows Removed" not in text
+    took = []
+    for _ in range(50):
+        began = time.perf_counter()
+        charge = await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
+        took.append(time.perf_counter() - began)
+        await ledger.refund(charge)
+    print(f"a reservation with 10^5 rows of history: median {statistics.median(took) * 1000:.2f} ms")
+
+
+async def test_eight_clients_of_two_pools_never_pass_the_allowance_together(
+    ledger: BudgetLedger, database: Database, fresh_dsn: str, owner: Connection
+) -> None:
+    """Real clock, real contention: exactly the allowance is granted, whoever comes first."""
+    wide = Allowance(Provider.DUCKDUCKGO, "requests_1h", 200, 1, HOUR, MARGIN)
+    other = Database(fresh_dsn, role="acra_express", tenant_id=database.tenant_id, size=4)
+    await other.open()
+    try:
+        ledgers = [ledger, BudgetLedger(other)]
+
+        async def hammer(which: int) -> int:
+            won = 0
+            for _ in range(60):
+                answer = await ledgers[which % 2].charge([Ask(wide, 1)], NOBODY)
+                won += isinstance(answer, Charge)
+            return won
+
+        async with asyncio.TaskGroup() as group:
+            clients = [group.create_task(hammer(which)) for which in range(8)]
+        assert sum(client.result() for client in clients) == 200
+    finally:
+        await other.close()
+    assert await owner.fetchval("SELECT sum(amount) FROM acra_express.budget_charges") == 200
+
+
+async def test_the_tenant_role_cannot_touch_the_account_itself(database: Database) -> None:
+    from asyncpg import InsufficientPrivilegeError
+
+    async with database.session() as connection:
+        for statement in (
+            "DELETE FROM acra_express.budget_charges",
+            "UPDATE acra_express.budget_charges SET amount = 0",
+            "INSERT INTO acra_express.budget_locks VALUES ('x')",
+        ):
+            with pytest.raises(InsufficientPrivilegeError):
+                await connection.execute(statement)
+
+
+BLOCKED = [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4)]
+OUTAGE = [timedelta(minutes=1), timedelta(minutes=5)]
+
+
+@pytest.fixture
+def breakers(database: Database) -> BreakerRows:
+    return BreakerRows(database)
+
+
+async def test_a_breaker_opens_longer_each_time_its_probe_is_blocked(breakers: BreakerRows, clock: Clock) -> None:
+    ddg = Provider.DUCKDUCKGO
+    assert (await breakers.read(ddg)).state is State.CLOSED
+    for level, cooldown in enumerate([*BLOCKED, BLOCKED[-1]]):
+        state, opened = await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
+        assert opened
+        assert (state.state, state.reason, state.level) == (State.OPEN, "challenge", min(level, 2))
+        assert state.remaining == cooldown
+        assert not await breakers.claim_probe(ddg, MINUTE), "no probe while it is open"
+        await clock.advance(cooldown)
+        assert (await breakers.read(ddg)).state is State.HALF_OPEN
+        assert await breakers.claim_probe(ddg, MINUTE)
+    await breakers.reset(ddg)
+    assert (await breakers.read(ddg)).state is State.CLOSED
+
+
+async def test_two_replicas_that_meet_the_same_block_count_it_once(breakers: BreakerRows, clock: Clock) -> None:
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED)
+    state, opened = await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED)
+    assert not opened
+    assert state.level == 0
+
+
+async def test_one_probe_at_a_time_and_a_lost_one_lapses(breakers: BreakerRows, clock: Clock) -> None:
+    await breakers.trip(Provider.JINA, Kind.OUTAGE, "timeout", OUTAGE)
+    await clock.advance(OUTAGE[0])
+    claims = await asyncio.gather(*(breakers.claim_probe(Provider.JINA, MINUTE) for _ in range(4)))
+    assert sorted(claims) == [False, False, False, True]
+    assert (await breakers.read(Provider.JINA)).remaining == MINUTE
+    await clock.advance(MINUTE)
+    assert await breakers.claim_probe(Provider.JINA, MINUTE)
+    await breakers.release_probe(Provider.JINA)
+    assert await breakers.claim_probe(Provider.JINA, MINUTE)
+
+
+async def test_a_block_soon_after_closing_goes_on_where_it_was(breakers: BreakerRows, clock: Clock) -> None:
+    ddg = Provider.DUCKDUCKGO
+    await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
+    await clock.advance(BLOCKED[0])
+    await breakers.reset(ddg)
+    await clock.advance(timedelta(minutes=14))
+    assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 1
+    await clock.advance(BLOCKED[1])
+    await breakers.reset(ddg)
+    await clock.advance(timedelta(hours=2))
+    assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 0
+
+
+async def test_an_outage_of_the_probe_keeps_the_blocks_level(breakers: BreakerRows, clock: Clock) -> None:
+    ddg = Provider.DUCKDUCKGO
+    await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
+    await clock.advance(BLOCKED[0])
+    state, _ = await breakers.trip(ddg, Kind.OUTAGE, "timeout", OUTAGE)
+    assert (state.kind, state.reason, state.level) == (Kind.BLOCKED, "challenge", 0)
+    assert state.remaining == OUTAGE[0]
+    await clock.advance(OUTAGE[0])
+    assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 1
+
+
+async def test_an_outage_after_a_closed_block_starts_its_own_row(breakers: BreakerRows, clock: Clock) -> None:
+    jina = Provider.JINA
+    await breakers.trip(jina, Kind.BLOCKED, "no_credits", BLOCKED)
+    await clock.advance(BLOCKED[0])
+    await breakers.reset(jina)
+    state, _ = await breakers.trip(jina, Kind.OUTAGE, "http_503", OUTAGE)
+    assert (state.kind, state.level, state.remaining) == (Kind.OUTAGE, 0, OUTAGE[0])
