@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -240,3 +241,19 @@ def _read_file(name: str, path: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as wrong:
         raise ConfigError(f"{name} names {path}, which cannot be read: {wrong}") from None
+
+
+def ignored_names(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Names with our prefix that Kubernetes injects for a Service called acra-express; worth one log line each."""
+    source = os.environ if environ is None else environ
+    return environment.injected_by_kubernetes(source, environment.known_names(Settings))
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Strings that must never appear in a log: keys, the webhook's URL, the passwords of both DSNs."""
+    found = [settings.jina.api_key, settings.zerobounce.api_key, settings.slack.webhook_url]
+    values = [secret.get_secret_value() for secret in found if secret is not None]
+    for dsn in (settings.postgres_dsn, settings.listen_dsn):
+        if dsn is not None and (password := urlsplit(dsn.get_secret_value()).password):
+            values += [password, unquote(password)]
+    return values

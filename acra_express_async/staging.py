@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 from acra_express_async import logs
 from acra_express_async.attempts import End, JobScope
 from acra_express_async.db.pool import Connection
+from acra_express_async.db.selection import Picked
 from acra_express_async.errors import JobError, StandBack
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
@@ -29,23 +29,6 @@ log = logs.logger("staging")
 UPSERT_TRIES = 6
 UPSERT_PAUSE_SECONDS = 1.0
 """Full jitter up to this between tries while the table is busy; then the whole job steps aside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """What one batch of a selection gave.
-
-    `rows` are registry rows to stage; `done_uens` explicit UENs that need no further batch (staged here or `refused`);
-    `refused` says why an explicit UEN was left out; `after` and `wrapped` are where a selection goes on; `exhausted`
-    that nothing is left of it.
-    """
-
-    rows: tuple[RegistryRow, ...]
-    done_uens: tuple[str, ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
-    after: str | None = None
-    wrapped: bool = False
-    exhausted: bool = True
 
 
 class Jobs(Protocol):
@@ -63,7 +46,7 @@ class Jobs(Protocol):
 
 
 class Registry(Protocol):
-    """See db/companies.py."""
+    """See db/selection.py."""
 
     async def pick(self, params: StagingParams, campaign: Campaign, limit: int) -> Picked: ...
     async def upsert(self, row: RegistryRow) -> CompanyId: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -44,6 +44,7 @@ class Cron:
         now: Callable[[], datetime],
         wake: Callable[[str], None],
         housekeeping: Housekeeping,
+        chores: Sequence[Callable[[], Awaitable[object]]],
         owner: str,
         health: Health,
         metrics: Metrics,
@@ -53,6 +54,7 @@ class Cron:
         self._now = now
         self._wake = wake
         self._housekeeping = housekeeping
+        self._chores = chores
         self._owner = owner
         self._beacon = health.beacon(LOOP)
         self._metrics = metrics
@@ -78,6 +80,8 @@ class Cron:
             if await self._housekeeping.claim_tick(LOOP, due_at, self._owner):
                 adopted = await self._housekeeping.reconcile()
                 await self._housekeeping.prune()
+                for chore in self._chores:
+                    await chore()
                 if adopted:
                     log.warning("jobs.adopted", count=adopted)
                     self._wake("tick")

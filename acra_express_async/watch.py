@@ -6,7 +6,7 @@ It also knows whether the nightly has the right of way; workers and poller read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 from acra_express_async import logs
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.health import Health
+from acra_express_async.limits import Allowance
 from acra_express_async.metrics import JOB_STATES, JOB_TYPES, Metrics
 
 log = logs.logger("watch")
@@ -43,7 +44,7 @@ class Shared(Protocol):
 
     async def paused(self) -> bool: ...
     async def nightly_running(self) -> bool: ...
-    async def queue(self) -> list[Figure]: ...
+    async def queue(self) -> Sequence[Figure]: ...
 
 
 class Slots(Protocol):
@@ -52,10 +53,15 @@ class Slots(Protocol):
     async def used(self) -> int: ...
 
 
-class BudgetFigures(Protocol):
-    """Use of each rolling window; see db/budgets.py."""
+class BudgetUse(Protocol):
+    """What one rolling window holds; see db/budgets.py."""
 
-    async def usage(self) -> dict[tuple[str, str], tuple[int, int]]: ...
+    @property
+    def allowance(self) -> Allowance: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def elsewhere(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -85,7 +91,7 @@ class Watch:
         *,
         shared: Shared,
         slots: Slots,
-        budgets: BudgetFigures,
+        budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
         stand_back: bool,
         cap: int,
         health: Health,
@@ -140,7 +146,10 @@ class Watch:
         figures = await self._shared.queue()
         picture.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
         picture.cap_used = await self._slots.used()
-        picture.budgets = await self._budgets.usage()
+        picture.budgets = {
+            (use.allowance.provider.value, use.allowance.name): (use.used + use.elsewhere, use.allowance.limit)
+            for use in await self._budgets()
+        }
         picture.taken_at = self._now()
         self._publish(picture)
 

@@ -56,11 +56,13 @@ async def load_registry(file: Path, as_json: bool) -> None:
     async with as_login(settings) as connection:
         with bar:
             task = bar.add_task("load", total=size)
-            report = await load(
-                connection, file, rejects_path=rejects, progress=lambda done: bar.update(task, completed=done)
-            )
+
+            def advanced(done: int) -> None:
+                bar.update(task, completed=done)
+
+            report = await load(connection, file, rejects_path=rejects, progress=advanced)
     answer = {"loaded": report.loaded, "updated": report.updated, "rejected": report.rejected}
     text = f"{report.loaded} loaded, {report.updated} updated, {report.rejected} rejected"
-    if report.rejected:
-        text += f" (see {rejects})"
+    if report.rejects_path is not None:
+        text += f" (lines and reasons in {report.rejects_path})"
     say(answer, as_json=as_json, text=text)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import PlatformShape
 from acra_express_async.db.pool import Connection, Database
-from acra_express_async.db.records import save
+from acra_express_async.db.records import SavedCompany, save
 from acra_express_async.errors import StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
 from acra_express_async.registry import RegistryRow
@@ -56,9 +55,9 @@ class Companies:
         async with self._database.session() as connection:
             return await recently_checked(connection, company_id, self._recheck_days)
 
-    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> dict[str, Any]:
-        """Store an outcome inside the caller's fenced transaction (see `records.save`); returns the story."""
-        saved = await save(
+    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
+        """Store an outcome inside the caller's fenced transaction; see `records.save`."""
+        return await save(
             connection,
             tenant_id=self._database.tenant_id,
             shape=self._shape,
@@ -68,7 +67,6 @@ class Companies:
             company=company,
             outcome=outcome,
         )
-        return saved.story
 
 
 async def upsert_company(

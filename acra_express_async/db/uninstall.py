@@ -1,0 +1,59 @@
+"""A clean exit: trigger, index, schema, grants and role gone; what we wrote into the platform's tables stays."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from acra_express_async.db.migrate import LOCK_TIMEOUT
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import SchemaError
+
+
+async def uninstall(connection: Connection, role: str) -> list[str]:
+    """Take everything of ours out of this database, as the login account; returns one plain line for each step.
+
+    Safe to repeat. The tenant's row stays while results stand under it.
+
+    Raises:
+        SchemaError: a lock on a platform table was not free within a few seconds; what is done stays done, repeat it.
+    """
+    lines = []
+    await connection.execute(
+        "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)", LOCK_TIMEOUT
+    )
+    try:
+        await connection.execute("DROP INDEX CONCURRENTLY IF EXISTS public.acra_express_live_jobs")
+        lines.append("index acra_express_live_jobs dropped")
+        async with connection.transaction():
+            await connection.execute("DROP TRIGGER IF EXISTS acra_express_enqueued ON public.background_jobs")
+            await connection.execute("DROP SCHEMA IF EXISTS acra_express CASCADE")
+        lines.append("trigger acra_express_enqueued and schema acra_express dropped")
+        lines.append(await _drop_tenant(connection))
+        lines.append(await _drop_role(connection, role))
+    except asyncpg.LockNotAvailableError as busy:
+        raise SchemaError(f"a platform table stayed locked for {LOCK_TIMEOUT}; run uninstall again") from busy
+    return lines
+
+
+async def _drop_tenant(connection: Connection) -> str:
+    gone = await connection.fetchval(
+        """
+        DELETE FROM public.tenants t WHERE t.name = 'acra_express'
+          AND NOT EXISTS (SELECT FROM public.enrichment_runs r WHERE r.tenant_id = t.tenant_id)
+          AND NOT EXISTS (SELECT FROM public.background_jobs b WHERE b.tenant_id = t.tenant_id)
+        RETURNING true
+        """
+    )
+    return "tenant acra_express removed" if gone else "tenant acra_express kept: results or jobs stand under it"
+
+
+async def _drop_role(connection: Connection, role: str) -> str:
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
+        return f"role {role} was not there"
+    async with connection.transaction():
+        await connection.execute(f'DROP OWNED BY "{role}"')
+    try:
+        await connection.execute(f'DROP ROLE "{role}"')
+    except asyncpg.DependentObjectsStillExistError:
+        return f"role {role} kept: another database of this server still uses it"
+    return f"grants and role {role} dropped"

@@ -1,0 +1,101 @@
+"""Builds the providers: one throttle, one budget and one breaker each, over one HTTP client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+import httpx
+
+from acra_express_async.limits import Allowance, Breaker, BreakerStore, Budget, Ledger, Pace, Throttle, allowances
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+from acra_express_async.providers.base import Caller
+from acra_express_async.providers.duckduckgo import DuckDuckGo
+from acra_express_async.providers.jina import JinaReader
+from acra_express_async.providers.slack import Slack
+from acra_express_async.providers.zerobounce import ZeroBounce
+from acra_express_async.settings import Settings
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+JINA_PER_MINUTE = {True: 500.0, False: 20.0}
+"""Reader's published limits, with a key and without (providers.md 2.6); a burst of ours could meet them."""
+JINA_IN_FLIGHT = {True: 4, False: 1}
+"""Keyless calls at the same time are refused (providers.md 2.6)."""
+BURST_SHARE = 0.5
+"""Part of an hour's allowance that may go at once after a quiet time; the ledger keeps every window exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The clients, and what the watching rooms need to see of their limits."""
+
+    duckduckgo: DuckDuckGo
+    jina: JinaReader
+    zerobounce: ZeroBounce
+    slack: Slack
+    breakers: Mapping[Provider, Breaker]
+    allowances: Mapping[Provider, tuple[Allowance, ...]]
+
+
+def paces(settings: Settings) -> dict[Provider, Pace]:
+    """How fast one process may call each provider; the sources are in contracts/providers.md."""
+    duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
+    keyed = jina.api_key is not None
+    return {
+        Provider.DUCKDUCKGO: Pace.of_allowance(
+            duckduckgo.requests_per_hour,
+            HOUR,
+            burst=int(duckduckgo.requests_per_hour * BURST_SHARE),
+            # one request in flight for each egress address, 3 s plus up to 3 s apart (1.7)
+            spacing=duckduckgo.spacing_seconds,
+            jitter=duckduckgo.spacing_seconds,
+        ),
+        Provider.JINA: Pace.of_allowance(
+            jina.calls_per_hour,
+            HOUR,
+            burst=int(jina.calls_per_hour * BURST_SHARE),
+            vendor_per_minute=max(JINA_PER_MINUTE[keyed], jina.calls_per_hour / 10 if not keyed else 0.0),
+            in_flight=JINA_IN_FLIGHT[keyed],
+        ),
+        Provider.ZEROBOUNCE: Pace.of_allowance(
+            zerobounce.verifications_per_day, DAY, burst=zerobounce.verifications_per_day, in_flight=2
+        ),
+        # about one message a second, short bursts allowed (section 4)
+        Provider.SLACK: Pace(burst=5, interval=1.0),
+    }
+
+
+def build_providers(
+    settings: Settings,
+    http: httpx.AsyncClient,
+    *,
+    ledger: Ledger,
+    breaker_store: BreakerStore,
+    metrics: Metrics,
+    random: Random,
+) -> Providers:
+    """Everything a call passes through, for each provider."""
+    wait = timedelta(seconds=settings.budget_wait_seconds)
+    figures = allowances(settings)
+    pace = paces(settings)
+    breakers = {provider: Breaker(provider, breaker_store, metrics) for provider in figures}
+
+    def caller(provider: Provider) -> Caller:
+        throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)
+        if provider not in figures:
+            return Caller(provider, throttle, metrics, random=random.random)
+        budget = Budget(provider, figures[provider], ledger, patience=wait)
+        return Caller(provider, throttle, metrics, budget=budget, breaker=breakers[provider], random=random.random)
+
+    return Providers(
+        duckduckgo=DuckDuckGo(http, settings.duckduckgo, caller(Provider.DUCKDUCKGO)),
+        jina=JinaReader(http, settings.jina, caller(Provider.JINA)),
+        zerobounce=ZeroBounce(http, settings.zerobounce, caller(Provider.ZEROBOUNCE)),
+        slack=Slack(http, settings.slack, caller(Provider.SLACK)),
+        breakers=breakers,
+        allowances=figures,
+    )

@@ -1,0 +1,255 @@
+"""The wiring of one process: every part constructed, in the order in which the parts need one another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from datetime import datetime, timedelta
+from random import Random, SystemRandom
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.db.budgets import BreakerRows, BudgetLedger
+from acra_express_async.db.companies import Companies
+from acra_express_async.db.control import Control
+from acra_express_async.db.hashing import AddressHash, load_address_hash
+from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.listen import Listener
+from acra_express_async.db.memory import Memory
+from acra_express_async.db.optouts import OptOuts
+from acra_express_async.db.outcomes import DailyCap, Outcomes
+from acra_express_async.db.selection import Selection
+from acra_express_async.db.verdicts import Verdicts
+from acra_express_async.ends import Ends
+from acra_express_async.enrichment import Enrichment
+from acra_express_async.health import Health
+from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job, JobType
+from acra_express_async.pipeline import Pipeline
+from acra_express_async.poller import Poller
+from acra_express_async.preflight import Ground
+from acra_express_async.service.calls import Providers, build_providers
+from acra_express_async.service.status import status
+from acra_express_async.settings import Settings
+from acra_express_async.staging import Staging
+from acra_express_async.supervisor import Closer, Component, Supervisor
+from acra_express_async.ticks import Cron
+from acra_express_async.watch import Watch
+from acra_express_async.web import WebServer, build_app
+from acra_express_async.worker import Handler, Worker
+
+
+class Parts:
+    """The wiring, in the order in which the parts need one another."""
+
+    def __init__(self, settings: Settings, ground: Ground, *, until_idle: bool) -> None:
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.ground = ground
+        self.until_idle = until_idle
+        self.clock = loop.time
+        self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.metrics = Metrics(CollectorRegistry())
+        self.health = Health(self.clock)
+        self.health.schema_checked = True
+        self.health.saw_database()
+        self.draining = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.queue: asyncio.Queue[Job] = asyncio.Queue()
+        self.jobs = Jobs(ground.work, ground.vital)
+        self.control = Control(ground.work)
+        self.cap = DailyCap(ground.work, settings.zone)
+        self.ends = Ends(
+            self.jobs,
+            self.metrics,
+            self.random,
+            max_errors=settings.max_errors,
+            max_crashes=settings.max_crashes,
+        )
+        self.started_at = self.now()
+
+    def now(self) -> datetime:
+        """The wall clock in the configured zone; only ticks and displays look at it."""
+        return datetime.now(self.settings.zone)
+
+    async def connect(self, http: httpx.AsyncClient) -> None:
+        """Providers, loops and workers."""
+        settings, ground = self.settings, self.ground
+        async with ground.work.session() as connection:
+            hashes = await load_address_hash(connection)
+        ledger = BudgetLedger(ground.work)
+        providers = build_providers(
+            settings,
+            http,
+            ledger=ledger,
+            breaker_store=BreakerRows(ground.work),
+            metrics=self.metrics,
+            random=self.random,
+        )
+        every = [allowance for figures in providers.allowances.values() for allowance in figures]
+        memory = Memory(ground.work)
+        self.watch = Watch(
+            shared=self.control,
+            slots=self.cap,
+            budgets=lambda: ledger.usage(every),
+            stand_back=settings.stand_back_while_nightly_runs,
+            cap=settings.daily_cap,
+            health=self.health,
+            metrics=self.metrics,
+            now=self.now,
+            resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built after the watch
+        )
+        self.poller = self._poller()
+        self.listener = Listener(
+            (settings.listen_dsn or settings.postgres_dsn).get_secret_value(),
+            role=settings.tenant_role,
+            wake=self.poller.wake,
+            health=self.health,
+            metrics=self.metrics,
+            random=self.random,
+        )
+        self.cron = Cron(
+            settings.schedule,
+            now=self.now,
+            wake=self.poller.wake,
+            housekeeping=self.control,
+            chores=[lambda: ledger.prune(every), memory.prune],
+            owner=self.owner,
+            health=self.health,
+            metrics=self.metrics,
+        )
+        handlers = self._handlers(providers, hashes, memory)
+        self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
+        self.metrics.workers.set(settings.workers)
+
+    def _poller(self) -> Poller:
+        return Poller(
+            queue=self.queue,
+            jobs=self.jobs,
+            owner=self.owner,
+            lease=timedelta(seconds=self.settings.lease_seconds),
+            workers=self.settings.workers,
+            may_claim=lambda: not self.watch.stands_back(),
+            draining=self.draining,
+            idle=self.idle,
+            until_idle=self.until_idle,
+            health=self.health,
+            metrics=self.metrics,
+            random=self.random,
+        )
+
+    def _worker(self, number: int, handlers: dict[JobType, Handler]) -> Worker:
+        return Worker(
+            f"worker-{number}",
+            queue=self.queue,
+            heart=self.jobs,
+            ends=self.ends,
+            handlers=handlers,
+            heartbeat=timedelta(seconds=self.settings.heartbeat_seconds),
+            draining=self.draining,
+            freed=self.poller.worker_freed,
+            stands_back=self.watch.stands_back,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+
+    def _handlers(self, providers: Providers, hashes: AddressHash, memory: Memory) -> dict[JobType, Handler]:
+        settings, ground = self.settings, self.ground
+        companies = Companies(
+            ground.work,
+            shape=ground.shape,
+            hashes=hashes,
+            store_personal_emails=settings.store_personal_emails,
+            recheck_days=settings.recheck_days,
+        )
+        pipeline = Pipeline(
+            searcher=providers.duckduckgo,
+            reader=providers.jina,
+            verifier=providers.zerobounce,
+            verdicts=Verdicts(
+                ground.work, shape=ground.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days
+            ),
+            opt_outs=OptOuts(ground.work, hashes),
+            memory=memory,
+            max_pages=settings.jina.max_pages,
+            tokens_per_page=settings.jina.tokens_per_page,
+            max_verifications=settings.zerobounce.max_per_company,
+            clock=self.clock,
+        )
+        enrichment = Enrichment(
+            jobs=self.jobs,
+            companies=companies,
+            outcomes=Outcomes(ground.work),
+            cap=self.cap,
+            story=pipeline,
+            resolve=self._resolve,
+            metrics=self.metrics,
+            random=self.random,
+            clock=self.clock,
+        )
+        staging = Staging(
+            jobs=self.jobs,
+            registry=Selection(
+                ground.work,
+                shape=ground.shape,
+                include_sole_proprietors=settings.include_sole_proprietors,
+                recheck_days=settings.recheck_days,
+                hold_nights=settings.nightly_hold_nights,
+            ),
+            resolve=self._resolve,
+            until_tick=lambda: self.cron.next_tick() - self.now(),
+            at_once=self.until_idle,
+            metrics=self.metrics,
+            random=self.random,
+        )
+        return {JobType.STAGING: staging, JobType.ENRICHMENT: enrichment}
+
+    def _resolve(self, throttle: object, key: str) -> JobThrottle:
+        return resolve(throttle, self.settings, key=key)
+
+    def web(self) -> WebServer:
+        """The app over the state of this process."""
+        app = build_app(
+            health=self.health,
+            metrics=self.metrics,
+            status=lambda: status(
+                settings=self.settings,
+                health=self.health,
+                watch=self.watch,
+                workers=self.workers,
+                started_at=self.started_at,
+                now=self.now,
+            ),
+        )
+        return WebServer(app, self.settings.http.host, self.settings.http.port)
+
+    def supervisor(self, web: WebServer) -> Supervisor:
+        """Start order: snapshot (it knows whether the nightly runs), listener, cron, poller; workers beside."""
+        return Supervisor(
+            loops=[
+                Component("snapshot", self.watch.run),
+                Component("listener", self.listener.run),
+                Component("cron", self.cron.run),
+                Component("poller", self.poller.run),
+            ],
+            workers=self.workers,
+            queue=self.queue,
+            hand_back=self.jobs.release,
+            closers=[
+                Closer("vital pool", self.ground.vital.close),
+                Closer("work pool", self.ground.work.close),
+                Closer("web", web.stop),
+            ],
+            draining=self.draining,
+            idle=self.idle,
+            wake=self.poller.wake,
+            drain_seconds=self.settings.drain_seconds,
+            health=self.health,
+            metrics=self.metrics,
+            random=self.random,
+        )
