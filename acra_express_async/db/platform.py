@@ -120,7 +120,7 @@ async def probe(connection: Connection) -> PlatformShape:
               AND pg_get_indexdef(i.indexrelid, 1, true) LIKE 'regexp\_replace(primary\_ssic\_code::text, ''\\D''%')
         """
     )
-    trigrams = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')")
+    trigrams = await connection.fetchval("SELECT to_regprocedure('similarity(text, text)') IS NOT NULL")
     return PlatformShape(
         columns=columns,
         unique=frozenset((row["relname"], tuple(row["names"])) for row in unique),

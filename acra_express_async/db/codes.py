@@ -1,0 +1,152 @@
+"""Terms to SSIC codes, and the live registry rows of a code, listed in our own schema at most once a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import JobError
+from acra_express_async.registry import ssic_digits
+
+CODES_PER_TERM = 30
+"""As many as the platform's own look-up takes."""
+
+FILL_AGE = timedelta(days=1)
+FILL_TIMEOUT = timedelta(seconds=60)
+"""Patience for listing one code's rows: the largest has some hundred thousand, scattered over the registry."""
+
+_SIMILAR = 0.3
+"""The platform's threshold is pg_trgm's default; the same word should resolve the same way in both."""
+
+
+async def codes_of(
+    connection: Connection, terms: Sequence[str], ssic_codes: Sequence[str], shape: PlatformShape
+) -> list[str]:
+    """Given codes and those of each term, united, as digits without leading zeros, sorted.
+
+    Each term is resolved alone: the platform asks for all words of all terms in one row and so finds less with more.
+
+    Raises:
+        JobError: a term resolves to nothing, or a given code has no digits; every such word is named.
+    """
+    found: set[str] = set()
+    lost = []
+    for code in ssic_codes:
+        digits = ssic_digits(code)
+        if digits is None:
+            lost.append(f"{code!r} is no SSIC code")
+        else:
+            found.add(digits)
+    for term in terms:
+        codes = await _resolve(connection, term.strip(), shape)
+        if not codes:
+            lost.append(f"term {term!r} resolves to no SSIC code")
+        found.update(codes)
+    if lost:
+        raise JobError("; ".join(lost))
+    return sorted(found)
+
+
+async def _resolve(connection: Connection, term: str, shape: PlatformShape) -> set[str]:
+    if not term or not shape.has("ssic_ref", "code", "title"):
+        return set()
+    if shape.has("ssic_ref", "fts"):
+        rows = await connection.fetch(
+            """
+            SELECT r.code FROM public.ssic_ref r, websearch_to_tsquery('english', $1) AS asked
+            WHERE r.fts @@ asked ORDER BY ts_rank(r.fts, asked) DESC, r.code LIMIT $2
+            """,
+            term,
+            CODES_PER_TERM,
+        )
+    else:
+        rows = await connection.fetch(
+            """
+            SELECT r.code FROM public.ssic_ref r, websearch_to_tsquery('english', $1) AS asked
+            WHERE to_tsvector('english', r.title) @@ asked ORDER BY r.code LIMIT $2
+            """,
+            term,
+            CODES_PER_TERM,
+        )
+    if not rows and shape.trigrams:
+        rows = await connection.fetch(
+            """
+            SELECT r.code FROM public.ssic_ref r
+            WHERE similarity(r.title, $1) >= $3 ORDER BY similarity(r.title, $1) DESC, r.code LIMIT $2
+            """,
+            term,
+            CODES_PER_TERM,
+            _SIMILAR,
+        )
+    return {digits for row in rows if (digits := ssic_digits(row["code"])) is not None}
+
+
+async def fill_codes(connection: Connection, codes: Sequence[str]) -> list[str]:
+    """List the live rows of those codes whose list is older than a day or than the last load; returns which.
+
+    Reads the registry through the platform's own index on the digits of the code; holds no lock that anybody waits
+    for. Needs a session in autocommit mode.
+    """
+    stale = await connection.fetch(
+        """
+        SELECT wanted.code FROM unnest($1::text[]) AS wanted(code)
+        WHERE NOT EXISTS (
+            SELECT FROM acra_express.code_fills f, acra_express.registry_state s
+            WHERE f.code = wanted.code AND f.filled_at > acra_express.clock() - $2::interval
+              AND f.filled_at > coalesce(s.loaded_at, '-infinity'))
+        ORDER BY wanted.code
+        """,
+        list(codes),
+        FILL_AGE,
+    )
+    filled = []
+    for row in stale:
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT set_config('statement_timeout', $1, true)", f"{FILL_TIMEOUT.total_seconds():.0f}s"
+            )
+            await _fill(connection, row["code"])
+            filled.append(row["code"])
+    return filled
+
+
+async def _fill(connection: Connection, code: str) -> None:
+    """Bring one code's list in line with the registry, writing only what differs."""
+    # one filler of a code at a time; the other waits for its lock_timeout and comes back
+    await connection.execute(
+        """
+        INSERT INTO acra_express.code_fills (code, filled_at, members, sole_proprietors)
+        VALUES ($1, acra_express.clock(), 0, 0)
+        ON CONFLICT (code) DO UPDATE SET filled_at = excluded.filled_at
+        """,
+        code,
+    )
+    await connection.execute(
+        r"""
+        WITH live AS MATERIALIZED (
+            SELECT s.uen,
+                   CASE WHEN coalesce(nullif(lower(btrim(s.business_constitution_description)), ''), 'na') <> 'na'
+                        THEN lower(btrim(s.business_constitution_description)) LIKE 'sole%'
+                        ELSE coalesce(lower(btrim(s.entity_type_description)) ~ '^(sole|business|bn)', false)
+                   END AS sole
+            FROM public.staging_acra_companies s
+            WHERE regexp_replace(s.primary_ssic_code::text, '\D', '', 'g') = ANY ($2::text[])
+              AND lower(btrim(s.entity_status_description)) ~ '^(live|registered$)'),
+        gone AS (
+            DELETE FROM acra_express.code_members m
+            WHERE m.code = $1 AND NOT EXISTS (SELECT FROM live l WHERE l.uen = m.uen)),
+        kept AS (
+            INSERT INTO acra_express.code_members AS m (code, uen, sole_proprietor)
+            SELECT $1, l.uen, l.sole FROM live l
+            ON CONFLICT (code, uen) DO UPDATE SET sole_proprietor = excluded.sole_proprietor
+            WHERE m.sole_proprietor <> excluded.sole_proprietor)
+        UPDATE acra_express.code_fills SET
+            members = (SELECT count(*) FROM live), sole_proprietors = (SELECT count(*) FROM live WHERE sole)
+        WHERE code = $1
+        """,
+        code,
+        [code, code.zfill(5)],
+        timeout=FILL_TIMEOUT.total_seconds(),
+    )

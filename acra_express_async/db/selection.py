@@ -1,0 +1,293 @@
+"""Which registry rows a staging job puts forward: asked-for UENs first, then never decided ones, then stale ones.
+
+A selection is walked in UEN order through our own list of a code's live rows, in windows, from where the last batch
+stopped. Its first round takes companies nobody has decided about; after wrapping once it takes those whose last
+answer is older than `recheck_days`. Nothing here scans or sorts the registry for a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from acra_express_async.db.codes import codes_of, fill_codes
+from acra_express_async.db.companies import upsert_company
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.models import CompanyId
+from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, ssic_digits
+
+WINDOW = 200
+MAX_WINDOWS = 50
+"""10,000 rows a batch at most; a longer run of decided companies is left to the continuation."""
+FAILED_HOLDS = timedelta(days=1)
+"""A company that failed (a provider was away) comes back sooner than one with an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What one batch of a selection gave.
+
+    `rows` are registry rows to stage; `done_uens` explicit UENs that need no further batch (in `rows` or `refused`);
+    `refused` says why an explicit UEN was left out; `after` and `wrapped` are where a selection goes on; `exhausted`
+    that nothing is left of it; `held` how many new companies were left to a pending nightly job.
+    """
+
+    rows: tuple[RegistryRow, ...]
+    done_uens: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    after: str | None = None
+    wrapped: bool = False
+    exhausted: bool = True
+    held: int = 0
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where the walk through a selection stands."""
+
+    after: str
+    wrapped: bool
+    rows: list[RegistryRow] = field(default_factory=list)
+    held: int = 0
+    exhausted: bool = False
+
+
+class Selection:
+    """Chooses and stages registry rows.
+
+    Args:
+        database: sessions under the tenant role.
+        shape: what the platform's tables look like here.
+        include_sole_proprietors: persons trading alone are personal data and left out unless this says otherwise.
+        recheck_days: how long an answer holds.
+        hold_nights: for how many nights new companies of a pending nightly job's codes are left to it (B5).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        shape: PlatformShape,
+        include_sole_proprietors: bool,
+        recheck_days: int,
+        hold_nights: int,
+    ) -> None:
+        self._database = database
+        self._shape = shape
+        self._include_sole = include_sole_proprietors
+        self._recheck = timedelta(days=recheck_days)
+        self._hold_nights = hold_nights
+
+    async def pick(self, params: StagingParams, campaign: Campaign, limit: int) -> Picked:
+        """The next batch of a campaign, at most `limit` rows.
+
+        Raises:
+            JobError: a term resolves to no code; the sentence names it.
+        """
+        async with self._database.session() as connection:
+            held = await _held_codes(connection, self._hold_nights)
+            asked = list(dict.fromkeys(uen.strip().upper() for uen in params.uens))[:limit]
+            rows, refused = await self._asked(connection, asked, held)
+            spelled = {uen.strip().upper(): uen for uen in params.uens}
+            done = tuple(spelled[uen] for uen in asked)
+            if not (params.terms or params.ssic_codes):
+                return Picked(tuple(rows), done, tuple(refused))
+            walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, rows=rows)
+            if len(rows) < limit:
+                codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
+                await fill_codes(connection, codes)
+                await self._walk(connection, codes, walk, campaign.enqueued_at, limit, held)
+        return Picked(
+            rows=tuple(walk.rows),
+            done_uens=done,
+            refused=tuple(refused),
+            after=walk.after,
+            wrapped=walk.wrapped,
+            exhausted=walk.exhausted,
+            held=walk.held,
+        )
+
+    async def upsert(self, row: RegistryRow) -> CompanyId:
+        """Find or make the company in a transaction of its own; raises StandBack, see `upsert_company`."""
+        async with self._database.transaction() as connection:
+            held = await _held_codes(connection, self._hold_nights)
+            return await upsert_company(connection, row, self._shape, held_codes=held)
+
+    async def count(self, params: StagingParams) -> int:
+        """How many live companies match, for the answer of `enqueue`; explicit UENs count as given.
+
+        Raises:
+            JobError: a term resolves to no code.
+        """
+        async with self._database.session() as connection:
+            codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
+            await fill_codes(connection, codes)
+            members = await connection.fetchval(
+                """
+                SELECT coalesce(sum(members - CASE WHEN $2 THEN 0 ELSE sole_proprietors END), 0)
+                FROM acra_express.code_fills WHERE code = ANY ($1::text[])
+                """,
+                codes,
+                self._include_sole,
+            )
+        return int(members) + len(set(params.uens))
+
+    async def held_companies(self, params: StagingParams) -> int:
+        """How many new companies of this selection wait for a pending nightly job (for `enqueue` and `check`)."""
+        async with self._database.session() as connection:
+            held = await _held_codes(connection, self._hold_nights)
+            codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
+            waiting = sorted(held.intersection(codes))
+            if not waiting:
+                return 0
+            await fill_codes(connection, waiting)
+            return int(
+                await connection.fetchval(
+                    """
+                    SELECT count(*) FROM acra_express.code_members m
+                    WHERE m.code = ANY ($1::text[]) AND (NOT m.sole_proprietor OR $2)
+                      AND NOT EXISTS (SELECT FROM public.companies c WHERE c.uen = m.uen)
+                    """,
+                    waiting,
+                    self._include_sole,
+                )
+            )
+
+    async def _asked(
+        self, connection: Connection, uens: Sequence[str], held: frozenset[str]
+    ) -> tuple[list[RegistryRow], list[tuple[str, str]]]:
+        found = {row["uen"]: row for row in await connection.fetch(_ASKED, list(uens))}
+        rows: list[RegistryRow] = []
+        refused: list[tuple[str, str]] = []
+        for uen in uens:
+            row = found.get(uen)
+            if row is None:
+                refused.append((uen, "not in the registry"))
+            elif not is_live(row["status"]):
+                refused.append((uen, f"not live ({row['status'] or 'no status'})"))
+            elif is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
+                refused.append((uen, "a sole proprietor is personal data (INCLUDE_SOLE_PROPRIETORS)"))
+            elif row["company_id"] is None and ssic_digits(row["ssic_code"]) in held:
+                refused.append((uen, f"new, and left to the nightly job that has SSIC {row['ssic_code']} pending"))
+            elif not row["entity_name"]:
+                refused.append((uen, "has no name in the registry"))
+            else:
+                rows.append(_row_of(row))
+        return rows, refused
+
+    async def _walk(
+        self,
+        connection: Connection,
+        codes: list[str],
+        walk: _Walk,
+        campaign_at: datetime,
+        limit: int,
+        held: frozenset[str],
+    ) -> None:
+        chosen = {row.uen for row in walk.rows}
+        for _ in range(MAX_WINDOWS):
+            window = await connection.fetch(
+                _WINDOW_SQL,
+                codes,
+                walk.after,
+                self._include_sole,
+                WINDOW,
+                self._recheck,
+                min(self._recheck, FAILED_HOLDS),
+                campaign_at,
+            )
+            for row in window:
+                if len(walk.rows) == limit:
+                    return
+                walk.after = row["uen"]
+                if row["uen"] in chosen or not self._wanted(row, wrapped=walk.wrapped):
+                    continue
+                if row["company_id"] is None and ssic_digits(row["ssic_code"]) in held:
+                    walk.held += not walk.wrapped
+                    continue
+                walk.rows.append(_row_of(row))
+            if len(window) == WINDOW:
+                continue
+            if walk.wrapped:
+                walk.exhausted = True
+                return
+            walk.after, walk.wrapped = "", True
+            chosen = {row.uen for row in walk.rows}
+
+    def _wanted(self, row: asyncpg.Record, *, wrapped: bool) -> bool:
+        if row["waits"] or row["entity_name"] is None or not is_live(row["status"]):
+            return False
+        if is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
+            return False
+        return not row["fresh"] if wrapped else not row["decided"]
+
+
+async def _held_codes(connection: Connection, nights: int) -> frozenset[str]:
+    if nights <= 0:
+        return frozenset()
+    return frozenset(row[0] for row in await connection.fetch("SELECT acra_express.nightly_codes($1)", nights))
+
+
+def _row_of(row: asyncpg.Record | dict[str, Any]) -> RegistryRow:
+    return RegistryRow(
+        uen=row["uen"],
+        name=" ".join(row["entity_name"].split()),
+        ssic_code=ssic_digits(row["ssic_code"]),
+        ssic_description=row["ssic_description"] if row["ssic_description"] != "na" else None,
+        incorporated=row["incorporated"],
+    )
+
+
+_ASKED = """
+    SELECT s.uen, s.entity_name, s.entity_status_description AS status, s.entity_type_description AS entity_type,
+           s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
+           s.primary_ssic_description AS ssic_description, s.registration_incorporation_date AS incorporated,
+           c.company_id
+    FROM public.staging_acra_companies s LEFT JOIN public.companies c ON c.uen = s.uen
+    WHERE s.uen = ANY ($1::text[])
+"""
+
+# $1 codes, $2 after, $3 sole proprietors too, $4 window, $5 how long an answer holds, $6 a failure, $7 campaign start.
+# What this campaign has decided itself is fresh whatever recheck_days says; what waits in a job is nobody else's.
+_WINDOW_SQL = """
+    WITH ring AS MATERIALIZED (
+        SELECT m.uen FROM unnest($1::text[]) AS wanted(code)
+        CROSS JOIN LATERAL (
+            SELECT c.uen FROM acra_express.code_members c
+            WHERE c.code = wanted.code AND c.uen > $2 AND (NOT c.sole_proprietor OR $3)
+            ORDER BY c.uen LIMIT $4) m
+        ORDER BY m.uen LIMIT $4),
+    waiting AS MATERIALIZED (
+        SELECT DISTINCT id.value::text::bigint AS company_id
+        FROM acra_express.express_jobs j
+        CROSS JOIN LATERAL jsonb_array_elements(
+            CASE WHEN jsonb_typeof(j.params -> 'company_ids') = 'array' THEN j.params -> 'company_ids' ELSE '[]' END
+        ) AS id(value)
+        WHERE j.job_type = 'acra_express_enrich_candidates' AND j.status IN ('queued', 'running')
+          AND jsonb_typeof(id.value) = 'number')
+    SELECT r.uen, s.entity_name, s.entity_status_description AS status, s.entity_type_description AS entity_type,
+           s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
+           s.primary_ssic_description AS ssic_description, s.registration_incorporation_date AS incorporated,
+           k.company_id, w.company_id IS NOT NULL AS waits,
+           o.last IS NOT NULL OR h.last IS NOT NULL AS decided,
+           coalesce(o.holds_until > now.at OR o.last >= $7 OR h.last + $5 > now.at, false) AS fresh
+    FROM ring r
+    CROSS JOIN (SELECT acra_express.clock() AS at) now
+    LEFT JOIN public.staging_acra_companies s ON s.uen = r.uen
+    LEFT JOIN public.companies k ON k.uen = r.uen
+    LEFT JOIN waiting w ON w.company_id = k.company_id
+    LEFT JOIN LATERAL (
+        SELECT max(e.ended_at) AS last,
+               max(e.ended_at + CASE e.kind WHEN 'failed' THEN $6::interval ELSE $5::interval END) AS holds_until
+        FROM acra_express.outcomes e WHERE e.uen = r.uen) o ON true
+    LEFT JOIN LATERAL (
+        SELECT max(coalesce(u.updated_at, now.at)) AS last
+        FROM public.company_enrichment_runs u WHERE u.company_id = k.company_id) h ON true
+    ORDER BY r.uen
+"""
