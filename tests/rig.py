@@ -1,0 +1,170 @@
+"""A small service on a real database: the real poller, workers, ends and leases around handlers of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.listen import Listener
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.ends import Ends
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job, JobType
+from acra_express_async.poller import Poller
+from acra_express_async.supervisor import Closer, Component, Supervisor
+from acra_express_async.worker import Worker
+
+Work = Callable[[Job, JobScope], Awaitable[End]]
+
+
+class Rig:
+    """See the module; `handle` gets every job, whatever its type."""
+
+    def __init__(
+        self,
+        database: Database,
+        work: Work,
+        *,
+        workers: int = 2,
+        lease: timedelta = timedelta(seconds=3),
+        heartbeat: timedelta = timedelta(seconds=0.5),
+        until_idle: bool = False,
+        listen_dsn: str | None = None,
+        max_errors: int = 5,
+        max_crashes: int = 3,
+        drain_seconds: float = 10.0,
+        stands_back: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._work = work
+        self.database = database
+        loop = asyncio.get_running_loop()
+        self.metrics = Metrics(CollectorRegistry())
+        self.health = Health(loop.time)
+        self.draining = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.queue: asyncio.Queue[Job] = asyncio.Queue()
+        self.jobs = Jobs(database, database)
+        random = Random(7)
+        self.ends = Ends(self.jobs, self.metrics, random, max_errors=max_errors, max_crashes=max_crashes)
+        self.poller = Poller(
+            queue=self.queue,
+            jobs=self.jobs,
+            owner="rig",
+            lease=lease,
+            workers=workers,
+            may_claim=lambda: not stands_back(),
+            draining=self.draining,
+            idle=self.idle,
+            until_idle=until_idle,
+            health=self.health,
+            metrics=self.metrics,
+            random=random,
+        )
+        self.workers = [
+            Worker(
+                f"worker-{number}",
+                queue=self.queue,
+                heart=self.jobs,
+                ends=self.ends,
+                handlers=dict.fromkeys(JobType, self),
+                heartbeat=heartbeat,
+                draining=self.draining,
+                freed=self.poller.worker_freed,
+                stands_back=stands_back,
+                metrics=self.metrics,
+                clock=loop.time,
+            )
+            for number in range(workers)
+        ]
+        self.listening = asyncio.Event()
+        loops = [Component("poller", self.poller.run)]
+        if listen_dsn is not None:
+            self.listener = Listener(
+                listen_dsn,
+                role="acra_express",
+                wake=self._heard,
+                health=self.health,
+                metrics=self.metrics,
+                random=random,
+            )
+            loops.append(Component("listener", self.listener.run))
+        self.closed = asyncio.Event()
+        self.supervisor = Supervisor(
+            loops=loops,
+            workers=self.workers,
+            queue=self.queue,
+            hand_back=self.jobs.release,
+            closers=[Closer("test", self._close)],
+            draining=self.draining,
+            idle=self.idle,
+            wake=self.poller.wake,
+            drain_seconds=drain_seconds,
+            health=self.health,
+            metrics=self.metrics,
+            random=random,
+        )
+
+    def _heard(self, reason: str) -> None:
+        if reason == "reconnect":
+            self.listening.set()
+        self.poller.wake(reason)
+
+    async def handle(self, job: Job, scope: JobScope) -> End:
+        return await self._work(job, scope)
+
+    async def finish(self, job: Job) -> End:
+        """The plainest handler's end."""
+        async with self.jobs.owned(job) as connection:
+            await self.jobs.finish(connection, job, total=0)
+        return End.DONE
+
+    async def _close(self) -> None:
+        self.closed.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[int]]:
+        """The service in the background; stopped at the end, and its exit code must then be 0."""
+        task = asyncio.create_task(self.supervisor.run())
+        try:
+            yield task
+        finally:
+            if not task.done():
+                self.supervisor.request_stop("end of test")
+            assert await task == 0
+
+    def attempts(self, end: End) -> float:
+        """How many attempts ended so."""
+        return sum(
+            self.metrics.registry.get_sample_value(
+                "acra_express_job_attempts_total", {"job_type": job_type.value, "outcome": end.value}
+            )
+            or 0.0
+            for job_type in JobType
+        )
+
+
+async def enqueue(owner: Connection, count: int = 1, *, job_type: JobType = JobType.STAGING) -> list[int]:
+    """Rows as the platform would insert them."""
+    rows = await owner.fetch(
+        "INSERT INTO background_jobs (job_type, status, params) SELECT $1, 'queued', '{}' FROM generate_series(1, $2)"
+        " RETURNING job_id",
+        job_type.value,
+        count,
+    )
+    return [row["job_id"] for row in rows]
+
+
+async def statuses(owner: Connection) -> dict[str, int]:
+    """How many express jobs are in each status."""
+    rows = await owner.fetch(
+        "SELECT status, count(*) AS n FROM background_jobs WHERE job_type LIKE 'acra_express_%' GROUP BY status"
+    )
+    return {row["status"]: row["n"] for row in rows}

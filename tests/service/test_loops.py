@@ -1,0 +1,223 @@
+"""Poller, workers, ends and supervisor on a real database, around handlers made for the occasion."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from rig import Rig, enqueue, statuses
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import Blocked, BudgetExhausted, CapReached, JobError, StandBack
+from acra_express_async.models import Job
+
+
+async def test_twenty_jobs_two_workers_no_notify_no_tick(database: Database, owner: Connection) -> None:
+    await enqueue(owner, 20)
+
+    async def work(job: Job, scope: JobScope) -> End:
+        return await rig.finish(job)
+
+    rig = Rig(database, work, until_idle=True)
+    assert await rig.supervisor.run() == 0
+    assert await statuses(owner) == {"done": 20}
+    assert rig.attempts(End.DONE) == 20
+
+
+async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
+    database: Database, owner: Connection, fresh_dsn: str
+) -> None:
+    seen: asyncio.Queue[int] = asyncio.Queue()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        seen.put_nowait(job.job_id)
+        return await rig.finish(job)
+
+    rig = Rig(database, work, listen_dsn=fresh_dsn)
+    async with rig.running():
+        await rig.listening.wait()
+        # an unproven listener would poll: prove that it was the notification
+        [job_id] = await enqueue(owner)
+        assert await seen.get() == job_id
+        assert rig.metrics.registry.get_sample_value("acra_express_wakes_total", {"reason": "notify"}) == 1
+
+
+async def test_a_notify_during_the_claim_is_not_lost(
+    database: Database, owner: Connection, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second job is inserted after the claim looked and before it returned."""
+    done: asyncio.Queue[int] = asyncio.Queue()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        done.put_nowait(job.job_id)
+        return await rig.finish(job)
+
+    rig = Rig(database, work, listen_dsn=fresh_dsn)
+    claim = rig.jobs.claim
+    inserted = asyncio.Event()
+
+    async def claim_then_insert(owner_name: str, lease: timedelta, limit: int) -> list[Job]:
+        claimed = await claim(owner_name, lease, limit)
+        if rig.health.listener_proven and not inserted.is_set():
+            inserted.set()
+            await enqueue(owner)
+        return claimed
+
+    monkeypatch.setattr(rig.jobs, "claim", claim_then_insert)
+    async with rig.running():
+        await inserted.wait()
+        assert await done.get() > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (JobError("params names no terms"), "error", "params names no terms"),
+        (CapReached("daily cap reached", retry_after=timedelta(hours=1)), "queued", "deferred: daily cap reached"),
+        (
+            BudgetExhausted("jina calls_1h", provider="jina", retry_after=timedelta(minutes=5)),
+            "queued",
+            "deferred: jina calls_1h",
+        ),
+        (
+            Blocked("challenge", provider="duckduckgo", retry_after=timedelta(minutes=15)),
+            "queued",
+            "deferred: challenge",
+        ),
+        (
+            StandBack("a nightly job is running", reason="nightly_running", retry_after=timedelta(minutes=1)),
+            "queued",
+            "deferred: a nightly job is running",
+        ),
+        (ValueError("boom"), "queued", "retry: ValueError: boom"),
+    ],
+)
+async def test_what_becomes_of_a_job(
+    database: Database, owner: Connection, error: Exception, status: str, says: str
+) -> None:
+    [job_id] = await enqueue(owner)
+
+    async def work(job: Job, scope: JobScope) -> End:
+        raise error
+
+    rig = Rig(database, work, until_idle=True)
+    assert await rig.supervisor.run() == 0
+    row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
+    assert row is not None
+    assert (row["status"], row["error"]) == (status, says)
+    if status == "queued":
+        due = await rig.jobs.next_due()
+        assert due is not None
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            assert asked - timedelta(seconds=30) < due < asked + timedelta(seconds=30)
+
+
+async def test_a_poison_job_ends_with_a_sentence_and_its_neighbours_are_done(
+    database: Database, owner: Connection
+) -> None:
+    poison, *_others = await enqueue(owner, 5)
+
+    async def work(job: Job, scope: JobScope) -> End:
+        if job.job_id == poison:
+            raise ZeroDivisionError("division by zero")
+        return await rig.finish(job)
+
+    rig = Rig(database, work, max_errors=3, until_idle=True)
+    for _ in range(3):
+        rig = Rig(database, work, max_errors=3, until_idle=True)
+        assert await rig.supervisor.run() == 0
+        await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'")
+    row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", poison)
+    assert row is not None
+    assert (row["status"], row["error"]) == ("error", "ZeroDivisionError: division by zero")
+    assert await statuses(owner) == {"done": 4, "error": 1}
+
+
+async def test_a_job_that_kills_its_process_is_given_up(database: Database, owner: Connection) -> None:
+    [job_id] = await enqueue(owner)
+
+    async def work(job: Job, scope: JobScope) -> End:
+        return await rig.finish(job)
+
+    rig = Rig(database, work, max_crashes=3, until_idle=True)
+    for _ in range(3):
+        await rig.jobs.claim("dying", timedelta(seconds=3), 1)
+        await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp()")
+    assert await rig.supervisor.run() == 0
+    error = await owner.fetchval("SELECT error FROM background_jobs WHERE job_id = $1 AND status = 'error'", job_id)
+    assert error == "the process died 3 times while it held this job, without any progress"
+
+
+async def test_a_stop_in_mid_job_releases_it_free_of_charge(database: Database, owner: Connection) -> None:
+    [job_id] = await enqueue(owner)
+    inside = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        inside.set()
+        await rig.draining.wait()
+        scope.check()
+        return End.DONE
+
+    rig = Rig(database, work)
+    async with rig.running():
+        await inside.wait()
+    row = await owner.fetchrow(
+        "SELECT b.status, l.attempts, l.held FROM background_jobs b JOIN acra_express.leases l USING (job_id)"
+        " WHERE job_id = $1",
+        job_id,
+    )
+    assert row is not None
+    assert (row["status"], row["attempts"], row["held"]) == ("queued", 0, False)
+    assert rig.closed.is_set()
+    assert rig.attempts(End.RELEASED) == 1
+
+
+async def test_a_second_signal_cuts_a_stubborn_handler(database: Database, owner: Connection) -> None:
+    await enqueue(owner)
+    inside = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        inside.set()
+        await asyncio.Event().wait()
+        return End.DONE
+
+    rig = Rig(database, work, drain_seconds=3600)
+    async with rig.running():
+        await inside.wait()
+        rig.supervisor.request_stop("first")
+        await rig.draining.wait()
+        rig.supervisor.request_stop("second")
+    assert await statuses(owner) == {"queued": 1}
+    assert await owner.fetchval("SELECT attempts FROM acra_express.leases") == 0
+
+
+async def test_heartbeats_keep_a_long_job_and_a_lost_lease_cancels_it(database: Database, owner: Connection) -> None:
+    await enqueue(owner)
+    beats = 0
+    cancelled = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return End.DONE
+
+    rig = Rig(database, work, heartbeat=timedelta(milliseconds=20))
+    beat = rig.jobs.heartbeat
+
+    async def counted(job: Job) -> None:
+        nonlocal beats
+        await beat(job)
+        beats += 1
+        if beats == 3:
+            await owner.execute("UPDATE background_jobs SET status = 'error', error = 'by hand'")
+
+    rig.jobs.heartbeat = counted  # type: ignore[method-assign]
+    async with rig.running():
+        await cancelled.wait()
+    assert await owner.fetchval("SELECT status || ': ' || error FROM background_jobs") == "error: by hand"
+    assert rig.attempts(End.LEASE_LOST) == 1
