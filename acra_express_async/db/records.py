@@ -151,14 +151,16 @@ async def _fill_company(connection: Connection, shape: PlatformShape, company: C
     """Fill what is NULL; `last_seen` moves only with a change, or the platform's paging would jump (B21)."""
     best = next((e.address for e in facts.emails if e.verdict is None or e.verdict.usable), None)
     number = facts.phone.number if facts.phone is not None else None
+    # coalesce also where a plain `$2 IS NOT NULL` would do: it gives the parameter the column's type, text or text[]
     await connection.execute(
         """
         UPDATE public.companies SET
             email = coalesce(email, $2), phone_number = coalesce(phone_number, $3),
             linkedin_url = coalesce(linkedin_url, $4), last_seen = acra_express.clock()
         WHERE company_id = $1 AND (
-            (email IS NULL AND $2 IS NOT NULL) OR (phone_number IS NULL AND $3 IS NOT NULL)
-            OR (linkedin_url IS NULL AND $4 IS NOT NULL))
+            (email IS NULL AND coalesce($2, email) IS NOT NULL)
+            OR (phone_number IS NULL AND coalesce($3, phone_number) IS NOT NULL)
+            OR (linkedin_url IS NULL AND $4::text IS NOT NULL))
         """,
         company.company_id,
         _as_stored(best, is_list=shape.is_list("companies", "email")),

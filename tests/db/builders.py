@@ -1,0 +1,125 @@
+"""Values for tests of records: a company, a job, an outcome with everything in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from acra_express_async.db.hashing import load_address_hash
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.records import SavedCompany, save
+from acra_express_async.models import (
+    Company,
+    CompanyId,
+    Email,
+    EmailKind,
+    Evidence,
+    Job,
+    JobId,
+    JobType,
+    Outcome,
+    OutcomeKind,
+    Phone,
+    Site,
+    Token,
+    Usage,
+    Verdict,
+)
+
+AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+
+
+def a_job(number: int = 1) -> Job:
+    return Job(JobId(number), JobType.ENRICHMENT, Token(1), {}, AT)
+
+
+def a_verdict(address: str, status: str = "valid", **more: Any) -> Verdict:
+    return Verdict(address, status, **({"checked_at": AT} | more))
+
+
+def an_email(address: str, kind: EmailKind = EmailKind.ROLE, verdict: Verdict | None = None) -> Email:
+    return Email(address, kind, "https://lotus.com.sg/contact", role="info", verdict=verdict, read_at=AT)
+
+
+def an_outcome(**more: Any) -> Outcome:
+    facts: dict[str, Any] = {
+        "kind": OutcomeKind.ENRICHED,
+        "site": Site(
+            "lotus.com.sg",
+            "https://www.lotus.com.sg/",
+            90,
+            (Evidence("uen", 60, "https://www.lotus.com.sg/", "UEN 201912345K"),),
+        ),
+        "about": "Lotus repairs pumps for ships and factories in Tuas.",
+        "emails": (an_email("info@lotus.com.sg", verdict=a_verdict("info@lotus.com.sg")),),
+        "phones": (
+            Phone("+6562223333", "fax", "https://lotus.com.sg/contact", AT),
+            Phone("+6561112222", "phone", "https://lotus.com.sg/contact", AT),
+        ),
+        "socials": (("linkedin", "https://www.linkedin.com/company/lotus"),),
+        "postal_code": "637123",
+        "postal_code_url": "https://lotus.com.sg/contact",
+        "pages": ("https://www.lotus.com.sg/", "https://lotus.com.sg/contact"),
+        "queries": ("lotus pumps singapore",),
+        "usage": Usage(searches=1, pages=2, tokens=2100, verifications=1),
+        "stage_seconds": (("search", 1.0), ("read", 2.5)),
+    }
+    return Outcome(**(facts | more))
+
+
+async def a_company(owner: Connection, uen: str = "201912345K", **columns: Any) -> Company:
+    """A row of `companies` as the platform would have it."""
+    columns = {"uen": uen, "name": "LOTUS PUMPS PTE. LTD.", "industry_code": "33120"} | columns
+    names = ", ".join(columns)
+    places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    company_id = await owner.fetchval(
+        f"INSERT INTO companies ({names}) VALUES ({places}) RETURNING company_id", *columns.values()
+    )
+    return Company(CompanyId(company_id), uen=uen, name=columns["name"])
+
+
+async def a_registry_row(owner: Connection, uen: str, **columns: Any) -> None:
+    columns = {
+        "uen": uen,
+        "entity_name": f"COMPANY {uen} PTE. LTD.",
+        "entity_type_description": "Local Company",
+        "entity_status_description": "Live Company",
+        "registration_incorporation_date": "2019-04-01",
+        "primary_ssic_code": 33120,
+    } | columns
+    names = ", ".join(columns)
+    places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    await owner.execute(f"INSERT INTO staging_acra_companies ({names}) VALUES ({places})", *columns.values())
+
+
+async def stored(
+    database: Database,
+    shape: PlatformShape,
+    company: Company,
+    outcome: Outcome,
+    *,
+    personal: bool = False,
+    job: int = 1,
+) -> SavedCompany:
+    async with database.transaction() as connection:
+        return await save(
+            connection,
+            tenant_id=database.tenant_id,
+            shape=shape,
+            hashes=await load_address_hash(connection),
+            store_personal_emails=personal,
+            job=a_job(job),
+            company=company,
+            outcome=outcome,
+        )
+
+
+async def one(owner: Connection, sql: str, *values: Any) -> dict[str, Any]:
+    rows = await owner.fetch(sql, *values)
+    assert len(rows) == 1, rows
+    return dict(rows[0])
+
+
+async def count(owner: Connection, table: str) -> int:
+    return int(await owner.fetchval(f"SELECT count(*) FROM {table}"))

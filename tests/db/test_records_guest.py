@@ -1,0 +1,191 @@
+"""What saving a company must not touch, and how it gives way (contracts/platform.md B3 to B22)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from asyncpg.connection import LoggedQuery
+
+from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.platform import probe
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.records import save
+from acra_express_async.errors import LockBusy
+
+from .builders import AT, a_company, a_job, a_verdict, an_email, an_outcome, count, one, stored
+
+
+async def test_what_the_company_has_is_kept_and_last_seen_moves_only_with_a_change(
+    database: Database, owner: Connection, shape: Any
+) -> None:
+    company = await a_company(
+        owner,
+        email="old@lotus.com.sg",
+        phone_number="61234567",
+        linkedin_url="l",
+        website_domain="old.sg",
+        sg_phone="x",
+        sg_postcode="y",
+        last_seen=AT,
+    )
+    before = await one(owner, "SELECT * FROM companies")
+    await stored(database, shape, company, an_outcome())
+    assert await one(owner, "SELECT * FROM companies") == before
+
+
+@pytest.mark.parametrize("theirs", ["lotus.com.sg", "WWW.Lotus.com.sg", "https://shop.lotus.com.sg/x"])
+async def test_a_domain_of_another_company_is_never_taken(
+    database: Database, owner: Connection, shape: Any, theirs: str
+) -> None:
+    await a_company(owner, "199000001A", website_domain=theirs)
+    company = await a_company(owner)
+    saved = await stored(database, shape, company, an_outcome())
+    assert saved.domain_taken
+    row = await one(owner, "SELECT website_domain, email FROM companies WHERE company_id = $1", company.company_id)
+    assert row == {"website_domain": None, "email": "info@lotus.com.sg"}
+
+
+async def test_a_rival_for_the_domain_costs_only_the_savepoint(
+    database: Database, owner: Connection, shape: Any, fresh_dsn: str
+) -> None:
+    """The rival's row is invisible to our look-up (another case of the same index key) but not to the index."""
+    await owner.execute("DROP INDEX ux_companies_website_domain")
+    await owner.execute("CREATE UNIQUE INDEX ux ON companies (md5(rtrim(website_domain, 'x')))")
+    await a_company(owner, "199000001A", website_domain="lotus.com.sgx")
+    company = await a_company(owner)
+    saved = await stored(database, shape, company, an_outcome())
+    assert saved.domain_taken
+    assert await count(owner, "contacts") == 1
+
+
+async def test_a_weakly_proven_domain_is_kept_in_the_story_only(
+    database: Database, owner: Connection, shape: Any
+) -> None:
+    company = await a_company(owner)
+    outcome = an_outcome()
+    assert outcome.site is not None
+    saved = await stored(database, shape, company, replace(outcome, site=replace(outcome.site, points=40)))
+    assert saved.story["site"]["domain"] == "lotus.com.sg"
+    assert (await one(owner, "SELECT website_domain FROM companies"))["website_domain"] is None
+
+
+async def test_contacts_of_others_are_left_alone(database: Database, owner: Connection, shape: Any) -> None:
+    company = await a_company(owner)
+    await owner.execute(
+        "INSERT INTO contacts (company_id, email, email_verified, contact_source)"
+        " VALUES ($1, 'info@lotus.com.sg', false, 'lusha'), ($1, NULL, NULL, 'site_page')",
+        company.company_id,
+    )
+    await stored(database, shape, company, an_outcome())
+    rows = await owner.fetch("SELECT email, email_verified, contact_source FROM contacts ORDER BY contact_source")
+    assert [tuple(row) for row in rows] == [("info@lotus.com.sg", False, "lusha"), (None, None, "site_page")]
+
+
+async def test_our_own_contact_is_updated_not_doubled_even_without_the_index(
+    database: Database, owner: Connection
+) -> None:
+    await owner.execute("DROP INDEX ux_contacts_company_email")
+    shape = await probe(owner)
+    company = await a_company(owner)
+    unverified = an_outcome(emails=(an_email("info@lotus.com.sg"),))
+    await stored(database, shape, company, unverified, job=1)
+    assert (await one(owner, "SELECT email_verified FROM contacts"))["email_verified"] is None
+    await stored(database, shape, company, an_outcome(), job=2)
+    await stored(database, shape, company, unverified, job=3)
+    assert (await one(owner, "SELECT email_verified FROM contacts"))["email_verified"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "source", "kept"),
+    [
+        ("valid", "zerobounce", True),
+        ("do_not_mail", "zerobounce", True),
+        ("unknown", "zerobounce", False),
+        ("valid", "zerobounce-cache", False),
+    ],
+)
+async def test_only_fresh_definitive_answers_enter_the_shared_cache(
+    database: Database, owner: Connection, shape: Any, status: str, source: str, kept: bool
+) -> None:
+    verdict = a_verdict("Info@lotus.com.sg", status, source=source)
+    outcome = an_outcome(emails=(an_email("info@lotus.com.sg", verdict=verdict),))
+    await stored(database, shape, await a_company(owner), outcome)
+    assert await count(owner, "email_verification_cache") == int(kept)
+
+
+async def test_an_older_answer_never_overwrites_the_cache(database: Database, owner: Connection, shape: Any) -> None:
+    await owner.execute(
+        "INSERT INTO email_verification_cache VALUES ('info@lotus.com.sg', 'invalid', 0, $1)",
+        datetime(2026, 4, 1, tzinfo=UTC),
+    )
+    await stored(database, shape, await a_company(owner), an_outcome())
+    assert (await one(owner, "SELECT status FROM email_verification_cache"))["status"] == "invalid"
+
+
+async def test_list_columns_get_lists(database: Database, owner: Connection) -> None:
+    await owner.execute(
+        "ALTER TABLE companies ALTER email TYPE text[] USING ARRAY[email],"
+        " ALTER phone_number TYPE text[] USING ARRAY[phone_number]"
+    )
+    await stored(database, await probe(owner), await a_company(owner), an_outcome())
+    row = await one(owner, "SELECT email, phone_number FROM companies")
+    assert row == {"email": ["info@lotus.com.sg"], "phone_number": ["+6561112222"]}
+
+
+async def test_a_platform_without_anything_optional_still_takes_the_result(
+    database: Database, owner: Connection
+) -> None:
+    for statement in (
+        "ALTER TABLE company_enrichment_runs DROP tenant_id, DROP public_emails, DROP verification_results",
+        "ALTER TABLE companies DROP sg_phone, DROP sg_postcode",
+        "ALTER TABLE lead_emails DROP source_json",
+        "ALTER TABLE enrichment_runs DROP ended_at, DROP status",
+        "DROP TABLE email_verification_cache, run_vendor_usage",
+        "DROP INDEX ux_companies_website_domain, ux_contacts_company_email",
+    ):
+        await owner.execute(statement)
+    await stored(database, await probe(owner), await a_company(owner), an_outcome())
+    for table in ("company_enrichment_runs", "contacts", "lead_emails", "enrichment_runs", "run_event_logs"):
+        assert await count(owner, table) == 1
+
+
+async def test_giving_way_to_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
+    """The nightly's ALTER holds enrichment_runs: we step aside within 300 ms and leave no trace."""
+    company = await a_company(owner)
+    blocker = owner.transaction()
+    await blocker.start()
+    await owner.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id int")
+    with pytest.raises(LockBusy):
+        await stored(database, shape, company, an_outcome())
+    await blocker.commit()
+    assert await count(owner, "enrichment_runs") == 0
+
+
+async def test_tables_are_written_in_the_nightly_s_lock_order(
+    database: Database, owner: Connection, shape: Any, hashes: AddressHash
+) -> None:
+    company = await a_company(owner)
+    written: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        found = re.search(r"(?:INSERT INTO|UPDATE) public\.(\w+)", query.query)
+        if found and found[1] not in written:
+            written.append(found[1])
+
+    async with database.transaction() as connection:
+        with connection.query_logger(note):
+            await save(
+                connection,
+                tenant_id=database.tenant_id,
+                shape=shape,
+                hashes=hashes,
+                store_personal_emails=False,
+                job=a_job(),
+                company=company,
+                outcome=an_outcome(),
+            )
+    assert written[:5] == ["enrichment_runs", "company_enrichment_runs", "companies", "contacts", "lead_emails"]
