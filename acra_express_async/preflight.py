@@ -13,7 +13,7 @@ from acra_express_async import logs
 from acra_express_async.db.migrate import check
 from acra_express_async.db.platform import PlatformShape, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
-from acra_express_async.db.tenant import tenant_id_of, tenant_is_free
+from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
 from acra_express_async.settings import Settings
 
@@ -75,11 +75,7 @@ async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:
     connection = await connect(dsn, {} if pooled else session_settings(settings.tenant_role, None), pooled=pooled)
     try:
         async with connection.transaction():
-            if pooled:
-                await connection.execute("SELECT set_config('role', $1, true)", settings.tenant_role)
-            acting = await connection.fetchval("SELECT current_user")
-            if acting != settings.tenant_role:
-                raise SchemaError(f"the session acts as {acting}, not as the tenant role {settings.tenant_role}")
+            await assume_role(connection, settings.tenant_role, pooled=pooled)
             await check(connection)
             tenant_id = await tenant_id_of(connection, settings.tenant_id)
             await _require_own_tenant(connection, tenant_id, settings)

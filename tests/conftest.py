@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import pytest
@@ -21,6 +22,11 @@ ROLE = "acra_express"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run also what takes minutes")
     parser.addoption("--require-tools", action="store_true", help="a missing outside tool is a failure, not a skip")
+
+
+def pytest_configure() -> None:
+    # or pytest-asyncio, before its first asynchronous test, makes a loop that nobody closes (a warning is an error here)
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -49,8 +55,10 @@ def template_database(postgres: EmbeddedPostgres) -> str:
         finally:
             await connection.close()
 
-    asyncio.run(_execute(postgres.dsn(), "CREATE DATABASE template_express"))
-    asyncio.run(build())
+    # in a thread: asyncio.run would take the loop away from pytest-asyncio's runner
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, _execute(postgres.dsn(), "CREATE DATABASE template_express")).result()
+        aside.submit(asyncio.run, build()).result()
     return "template_express"
 
 

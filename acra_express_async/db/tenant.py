@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from acra_express_async.db.pool import Connection
-from acra_express_async.errors import ConfigError
+from acra_express_async.errors import ConfigError, SchemaError
 
 NAME = "acra_express"
+
+
+async def assume_role(connection: Connection, role: str, *, pooled: bool) -> None:
+    """Behind a pooler take the role for this transaction; then make sure that the session really acts as it.
+
+    Raises:
+        SchemaError: it does not; nothing was asked of the database under the wrong role.
+    """
+    if pooled:
+        await connection.execute("SELECT set_config('role', $1, true)", role)
+    acting = await connection.fetchval("SELECT current_user")
+    if acting != role:
+        raise SchemaError(f"the session acts as {acting}, not as the tenant role {role}")
 
 
 async def tenant_id_of(connection: Connection, configured: int | None) -> int:
