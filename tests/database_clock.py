@@ -1,0 +1,32 @@
+"""The database's clock in a test's hands: it stands still until it is moved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from acra_express_async.db.pool import Connection
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+class Clock:
+    """Replaces `acra_express.clock()` of one database, as the sandbox does for simulated time."""
+
+    def __init__(self, owner: Connection) -> None:
+        self._owner = owner
+        self.now = START
+
+    async def install(self) -> None:
+        await self._owner.execute(
+            """
+            CREATE TABLE acra_express.test_clock (moment timestamptz NOT NULL);
+            GRANT SELECT ON acra_express.test_clock TO acra_express;
+            CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz
+            LANGUAGE sql VOLATILE AS 'SELECT moment FROM acra_express.test_clock';
+            """
+        )
+        await self._owner.execute("INSERT INTO acra_express.test_clock VALUES ($1)", self.now)
+
+    async def advance(self, step: timedelta) -> None:
+        self.now += step
+        await self._owner.execute("UPDATE acra_express.test_clock SET moment = $1", self.now)
