@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # or pytest-asyncio, before its first asynchronous test, makes a loop that nobody closes (a warning is an error here)
+    # or pytest-asyncio, before its first asynchronous test, makes a loop that nobody closes (here an error)
     asyncio.set_event_loop(None)
 
 

@@ -108,18 +108,20 @@ async def catalogue(connection: Connection) -> list[str]:
     """Every relation, column, index, trigger, function, policy and grant outside the system's own schemas."""
     rows = await connection.fetch(
         r"""
-        SELECT format('%s %s.%s %s', c.relkind, n.nspname, c.relname,
-                      coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS line
+        SELECT format('%s %s.%s %s', c.relkind, n.nspname, c.relname, coalesce(
+                   c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS line
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-        UNION ALL SELECT format('column %s.%s %s %s', attrelid::regclass, attname, atttypid::regtype, nullif(a.attacl, '{}'))
+        UNION ALL
+        SELECT format('column %s.%s %s %s', attrelid::regclass, attname, atttypid::regtype, nullif(a.attacl, '{}'))
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND attnum > 0
         UNION ALL SELECT format('trigger %s %s', tgrelid::regclass, tgname) FROM pg_trigger WHERE NOT tgisinternal
         UNION ALL SELECT format('function %s %s', p.oid::regprocedure, proacl) FROM pg_proc p
         JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         UNION ALL SELECT format('policy %s %s', polrelid::regclass, polname) FROM pg_policy
-        UNION ALL SELECT format('schema %s %s', nspname, coalesce(nspacl, acldefault('n', nspowner))) FROM pg_namespace WHERE nspname !~ '^pg_'
+        UNION ALL SELECT format('schema %s %s', nspname, coalesce(nspacl, acldefault('n', nspowner)))
+        FROM pg_namespace WHERE nspname !~ '^pg_'
         ORDER BY 1
         """
     )

@@ -1,0 +1,100 @@
+"""What an operator reads when the service cannot start: one plain sentence and exit code 78, as a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+
+import asyncpg
+import pytest
+
+from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
+
+
+async def acra_express(*arguments: str, **environ: str) -> tuple[int, str, str]:
+    """Run the command in a clean environment; exit code, stdout, stderr."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "acra_express_async",
+        *arguments,
+        env=kept | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+async def test_an_empty_database(postgres: EmbeddedPostgres) -> None:
+    name = f"e_{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute(f"CREATE DATABASE {name}")
+    try:
+        code, _, err = await acra_express("run", POSTGRES_DSN=postgres.dsn(name))
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
+    assert code == 78
+    assert "acra-express migrate" in last_line(err)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("dsn", "sentence"),
+    [
+        ("not a dsn", "is no PostgreSQL connection URL"),
+        ("postgresql://127.0.0.1:notaport/x", "is no PostgreSQL connection URL"),
+        ("{server}/no_such_database", 'database "no_such_database" does not exist'),
+    ],
+)
+async def test_a_wrong_dsn(postgres: EmbeddedPostgres, dsn: str, sentence: str) -> None:
+    server = postgres.dsn("x").rsplit("/", 1)[0]
+    code, _, err = await acra_express("run", POSTGRES_DSN=dsn.format(server=server))
+    assert code == 78
+    assert sentence in last_line(err)
+    assert "Traceback" not in err
+
+
+async def test_a_misspelt_setting() -> None:
+    code, _, err = await acra_express("run", POSTGRES_DSN="postgresql://x/y", ACRA_EXPRESS_WORKER="3")
+    assert (code, err.strip()) == (
+        78,
+        "acra-express: unknown setting ACRA_EXPRESS_WORKER; did you mean ACRA_EXPRESS_WORKERS?",
+    )
+
+
+async def test_an_unreachable_server_is_named_by_host_and_port() -> None:
+    port = free_port()
+    code, _, err = await acra_express("migrate", POSTGRES_DSN=f"postgresql://svc:secret-pw@127.0.0.1:{port}/x")
+    assert code == 78
+    assert f"PostgreSQL at 127.0.0.1:{port} cannot be reached" in err
+    assert "secret-pw" not in err
+
+
+async def test_a_taken_port(fresh_dsn: str) -> None:
+    server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        code, _, err = await acra_express(
+            "run", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_HTTP__HOST="127.0.0.1", ACRA_EXPRESS_HTTP__PORT=str(port)
+        )
+    finally:
+        server.close()
+        await server.wait_closed()
+    assert code == 78
+    assert "cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT" in last_line(err)
+
+
+async def test_wrong_usage_is_2() -> None:
+    code, _, err = await acra_express("enqueue", POSTGRES_DSN="postgresql://x/y")
+    assert code == 2
+    assert "name at least one --term, --ssic or --uen" in err
