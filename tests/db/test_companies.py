@@ -1,0 +1,186 @@
+"""Companies made and loaded: who gives way to whom, and what a load says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from acra_express_async.db.companies import load_company, recently_checked, upsert_company
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.registry import count_postal_codes
+from acra_express_async.errors import StandBack
+from acra_express_async.models import CompanyId, JobId
+from acra_express_async.registry import RegistryRow
+
+from .builders import AT, a_company, a_registry_row, one
+
+ROW = RegistryRow("201912345K", "LOTUS PUMPS PTE. LTD.", "1111", "GROWING OF FOOD", "2019-04-01")
+
+
+async def upserted(database: Database, shape: PlatformShape, row: RegistryRow = ROW, **more: frozenset[str]) -> int:
+    async with database.transaction() as connection:
+        return await upsert_company(connection, row, shape, **more)
+
+
+async def test_a_new_company_follows_the_platform_s_own_direct_writer(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    await owner.execute(
+        "INSERT INTO ssic_ref (code, title, version, source_file_hash) VALUES ('01111', 'Vegetables', '2025', 'x')"
+    )
+    company_id = await upserted(database, shape)
+    row = await one(owner, "SELECT * FROM companies")
+    assert (row["company_id"], row["uen"], row["name"]) == (company_id, ROW.uen, ROW.name)
+    assert (row["industry_code"], row["industry_norm"], row["incorporation_year"]) == ("1111", "Vegetables", 2019)
+    assert row["website_domain"] is None
+    assert await upserted(database, shape) == company_id
+
+
+async def test_an_existing_company_keeps_what_it_has_but_its_name(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    await a_company(owner, name="OLD NAME", industry_code="99999", industry_norm="pumps", last_seen=AT)
+    await upserted(database, shape)
+    row = await one(owner, "SELECT name, industry_code, industry_norm, incorporation_year, last_seen FROM companies")
+    assert row.pop("last_seen") > AT
+    assert row == {
+        "name": ROW.name,
+        "industry_code": "99999",
+        "industry_norm": "pumps",
+        "incorporation_year": 2019,
+    }
+
+
+async def test_nothing_new_moves_nothing(database: Database, owner: Connection, shape: PlatformShape) -> None:
+    await a_company(
+        owner, name="Lotus  Pumps Pte. Ltd.", industry_code="1", industry_norm="x", incorporation_year=1, last_seen=AT
+    )
+    before = await one(owner, "SELECT * FROM companies")
+    await upserted(database, shape)
+    assert await one(owner, "SELECT * FROM companies") == before
+
+
+async def test_an_existing_company_is_not_moved_into_a_code_the_nightly_has_pending(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    await a_company(owner, industry_code=None)
+    await upserted(database, shape, held_codes=frozenset({"1111"}))
+    assert await owner.fetchval("SELECT industry_code FROM companies") is None
+    await upserted(database, shape)
+    assert await owner.fetchval("SELECT industry_code FROM companies") == "1111"
+
+
+async def test_b1_an_insert_stands_back_while_the_nightly_s_staging_transaction_is_open(
+    database: Database, owner: Connection, shape: PlatformShape, fresh_dsn: str
+) -> None:
+    """Its exact interleaving: the nightly looked the UEN up and will insert it later in the same transaction."""
+    nightly = await connect(fresh_dsn, {})
+    try:
+        async with nightly.transaction():
+            assert await nightly.fetchval("SELECT company_id FROM public.companies WHERE uen = $1", ROW.uen) is None
+            with pytest.raises(StandBack) as refusal:
+                await upserted(database, shape)
+            assert refusal.value.reason == "table_busy"
+            await nightly.execute("INSERT INTO public.companies (uen, name) VALUES ($1, 'THEIRS')", ROW.uen)
+    finally:
+        await nightly.close()
+    await upserted(database, shape)
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 1
+
+
+async def test_b1_an_insert_stands_back_while_a_nightly_staging_job_runs(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    """Between two of its statements no lock is held; the job's status is the only sign."""
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, started_at) VALUES ('staging_upsert', 'running', now())"
+    )
+    with pytest.raises(StandBack) as refusal:
+        await upserted(database, shape)
+    assert refusal.value.reason == "nightly_running"
+    assert refusal.value.retry_after > timedelta(0)
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 0
+    await a_company(owner)
+    await upserted(database, shape)  # an update of an existing row needs neither lock nor check
+
+
+async def test_b1_the_check_sees_what_was_committed_after_our_transaction_began(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    async with database.transaction() as connection:
+        await connection.fetchval("SELECT count(*) FROM public.companies WHERE uen = 'none'")
+        await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'running')")
+        with pytest.raises(StandBack):
+            await upsert_company(connection, ROW, shape)
+
+
+async def test_a_company_is_loaded_with_what_the_registry_says(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    for number in range(3):
+        await a_registry_row(owner, f"20191234{number}A", postal_code="49514" if number else "049514")
+    await a_registry_row(
+        owner,
+        "201912345K",
+        entity_name="LOTUS PUMPS PTE. LTD.",
+        postal_code="049514",
+        former_entity_name1="LILY PUMPS",
+        former_entity_name2="na",
+        former_entity_name3="ROSE PUMPS",
+        building_name="na",
+        street_name="CHULIA STREET",
+        primary_ssic_code=1111,
+    )
+    company = await a_company(owner, name="an older name", website_domain="lotus.sg")
+    loaded = await load_company(owner, company.company_id)
+    assert loaded is not None
+    assert loaded.shared_postal == 0  # never counted: not known
+    assert await count_postal_codes(owner) is True
+    assert await count_postal_codes(owner) is False  # at most once a day
+    loaded = await load_company(owner, company.company_id)
+    assert loaded is not None
+    assert (loaded.name, loaded.former_names) == ("LOTUS PUMPS PTE. LTD.", ("LILY PUMPS", "ROSE PUMPS"))
+    assert (loaded.postal_code, loaded.shared_postal) == ("049514", 4)
+    assert (loaded.building_name, loaded.street_name, loaded.ssic_code) == (None, "CHULIA STREET", "1111")
+    assert loaded.website_domain == "lotus.sg"
+    assert await load_company(owner, CompanyId(999_999)) is None
+
+
+async def test_a_company_the_registry_does_not_know_is_still_loaded(owner: Connection) -> None:
+    company = await a_company(owner, uen=None)  # type: ignore[arg-type]
+    loaded = await load_company(owner, company.company_id)
+    assert loaded is not None
+    assert (loaded.uen, loaded.name, loaded.ssic_code) == ("", "LOTUS PUMPS PTE. LTD.", "33120")
+
+
+async def test_the_skip_guard_looks_at_the_platform_s_history_and_our_outcomes(owner: Connection) -> None:
+    company = await a_company(owner)
+    assert not await recently_checked(owner, company.company_id, 7)
+    run = await owner.fetchval("INSERT INTO enrichment_runs DEFAULT VALUES RETURNING run_id")
+    await owner.execute(
+        "INSERT INTO company_enrichment_runs (company_id, run_id, updated_at)"
+        " VALUES ($1, $2, now() - interval '6 days')",
+        company.company_id,
+        run,
+    )
+    assert await recently_checked(owner, company.company_id, 7)
+    assert not await recently_checked(owner, company.company_id, 6)
+    assert not await recently_checked(owner, company.company_id, 0)
+    await owner.execute("UPDATE company_enrichment_runs SET updated_at = NULL")
+    assert await recently_checked(owner, company.company_id, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "checked"), [("no_website", True), ("enriched", True), ("failed", False), ("skipped", False)]
+)
+async def test_only_answers_of_ours_count_as_checked(owner: Connection, kind: str, checked: bool) -> None:
+    company = await a_company(owner)
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at) VALUES (7, $1, $2, now())",
+        company.company_id,
+        kind,
+    )
+    assert await recently_checked(owner, company.company_id, 7) is checked
+    assert await recently_checked(owner, company.company_id, 7, ignore_job=JobId(7)) is False

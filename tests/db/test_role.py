@@ -1,0 +1,172 @@
+"""What the tenant role may and may not do, and the owner's functions it has instead (platform.md B1, B4, B5, B16)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from acra_express_async.db.pool import Connection, Database, connect
+
+REFUSED = [
+    "SELECT * FROM background_jobs",
+    "UPDATE background_jobs SET status = 'queued' WHERE job_type = 'staging_upsert'",
+    "DELETE FROM background_jobs",
+    "SELECT * FROM odoo_connections",
+    "SELECT status FROM tenants",
+    "INSERT INTO companies (uen, name) VALUES ('x', 'x')",
+    "DELETE FROM companies",
+    "UPDATE companies SET uen = 'x'",
+    "UPDATE companies SET employees_est = 1",
+    "UPDATE enrichment_runs SET status = 'running'",
+    "DELETE FROM enrichment_runs",
+    "UPDATE company_enrichment_runs SET about_text = ''",
+    "UPDATE contacts SET email = 'x'",
+    "DELETE FROM contacts",
+    "UPDATE lead_emails SET left_company = true",
+    "UPDATE lead_emails SET bounce_count = 0",
+    "DELETE FROM lead_emails",
+    "DELETE FROM email_verification_cache",
+    "UPDATE staging_acra_companies SET entity_name = 'x'",
+    "INSERT INTO run_summaries (run_id, tenant_id) VALUES (1, 1)",
+    "SELECT acra_express.nightly_holds(ARRAY['staging_upsert'])",
+    "UPDATE acra_express.hash_key SET key = ''",
+    "CREATE TABLE public.mine (x int)",
+    "CREATE TABLE acra_express.mine (x int)",
+    "ALTER TABLE companies ADD COLUMN mine int",
+    "DROP TABLE companies",
+    "TRUNCATE companies",
+    "CREATE INDEX ON companies (name)",
+]
+
+
+@pytest.mark.parametrize("attempt", REFUSED)
+async def test_the_database_refuses(database: Database, attempt: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.session() as connection:
+            await connection.execute(attempt)
+
+
+async def test_the_role_cannot_lock_the_table_itself(database: Database) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.transaction() as connection:
+            await connection.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
+
+
+async def test_headers_of_other_tenants_cannot_be_seen_or_made(database: Database, owner: Connection) -> None:
+    await owner.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (777, 'succeeded'), (NULL, NULL)")
+    async with database.session() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM enrichment_runs") == 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (777, 'succeeded')")
+
+
+async def test_a_hostile_search_path_changes_nothing(database: Database, owner: Connection, fresh_dsn: str) -> None:
+    """Somebody's own `companies` and operators before ours in the path: the owner's functions never look there."""
+    await owner.execute(
+        "CREATE SCHEMA evil; CREATE TABLE evil.companies (company_id bigint, uen text);"
+        "INSERT INTO evil.companies VALUES (666, '201912345K');"
+        "CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''hacked''';"
+        "GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT ALL ON evil.companies TO PUBLIC"
+    )
+    hostile = await connect(fresh_dsn, {"role": "acra_express", "search_path": "evil, pg_catalog, public"})
+    try:
+        made = await hostile.fetchrow("SELECT * FROM acra_express.insert_company('201912345K', 'A', NULL, NULL, NULL)")
+    finally:
+        await hostile.close()
+    assert made is not None
+    assert made["company_id"] != 666
+    assert await owner.fetchval("SELECT uen FROM companies WHERE company_id = $1", made["company_id"]) == "201912345K"
+
+
+async def nightly_job(owner: Connection, job_type: str, status: str, *, age: timedelta, params: object = None) -> None:
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, created_at, started_at, params)"
+        " VALUES ($1, $2, now() - $3::interval, CASE WHEN $2 = 'running' THEN now() - $3::interval END, $4)",
+        job_type,
+        status,
+        age,
+        params,
+    )
+
+
+@pytest.mark.parametrize(
+    ("job_type", "status", "age", "expected"),
+    [
+        ("staging_upsert", "running", timedelta(minutes=1), True),
+        ("enrich_candidates", "running", timedelta(hours=2), True),
+        ("enrich_candidates", "queued", timedelta(minutes=1), False),
+        ("staging_upsert", "running", timedelta(hours=7), False),
+        ("web_discovery_bg_enrich", "running", timedelta(minutes=1), False),
+        ("acra_express_staging_upsert", "running", timedelta(minutes=1), False),
+    ],
+)
+async def test_nightly_running(
+    database: Database, owner: Connection, job_type: str, status: str, age: timedelta, expected: bool
+) -> None:
+    await nightly_job(owner, job_type, status, age=age)
+    async with database.session() as connection:
+        assert await connection.fetchval("SELECT acra_express.nightly_running()") is expected
+
+
+async def test_a_running_nightly_job_without_start_counts(database: Database, owner: Connection) -> None:
+    await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'running')")
+    async with database.session() as connection:
+        assert await connection.fetchval("SELECT acra_express.nightly_running()") is True
+
+
+async def test_nightly_codes_hold_for_some_nights(database: Database, owner: Connection) -> None:
+    day = timedelta(days=1)
+    await nightly_job(owner, "enrich_candidates", "queued", age=day, params={"ssic_codes": ["01111", "47102", "x"]})
+    await nightly_job(owner, "enrich_candidates", "queued", age=3 * day, params={"ssic_codes": ["62011"]})
+    await nightly_job(owner, "enrich_candidates", "done", age=day, params={"ssic_codes": ["62012"]})
+    await nightly_job(owner, "enrich_candidates", "running", age=day, params={"ssic_codes": "no list"})
+    await nightly_job(owner, "enrich_candidates", "running", age=day)
+    async with database.session() as connection:
+        for nights, expected in ((2, {"1111", "47102", ""}), (4, {"1111", "47102", "62011", ""}), (0, set())):
+            codes = await connection.fetch("SELECT acra_express.nightly_codes($1)", nights)
+            assert {row[0] for row in codes} - {""} == expected - {""}
+
+
+async def test_tenant_is_free(database: Database, owner: Connection) -> None:
+    await owner.execute("INSERT INTO odoo_connections (tenant_id, active) VALUES (501, false)")
+    await owner.execute(
+        "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES (502, 'staging_upsert', 'done'),"
+        " (503, 'acra_express_staging_upsert', 'done')"
+    )
+    async with database.session() as connection:
+        answers = [await connection.fetchval("SELECT acra_express.tenant_is_free($1)", n) for n in (501, 502, 503)]
+        assert answers == [False, False, True]
+        assert await connection.fetchval("SELECT acra_express.tenant_is_free(NULL)") is False
+    await owner.execute("DROP TABLE odoo_connections")
+    async with database.session() as connection:
+        assert await connection.fetchval("SELECT acra_express.tenant_is_free(501)") is True
+
+
+async def test_what_others_verified_and_enriched_is_counted_without_being_seen(
+    database: Database, owner: Connection
+) -> None:
+    ours = database.tenant_id
+    for tenant, calls, hours in ((901, 10, 1), (902, 5, 30), (None, 3, 1), (ours, 100, 1)):
+        run = await owner.fetchval(
+            "INSERT INTO enrichment_runs (tenant_id, started_at) VALUES ($1, now() - make_interval(hours => $2))"
+            " RETURNING run_id",
+            tenant,
+            hours,
+        )
+        await owner.execute(
+            "INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls) VALUES ($1, $2, 'zerobounce', $3),"
+            " ($1, $2, 'tavily', 50)",
+            run,
+            tenant or 0,
+            calls,
+        )
+        company = await owner.fetchval("INSERT INTO companies (name) VALUES ('x') RETURNING company_id")
+        await owner.execute("INSERT INTO company_enrichment_runs (company_id, run_id) VALUES ($1, $2)", company, run)
+    async with database.session() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM run_vendor_usage") == 2
+        since = "SELECT acra_express.verifications_elsewhere_since(now() - interval '24 hours')"
+        assert await connection.fetchval(since) == 13
+        days = "SELECT sum(acra_express.nightly_companies(d::date)) FROM generate_series(now() - '2 days'::interval,"
+        assert await connection.fetchval(f"{days} now(), '1 day') AS d") == 3
