@@ -1,0 +1,87 @@
+"""What a search for a company brings up, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from acra_express_async.sandbox.draws import draw, weighted
+from acra_express_async.sandbox.markup.parts import Listing
+from acra_express_async.sandbox.trades import trade_of
+from acra_express_async.sandbox.world import third_parties
+from acra_express_async.sandbox.world.firms import Firm, own_name, written
+from acra_express_async.sandbox.world.plan import Lookalike, Presence, SitePlan
+
+RANKS: dict[tuple[int, int], float] = {(1, 1): 0.60, (2, 3): 0.20, (4, 10): 0.08}
+"""Where the company's own site stands when it is listed at all; the missing 12 % are the unlisted sites."""
+
+PAGE_SIZE = 10
+
+
+def listings_for(
+    firm: Firm, presence: Presence, query: str, seed: int, others: Iterable[tuple[Firm, SitePlan]] = ()
+) -> tuple[Listing, ...]:
+    """About ten results for `query`, which means `firm`.
+
+    Args:
+        firm: the company meant.
+        presence: what the web says of it.
+        query: normalised; the order depends on it, as it does in life.
+        seed: of the world.
+        others: further companies of the registry that the query may mean, with their sites.
+    """
+    if presence.silent:
+        return ()
+    dice = draw(seed, "serp", firm.uen, query)
+    found = [likeness_listing(firm, likeness) for likeness in presence.lookalikes]
+    found += [own_listing(other, plan) for other, plan in others if plan.listed]
+    found += third_parties.social_listings(
+        firm, facebook=presence.facebook, linkedin=presence.linkedin, jobs=presence.jobs
+    )
+    chosen = draw(seed, "directories", firm.uen).sample(third_parties.DIRECTORIES, presence.directories)
+    found += [third_parties.directory_listing(directory, firm) for directory in chosen]
+    site = presence.site
+    room = PAGE_SIZE - len(found) - (1 if site and site.listed else 0)
+    if dice.random() < 0.9:
+        found += third_parties.filler_listings(firm, max(0, room), dice)
+    dice.shuffle(found)
+    if site and site.listed:
+        _place_site(found, firm, site, dice, query, seed)
+    return tuple(found[:PAGE_SIZE])
+
+
+def _place_site(found: list[Listing], firm: Firm, site: SitePlan, dice: Random, query: str, seed: int) -> None:
+    first, last = weighted(RANKS, seed, "rank", firm.uen, query)
+    rank = min(dice.randint(first, last), len(found) + 1, PAGE_SIZE)
+    found.insert(rank - 1, own_listing(firm, site))
+    if dice.random() < 0.25 and len(found) < PAGE_SIZE:
+        deep = Listing(
+            f"Contact {site.brand}", site.root + site.contact_path, f"How to reach {site.brand} in Singapore."
+        )
+        found.insert(rank, deep)
+
+
+def own_listing(firm: Firm, site: SitePlan) -> Listing:
+    """The company's own site in a search; a site that moved still stands there under its old domain."""
+    root = f"https://www.{site.old_host}" if site.old_host else site.root
+    trade = trade_of(firm.ssic)
+    dice = draw("listing", firm.uen)
+    name = written(firm.name) if site.prints_name else site.brand
+    title = dice.choice((site.brand, f"{site.brand} | Singapore", f"{site.brand} - {trade.thing.capitalize()}"))
+    snippet = dice.choice((
+        f"{site.brand} looks after {trade.thing} for homes and businesses in Singapore.",
+        f"{name}. {trade.offers[0]}, {trade.offers[1].lower()} and more.",
+        f"{trade.offers[0]}. {trade.offers[-1]}. Call us for a quotation.",
+    ))  # fmt: skip
+    return Listing(title, f"{root}/", snippet, dice.choice(("", "", "2026-03-18", "2025-08-04")))
+
+
+def likeness_listing(firm: Firm, likeness: Lookalike) -> Listing:
+    """Another one's site in a search."""
+    name = own_name(firm)
+    title, snippet = {
+        "foreign": (f"{name} | Official site", f"{name}: products, dealers and support."),
+        "local": (f"{name} Group", f"{name} Group serves customers in Singapore and the region."),
+        "parked": (likeness.host, f"{likeness.host} is for sale. Related searches and offers."),
+    }[likeness.kind]
+    return Listing(title, f"https://www.{likeness.host}/", snippet)

@@ -1,0 +1,102 @@
+"""What is true of a company in this world, for scoring; never told through a provider's path."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from acra_express_async.sandbox.world.firms import Firm
+from acra_express_async.sandbox.world.plan import FREE_HOSTS, Presence, SitePlan
+from acra_express_async.sandbox.world.third_parties import UNKNOWN_DIRECTORIES
+
+MailKind = Literal["role", "person", "freemail", "dpo", "careers"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrueMail:
+    """An address that a page of the company's own site prints; `best` is what belongs among the first two."""
+
+    email: str
+    kind: MailKind
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The answer that is expected for one company.
+
+    `domain` is None when no honest search can find a site that can be read; `own_domain` says what the company has all
+    the same. `may_abstain` marks sites whose pages prove too little: the domain and None are both right. Mail, phones
+    and postal code belong to `domain`. `trap_domains` are wrong answers that look right.
+    """
+
+    uen: str
+    name: str
+    domain: str | None
+    aliases: tuple[str, ...] = ()
+    own_domain: str | None = None
+    may_abstain: bool = False
+    emails: tuple[TrueMail, ...] = ()
+    forbidden_emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    optional_phones: tuple[str, ...] = ()
+    postal_code: str | None = None
+    uen_on_site: bool = False
+    trap_domains: tuple[str, ...] = ()
+    kind: str = "none"
+
+    @property
+    def best_emails(self) -> tuple[str, ...]:
+        """The addresses that belong among the first two."""
+        return tuple(mail.email for mail in self.emails if mail.best)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the admin endpoint."""
+        return {**asdict(self), "best_emails": list(self.best_emails)}
+
+
+def truth_of(firm: Firm, presence: Presence, namesakes: tuple[str, ...] = ()) -> Truth:
+    """The truth about `firm`; `namesakes` are sites of other companies with the very same name."""
+    plan = presence.site
+    traps = tuple(likeness.host for likeness in presence.lookalikes) + UNKNOWN_DIRECTORIES + namesakes
+    if plan is None:
+        return Truth(firm.uen, firm.name, None, trap_domains=traps, kind="silent" if presence.silent else "none")
+    if not (plan.listed and plan.readable):
+        return Truth(
+            firm.uen, firm.name, None, own_domain=plan.host, may_abstain=True, trap_domains=traps,
+            kind=plan.kind if plan.listed else "unlisted",
+        )  # fmt: skip
+    numbers = plan.contacts.numbers
+    printed_everywhere = ("phone", "mobile")
+    return Truth(
+        uen=firm.uen,
+        name=firm.name,
+        domain=plan.host,
+        own_domain=plan.host,
+        aliases=(plan.old_host,) if plan.old_host else (),
+        may_abstain=not plan.provable,
+        emails=true_mails(plan),
+        forbidden_emails=("your-name@example.com", *((f"hello@{plan.agency}",) if plan.agency else ())),
+        phones=tuple(numbers[kind] for kind in printed_everywhere if kind in numbers),
+        optional_phones=tuple(number for kind, number in numbers.items() if kind not in printed_everywhere),
+        postal_code=plan.place.postal if plan.kind != "thin" else None,
+        uen_on_site=plan.prints_uen,
+        trap_domains=traps,
+        kind=plan.kind,
+    )
+
+
+def true_mails(plan: SitePlan) -> tuple[TrueMail, ...]:
+    """The addresses that the site prints as text, best first."""
+    contacts = plan.contacts
+    if contacts.style in ("form", "image"):
+        return ()
+    role_kind: MailKind = "freemail" if contacts.role.rpartition("@")[2] in FREE_HOSTS else "role"
+    found = [
+        TrueMail(contacts.role, role_kind, best=True),
+        TrueMail(contacts.second, "role", best=True),
+        TrueMail(contacts.person, "person", best=False),
+        TrueMail(contacts.careers, "careers", best=False),
+        TrueMail(contacts.privacy, "dpo", best=False),
+    ]
+    return tuple(mail for mail in found if mail.email)
