@@ -17,7 +17,7 @@ class AddressHash:
 
     def digest(self, address: str) -> bytes:
         """The hash of the lower-cased, trimmed address."""
-        return hmac.new(self.key, address.strip().lower().encode(), hashlib.sha256).digest()
+        return hmac.new(self.key, address.strip().lower().encode("utf-8", "replace"), hashlib.sha256).digest()
 
     def text(self, address: str) -> str:
         """The hash in hex, for JSON and for the opt-out list."""

@@ -123,3 +123,11 @@ async def one(owner: Connection, sql: str, *values: Any) -> dict[str, Any]:
 
 async def count(owner: Connection, table: str) -> int:
     return int(await owner.fetchval(f"SELECT count(*) FROM {table}"))
+
+
+async def advance(owner: Connection, hours: float) -> None:
+    """Let our clock run ahead of the real one by so many hours (replaces an earlier lead)."""
+    await owner.execute(
+        "CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE"
+        f" AS 'SELECT pg_catalog.clock_timestamp() + interval ''{hours} hours'''"
+    )

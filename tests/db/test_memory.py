@@ -1,0 +1,73 @@
+"""Searches and pages that need not be paid for again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acra_express_async.db.memory import MAX_PAGE_BYTES, Memory
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.models import Link, Page, SearchHit, SearchPage
+
+from .builders import advance, count
+
+PAGE = Page(
+    url="https://lotus.com.sg/contact",
+    title="Contact",
+    text="Call us",
+    links=(Link("Home", "https://lotus.com.sg/"),),
+    tokens=120,
+    http_status=200,
+    warning="cached",
+    usable=False,
+    unusable_reason="empty",
+    read_at=datetime(2026, 3, 1, tzinfo=UTC),
+)
+SEARCH = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/", "Pumps"),))
+
+
+@pytest.fixture
+def memory(database: Database) -> Memory:
+    return Memory(database)
+
+
+async def test_what_was_kept_comes_back_as_it_was(memory: Memory) -> None:
+    assert await memory.page(PAGE.url) is None
+    assert await memory.search(SEARCH.query) is None
+    await memory.keep_page(PAGE)
+    await memory.keep_search(SEARCH)
+    await memory.keep_search(SearchPage("nothing found", ()))
+    assert await memory.page(PAGE.url) == PAGE
+    assert await memory.search(SEARCH.query) == SEARCH
+    assert await memory.search("nothing found") == SearchPage("nothing found", ())
+
+
+async def test_pages_age_in_a_day_and_searches_in_three(memory: Memory, owner: Connection) -> None:
+    await memory.keep_page(PAGE)
+    await memory.keep_search(SEARCH)
+    await advance(owner, 25)
+    assert await memory.page(PAGE.url) is None
+    assert await memory.search(SEARCH.query) == SEARCH
+    assert await memory.prune() == 1
+    await advance(owner, 73)
+    assert await memory.search(SEARCH.query) is None
+    assert await memory.prune() == 1
+    assert await memory.prune() == 0
+
+
+async def test_what_is_too_large_is_not_kept(memory: Memory, owner: Connection) -> None:
+    await memory.keep_page(Page(url="https://x.sg/", title="", text="é" * MAX_PAGE_BYTES))
+    await memory.keep_search(SearchPage("q" * 1001, ()))
+    assert await count(owner, "acra_express.pages") == 0
+    assert await count(owner, "acra_express.searches") == 0
+
+
+@pytest.mark.parametrize("url", ["https://x.sg/\x00", "https://x.sg/\ud800", "http://[broken", "x" * 9000])
+async def test_hostile_urls_and_texts_are_kept_without_harm(memory: Memory, url: str) -> None:
+    await memory.keep_page(Page(url=url, title="\x00", text="a\ud800 \\u0000"))
+    kept = await memory.page(url)
+    assert kept is not None
+    assert (kept.title, kept.text) == ("", "a? \\u0000")
+    await memory.keep_search(SearchPage("q\x00\ud800", ()))
+    assert await memory.search("q\x00\ud800") is not None
