@@ -1,0 +1,179 @@
+"""The breaker's states as one process sees them; the store is a stand-in, time is simulated."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+from provider_fakes import FakeBreakerStore
+
+from acra_express_async.errors import (
+    Blocked,
+    BudgetExhausted,
+    DatabaseAway,
+    Draining,
+    Permanent,
+    ProviderError,
+    RateLimited,
+    Transient,
+)
+from acra_express_async.limits import Breaker, BreakerState, Kind, State
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+
+pytestmark = pytest.mark.looptime
+JINA = Provider.JINA
+CHALLENGE = Blocked("refused", provider=JINA, reason="bad_key")
+TIMEOUT = Transient("late", provider=JINA, reason="timeout")
+
+
+@pytest.fixture
+def store() -> FakeBreakerStore:
+    return FakeBreakerStore()
+
+
+@pytest.fixture
+def breaker(store: FakeBreakerStore) -> Breaker:
+    return Breaker(JINA, store, Metrics(CollectorRegistry()))
+
+
+async def attempt(breaker: Breaker, error: BaseException | None = None) -> bool:
+    """One try that ends in `error`; True if it was the probe."""
+    try:
+        async with breaker.guard() as probe:
+            if error is not None:
+                raise error
+    except ProviderError as raised:
+        if raised is not error:
+            raise
+    return probe
+
+
+def one_hot(breaker: Breaker) -> dict[str, float | None]:
+    registry = breaker._metrics.registry
+    return {
+        state: registry.get_sample_value("acra_express_breaker_state", {"provider": JINA, "state": state})
+        for state in State
+    }
+
+
+async def test_a_block_opens_at_once_and_one_probe_closes_it(breaker: Breaker, store: FakeBreakerStore) -> None:
+    await attempt(breaker, CHALLENGE)
+    with pytest.raises(Blocked) as refused:
+        await attempt(breaker)
+    assert refused.value.reason == "breaker_open"
+    assert refused.value.retry_after == timedelta(minutes=15)
+    assert not refused.value.sent
+    assert one_hot(breaker) == {"closed": 0, "open": 1, "half_open": 0}
+    await asyncio.sleep(15 * 60)
+    assert await attempt(breaker), "the cool-down is over: this is the probe"
+    assert not await attempt(breaker)
+    assert one_hot(breaker) == {"closed": 1, "open": 0, "half_open": 0}
+
+
+async def test_a_blocked_probe_opens_it_longer(breaker: Breaker, store: FakeBreakerStore) -> None:
+    await attempt(breaker, CHALLENGE)
+    for minutes, following in ((15, 60), (60, 240), (240, 240)):
+        await asyncio.sleep(minutes * 60)
+        assert await attempt(breaker, CHALLENGE)
+        with pytest.raises(Blocked) as refused:
+            await breaker.check()
+        assert refused.value.retry_after == timedelta(minutes=following)
+
+
+async def test_only_one_probe_at_a_time(breaker: Breaker) -> None:
+    await attempt(breaker, CHALLENGE)
+    await asyncio.sleep(15 * 60)
+    async with breaker.guard() as probe:
+        assert probe
+        with pytest.raises(Blocked):
+            await attempt(breaker)
+
+
+async def test_five_failures_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+    for _ in range(4):
+        await attempt(breaker, TIMEOUT)
+    await attempt(breaker)
+    for _ in range(4):
+        await attempt(breaker, TIMEOUT)
+    assert store.trips == []
+    await attempt(breaker, TIMEOUT)
+    assert store.trips == [(Kind.OUTAGE, "timeout")]
+    with pytest.raises(Blocked) as refused:
+        await breaker.check()
+    assert refused.value.retry_after == timedelta(minutes=1)
+
+
+async def test_a_429_and_a_bad_request_are_no_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+    for _ in range(20):
+        await attempt(breaker, RateLimited("slow down", provider=JINA))
+        await attempt(breaker, Permanent("no such page", provider=JINA))
+    assert store.trips == []
+
+
+@pytest.mark.parametrize("error", [TIMEOUT, RateLimited("slow down", provider=JINA)])
+async def test_a_probe_that_fails_otherwise_waits_for_the_outage_cool_down(
+    breaker: Breaker, store: FakeBreakerStore, error: ProviderError
+) -> None:
+    await attempt(breaker, CHALLENGE)
+    await asyncio.sleep(15 * 60)
+    assert await attempt(breaker, error)
+    assert store.trips[-1][0] is Kind.OUTAGE
+
+
+@pytest.mark.parametrize(
+    "error", [BudgetExhausted("full", provider=JINA), Draining("stopping"), asyncio.CancelledError(), DatabaseAway("x")]
+)
+async def test_a_probe_that_was_never_sent_is_handed_back(
+    breaker: Breaker, store: FakeBreakerStore, error: BaseException
+) -> None:
+    await attempt(breaker, CHALLENGE)
+    await asyncio.sleep(15 * 60)
+    probes = []
+
+    async def unsent() -> None:
+        async with breaker.guard() as probe:
+            probes.append(probe)
+            raise error
+
+    with pytest.raises(type(error)):
+        await unsent()
+    assert probes == [True]
+    assert not store.probing
+    assert await attempt(breaker), "the next try is the probe"
+
+
+async def test_reads_are_cached_and_still_see_another_replica_within_seconds(store: FakeBreakerStore) -> None:
+    first, second = (Breaker(JINA, store, Metrics(CollectorRegistry())) for _ in range(2))
+    for _ in range(10):
+        await attempt(second)
+    assert store.reads == 1
+    await attempt(first, CHALLENGE)
+    await attempt(second)
+    await asyncio.sleep(2)
+    with pytest.raises(Blocked):
+        await attempt(second)
+
+
+class AwayStore(FakeBreakerStore):
+    async def trip(self, *_args: object) -> tuple[BreakerState, bool]:
+        raise DatabaseAway("PostgreSQL is away")
+
+    async def reset(self, provider: Provider) -> None:
+        raise DatabaseAway("PostgreSQL is away")
+
+
+async def test_what_cannot_be_shared_still_holds_here() -> None:
+    breaker = Breaker(JINA, AwayStore(), Metrics(CollectorRegistry()))
+    await attempt(breaker, CHALLENGE)
+    with pytest.raises(Blocked):
+        await breaker.check()
+
+
+async def test_a_won_result_survives_a_lost_database() -> None:
+    store = AwayStore()
+    store.record = BreakerState(State.OPEN, "bad_key", Kind.BLOCKED)
+    breaker = Breaker(JINA, store, Metrics(CollectorRegistry()))
+    assert await attempt(breaker)

@@ -1,0 +1,181 @@
+"""Stand-ins for what providers and limits are given: a scope, a ledger and a breaker's store in memory, a caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.limits import (
+    Allowance,
+    Ask,
+    Breaker,
+    BreakerState,
+    Budget,
+    Charge,
+    Kind,
+    Pace,
+    Refusal,
+    State,
+    Throttle,
+)
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import JobLimits, Provider
+from acra_express_async.providers.base import Caller
+
+FAST = Pace(burst=1000, interval=0.001, in_flight=100)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class FakeScope:
+    """Counts what was spent; `refuse_at` makes the n-th check raise (from 1)."""
+
+    limits: JobLimits = field(default_factory=JobLimits)
+    refuse_at: int | None = None
+    error: Exception | None = None
+    checks: int = 0
+    requests: int = 0
+    tokens: int = 0
+    verifications: int = 0
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.error is not None and self.refuse_at is not None and self.checks >= self.refuse_at:
+            raise self.error
+
+    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+        self.requests += requests
+        self.tokens += tokens
+        self.verifications += verifications
+
+
+@dataclass
+class FakeLedger:
+    """Grants unless `refusals` holds an answer for the next ask; keeps the story in `events`."""
+
+    refusals: deque[Refusal] = field(default_factory=deque)
+    events: list[tuple[object, ...]] = field(default_factory=list)
+    charges: int = 0
+
+    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+        amounts = {ask.allowance.name: ask.amount for ask in asks}
+        if self.refusals:
+            self.events.append(("refused", amounts))
+            return self.refusals.popleft()
+        self.charges += 1
+        self.events.append(("charged", amounts))
+        return Charge(self.charges)
+
+    async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
+        self.events.append(("settled", charge.charge_id, dict(amounts)))
+
+    async def refund(self, charge: Charge) -> None:
+        self.events.append(("refunded", charge.charge_id))
+
+
+class FakeBreakerStore:
+    """The store of one provider on the event loop's clock, levels as migration 0003 counts them after a failed probe."""
+
+    def __init__(self) -> None:
+        self.record = BreakerState()
+        self.open_until = 0.0
+        self.probing = False
+        self.reads = 0
+        self.trips: list[tuple[Kind, str]] = []
+
+    async def read(self, provider: Provider) -> BreakerState:
+        self.reads += 1
+        if self.record.state is State.CLOSED:
+            return self.record
+        left = self.open_until - asyncio.get_running_loop().time()
+        if left > 0:
+            return replace(self.record, state=State.OPEN, remaining=timedelta(seconds=left))
+        return replace(self.record, state=State.HALF_OPEN, remaining=timedelta())
+
+    async def trip(
+        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
+    ) -> tuple[BreakerState, bool]:
+        self.trips.append((kind, reason))
+        known = await self.read(provider)
+        if known.state is State.OPEN:
+            return known, False
+        level = min(known.level + 1, len(cooldowns) - 1) if known.state is State.HALF_OPEN else 0
+        self.open_until = asyncio.get_running_loop().time() + cooldowns[level].total_seconds()
+        self.record = BreakerState(State.OPEN, reason, kind, level)
+        self.probing = False
+        return await self.read(provider), True
+
+    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
+        free = not self.probing and (await self.read(provider)).state is State.HALF_OPEN
+        self.probing = self.probing or free
+        return free
+
+    async def release_probe(self, provider: Provider) -> None:
+        self.probing = False
+
+    async def reset(self, provider: Provider) -> None:
+        self.record, self.probing = BreakerState(), False
+
+
+@dataclass
+class Bench:
+    """A caller with everything around it in sight."""
+
+    caller: Caller
+    ledger: FakeLedger
+    store: FakeBreakerStore
+    breaker: Breaker
+    metrics: Metrics
+    scope: FakeScope
+    slept: list[float]
+
+    def calls(self, outcome: str) -> float:
+        value = self.metrics.registry.get_sample_value(
+            "acra_express_provider_calls_total", {"provider": self.caller.provider, "outcome": outcome}
+        )
+        assert value is not None
+        return value
+
+    @property
+    def story(self) -> list[str]:
+        return [str(event[0]) for event in self.ledger.events]
+
+
+def allowances_of(provider: Provider) -> list[Allowance]:
+    names = {
+        Provider.DUCKDUCKGO: ["requests_1h"],
+        Provider.JINA: ["calls_1h", "tokens_1m"],
+        Provider.ZEROBOUNCE: ["verifications_1d"],
+        Provider.SLACK: [],
+    }
+    return [Allowance(provider, name, 5000, 1.0, timedelta(hours=1), MINUTE) for name in names[provider]]
+
+
+def bench(provider: Provider, *, pace: Pace = FAST, breaker: bool = True) -> Bench:
+    """A caller over stand-ins; its sleeps return at once and are kept in `slept` (jitter is always half)."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    metrics = Metrics(CollectorRegistry())
+    ledger, store = FakeLedger(), FakeBreakerStore()
+    guard = Breaker(provider, store, metrics)
+    throttle = Throttle(provider, pace, patience=MINUTE, random=lambda: 0.5)
+    budget = Budget(provider, allowances_of(provider), ledger, patience=MINUTE)
+    caller = Caller(
+        provider,
+        throttle,
+        metrics,
+        budget=budget if allowances_of(provider) else None,
+        breaker=guard if breaker else None,
+        random=lambda: 0.5,
+        sleep=sleep,
+    )
+    return Bench(caller, ledger, store, guard, metrics, FakeScope(), slept)
