@@ -79,7 +79,7 @@ class FakeLedger:
 
 
 class FakeBreakerStore:
-    """The store of one provider on the event loop's clock, levels as migration 0003 counts them after a failed probe."""
+    """The store of one provider on the event loop's clock; levels as in migration 0003 after a failed probe."""
 
     def __init__(self) -> None:
         self.record = BreakerState()

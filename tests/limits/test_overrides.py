@@ -53,12 +53,9 @@ def test_lower_always_holds() -> None:
 
 @pytest.mark.parametrize("who", [None, "somebody", ""])
 def test_a_raise_without_approval_runs_at_the_configured_values_and_is_recorded(who: str | None) -> None:
-    asked: dict[str, Any] = {
-        "batch_size": 20,
-        "daily_cap": 900,
-        "providers": {"zerobounce": {"verifications_per_day": 400}},
-    }
-    throttle = judged(**asked, **({} if who is None else {"authorized_by": who}))
+    approval = {} if who is None else {"authorized_by": who}
+    providers = {"zerobounce": {"verifications_per_day": 400}}
+    throttle = judged(batch_size=20, daily_cap=900, providers=providers, **approval)
     assert (throttle.batch_size, throttle.daily_cap, throttle.limits.providers) == (5, 300, {})
     assert throttle.raised == ()
     assert [str(refused) for refused in throttle.refused] == [
