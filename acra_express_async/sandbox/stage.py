@@ -1,0 +1,120 @@
+"""A stage for demo and trials: an embedded PostgreSQL with the platform's tables, our schema and a registry, the
+provider simulator, and the environment under which the real service runs as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from acra_express_async.db.migrate import migrate
+from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.registry import LoadReport, load_registry
+from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
+from acra_express_async.sandbox.registry_sample import ssic_ref
+
+DATABASE = "express"
+ROLE = "acra_express"
+KEEP_FROM_PARENT = ("PATH", "HOME", "LANG", "TERM", "SSL_CERT_FILE")
+STOP_SECONDS = 40.0
+
+
+async def build_database(postgres: EmbeddedPostgres) -> Connection:
+    """Database with the platform's tables, SSIC reference and our schema; the open owner's connection to it."""
+    admin = await connect(postgres.dsn(), {})
+    try:
+        await admin.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        await admin.close()
+    owner = await connect(postgres.dsn(DATABASE), {"search_path": "public"})
+    await bootstrap_platform(owner)
+    await migrate(owner, ROLE)
+    await owner.executemany(
+        """
+        INSERT INTO ssic_ref (code, title, description, version, source_file_hash)
+        VALUES ($1, $2, $3, 'sample', 'sample') ON CONFLICT (code) DO NOTHING
+        """,
+        list(ssic_ref()),
+    )
+    return owner
+
+
+async def load(owner: Connection, file: Path, rejects: Path) -> LoadReport:
+    """The registry file into `staging_acra_companies`, through the product's own loader."""
+    return await load_registry(owner, file, rejects_path=rejects)
+
+
+async def live_uens(owner: Connection, limit: int | None) -> list[str]:
+    """UENs of live registry rows in order, at most `limit`."""
+    rows = await owner.fetch(
+        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%' ORDER BY uen LIMIT $1",
+        limit,
+    )
+    return [row["uen"] for row in rows]
+
+
+class ServiceProcess:
+    """The real service, started as operators start it.
+
+    Args:
+        environ: settings by their full names; the parent's own ACRA_EXPRESS_ names never leak in.
+        log_path: where its log lines go.
+    """
+
+    def __init__(self, environ: Mapping[str, str], log_path: Path) -> None:
+        kept = {name: os.environ[name] for name in KEEP_FROM_PARENT if name in os.environ}
+        self.environ = {**kept, "ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", **environ}
+        self.environ.setdefault("ACRA_EXPRESS_HTTP__PORT", str(free_port()))
+        self.port = int(self.environ["ACRA_EXPRESS_HTTP__PORT"])
+        self.log_path = log_path
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *arguments: str) -> None:
+        """`acra-express run ARGUMENTS`, appending to the log."""
+        with self.log_path.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "acra_express_async", "run", *arguments, env=self.environ, stdout=log, stderr=log
+            )
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        """The running (or ended) process."""
+        assert self._process is not None, "the service was not started"
+        return self._process
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end and wait; its exit code. Killed when it does not end in time."""
+        process = self.process
+        if process.returncode is None:
+            process.send_signal(how)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+
+async def command(environ: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+    """One `acra-express` command under the same settings: exit code, stdout, stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "acra_express_async",
+        *arguments,
+        env=dict(environ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def arguments_of(uens: Sequence[str]) -> list[str]:
+    """`--uen` for each."""
+    return [part for uen in uens for part in ("--uen", uen)]

@@ -1,0 +1,176 @@
+"""The listener against everything that can happen to a connection: it proves itself, notices, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+from faults import proxied
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.db import listen
+from acra_express_async.db.listen import CHANNEL, Listener
+from acra_express_async.db.pool import Connection
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+
+class Ear:
+    """A listener, and its wakes as things to wait for."""
+
+    def __init__(self, dsn: str) -> None:
+        self.wakes: asyncio.Queue[str] = asyncio.Queue()
+        self.health = Health(asyncio.get_running_loop().time)
+        self.metrics = Metrics(CollectorRegistry())
+        self.listener = Listener(
+            dsn,
+            role="acra_express",
+            wake=self.wakes.put_nowait,
+            health=self.health,
+            metrics=self.metrics,
+            random=Random(1),
+            pause=lambda _seconds: asyncio.sleep(0.01),
+        )
+        self.down = asyncio.Event()
+        told = self.listener._up
+
+        def up(*, proven: bool) -> None:
+            told(proven=proven)
+            (self.down.clear if proven else self.down.set)()
+
+        self.listener._up = up  # type: ignore[method-assign]
+
+    async def heard(self, reason: str) -> None:
+        while await self.wakes.get() != reason:
+            continue
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.listener.run())
+        try:
+            await self.heard("reconnect")
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same steps with shorter deadlines, so that a frozen peer is noticed within a test's patience."""
+    monkeypatch.setattr(listen, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(listen, "PING_DEADLINE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def backends(owner: Connection) -> Callable[[], object]:
+    async def count() -> int:
+        return int(
+            await owner.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'acra-express listener'"
+                " AND datname = current_database()"
+            )
+        )
+
+    return count
+
+
+async def test_garbage_and_large_payloads_are_only_wakes(fresh_dsn: str, owner: Connection) -> None:
+    ear = Ear(fresh_dsn)
+    async with ear.open():
+        for payload in ("", "garbage \u2603 {", "x" * 7900, "probe:not-ours"):
+            await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+        await owner.execute("SELECT pg_notify($1, 'last')", CHANNEL)
+        for _ in range(4):
+            assert await ear.wakes.get() == "notify"
+    assert ear.wakes.empty()
+
+
+async def test_a_terminated_backend_is_replaced_and_only_one_remains(
+    fresh_dsn: str, owner: Connection, backends: Callable[[], object]
+) -> None:
+    ear = Ear(fresh_dsn)
+    async with ear.open():
+        for _ in range(3):
+            await owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'acra-express listener' AND datname = current_database()"
+            )
+            await ear.heard("reconnect")
+            assert ear.health.listener_proven
+        assert await backends() == 1  # type: ignore[misc]
+    assert ear.metrics.registry.get_sample_value("acra_express_listener_reconnects_total") == 3
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_blackholed_link_is_noticed_and_healed(fresh_dsn: str) -> None:
+    async with proxied(fresh_dsn) as (proxy, dsn):
+        ear = Ear(dsn)
+        async with ear.open():
+            proxy.blackhole()
+            await ear.down.wait()
+            proxy.cut()
+            proxy.heal()
+            await ear.heard("reconnect")
+            assert ear.health.listener_proven
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_refusing_server_is_tried_for_ever(fresh_dsn: str) -> None:
+    async with proxied(fresh_dsn) as (proxy, dsn):
+        ear = Ear(dsn)
+        async with ear.open():
+            proxy.refuse = True
+            proxy.cut()
+            for _ in range(30):
+                await proxy.refused.get()
+            proxy.heal()
+            await ear.heard("reconnect")
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_frozen_backend_is_noticed(fresh_dsn: str, owner: Connection) -> None:
+    ear = Ear(fresh_dsn)
+    async with ear.open():
+        pid = await owner.fetchval(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'acra-express listener'"
+            " AND datname = current_database()"
+        )
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await ear.heard("reconnect")
+            assert ear.health.listener_proven
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_restarted_server_is_heard_again() -> None:
+    with EmbeddedPostgres() as server:
+        ear = Ear(server.dsn())
+        ear.listener._settings.pop("role")
+        async with ear.open():
+            await asyncio.to_thread(server.restart)
+            await ear.heard("reconnect")
+            assert ear.health.listener_proven
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_connection_whose_notify_never_comes_back_is_not_trusted(
+    fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a transaction pooler does to LISTEN: no error, and nothing ever arrives."""
+    monkeypatch.setattr(listen, "FIRST_PROOF_SECONDS", 0.2)
+    monkeypatch.setattr(Listener, "_on_notify", lambda *_args: None)
+    ear = Ear(fresh_dsn)
+    task = asyncio.create_task(ear.listener.run())
+    await ear.down.wait()
+    assert not ear.health.listener_proven
+    assert ear.wakes.empty()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
