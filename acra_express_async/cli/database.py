@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -51,7 +52,7 @@ async def load_registry(file: Path, as_json: bool) -> None:
     rejects = file.with_name(f"{file.stem}.rejects.csv")
     bar = Progress(
         TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True,
-        disable=as_json or not click.get_text_stream("stderr").isatty(),
+        disable=as_json or not sys.stderr.isatty(),
     )  # fmt: skip
     async with as_login(settings) as connection:
         with bar:

@@ -16,10 +16,11 @@ def run(until_idle: bool) -> None:
     The first SIGTERM drains within ACRA_EXPRESS_DRAIN_SECONDS, a second one ends at once. Exit codes: 0 drained, 1 a
     component gave up, 78 bad configuration or schema.
     """
-    from acra_express_async import service
     from acra_express_async.cli.sessions import settings_or_exit
 
     settings = settings_or_exit()
+    from acra_express_async.service import run as serve  # after the settings: a wrong one is said at once
+
     try:
         import uvloop
     except ImportError:
@@ -27,4 +28,4 @@ def run(until_idle: bool) -> None:
     else:
         new_loop = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        sys.exit(runner.run(service.run(settings, until_idle=until_idle)))
+        sys.exit(runner.run(serve(settings, until_idle=until_idle)))

@@ -179,6 +179,7 @@ class Parts:
             max_pages=settings.jina.max_pages,
             tokens_per_page=settings.jina.tokens_per_page,
             max_verifications=settings.zerobounce.max_per_company,
+            store_personal_emails=settings.store_personal_emails,
             clock=self.clock,
         )
         enrichment = Enrichment(
