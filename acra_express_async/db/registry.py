@@ -166,7 +166,7 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
         report,
         loaded=report.loaded + made,
         updated=report.updated + len(rows) - made,
-        unchanged=report.unchanged + len(rows) - len(written),
+        unchanged=report.unchanged + len({row.uen for row in rows}) - len(written),
     )
 
 
