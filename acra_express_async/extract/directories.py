@@ -1,0 +1,119 @@
+"""Sites that speak about companies without being theirs: known ones by domain, unknown ones by their shape."""
+
+from __future__ import annotations
+
+import re
+
+from acra_express_async.extract.domains import domain_of, host_of, label_of, path_of
+from acra_express_async.extract.names import Name, joined
+
+DIRECTORIES = frozenset(
+    """sgpbusiness.com recordowl.com opengovsg.com companies.sg opencorporates.com sgpgrid.com
+    yellowpages.com.sg thegreenbook.com dnb.com zoominfo.com rocketreach.co kompass.com crunchbase.com
+    tracxn.com apollo.io lusha.com pitchbook.com bloomberg.com jobstreet.com jobsdb.com glassdoor.com
+    glassdoor.sg indeed.com foundit.sg fastjobs.sg wikipedia.org wikidata.org straitstimes.com
+    businesstimes.com.sg channelnewsasia.com mothership.sg todayonline.com sgx.com streetdirectory.com
+    foursquare.com yelp.com burpple.com hungrygowhere.com chope.co foodpanda.sg deliveroo.com.sg shopee.sg
+    carousell.sg carousell.com qoo10.sg alibaba.com made-in-china.com globalsources.com sgcarmart.com
+    propertyguru.com.sg 99.co qanvast.com homerenoguru.sg hometrust.sg renopedia.sg fresha.com classpass.com
+    medium.com scribd.com marinetraffic.com github.com nodeflair.com signalhire.com contactout.com hunter.io
+    craft.co owler.com cbinsights.com datanyze.com similarweb.com trustpilot.com getatoz.sg sgdir.net
+    businesslist.sg sgbizlist.com ltddir.com infobelgroup.com cybo.com yellowbot.com hotfrog.sg fyple.sg
+    brownbook.net cylex.sg enrollbusiness.com waze.com mapquest.com booking.com agoda.com expedia.com klook.com
+    eventbrite.sg meetup.com quora.com reddit.com issuu.com slideshare.net prnewswire.com businesswire.com
+    amazon.com amazon.sg ebay.com etsy.com redmart.com fave.co kiasuparents.com seedly.sg moneysmart.sg
+    beautyundercover.sg vanillaluxury.sg thesmartlocal.com timeout.com sethlui.com danielfooddiary.com
+    google.com google.com.sg bing.com apple.com duckduckgo.com archive.org""".split()
+)
+"""quality.md B3 and its likes, by registrable domain."""
+
+SOCIAL = frozenset(
+    """linkedin.com facebook.com fb.com instagram.com x.com twitter.com tiktok.com youtube.com youtu.be
+    linktr.ee t.me telegram.me wa.me whatsapp.com pinterest.com threads.net xiaohongshu.com weibo.com wechat.com
+    bio.site beacons.ai""".split()
+)
+"""Profiles are a company's own words, but not its site."""
+
+_LABELS = frozenset("glassdoor lazada google tripadvisor indeed jobstreet jobsdb linkedin kompass yellowpages".split())
+"""Directories with a domain in every country."""
+
+_PHRASES = re.compile(
+    r"claim (?:this|your) (?:listing|business|profile|page|company)|buy (?:the |this |full )?(?:report|"
+    r"business profile)|"
+    r"purchase (?:the |this |full )?(?:report|business profile)|(?:similar|nearby|related|other) companies|"
+    r"companies nearby|"
+    r"industry peers|(?:business|company|companies|industrial|trade) directory|view (?:directors|shareholders)|"
+    r"is this your (?:business|company|listing)|(?:add|list|submit) your (?:business|company)|suggest an edit|"
+    r"report (?:this|incorrect) (?:listing|information)|write a review|company profile and (?:contacts|financials)|"
+    r"data(?:base)? of singapore companies|search (?:for )?(?:\w+ )?(?:companies|businesses)|"
+    r"information (?:is )?(?:sourced|extracted|obtained) from acra",
+    re.IGNORECASE,
+)
+_LISTING_TITLE = re.compile(
+    r"contact,? phone|phone,? e-?mail|company (?:profile|information|details)|business profile|reviews?\b.*\bhours|"
+    r"directory|\(\d{8,9}[a-z]\)|^\d{8,9}[a-z]\b|employee|email format|jobs at|working at|careers and employment",
+    re.IGNORECASE,
+)
+_GROUP_WORDS = re.compile(
+    r"subsidiar|member of|part of|a company of|our (?:group|companies|subsidiaries|businesses|brands)|"
+    r"group of companies|"
+    r"operating compan|business units?",
+    re.IGNORECASE,
+)
+_SECRETARIES = re.compile(
+    r"registered (?:office )?address|virtual office|incorporat(?:e|ion) (?:services?|of compan|your)|"
+    r"company incorporation|"
+    r"corporate secretar|company secretar|nominee director|business registration|co-?working|serviced office|"
+    r"accounting (?:and|&) (?:tax|secretar)",
+    re.IGNORECASE,
+)
+
+
+def is_listed(domain: str) -> bool:
+    """True for a directory, market place, medium or public body of which we know that it is not the company's site."""
+    return domain in DIRECTORIES or domain.endswith("gov.sg") or label_of(domain) in _LABELS
+
+
+def is_social(domain: str) -> bool:
+    """True for a profile host."""
+    return domain in SOCIAL
+
+
+def is_public_body(domain: str) -> bool:
+    """True for government and parliament domains, which are never a registered company's site."""
+    return domain == "gov.sg" or domain.endswith((".gov.sg", ".gov"))
+
+
+def is_listing_url(url: str, name: Name, uen: str) -> bool:
+    """True when the address is shaped like a listing: our UEN, or our name as a slug, under somebody's domain."""
+    path = re.sub(r"[^a-z0-9]", "", path_of(url))
+    if uen.lower() in path:
+        return True
+    domain = domain_of(url)
+    label = label_of(domain)
+    brand = joined(name.brand)
+    if brand in label or label in (joined(name.core), joined(name.words)):
+        return False
+    below = host_of(url)[: -len(domain) - 1].replace("-", "").replace(".", "") if domain else ""
+    slug = joined(word for word in name.core if word != "and")
+    return len(slug) >= 6 and (slug in path.replace("and", "") or slug in path or slug in below)
+
+
+def reads_like_listing(title: str) -> bool:
+    """True when a result's title is worded as directories word theirs."""
+    return _LISTING_TITLE.search(title[:300]) is not None
+
+
+def directory_phrases_in(text: str) -> tuple[str, ...]:
+    """What only directories say to their visitors, each once, lower-case."""
+    return tuple(dict.fromkeys(match.group().lower() for match in _PHRASES.finditer(text)))
+
+
+def names_a_group(text: str) -> bool:
+    """True when a page speaks of the companies of its own group."""
+    return _GROUP_WORDS.search(text) is not None
+
+
+def sells_addresses(text: str) -> bool:
+    """True when the page offers registered addresses or incorporation: its postal code is then everybody's."""
+    return _SECRETARIES.search(text) is not None

@@ -1,0 +1,213 @@
+"""Mail addresses printed on pages: found, repaired where text was glued to them, and the unusable ones left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.directories import is_social
+from acra_express_async.extract.domains import registrable
+from acra_express_async.extract.mail_forms import without_spam_guard, written_out
+from acra_express_async.models import Page
+
+MAX_PER_PAGE = 200
+"""Addresses of one page that are looked at; a page with more is a list of somebody else's."""
+
+_AT = re.compile(r"(?<=[A-Za-z0-9._%+\-])@(?=[A-Za-z0-9])")
+_LOCAL = re.compile(r"[A-Za-z0-9._%+'\-]{1,64}$")
+_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
+_GLUED_WORD = re.compile(
+    r"^(com|net|org|biz|info|sg|asia|co|io)(?=(?:tel|fax|phone|mobile|mob|hotline|website|web|www|address|add|"
+    r"call|whatsapp|"
+    r"opening|office|email|mail|copyright|follow|contact|or|and|singapore|hp|uen|facebook|instagram)|\d)",
+    re.IGNORECASE,
+)
+_GLUED_BEFORE = re.compile(r"^(?:e-?mail(?:us|address)?|mailto|mail)(?=[a-z])", re.IGNORECASE)
+_PHONE_BEFORE = re.compile(r"^\+?(?:65)?[3689]\d{7}(?=[A-Za-z])")
+_CODE_BEFORE = re.compile(r"^(?:u003[ce]|x3[ce]|%20|3a|nbsp)(?=[a-z])", re.IGNORECASE)
+_VERSION = re.compile(r"^\d+(?:\.\d+)?x?(?:\.|$)")
+_HEX = re.compile(r"[0-9a-f]{24,}")
+_UNATTENDED = re.compile(
+    r"^(?:(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
+    r"mailer[._-]?daemon|postmaster|"
+    r"hostmaster|abuse|bounces?|unsubscribe|listserv|root|noc|null|nobody)$",
+    re.IGNORECASE,
+)
+_PLACEHOLDER_LOCAL = re.compile(
+    r"^(?:your?|my)?[._-]?(?:name|e?mail|email[._-]?address|user(?:name)?|address|id|company)$|^(?:you|me|"
+    r"someone|somebody|"
+    r"name|example|sample|test|testing|demo|abc|xxx+|xyz|first(?:name)?[._-]?last(?:name)?|firstname|lastname|"
+    r"j(?:ohn|ane)[._-]?(?:doe|smith)|johndoe|janedoe|user|username|your[._-]?.*)$",
+    re.IGNORECASE,
+)
+_PLACEHOLDER_DOMAINS = frozenset(
+    """example.com example.org example.net example.sg example.com.sg domain.com domain.com.sg yourdomain.com
+    yourcompany.com yoursite.com mydomain.com mysite.com company.com email.com website.com yourwebsite.com
+    test.com sample.com site.com abc.com xyz.com acme.com host.com server.com mail.com""".split()
+)
+_VENDORS = frozenset(
+    """sentry.io wixpress.com wix.com wixstatic.com shopify.com squarespace.com godaddy.com wordpress.com
+    wordpress.org cloudflare.com googleapis.com google.com gstatic.com facebook.com apple.com microsoft.com
+    w3.org schema.org jquery.com mailchimp.com sendgrid.net hubspot.com zendesk.com intercom.io amazonaws.com
+    jsdelivr.net unpkg.com fontawesome.com envato.com themeforest.net elementor.com adobe.com domainsbyproxy.com
+    whoisguard.com contactprivacy.com""".split()
+)
+_RIGHT_OF_LETTER = re.compile(r"[^\W\d_]", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One address where it stands. `before` and `after` are what its line says around it (at most 160 characters)."""
+
+    address: str
+    url: str
+    page: int
+    position: int
+    before: str
+    after: str
+
+    @property
+    def local(self) -> str:
+        """What stands before the at-sign."""
+        return self.address.partition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        """Registrable domain of the address."""
+        return registrable(self.address.partition("@")[2])
+
+
+def emails_in(page: Page, number: int = 0) -> tuple[Seen, ...]:
+    """The addresses printed on a page in order, each once, lower-case, without placeholders, files and machines.
+
+    Args:
+        page: as read; hidden forms are written out first (see mail_forms).
+        number: which page of the site this is, kept for ranking.
+    """
+    text = written_out(clean("\n".join([page.text, *(link.url for link in page.links if _may_hide_mail(link.url))])))
+    found: dict[str, Seen] = {}
+    for seen in _seen_in(text, page.url, number):
+        found.setdefault(seen.address, seen)
+        if len(found) >= MAX_PER_PAGE:
+            break
+    return tuple(found.values())
+
+
+def is_unusable(address: str) -> bool:
+    """True for placeholders, unattended mailboxes, machines' and vendors' addresses, file names and versions."""
+    local, _, host = address.partition("@")
+    domain = registrable(host)
+    return (
+        not domain
+        or domain in _PLACEHOLDER_DOMAINS
+        or domain in _VENDORS
+        or is_social(domain)
+        or domain.endswith("gov.sg")
+        or _VERSION.match(host) is not None
+        or _HEX.search(local) is not None
+        or _UNATTENDED.match(local) is not None
+        or _PLACEHOLDER_LOCAL.match(local) is not None
+    )
+
+
+def _may_hide_mail(url: str) -> bool:
+    return url[:7].lower() == "mailto:" or "email-protection#" in url
+
+
+def _seen_in(text: str, url: str, number: int) -> Iterator[Seen]:
+    for match in _AT.finditer(text):
+        at = match.start()
+        local = _local_before(text, at)
+        domain = _domain_behind(text, at + 1)
+        if not local or not domain:
+            continue
+        address = _valid(without_spam_guard(f"{local}@{domain}".lower()))
+        if not address or is_unusable(address):
+            continue
+        start = text.rfind("\n", max(0, at - 260), at) + 1 or max(0, at - 260)
+        end = text.find("\n", at, at + 260)
+        yield Seen(
+            address=address,
+            url=url,
+            page=number,
+            position=at,
+            before=text[start : at - len(local)][-160:],
+            after=text[at + 1 + len(domain) : end if end >= 0 else at + 260][:160],
+        )
+
+
+def _local_before(text: str, at: int) -> str:
+    match = _LOCAL.search(text, max(0, at - 64), at)
+    if match is None:
+        return ""
+    start = match.start()
+    if start and _is_latin_like(text[start - 1]):
+        return ""  # a homoglyph or an accent: the printed mailbox is another one than its ASCII tail
+    local = match.group().lstrip(".-_'+%").rstrip("'")
+    for pattern in (_CODE_BEFORE, _PHONE_BEFORE):
+        local = pattern.sub("", local)
+    shorter = _GLUED_BEFORE.sub("", local)
+    # "Emailinfo@": the label was glued on; "email@" and "mailroom@" are mailboxes.
+    return shorter if len(shorter) >= 3 and _GLUED_ROLE.match(shorter) else local
+
+
+_GLUED_ROLE = re.compile(
+    r"(?:info|sales|enquir|inquir|contact|hello|admin|office|support|general|hr@|us)", re.IGNORECASE
+)
+
+
+def _domain_behind(text: str, start: int) -> str:
+    match = _DOMAIN.match(text, start)
+    if match is None:
+        return ""
+    behind = text[match.end() : match.end() + 1]
+    if behind and _is_latin_like(behind):
+        return ""
+    labels = match.group().strip("-").split(".")
+    while len(labels) >= 2:
+        host = ".".join(labels)
+        if registrable(host):
+            return _unglued(labels)
+        repaired = [*labels[:-1], _first_word(labels[-1])]
+        if repaired[-1] != labels[-1] and registrable(".".join(repaired)):
+            return ".".join(repaired)
+        labels.pop()  # "info@x.com.Call": the sentence went on without a blank
+    return ""
+
+
+def _unglued(labels: list[str]) -> str:
+    """``x.com.sgHotline`` and ``x.comTel``: a known ending with a word glued to it, when that is no ending itself."""
+    for index in range(1, len(labels)):
+        head = labels[index]
+        camel = re.match(r"^([a-z]{2,6})(?=[A-Z])", head)
+        if camel and registrable(".".join([*labels[:index], camel[1]])):
+            return ".".join([*labels[:index], camel[1]])
+    return ".".join(labels)
+
+
+def _first_word(label: str) -> str:
+    camel = re.match(r"^([a-z]{2,6})(?=[A-Z0-9])|^([A-Z]{2,6})(?=[a-z0-9])", label)
+    if camel:
+        return camel.group().lower()
+    glued = _GLUED_WORD.match(label)
+    return glued[1].lower() if glued else label
+
+
+def _is_latin_like(character: str) -> bool:
+    """True for letters that may belong to the word beside them; Chinese and Japanese are written without blanks."""
+    if character.isascii() or not character.isalpha():
+        return False
+    return not (
+        "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" or "\uf900" <= character <= "\ufaff"
+    )
+
+
+def _valid(address: str) -> str:
+    try:
+        return validate_email(address, check_deliverability=False, allow_smtputf8=False).normalized.lower()
+    except EmailNotValidError:
+        return ""

@@ -1,0 +1,132 @@
+"""The signals that speak for or against a site, each a pure function from what was read to Evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.directories import sells_addresses
+from acra_express_async.extract.domains import is_offshore, is_singaporean, label_of
+from acra_express_async.extract.names import Fit, Name, label_fit, legal_name_stands_in, padded
+from acra_express_async.extract.other_names import other_legal_names
+from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
+from acra_express_async.extract.trade import speaks_of, trade_words
+from acra_express_async.extract.uens import states_uen, uens_in
+from acra_express_async.models import Company, Evidence, Page
+
+CROWDED_POSTAL = 20
+"""Registry rows at one postal code above which it says little: an incorporation agent's address (quality.md B2)."""
+
+_ENOUGH_TEXT = 800
+"""Characters; a page with less may be silent about its trade without meaning anything by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that is known of one site's words, prepared once.
+
+    `pages` are the usable pages and, last, what the search results say of the site; `heads` their titles, headings and
+    imprint lines; `words` and `streets` the whole text in the forms of names.padded and places.street_words.
+    """
+
+    pages: tuple[Page, ...]
+    text: str
+    heads: str
+    words: str
+    streets: str
+    where: Where
+
+    def url_with(self, piece: str) -> str:
+        """Where a piece of text was seen; the first page when it cannot be told."""
+        wanted = piece.casefold()
+        return next((page.url for page in self.pages if wanted in clean(page.text).casefold()), self.pages[0].url)
+
+
+def reading_of(pages: Sequence[Page], candidate: Candidate) -> Reading:
+    """Prepare the usable pages of a site, and the words of its search results, for the signals."""
+    told = Page(url=candidate.urls[0], title="", text=candidate.text)
+    everything = (*pages, told) if candidate.text or not pages else tuple(pages)
+    text = "\n".join(f"{clean(page.title)}\n{clean(page.text)}" for page in everything)
+    heads = "\n".join([*(clean(page.title) for page in everything), clean(candidate.text), *_head_lines(text)])
+    return Reading(everything, text, padded(heads), padded(text), street_words(text), where_in(text))
+
+
+def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
+    """What the address itself says. A label without the trade words of the name counts fully only beside them."""
+    fits = [label_fit(label_of(candidate.domain), name) for name in names]
+    best = max(fits, key=lambda fit: fit.points)
+    if best.fit is not Fit.NONE:
+        shown = not best.dropped or any(f" {word[:5]}" in reading.words for word in best.dropped)
+        points = best.points + (6 if best.fit is Fit.BRAND and shown else 0)
+        yield Evidence(f"domain_{best.fit}", points if shown else best.points // 2, candidate.urls[0], candidate.domain)
+    if is_singaporean(candidate.domain):
+        yield Evidence("sg_domain", 10, candidate.urls[0], candidate.domain)
+    elif is_offshore(candidate.domain):
+        yield Evidence("offshore_domain", -25, candidate.urls[0], candidate.domain)
+    if candidate.rank == 1:
+        yield Evidence("first_result", 3, candidate.urls[0])
+
+
+def number_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
+    """The registry's UEN, or somebody else's."""
+    if states_uen(reading.text, company.uen):
+        yield Evidence("uen", 60, reading.url_with(company.uen), company.uen)
+    elif others := [uen for uen in uens_in(reading.text) if uen != company.uen.upper()]:
+        yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
+
+
+def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
+    """The legal name anywhere, and the words of the name where a site says who it is."""
+    legal = next((name for name in names if legal_name_stands_in(reading.words, name)), None)
+    if legal:
+        yield Evidence("legal_name", 25, reading.pages[0].url, legal.legal)
+    for name in names:
+        core = " ".join(name.core)
+        brand = " ".join(name.brand)
+        if f" {core} " in reading.heads or all(f" {word} " in reading.heads for word in name.core):
+            yield Evidence("name_in_head", 15, reading.pages[0].url, core)
+            return
+        if f" {brand} " in reading.heads and not name.is_common:
+            beside = name.trades and any(f" {word[:5]}" in reading.words for word in name.trades)
+            yield Evidence("brand_in_head", 12 if beside or not name.trades else 8, reading.pages[0].url, brand)
+            return
+    if not legal and (others := other_legal_names(reading.text, names)):
+        yield Evidence("other_legal_name", -25, reading.url_with(others[0]), others[0])
+
+
+def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
+    """Postal code or street of the registry; signs of Singapore or of another country."""
+    crowded = company.shared_postal > CROWDED_POSTAL or sells_addresses(reading.text)
+    if company.postal_code and states_postal_code(reading.text, company.postal_code):
+        url = reading.url_with(company.postal_code)
+        yield Evidence(
+            "postal_code_shared" if crowded else "postal_code", 5 if crowded else 25, url, company.postal_code
+        )
+    elif states_street(reading.streets, company.block, company.street_name):
+        street = f"{company.block} {company.street_name}"
+        yield Evidence("street_shared" if crowded else "street", 3 if crowded else 15, reading.pages[0].url, street)
+    if reading.where.singapore:
+        seen = reading.where.singapore[0]
+        yield Evidence("singapore", 10, reading.url_with(seen.removeprefix("Singapore ")), seen)
+    elif reading.where.elsewhere:
+        yield Evidence("elsewhere", -25, reading.url_with(reading.where.elsewhere[0]), reading.where.elsewhere[0])
+    elif reading.where.mentions:
+        yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
+
+
+def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[Evidence]:
+    """The trade of the registry on the page; its absence counts only where there is enough text to miss it in."""
+    trade = trade_words(company, name)
+    if seen := speaks_of(reading.words, trade):
+        yield Evidence("trade", 10, reading.pages[0].url, seen)
+    elif name.trades and len(reading.text) > _ENOUGH_TEXT:
+        yield Evidence("other_trade", -10, reading.pages[0].url, " ".join(name.trades))
+
+
+def _head_lines(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        start = line.lstrip()[:2]
+        if start.startswith("#") or "©" in line[:400] or "copyright" in line[:400].casefold():
+            yield line[:400]

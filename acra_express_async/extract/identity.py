@@ -1,0 +1,186 @@
+"""Is this site the company's own? An additive score whose every point has a name, a place and a reason.
+
+Points follow quality.md B2. A site is believed with at least `ENOUGH` points and one proof: the registry's UEN; or its
+postal code or street together with the name; or the whole name as domain together with a firm sign of Singapore; or
+the legal name on a site of Singapore whose domain fits. Everything else is an honest "none", with what was missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, names_a_group
+from acra_express_async.extract.evidence import (
+    Reading,
+    domain_evidence,
+    name_evidence,
+    number_evidence,
+    place_evidence,
+    reading_of,
+    trade_evidence,
+)
+from acra_express_async.extract.lookalikes import imitates, is_near_miss
+from acra_express_async.extract.names import Name
+from acra_express_async.extract.uens import uens_in
+from acra_express_async.extract.walls import asks_for_credentials, is_challenge, looks_hijacked, looks_parked
+from acra_express_async.models import Company, Evidence, Page, Site
+
+ENOUGH = 55
+LEAD = 15
+"""quality.md B2: answer at 55 and more with a lead of 15 over the second."""
+
+MANY_UENS = 4
+"""This many companies' numbers on one site are a list, not an imprint."""
+
+_FITTING = ("domain_exact", "domain_brand", "domain_affixed", "domain_words", "domain_shortened", "domain_initials")
+_WHOLE = ("domain_exact", "domain_brand", "domain_affixed")
+
+
+_KNOWN_DIRECTORY = "known directory"
+
+
+class Doubt(StrEnum):
+    """Why a site is not believed; kept beside the rejected candidate."""
+
+    NONE = ""
+    UNREADABLE = "unreadable"
+    PARKED = "parked"
+    HIJACKED = "hijacked"
+    IMITATION = "imitation"
+    DIRECTORY = "directory"
+    OTHER_COMPANY = "other_company"
+    ELSEWHERE = "elsewhere"
+    NO_PROOF = "no_proof"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was made of one candidate.
+
+    `proven`: the proof is of a kind that no rival shares. `hopeful`: another page of the same site may bring the proof.
+    """
+
+    site: Site
+    doubt: Doubt
+    proven: bool = False
+    hopeful: bool = False
+
+    @property
+    def believed(self) -> bool:
+        """True when the site may be answered, its rivals left aside."""
+        return self.doubt is Doubt.NONE
+
+
+def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: tuple[Name, ...]) -> Judgement:
+    """Weigh what a site's pages, its address and its search results say.
+
+    Args:
+        candidate: the site as found.
+        pages: what was read of it so far, unusable ones included.
+        company: the registry's facts.
+        names: registry name first, then former names.
+    """
+    usable = tuple(page for page in pages if page.usable and not is_challenge(page.title, page.text))
+    reading = reading_of(usable, candidate)
+    evidence = (
+        *domain_evidence(candidate, reading, names),
+        *number_evidence(reading, company),
+        *name_evidence(reading, names),
+        *place_evidence(reading, company),
+        *trade_evidence(reading, company, names[0]),
+    )
+    signals = {item.signal for item in evidence}
+    against = _disqualification(candidate, usable, reading, company, names, signals)
+    if against:
+        evidence = (*evidence, against)
+    site = Site(candidate.domain, candidate.urls[0], sum(item.points for item in evidence), evidence)
+    if against:
+        # A company may be the very directory we know; the number that proves it may stand on another of its pages.
+        return Judgement(site, Doubt(against.signal), hopeful=against.detail == _KNOWN_DIRECTORY and _is_named(signals))
+    if not usable:
+        # A page that could not be read proves nothing, except where its own words in the results hold the number.
+        believed = "uen" in signals and bool(signals.intersection(_FITTING))
+        return Judgement(
+            site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
+        )
+    return _verdict(site, signals)
+
+
+def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
+    """How far ahead of the other judged sites this one is; very far when there is none."""
+    return min((best.site.points - other.site.points for other in others), default=1000)
+
+
+def _verdict(site: Site, signals: set[str]) -> Judgement:
+    unique, shared = _proofs(signals)
+    if "other_uen" in signals or ("other_legal_name" in signals and not unique):
+        return Judgement(site, Doubt.OTHER_COMPANY)
+    if (unique or shared) and site.points >= ENOUGH:
+        return Judgement(site, Doubt.NONE, proven=unique)
+    if "elsewhere" in signals or "offshore_domain" in signals:
+        return Judgement(site, Doubt.ELSEWHERE)
+    named = signals.intersection((*_FITTING, "legal_name", "name_in_head", "postal_code", "street", "uen"))
+    return Judgement(site, Doubt.NO_PROOF, hopeful=bool(named))
+
+
+def _is_named(signals: set[str]) -> bool:
+    return bool(signals.intersection((*_FITTING, "legal_name")))
+
+
+def _proofs(signals: set[str]) -> tuple[bool, bool]:
+    """Whether there is a proof that belongs to one company only, and whether there is one that a namesake may share."""
+    fitting = bool(signals.intersection(_FITTING))
+    named = fitting or bool(signals.intersection(("legal_name", "name_in_head")))
+    here = bool(signals.intersection(("singapore", "sg_domain")))
+    placed = bool(signals.intersection(("postal_code", "street")))
+    crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
+    unique = "uen" in signals or (placed and named) or (crowded and fitting and "legal_name" in signals)
+    whole = bool(signals.intersection(_WHOLE)) and signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
+    return unique, here and (whole or ("legal_name" in signals and fitting))
+
+
+def _disqualification(
+    candidate: Candidate,
+    pages: Sequence[Page],
+    reading: Reading,
+    company: Company,
+    names: tuple[Name, ...],
+    signals: set[str],
+) -> Evidence | None:
+    """The one reason for which no number of points would help, as negative evidence."""
+    where = pages[0].url if pages else candidate.urls[0]
+    for page in pages:
+        if looks_parked(page.title, page.text):
+            return Evidence(Doubt.PARKED, -80, page.url)
+        if looks_hijacked(page.title, page.text):
+            return Evidence(Doubt.HIJACKED, -80, page.url)
+    if not pages and looks_parked("", candidate.text):
+        return Evidence(Doubt.PARKED, -80, where)
+    near = any(is_near_miss(candidate.domain, name) for name in names)
+    credentials = any(asks_for_credentials(page.title, page.text) for page in pages)
+    if any(imitates(candidate.domain, name) for name in names) or (near and credentials):
+        return Evidence(Doubt.IMITATION, -80, where, candidate.domain)
+    if reason := _directory_reason(candidate, reading, company, names[0], signals):
+        return Evidence(Doubt.DIRECTORY, -80, where, reason)
+    return None
+
+
+def _directory_reason(candidate: Candidate, reading: Reading, company: Company, name: Name, signals: set[str]) -> str:
+    fitting = bool(signals.intersection(_FITTING))
+    if candidate.listed:
+        return "" if "uen" in signals and _is_named(signals) else _KNOWN_DIRECTORY
+    phrases = directory_phrases_in(reading.text)
+    many = len([uen for uen in uens_in(reading.text) if uen != company.uen]) >= MANY_UENS
+    if fitting and "uen" in signals:
+        return ""
+    if len(phrases) >= 2 or (phrases and (many or not fitting)):
+        return ", ".join(phrases[:3])
+    if many and not fitting:
+        return "numbers of many companies"
+    listing = any(is_listing_url(url, name, company.uen) for url in candidate.urls)
+    if listing and not names_a_group(reading.text):
+        return "address of a listing"
+    return ""

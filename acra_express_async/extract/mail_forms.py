@@ -1,0 +1,133 @@
+"""Addresses that were hidden from machines, written out again. Only what is printed: nothing is guessed.
+
+A bare lower-case "at" is left alone ("meet us at dbs.com" is no address); every other rule needs a sign that somebody
+meant an address: brackets, the word "dot", a Cloudflare code, an at-sign with blanks around it.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_CLOUDFLARE_LINK = re.compile(
+    r"\[[^\[\]\n]{0,80}(?:\[[^\[\]\n]{0,40}\][^\[\]\n]{0,40})?\]\([^()\s]{0,200}/cdn-cgi/l/email-protection#("
+    r"[0-9a-fA-F]{6,600})[^()\n]{0,80}\)"
+)
+_CLOUDFLARE = re.compile(r"(?:/cdn-cgi/l/email-protection#|data-cfemail=[\"']?)([0-9a-fA-F]{6,600})")
+_MAILTO = re.compile(r"mailto:([^\s()<>\"'\]]{1,400})", re.IGNORECASE)
+_CODED_AT = re.compile(r"(?<=[A-Za-z0-9._-])%40(?=[A-Za-z0-9])")
+_BRACKETED_AT = re.compile(
+    r"\s{0,3}[\[({<]\s{0,3}(?:at|@|ät|at sign|arroba|\*at\*|a t)\s{0,3}[\])}>]\s{0,3}", re.IGNORECASE
+)
+_BRACKETED_A = re.compile(r"(?<=[A-Za-z0-9._-])[\[({]a[\])}](?=[A-Za-z0-9-]{1,63}\.[A-Za-z])")
+_BRACKETED_DOT = re.compile(r"\s{0,3}[\[({<]\s{0,3}(?:dot|d0t|\.|punkt|point|·)\s{0,3}[\])}>]\s{0,3}", re.IGNORECASE)
+_FENCED_AT = re.compile(
+    r"(?<=[A-Za-z0-9])\s?[_*\-|~]{1,2}at[_*\-|~]{1,2}\s?(?=[A-Za-z0-9-]{1,63}\s{0,2}(?:\.|"
+    r"[\[(_*-]?dot))",
+    re.IGNORECASE,
+)
+_FENCED_DOT = re.compile(r"(?<=[A-Za-z0-9])\s?[_*\-|~]{1,2}dot[_*\-|~]{1,2}\s?(?=[A-Za-z])", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._-]{2,40})\s{1,3}(?:at|@)\s{1,3}"
+    r"(?P<domain>[A-Za-z0-9-]{2,40}(?:\s{1,3}dot\s{1,3}[A-Za-z]{2,20}){1,3})(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_SPOKEN_DOTS = re.compile(
+    r"(?P<head>[A-Za-z0-9._-]{2,40}@[A-Za-z0-9-]{1,40}(?:\.[A-Za-z0-9-]{1,40}){0,2})(?P<tail>(?:\s{1,3}dot\s{"
+    r"1,3}[A-Za-z]{2,20}){1,3})(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_LOUD_AT = re.compile(
+    r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._-]{2,40}) (?:AT|"
+    r"\(at\)) (?P<domain>[A-Za-z0-9-]{2,40}(?:\.[A-Za-z]{2,20}){1,3})(?![A-Za-z0-9])"
+)
+_SPACED_AT = re.compile(
+    r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._+-]{1,64})(?P<gap>\s{0,2}@\s{0,2})"
+    r"(?P<domain>[A-Za-z0-9-]{1,63}(?:\s{0,2}\.\s{0,2}[A-Za-z0-9-]{1,63}){1,4})"
+)
+_LETTERS = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z0-9._-] ){1,40}?@ (?:[A-Za-z0-9.-] ){2,60}[A-Za-z0-9](?![A-Za-z0-9])")
+_MIDDLE_DOT = re.compile(r"(@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,3})\s?[·•∙・‧⋅。●]\s?(?=[A-Za-z])")
+_ROLES_SAID_ALOUD = re.compile(
+    r"info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
+    r"accounts?|marketing|booking|reservations?|customer[._-]?(?:care|service)",
+    re.IGNORECASE,
+)
+_NOT_A_MAILBOX = frozenset(
+    "us me you visit at here find more online now shop order call follow see join meet log click book open only".split()
+)
+_NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|antispam)[._-]?", re.IGNORECASE)
+
+
+def written_out(text: str) -> str:
+    """A cleaned text in which hidden addresses stand in their plain form; everything else is as it was.
+
+    Linear in the length of the text.
+    """
+    if "email-protection#" in text or "data-cfemail" in text:
+        text = _CLOUDFLARE_LINK.sub(_from_cloudflare, text)
+        text = _CLOUDFLARE.sub(_from_cloudflare, text)
+    text = _MAILTO.sub(lambda match: f" {unquote(match[1])[:400]} ", text)
+    text = _CODED_AT.sub("@", text)
+    text = _BRACKETED_AT.sub("@", text)
+    text = _BRACKETED_A.sub("@", text)
+    text = _BRACKETED_DOT.sub(".", text)
+    text = _FENCED_AT.sub("@", text)
+    text = _FENCED_DOT.sub(".", text)
+    text = _SPOKEN.sub(_spoken, text)
+    text = _SPOKEN_DOTS.sub(lambda match: match["head"] + _dots(match["tail"]), text)
+    text = _LOUD_AT.sub(_loud, text)
+    if "@" not in text:
+        return text
+    text = _LETTERS.sub(lambda match: match.group().replace(" ", ""), text)
+    for _ in range(3):  # one dot a round: "sg" of "com·sg" stands behind an address only after the first
+        text = _MIDDLE_DOT.sub(r"\1.", text)
+    return _SPACED_AT.sub(_closed_up, text)
+
+
+def decoded_cloudflare(code: str) -> str:
+    """The address behind a Cloudflare code: each byte XOR the first; '' when it is none."""
+    try:
+        raw = bytes.fromhex(code)
+    except ValueError:
+        return ""
+    address = bytes(byte ^ raw[0] for byte in raw[1:]).decode("utf-8", "replace")
+    return address if "@" in address and address.isprintable() else ""
+
+
+def _from_cloudflare(match: re.Match[str]) -> str:
+    return f" {decoded_cloudflare(match[1])} "
+
+
+def _spoken(match: re.Match[str]) -> str:
+    if match["local"].lower() in _NOT_A_MAILBOX:
+        return match.group()
+    return f"{match['local']}@{_dots(match['domain'])}"
+
+
+def _dots(text: str) -> str:
+    return re.sub(r"\s+dot\s+", ".", text, flags=re.IGNORECASE)
+
+
+def _loud(match: re.Match[str]) -> str:
+    # "VISIT US AT DBS.COM" is no address: only a word that is a mailbox everywhere is believed before a spelled AT.
+    if not _ROLES_SAID_ALOUD.fullmatch(match["local"]):
+        return match.group()
+    return f"{match['local']}@{match['domain']}"
+
+
+def _closed_up(match: re.Match[str]) -> str:
+    compact = re.sub(r"\s", "", match["domain"])
+    if match.group() == f"{match['local']}@{compact}":
+        return match.group()
+    if match["gap"] != "@" and (match["local"].lower() in _NOT_A_MAILBOX or compact.lower().startswith("www.")):
+        return match.group()
+    # A blank behind a dot is the end of a sentence when a capital follows: "Mail info@x.com. We answer".
+    if re.search(r"\.\s+[A-Z]", match["domain"]) and not match["domain"].isupper():
+        head, _, tail = match["domain"].partition(". ")
+        return f"{match['local']}@{head}. {tail}" if " " not in head else match.group()
+    return f"{match['local']}@{compact}"
+
+
+def without_spam_guard(address: str) -> str:
+    """The address without a word that was put in against harvesting (``infoNOSPAM@x.com``)."""
+    return _NO_SPAM.sub("", address)

@@ -1,0 +1,187 @@
+"""Which of a site's addresses are the company's, what kind each is, and which to verify first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from acra_express_async.extract.directories import is_listed
+from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
+from acra_express_async.extract.emails import Seen, emails_in
+from acra_express_async.extract.given_names import is_given_name
+from acra_express_async.extract.names import Name, joined, words_of
+from acra_express_async.extract.reading import is_contact_page
+from acra_express_async.models import Company, Email, EmailKind, Page
+
+_TIERS = {
+    0: """info information enquiry enquiries inquiry inquiries contact contactus hello hi sales general admin office mail
+        email ask reception hq main feedback welcome connect talk
+        query queries order orders booking bookings reservation
+        reservations appointment appointments business team clinic shop store""",
+    2: """support cs care help helpdesk service services customer customers client clients
+        clientcare
+        customercare customerservice clientservices technical tech operations ops purchase purchasing project projects quotation
+        quote""",
+    4: """marketing event events partner partners partnership partnerships promo newsletter advertising web webmaster it
+        account accounts finance billing""",
+    6: "hr career careers job jobs recruit recruitment hiring talent resume cv humanresource humanresources",
+    7: "press media ir investor investors investorrelations pr comms corpcomms communications",
+    8: "dpo privacy pdpa legal compliance dataprotection whistleblow whistleblowing audit",
+}
+"""Role words by the order in which a company is best reached (quality.md B5); 3 is an unknown word, 5 a person."""
+
+_UNKNOWN_TIER = 3
+_PERSON_TIER = 5
+_TIER_OF = {word: tier for tier, words in _TIERS.items() for word in words.split()}
+
+_MADE_BY = re.compile(
+    r"(?:web ?site|web|site|page|theme|seo|hosting|app)\s{0,3}(?:is )?(?:design(?:ed)?|develop(?:ed|ment)?|"
+    r"built|created|made|hosted|maintained|"
+    r"managed)?\s{0,3}by|(?:designed|developed|powered|built|crafted|created|hosted|"
+    r"maintained)\s{1,3}(?:and \w+ )?by|web ?design|web ?master|"
+    r"digital agency|webmaster",
+    re.IGNORECASE,
+)
+_SOMEBODY_ELSE = re.compile(
+    r"our partners?|authori[sz]ed (?:dealer|distributor)|principal|supplier:|our clients?|testimonial|landlord|"
+    r"complaints? to|regulator|report bugs|sentry|corporate secretar(?:y|ies) by|audited by",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(
+    r"\b(?:mr|ms|mrs|mdm|dr|director|manager|designer|founder|owner|ceo|principal|partner|consultant|executive|agent|"
+    r"contact person|attn|attention|in[- ]charge)\b[^\n]{0,40}$",
+    re.IGNORECASE,
+)
+_OUTDATED = re.compile(r"\b(?:old|former|previous|no longer|outdated|deprecated)\b[^\n]{0,40}$|formerly", re.IGNORECASE)
+_ABROAD = re.compile(
+    r"malaysia|kuala lumpur|johor|indonesia|jakarta|thailand|bangkok|vietnam|philippines|manila|china|shanghai|"
+    r"hong kong|"
+    r"taiwan|japan|korea|india|australia|myanmar|cambodia|dubai|london|new york",
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(
+    r"e-?mail|mail|邮箱|电邮|電郵|contact|enquir|write|reach|tel|phone|call|fax|✉|📧|📩", re.IGNORECASE
+)
+
+
+def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple[Name, ...]) -> tuple[Email, ...]:
+    """The addresses by which a company is reached, best first.
+
+    Its own domain first, then domains that carry its brand, then other ones where the site's own contact block prints
+    them; addresses of web agencies, directories, partners and authorities are left out.
+
+    Args:
+        pages: all usable pages of the company's own site.
+        domain: registrable domain of that site.
+        company: for the branch that the registry means.
+        names: registry name first, then former names.
+    """
+    seen = [item for number, page in enumerate(pages) for item in emails_in(page, number)]
+    spread = _pages_by_domain(seen)
+    ranked: dict[str, tuple[tuple[int, ...], Email]] = {}
+    for item in seen:
+        closeness = _closeness(item, domain, names, spread)
+        if closeness is None:
+            continue
+        kind, role, tier = _kind_of(item, company, names, domain)
+        key = (
+            int(bool(_OUTDATED.search(item.before))),
+            tier + 2 * closeness,
+            int(bool(_ABROAD.search(item.before + item.after))),
+            int(not is_contact_page(item.url)),
+            item.page,
+            item.position,
+        )
+        page = pages[item.page]
+        if item.address not in ranked or key < ranked[item.address][0]:
+            ranked[item.address] = (key, Email(item.address, kind, item.url, role, read_at=page.read_at))
+    return tuple(email for _, email in sorted(ranked.values(), key=lambda pair: pair[0]))
+
+
+def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[str, int]) -> int | None:
+    """0 own domain, 1 brand's other domain, 2 freemail or stranger in the contact block; None when not theirs."""
+    around = seen.before[-80:] + " " + seen.after[:60]
+    if seen.domain == domain:
+        return 0
+    if _MADE_BY.search(seen.before[-100:]) or _SOMEBODY_ELSE.search(around):
+        return None
+    if seen.domain in FREEMAIL:
+        return 2 if _in_contact_block(seen) else None
+    if shares_brand(seen.domain, domain, names):
+        return None if is_offshore(seen.domain) and not is_offshore(domain) else 1
+    if is_listed(seen.domain):
+        return None
+    alone = not any(other == domain for other in spread)
+    if _in_contact_block(seen) and (alone or spread.get(seen.domain, 0) >= 2):
+        return 2
+    return None
+
+
+def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
+    """True when another domain carries the site's label or the company's brand (uobgroup.com beside uob.com.sg)."""
+    label, own = label_of(other), label_of(domain)
+    if label == own or (len(own) >= 3 and label.startswith(own)) or (len(label) >= 4 and own.startswith(label)):
+        return True
+    for name in names:
+        brand = joined(name.brand)
+        if not name.is_common and len(brand) >= 4 and brand in label:
+            return True
+        initials = "".join(word[0] for word in name.words)
+        if len(initials) >= 3 and label == initials:
+            return True
+    return False
+
+
+def _kind_of(seen: Seen, company: Company, names: tuple[Name, ...], domain: str) -> tuple[EmailKind, str, int]:
+    """Kind, role word and tier of an address."""
+    free = seen.domain in FREEMAIL
+    tier, role = _role_of(seen.local)
+    if _says_branch(seen.local, company, names):
+        role, tier = role or "branch", 0 if tier == _UNKNOWN_TIER else tier
+    elif _is_brand(seen.local, domain, names):
+        role, tier = role or "company", 0 if not role else tier
+    elif not role and _is_person(seen):
+        return EmailKind.PERSON, "", _PERSON_TIER
+    return (EmailKind.FREEMAIL if free else EmailKind.ROLE), role, tier
+
+
+def _role_of(local: str) -> tuple[int, str]:
+    """Tier and word of the role that a mailbox's name says; its last letters may say it too (uobcustomerservice)."""
+    parts = [part for part in re.split(r"[._+\-\d]+", local) if part]
+    for word in (joined(parts), *parts):
+        if word in _TIER_OF:
+            return _TIER_OF[word], word
+    ending = max((word for word in _TIER_OF if len(word) >= 4 and local.endswith(word)), key=len, default="")
+    return (min(_TIER_OF[ending] + 1, 8), ending) if ending else (_UNKNOWN_TIER, "")
+
+
+def _says_branch(local: str, company: Company, names: tuple[Name, ...]) -> bool:
+    place = [*names[0].bracketed, *words_of(company.building_name or ""), *words_of(company.street_name or "")[:1]]
+    return any(len(word) >= 4 and word in local for word in place)
+
+
+def _is_brand(local: str, domain: str, names: tuple[Name, ...]) -> bool:
+    plain = re.sub(r"[._\-\d]", "", local)
+    brands = {label_of(domain), *(joined(name.brand) for name in names), *(joined(name.core) for name in names)}
+    return any(len(brand) >= 3 and (plain == brand or (len(brand) >= 5 and brand in plain)) for brand in brands)
+
+
+def _is_person(seen: Seen) -> bool:
+    parts = [part for part in re.split(r"[._\-]+", re.sub(r"\d+", "", seen.local)) if part]
+    if len(parts) == 2 and all(len(part) >= 2 and part.isalpha() for part in parts):
+        return any(is_given_name(part) for part in parts) or len(parts[0]) >= 3
+    if len(parts) == 1 and is_given_name(parts[0]):
+        return True
+    name_before = re.search(rf"\b{re.escape(seen.local.split('.')[0])}\b", seen.before, re.IGNORECASE)
+    return bool(name_before and _PERSONAL.search(seen.before)) or len(parts) == 3
+
+
+def _in_contact_block(seen: Seen) -> bool:
+    return is_contact_page(seen.url) or bool(_LABELLED.search(seen.before[-60:] + " " + seen.after[:40]))
+
+
+def _pages_by_domain(seen: Iterable[Seen]) -> dict[str, int]:
+    pages: dict[str, set[int]] = {}
+    for item in seen:
+        pages.setdefault(item.domain, set()).add(item.page)
+    return {domain: len(numbers) for domain, numbers in pages.items()}

@@ -1,0 +1,219 @@
+"""Singapore telephone numbers printed on pages, in E.164.
+
+phonenumbers' own matcher silently skips numbers that are packed next to each other (quality.md B6), so lines are cut
+into runs of digits here and phonenumbers judges each number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import phonenumbers
+
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.names import Name
+from acra_express_async.extract.uens import without_uens
+from acra_express_async.models import Company, Page, Phone
+
+MAX_PER_PAGE = 100
+_MAX_LINE = 5000
+
+_WHATSAPP = re.compile(
+    r"(?:wa\.me/|api\.whatsapp\.com/send/?\?(?:[^\s)]{0,80}&)?phone=|whatsapp://send\?phone=|"
+    r"web\.whatsapp\.com/send\?phone=)"
+    r"(?:%2B|\+)?(\d{8,15})",
+    re.IGNORECASE,
+)
+_TEL_LINK = re.compile(r"tel:(?:%2B|\+)?[\d\s().%-]{6,24}", re.IGNORECASE)
+_ONE_BY_ONE = re.compile(r"(?<![\d.])[3689](?:[ .\-]\d){7}(?![ .\-]?\d)")
+_NOISE = re.compile(
+    r"https?://\S{1,500}"
+    r"|#\s?[A-Za-z]?\d{1,3}[A-Za-z]?\s?-\s?[A-Za-z]{0,2}\d{1,4}[A-Za-z]?(?:/\d{1,4})*"  # unit numbers
+    r"|(?:S?\$|USD|SGD|RM|HK\$|US\$)\s?\d[\d,. ]{0,14}"
+    r"|\b(?:[01]\d|2[0-4])[0-5]\d\s{0,2}(?:h(?:rs)?)?\s{0,2}(?:-|–|—|to|until)\s{0,2}(?:[01]\d|"
+    r"2[0-4])[0-5]\d\b"  # hours
+    r"|\b(?:19|20)\d{2}\s{0,2}[-–—/]\s{0,2}(?:19|20)\d{2}\b"
+    r"|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}\b"  # dates
+    r"|\d{1,3}\.\d{4,}"  # degrees
+    r"|(?:singapore|s'?pore|\bS)\s{0,2}[(\-]?\s{0,2}\d{6}\)?(?!\d)",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d[\d \t()+.\-–]{5,60}\d(?!\d|%)")
+_GROUPS = re.compile(r"\+?\d+")
+_OTHER_THINGS = re.compile(
+    r"(?:sku|invoice|account|acct|a/c|order|ref(?:erence)?|serial|part|model|barcode|isbn|patent|"
+    r"cert(?:ificate)?|licen[cs]e|"
+    r"permit|policy|gst(?: reg)?|uen|roc|rcb|reg(?:istration)?|lat|lng|long|iso|paynow|bank|postal(?: code)?|"
+    r"tracking|item|"
+    r"cea|hdb|bca|nea|mom|id|code|version|since|est\.?)"
+    r"(?:\s{0,2}(?:no|number|num|code|id|reg(?:istration)?))?\s{0,2}[.:#\-]{0,3}\s{0,2}$",
+    re.IGNORECASE,
+)
+_FAX = re.compile(
+    r"(?:fax|facsimile|telefax|传真|傳真|\bF|📠)\s{0,2}(?:no|number)?\s{0,2}[.:：)\-–|]{0,2}\s{0,2}\(?$", re.IGNORECASE
+)
+_TEL_TOO = re.compile(r"(?:tel|t|phone)\s?[/&]\s?f(?:ax)?\W{0,4}$", re.IGNORECASE)
+_WHATSAPP_LABEL = re.compile(r"whats\s?app|\bWA\b|wechat|微信", re.IGNORECASE)
+_CUT = re.compile(r"[/,;|、，；]|\bor\b|\band\b|&|\t| {3,}", re.IGNORECASE)
+_TOLL_FREE = re.compile(r"(?<![\d+])(?:(?:\+|00)?\(?65\)?[ -]?)?1800[ \-.]?(\d{3})[ \-.]?(\d{4})(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    number: str
+    kind: str
+    position: int
+
+
+def phones_of(pages: Sequence[Page], *, near: Sequence[str] = ()) -> tuple[Phone, ...]:
+    """The Singapore numbers on a site's pages, each once, best first; other countries' are left out.
+
+    Args:
+        pages: usable pages in the order they were read.
+        near: pieces of text (postal code, branch) that mark the line of the branch that the registry means.
+    """
+    ranked: dict[str, tuple[tuple[int, ...], Phone]] = {}
+    for number, page in enumerate(pages):
+        for order, (found, line) in enumerate(_numbers_on(page)):
+            here = int(not any(piece and piece.casefold() in line.casefold() for piece in near))
+            key = (int(found.kind in ("fax", "toll_free")), here, number, order)
+            phone = Phone(found.number, found.kind, page.url, read_at=page.read_at)
+            if found.number not in ranked or _is_better(phone.kind, ranked[found.number][1].kind):
+                ranked[found.number] = (key, phone)
+    return tuple(phone for _, phone in sorted(ranked.values(), key=lambda pair: pair[0]))
+
+
+def branch_marks(company: Company, name: Name) -> tuple[str, ...]:
+    """What marks the line of the branch that the registry means: its postal code, the place in the name's brackets."""
+    return tuple(mark for mark in (company.postal_code or "", *name.bracketed) if len(mark) >= 4)
+
+
+def _is_better(kind: str, than: str) -> bool:
+    return than == "fax" and kind in ("phone", "mobile", "whatsapp")
+
+
+def _numbers_on(page: Page) -> Iterator[tuple[_Found, str]]:
+    text = clean(page.text)
+    links = "\n".join(
+        link.url
+        for link in page.links
+        if link.url[:4].lower() == "tel:" or "wa.me" in link.url or "whatsapp" in link.url
+    )
+    count = 0
+    header: list[str] = []
+    for line in f"{text}\n{links}".split("\n"):
+        cells = [cell.strip().casefold() for cell in line.split("|")] if line.count("|") >= 3 else []
+        if cells and any(cell in ("tel", "phone", "fax", "telephone", "contact", "contact no") for cell in cells):
+            header = cells
+            continue
+        for start in range(0, len(line), _MAX_LINE):
+            piece = line[start : start + _MAX_LINE]
+            for found in _numbers_in(piece, header if cells else []):
+                yield found, piece
+                count += 1
+                if count >= MAX_PER_PAGE:
+                    return
+        if not cells:
+            header = []
+
+
+def _numbers_in(line: str, header: list[str]) -> Iterator[_Found]:
+    for match in _WHATSAPP.finditer(line):
+        if number := _singaporean(match[1]):
+            yield _Found(number, "whatsapp", match.start())
+    for match in _TEL_LINK.finditer(line):
+        digits = re.sub(r"%20|%2B|[^\d+]", "", match.group()[4:])
+        if number := _singaporean(digits):
+            yield _Found(number, _kind(number, ""), match.start())
+    plain = without_uens(_NOISE.sub(lambda m: " " * len(m.group()), line))
+    for match in _TOLL_FREE.finditer(plain):
+        yield _Found(f"+651800{match[1]}{match[2]}", "toll_free", match.start())
+    plain = _TOLL_FREE.sub(lambda m: " " * len(m.group()), plain)
+    plain = _ONE_BY_ONE.sub(_closed, plain)
+    for match in _RUN.finditer(plain):
+        yield from _numbers_of_run(plain, match, header)
+
+
+def _closed(match: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", match.group())
+    return digits.ljust(len(match.group()))
+
+
+def _numbers_of_run(line: str, run: re.Match[str], header: list[str]) -> Iterator[_Found]:
+    before = line[max(0, run.start() - 40) : run.start()]
+    if _OTHER_THINGS.search(before):
+        return
+    at = run.start()
+    label = before
+    for number, length in _split(run.group()):
+        if number:
+            yield _Found(number, _kind(number, label, _cell(line, at, header)), at)
+            label = ""
+        at += length
+
+
+def _split(run: str) -> list[tuple[str, int]]:
+    """The numbers of one run of digits with the length each takes; nothing when some digits belong to none of them."""
+    groups = [(match.group(), match.start(), match.end()) for match in _GROUPS.finditer(run)]
+    numbers: list[tuple[str, int]] = []
+    index = 0
+    end = 0
+    while index < len(groups):
+        for size in range(1, min(9, len(groups) - index) + 1):
+            digits = "".join(group for group, _, _ in groups[index : index + size])
+            if len(digits.lstrip("+")) > 12:
+                return []
+            last = groups[index + size - 1][2]
+            if number := _singaporean(digits):
+                numbers.append((number, last - end))
+                end = last
+                index += size
+                break
+        else:
+            if not _may_be_skipped(groups[index][0]):
+                return []
+            numbers.append(("", groups[index][2] - end))
+            end = groups[index][2]
+            index += 1
+    return numbers
+
+
+def _may_be_skipped(group: str) -> bool:
+    # A postal code in front of a number is no part of it; anything else makes the run something we do not understand.
+    return len(group) == 6 and not group.startswith("+")
+
+
+def _singaporean(digits: str) -> str:
+    """E.164 of a valid Singapore number, '' otherwise. ``65621133`` is a number, no country code with a rest."""
+    plain = digits.lstrip("+")
+    if digits.startswith("+") and not plain.startswith("65"):
+        return ""
+    plain = plain.removeprefix("0065") if plain.startswith("0065") else plain
+    if len(plain) == 10 and plain.startswith("65"):
+        plain = plain[2:]
+    if not re.fullmatch(r"[3689]\d{7}", plain):
+        return ""
+    try:
+        parsed = phonenumbers.parse(plain, "SG")
+    except phonenumbers.NumberParseException:
+        return ""
+    if parsed.country_code != 65 or not phonenumbers.is_valid_number(parsed):
+        return ""
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _kind(number: str, label: str, cell: str = "") -> str:
+    if _TEL_TOO.search(label):
+        return "phone"
+    if _FAX.search(label) or cell.startswith("fax"):
+        return "fax"
+    if _WHATSAPP_LABEL.search(label[-20:]):
+        return "whatsapp"
+    return "mobile" if number[3] in "89" else "phone"
+
+
+def _cell(line: str, at: int, header: list[str]) -> str:
+    column = line.count("|", 0, at)
+    return header[column] if header and column < len(header) else ""

@@ -1,0 +1,180 @@
+"""Where a page says its people sit: Singapore postal codes and streets, and signs of another country."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.names import words_of
+from acra_express_async.extract.reading import is_contact_page
+from acra_express_async.models import Company, Page
+
+_CODE = r"(?P<code>\d{6})(?!\d)"
+_POSTAL = re.compile(
+    r"(?:singapore|s'?pore|sg|republic of singapore|新加坡|postal\s*(?:code)?|postcode|邮区|邮编|郵區)"
+    r"[\s,.:：()\-–|*]{0,6}(?:postal\s*(?:code)?[\s:]{0,3})?" + _CODE
+    + r"|(?<![A-Za-z0-9])\(?S\)?\s{0,2}[(\-]?\s{0,2}(?P<short>\d{6})(?!\d)",
+    re.IGNORECASE,
+)  # fmt: skip
+_SPLIT_CODE = re.compile(r"(?<![A-Za-z])(?:singapore|S)\s{0,2}\(?(\d{3}) (\d{3})\)?(?![\d ]{0,2}\d)", re.IGNORECASE)
+_AT_ADDRESS_END = re.compile(
+    r"#\s?[A-Z]?\d{1,3}[A-Z]?\s?-\s?[A-Z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)", re.IGNORECASE
+)
+_LAST_SECTOR = 82
+_BOX_SECTORS = (90, 91)
+
+_STREET_WORDS = {
+    "road": "rd", "street": "st", "avenue": "ave", "drive": "dr", "lane": "ln", "crescent": "cres", "boulevard": "blvd",
+    "place": "pl", "close": "cl", "terrace": "ter", "square": "sq", "garden": "gdn", "gardens": "gdns", "park": "pk",
+    "central": "ctrl", "north": "nth", "south": "sth", "jalan": "jln", "lorong": "lor", "bukit": "bt", "upper": "upp",
+    "kampong": "kg", "tanjong": "tg", "industrial": "ind", "commonwealth": "cwealth", "heights": "hts", "link": "lk",
+    "bvd": "blvd", "av": "ave", "str": "st", "cresent": "cres", "saint": "st",
+}  # fmt: skip
+
+_SG_PHONE = re.compile(
+    r"(?<![\d+])(?:\+|00)\s?\(?65\)?[\s.\-)]{0,3}[3689]\d{3}[\s\-.]?\d{4}(?!\d)|\(65\)\s{0,2}[3689]\d{3}"
+)
+_LOCAL_PHONE = re.compile(
+    r"(?:tel|telephone|phone|call|hotline|mobile|whatsapp|office|hp|t|p|电话|電話|[☎☏📞])[^\n\d]{0,12}"
+    r"(?<![\d+])[689]\d{3}[ \-]?\d{4}(?!\d)",
+    re.IGNORECASE,
+)
+_SPREAD = re.compile(
+    r"ship|deliver|worldwide|export|serving|clients? (?:in|from|across)|offices?:|offices in|regions?:|"
+    r"countries|presence|"
+    r"from .{0,40} to ",
+    re.IGNORECASE,
+)
+_OTHER_CODE = re.compile(
+    r"(?<![\d+])(?:\+|00)\s?\(?(?!65[\s\-.()\d])[1-9]\d{0,2}\)?[\s.\-(]{0,2}\d{1,4}[\s.\-)]{0,2}\d{2,4}[\s.\-"
+    r"]?\d{2,4}"
+)
+_OTHER_SHAPE = re.compile(
+    r"(?<![\d.+-])\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?!\d)"  # North America
+    r"|(?<![\d+-])0\d{1,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"  # trunk zero: United Kingdom, Malaysia, Japan …
+)
+_OTHER_PLACES = re.compile(
+    r"\b(?:malaysia|kuala lumpur|selangor|johor(?: bahru)?|penang|jb|indonesia|jakarta|thailand|bangkok|"
+    r"vietnam|hanoi|"
+    r"ho chi minh|philippines|manila|china|beijing|shanghai|shenzhen|guangzhou|henan|hong kong|hongkong|hk|"
+    r"kowloon|macau|"
+    r"taiwan|taipei|japan|tokyo|osaka|korea|seoul|india|mumbai|delhi|bangalore|bengaluru|chennai|pakistan|sri lanka|"
+    r"bangladesh|australia|sydney|melbourne|brisbane|perth|new zealand|auckland|united kingdom|uk|u\.k|england|"
+    r"scotland|"
+    r"wales|london|manchester|birmingham|leeds|kent|ireland|dublin|france|paris|lyon|germany|berlin|munich|hamburg|"
+    r"frankfurt|netherlands|amsterdam|belgium|brussels|switzerland|zurich|geneva|austria|vienna|italy|milan|"
+    r"rome|spain|"
+    r"madrid|barcelona|portugal|lisbon|norway|oslo|sweden|stockholm|denmark|copenhagen|finland|helsinki|poland|"
+    r"warsaw|"
+    r"czech|prague|hungary|romania|russia|moscow|turkey|istanbul|dubai|abu dhabi|uae|qatar|saudi|israel|egypt|"
+    r"nigeria|"
+    r"kenya|south africa|cape town|johannesburg|usa|u\.s\.a|united states|america|new york|nyc|california|"
+    r"los angeles|"
+    r"san francisco|berkeley|san diego|seattle|washington|oregon|portland|texas|houston|dallas|austin|florida|miami|"
+    r"georgia|atlanta|chicago|illinois|ohio|michigan|detroit|boston|massachusetts|vermont|burlington|virginia|"
+    r"colorado|"
+    r"denver|utah|arizona|nevada|las vegas|carolina|tennessee|canada|toronto|vancouver|montreal|ontario|"
+    r"alberta|calgary|"
+    r"brazil|mexico|argentina|chile|sdn\.? bhd|gmbh|pty\.? ltd|l\.?l\.?c|s\.?r\.?l|k\.k|inc)\b",
+    re.IGNORECASE,
+)
+_OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|広|株式会社|東京|日本|한국|서울")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a text says about where its people sit.
+
+    `singapore` is firm: a +65 number or an address with a postal code. `mentions` is a mere word, shipping lists left
+    out. `elsewhere` are signs of other countries.
+    """
+
+    singapore: tuple[str, ...]
+    mentions: bool
+    elsewhere: tuple[str, ...]
+
+
+def postal_codes_in(text: str) -> tuple[str, ...]:
+    """Singapore postal codes printed as such, in order of appearance, each once.
+
+    Six digits alone are none: they need Singapore, S or a label before them, or a unit number on the same line.
+    """
+    places: dict[str, int] = {}
+    for match in _POSTAL.finditer(text):
+        places.setdefault(match["code"] or match["short"], match.start())
+    for match in _SPLIT_CODE.finditer(text):
+        places.setdefault(match[1] + match[2], match.start())
+    for match in _AT_ADDRESS_END.finditer(text):
+        places.setdefault(match[1], match.start())
+    return tuple(code for code in sorted(places, key=lambda c: places[c]) if _sector_exists(code))
+
+
+def states_postal_code(text: str, code: str) -> bool:
+    """True when the code stands in the text as a number of its own that is no price and no telephone number."""
+    pattern = rf"(?<![\d$.,+-]){code[:3]} ?{code[3:]}(?![\d.,]?\d)(?! ?\d{{2}})"
+    return len(code) == 6 and re.search(pattern, text) is not None
+
+
+def states_street(page_words: str, block: str | None, street: str | None) -> bool:
+    """True when block and street stand side by side in `page_words` (see `street_words`); ``Rd`` is Road."""
+    if not block or not street:
+        return False
+    number = re.sub(r"^(?:blk|block)\s*", "", block.strip().casefold())
+    wanted = " ".join(_short(words_of(f"{number} {street}")))
+    return len(wanted.split()) >= 2 and f" {wanted} " in page_words
+
+
+def street_words(text: str) -> str:
+    """A page's words with street words shortened and blanks on both sides; ``60/62 X`` also reads as ``60 X``."""
+    text = re.sub(r"(\d+[A-Za-z]?)\s?[/&-]\s?\d+[A-Za-z]?(?= [A-Za-z])", r"\1", text)
+    return f" {' '.join(_short(words_of(text)))} "
+
+
+def where_in(text: str) -> Where:
+    """Signs of Singapore and of other countries in a cleaned text."""
+    firm = []
+    if match := _SG_PHONE.search(text):
+        firm.append(match.group().strip())
+    if codes := postal_codes_in(text):
+        firm.append(f"Singapore {codes[0]}")
+    mentions = False
+    elsewhere: dict[str, None] = {}
+    for line in text.split("\n"):
+        others = [match.group().lower() for match in _OTHER_PLACES.finditer(line[:2000])][:5]
+        spread = bool(_SPREAD.search(line[:2000]))
+        if re.search(r"singapore|新加坡", line, re.IGNORECASE) and not spread and not others:
+            mentions = True
+        if not spread:
+            elsewhere.update(dict.fromkeys(others))
+        if match := _OTHER_CODE.search(line) or _OTHER_SHAPE.search(line) or _OTHER_SCRIPT.search(line):
+            elsewhere[match.group().strip()] = None
+    if not firm and mentions and not elsewhere and (match := _LOCAL_PHONE.search(text)):
+        firm.append(match.group().strip()[-9:])
+    return Where(tuple(firm), mentions, tuple(elsewhere))
+
+
+def _sector_exists(code: str) -> bool:
+    sector = int(code[:2])
+    return 1 <= sector <= _LAST_SECTOR or sector in _BOX_SECTORS
+
+
+def _short(words: tuple[str, ...]) -> list[str]:
+    return [_STREET_WORDS.get(word, word) for word in words]
+
+
+def postal_code_of(pages: Sequence[Page], company: Company) -> tuple[str, str] | None:
+    """The postal code that a site prints for the company, and the page it stands on.
+
+    The registry's own where it is printed; otherwise the first of a contact page, otherwise the first of any.
+    """
+    texts = [(page, clean(page.text)) for page in pages]
+    if company.postal_code:
+        for page, text in texts:
+            if states_postal_code(text, company.postal_code):
+                return company.postal_code, page.url
+    for page, text in sorted(texts, key=lambda item: not is_contact_page(item[0].url)):
+        if codes := postal_codes_in(text):
+            return codes[0], page.url
+    return None

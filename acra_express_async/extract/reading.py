@@ -1,0 +1,120 @@
+"""Which page of a site to read next: the one most likely to say how to reach the company, or who it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.domains import absolute, domain_of, home_of, path_of, same_url, split_url
+from acra_express_async.models import Link, Page
+
+CONVENTIONAL = ("/contact-us", "/contact")
+"""Tried last, and only where no page links to a contact page: most sites have one of the two."""
+
+_MARKDOWN_LINK = re.compile(
+    r"\[(?P<label>[^\[\]\n]{0,200})\]\(\s{0,3}<?(?P<url>[^()\s<>]{1,1000}(?:\([^()\s]{0,100}\)[^()\s<>]{0,500"
+    r"})?)>?[^()\n]{0,200}\)"
+)
+_MAX_LINKS = 2000
+
+_CONTACT = re.compile(
+    r"contact|get in touch|reach us|find us|enquir|inquir|talk to us|write to us|联系|聯絡|联络|聯繫|hubungi|kontakt|"
+    r"customer (?:care|service)",
+    re.IGNORECASE,
+)
+_PLACES = re.compile(
+    r"location|branch|outlet|our stores|store.?locator|clinics|showroom|visit us|offices?\b|门店|分店", re.IGNORECASE
+)
+_ABOUT = re.compile(r"about|who we are|our story|company|profile|关于|關於|imprint|impressum|corporate", re.IGNORECASE)
+_LEGAL = re.compile(r"privacy|terms|legal|disclaimer|pdpa|data protection|conditions", re.IGNORECASE)
+_USELESS = re.compile(
+    r"\.(?:jpe?g|png|gif|svg|webp|ico|css|js|mp4|zip|docx?|xlsx?|pptx?)$|/(?:cart|checkout|login|signin|"
+    r"register|account|wp-admin|feed|tag|author)\b",
+    re.IGNORECASE,
+)
+_WORTH_CONTACT = 100
+_WORTH_PLACES = 60
+_WORTH_ABOUT = 50
+_WORTH_LEGAL = 30
+_RELATIVE = 15
+"""Reader writes links out in full; one that is still relative comes from a template and often leads nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A page that may be worth reading, and how much."""
+
+    url: str
+    worth: int
+
+
+def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
+    """All links of a page, the provider's summary first; the flag says that the link was written out in full."""
+    found: dict[str, tuple[Link, bool]] = {}
+    for link in page.links[:_MAX_LINKS]:
+        found.setdefault(f"{link.label}\n{link.url}", (link, True))
+    for match in _MARKDOWN_LINK.finditer(clean(page.text)):
+        if len(found) >= _MAX_LINKS:
+            break
+        full = split_url(match["url"]) is not None
+        link = Link(match["label"].strip(), match["url"])
+        found.setdefault(f"{link.label}\n{link.url}", (link, full))
+    return tuple(found.values())
+
+
+def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) -> tuple[Lead, ...]:
+    """Pages of the same site that were not read yet, best first.
+
+    Args:
+        pages: what was read, in order; links of all of them count.
+        domain: the site's registrable domain; other sites are left out.
+        identity: also legal pages, which name the owner when nothing else does.
+    """
+    read = {same_url(page.url) for page in pages}
+    worths: dict[str, Lead] = {}
+    for page in pages:
+        for link, full in links_on(page):
+            url = absolute(page.url, link.url)
+            if not url or domain_of(url) != domain or same_url(url) in read or _USELESS.search(path_of(url)):
+                continue
+            worth = _worth(link.label, url, identity=identity) - (0 if full else _RELATIVE)
+            key = same_url(url)
+            if worth > 0 and (key not in worths or worths[key].worth < worth):
+                worths[key] = Lead(url, worth)
+    found = sorted(worths.values(), key=lambda lead: -lead.worth)
+    if any(lead.worth > _WORTH_CONTACT - 2 * _RELATIVE for lead in found) or _was_contact_read(pages):
+        return tuple(found)
+    return (*found, *_conventional(pages, read))
+
+
+def _worth(label: str, url: str, *, identity: bool) -> int:
+    path = path_of(url)
+    if not path:
+        return 0
+    last = path.rpartition("/")[2].replace("-", " ").replace("_", " ")
+    depth = min(path.count("/") - 1, 4)
+    for pattern, worth in ((_CONTACT, _WORTH_CONTACT), (_PLACES, _WORTH_PLACES), (_ABOUT, _WORTH_ABOUT)):
+        if pattern.search(last) or (len(label) <= 40 and pattern.search(label)):
+            return worth - depth
+    if identity and (_LEGAL.search(last) or (len(label) <= 40 and _LEGAL.search(label))):
+        return _WORTH_LEGAL - depth
+    return 0
+
+
+def is_contact_page(url: str, title: str = "") -> bool:
+    """True when address or title say that people are told here how to reach the company."""
+    last = path_of(url).rpartition("/")[2].replace("-", " ")
+    return bool(_CONTACT.search(last) or _CONTACT.search(title[:80]) or _PLACES.search(last))
+
+
+def _was_contact_read(pages: Iterable[Page]) -> bool:
+    return any(page.usable and is_contact_page(page.url) for page in pages)
+
+
+def _conventional(pages: Sequence[Page], read: set[str]) -> tuple[Lead, ...]:
+    if not pages:
+        return ()
+    home = home_of(pages[0].url).rstrip("/")
+    return tuple(Lead(f"{home}{path}", 1) for path in CONVENTIONAL if same_url(f"{home}{path}") not in read)

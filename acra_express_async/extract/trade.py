@@ -1,0 +1,36 @@
+"""Does a page speak of the trade that the registry names?"""
+
+from __future__ import annotations
+
+import re
+
+from acra_express_async.extract.names import Name
+from acra_express_async.models import Company
+
+_WORD = re.compile(r"[a-z]{4,}")
+_EMPTY = frozenset(
+    """other others services service activities activity general retail wholesale sale sales manufacture
+    manufacturing operation except including excluding related with without from firms engaged company companies
+    holding holdings business businesses goods products product n.e.c elsewhere classified specialised
+    specialized store stores shop shops variety dominant item items fixed base like such that their this which
+    where kind kinds type types supply support local foreign mainly wide range western private public""".split()
+)
+
+
+def trade_words(company: Company, name: Name) -> tuple[str, ...]:
+    """Stems of the words by which registry and name describe the trade; empty when they say nothing."""
+    described = " ".join(filter(None, (company.ssic_description, company.activity))).casefold()
+    words = [word for word in _WORD.findall(described) if word not in _EMPTY and word != "na"]
+    return tuple(dict.fromkeys(_stem(word) for word in [*name.trades, *words]))
+
+
+def speaks_of(page_words: str, trade: tuple[str, ...]) -> str:
+    """The first of the trade words that begins a word of the page (see names.padded), '' when none does."""
+    return next((stem for stem in trade if f" {stem}" in page_words), "")
+
+
+def _stem(word: str) -> str:
+    for ending in ("ations", "ation", "ings", "ing", "ies", "ers", "ery", "ors", "es", "er", "or", "s", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word

@@ -1,0 +1,280 @@
+"""The story of one company: known site or search, candidate sites, pages, is it them, contacts, verdicts, Outcome.
+
+Each line of `Pipeline.run` is a provider call or a pure function; the decisions are in `extract/`, the calls below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from acra_express_async.errors import Permanent
+from acra_express_async.extract.about import about_of
+from acra_express_async.extract.candidates import candidates_in, known_candidate
+from acra_express_async.extract.mail_ranking import emails_of
+from acra_express_async.extract.phones import branch_marks, phones_of
+from acra_express_async.extract.places import postal_code_of
+from acra_express_async.extract.plan import (
+    Progress,
+    Step,
+    chosen,
+    names_for,
+    next_step,
+    reason_for_none,
+    rejected,
+)
+from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.socials import socials_of
+from acra_express_async.extract.status import is_live
+from acra_express_async.models import (
+    Company,
+    Outcome,
+    OutcomeKind,
+    Page,
+    Scope,
+    SearchPage,
+    Site,
+    Usage,
+)
+from acra_express_async.verification import VerdictStore, Verification, Verifier
+
+MAX_EMAILS = 20
+MAX_PHONES = 40
+"""Facts of one company that are kept: some firms print twenty branches; what has more is a list of others."""
+
+
+class Searcher(Protocol):
+    """The provider that finds sites."""
+
+    async def search(self, query: str, scope: Scope) -> SearchPage:
+        """Page one of a search."""
+        ...
+
+
+class Reader(Protocol):
+    """The provider that reads pages."""
+
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+        """One page as text; pages that cannot be used come back as such."""
+        ...
+
+
+class OptOuts(Protocol):
+    """Who asked to be left alone."""
+
+    async def company(self, uen: str) -> bool: ...
+
+    async def domain(self, domain: str) -> bool: ...
+
+    async def address(self, address: str) -> bool: ...
+
+
+class Memory(Protocol):
+    """Answers that were paid for already, so that a resumed company repeats no call."""
+
+    async def search(self, query: str) -> SearchPage | None: ...
+
+    async def keep_search(self, page: SearchPage) -> None: ...
+
+    async def page(self, url: str) -> Page | None: ...
+
+    async def keep_page(self, page: Page) -> None: ...
+
+
+@dataclass(slots=True)
+class _Story:
+    """What one run has done so far."""
+
+    company: Company
+    scope: Scope
+    progress: Progress
+    queries: list[str] = field(default_factory=list)
+    answered: int = 0
+    hits: int = 0
+    reads: int = 0
+    usage: Usage = field(default_factory=Usage)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Pipeline:
+    """Runs one company; keeps nothing between runs.
+
+    Args:
+        searcher, reader, verifier: the providers.
+        verdicts: cache of verdicts and intents to verify.
+        opt_outs: asked before search, read and verify, and about every address before it is handed on.
+        memory: paid answers of an interrupted run.
+        clock: seconds, only for `Outcome.stage_seconds`.
+        max_pages: pages of one company, those from memory included, so that a resumed run decides alike.
+        tokens_per_page: upper bound that is reserved for each page.
+        max_verifications: addresses of one company that may be verified.
+        store_personal_emails: also verify people's addresses. They are always part of the outcome, marked as such:
+            whoever stores them keeps only a keyed hash unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        *,
+        searcher: Searcher,
+        reader: Reader,
+        verifier: Verifier,
+        verdicts: VerdictStore,
+        opt_outs: OptOuts,
+        memory: Memory,
+        clock: Callable[[], float],
+        max_pages: int,
+        tokens_per_page: int,
+        max_verifications: int,
+        store_personal_emails: bool,
+    ) -> None:
+        self._searcher = searcher
+        self._reader = reader
+        self._verification = Verification(
+            verifier, verdicts, max_addresses=max_verifications, personal=store_personal_emails
+        )
+        self._opt_outs = opt_outs
+        self._memory = memory
+        self._clock = clock
+        self._max_pages = max_pages
+        self._tokens_per_page = tokens_per_page
+
+    async def run(self, company: Company, scope: Scope) -> Outcome:
+        """Everything that can be known of one company within its budget of pages and verifications.
+
+        Raises:
+            Transient, RateLimited, BudgetExhausted, Blocked: a search or a page must be tried again later; what was
+                paid for is remembered. (After the contacts are won a verification that fails is only noted.)
+            Draining, LeaseLost, StandBack: from `scope`; nothing new was started.
+        """
+        if not is_live(company.entity_status):
+            return Outcome(OutcomeKind.SKIPPED, "not_live")
+        if await self._opt_outs.company(company.uen):
+            return Outcome(OutcomeKind.SKIPPED, "opted_out")
+        story = _Story(company, scope, Progress(company, names_for(company)))
+        await self._look_at_known_site(story)
+        if chosen(story.progress) is None:
+            await self._search_and_read(story)
+        found = chosen(story.progress)
+        return self._without_site(story) if found is None else await self._with_site(story, found.site)
+
+    async def _look_at_known_site(self, story: _Story) -> None:
+        """The website that the platform holds already, before any search is spent."""
+        website = story.company.website_domain
+        candidate = known_candidate(website, story.progress.names) if website else None
+        if candidate is not None:
+            story.progress = story.progress.with_candidates([candidate])
+            await self._read_on(story)
+
+    async def _search_and_read(self, story: _Story) -> None:
+        """Search until a credible candidate turns up, then read what is worth reading."""
+        for query in queries_for(story.company):
+            hits = (await self._search(story, query)).hits
+            found = candidates_in(hits, story.company, story.progress.names)
+            story.hits += len(hits)
+            story.progress = story.progress.with_candidates(found)
+            if any(candidate.credible for candidate in found):
+                break
+        await self._read_on(story)
+
+    async def _read_on(self, story: _Story) -> None:
+        """Read page after page until nothing more can be won or the pages are used up."""
+        while story.reads < self._max_pages and (step := next_step(story.progress)) is not None:
+            if await self._opt_outs.domain(step.domain):
+                story.progress = story.progress.without(step.domain)
+                story.notes.append("site_opted_out")
+                continue
+            page = await self._read(story, step)
+            story.progress = story.progress.with_page(step.domain, page)
+
+    async def _search(self, story: _Story, query: str) -> SearchPage:
+        story.queries.append(query)
+        remembered = await self._memory.search(query)
+        if remembered is not None:
+            story.answered += 1
+            return remembered
+        try:
+            with self._timed(story, "search"):
+                answer = await self._searcher.search(query, story.scope)
+        except Permanent as error:
+            story.notes.append(f"search_refused:{error.reason}")
+            return SearchPage(query, ())
+        story.answered += 1
+        story.usage = replace(story.usage, searches=story.usage.searches + 1)
+        await self._memory.keep_search(answer)
+        return answer
+
+    async def _read(self, story: _Story, step: Step) -> Page:
+        """The page, or in its place one that says why it could not be read."""
+        story.reads += 1
+        remembered = await self._memory.page(step.url)
+        if remembered is not None:
+            return remembered
+        first = step.domain not in story.progress.pages
+        try:
+            with self._timed(story, "read"):
+                page = await self._reader.read(
+                    step.url, story.scope, max_tokens=self._tokens_per_page, with_links=first
+                )
+        except Permanent as error:
+            story.notes.append(f"page_refused:{error.reason}")
+            return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
+        # The provider may spell the address in its own way; the plan and the memory know it as it was asked for.
+        page = replace(page, url=step.url)
+        used = story.usage
+        story.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
+        await self._memory.keep_page(page)
+        return page
+
+    def _without_site(self, story: _Story) -> Outcome:
+        if not story.answered:
+            return self._outcome(story, OutcomeKind.FAILED, "provider_error")
+        reason = reason_for_none(story.progress, found_anything=story.hits > 0)
+        return self._outcome(story, OutcomeKind.NO_WEBSITE, reason)
+
+    async def _with_site(self, story: _Story, site: Site) -> Outcome:
+        company, names = story.company, story.progress.names
+        pages = [page for page in story.progress.pages[site.domain] if page.usable]
+        with self._timed(story, "extract"):
+            emails = emails_of(pages, site.domain, company, names)[:MAX_EMAILS]
+            phones = phones_of(pages, near=branch_marks(company, names[0]))[:MAX_PHONES]
+            postal = postal_code_of(pages, company)
+            about, socials = about_of(pages, names), socials_of(pages)
+        welcome = [email for email in emails if not await self._opt_outs.address(email.address)]
+        with self._timed(story, "verify"):
+            verified = await self._verification.of(welcome, story.scope)
+        story.notes.extend(verified.notes)
+        story.usage = replace(story.usage, verifications=verified.sent)
+        return replace(
+            self._outcome(story, OutcomeKind.ENRICHED, "", site),
+            about=about,
+            emails=verified.emails,
+            phones=phones,
+            socials=socials,
+            postal_code=postal[0] if postal else None,
+            postal_code_url=postal[1] if postal else None,
+        )
+
+    def _outcome(self, story: _Story, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:
+        read = [page.url for pages in story.progress.pages.values() for page in pages]
+        return Outcome(
+            kind,
+            reason,
+            site=site,
+            rejected=rejected(story.progress, site),
+            pages=tuple(read),
+            queries=tuple(story.queries),
+            usage=story.usage,
+            stage_seconds=tuple(story.seconds.items()),
+            notes=tuple(dict.fromkeys(story.notes)),
+        )
+
+    @contextmanager
+    def _timed(self, story: _Story, stage: str) -> Iterator[None]:
+        began = self._clock()
+        try:
+            yield
+        finally:
+            story.seconds[stage] = story.seconds.get(stage, 0.0) + self._clock() - began

@@ -1,0 +1,144 @@
+"""Verifying a company's best addresses: cache, then an intent that is committed, then one send, then the verdict.
+
+ZeroBounce has no idempotency key, so the order matters: an intent that has no verdict (a crash, a time-out) counts as
+spent and the address stays unverified for a day, rather than being paid for twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from acra_express_async.errors import Draining, ProviderError, StandBack
+from acra_express_async.models import Email, EmailKind, Scope, Verdict
+
+
+class Verifier(Protocol):
+    """The provider that says whether an address takes mail."""
+
+    @property
+    def configured(self) -> bool:
+        """False when there is no key: nothing is sent and addresses stay unverified."""
+        ...
+
+    async def verify(self, address: str, scope: Scope) -> Verdict:
+        """One paid question."""
+        ...
+
+
+class VerdictStore(Protocol):
+    """What is known of addresses, and the intents."""
+
+    async def cached(self, address: str) -> Verdict | None:
+        """A definitive verdict that is still good."""
+        ...
+
+    async def open_intent(self, address: str) -> bool:
+        """Commit the intent to send; False when it must not be sent now."""
+        ...
+
+    async def settle(self, verdict: Verdict) -> None:
+        """Store the verdict, which closes the intent."""
+        ...
+
+    async def withdraw(self, address: str) -> None:
+        """Take the intent back: nothing was sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The addresses with what was learnt of them; `notes` say why some were left unverified; `sent` were paid for."""
+
+    emails: tuple[Email, ...]
+    notes: tuple[str, ...] = ()
+    sent: int = 0
+
+
+class Verification:
+    """Asks about the best addresses of one company.
+
+    Args:
+        verifier: the provider.
+        verdicts: cache and intents.
+        max_addresses: how many of a company's addresses may be asked about.
+        personal: whether a person's address may be sent to the verifier.
+    """
+
+    def __init__(self, verifier: Verifier, verdicts: VerdictStore, *, max_addresses: int, personal: bool) -> None:
+        self._verifier = verifier
+        self._verdicts = verdicts
+        self._max_addresses = max_addresses
+        self._personal = personal
+
+    async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
+        """Verdicts for the best addresses, until one settles it. A provider's failure leaves the rest unverified.
+
+        Raises:
+            Draining, LeaseLost, StandBack: from the scope, before a send; the intent was taken back.
+        """
+        askable = self._askable(emails)
+        known = await self._known(askable)
+        notes: tuple[str, ...] = ()
+        sent = 0
+        if not any(verdict.settles for verdict in known.values()):
+            fresh, notes, sent = await self._asked([e.address for e in askable if e.address not in known], scope)
+            known |= fresh
+        checked = [replace(email, verdict=known.get(email.address)) for email in emails]
+        return Verified(tuple(sorted(checked, key=_rank)), notes, sent)
+
+    async def _known(self, emails: Sequence[Email]) -> dict[str, Verdict]:
+        """What the cache says, so that a good second address costs nothing."""
+        known: dict[str, Verdict] = {}
+        for email in emails:
+            verdict = await self._verdicts.cached(email.address)
+            if verdict is not None:
+                known[email.address] = verdict
+        return known
+
+    async def _asked(self, addresses: Sequence[str], scope: Scope) -> tuple[dict[str, Verdict], tuple[str, ...], int]:
+        """Fresh verdicts until one settles or a call fails, why something stayed unverified, how many were sent."""
+        if addresses and not self._verifier.configured:
+            return {}, ("verification_not_configured",), 0
+        fresh: dict[str, Verdict] = {}
+        notes: list[str] = []
+        sent = 0
+        for address in addresses:
+            if not await self._verdicts.open_intent(address):
+                notes.append("verification_pending")
+                continue
+            try:
+                fresh[address] = await self._ask(address, scope)
+            except ProviderError as error:
+                notes.append(f"verification_failed:{error.reason}")
+                return fresh, tuple(notes), sent + int(error.sent)
+            sent += 1
+            if fresh[address].settles:
+                break
+        return fresh, tuple(notes), sent
+
+    def _askable(self, emails: Sequence[Email]) -> list[Email]:
+        allowed = [email for email in emails if self._personal or email.kind is not EmailKind.PERSON]
+        return allowed[: self._max_addresses]
+
+    async def _ask(self, address: str, scope: Scope) -> Verdict:
+        """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
+        try:
+            verdict = await self._verifier.verify(address, scope)
+        except ProviderError as error:
+            if not error.sent:
+                await self._verdicts.withdraw(address)
+            raise
+        except (Draining, StandBack):
+            await self._verdicts.withdraw(address)  # the scope forbids a send before it begins
+            raise
+        await self._verdicts.settle(verdict)
+        return verdict
+
+
+def _rank(email: Email) -> int:
+    # Stable: within each class the order of the extraction stays.
+    if email.verdict is None or email.verdict.status == "unknown":
+        return 1
+    return 0 if email.verdict.usable else 2
