@@ -36,7 +36,7 @@ class RefusedTarget(ValueError):
 
 
 def checked(url: str) -> str:
-    """The URL as it may be sent: host in ASCII, no fragment.
+    """The URL as it may be sent: host in ASCII, spaces escaped, no fragment.
 
     Raises:
         RefusedTarget: not http(s), credentials or somebody's token inside, an unusual port, a host that is private or
@@ -44,8 +44,8 @@ def checked(url: str) -> str:
     """
     if len(url) > LONGEST_URL:
         raise RefusedTarget(f"the URL is longer than {LONGEST_URL} characters")
-    if any(ord(char) <= 0x20 or ord(char) == 0x7F or char == "\\" for char in url):
-        raise RefusedTarget("the URL holds spaces, control characters or backslashes")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" for char in url):
+        raise RefusedTarget("the URL holds control characters or backslashes")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -62,7 +62,8 @@ def checked(url: str) -> str:
     name = _public_name(host or "")
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         name = f"{name}:{port}"
-    return urlunsplit((parts.scheme, name, parts.path or "/", parts.query, ""))
+    path, query = (part.replace(" ", "%20") for part in (parts.path or "/", parts.query))
+    return urlunsplit((parts.scheme, name, path, query, ""))
 
 
 def _public_name(host: str) -> str:

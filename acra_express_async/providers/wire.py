@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -146,13 +147,15 @@ def retry_after(
     if not value:
         return None
     try:
-        asked = timedelta(seconds=float(value))
-    except (ValueError, OverflowError):
+        seconds = float(value)
+    except ValueError:
         until = _http_date(value)
         if until is None:
             return None
-        asked = until - (_http_date(headers.get("date", "")) or now())
-    return min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
+        seconds = (until - (_http_date(headers.get("date", "")) or now())).total_seconds()
+    if math.isnan(seconds):
+        return None
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_RETRY_AFTER.total_seconds()))
 
 
 def _http_date(value: str) -> datetime | None:

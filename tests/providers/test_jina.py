@@ -1,0 +1,182 @@
+"""The reader over a mocked transport: what is asked, what is charged, what a page is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import respx
+from provider_fakes import Bench, FakeScope, bench
+from pydantic import SecretStr
+from reader_answers import SITE, URL, capture, error, page
+
+from acra_express_async.errors import Permanent
+from acra_express_async.models import JobLimits, Link, Provider
+from acra_express_async.providers.jina import JinaReader, pace
+from acra_express_async.settings import JinaSettings
+
+
+@pytest.fixture
+def rig() -> Bench:
+    return bench(Provider.JINA)
+
+
+@pytest_asyncio.fixture
+async def reader(rig: Bench) -> AsyncIterator[JinaReader]:
+    async with httpx.AsyncClient() as http:
+        yield JinaReader(http, JinaSettings(api_key=SecretStr("jina_secret")), rig.caller)
+
+
+@respx.mock
+async def test_asks_for_bounded_markdown_as_json_and_settles_what_was_billed(reader: JinaReader, rig: Bench) -> None:
+    route = respx.post(URL).respond(json=page(links={"Contact": "https://kopi.com.sg/contact"}))
+    read = await reader.read(f"{SITE}#top", rig.scope)
+    assert (read.url, read.title, read.tokens, read.usable) == (SITE, "Kopi", 33, True)
+    assert read.links == (Link("Contact", "https://kopi.com.sg/contact"),)
+    request = route.calls.last.request
+    assert json.loads(request.content) == {"url": SITE}
+    wanted = {
+        "accept": "application/json", "x-respond-with": "markdown", "x-retain-images": "none", "x-max-tokens": "1500",
+        "x-timeout": "15", "dnt": "1", "x-with-links-summary": "true", "x-robots-txt": "*",
+        "authorization": "Bearer jina_secret",
+    }  # fmt: skip
+    assert {name: request.headers[name] for name in wanted} == wanted
+    assert rig.ledger.events == [
+        ("charged", {"calls_1h": 1, "tokens_1m": 1502}),
+        ("settled", 1, {"tokens_1m": 33}),
+    ]
+    assert (rig.scope.requests, rig.scope.tokens) == (1, 33)
+    assert rig.metrics.registry.get_sample_value("acra_express_tokens_total", {"provider": "jina"}) == 33
+
+
+@respx.mock
+async def test_options_that_any_value_would_switch_on_are_left_out(rig: Bench) -> None:
+    route = respx.post(URL).respond(json=page())
+    async with httpx.AsyncClient() as http:
+        reader = JinaReader(http, JinaSettings(respect_robots=False), rig.caller)
+        await reader.read(SITE, rig.scope, max_tokens=900, with_links=False)
+    headers = route.calls.last.request.headers
+    assert not {"x-with-links-summary", "x-robots-txt", "authorization", "x-no-cache"} & set(headers)
+    assert headers["x-max-tokens"] == "900"
+    assert rig.ledger.events[0] == ("charged", {"calls_1h": 1, "tokens_1m": 902})
+
+
+@pytest.mark.parametrize(("own", "asked", "sent"), [(700, 1500, 698), (700, 600, 600), (502, 3000, 500)])
+@respx.mock
+async def test_a_page_fits_the_jobs_own_minute(reader: JinaReader, rig: Bench, own: int, asked: int, sent: int) -> None:
+    route = respx.post(URL).respond(json=page())
+    scope = FakeScope(limits=JobLimits("x", {(Provider.JINA, "tokens_1m"): own}))
+    await reader.read(SITE, scope, max_tokens=asked)
+    assert route.calls.last.request.headers["x-max-tokens"] == str(sent)
+
+
+@respx.mock
+async def test_links_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
+    pairs = [["Contact us", "/contact"], ["Mail", "mailto:info@kopi.sg"], ["x", "javascript:void(0)"],
+             ["Again", "/contact"], ["broken"], ["half", "http://[half"], [1, 2]]  # fmt: skip
+    respx.post(URL).respond(json=page(links=pairs, url="https://kopi.com.sg/home/"))
+    assert (await reader.read(SITE, rig.scope)).links == (
+        Link("Contact us", "https://kopi.com.sg/contact"),
+        Link("Mail", "mailto:info@kopi.sg"),
+    )
+
+
+@respx.mock
+async def test_without_a_list_the_links_of_the_markdown_count(reader: JinaReader, rig: Bench) -> None:
+    text = (
+        "![logo](https://kopi.sg/a.png) [About us](about.html) [Wiki](https://w.org/a_(b)) [Home](<https://kopi.sg/>)"
+    )
+    respx.post(URL).respond(json=page(text))
+    read = await reader.read("https://kopi.sg/x/", rig.scope)
+    assert [link.url for link in read.links] == [
+        "https://kopi.com.sg/about.html", "https://w.org/a_(b)", "https://kopi.sg/",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "status"),
+    [
+        (page("Gone", warning="Target URL returned error 404: Not Found"), "http_404", 404),
+        (page("Gone", httpStatus=503), "http_503", 503),
+        (page("ok", httpStatus=200), None, 200),
+        (page(""), "empty", None),
+        (page(" \n\t "), "empty", None),
+        (page("Please wait", title="Just a moment..."), "captcha", None),
+        (page("Verify", warning="This page maybe requiring CAPTCHA, please make sure"), "captcha", None),
+        (page("word " * 2000, warning="This page maybe requiring CAPTCHA, please make sure"), None, None),
+        (page("word " * 2000, title="Access denied: a history of doors"), None, None),
+        (page("short", warning="This is a cached snapshot of the original page, consider retry"), None, None),
+    ],
+)
+@respx.mock
+async def test_the_target_is_judged_by_warning_status_and_content(
+    reader: JinaReader, rig: Bench, answer: dict[str, Any], reason: str | None, status: int | None
+) -> None:
+    respx.post(URL).respond(json=answer)
+    read = await reader.read(SITE, rig.scope)
+    assert (read.usable, read.unusable_reason, read.http_status) == (reason is None, reason, status)
+    assert rig.calls("ok") == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Failed to goto https://x.sg/: TimeoutError: Navigation timeout of 30000 ms exceeded", "unreachable"),
+        ("Failed to goto https://x.sg/: Error: net::ERR_CONNECTION_REFUSED", "unreachable"),
+        ("Failed to access https://x.sg: proxy handshake error", "unreachable"),
+        ("No content available for URL https://x.sg/", "empty"),
+        ("Could not extract any meaningful content from the page", "empty"),
+    ],
+)
+@respx.mock
+async def test_a_target_that_cannot_be_read_is_an_unusable_page(
+    reader: JinaReader, rig: Bench, message: str, reason: str
+) -> None:
+    route = respx.post(URL).respond(422, json=error(422, 42206, "AssertionFailureError", message))
+    read = await reader.read(SITE, rig.scope)
+    assert (read.usable, read.unusable_reason, route.call_count) == (False, reason, 1)
+    assert rig.ledger.events[-1] == ("settled", 1, {"tokens_1m": 0}), "errors cost no tokens"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost/", "https://me:secret@x.sg/", "http://10.0.0.1/", "x.sg", "ftp://x.sg"]
+)
+async def test_what_may_not_leave_the_house_is_refused_before_anything_is_charged(
+    reader: JinaReader, rig: Bench, url: str
+) -> None:
+    with pytest.raises(Permanent) as refused:
+        await reader.read(url, rig.scope)
+    assert (refused.value.reason, refused.value.sent) == ("refused_url", False)
+    assert rig.ledger.events == []
+    assert "secret" not in str(refused.value)
+
+
+@respx.mock
+async def test_missing_usage_keeps_the_reservation(reader: JinaReader, rig: Bench) -> None:
+    respx.post(URL).respond(json=page(usage={"tokens": "many"}))
+    assert (await reader.read(SITE, rig.scope)).tokens == 0
+    assert rig.ledger.events[-1] == ("settled", 1, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["success_json_markdown_2026-09_trimmed.json", "success_json_with_links_vendor_example.json"]
+)
+@respx.mock
+async def test_real_pages(reader: JinaReader, rig: Bench, name: str) -> None:
+    respx.post(URL).respond(json=capture(name)["body"])
+    read = await reader.read("https://example.com/", rig.scope)
+    assert read.usable
+    assert read.links
+    assert all(link.url.startswith("https://") for link in read.links)
+
+
+def test_the_pace_stays_within_what_the_vendor_publishes() -> None:
+    keyless, keyed = pace(JinaSettings()), pace(JinaSettings(api_key=SecretStr("k")))
+    assert (keyless.burst, keyless.in_flight) == (10, 2)
+    assert keyless.interval == keyed.interval == pytest.approx(3600 / 132)
+    busy = pace(JinaSettings(calls_per_hour=100_000))
+    assert busy.burst + 60 / busy.interval <= 20

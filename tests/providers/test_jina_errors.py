@@ -1,0 +1,181 @@
+"""The reader's errors: every row of contracts/providers.md 2.5, by the caller's next move."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import respx
+from provider_fakes import Bench, bench
+from pydantic import SecretStr
+from reader_answers import SITE, URL, capture, error, page
+
+from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
+from acra_express_async.models import Provider
+from acra_express_async.providers.jina import JinaReader
+from acra_express_async.settings import JinaSettings
+
+
+@pytest.fixture
+def rig() -> Bench:
+    return bench(Provider.JINA)
+
+
+@pytest_asyncio.fixture
+async def reader(rig: Bench) -> AsyncIterator[JinaReader]:
+    async with httpx.AsyncClient() as http:
+        yield JinaReader(http, JinaSettings(api_key=SecretStr("jina_secret")), rig.caller)
+
+
+DOMAIN = "Anonymous access to domain www.x.com blocked until Fri Jul 05 2026 06:48:50 GMT+0000 due to previous abuse"
+PERMANENT = [
+    (400, error(400, 40001, "ParamValidationError", "Invalid URL"), "bad_url"),
+    (400, error(400, 40001, "ParamValidationError", "Domain 'x.sg' could not be resolved"), "unresolvable"),
+    (409, error(409, 40902, "ResourcePolicyDenyError", "robots.txt"), "robots"),
+    (409, error(409, 40904, "BudgetExceededError", "Token budget (100) exceeded"), "token_budget"),
+    (403, error(403, 40305, "AbuseAlleviationError", DOMAIN), "domain_blocked"),
+    (200, error(403, 40305, "AbuseAlleviationError", DOMAIN), "domain_blocked"),
+    (403, error(403, 40301, "OperationNotAllowedError", "Consecutive error detected on URL"), "target_failing"),
+    (451, error(451, 45102, "SecurityCompromiseError", DOMAIN), "domain_blocked"),
+    (413, error(413, 41302, "TargetFileTooLargeError", "too large"), "too_large"),
+    (405, error(405, 40500, "MethodNotAllowed", "no"), "http_405"),
+]
+BLOCKED = [
+    (401, error(401, 40102, "AuthenticationFailedError", "Invalid bearer token"), "bad_key"),
+    (401, error(401, 40103, "AuthenticationRequiredError", "key needed"), "bad_key"),
+    (402, error(402, 40203, "InsufficientBalanceError", "Account balance not enough"), "no_credits"),
+    (402, error(402, 40201, "InsufficientBalanceError", "Account balance not enough"), "no_credits"),
+    (200, error(402, 40203, "InsufficientBalanceError", "Account balance not enough"), "no_credits"),
+]
+
+
+@pytest.mark.parametrize(("http_status", "body", "reason"), PERMANENT)
+@respx.mock
+async def test_permanent_for_this_page(
+    reader: JinaReader, rig: Bench, http_status: int, body: dict[str, Any], reason: str
+) -> None:
+    route = respx.post(URL).respond(http_status, json=body)
+    with pytest.raises(Permanent) as wrong:
+        await reader.read(SITE, rig.scope)
+    assert (wrong.value.reason, route.call_count) == (reason, 1)
+    assert rig.breaker.state.state == "closed"
+    assert "kopi" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(("http_status", "body", "reason"), BLOCKED)
+@respx.mock
+async def test_a_refused_key_opens_the_breaker(
+    reader: JinaReader, rig: Bench, http_status: int, body: dict[str, Any], reason: str
+) -> None:
+    route = respx.post(URL).respond(http_status, json=body)
+    with pytest.raises(Blocked):
+        await reader.read(SITE, rig.scope)
+    assert (rig.breaker.state.reason, route.call_count) == (reason, 1)
+
+
+@respx.mock
+async def test_a_refusal_by_something_in_front_opens_it_too(reader: JinaReader, rig: Bench) -> None:
+    respx.post(URL).respond(403, html="<h1>Access denied</h1>")
+    with pytest.raises(Blocked):
+        await reader.read(SITE, rig.scope)
+    assert rig.breaker.state.reason == "http_403"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx.Response(422, json=error(422, 42205, "DownstreamServiceFailureError", "upstream")),
+        httpx.Response(500, json=error(500, 50000, "InternalServerError", "oops")),
+        *(httpx.Response(503, json=error(503, 50300 + n, "ServiceCrashed", "Browser crashed")) for n in range(1, 6)),
+        *(httpx.Response(code, html="<h1>Cloudflare</h1>") for code in (502, 504, 520, 522, 524)),
+        httpx.Response(200, html="<h1>surprise</h1>"),
+        httpx.Response(200, content=b'{"code":200,"data":{"content":"cut o'),
+        httpx.Response(200, json={"code": 200, "status": 20000, "data": None}),
+        httpx.Response(200, json=["unexpected"]),
+        httpx.ReadTimeout("late"),
+        httpx.ReadError("reset"),
+    ],
+)
+@respx.mock
+async def test_what_may_pass_is_tried_twice(
+    reader: JinaReader, rig: Bench, failure: httpx.Response | Exception
+) -> None:
+    route = respx.post(URL).mock(side_effect=[failure, httpx.Response(200, json=page())])
+    assert (await reader.read(SITE, rig.scope)).usable
+    assert route.call_count == 2
+    route.mock(side_effect=[failure, failure])
+    with pytest.raises(Transient):
+        await reader.read(SITE, rig.scope)
+
+
+LIMITED = error(429, 42903, "RateLimitTriggeredError", "Per IP rate limit exceeded (CRAWL 20 times)", retryAfter=2)
+DATE = {"date": "Mon, 23 Nov 2026 08:00:00 GMT", "retry-after": "Mon, 23 Nov 2026 08:00:07 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"),
+    [
+        ({"retry-after": "3"}, LIMITED, 3),
+        ({}, LIMITED, 2),
+        ({}, {}, 60),
+        ({"retry-after": "0"}, {}, 0),
+        ({"retry-after": "-5"}, {}, 0),
+        ({"retry-after": "soon"}, {}, 60),
+        ({"retry-after": "nan"}, {}, 60),
+        (DATE, {}, 7),
+    ],
+)
+@respx.mock
+async def test_a_429_is_obeyed_and_tried_again(
+    reader: JinaReader, rig: Bench, headers: dict[str, str], body: dict[str, Any], wait: float
+) -> None:
+    limited = httpx.Response(429, headers=headers, json=body)
+    route = respx.post(URL).mock(side_effect=[limited, httpx.Response(200, json=page())])
+    held: list[timedelta] = []
+    rig.caller._throttle.hold = held.append  # type: ignore[method-assign]
+    assert (await reader.read(SITE, rig.scope)).usable
+    assert sum(rig.slept) == pytest.approx(wait + 0.5)
+    assert timedelta(seconds=wait) in held, "nobody else of this process calls meanwhile"
+    assert (route.call_count, rig.calls("rate_limited")) == (2, 1)
+
+
+@pytest.mark.parametrize("absurd", ["86400", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+@respx.mock
+async def test_an_absurd_retry_after_is_cut_and_left_to_the_job(reader: JinaReader, rig: Bench, absurd: str) -> None:
+    route = respx.post(URL).respond(429, headers={"retry-after": absurd}, json=LIMITED)
+    with pytest.raises(RateLimited) as limited:
+        await reader.read(SITE, rig.scope)
+    assert (limited.value.retry_after, route.call_count) == (timedelta(minutes=5), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("error_401_AuthenticationFailed_2024-11.json", Blocked, "bad_key"),
+        ("error_402_InsufficientBalance.json", Blocked, "no_credits"),
+        ("error_403_AbuseAlleviation_2026_PARTIAL.json", Permanent, "domain_blocked"),
+        ("error_429_RateLimitTriggered_2026_PARTIAL.json", RateLimited, "http_429"),
+        ("error_451_SecurityCompromiseError_domain_2024-07.json", Permanent, "domain_blocked"),
+        ("error_451_SecurityCompromiseError_github_2024-11.json", Permanent, "domain_blocked"),
+    ],
+)
+@respx.mock
+async def test_real_errors(reader: JinaReader, rig: Bench, name: str, kind: type[ProviderError], reason: str) -> None:
+    body = capture(name)["body"]
+    respx.post(URL).respond(body["code"], json=body)
+    with pytest.raises(kind) as wrong:
+        await reader.read("https://example.com/", rig.scope)
+    assert wrong.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "name", ["error_422_AssertionFailure_proxy_2025-04.json", "error_422_AssertionFailure_timeout_2025-01.json"]
+)
+@respx.mock
+async def test_real_dead_targets(reader: JinaReader, rig: Bench, name: str) -> None:
+    respx.post(URL).respond(422, json=capture(name)["body"])
+    assert (await reader.read("https://example.com/", rig.scope)).unusable_reason == "unreachable"

@@ -1,0 +1,49 @@
+"""Which URLs may leave the house."""
+
+from __future__ import annotations
+
+import pytest
+
+from acra_express_async.providers.targets import RefusedTarget, checked
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://www.kopi.com.sg", "https://www.kopi.com.sg/"),
+        ("http://Kopi.SG/Path?q=1#frag", "http://kopi.sg/Path?q=1"),
+        ("https://kopi.sg:443/", "https://kopi.sg/"),
+        ("http://kopi.sg:443/", "http://kopi.sg:443/"),
+        ("https://kopi.sg./", "https://kopi.sg/"),
+        ("https://咖啡.sg/菜单", "https://xn--bur6r.sg/菜单"),
+        ("http://8.8.8.8/", "http://8.8.8.8/"),
+        ("https://kopi.sg/our menu.html?a=b c", "https://kopi.sg/our%20menu.html?a=b%20c"),
+        ("https://a_b.kopi.sg/?page=2&lang=en", "https://a_b.kopi.sg/?page=2&lang=en"),
+    ],
+)
+def test_public_pages_go(url: str, sent: str) -> None:
+    assert checked(url) == sent
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://kopi.sg/", "file:///etc/passwd", "javascript:alert(1)", "kopi.sg", "//kopi.sg/", "", "https://", "https:///x",
+        "https://user:secret@kopi.sg/", "https://user@kopi.sg/", "https://kopi.sg@evil.example/",
+        "http://localhost/", "http://localhost:8080/", "http://app.localhost/", "http://intranet/", "http://db.internal/",
+        "http://printer.local/", "http://router.home.arpa/", "http://abcdefgh.onion/",
+        "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.0.0.1/",
+        "http://017700000001/", "http://10.0.0.5/", "http://192.168.1.1/", "http://172.16.0.1/", "http://169.254.169.254/",
+        "http://0.0.0.0/", "http://224.0.0.1/", "http://100.64.0.1/", "http://[::1]/", "http://[fe80::1]/", "http://[half/",
+        "https://kopi.sg:8443/", "https://kopi.sg:22/", "https://kopi.sg:99999/", "https://kopi.sg:x/",
+        "https://ko pi.sg/", "https://kopi.sg/\n", "https://kopi.sg\\@evil.example/", "https://kopi.sg/\x00",
+        "https://%6cocalhost/", "https://-kopi.sg/", "https://kopi..sg/", "https://" + "a" * 64 + ".sg/",
+        "https://kopi.sg/" + "a" * 2000,
+        "https://kopi.sg/?access_token=abc", "https://kopi.sg/?x=1&PHPSESSID=abc", "https://kopi.sg/?email=a%40b.sg",
+    ],
+)  # fmt: skip
+def test_everything_else_stays(url: str) -> None:
+    with pytest.raises(RefusedTarget) as refused:
+        checked(url)
+    assert "secret" not in str(refused.value)
+    assert url not in str(refused.value) or not url
