@@ -18,6 +18,7 @@ from acra_express_async.db.codes import codes_of, fill_codes
 from acra_express_async.db.companies import upsert_company
 from acra_express_async.db.platform import PlatformShape
 from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.registry import count_postal_codes
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, ssic_digits
@@ -137,6 +138,11 @@ class Selection:
                 self._include_sole,
             )
         return int(members) + len(set(params.uens))
+
+    async def count_postal_codes(self) -> int:
+        """A chore of ticks: see `registry.count_postal_codes`; returns how often it counted (0 or 1)."""
+        async with self._database.session() as connection:
+            return int(await count_postal_codes(connection))
 
     async def held_companies(self, params: StagingParams) -> int:
         """How many new companies of this selection wait for a pending nightly job (for `enqueue` and `check`)."""

@@ -18,6 +18,9 @@ _FLOAT = re.compile(r"^(\d+)\.0+$")
 _DAY_FIRST = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
 _GLUED = re.compile(r"\b(PTE|PRIVATE)\.?\s*,?\s*(LTD|LIMITED)\b(\.?)", re.IGNORECASE)
 
+_DROPPED = {"Cc": "", "Cf": "", "Cs": ""}
+"""Control characters, invisible format characters (zero-width space) and broken halves of UTF-16 stand for nothing."""
+
 _TYPES = {
     "LC": "Local Company",
     "BN": "Business",
@@ -35,10 +38,9 @@ _DATES = ("registration_incorporation_date", "uen_issue_date", "account_due_date
 
 def plain(text: str) -> str:
     """Trimmed, inner spaces single, without zero-width and control characters."""
-    kept = "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else (" " if c in "\t\r\n" else "") for c in text
-    )
-    return _SPACES.sub(" ", kept).strip()
+    if not text.isprintable():
+        text = "".join(_DROPPED.get(unicodedata.category(c), c) if c not in "\t\r\n" else " " for c in text)
+    return _SPACES.sub(" ", text).strip() if "  " in text or not text.isascii() else text.strip()
 
 
 def uen_in(cell: str) -> tuple[str | None, str | None]:
@@ -100,6 +102,8 @@ def ssic_in(cell: str) -> tuple[int | None, str | None]:
 
 def text_in(column: str, cell: str) -> str | None:
     """Any other cell: None for blank and for the marker `na`."""
+    if cell in ("", "na"):  # three cells of four
+        return None
     text = plain(cell)
     if not text or text == "na" or (text.lower() == "na" and not column.startswith(_NAMES)):
         return None
