@@ -1,0 +1,30 @@
+"""`acra-express demo`: what bin/demo runs after set-up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from acra_express_async.cli.sessions import synchronous
+from acra_express_async.errors import AcraExpressError
+
+
+@click.command()
+@click.option("--companies", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many.")
+@click.option("--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A real registry file.")
+@click.option("--keep", is_flag=True, help="Leave service, simulator and database up afterwards.")
+@synchronous
+async def demo(companies: int, csv: Path | None, keep: bool) -> None:
+    """Enrich companies end to end on an embedded PostgreSQL and simulated providers; needs no service and no key.
+
+    With --csv every live company of the file is enriched. Exit 0 when every company is done.
+    """
+    from rich.console import Console
+
+    try:
+        from acra_express_async.sandbox.demo import DemoOptions, run
+    except ImportError as missing:
+        raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
+    sys.exit(await run(DemoOptions(companies, csv, keep), Console(soft_wrap=not sys.stdout.isatty())))

@@ -1,0 +1,195 @@
+"""`acra-express demo`: the main job on real parts, on one machine, with nothing installed beside Python.
+
+An embedded PostgreSQL, the provider simulator over loopback HTTP, and the real service as a process of its own. The
+service and the simulator both run with their allowances multiplied by 60 and latencies divided by 20: no limit is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import AcraExpressError
+from acra_express_async.sandbox import registry_sample, report
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+from acra_express_async.sandbox.simulator import Options, Simulator
+from acra_express_async.sandbox.stage import (
+    DATABASE,
+    ServiceProcess,
+    arguments_of,
+    build_database,
+    command,
+    live_uens,
+    load,
+)
+from acra_express_async.sandbox.world import World
+
+ALLOWANCE_SCALE = 60
+LATENCY_SCALE = 1 / 20
+LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 600.0
+"""When a demo that makes no progress gives up and shows the end of the service's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """`companies`: at most so many; `csv`: a real registry file instead of the generated one; `keep`: stay up."""
+
+    companies: int
+    csv: Path | None = None
+    keep: bool = False
+    seed: int = 7
+
+
+def settings_for(simulator: Simulator, dsn: str, *, cap: int, sole_proprietors: bool) -> dict[str, str]:
+    """The service's environment: the simulator as every provider, allowances multiplied by `ALLOWANCE_SCALE`."""
+    options = simulator.options
+    figures = {
+        "POSTGRES_DSN": dsn,
+        "DAILY_CAP": max(300, cap),
+        "INCLUDE_SOLE_PROPRIETORS": str(sole_proprietors).lower(),
+        "DUCKDUCKGO__BASE_URL": simulator.base_url("duckduckgo"),
+        "DUCKDUCKGO__REQUESTS_PER_HOUR": 200 * ALLOWANCE_SCALE,
+        "DUCKDUCKGO__SPACING_SECONDS": 3 / ALLOWANCE_SCALE,
+        "JINA__BASE_URL": simulator.base_url("jina"),
+        "JINA__API_KEY": options.jina_key,
+        "JINA__CALLS_PER_HOUR": 120 * ALLOWANCE_SCALE,
+        "JINA__TOKENS_PER_MINUTE": 5000 * ALLOWANCE_SCALE,
+        "ZEROBOUNCE__BASE_URL": simulator.base_url("zerobounce"),
+        "ZEROBOUNCE__API_KEY": options.zerobounce_key,
+        "ZEROBOUNCE__VERIFICATIONS_PER_DAY": 500 * ALLOWANCE_SCALE,
+        "SLACK__WEBHOOK_URL": simulator.webhook_url,
+    }
+    return {f"ACRA_EXPRESS_{name}": str(value) for name, value in figures.items()}
+
+
+async def run(options: DemoOptions, console: Console) -> int:
+    """The whole demo; 0 when every company is done and no budget was exceeded."""
+    with tempfile.TemporaryDirectory(prefix="acra-express-demo-") as folder, EmbeddedPostgres() as postgres:
+        home = Path(folder)
+        console.print("[bold]acra-express demo[/bold]: embedded PostgreSQL, simulated providers, the real service")
+        console.print(
+            f"[dim]allowances of service and simulator x{ALLOWANCE_SCALE}, latencies / {1 / LATENCY_SCALE:g}; "
+            "no limit is switched off[/dim]"
+        )
+        owner = await build_database(postgres)
+        try:
+            file, uens = await _registry(options, owner, home, console)
+            world = World.from_csv(file, seed=options.seed)
+            scales = Options(allowance_scale=ALLOWANCE_SCALE, latency_scale=LATENCY_SCALE, seed=options.seed)
+            async with Simulator(world, scales) as simulator:
+                environ = settings_for(
+                    simulator, postgres.dsn(DATABASE), cap=len(uens), sole_proprietors=options.csv is not None
+                )
+                service = ServiceProcess(environ, home / "service.log")
+                return await _perform(options, owner, uens, simulator, service, world, console)
+        finally:
+            await owner.close()
+
+
+async def _registry(options: DemoOptions, owner: Connection, home: Path, console: Console) -> tuple[Path, list[str]]:
+    file = options.csv
+    if file is None:
+        file = home / "registry.csv"
+        registry_sample.write_csv(file, options.companies * 3, options.seed)
+    loaded = await load(owner, file, home / "rejects.csv")
+    uens = await live_uens(owner, options.companies if options.csv is None else None)
+    console.print(
+        f"registry: {loaded.loaded} rows loaded, {loaded.rejected} rejected; {len(uens)} live companies to enrich"
+    )
+    return file, uens
+
+
+async def _perform(
+    options: DemoOptions,
+    owner: Connection,
+    uens: list[str],
+    simulator: Simulator,
+    service: ServiceProcess,
+    world: World,
+    console: Console,
+) -> int:
+    await service.start()
+    code, said, wrong = await command(service.environ, "enqueue", *arguments_of(uens))
+    if code != 0:
+        await service.stop()
+        raise AcraExpressError(f"enqueue failed: {wrong.strip()}")
+    console.print(f"service on http://127.0.0.1:{service.port} (pid {service.process.pid}); {said.strip()}")
+    done = await _follow(owner, len(uens), service, console)
+    found = await report.results(owner)
+    state = simulator.state()
+    report.show(console, found, report.agreement(found, world.truth), state)
+    if options.keep and done:
+        await _stay(service, console)
+    exit_code = await service.stop()
+    failed = [result for result in found if result.kind == "failed"]
+    good = done and not failed and state["violations"] == 0 and exit_code == 0
+    console.print(
+        f"service stopped with exit code {exit_code}; "
+        + ("[bold green]every company is done[/bold green]" if good else "[bold red]not everything is done[/bold red]")
+    )
+    if not good:
+        console.print(service.log_path.read_text(errors="replace")[-4000:], markup=False)
+    return 0 if good else 1
+
+
+async def _follow(owner: Connection, wanted: int, service: ServiceProcess, console: Console) -> bool:
+    """Show progress until all companies have an outcome; False when the service ended or nothing moved for long."""
+    bar = Progress(
+        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
+        console=console, transient=True,
+    )  # fmt: skip
+    quiet = 0.0
+    with bar:
+        task = bar.add_task("", total=wanted)
+        ended = 0
+        while ended < wanted and service.process.returncode is None and quiet < PATIENCE_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)
+            row = await owner.fetchrow(
+                """
+                SELECT count(*) OVER () AS ended, c.name FROM acra_express.outcomes o
+                LEFT JOIN companies c USING (company_id) ORDER BY o.ended_at DESC LIMIT 1
+                """
+            )
+            now = int(row["ended"]) if row else 0
+            quiet = 0.0 if now > ended else quiet + LOOK_SECONDS
+            ended = now
+            bar.update(task, completed=ended, description=row["name"] if row else "waiting for the first company")
+    return ended >= wanted
+
+
+async def _stay(service: ServiceProcess, console: Console) -> None:
+    """Keep everything up until Ctrl-C or SIGTERM; a service that was stopped by hand may be started again by hand."""
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _settings(service.environ).items())
+    console.print(
+        f"\n[bold]kept up[/bold]; Ctrl-C ends it. Log: {service.log_path}\nIn another terminal:\n", highlight=False
+    )
+    console.print(exports, markup=False, highlight=False)
+    console.print(
+        f"\n.venv/bin/acra-express enqueue --uen UEN      # picked up at once\n"
+        f"curl -s http://127.0.0.1:{service.port}/healthz\n"
+        f"curl -s http://127.0.0.1:{service.port}/metrics\n"
+        f"kill -TERM {service.process.pid}               # drains; `.venv/bin/acra-express run` starts a second one",
+        markup=False,
+        highlight=False,
+    )
+    loop = asyncio.get_running_loop()
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    await ending.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+
+
+def _settings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith("ACRA_EXPRESS_")}

@@ -1,0 +1,291 @@
+"""Staging and enrichment through the real loops: batches, continuations, resuming, the cap; the story is a stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from rig import Rig, statuses
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.companies import Companies
+from acra_express_async.db.hashing import load_address_hash
+from acra_express_async.db.outcomes import DailyCap, Outcomes
+from acra_express_async.db.platform import probe
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.registry import load_registry
+from acra_express_async.db.selection import Selection
+from acra_express_async.enrichment import Enrichment
+from acra_express_async.errors import Transient
+from acra_express_async.limits import resolve
+from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
+from acra_express_async.sandbox import registry_sample
+from acra_express_async.settings import load_settings
+from acra_express_async.staging import Staging
+
+
+class Story:
+    """Stands in for the pipeline: every company ends as told, and each run is remembered."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.before: Callable[[Company, Scope], Any] = lambda _company, _scope: None
+
+    async def run(self, company: Company, scope: Scope) -> Outcome:
+        scope.check()
+        self.ran.append(company.uen)
+        step = self.before(company, scope)
+        if asyncio.iscoroutine(step):
+            await step
+        return Outcome(OutcomeKind.NO_WEBSITE, "no_search_results")
+
+
+class Campaigns(Rig):
+    """The rig with the product's own handlers."""
+
+    def __init__(self, database: Database, story: Story, shape: Any, hashes: Any, **options: Any) -> None:
+        cap = options.pop("daily_cap", 300)
+        super().__init__(database, self._dispatch, until_idle=True, **options)
+        settings = load_settings({"POSTGRES_DSN": "x", "ACRA_EXPRESS_DAILY_CAP": str(cap)})
+        companies = Companies(database, shape=shape, hashes=hashes, store_personal_emails=False, recheck_days=7)
+
+        def judged(throttle: object, key: str) -> Any:
+            return resolve(throttle, settings, key=key)
+
+        self.handlers = {
+            JobType.ENRICHMENT: Enrichment(
+                jobs=self.jobs,
+                companies=companies,
+                outcomes=Outcomes(database),
+                cap=DailyCap(database, settings.zone),
+                story=story,
+                resolve=judged,
+                metrics=self.metrics,
+                random=Random(1),
+                clock=asyncio.get_running_loop().time,
+            ),
+            JobType.STAGING: Staging(
+                jobs=self.jobs,
+                registry=Selection(
+                    database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2
+                ),
+                resolve=judged,
+                until_tick=lambda: pytest.fail("with --until-idle no continuation waits for a tick"),
+                at_once=True,
+                metrics=self.metrics,
+                random=Random(1),
+            ),
+        }
+
+    async def _dispatch(self, job: Job, scope: JobScope) -> End:
+        return await self.handlers[job.job_type].handle(job, scope)
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+@pytest_asyncio.fixture
+async def registry(owner: Connection, tmp_path: Path) -> list[str]:
+    """UENs of the live rows of a loaded sample (no sole proprietors), in order."""
+    file = tmp_path / "registry.csv"
+    registry_sample.write_csv(file, 300, 3)
+    await load_registry(owner, file, rejects_path=tmp_path / "rejects.csv")
+    await owner.executemany(
+        "INSERT INTO ssic_ref (code, title, description, version, source_file_hash) VALUES ($1, $2, $3, 's', 's')",
+        list(registry_sample.ssic_ref()),
+    )
+    rows = await owner.fetch(
+        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
+        " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
+    )
+    return [row["uen"] for row in rows]
+
+
+@pytest.fixture
+def campaigns(database: Database, owner: Connection, story: Story) -> Callable[..., Any]:
+    async def build(**options: Any) -> Campaigns:
+        async with database.session() as connection:
+            return Campaigns(database, story, await probe(connection), await load_address_hash(connection), **options)
+
+    return build
+
+
+async def enqueue(owner: Connection, params: dict[str, Any]) -> int:
+    return int(
+        await owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2) RETURNING job_id",
+            JobType.STAGING.value,
+            params,
+        )
+    )
+
+
+async def batches(owner: Connection) -> list[int]:
+    rows = await owner.fetch(
+        "SELECT jsonb_array_length(params->'company_ids') AS n FROM background_jobs WHERE job_type = $1"
+        " ORDER BY job_id",
+        JobType.ENRICHMENT.value,
+    )
+    return [row["n"] for row in rows]
+
+
+async def test_twenty_three_uens_in_batches_of_five(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    await enqueue(owner, {"uens": registry[:23]})
+    rig = await campaigns()
+    assert await rig.supervisor.run() == 0
+    assert Counter(story.ran) == Counter(registry[:23])
+    assert await batches(owner) == [5, 5, 5, 5, 3]
+    assert await statuses(owner) == {"done": 10}
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 23
+
+
+async def test_a_term_with_a_limit_of_seventeen(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    code = await owner.fetchval(
+        "SELECT primary_ssic_code FROM staging_acra_companies WHERE uen = ANY($1)"
+        " GROUP BY 1 ORDER BY count(*) DESC LIMIT 1",
+        registry,
+    )
+    await owner.execute(
+        "UPDATE staging_acra_companies SET primary_ssic_code = $1 WHERE uen = ANY($2)", code, registry[:40]
+    )
+    title = await owner.fetchval("SELECT title FROM ssic_ref WHERE code::int = $1", code)
+    await enqueue(owner, {"terms": [title], "limit": 17})
+    rig = await campaigns()
+    assert await rig.supervisor.run() == 0
+    assert len(story.ran) == len(set(story.ran)) == 17
+    assert await batches(owner) == [5, 5, 5, 2]
+
+
+async def test_a_company_without_a_website_does_not_come_back(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    await enqueue(owner, {"uens": registry[:3]})
+    assert await (await campaigns()).supervisor.run() == 0
+    await enqueue(owner, {"uens": registry[:3]})
+    assert await (await campaigns()).supervisor.run() == 0
+    assert len(story.ran) == 3
+    kinds = await owner.fetch("SELECT kind, reason FROM acra_express.outcomes ORDER BY job_id, company_id")
+    assert [row["kind"] for row in kinds] == ["no_website"] * 3 + ["skipped"] * 3
+
+
+async def test_a_company_that_breaks_does_not_take_its_batch_with_it(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    def break_one(company: Company, _scope: Scope) -> None:
+        if company.uen == registry[1]:
+            raise RuntimeError("the page had a shape nobody thought of")
+
+    story.before = break_one
+    await enqueue(owner, {"uens": registry[:3]})
+    assert await (await campaigns()).supervisor.run() == 0
+    rows = await owner.fetch("SELECT uen, kind, reason FROM acra_express.outcomes")
+    assert {row["uen"]: (row["kind"], row["reason"]) for row in rows} == {
+        registry[0]: ("no_website", "no_search_results"),
+        registry[1]: ("failed", "internal_error"),
+        registry[2]: ("no_website", "no_search_results"),
+    }
+    assert await statuses(owner) == {"done": 2}
+
+
+async def test_a_provider_that_fails_one_company_holds_up_no_other(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    def away_for_one(company: Company, _scope: Scope) -> None:
+        if company.uen == registry[0] and story.ran.count(company.uen) == 1:
+            raise Transient("HTTP 503", provider="jina", reason="http_503")
+
+    story.before = away_for_one
+    await enqueue(owner, {"uens": registry[:3]})
+    assert await (await campaigns()).supervisor.run() == 0
+    assert await statuses(owner) == {"done": 1, "queued": 1}
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 2
+    await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'")
+    assert await (await campaigns()).supervisor.run() == 0
+    assert await statuses(owner) == {"done": 2}
+    assert Counter(story.ran) == {registry[0]: 2, registry[1]: 1, registry[2]: 1}
+
+
+async def test_a_stop_between_two_companies_keeps_the_first(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    rig = await campaigns()
+
+    def stop_at_second(company: Company, _scope: Scope) -> None:
+        if len(story.ran) == 2:
+            rig.supervisor.request_stop("test")
+
+    async def drained(company: Company, scope: Scope) -> None:
+        stop_at_second(company, scope)
+        if len(story.ran) == 2:
+            await rig.draining.wait()
+            scope.check()
+
+    story.before = drained
+    await enqueue(owner, {"uens": registry[:4]})
+    assert await rig.supervisor.run() == 0
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 1
+    story.before = lambda _company, _scope: None
+    assert await (await campaigns()).supervisor.run() == 0
+    counts = Counter(story.ran)
+    assert sorted(counts.values()) == [1, 1, 1, 2]
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 4
+    assert await owner.fetchval("SELECT max(attempts) FROM acra_express.leases") == 1
+
+
+async def test_the_daily_cap_defers_in_the_platforms_words(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    await enqueue(owner, {"uens": registry[:5]})
+    assert await (await campaigns(daily_cap=3)).supervisor.run() == 0
+    assert len(story.ran) == 3
+    row = await owner.fetchrow(
+        "SELECT status, error FROM background_jobs WHERE job_type = $1", JobType.ENRICHMENT.value
+    )
+    assert row is not None
+    assert (row["status"], row["error"]) == ("queued", "deferred: daily cap reached")
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.daily_slots") == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"uens": ["x"], "ssic_code": ["1"]}, "params has an unknown key 'ssic_code'"),
+        ({"uens": "198000001A"}, "params key 'uens': input should be a valid"),
+        ({}, "params names no terms, no ssic_codes and no uens"),
+        ({"terms": ["qwertzuiop"]}, "qwertzuiop"),
+        ({"uens": ["198000001A"], "throttle": {"batchsize": 3}}, "batchsize"),
+        ({"uens": ["198000001A"], "throttle": {"batch_size": "3"}}, "batch_size"),
+    ],
+)
+async def test_bad_params_end_with_a_sentence_that_names_the_key(
+    campaigns: Any, owner: Connection, registry: list[str], params: dict[str, Any], sentence: str
+) -> None:
+    job_id = await enqueue(owner, params)
+    assert await (await campaigns()).supervisor.run() == 0
+    row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
+    assert row is not None
+    assert row["status"] == "error"
+    assert sentence in row["error"]
+
+
+async def test_unknown_uens_are_named_in_a_job_that_is_done(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    job_id = await enqueue(owner, {"uens": [registry[0], "199999999Z"]})
+    assert await (await campaigns()).supervisor.run() == 0
+    assert story.ran == [registry[0]]
+    row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
+    assert row is not None
+    assert (row["status"], row["error"]) == ("done", "199999999Z: not in the registry")
