@@ -47,13 +47,15 @@ class Beacon:
 class Health:
     """What /healthz and /readyz are answered from; every field is set by the loop it speaks of.
 
-    `database_seen` and `listener_proven_at` are moments of `clock`, None before the first time.
+    `database_seen` is a moment of `clock`, None before the first time; `ends_by` the moment by which the stop sequence
+    must be over, None while nobody asked to stop.
     """
 
     clock: Callable[[], float]
     beacons: dict[str, Beacon] = field(default_factory=dict)
     schema_checked: bool = False
     draining: bool = False
+    ends_by: float | None = None
     database_seen: float | None = None
     listener_proven: bool = False
 

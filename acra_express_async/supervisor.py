@@ -172,6 +172,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._drain_seconds
         self._health.draining = True
+        self._health.ends_by = self._health.clock() + self._drain_seconds
         self._metrics.draining.set(1)
         self._draining.set()
         self._wake("free")

@@ -13,6 +13,7 @@ from acra_express_async.preflight import Ground, prepare
 from acra_express_async.service.parts import Parts
 from acra_express_async.settings import Settings, ignored_names, secrets_of
 from acra_express_async.supervisor import Supervisor
+from acra_express_async.watchdog import Watchdog
 from acra_express_async.web import WebServer
 
 log = logs.logger("service")
@@ -59,7 +60,12 @@ class Service:
         except OSError as taken:
             raise ConfigError(f"cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT: {taken}") from taken
         log.info("web.listening", port=self.web.port)
-        return await self.supervisor.run()
+        watchdog = Watchdog(self.health)
+        watchdog.start()
+        try:
+            return await self.supervisor.run()
+        finally:
+            watchdog.stop()
 
     @classmethod
     async def build(cls, settings: Settings, ground: Ground, http: httpx.AsyncClient, *, until_idle: bool) -> Service:

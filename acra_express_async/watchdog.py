@@ -1,0 +1,68 @@
+"""The last resort: a thread that ends the process when the event loop no longer can.
+
+Plain Docker never restarts an unhealthy container, and a frozen loop runs no deadline of its own; so the thread exits
+with code 1 once liveness has failed for a minute, or once the stop sequence has outlasted its bound.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from acra_express_async import logs
+from acra_express_async.health import SILENCE_SECONDS, Health
+
+log = logs.logger("watchdog")
+
+EXIT_CODE = 1
+LOOK_SECONDS = 1.0
+STUCK_SECONDS = 60.0
+"""How long liveness must have failed; an orchestrator's own probe comes first."""
+OVERTIME_SECONDS = 5.0
+"""What the stop sequence may take beyond DRAIN_SECONDS before it is cut."""
+
+
+class Watchdog:
+    """Watches the process's health from a thread of its own.
+
+    Args:
+        health: read without locks; every field is one assignment of the loop's thread.
+        leave: ends the process; ``os._exit`` because nothing that runs Python code may be trusted any more.
+    """
+
+    def __init__(self, health: Health, *, leave: Callable[[int], object] = os._exit) -> None:
+        self._health = health
+        self._leave = leave
+        self._done = threading.Event()
+        self._stuck_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The process ends by itself; watch no longer."""
+        self._done.set()
+
+    def _run(self) -> None:
+        while not self._done.wait(LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """One look; leaves the process when nothing else will."""
+        now = self._health.clock()
+        ends_by = self._health.ends_by
+        if ends_by is not None and now > ends_by + OVERTIME_SECONDS:
+            log.critical("watchdog.leaves", why="the stop sequence outlasted DRAIN_SECONDS")
+            self._leave(EXIT_CODE)
+        stuck = self._health.stuck
+        if not stuck:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+            log.error("watchdog.stuck", loops=stuck, silence_seconds=SILENCE_SECONDS)
+        elif now - self._stuck_since > STUCK_SECONDS:
+            log.critical("watchdog.leaves", why="liveness has failed for a minute", loops=stuck)
+            self._leave(EXIT_CODE)

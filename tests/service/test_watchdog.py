@@ -1,0 +1,85 @@
+"""The last resort leaves only when nothing else will."""
+
+from __future__ import annotations
+
+from acra_express_async.health import Health
+from acra_express_async.watchdog import OVERTIME_SECONDS, STUCK_SECONDS, Watchdog
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watched() -> tuple[Clock, Health, Watchdog, list[int]]:
+    clock = Clock()
+    health = Health(clock)
+    left: list[int] = []
+    return clock, health, Watchdog(health, leave=left.append), left
+
+
+def test_a_loop_that_moves_is_left_alone() -> None:
+    clock, health, watchdog, left = watched()
+    beacon = health.beacon("poller")
+    for _ in range(100):
+        clock.now += 10
+        beacon.beat()
+        watchdog.look()
+    assert not left
+
+
+def test_a_loop_that_is_stuck_for_two_minutes_ends_the_process() -> None:
+    clock, health, watchdog, left = watched()
+    health.beacon("poller")
+    clock.now += 61
+    watchdog.look()
+    clock.now += STUCK_SECONDS
+    watchdog.look()
+    assert not left
+    clock.now += 1
+    watchdog.look()
+    assert left == [1]
+
+
+def test_a_loop_that_recovers_starts_anew() -> None:
+    clock, health, watchdog, left = watched()
+    beacon = health.beacon("poller")
+    clock.now += 61
+    watchdog.look()
+    beacon.beat()
+    watchdog.look()
+    clock.now += 61
+    watchdog.look()
+    assert not left
+
+
+def test_a_declared_long_step_is_no_silence() -> None:
+    clock, health, watchdog, left = watched()
+    health.beacon("worker-1").allow(300)
+    clock.now += 299
+    watchdog.look()
+    assert not health.stuck
+    assert not left
+
+
+def test_a_stop_that_outlasts_its_bound_is_cut() -> None:
+    clock, health, watchdog, left = watched()
+    health.ends_by = clock.now + 25
+    clock.now += 25 + OVERTIME_SECONDS
+    watchdog.look()
+    assert not left
+    clock.now += 1
+    watchdog.look()
+    assert left == [1]
+
+
+def test_the_thread_looks_by_itself_and_stops() -> None:
+    _, _, watchdog, left = watched()
+    watchdog.start()
+    watchdog.stop()
+    watchdog._thread.join(timeout=30)
+    assert not watchdog._thread.is_alive()
+    assert not left
