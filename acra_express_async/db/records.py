@@ -71,7 +71,8 @@ async def save(
         await keep_verdicts(connection, shape, facts.emails)
     await write_usage(connection, tenant_id, shape, run_id, outcome)
     await write_event(connection, tenant_id, shape, company, run_id, outcome, facts.story)
-    return SavedCompany(outcome=outcome, run_id=run_id, story=facts.story, domain_taken=taken)
+    story = facts.story | {"domain_taken": True} if taken else facts.story
+    return SavedCompany(outcome=outcome, run_id=run_id, story=story, domain_taken=taken)
 
 
 async def _respect_opt_outs(

@@ -12,6 +12,7 @@ import pytest_asyncio
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import bootstrap_platform, costs, missing_required, probe
 from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.uninstall import uninstall
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 from .builders import a_company, an_outcome, count, stored
@@ -86,6 +87,14 @@ async def test_our_rule_is_added_only_where_there_is_none_and_only_for_our_role(
     assert {tuple(row) for row in rows} == {
         (table, "{acra_express}") for table in ("enrichment_runs", "run_vendor_usage", "run_event_logs")
     }
+
+
+@pytest.mark.parametrize("shaped", [DUMP], indirect=True)
+async def test_uninstall_takes_our_rule_away_again(shaped: Connection) -> None:
+    await uninstall(shaped, "acra_express")
+    assert await shaped.fetchval("SELECT count(*) FROM pg_policies") == await shaped.fetchval(
+        "SELECT count(*) FROM pg_policies WHERE policyname LIKE '%_isolation'"
+    )
 
 
 @pytest.mark.parametrize("shaped", [MIGRATED], indirect=True)

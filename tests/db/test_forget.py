@@ -1,0 +1,145 @@
+"""`forget` takes away what is ours and nothing else, and is an opt-out from then on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from acra_express_async.db.forget import forget, kind_of
+from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.memory import Memory
+from acra_express_async.db.optouts import OptOuts
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.verdicts import Verdicts
+from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
+
+from .builders import a_company, a_verdict, an_email, an_outcome, count, one, stored
+
+PERSON = "mei.tan@lotus.com.sg"
+
+
+@pytest.mark.parametrize(
+    ("subject", "understood"),
+    [
+        (" 201912345k ", ("company", "201912345K")),
+        ("Mei@Lotus.com.sg", ("address", "mei@lotus.com.sg")),
+        ("WWW.Lotus.com.sg/", ("domain", "lotus.com.sg")),
+    ],
+)
+def test_what_is_meant(subject: str, understood: tuple[str, str]) -> None:
+    assert kind_of(subject) == understood
+
+
+async def arranged(database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash) -> Company:
+    """One company of ours with everything stored, beside rows of the platform's own making."""
+    company = await a_company(owner)
+    outcome = an_outcome(
+        emails=(
+            an_email("info@lotus.com.sg", verdict=a_verdict("info@lotus.com.sg")),
+            an_email(PERSON, EmailKind.PERSON),
+        )
+    )
+    saved = await stored(database, shape, company, outcome)
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, ended_at, detail)"
+        " VALUES (1, $1, $2, 'enriched', now(), $3)",
+        company.company_id,
+        company.uen,
+        saved.story,
+    )
+    verdicts = Verdicts(database, shape=shape, hashes=hashes, cache_days=90)
+    await verdicts.settle(a_verdict("info@lotus.com.sg"))
+    memory = Memory(database)
+    await memory.keep_page(Page("https://lotus.com.sg/contact", "", f"Write to info@lotus.com.sg or {PERSON}"))
+    await memory.keep_page(Page("https://rose.sg/", "", "Roses"))
+    await memory.keep_search(SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/"),)))
+    other = await a_company(owner, "199000001A", website_domain="rose.sg", email="info@rose.sg")
+    run = await owner.fetchval("INSERT INTO enrichment_runs (tenant_id) VALUES (9) RETURNING run_id")
+    await owner.execute(
+        "INSERT INTO company_enrichment_runs (company_id, run_id, domain, public_emails)"
+        " VALUES ($1, $2, 'lotus.com.sg', ARRAY['info@lotus.com.sg'])",
+        company.company_id,
+        run,
+    )
+    await owner.execute(
+        "INSERT INTO contacts (company_id, email, contact_source) VALUES ($1, 'sales@lotus.com.sg', 'lusha'),"
+        " ($2, 'info@lotus.com.sg', 'site_page')",
+        company.company_id,
+        other.company_id,
+    )
+    await owner.execute("INSERT INTO lead_emails (email, source) VALUES ('sales@lotus.com.sg', 'zerobounce')")
+    return company
+
+
+async def theirs(owner: Connection) -> list[Any]:
+    """What must look the same before and after."""
+    return [
+        await owner.fetch("SELECT * FROM company_enrichment_runs WHERE source_json IS NULL"),
+        await owner.fetch("SELECT * FROM contacts WHERE contact_source <> 'acra_express' ORDER BY contact_id"),
+        await owner.fetch("SELECT * FROM lead_emails WHERE source <> 'acra_express'"),
+        await owner.fetch("SELECT * FROM companies WHERE uen = '199000001A'"),
+        await owner.fetch("SELECT * FROM enrichment_runs ORDER BY run_id"),
+        await owner.fetch("SELECT * FROM acra_express.pages WHERE domain = 'rose.sg'"),
+    ]
+
+
+@pytest.mark.parametrize("subject", ["201912345K", "lotus.com.sg", "info@lotus.com.sg", PERSON])
+async def test_others_rows_stay_and_twice_is_once(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, subject: str
+) -> None:
+    await arranged(database, owner, shape, hashes)
+    before = await theirs(owner)
+    first = await forget(owner, subject, shape=shape, hashes=hashes)
+    assert first.removed
+    assert (await forget(owner, subject, shape=shape, hashes=hashes)).removed == {}
+    assert await theirs(owner) == before
+
+
+@pytest.mark.parametrize("subject", ["201912345K", "lotus.com.sg"])
+async def test_a_company_or_its_domain_is_gone(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, subject: str
+) -> None:
+    company = await arranged(database, owner, shape, hashes)
+    await forget(owner, subject, shape=shape, hashes=hashes)
+    row = await one(owner, "SELECT * FROM companies WHERE company_id = $1", company.company_id)
+    filled = {"website_domain", "email", "phone_number", "linkedin_url", "sg_phone", "sg_postcode"}
+    assert {name: row[name] for name in filled} == dict.fromkeys(filled)
+    assert row["name"] == "LOTUS PUMPS PTE. LTD."
+    assert await owner.fetchval("SELECT count(*) FROM contacts WHERE contact_source = 'acra_express'") == 0
+    assert await owner.fetchval("SELECT count(*) FROM lead_emails WHERE source = 'acra_express'") == 0
+    assert await owner.fetchval("SELECT count(*) FROM company_enrichment_runs WHERE source_json IS NOT NULL") == 0
+    assert await owner.fetchval("SELECT detail FROM acra_express.outcomes") is None
+    assert await owner.fetchval("SELECT url FROM acra_express.pages") == "https://rose.sg/"
+    assert await count(owner, "acra_express.searches") == (0 if subject == "201912345K" else 1)
+    listed = OptOuts(database, hashes)
+    assert await (listed.company(subject) if subject == "201912345K" else listed.domain(subject))
+
+
+async def test_an_address_is_gone_and_the_rest_of_the_story_stays(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
+) -> None:
+    company = await arranged(database, owner, shape, hashes)
+    await forget(owner, "Info@lotus.com.sg", shape=shape, hashes=hashes)
+    history = await one(owner, "SELECT * FROM company_enrichment_runs WHERE source_json IS NOT NULL")
+    assert (history["public_emails"], history["verification_results"]) == ([], [])
+    assert [entry["kind"] for entry in history["source_json"]["emails"]] == ["person"]
+    assert history["source_json"]["site"]["domain"] == "lotus.com.sg"
+    row = await one(owner, "SELECT email, phone_number FROM companies WHERE company_id = $1", company.company_id)
+    assert row == {"email": None, "phone_number": "+6561112222"}
+    assert await owner.fetchval("SELECT count(*) FROM contacts WHERE contact_source = 'acra_express'") == 0
+    for table in ("email_verification_cache", "acra_express.verifications"):
+        assert await count(owner, table) == 0
+    assert await owner.fetchval("SELECT url FROM acra_express.pages") == "https://rose.sg/"
+    assert await OptOuts(database, hashes).address("info@lotus.com.sg")
+
+
+async def test_an_address_that_stands_only_as_a_hash_is_found(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
+) -> None:
+    await arranged(database, owner, shape, hashes)
+    await forget(owner, PERSON, shape=shape, hashes=hashes)
+    story = await owner.fetchval("SELECT detail FROM acra_express.outcomes")
+    assert [entry.get("address") for entry in story["emails"]] == ["info@lotus.com.sg"]
+    assert await owner.fetchval("SELECT email FROM companies WHERE uen = '201912345K'") == "info@lotus.com.sg"
