@@ -30,18 +30,21 @@ class End(StrEnum):
 class JobScope:
     """What the calls of one job may know: whether a new one may start, the job's own limits, and what was spent.
 
-    `lease_ends` is a moment of `clock` (monotonic seconds) that only a heartbeat moves on.
+    `lease_ends` is a moment of `clock` (monotonic seconds) that only a heartbeat moves on; `moved` is told of every
+    check, which is the job's sign of life.
     """
 
     draining: asyncio.Event
     clock: Callable[[], float]
     lease_ends: float
     stands_back: Callable[[], bool]
+    moved: Callable[[], None] = lambda: None
     limits: JobLimits = field(default_factory=JobLimits)
     usage: Usage = field(default_factory=Usage)
 
     def check(self) -> None:
         """See models.Scope; the lease is judged by our own monotonic clock, so it holds with the database away."""
+        self.moved()
         if self.clock() >= self.lease_ends:
             raise LeaseLost("the lease could have lapsed: no heartbeat got through in time")
         if self.draining.is_set():

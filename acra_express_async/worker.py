@@ -15,11 +15,14 @@ import structlog
 from acra_express_async import logs
 from acra_express_async.attempts import End, JobScope
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
+from acra_express_async.health import BEAT_SECONDS, Beacon
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 
 log = logs.logger("worker")
 
+STEP_SECONDS = 180.0
+"""Longest honest silence inside a job: a budget's wait (60 s), the slowest try (35 s), a save that gives way (24 s)."""
 HAND_BACK_SECONDS = 5.0
 """Bound of the shielded write that hands a job back when its worker is cancelled."""
 
@@ -67,6 +70,7 @@ class Worker:
         handlers: Mapping[JobType, Handler],
         heartbeat: timedelta,
         draining: asyncio.Event,
+        beacon: Beacon,
         freed: Callable[[], None],
         stands_back: Callable[[], bool],
         metrics: Metrics,
@@ -82,6 +86,7 @@ class Worker:
         self._handlers = handlers
         self._heartbeat = heartbeat
         self._draining = draining
+        self._beacon = beacon
         self._freed = freed
         self._stands_back = stands_back
         self._metrics = metrics
@@ -91,7 +96,9 @@ class Worker:
     async def run(self) -> None:
         """Work until the service drains; a cancelled job is handed back."""
         while not self._draining.is_set():
-            job = await self._queue.get()
+            job = await self._next_job()
+            if job is None:
+                continue
             self.job = job
             self._metrics.workers_busy.inc()
             try:
@@ -100,6 +107,15 @@ class Worker:
                 self.job = self.scope = None
                 self._metrics.workers_busy.dec()
                 self._freed()
+
+    async def _next_job(self) -> Job | None:
+        """A job, or None now and then: to have nothing to do is a sign of life too."""
+        self._beacon.beat()
+        try:
+            async with asyncio.timeout(BEAT_SECONDS):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
 
     async def _attempt(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job_id=job.job_id, worker=self.name):
@@ -128,7 +144,9 @@ class Worker:
             clock=self._clock,
             lease_ends=self._clock() + job.lease.total_seconds(),
             stands_back=self._stands_back,
+            moved=lambda: self._beacon.allow(STEP_SECONDS),
         )
+        scope.moved()
         try:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(self._beat(job, scope), name=f"heartbeat:{job.job_id}")

@@ -77,6 +77,7 @@ class Rig:
                 handlers=dict.fromkeys(JobType, self),
                 heartbeat=heartbeat,
                 draining=self.draining,
+                beacon=self.health.beacon(f"worker-{number}"),
                 freed=self.poller.worker_freed,
                 stands_back=stands_back,
                 metrics=self.metrics,

@@ -152,6 +152,7 @@ class Parts:
             handlers=handlers,
             heartbeat=timedelta(seconds=self.settings.heartbeat_seconds),
             draining=self.draining,
+            beacon=self.health.beacon(f"worker-{number}"),
             freed=self.poller.worker_freed,
             stands_back=self.watch.stands_back,
             metrics=self.metrics,

@@ -15,7 +15,7 @@ from acra_express_async.sandbox.markup.html_page import (
     html_results,
 )
 from acra_express_async.sandbox.markup.lite_page import lite_no_results, lite_results
-from acra_express_async.sandbox.markup.parts import Ad, LinkForm, Listing, href
+from acra_express_async.sandbox.markup.parts import Ad, LinkForm, Listing, href, vqd
 
 __all__ = [
     "NO_RESULTS",
@@ -34,5 +34,6 @@ __all__ = [
     "lite_no_results",
     "lite_results",
     "reader",
+    "vqd",
     "zerobounce",
 ]

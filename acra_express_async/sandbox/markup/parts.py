@@ -96,12 +96,16 @@ def options(choices: dict[str, str], chosen: str | None) -> str:
     )
 
 
+def vqd(query: str) -> str:
+    """The token that a request for the next page of `query` must carry."""
+    return f"4-{int(hexadecimal(30, 'vqd', query), 16):039d}"
+
+
 def next_page_fields(query: str, offset: int, region: str, close: str) -> Sequence[str]:
     """The hidden inputs that a request for the next page replays; `close` ends a tag ("" or " /")."""
-    number = int(hexadecimal(30, "vqd", query), 16)
     fields = {
         "q": query, "s": str(offset), "nextParams": "", "v": "l", "o": "json", "dc": str(offset + 1), "api": "d.js",
-        "vqd": f"4-{number:039d}"[:41],
+        "vqd": vqd(query),
     }  # fmt: skip
     hidden = [
         f'<input type="hidden" name="{name}" value="{html.escape(value, quote=True)}"{close}>'
