@@ -161,18 +161,22 @@ ERRORS: Mapping[str, ReaderError] = {
 
 
 def error(
-    key: str, *, extra: Mapping[str, Any] | None = None, path: str | None = None, **facts: object
+    key: str,
+    facts: Mapping[str, object] | None = None,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    path: str | None = None,
 ) -> dict[str, Any]:
     """The error envelope of `ERRORS[key]`.
 
     Args:
         key: of `ERRORS`.
+        facts: what the message's braces stand for; more than needed does no harm.
         extra: further fields, such as ``retryAfter`` or ``cause``.
         path: the parameter that is wrong; parameter errors name it.
-        facts: what the message's braces stand for.
     """
     shape = ERRORS[key]
-    message = shape.message.format(**facts)
+    message = shape.message.format(**(facts or {}))
     where = f"({path})" if path else ""
     return {
         "data": None,

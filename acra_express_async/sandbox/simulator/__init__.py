@@ -1,0 +1,13 @@
+"""The provider simulator: DuckDuckGo, Jina Reader, ZeroBounce and Slack on one loopback port.
+
+Answers, limits, latencies and faults follow contracts/providers.md section 5. All time goes through an injected clock.
+"""
+
+from acra_express_async.sandbox.simulator.clock import Clock, SimulatorClock
+from acra_express_async.sandbox.simulator.faults import Fault
+from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger, Violation
+from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
+from acra_express_async.sandbox.simulator.server import Simulator
+
+__all__ = ["SCENARIOS", "Arrival", "Clock", "Fault", "Ledger", "Options", "Simulator", "SimulatorClock", "Violation"]

@@ -1,0 +1,69 @@
+"""The simulator's only time: real, faster by a factor, or standing still until somebody moves it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Virtual time in Unix seconds; every window, block and latency of the simulator is counted in it."""
+
+    def now(self) -> float:
+        """Unix seconds; never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `now` has moved on by `seconds`, by itself or through `advance`."""
+        ...
+
+    def advance(self, seconds: float) -> None:
+        """Move `now` forward at once."""
+        ...
+
+
+class SimulatorClock:
+    """Runs `speed` times as fast as `source`; with speed 0 it only moves through `advance`.
+
+    Args:
+        speed: virtual seconds per second of `source`.
+        start: Unix seconds at which it begins; the real time when None.
+        source: monotonic seconds.
+    """
+
+    def __init__(
+        self, *, speed: float = 1.0, start: float | None = None, source: Callable[[], float] = time.monotonic
+    ) -> None:
+        if speed < 0:
+            raise ValueError("a clock cannot run backwards")
+        self.speed = speed
+        self._source = source
+        self._origin = source()
+        self._base = time.time() if start is None else start
+        self._sleepers: set[asyncio.Event] = set()
+
+    def now(self) -> float:
+        return self._base + (self._source() - self._origin) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = self.now() + seconds
+        while (left := deadline - self.now()) > 0:
+            moved = asyncio.Event()
+            self._sleepers.add(moved)
+            timer = loop.call_later(left / self.speed, moved.set) if self.speed else None
+            try:
+                await moved.wait()
+            finally:
+                self._sleepers.discard(moved)
+                if timer is not None:
+                    timer.cancel()
+
+    def advance(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("a clock cannot run backwards")
+        self._base += seconds
+        for sleeper in self._sleepers:
+            sleeper.set()

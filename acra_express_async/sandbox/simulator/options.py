@@ -1,0 +1,62 @@
+"""How one simulator behaves; everything that the contract calls a knob and that holds for a whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from acra_express_async.sandbox.markup.parts import LinkForm
+
+TokenRule = Literal["strict", "admit"]
+DayBoundary = Literal["rolling", "Asia/Singapore", "UTC"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Frozen settings of a simulator.
+
+    Attributes:
+        host, port: where it listens; loopback unless somebody insists, port 0 takes a free one.
+        seed: of latencies, ads, flags and other chances; the world has a seed of its own.
+        allowance_scale: multiplies every count of both limit layers; windows keep their length.
+        latency_scale: multiplies every latency; 0 answers at once.
+        budget_layer: refuse and record what exceeds our budgets.
+        real_layer: enforce what the providers publish or are known to do by themselves.
+        real_scale: multiplies ZeroBounce's published counts, so that a test can reach them.
+        token_rule: ``strict``: no 60-second window above the allowance; ``admit``: a call is let in while the window
+            is below it, so that one may overshoot and the next is refused.
+        day_boundary: of the verifications.
+        link_form: forces the form of DuckDuckGo's links.
+        ad_share, box_share: share of result pages with an ad, with a zero-click box.
+        flag_get, flag_user_agent, flag_no_vqd: chance that such a request is taken for a robot's.
+        long_query_status: answer to a query of 500 characters or more.
+        block_minutes: how long a DuckDuckGo block lasts without any request.
+        batch_limit: most addresses in one validatebatch.
+        jina_key, zerobounce_key: the only good keys.
+        credits: of the ZeroBounce account.
+        slack_path: of the webhook, below the provider's base; it is the secret.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int = 1
+    allowance_scale: float = 1.0
+    latency_scale: float = 1.0
+    budget_layer: bool = True
+    real_layer: bool = False
+    real_scale: float = 1.0
+    token_rule: TokenRule = "strict"  # noqa: S105 - a rule about tokens, not a secret
+    day_boundary: DayBoundary = "rolling"
+    link_form: LinkForm | None = None
+    ad_share: float = 0.35
+    box_share: float = 0.05
+    flag_get: float = 0.5
+    flag_user_agent: float = 0.3
+    flag_no_vqd: float = 1.0
+    long_query_status: int = 400
+    block_minutes: float = 60.0
+    batch_limit: int = 100
+    jina_key: str = "jina_sandbox_key"
+    zerobounce_key: str = "zerobounce-sandbox-key"
+    credits: int = 100_000
+    slack_path: str = "services/T0SANDBOX/B0SANDBOX/sandboxsecret"

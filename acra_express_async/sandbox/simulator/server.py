@@ -1,0 +1,222 @@
+"""The server: reads a request, enters it in the ledger, lets the provider answer and the faults have their way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from acra_express_async.models import Provider
+from acra_express_async.sandbox.draws import lognormal
+from acra_express_async.sandbox.simulator import delivery
+from acra_express_async.sandbox.simulator.admin import admin_routes
+from acra_express_async.sandbox.simulator.clock import Clock, SimulatorClock
+from acra_express_async.sandbox.simulator.duckduckgo import DuckDuckGo
+from acra_express_async.sandbox.simulator.exchange import Call, Effects, Reply, SimulatedProvider, Surroundings
+from acra_express_async.sandbox.simulator.faults import Fault, Faults
+from acra_express_async.sandbox.simulator.jina import JinaReader
+from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger
+from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
+from acra_express_async.sandbox.simulator.slack import Slack
+from acra_express_async.sandbox.simulator.zerobounce import ZeroBounce
+from acra_express_async.sandbox.world import Truth, World
+
+BASES: Mapping[Provider, str] = {
+    Provider.DUCKDUCKGO: "/ddg",
+    Provider.JINA: "/jina",
+    Provider.ZEROBOUNCE: "/zb",
+    Provider.SLACK: "/slack",
+}
+"""Path of each provider; what a client appends to its base URL follows."""
+
+LARGEST_BODY = 1024 * 1024
+
+
+class Simulator:
+    """Four providers on one loopback port, with a ledger of what arrived.
+
+    Use as an async context manager in the process of a test, or as a process of its own
+    (``python -m acra_express_async.sandbox.simulator``). `ledger`, `world`, `faults` and `slack` are there to be
+    looked at while it runs; `reset` replaces them.
+
+    Args:
+        world: what searches find and pages say.
+        options: of the whole run.
+        clock: virtual time; real time when None.
+        scenario: a name of `SCENARIOS`, whose faults and options come on top.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        options: Options | None = None,
+        *,
+        clock: Clock | None = None,
+        scenario: str = "happy",
+    ) -> None:
+        self.clock: Clock = clock or SimulatorClock()
+        self._given = options or Options()
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+        self._build(world, scenario)
+
+    def _build(self, world: World, scenario: str) -> None:
+        if scenario not in SCENARIOS:
+            raise ValueError(f"unknown scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
+        story = SCENARIOS[scenario]
+        self.options = story.applied_to(self._given)
+        self.scenario = scenario
+        self.world = world if story.site_share is None else world.redrawn(site_share=story.site_share)
+        self.started_at = self.clock.now()
+        self.ledger = Ledger(self.clock, self.options)
+        self.faults = Faults((Fault.of(spec) for spec in story.faults), seed=self.options.seed)
+        around = Surroundings(self.world, self.options, self.clock, self.ledger)
+        self.duckduckgo, self.jina = DuckDuckGo(around), JinaReader(around)
+        self.zerobounce, self.slack = ZeroBounce(around), Slack(around)
+        everyone: tuple[SimulatedProvider, ...] = (self.duckduckgo, self.jina, self.zerobounce, self.slack)
+        self._providers = {each.provider: each for each in everyone}
+        self._in_flight: Counter[tuple[Provider, str]] = Counter()
+
+    def reset(self, *, seed: int | None = None, scenario: str | None = None) -> None:
+        """Forget everything that happened; with `seed` the world and the chances are drawn anew."""
+        world = self.world
+        if seed is not None:
+            self._given = delivery.with_seed(self._given, seed)
+            world = world.redrawn(seed=seed)
+        self._build(world, scenario or self.scenario)
+
+    @property
+    def root(self) -> str:
+        """Scheme, host and port.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        if not self._port:
+            raise RuntimeError("the simulator is not running")
+        return f"http://{self.options.host}:{self._port}"
+
+    def base_url(self, provider: Provider | str) -> str:
+        """What a client of `provider` is configured with; no slash at the end."""
+        return self.root + BASES[Provider(provider)]
+
+    @property
+    def webhook_url(self) -> str:
+        """Slack's incoming webhook."""
+        return f"{self.base_url(Provider.SLACK)}/{self.options.slack_path}"
+
+    @property
+    def violations(self) -> list[dict[str, Any]]:
+        """The kept violation records; `ledger.violation_count` counts all."""
+        return delivery.as_rows(self.ledger.violations)
+
+    def truth(self, uen: str) -> Truth:
+        """The expected answer for a company."""
+        return self.world.truth(uen)
+
+    def state(self) -> dict[str, Any]:
+        """What `/__sim/state` says: budgets with their worst windows, counts, and each provider's own state."""
+        return {
+            **self.ledger.state(),
+            "scenario": self.scenario,
+            "layers": {"budget": self.options.budget_layer, "real": self.options.real_layer},
+            "allowance_scale": self.options.allowance_scale,
+            "latency_scale": self.options.latency_scale,
+            "providers": {provider.value: each.state() for provider, each in self._providers.items()},
+        }
+
+    async def start(self) -> Self:
+        """Listen; returns when clients can connect."""
+        app = web.Application(client_max_size=LARGEST_BODY)
+        for provider, base in BASES.items():
+            app.router.add_route("*", base + "/{route:.*}", self._handler(provider))
+        app.add_routes(admin_routes(self))
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.options.host, self.options.port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        runner, self._runner, self._port = self._runner, None, 0
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _handler(self, provider: Provider) -> delivery.Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            call = await delivery.read_call(request, BASES[provider])
+            each = self._providers[provider]
+            call.client = each.client_of(call)
+            place = (provider, call.client)
+            self._in_flight[place] += 1
+            call.in_flight = self._in_flight[place]
+            try:
+                return await self._serve(each, call, request)
+            finally:
+                self._in_flight[place] -= 1
+                if not self._in_flight[place]:
+                    del self._in_flight[place]
+
+        return handle
+
+    async def _serve(self, each: SimulatedProvider, call: Call, request: web.Request) -> web.StreamResponse:
+        ledger = self.ledger
+        arrival = ledger.arrive(each.provider, call.route, each.key_of(call), call.client)
+        # entered before anything else and without an await between: arrivals stay in the order of their times
+        violation = each.charge(call, arrival)
+        effects = self.faults.effects(each.provider, call.route, arrival.at - self.started_at, arrival.number)
+        cut = delivery.cut_before_answer(effects)
+        if cut is not None:
+            if cut.seconds:
+                await self.clock.sleep(cut.seconds)
+            if cut.status is None:
+                ledger.settle(arrival, None, cut.reason)
+                return delivery.cut_connection(request, reset=cut.reset)
+            reply = each.failure(call, cut.status)
+        elif "status" in effects:
+            reply = each.failure(call, int(effects["status"]))
+        else:
+            reply = each.answer(call, arrival, violation, effects)
+        reply = delivery.with_body(reply, effects, each, call)
+        await self._wait(reply, effects, arrival)
+        return await self._send(reply, effects, each, arrival, request)
+
+    async def _wait(self, reply: Reply, effects: Effects, arrival: Arrival) -> None:
+        seconds = reply.latency_floor
+        if reply.latency is not None:
+            day = int(arrival.at // 86_400)
+            chance = (self.options.seed, "latency", arrival.provider, arrival.key, day)
+            seconds = max(seconds, lognormal(*reply.latency, *chance))
+        seconds *= self.options.latency_scale * float(effects.get("latency_scale", 1.0))
+        seconds += float(effects.get("latency_add", 0.0))
+        if seconds > 0:
+            await self.clock.sleep(seconds)
+
+    async def _send(
+        self, reply: Reply, effects: Effects, each: SimulatedProvider, arrival: Arrival, request: web.Request
+    ) -> web.StreamResponse:
+        if reply.cut:
+            self.ledger.settle(arrival, None, reply.note)
+            return delivery.cut_connection(request, reset=True)
+        if delivery.is_gone(request):
+            self.ledger.settle(arrival, None, "the caller had left")
+            return web.Response(status=499)
+        if reply.tokens and self.ledger.bill_tokens(arrival, reply.tokens) and reply.refusal is not None:
+            reply = reply.refusal()
+        self.ledger.settle(arrival, reply.status, reply.note)
+        headers = delivery.final_headers(each.headers(), reply, effects, self.clock.now())
+        return await delivery.send(request, reply, headers, effects, self.clock)
