@@ -19,6 +19,8 @@ from acra_express_async.models import Provider
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.settings import JinaSettings
 
+pytestmark = pytest.mark.looptime
+
 
 @pytest.fixture
 def rig() -> Bench:

@@ -1,0 +1,223 @@
+"""One send over real sockets: what left us, when, and how much of the answer is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from acra_express_async.errors import Transient
+from acra_express_async.models import Provider
+from acra_express_async.providers.wire import Answer, Wire, retry_after
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+LONG, SHORT = timedelta(seconds=30), timedelta(milliseconds=50)
+
+
+@asynccontextmanager
+async def server(behaviour: Behaviour) -> AsyncIterator[str]:
+    """A server on loopback that treats each connection as `behaviour` says, and forgets it afterwards."""
+
+    async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await behaviour(reader, writer)
+        except ConnectionError:
+            writer.transport.abort()  # the client left first, as some tests want it to
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(treat, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield f"http://127.0.0.1:{port}/"
+
+
+async def head(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+def answering(body: bytes, *, status: str = "200 OK", headers: str = "") -> Behaviour:
+    async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        length = f"Content-Length: {len(body)}\r\n"
+        writer.write(f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+
+    return behaviour
+
+
+async def send(url: str, wire: Wire, *, patience: timedelta = LONG, cap: int = 1000) -> Answer:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await wire.send(http, http.build_request("GET", url), provider=Provider.JINA, patience=patience, cap=cap)
+
+
+def fresh(margin: timedelta = LONG) -> Wire:
+    return Wire(asyncio.get_running_loop().time(), margin)
+
+
+async def test_an_answer_is_read_to_its_end() -> None:
+    wire = fresh()
+    async with server(answering(b'{"a": 1}', headers="X-Seen: yes\r\n")) as url:
+        answer = await send(url, wire)
+    assert (answer.status, answer.json(), answer.headers["x-seen"], answer.truncated) == (200, {"a": 1}, "yes", False)
+    assert wire.sent
+    assert wire.answer is answer
+
+
+async def test_a_redirect_is_an_answer() -> None:
+    async with server(answering(b"", status="303 See Other", headers="Location: http://127.0.0.1:1/\r\n")) as url:
+        assert (await send(url, fresh())).status == 303
+
+
+async def test_the_body_is_capped_after_decoding() -> None:
+    body = gzip.compress(b"x" * 100_000)
+    async with server(answering(body, headers="Content-Encoding: gzip\r\n")) as url:
+        answer = await send(url, fresh(), cap=500)
+    assert (answer.body, answer.truncated) == (b"x" * 500, True)
+
+
+async def test_nothing_listens() -> None:
+    async with server(answering(b"")) as url:
+        gone = url
+    wire = fresh()
+    with pytest.raises(Transient) as failed:
+        await send(gone, wire)
+    assert (failed.value.sent, failed.value.reason, wire.sent) == (False, "connection", False)
+
+
+async def test_a_server_that_takes_the_request_and_says_nothing() -> None:
+    over = asyncio.Event()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        await over.wait()
+
+    wire = fresh()
+    async with server(swallow) as url:
+        with pytest.raises(Transient) as failed:
+            await send(url, wire, patience=SHORT)
+        over.set()
+    assert (failed.value.sent, failed.value.reason) == (True, "timeout")
+
+
+async def test_a_slow_drip_does_not_outlast_the_patience() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    wire = fresh()
+    async with server(drip) as url:
+        with pytest.raises(Transient) as failed:
+            await send(url, wire, patience=SHORT, cap=1_000_000_000)
+    assert (failed.value.sent, failed.value.reason, wire.answer) == (True, "timeout", None)
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"garbage\r\n\r\n"]
+)  # fmt: skip
+async def test_a_connection_that_breaks_after_the_request_may_have_cost_something(start: bytes) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(start)
+        await writer.drain()
+
+    wire = fresh()
+    async with server(hang_up) as url:
+        with pytest.raises(Transient) as failed:
+            await send(url, wire)
+    assert (failed.value.sent, failed.value.reason) == (True, "connection")
+
+
+async def test_a_request_that_would_leave_too_late_does_not_leave() -> None:
+    """A frozen process wakes up with a margin long past: the check stands right before the first byte."""
+    heads: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.read(1))
+
+    wire = Wire(asyncio.get_running_loop().time() - 10, timedelta(seconds=5))
+    async with server(listen) as url:
+        with pytest.raises(Transient) as failed:
+            await send(url, wire)
+    assert (failed.value.sent, failed.value.reason) == (False, "not_sent")
+    assert b"".join(heads) == b""
+
+
+async def test_a_connection_that_is_not_made_in_time_is_abandoned() -> None:
+    """The margin ends while the handshake is pending: nothing was sent, so nothing was spent."""
+    silent = asyncio.Event()
+
+    class Pending(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await silent.wait()
+            raise AssertionError
+
+    wire = fresh(margin=SHORT)
+    async with httpx.AsyncClient(transport=Pending()) as http:
+        request = http.build_request("GET", "http://x.test/")
+        with pytest.raises(Transient) as failed:
+            await wire.send(http, request, provider=Provider.JINA, patience=LONG, cap=10)
+    assert (failed.value.sent, failed.value.reason) == (False, "not_sent")
+
+
+async def test_the_margin_does_not_cut_an_answer_short() -> None:
+    """Once on the wire, only the patience counts."""
+    wire = fresh(margin=timedelta(seconds=5))
+    left: list[float] = []
+
+    async def look(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        assert wire._timer is not None
+        left.append((wire._timer.when() or 0) - asyncio.get_running_loop().time())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async with server(look) as url:
+        assert (await send(url, wire, patience=LONG)).text == "ok"
+    assert 5 < left[0] <= 30
+
+
+async def test_cancellation_tells_whether_it_was_sent() -> None:
+    arrived, over = asyncio.Event(), asyncio.Event()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        arrived.set()
+        await over.wait()
+
+    wire = fresh()
+    async with server(swallow) as url:
+        async with asyncio.TaskGroup() as group:
+            call = group.create_task(send(url, wire))
+            await arrived.wait()
+            call.cancel()
+        over.set()
+    assert call.cancelled()
+    assert wire.sent
+    assert wire.answer is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"a":', b"[" * 100_000])
+def test_what_is_no_json_is_none(body: bytes) -> None:
+    assert Answer(200, {}, body).json() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("", None), ("5", 5), ("0.5", 0.5), ("-3", 0), ("9999", 300), ("inf", 300), ("nan", None), ("soon", None),
+     ("Mon, 23 Nov 2026 08:01:00 GMT", 60), ("Mon, 23 Nov 2026 07:00:00 GMT", 0),
+     ("Mon, 99 Nov 2026 07:00:00 GMT", None)],
+)  # fmt: skip
+def test_retry_after_in_all_its_forms(value: str, seconds: float | None) -> None:
+    now = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    wanted = None if seconds is None else timedelta(seconds=seconds)
+    assert retry_after({"retry-after": value}, lambda: now) == wanted
