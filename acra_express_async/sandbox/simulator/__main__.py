@@ -1,4 +1,4 @@
-"""``python -m acra_express_async.sandbox.simulator``: the simulator as a process of its own, until SIGTERM or Ctrl-C."""
+"""``python -m acra_express_async.sandbox.simulator``: a process of its own, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,7 +36,7 @@ def main(
     seed: int,
     scenario: str,
     speed: float,
-    **behaviour: object,
+    **behaviour: Any,
 ) -> None:
     """Simulate the four providers; the first line printed is JSON with their addresses and keys."""
     if stored is not None:
@@ -44,7 +45,7 @@ def main(
         world = World.from_csv(registry, seed=seed)
     else:
         world = World(registry_sample.rows(companies, seed), seed=seed)
-    options = Options(port=port, seed=seed, **behaviour)  # type: ignore[arg-type] - click's names are the fields
+    options = Options(port=port, seed=seed, **behaviour)  # the names of the remaining flags are its fields
     asyncio.run(_serve(Simulator(world, options, clock=SimulatorClock(speed=speed), scenario=scenario)))
 
 

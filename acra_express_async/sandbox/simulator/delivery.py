@@ -21,6 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HANG_SECONDS = 100.0
 """After so long without an answer the network before Reader gives up with 524."""
 DRIPS = 10
+LEAST_COMPRESSED = 1_000
+"""Bytes from which on the providers compress."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,7 +147,10 @@ async def send(
         ends_in_order = clean
         whole = len(body) if clean else whole
     if ends_in_order and "slow_drip" not in effects:
-        return web.Response(status=reply.status, body=body, headers=headers)
+        whole_answer = web.Response(status=reply.status, body=body, headers=headers)
+        if len(body) > LEAST_COMPRESSED:
+            whole_answer.enable_compression()  # in a form the caller admits; never brotli
+        return whole_answer
     headers["Content-Length"] = str(whole)
     response = web.StreamResponse(status=reply.status, headers=headers)
     await response.prepare(request)

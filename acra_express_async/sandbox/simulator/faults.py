@@ -26,7 +26,7 @@ KNOBS: Mapping[str, str] = {
     "retry_after": "absent, 0, -5, date, huge, or a number: the Retry-After of a refusal",
     "duplicate_delivery": "Slack stores the message twice",
     "key_state": "good, unknown, empty or revoked (Jina Reader, ZeroBounce)",
-    "credits": "ZeroBounce: sets the balance, once",
+    "credits": "ZeroBounce: sets the balance",
     "shield": "on: a bad key gets 403 and HTML; all: everybody does; off",
     "ddg_block_now": "DuckDuckGo: blocks the client for these minutes (true: as configured)",
     "markup": "v2: a result page that nobody parses yet",
@@ -44,6 +44,9 @@ KNOBS: Mapping[str, str] = {
     "after_store": "Slack stores the message, then: rollup_error, timeout or reset",
 }
 """Every knob with what its value means."""
+
+ONE_SHOT = frozenset({"credits", "ddg_block_now"})
+"""Knobs that hit one request unless a count is given: they change a state, which then lasts."""
 
 FIELDS = frozenset({"provider", "knob", "value", "route", "probability", "count", "from", "to"})
 
@@ -90,7 +93,7 @@ class Fault:
             value=spec.get("value", True),
             route=spec.get("route", "*"),
             probability=float(spec.get("probability", 1.0)),
-            count=spec.get("count"),
+            count=spec.get("count", 1 if spec["knob"] in ONE_SHOT else None),
             since=float(spec.get("from", 0.0)),
             until=spec.get("to"),
         )
