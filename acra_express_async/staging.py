@@ -17,7 +17,7 @@ from acra_express_async import logs
 from acra_express_async.attempts import End, JobScope
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.selection import Picked
-from acra_express_async.errors import JobError, StandBack
+from acra_express_async.errors import CapReached, JobError, StandBack
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import CompanyId, Job, JobId, JobType
@@ -35,7 +35,6 @@ class Jobs(Protocol):
     """See db/jobs.py."""
 
     def owned(self, job: Job) -> AbstractAsyncContextManager[Connection]: ...
-    async def anything_due(self, *, besides: JobId | None = None) -> bool: ...
     async def insert(
         self, connection: Connection, job_type: JobType, params: dict[str, Any], *, due_in: timedelta | None = None
     ) -> JobId: ...
@@ -43,6 +42,12 @@ class Jobs(Protocol):
         self, connection: Connection, job: Job, *, enrichment: JobId | None, continuation: JobId | None
     ) -> None: ...
     async def finish(self, connection: Connection, job: Job, *, total: int, note: str | None = None) -> None: ...
+
+
+class DailyCap(Protocol):
+    """See db/outcomes.py."""
+
+    async def full(self, cap: int) -> timedelta | None: ...
 
 
 class Registry(Protocol):
@@ -67,6 +72,7 @@ class Staging:
         *,
         jobs: Jobs,
         registry: Registry,
+        cap: DailyCap,
         resolve: Callable[[object, str], JobThrottle],
         until_tick: Callable[[], timedelta],
         at_once: bool,
@@ -76,6 +82,7 @@ class Staging:
     ) -> None:
         self._jobs = jobs
         self._registry = registry
+        self._cap = cap
         self._resolve = resolve
         self._until_tick = until_tick
         self._at_once = at_once
@@ -88,6 +95,7 @@ class Staging:
 
         Raises:
             JobError: `params` is wrong, or a term resolves to nothing.
+            CapReached: a continuation, and today's companies are used up.
             StandBack: the nightly has the right of way; upserted rows stay, the repetition finds them.
         """
         params = StagingParams.parse(job.params)
@@ -100,6 +108,8 @@ class Staging:
             log.warning("override.refused", override=str(refused), authorized_by=throttle.authorized_by)
         for raised in throttle.raised:
             log.warning("override.raised", override=str(raised), authorized_by=throttle.authorized_by)
+        if params.campaign is not None:
+            await self._wait_for_tomorrow(throttle)
         limit = throttle.batch_size if campaign.left is None else min(throttle.batch_size, campaign.left)
         picked = await self._registry.pick(params, campaign, limit)
         company_ids = []
@@ -108,6 +118,12 @@ class Staging:
             company_ids.append(await self._upsert(row))
         await self._pass_on(job, params, campaign, company_ids, picked, _note(picked, throttle))
         return End.DONE
+
+    async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
+        """A continuation does not stage what today's cap will not let through."""
+        until_tomorrow = await self._cap.full(throttle.daily_cap)
+        if until_tomorrow is not None:
+            raise CapReached("daily cap reached", retry_after=until_tomorrow)
 
     async def _upsert(self, row: RegistryRow) -> CompanyId:
         for _ in range(UPSERT_TRIES - 1):
@@ -131,8 +147,8 @@ class Staging:
     ) -> None:
         """Insert what follows and finish, in one transaction that carries the token."""
         rest = _rest(params, campaign, picked, len(companies))
-        waits = rest is not None and not self._at_once and await self._jobs.anything_due(besides=job.job_id)
-        due_in = self._until_tick() if waits else None
+        # The claim takes a continuation before its tick when a worker is free and nothing else waits.
+        due_in = None if self._at_once else self._until_tick()
         async with self._jobs.owned(job) as connection:
             enrichment = continuation = None
             if companies:

@@ -27,4 +27,4 @@ async def demo(companies: int, csv: Path | None, keep: bool) -> None:
         from acra_express_async.sandbox.demo import DemoOptions, run
     except ImportError as missing:
         raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
-    sys.exit(await run(DemoOptions(companies, csv, keep), Console(soft_wrap=not sys.stdout.isatty())))
+    sys.exit(await run(DemoOptions(companies, csv, keep), Console(width=None if sys.stdout.isatty() else 120)))

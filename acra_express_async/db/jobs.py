@@ -225,21 +225,6 @@ class Jobs:
                 )
             )
 
-    async def anything_due(self, *, besides: JobId | None = None) -> bool:
-        """Whether some other job could be claimed now or is running."""
-        async with self._database.session() as connection:
-            return bool(
-                await connection.fetchval(
-                    """
-                    SELECT EXISTS (
-                        SELECT FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
-                        WHERE j.status IN ('queued', 'running') AND j.job_id IS DISTINCT FROM $1
-                          AND (l.job_id IS NULL OR l.held OR l.due_at <= (SELECT acra_express.clock())))
-                    """,
-                    besides,
-                )
-            )
-
     async def insert(
         self, connection: Connection, job_type: JobType, params: dict[str, Any], *, due_in: timedelta | None = None
     ) -> JobId:

@@ -147,6 +147,21 @@ class DailyCap:
         assert row is not None
         return None if row["ours"] else row["until_tomorrow"]
 
+    async def full(self, cap: int) -> timedelta | None:
+        """How long until the next day begins when no slot is left today; None while there is one."""
+        async with self._database.session() as connection:
+            left = await connection.fetchval(
+                """
+                SELECT CASE WHEN (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) >= $2
+                            THEN ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now END
+                FROM (SELECT now, (now AT TIME ZONE $1)::date AS day
+                      FROM (SELECT acra_express.clock() AS now) c) today
+                """,
+                self._zone.key,
+                cap,
+            )
+        return left if isinstance(left, timedelta) else None
+
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None:
         """Give up the slot of a company for which nothing was sent."""
         async with self._database.session() as connection:

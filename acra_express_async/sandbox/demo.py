@@ -73,7 +73,10 @@ def settings_for(simulator: Simulator, dsn: str, *, cap: int, sole_proprietors: 
 
 
 async def run(options: DemoOptions, console: Console) -> int:
-    """The whole demo; 0 when every company is done and no budget was exceeded."""
+    """The whole demo; 0 when every company is done and no budget was exceeded. SIGTERM ends it like Ctrl-C."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="acra-express-demo-") as folder, EmbeddedPostgres() as postgres:
         home = Path(folder)
         console.print("[bold]acra-express demo[/bold]: embedded PostgreSQL, simulated providers, the real service")
@@ -119,18 +122,19 @@ async def _perform(
     console: Console,
 ) -> int:
     await service.start()
-    code, said, wrong = await command(service.environ, "enqueue", *arguments_of(uens))
-    if code != 0:
-        await service.stop()
-        raise AcraExpressError(f"enqueue failed: {wrong.strip()}")
-    console.print(f"service on http://127.0.0.1:{service.port} (pid {service.process.pid}); {said.strip()}")
-    done = await _follow(owner, len(uens), service, console)
-    found = await report.results(owner)
-    state = simulator.state()
-    report.show(console, found, report.agreement(found, world.truth), state)
-    if options.keep and done:
-        await _stay(service, console)
-    exit_code = await service.stop()
+    try:
+        code, said, wrong = await command(service.environ, "enqueue", *arguments_of(uens))
+        if code != 0:
+            raise AcraExpressError(f"enqueue failed: {wrong.strip()}")
+        console.print(f"service on http://127.0.0.1:{service.port} (pid {service.process.pid}); {said.strip()}")
+        done = await _follow(owner, len(uens), service, console)
+        found = await report.results(owner)
+        state = simulator.state()
+        report.show(console, found, report.agreement(found, world.truth), state)
+        if options.keep and done:
+            await _stay(service, console)
+    finally:
+        exit_code = await service.stop()
     failed = [result for result in found if result.kind == "failed"]
     good = done and not failed and state["violations"] == 0 and exit_code == 0
     console.print(
@@ -187,8 +191,6 @@ async def _stay(service: ServiceProcess, console: Console) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
     await ending.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
 
 
 def _settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -75,7 +75,7 @@ def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agre
     for result in found:
         truth = truth_of(result.uen)
         counts["companies"] += 1
-        accepted = {truth.domain, *truth.aliases} if truth.domain else {None}
+        accepted: set[str | None] = {truth.domain, *truth.aliases}
         if truth.may_abstain:
             accepted |= {None, truth.own_domain}
         if result.domain in accepted:

@@ -203,6 +203,7 @@ class Parts:
                 recheck_days=settings.recheck_days,
                 hold_nights=settings.nightly_hold_nights,
             ),
+            cap=self.cap,
             resolve=self._resolve,
             until_tick=lambda: self.cron.next_tick() - self.now(),
             at_once=self.until_idle,

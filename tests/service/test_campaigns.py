@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -51,6 +52,7 @@ class Campaigns(Rig):
 
     def __init__(self, database: Database, story: Story, shape: Any, hashes: Any, **options: Any) -> None:
         cap = options.pop("daily_cap", 300)
+        at_once = options.pop("at_once", True)
         super().__init__(database, self._dispatch, until_idle=True, **options)
         settings = load_settings({"POSTGRES_DSN": "x", "ACRA_EXPRESS_DAILY_CAP": str(cap)})
         companies = Companies(database, shape=shape, hashes=hashes, store_personal_emails=False, recheck_days=7)
@@ -75,9 +77,10 @@ class Campaigns(Rig):
                 registry=Selection(
                     database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2
                 ),
+                cap=DailyCap(database, settings.zone),
                 resolve=judged,
-                until_tick=lambda: pytest.fail("with --until-idle no continuation waits for a tick"),
-                at_once=True,
+                until_tick=lambda: timedelta(hours=1),
+                at_once=at_once,
                 metrics=self.metrics,
                 random=Random(1),
             ),
@@ -147,6 +150,30 @@ async def test_twenty_three_uens_in_batches_of_five(
     assert await batches(owner) == [5, 5, 5, 5, 3]
     assert await statuses(owner) == {"done": 10}
     assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 23
+
+
+async def test_continuations_need_no_tick_while_nothing_else_waits(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    """The next tick is an hour away; a free worker takes the continuation all the same."""
+    await enqueue(owner, {"uens": registry[:12]})
+    rig = await campaigns(at_once=False)
+    assert await rig.supervisor.run() == 0
+    assert await batches(owner) == [5, 5, 2]
+    assert Counter(story.ran) == Counter(registry[:12])
+
+
+async def test_a_continuation_waits_for_its_tick_while_another_job_waits(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    def away(company: Company, _scope: Scope) -> None:
+        raise Transient("HTTP 503", provider="jina", reason="http_503", retry_after=timedelta(hours=2))
+
+    story.before = away
+    await enqueue(owner, {"uens": registry[:12]})
+    assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
+    assert await batches(owner) == [5]
+    assert await statuses(owner) == {"done": 1, "queued": 2}
 
 
 async def test_a_term_with_a_limit_of_seventeen(

@@ -24,6 +24,7 @@ CREATE TABLE acra_express.leases (
     outage_since timestamptz                   -- first snooze for an outage since the last progress
 );
 CREATE INDEX leases_due ON acra_express.leases (due_at, job_id);
+CREATE INDEX leases_put_off ON acra_express.leases (due_at, job_id) WHERE claimed_at IS NULL;
 
 -- How each company of an enrichment job ended: written with its result, read by alerts, selection and `explain`.
 CREATE TABLE acra_express.outcomes (
@@ -97,8 +98,8 @@ BEGIN
 END $$;
 
 -- Claim up to p_limit jobs for p_owner. Owner-owned: FOR UPDATE SKIP LOCKED through the view would lock every row
--- under it. Never-served jobs come first, by id; then whichever has been due the longest. An expired lease needs no
--- rescuer: it is simply due. Lock order: job, then lease.
+-- under it. Never-served jobs come first, by id; then whichever has been due the longest; then a continuation whose
+-- tick has not come. An expired lease needs no rescuer: it is simply due. Lock order: job, then lease.
 CREATE FUNCTION acra_express.claim(p_owner text, p_lease interval, p_limit int)
 RETURNS TABLE (
     job_id bigint, job_type text, token bigint, params jsonb, created_at timestamptz,
@@ -111,6 +112,7 @@ DECLARE
     candidate record;
     lease record;
     found_one boolean;
+    pulled boolean;
     left_over int := p_limit;
 BEGIN
     IF (SELECT c.paused FROM acra_express.control c) THEN
@@ -135,6 +137,21 @@ BEGIN
             LIMIT 1 FOR UPDATE OF b SKIP LOCKED;
             found_one := FOUND;
         END IF;
+        pulled := false;
+        IF NOT found_one AND NOT EXISTS (
+            SELECT FROM acra_express.leases l
+            WHERE l.due_at < 'infinity' AND NOT l.held AND l.claimed_at IS NOT NULL
+        ) THEN
+            -- a free worker, and nothing else waits, not even for a budget: a continuation need not wait for its tick
+            SELECT b.job_id, b.job_type, b.status, b.params, b.created_at INTO candidate
+            FROM acra_express.leases l JOIN public.background_jobs b ON b.job_id = l.job_id
+            WHERE l.claimed_at IS NULL AND l.due_at < 'infinity'
+              AND b.job_type = 'acra_express_staging_upsert' AND b.status = 'queued'
+            ORDER BY l.due_at, l.job_id
+            LIMIT 1 FOR UPDATE OF b SKIP LOCKED;
+            found_one := FOUND;
+            pulled := FOUND;
+        END IF;
         EXIT WHEN NOT found_one;
         -- The candidate was chosen on a snapshot taken before its row lock: test the expiry again on the lease itself,
         -- or a lease renewed in between would be stolen.
@@ -144,7 +161,7 @@ BEGIN
             token = l.token + 1, held = true, due_at = excluded.due_at, owner = excluded.owner,
             claimed_at = excluded.claimed_at, attempts = l.attempts + 1,
             crashes = l.crashes + (l.held AND candidate.status = 'running')::int
-        WHERE l.due_at <= acra_express.clock()
+        WHERE l.due_at <= acra_express.clock() OR (pulled AND l.claimed_at IS NULL)
         RETURNING l.token, l.attempts, l.errors, l.crashes, l.outage_since INTO lease;
         CONTINUE WHEN NOT FOUND;
         UPDATE public.background_jobs b SET status = 'running', started_at = acra_express.clock(), ended_at = NULL
