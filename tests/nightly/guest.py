@@ -1,0 +1,114 @@
+"""Express at full speed beside the stand-in nightly: the real loops, selection and records; only the story is made up.
+
+`Guest` keeps every rule. Each subclass breaks one, so that the harness can be seen to notice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rig import Rig
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.companies import Companies, load_company
+from acra_express_async.db.hashing import load_address_hash
+from acra_express_async.db.outcomes import Outcomes
+from acra_express_async.db.platform import probe
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.selection import Selection
+from acra_express_async.errors import LockBusy, StandBack
+from acra_express_async.models import (
+    Company,
+    CompanyId,
+    Email,
+    EmailKind,
+    Evidence,
+    Job,
+    Outcome,
+    OutcomeKind,
+    Site,
+    Verdict,
+)
+from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.registry import RegistryRow
+
+from .store import domain_of
+
+SAVE_TRIES = 200
+
+
+def outcome_for(company: Company) -> Outcome:
+    """What the story would find: the company's own site, the one the nightly knows too."""
+    domain = domain_of(company.uen)
+    return Outcome(
+        OutcomeKind.ENRICHED,
+        site=Site(domain, f"https://{domain}/", 90, (Evidence("uen", 60, f"https://{domain}/"),)),
+        about=f"{company.name} is a company in Singapore.",
+        emails=(
+            Email(f"info@{domain}", EmailKind.ROLE, f"https://{domain}/", verdict=Verdict(f"info@{domain}", "valid")),
+        ),
+    )
+
+
+class Guest(Rig):
+    """Takes jobs as fast as the real loops give them; each stages and saves up to `batch` companies."""
+
+    def __init__(self, database: Database, codes: list[str], *, shape: Any, hashes: Any, batch: int = 5) -> None:
+        super().__init__(database, self._work_on)
+        self.params = StagingParams(ssic_codes=codes)
+        self.batch = batch
+        self.saved = 0
+        self.yields: Counter[str] = Counter()
+        self.selection = Selection(database, shape=shape, include_sole_proprietors=True, recheck_days=7, hold_nights=2)
+        self.companies = Companies(database, shape=shape, hashes=hashes, store_personal_emails=False, recheck_days=7)
+        self.outcomes = Outcomes(database)
+
+    @classmethod
+    async def made(cls, database: Database, codes: list[str], **options: Any) -> Guest:
+        async with database.session() as connection:
+            shape, hashes = await probe(connection), await load_address_hash(connection)
+        return cls(database, codes, shape=shape, hashes=hashes, **options)
+
+    async def _work_on(self, job: Job, scope: JobScope) -> End:
+        picked = await self.selection.pick(self.params, Campaign(id=job.job_id, enqueued_at=job.created_at), self.batch)
+        for row in picked.rows:
+            try:
+                company_id = await self.upsert(row)
+            except StandBack as way:
+                self.yields[way.reason] += 1
+                continue
+            async with self.database.session() as connection:
+                company = await load_company(connection, company_id)
+            assert company is not None
+            await self._persist(job, company)
+        return await self.finish(job)
+
+    async def _persist(self, job: Job, company: Company) -> None:
+        for _ in range(SAVE_TRIES):
+            try:
+                async with self.jobs.owned(job) as connection:
+                    await self.save(connection, job, company)
+            except LockBusy as busy:
+                self.yields[busy.reason] += 1
+            else:
+                self.saved += 1
+                return
+        raise AssertionError("the nightly's locks never ended")
+
+    async def upsert(self, row: RegistryRow) -> CompanyId:
+        return await self.selection.upsert(row)
+
+    async def save(self, connection: Connection, job: Job, company: Company) -> None:
+        outcome = outcome_for(company)
+        saved = await self.companies.save(connection, job, company, outcome)
+        await self.outcomes.write(
+            connection,
+            job,
+            company,
+            saved.outcome,
+            staging_job_id=None,
+            staged_at=job.created_at,
+            campaign_at=job.created_at,
+            detail=saved.story,
+        )

@@ -1,0 +1,55 @@
+"""Databases for pairs: a registry, reference codes, customers and their nightly jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acra_express_async.db.pool import Connection
+
+TRADES = (("33120", "Repair of pumps"), ("62011", "Software for bakeries"), ("01111", "Growing of leafy vegetables"))
+CODES = [code.lstrip("0") for code, _ in TRADES]
+CUSTOMERS = (501, 502)
+
+
+async def furnish(owner: Connection, rows: int) -> None:
+    """A registry of `rows` live companies over three trades; the first tenth stands in `companies` already."""
+    for code, title in TRADES:
+        await owner.execute(
+            "INSERT INTO ssic_ref (code, title, version, source_file_hash) VALUES ($1, $2, '2025', 'x')", code, title
+        )
+    await owner.execute(
+        """
+        INSERT INTO staging_acra_companies (uen, entity_name, entity_type_description, entity_status_description,
+            registration_incorporation_date, primary_ssic_code, company_type_description)
+        SELECT to_char(200000000 + i, 'FM000000000') || 'A', 'COMPANY ' || i || ' PTE. LTD.', 'Local Company',
+               'Live Company', '2015-02-03', ($2::int[])[1 + i % 3], 'Exempt Private Company Limited by Shares'
+        FROM generate_series(1, $1::int) AS i
+        """,
+        rows,
+        [int(code) for code, _ in TRADES],
+    )
+    await owner.execute(
+        """
+        INSERT INTO companies (uen, name, industry_code)
+        SELECT uen, entity_name, primary_ssic_code::text FROM staging_acra_companies ORDER BY uen LIMIT $1::int / 10
+        """,
+        rows,
+    )
+    await owner.execute("INSERT INTO odoo_connections (tenant_id) SELECT unnest($1::int[])", list(CUSTOMERS))
+
+
+async def nightly_jobs(owner: Connection, terms: Sequence[Sequence[str]]) -> None:
+    """One staging job for each entry, customers in turn."""
+    for number, words in enumerate(terms):
+        await owner.execute(
+            "INSERT INTO background_jobs (tenant_id, job_type, status, params)"
+            " VALUES ($1, 'staging_upsert', 'queued', $2)",
+            CUSTOMERS[number % len(CUSTOMERS)],
+            {"terms": list(words)},
+        )
+
+
+async def deadlocks(owner: Connection) -> int:
+    """Deadlocks this database has seen."""
+    await owner.execute("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()")
+    return int(await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
