@@ -12,11 +12,11 @@ from acra_express_async.errors import AcraExpressError
 
 
 @click.command()
-@click.option("--companies", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many.")
+@click.option("--companies", type=click.IntRange(1, 5000), help="How many: 20, or with --csv all live ones.")
 @click.option("--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A real registry file.")
 @click.option("--keep", is_flag=True, help="Leave service, simulator and database up afterwards.")
 @synchronous
-async def demo(companies: int, csv: Path | None, keep: bool) -> None:
+async def demo(companies: int | None, csv: Path | None, keep: bool) -> None:
     """Enrich companies end to end on an embedded PostgreSQL and simulated providers; needs no service and no key.
 
     With --csv every live company of the file is enriched. Exit 0 when every company is done.

@@ -35,6 +35,7 @@ from acra_express_async.sandbox.world import World
 
 ALLOWANCE_SCALE = 60
 LATENCY_SCALE = 1 / 20
+GENERATED_COMPANIES = 20
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 600.0
 """When a demo that makes no progress gives up and shows the end of the service's log."""
@@ -42,9 +43,9 @@ PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`companies`: at most so many; `csv`: a real registry file instead of the generated one; `keep`: stay up."""
+    """`companies`: at most so many (20, or all live ones of `csv`); `csv`: a real registry file; `keep`: stay up."""
 
-    companies: int
+    companies: int | None = None
     csv: Path | None = None
     keep: bool = False
     seed: int = 7
@@ -100,12 +101,12 @@ async def run(options: DemoOptions, console: Console) -> int:
 
 
 async def _registry(options: DemoOptions, owner: Connection, home: Path, console: Console) -> tuple[Path, list[str]]:
-    file = options.csv
+    file, wanted = options.csv, options.companies
     if file is None:
-        file = home / "registry.csv"
-        registry_sample.write_csv(file, options.companies * 3, options.seed)
+        file, wanted = home / "registry.csv", wanted or GENERATED_COMPANIES
+        registry_sample.write_csv(file, wanted * 3, options.seed)
     loaded = await load(owner, file, home / "rejects.csv")
-    uens = await live_uens(owner, options.companies if options.csv is None else None)
+    uens = await live_uens(owner, wanted)
     console.print(
         f"registry: {loaded.loaded} rows loaded, {loaded.rejected} rejected; {len(uens)} live companies to enrich"
     )

@@ -1,0 +1,156 @@
+"""The real service as processes of its own, on a real database, with the simulator as every provider."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.registry import load_registry
+from acra_express_async.sandbox import registry_sample
+from acra_express_async.sandbox.demo import settings_for
+from acra_express_async.sandbox.simulator import Options, Simulator
+from acra_express_async.sandbox.stage import KEEP_FROM_PARENT
+from acra_express_async.sandbox.world import World
+
+
+class Process:
+    """One `acra-express` process; its log lines arrive as events."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.lines: list[str] = []
+        self._reading = asyncio.create_task(self._read())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.returncode is None
+
+    async def _read(self) -> None:
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            text = line.decode(errors="replace").rstrip()
+            self.lines.append(text)
+            with contextlib.suppress(ValueError):
+                self._events.put_nowait(json.loads(text))
+        self._events.put_nowait({"event": "process.ended"})
+
+    async def event(self, name: str, **facts: Any) -> dict[str, Any]:
+        """The next event of that name (and facts); an end of the process before it is an error."""
+        while True:
+            event = await self._events.get()
+            if event.get("event") == name and all(event.get(key) == value for key, value in facts.items()):
+                return event
+            if event.get("event") == "process.ended":
+                raise AssertionError(f"the process ended before {name}:\n" + "\n".join(self.lines[-30:]))
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """The exit code, once all it wrote was read."""
+        code = await self._process.wait()
+        await self._reading
+        return code
+
+    async def kill(self) -> None:
+        if self.running:
+            self._process.kill()
+        await self.ended()
+
+
+class Stage:
+    """A database with a registry, the simulator around it, and the settings that join them."""
+
+    def __init__(self, owner: Connection, simulator: Simulator, environ: dict[str, str], uens: list[str]) -> None:
+        self.owner = owner
+        self.simulator = simulator
+        self.environ = environ
+        self.uens = uens
+        self._started: list[Process] = []
+
+    async def start(self, *arguments: str, **settings: str) -> Process:
+        """`acra-express ARGUMENTS` (default ``run``) with further settings, named without prefix."""
+        extra = {f"ACRA_EXPRESS_{name}": value for name, value in settings.items()}
+        process = Process(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "acra_express_async",
+                *(arguments or ("run",)),
+                env=self.environ | extra,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                limit=1 << 20,
+            )
+        )
+        self._started.append(process)
+        return process
+
+    async def enqueue(self, params: Mapping[str, Any]) -> int:
+        return int(
+            await self.owner.fetchval(
+                "INSERT INTO background_jobs (job_type, status, params)"
+                " VALUES ('acra_express_staging_upsert', 'queued', $1) RETURNING job_id",
+                dict(params),
+            )
+        )
+
+    async def stop_all(self) -> None:
+        for process in self._started:
+            await process.kill()
+
+    async def outcomes(self) -> dict[str, list[str]]:
+        """How each UEN ended, once for each time that it was committed."""
+        rows = await self.owner.fetch("SELECT uen, kind FROM acra_express.outcomes ORDER BY ended_at")
+        ended: dict[str, list[str]] = {}
+        for row in rows:
+            ended.setdefault(row["uen"], []).append(row["kind"])
+        return ended
+
+
+@asynccontextmanager
+async def stage(
+    dsn: str,
+    folder: Path,
+    *,
+    rows: int = 60,
+    seed: int = 7,
+    allowance_scale: float = 60.0,
+    latency_scale: float = 0.02,
+    scenario: str = "happy",
+) -> AsyncIterator[Stage]:
+    """Everything up; every process that was started is ended at the close."""
+    file = folder / "registry.csv"
+    registry_sample.write_csv(file, rows, seed)
+    owner = await connect(dsn, {"search_path": "public"})
+    options = Options(allowance_scale=allowance_scale, latency_scale=latency_scale, seed=seed)
+    async with Simulator(World.from_csv(file, seed=seed), options, scenario=scenario) as simulator:
+        await load_registry(owner, file, rejects_path=folder / "rejects.csv")
+        found = await owner.fetch(
+            "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
+            " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
+        )
+        import os
+
+        environ = {name: os.environ[name] for name in KEEP_FROM_PARENT if name in os.environ}
+        environ |= settings_for(simulator, dsn, cap=1000, sole_proprietors=False)
+        environ |= {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": "0"}
+        standing = Stage(owner, simulator, environ, [row["uen"] for row in found])
+        try:
+            yield standing
+        finally:
+            await standing.stop_all()
+            await owner.close()
