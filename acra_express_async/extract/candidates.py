@@ -16,12 +16,12 @@ from acra_express_async.extract.directories import (
 from acra_express_async.extract.domains import (
     domain_of,
     home_of,
-    is_offshore,
     is_singaporean,
     label_of,
     path_of,
 )
-from acra_express_async.extract.names import Fit, Name, label_fit, padded
+from acra_express_async.extract.labels import FITTING, Fit, LabelFit, address_evidence, label_fit
+from acra_express_async.extract.names import Name, padded
 from acra_express_async.extract.places import states_postal_code, where_in
 from acra_express_async.extract.uens import states_uen
 from acra_express_async.models import Company, Evidence, SearchHit
@@ -83,7 +83,8 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
     domain = domain_of(url)
     if not domain or is_social(domain) or is_public_body(domain):
         return None
-    points, evidence = _label_evidence(domain, url, names)
+    evidence = address_evidence(domain, url, _fit(domain, names, ""))
+    points = sum(item.points for item in evidence)
     known = Evidence("known_website", 0, url, website.strip())
     return Candidate(domain, (url,), points + CREDIBLE, (*evidence, known), listed=is_listed(domain))
 
@@ -91,11 +92,10 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
 def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:
     listed = is_listed(domain)
     own = [hit for hit in hits if not is_listing_url(hit.url, names[0], company.uen)]
-    own = [hit for hit in own if not path_of(hit.url).endswith(_FILES)]
-    points, evidence = _label_evidence(domain, hits[0].url, names)
     if not own:
         return None
     text = "\n".join(f"{one_line(hit.title)[:300]}\n{one_line(hit.snippet)[:600]}" for hit in own)
+    evidence = address_evidence(domain, own[0].url, _fit(domain, names, text))
     evidence += _text_evidence(text, own[0], company, names, domain)
     if listed and not _may_be_lifted(own, evidence):
         return None
@@ -108,21 +108,17 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
 
 def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...]) -> bool:
     """True when the company may be this directory: its own home page was found, and speaks of it."""
-    speaks = {"uen_in_result", "full_name_in_result", *(f"domain_{fit}" for fit in Fit if fit is not Fit.PART)}
+    speaks = {"uen_in_result", "full_name_in_result", *FITTING}
     return any(path_of(hit.url) in _HOMES for hit in hits) and any(item.signal in speaks for item in evidence)
 
 
-def _label_evidence(domain: str, url: str, names: tuple[Name, ...]) -> tuple[int, tuple[Evidence, ...]]:
+def _fit(domain: str, names: tuple[Name, ...], text: str) -> LabelFit:
+    """How the label fits as far as titles and snippets show; what they leave out, a page may still show."""
+    words = padded(text)
     fits = [label_fit(label_of(domain), name) for name in names]
-    best = max(fits, key=lambda fit: fit.points)
-    evidence = []
-    if best.fit is not Fit.NONE:
-        evidence.append(Evidence(f"domain_{best.fit}", best.points, url, domain))
-    if is_singaporean(domain):
-        evidence.append(Evidence("sg_domain", 10, url, domain))
-    elif is_offshore(domain):
-        evidence.append(Evidence("offshore_domain", -25, url, domain))
-    return sum(item.points for item in evidence), tuple(evidence)
+    seen = [fit.beside(words, words) for fit in fits]
+    hoped = [LabelFit(Fit.INITIALS) for fit in fits if fit.fit in (Fit.BRAND, Fit.AFFIXED)]
+    return max((*seen, *hoped), key=lambda fit: fit.points)
 
 
 def _text_evidence(
@@ -151,7 +147,7 @@ def _text_evidence(
 
 def _urls(hits: list[SearchHit]) -> tuple[str, ...]:
     """What to read of a site, in this order: a found home or telling page, the home page, whatever else was found."""
-    found = [hit.url for hit in hits]
+    found = [hit.url for hit in hits if not path_of(hit.url).endswith(_FILES)]
     homes = [url for url in found if path_of(url) in _HOMES]
     telling = [url for url in found if any(word in path_of(url).rpartition("/")[2] for word in _TELLING)]
-    return tuple(dict.fromkeys([*homes, *telling, home_of(found[0]), *found]))
+    return tuple(dict.fromkeys([*homes, *telling, home_of(hits[0].url), *found]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import sells_addresses
-from acra_express_async.extract.domains import is_offshore, is_singaporean, label_of
-from acra_express_async.extract.names import Fit, Name, label_fit, legal_name_stands_in, padded
+from acra_express_async.extract.domains import label_of
+from acra_express_async.extract.labels import address_evidence, label_fit
+from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
 from acra_express_async.extract.other_names import other_legal_names
+from acra_express_async.extract.page_kinds import speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
 from acra_express_async.extract.trade import speaks_of, trade_words
 from acra_express_async.extract.uens import states_uen, uens_in
@@ -27,54 +29,72 @@ _ENOUGH_TEXT = 800
 class Reading:
     """Everything that is known of one site's words, prepared once.
 
-    `pages` are the usable pages and, last, what the search results say of the site; `heads` their titles, headings and
+    `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their titles, headings and
     imprint lines; `words` and `streets` the whole text in the forms of names.padded and places.street_words.
     """
 
     pages: tuple[Page, ...]
+    read: int
+    texts: Mapping[str, str]
     text: str
     heads: str
     words: str
     streets: str
     where: Where
 
+    def cleaned(self, page: Page) -> str:
+        """Title and text of one of `pages`, cleaned."""
+        return self.texts[page.url]
+
     def url_with(self, piece: str) -> str:
         """Where a piece of text was seen; the first page when it cannot be told."""
         wanted = piece.casefold()
-        return next((page.url for page in self.pages if wanted in clean(page.text).casefold()), self.pages[0].url)
+        return next((page.url for page in self.pages if wanted in self.cleaned(page).casefold()), self.pages[0].url)
 
 
 def reading_of(pages: Sequence[Page], candidate: Candidate) -> Reading:
     """Prepare the usable pages of a site, and the words of its search results, for the signals."""
     told = Page(url=candidate.urls[0], title="", text=candidate.text)
-    everything = (*pages, told) if candidate.text or not pages else tuple(pages)
-    text = "\n".join(f"{clean(page.title)}\n{clean(page.text)}" for page in everything)
-    heads = "\n".join([*(clean(page.title) for page in everything), clean(candidate.text), *_head_lines(text)])
-    return Reading(everything, text, padded(heads), padded(text), street_words(text), where_in(text))
+    texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
+    everything = tuple(pages)
+    if told.url not in texts:
+        everything = (*pages, told)
+        texts[told.url] = candidate.text
+    text = "\n".join([*texts.values(), candidate.text])
+    heads = "\n".join([*(clean(page.title) for page in pages), candidate.text, *_head_lines(text)])
+    return Reading(everything, len(pages), texts, text, padded(heads), padded(text), street_words(text), where_in(text))
 
 
 def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
-    """What the address itself says. A label without the trade words of the name counts fully only beside them."""
-    fits = [label_fit(label_of(candidate.domain), name) for name in names]
+    """What the address itself says, in the light of the pages: what the label leaves out they have to show."""
+    fits = [label_fit(label_of(candidate.domain), name).beside(reading.heads, reading.words) for name in names]
     best = max(fits, key=lambda fit: fit.points)
-    if best.fit is not Fit.NONE:
-        shown = not best.dropped or any(f" {word[:5]}" in reading.words for word in best.dropped)
-        points = best.points + (6 if best.fit is Fit.BRAND and shown else 0)
-        yield Evidence(f"domain_{best.fit}", points if shown else best.points // 2, candidate.urls[0], candidate.domain)
-    if is_singaporean(candidate.domain):
-        yield Evidence("sg_domain", 10, candidate.urls[0], candidate.domain)
-    elif is_offshore(candidate.domain):
-        yield Evidence("offshore_domain", -25, candidate.urls[0], candidate.domain)
+    yield from address_evidence(candidate.domain, candidate.urls[0], best)
     if candidate.rank == 1:
         yield Evidence("first_result", 3, candidate.urls[0])
 
 
-def number_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
-    """The registry's UEN, or somebody else's."""
-    if states_uen(reading.text, company.uen):
-        yield Evidence("uen", 60, reading.url_with(company.uen), company.uen)
+def number_evidence(reading: Reading, company: Company, *, fitting: bool) -> Iterator[Evidence]:
+    """The registry's UEN, or somebody else's. On a stranger's article or portfolio our number proves nothing."""
+    ours = [page for page in reading.pages if states_uen(reading.cleaned(page), company.uen)]
+    if ours:
+        told = all(speaks_of_others(page.url) for page in ours) and not fitting
+        yield Evidence("uen_told_by_others" if told else "uen", 0 if told else 60, ours[0].url, company.uen)
     elif others := [uen for uen in uens_in(reading.text) if uen != company.uen.upper()]:
         yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
+
+
+def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...]) -> Iterator[Evidence]:
+    """Legal name and place side by side on a page where a site speaks of itself: a brand may hide behind the label."""
+    for page in reading.pages[: reading.read]:
+        text = reading.cleaned(page)
+        if not speaks_for_its_owner(page.url) or sells_addresses(text):
+            continue
+        named = any(legal_name_stands_in(padded(text), name) for name in names)
+        coded = company.postal_code is not None and states_postal_code(text, company.postal_code)
+        if named and (coded or states_street(street_words(text), company.block, company.street_name)):
+            yield Evidence("imprint", 0, page.url, names[0].legal)
+            return
 
 
 def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
@@ -107,6 +127,8 @@ def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
     elif states_street(reading.streets, company.block, company.street_name):
         street = f"{company.block} {company.street_name}"
         yield Evidence("street_shared" if crowded else "street", 3 if crowded else 15, reading.pages[0].url, street)
+    elif near := _neighbourhood(reading, company):
+        yield Evidence("neighbourhood", 5, reading.pages[0].url, near)
     if reading.where.singapore:
         seen = reading.where.singapore[0]
         yield Evidence("singapore", 10, reading.url_with(seen.removeprefix("Singapore ")), seen)
@@ -114,6 +136,15 @@ def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
         yield Evidence("elsewhere", -25, reading.url_with(reading.where.elsewhere[0]), reading.where.elsewhere[0])
     elif reading.where.mentions:
         yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
+
+
+def _neighbourhood(reading: Reading, company: Company) -> str:
+    """The registry's building or street on the page without its number: a hint where to read on, no more."""
+    for place in (company.building_name, company.street_name):
+        words = words_of(place or "")
+        if len(words) >= 2 and street_words(" ".join(words)) in reading.streets:
+            return " ".join(words)
+    return ""
 
 
 def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[Evidence]:

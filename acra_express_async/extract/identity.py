@@ -16,12 +16,14 @@ from acra_express_async.extract.directories import directory_phrases_in, is_list
 from acra_express_async.extract.evidence import (
     Reading,
     domain_evidence,
+    imprint_evidence,
     name_evidence,
     number_evidence,
     place_evidence,
     reading_of,
     trade_evidence,
 )
+from acra_express_async.extract.labels import FITTING, WHOLE
 from acra_express_async.extract.lookalikes import imitates, is_near_miss
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.uens import uens_in
@@ -35,9 +37,8 @@ LEAD = 15
 MANY_UENS = 4
 """This many companies' numbers on one site are a list, not an imprint."""
 
-_FITTING = ("domain_exact", "domain_brand", "domain_affixed", "domain_words", "domain_shortened", "domain_initials")
-_WHOLE = ("domain_exact", "domain_brand", "domain_affixed")
-
+_HOPE = FITTING | {"legal_name", "name_in_head", "brand_in_head", "postal_code", "street", "neighbourhood", "uen"}
+"""Signals for which another page of the same site is worth reading."""
 
 _KNOWN_DIRECTORY = "known directory"
 
@@ -85,9 +86,12 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
     """
     usable = tuple(page for page in pages if page.usable and not is_challenge(page.title, page.text))
     reading = reading_of(usable, candidate)
+    address = tuple(domain_evidence(candidate, reading, names))
+    fitting = any(item.signal in FITTING for item in address)
     evidence = (
-        *domain_evidence(candidate, reading, names),
-        *number_evidence(reading, company),
+        *address,
+        *number_evidence(reading, company, fitting=fitting),
+        *imprint_evidence(reading, company, names),
         *name_evidence(reading, names),
         *place_evidence(reading, company),
         *trade_evidence(reading, company, names[0]),
@@ -102,7 +106,7 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         return Judgement(site, Doubt(against.signal), hopeful=against.detail == _KNOWN_DIRECTORY and _is_named(signals))
     if not usable:
         # A page that could not be read proves nothing, except where its own words in the results hold the number.
-        believed = "uen" in signals and bool(signals.intersection(_FITTING))
+        believed = "uen" in signals and bool(signals.intersection(FITTING))
         return Judgement(
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
         )
@@ -116,30 +120,30 @@ def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
 
 def _verdict(site: Site, signals: set[str]) -> Judgement:
     unique, shared = _proofs(signals)
-    if "other_uen" in signals or ("other_legal_name" in signals and not unique):
+    whole = bool(signals.intersection(WHOLE))
+    if "other_uen" in signals or ("other_legal_name" in signals and not (unique and whole)):
         return Judgement(site, Doubt.OTHER_COMPANY)
     if (unique or shared) and site.points >= ENOUGH:
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
         return Judgement(site, Doubt.ELSEWHERE)
-    named = signals.intersection((*_FITTING, "legal_name", "name_in_head", "postal_code", "street", "uen"))
-    return Judgement(site, Doubt.NO_PROOF, hopeful=bool(named))
+    return Judgement(site, Doubt.NO_PROOF, hopeful=bool(signals.intersection(_HOPE)))
 
 
 def _is_named(signals: set[str]) -> bool:
-    return bool(signals.intersection((*_FITTING, "legal_name")))
+    return bool(signals.intersection({*FITTING, "legal_name"}))
 
 
 def _proofs(signals: set[str]) -> tuple[bool, bool]:
     """Whether there is a proof that belongs to one company only, and whether there is one that a namesake may share."""
-    fitting = bool(signals.intersection(_FITTING))
-    named = fitting or bool(signals.intersection(("legal_name", "name_in_head")))
+    fitting = bool(signals.intersection(FITTING))
     here = bool(signals.intersection(("singapore", "sg_domain")))
     placed = bool(signals.intersection(("postal_code", "street")))
     crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
-    unique = "uen" in signals or (placed and named) or (crowded and fitting and "legal_name" in signals)
-    whole = bool(signals.intersection(_WHOLE)) and signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
-    return unique, here and (whole or ("legal_name" in signals and fitting))
+    legal = "legal_name" in signals
+    unique = "uen" in signals or "imprint" in signals or (fitting and (placed or (crowded and legal)))
+    whole = bool(signals.intersection(WHOLE)) and signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
+    return unique, here and (whole or (legal and fitting))
 
 
 def _disqualification(
@@ -160,8 +164,9 @@ def _disqualification(
     if not pages and looks_parked("", candidate.text):
         return Evidence(Doubt.PARKED, -80, where)
     near = any(is_near_miss(candidate.domain, name) for name in names)
-    credentials = any(asks_for_credentials(page.title, page.text) for page in pages)
-    if any(imitates(candidate.domain, name) for name in names) or (near and credentials):
+    stranger = near or signals.isdisjoint(FITTING)
+    credentials = stranger and any(asks_for_credentials(page.title, page.text) for page in pages)
+    if credentials or any(imitates(candidate.domain, name) for name in names):
         return Evidence(Doubt.IMITATION, -80, where, candidate.domain)
     if reason := _directory_reason(candidate, reading, company, names[0], signals):
         return Evidence(Doubt.DIRECTORY, -80, where, reason)
@@ -169,7 +174,7 @@ def _disqualification(
 
 
 def _directory_reason(candidate: Candidate, reading: Reading, company: Company, name: Name, signals: set[str]) -> str:
-    fitting = bool(signals.intersection(_FITTING))
+    fitting = bool(signals.intersection(FITTING))
     if candidate.listed:
         return "" if "uen" in signals and _is_named(signals) else _KNOWN_DIRECTORY
     phrases = directory_phrases_in(reading.text)

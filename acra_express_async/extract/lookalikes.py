@@ -10,14 +10,15 @@ _LURES = frozenset(
     claims prize reward rewards wallet pay payment ebanking ibanking banking auth otp alert notice
     service-center my-account""".split()
 )
-_SWAPS = str.maketrans("0135478", "oleqatb")
+_SWAPS = str.maketrans("013458", "oleasb")
 _FOREIGN_LETTERS = str.maketrans("аеорсухіјѕһԁɡӏвкмнтαορυν", "aeopcyxijshdglbkmhtaopuv")
 
 
 def imitates(domain: str, name: Name) -> bool:
     """True when the label is the name with letters swapped for their likes, or the name beside a word of lure."""
     raw = domain.partition(".")[0]
-    spelled = {joined(name.core), joined(name.words), joined(name.brand)} - {""}
+    starts = {joined(name.core[:length]) for length in range(1, len(name.core) + 1)}
+    spelled = {*starts, joined(name.words), joined(name.brand)} - {""}
     if raw.startswith("xn--"):
         try:
             shown = raw.encode("ascii").decode("idna")

@@ -10,20 +10,18 @@ from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
 from acra_express_async.extract.emails import Seen, emails_in
 from acra_express_async.extract.given_names import is_given_name
 from acra_express_async.extract.names import Name, joined, words_of
-from acra_express_async.extract.reading import is_contact_page
+from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Email, EmailKind, Page
 
 _TIERS = {
-    0: """info information enquiry enquiries inquiry inquiries contact contactus hello hi sales general admin office mail
-        email ask reception hq main feedback welcome connect talk
-        query queries order orders booking bookings reservation
-        reservations appointment appointments business team clinic shop store""",
-    2: """support cs care help helpdesk service services customer customers client clients
-        clientcare
-        customercare customerservice clientservices technical tech operations ops purchase purchasing project projects quotation
-        quote""",
-    4: """marketing event events partner partners partnership partnerships promo newsletter advertising web webmaster it
-        account accounts finance billing""",
+    0: """info information enquiry enquiries inquiry inquiries contact contactus hello hi sales general admin
+        office mail email ask reception hq main feedback welcome connect talk query queries order orders booking
+        bookings reservation reservations appointment appointments business team clinic shop store""",
+    2: """support cs care help helpdesk service services customer customers client clients clientcare customercare
+        customerservice clientservices technical tech operations ops purchase purchasing project projects
+        quotation quote""",
+    4: """marketing event events partner partners partnership partnerships promo newsletter advertising web
+        webmaster it account accounts finance billing""",
     6: "hr career careers job jobs recruit recruitment hiring talent resume cv humanresource humanresources",
     7: "press media ir investor investors investorrelations pr comms corpcomms communications",
     8: "dpo privacy pdpa legal compliance dataprotection whistleblow whistleblowing audit",

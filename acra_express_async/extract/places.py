@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.names import words_of
-from acra_express_async.extract.reading import is_contact_page
+from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Page
 
 _CODE = r"(?P<code>\d{6})(?!\d)"

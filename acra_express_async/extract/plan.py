@@ -14,8 +14,9 @@ from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.emails import emails_in
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
 from acra_express_async.extract.names import Name, name_of
+from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.reading import Lead, is_contact_page, leads_from
+from acra_express_async.extract.reading import Lead, leads_from
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2

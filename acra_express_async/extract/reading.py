@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.domains import absolute, domain_of, home_of, path_of, same_url, split_url
+from acra_express_async.extract.page_kinds import ABOUT, CONTACT, LEGAL, PLACES, is_contact_page
 from acra_express_async.models import Link, Page
 
 CONVENTIONAL = ("/contact-us", "/contact")
@@ -19,16 +20,6 @@ _MARKDOWN_LINK = re.compile(
 )
 _MAX_LINKS = 2000
 
-_CONTACT = re.compile(
-    r"contact|get in touch|reach us|find us|enquir|inquir|talk to us|write to us|联系|聯絡|联络|聯繫|hubungi|kontakt|"
-    r"customer (?:care|service)",
-    re.IGNORECASE,
-)
-_PLACES = re.compile(
-    r"location|branch|outlet|our stores|store.?locator|clinics|showroom|visit us|offices?\b|门店|分店", re.IGNORECASE
-)
-_ABOUT = re.compile(r"about|who we are|our story|company|profile|关于|關於|imprint|impressum|corporate", re.IGNORECASE)
-_LEGAL = re.compile(r"privacy|terms|legal|disclaimer|pdpa|data protection|conditions", re.IGNORECASE)
 _USELESS = re.compile(
     r"\.(?:jpe?g|png|gif|svg|webp|ico|css|js|mp4|zip|docx?|xlsx?|pptx?)$|/(?:cart|checkout|login|signin|"
     r"register|account|wp-admin|feed|tag|author)\b",
@@ -95,18 +86,12 @@ def _worth(label: str, url: str, *, identity: bool) -> int:
         return 0
     last = path.rpartition("/")[2].replace("-", " ").replace("_", " ")
     depth = min(path.count("/") - 1, 4)
-    for pattern, worth in ((_CONTACT, _WORTH_CONTACT), (_PLACES, _WORTH_PLACES), (_ABOUT, _WORTH_ABOUT)):
+    for pattern, worth in ((CONTACT, _WORTH_CONTACT), (PLACES, _WORTH_PLACES), (ABOUT, _WORTH_ABOUT)):
         if pattern.search(last) or (len(label) <= 40 and pattern.search(label)):
             return worth - depth
-    if identity and (_LEGAL.search(last) or (len(label) <= 40 and _LEGAL.search(label))):
+    if identity and (LEGAL.search(last) or (len(label) <= 40 and LEGAL.search(label))):
         return _WORTH_LEGAL - depth
     return 0
-
-
-def is_contact_page(url: str, title: str = "") -> bool:
-    """True when address or title say that people are told here how to reach the company."""
-    last = path_of(url).rpartition("/")[2].replace("-", " ")
-    return bool(_CONTACT.search(last) or _CONTACT.search(title[:80]) or _PLACES.search(last))
 
 
 def _was_contact_read(pages: Iterable[Page]) -> bool:

@@ -1,0 +1,176 @@
+"""How well the label of a domain says a company's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from acra_express_async.extract.domains import is_offshore, is_singaporean
+from acra_express_async.extract.names import Name, joined, words_of
+from acra_express_async.extract.vocabulary import AFFIXES, GROUP_AFFIXES, SHORT_FORMS, TRADES
+from acra_express_async.models import Evidence
+
+
+class Fit(StrEnum):
+    """How a domain label relates to a name."""
+
+    EXACT = "exact"
+    BRAND = "brand"
+    AFFIXED = "affixed"
+    GROUP = "group"
+    WORDS = "words"
+    SHORTENED = "shortened"
+    INITIALS = "initials"
+    COMMON = "common"
+    PART = "part"
+    NONE = "none"
+
+
+POINTS = {
+    Fit.EXACT: 30,
+    Fit.BRAND: 30,
+    Fit.AFFIXED: 24,
+    Fit.GROUP: 20,
+    Fit.WORDS: 20,
+    Fit.SHORTENED: 18,
+    Fit.COMMON: 15,
+    Fit.INITIALS: 12,
+    Fit.PART: 6,
+    Fit.NONE: 0,
+}
+"""quality.md B2: joined words 30, all words 20, initials 12, one generic word half; the steps between are ours."""
+
+FITTING = frozenset(f"domain_{fit}" for fit in Fit if fit not in (Fit.PART, Fit.NONE))
+"""Signals of a label that says enough of the name to name it."""
+
+WHOLE = frozenset(f"domain_{fit}" for fit in (Fit.EXACT, Fit.BRAND, Fit.AFFIXED))
+"""Signals of a label that says the whole name."""
+
+_SHORTEST_INITIALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFit:
+    """How a label fits; `dropped` are words of the name that it leaves out: a page of the firm should show them."""
+
+    fit: Fit
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """Worth of the fit, see `POINTS`."""
+        return POINTS[self.fit]
+
+    def beside(self, heads: str, words: str) -> LabelFit:
+        """The fit in the light of a page: what the label leaves out has to be shown, or it says only a part.
+
+        Args:
+            heads: titles, headings and imprint lines as whole words (see names.padded).
+            words: the whole text likewise.
+        """
+        if not self.dropped:
+            return self
+        trades = [word for word in self.dropped if word in TRADES]
+        others = [word for word in self.dropped if word not in TRADES]
+        if any(not _is_shown(word, heads) for word in others):
+            shown_somewhere = all(_is_shown(word, words) for word in self.dropped)
+            return replace(self, fit=Fit.WORDS if shown_somewhere else Fit.PART)
+        if trades and not any(_is_shown(word, words) for word in trades):
+            return replace(self, fit=Fit.COMMON)
+        return self
+
+
+def label_fit(label: str, name: Name) -> LabelFit:
+    """The best fit of a domain label (see domains.label_of), before any page was read."""
+    return max(_fits(label.replace("-", ""), name), key=lambda fit: (fit.points, -len(fit.dropped)))
+
+
+def address_evidence(domain: str, url: str, fit: LabelFit) -> tuple[Evidence, ...]:
+    """What the address of a site says for or against it."""
+    evidence = []
+    if fit.fit is not Fit.NONE:
+        evidence.append(Evidence(f"domain_{fit.fit}", fit.points, url, domain))
+    if is_singaporean(domain):
+        evidence.append(Evidence("sg_domain", 10, url, domain))
+    elif is_offshore(domain):
+        evidence.append(Evidence("offshore_domain", -25, url, domain))
+    return tuple(evidence)
+
+
+def _is_shown(word: str, words: str) -> bool:
+    # A figure that a name ends in (Holdings 18) shows on any page by accident.
+    return not word.isdigit() and f" {word[:5]}" in words
+
+
+def _fits(label: str, name: Name) -> Iterable[LabelFit]:
+    yield LabelFit(Fit.NONE)
+    alone = Fit.COMMON if name.is_common and len(name.core) == 1 else Fit.EXACT
+    for spelling in _spellings(name.words) | _spellings(name.core):
+        if label == spelling:
+            yield LabelFit(alone)
+        elif affix := _affix(label, spelling):
+            yield LabelFit(Fit.GROUP if affix in GROUP_AFFIXES or alone is Fit.COMMON else Fit.AFFIXED)
+    yield from _shorter_fits(label, name)
+    if _has_all_words(label, name.core):
+        yield LabelFit(Fit.WORDS)
+    if _is_shortened(label, name.core) or _is_shortened(label, name.words):
+        yield LabelFit(Fit.SHORTENED)
+    if len(label) >= _SHORTEST_INITIALS and label in _initials(name):
+        yield LabelFit(Fit.INITIALS)
+    if any(len(word) >= 4 and word in label for word in name.brand):
+        yield LabelFit(Fit.PART)
+
+
+def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
+    """Labels that say the first words only: ``sookee`` for Soo Kee Jewellery."""
+    for length in range(1, len(name.core)):
+        dropped = tuple(word for word in name.core[length:] if word != "and")
+        for spelling in _spellings(name.core[:length]):
+            if label == spelling:
+                yield LabelFit(Fit.BRAND, dropped)
+            elif len(spelling) >= 4 and (affix := _affix(label, spelling)):
+                yield LabelFit(Fit.GROUP if affix in GROUP_AFFIXES else Fit.AFFIXED, dropped)
+
+
+def _spellings(words: tuple[str, ...]) -> set[str]:
+    without_and = tuple(word for word in words if word != "and")
+    return {joined(words), joined(without_and), joined("n" if w == "and" else w for w in words)} - {""}
+
+
+def _affix(label: str, spelling: str) -> str:
+    """What an owner put before or behind the name, '' when it is anything else than that."""
+    if len(spelling) < 3 or spelling not in label:
+        return ""
+    before, _, behind = label.partition(spelling)
+    known = all(piece == "" or piece in AFFIXES for piece in (before, behind))
+    return (behind or before) if known else ""
+
+
+def _has_all_words(label: str, words: tuple[str, ...]) -> bool:
+    wanted = [word for word in words if word != "and"]
+    return len(wanted) >= 2 and len(joined(wanted)) >= 6 and all(word in label for word in wanted)
+
+
+def _is_shortened(label: str, words: tuple[str, ...]) -> bool:
+    """True when the label is a row of beginnings (or known short forms) of the first two or more words."""
+    wanted = [word for word in words if word != "and"]
+    if len(wanted) < 2 or not 5 <= len(label) <= 40:
+        return False
+    reached = {0}  # characters of the label said by the words so far
+    for used, word in enumerate(wanted, start=1):
+        pieces = _beginnings(word)
+        reached = {at + len(piece) for at in reached for piece in pieces if label.startswith(piece, at)}
+        if used >= 2 and len(label) in reached:
+            return True
+    return False
+
+
+def _beginnings(word: str) -> set[str]:
+    return {word[:length] for length in range(3, len(word) + 1)} | {word, *SHORT_FORMS.get(word, ())}
+
+
+def _initials(name: Name) -> set[str]:
+    without_and = tuple(word for word in name.words if word != "and")
+    rows = (name.words, name.core, without_and, words_of(name.legal))
+    return {"".join(word[0] for word in row) for row in rows}

@@ -1,0 +1,58 @@
+"""What kind of page an address and its title promise: where a company is reached, who it is, or who else is meant."""
+
+from __future__ import annotations
+
+import re
+
+from acra_express_async.extract.domains import path_of
+
+CONTACT = re.compile(
+    r"contact|get in touch|say hello|reach us|find us|enquir|inquir|talk to us|write to us|联系|聯絡|联络|聯繫|lianxi|"
+    r"hubungi|kontakt|customer (?:care|service)",
+    re.IGNORECASE,
+)
+PLACES = re.compile(
+    r"location|branch|outlet|our stores|\bstores?\b|clinics|showroom|visit us|offices?\b|门店|分店", re.IGNORECASE
+)
+ABOUT = re.compile(
+    r"about|who we are|our story|company|profile|关于|關於|guanyu|imprint|impressum|corporate", re.IGNORECASE
+)
+LEGAL = re.compile(r"privacy|terms|legal|disclaimer|pdpa|data protection|conditions|policy", re.IGNORECASE)
+
+_HOMES = re.compile(r"^(?:/(?:sg|en|zh|cn|en-sg|sg-en|home|index|main|default)(?:\.\w{2,5})?){0,3}$")
+_THIRD_PARTY = re.compile(
+    r"/(?:news|blogs?|articles?|posts?|stor(?:y|ies)|press(?:-releases?)?|events?|work|works|portfolio|case-stud(?:y|ies)|"
+    r"projects?|clients?|customers?|partners?|dealers?|distributors?|where-to-buy|stockists?|members?|directory|listings?|"
+    r"profiles?|compan(?:y|ies)/[^/]+|biz|review|reviews|tag|category|jobs?|19\d\d|20\d\d|c|p)(?:/|$)"
+    r"|\b(?:best|top)-(?:\d+-)?|-(?:best|top)-\d+|/\d{1,3}-best",
+    re.IGNORECASE,
+)
+
+
+def is_contact_page(url: str, title: str = "") -> bool:
+    """True when address or title say that people are told here how to reach the company."""
+    last = _last_part(url)
+    return bool(CONTACT.search(last) or CONTACT.search(title[:80]) or PLACES.search(last))
+
+
+def is_home_page(url: str) -> bool:
+    """True for the front page of a site or of its part for a country or language."""
+    return _HOMES.match(path_of(url)) is not None
+
+
+def speaks_for_its_owner(url: str) -> bool:
+    """True for pages on which a site says who it is itself: home, contact, about and legal pages."""
+    if is_home_page(url):
+        return True
+    last = _last_part(url)
+    own = any(pattern.search(last) for pattern in (CONTACT, PLACES, ABOUT, LEGAL))
+    return own and not speaks_of_others(url)
+
+
+def speaks_of_others(url: str) -> bool:
+    """True for pages whose address says that they are about somebody else: articles, portfolios, dealer lists."""
+    return _THIRD_PARTY.search(path_of(url)) is not None
+
+
+def _last_part(url: str) -> str:
+    return path_of(url).rpartition("/")[2].replace("-", " ").replace("_", " ")
