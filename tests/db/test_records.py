@@ -92,7 +92,7 @@ async def test_other_outcomes_write_header_and_event_only(
     assert await one(owner, "SELECT * FROM companies") == before
 
 
-async def test_history_only_with_an_about_text(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b20_history_only_with_an_about_text(database: Database, owner: Connection, shape: Any) -> None:
     await stored(database, shape, await a_company(owner), an_outcome(about="  "))
     assert await count(owner, "company_enrichment_runs") == 0
     assert await count(owner, "contacts") == 1
@@ -147,7 +147,7 @@ async def test_personal_addresses_are_stored_when_allowed(database: Database, ow
         ("invalid", "acra_express", "valid", AT - timedelta(days=9), "invalid"),
     ],
 )
-async def test_a_lead_email_keeps_its_company_and_its_better_verdict(
+async def test_b18_a_lead_email_keeps_its_company_and_its_better_verdict(
     database: Database,
     owner: Connection,
     shape: Any,

@@ -19,7 +19,7 @@ from acra_express_async.errors import LockBusy
 from .builders import AT, a_company, a_job, a_verdict, an_email, an_outcome, count, one, stored
 
 
-async def test_what_the_company_has_is_kept_and_last_seen_moves_only_with_a_change(
+async def test_b21_what_the_company_has_is_kept_and_last_seen_moves_only_with_a_change(
     database: Database, owner: Connection, shape: Any
 ) -> None:
     company = await a_company(
@@ -38,7 +38,7 @@ async def test_what_the_company_has_is_kept_and_last_seen_moves_only_with_a_chan
 
 
 @pytest.mark.parametrize("theirs", ["lotus.com.sg", "WWW.Lotus.com.sg", "https://shop.lotus.com.sg/x"])
-async def test_a_domain_of_another_company_is_never_taken(
+async def test_b7_a_domain_of_another_company_is_never_taken(
     database: Database, owner: Connection, shape: Any, theirs: str
 ) -> None:
     await a_company(owner, "199000001A", website_domain=theirs)
@@ -49,7 +49,7 @@ async def test_a_domain_of_another_company_is_never_taken(
     assert row == {"website_domain": None, "email": "info@lotus.com.sg"}
 
 
-async def test_a_rival_for_the_domain_costs_only_the_savepoint(
+async def test_b7_a_rival_for_the_domain_costs_only_the_savepoint(
     database: Database, owner: Connection, shape: Any, fresh_dsn: str
 ) -> None:
     """The rival's row is invisible to our look-up (another case of the same index key) but not to the index."""
@@ -62,7 +62,7 @@ async def test_a_rival_for_the_domain_costs_only_the_savepoint(
     assert await count(owner, "contacts") == 1
 
 
-async def test_a_weakly_proven_domain_is_kept_in_the_story_only(
+async def test_b7_a_weakly_proven_domain_is_kept_in_the_story_only(
     database: Database, owner: Connection, shape: Any
 ) -> None:
     company = await a_company(owner)
@@ -73,7 +73,7 @@ async def test_a_weakly_proven_domain_is_kept_in_the_story_only(
     assert (await one(owner, "SELECT website_domain FROM companies"))["website_domain"] is None
 
 
-async def test_contacts_of_others_are_left_alone(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b19_contacts_of_others_are_left_alone(database: Database, owner: Connection, shape: Any) -> None:
     company = await a_company(owner)
     await owner.execute(
         "INSERT INTO contacts (company_id, email, email_verified, contact_source)"
@@ -85,7 +85,7 @@ async def test_contacts_of_others_are_left_alone(database: Database, owner: Conn
     assert [tuple(row) for row in rows] == [("info@lotus.com.sg", False, "lusha"), (None, None, "site_page")]
 
 
-async def test_our_own_contact_is_updated_not_doubled_even_without_the_index(
+async def test_b19_our_own_contact_is_updated_not_doubled_even_without_the_index(
     database: Database, owner: Connection
 ) -> None:
     await owner.execute("DROP INDEX ux_contacts_company_email")
@@ -108,7 +108,7 @@ async def test_our_own_contact_is_updated_not_doubled_even_without_the_index(
         ("valid", "zerobounce-cache", False),
     ],
 )
-async def test_only_fresh_definitive_answers_enter_the_shared_cache(
+async def test_b17_only_fresh_definitive_answers_enter_the_shared_cache(
     database: Database, owner: Connection, shape: Any, status: str, source: str, kept: bool
 ) -> None:
     verdict = a_verdict("Info@lotus.com.sg", status, source=source)
@@ -117,7 +117,7 @@ async def test_only_fresh_definitive_answers_enter_the_shared_cache(
     assert await count(owner, "email_verification_cache") == int(kept)
 
 
-async def test_an_older_answer_never_overwrites_the_cache(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b17_an_older_answer_never_overwrites_the_cache(database: Database, owner: Connection, shape: Any) -> None:
     await owner.execute(
         "INSERT INTO email_verification_cache VALUES ('info@lotus.com.sg', 'invalid', 0, $1)",
         datetime(2026, 4, 1, tzinfo=UTC),
@@ -153,7 +153,7 @@ async def test_a_platform_without_anything_optional_still_takes_the_result(
         assert await count(owner, table) == 1
 
 
-async def test_giving_way_to_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b3_giving_way_to_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
     """The nightly's ALTER holds enrichment_runs: we step aside within 300 ms and leave no trace."""
     company = await a_company(owner)
     blocker = owner.transaction()
@@ -165,7 +165,7 @@ async def test_giving_way_to_a_lock_writes_nothing(database: Database, owner: Co
     assert await count(owner, "enrichment_runs") == 0
 
 
-async def test_tables_are_written_in_the_nightly_s_lock_order(
+async def test_b3_tables_are_written_in_the_nightly_s_lock_order(
     database: Database, owner: Connection, shape: Any, hashes: AddressHash
 ) -> None:
     company = await a_company(owner)

@@ -35,6 +35,9 @@ async def furnish(owner: Connection, rows: int) -> None:
         """,
         rows,
     )
+    await owner.execute(
+        "INSERT INTO tenants (tenant_id, name) SELECT n, 'customer ' || n FROM unnest($1::int[]) n", list(CUSTOMERS)
+    )
     await owner.execute("INSERT INTO odoo_connections (tenant_id) SELECT unnest($1::int[])", list(CUSTOMERS))
 
 

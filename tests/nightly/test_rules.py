@@ -1,0 +1,192 @@
+"""The rules of contracts/platform.md B that are no interleaving; every rule's test bears its number."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from rig import enqueue, statuses
+
+from acra_express_async.db.companies import load_company
+from acra_express_async.db.courtesy import connection_share
+from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Token
+
+from .guest import Guest, outcome_for
+from .standin import Nightly
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def test_every_rule_has_a_named_test() -> None:
+    names = {
+        node.name
+        for module in TESTS.rglob("test_*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    named = {int(found[1]) for name in names if (found := re.match(r"test_b(\d+)_", name))}
+    assert sorted(set(range(1, 27)) - named) == []
+
+
+async def first_company(owner: Connection) -> Company:
+    company = await load_company(owner, CompanyId(await owner.fetchval("SELECT min(company_id) FROM companies")))
+    assert company is not None
+    return company
+
+
+async def saved(guest: Guest, owner: Connection, database: Database) -> Company:
+    """One company with a stored result."""
+    company = await first_company(owner)
+    async with database.transaction() as connection:
+        job = Job(JobId(1), JobType.ENRICHMENT, Token(1), {}, await connection.fetchval("SELECT now()"))
+        await guest.companies.save(connection, job, company, outcome_for(company))
+    return company
+
+
+async def test_b8_no_header_of_ours_is_ever_seen_unfinished(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
+    """The platform's alert looks at the newest header of each tenant; one that fails half-way leaves none at all."""
+    await saved(guest, furnished, database)
+    await furnished.execute("ALTER TABLE run_event_logs ADD CONSTRAINT never CHECK (false) NOT VALID")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await saved(guest, furnished, database)
+    headers = await furnished.fetch("SELECT status, ended_at IS NOT NULL AS ended FROM enrichment_runs")
+    assert [tuple(row) for row in headers] == [("succeeded", True)]
+
+
+async def test_b9_no_summaries_and_no_manifests(guest: Guest, furnished: Connection, database: Database) -> None:
+    await saved(guest, furnished, database)
+    for table in ("run_summaries", "run_manifests", "run_stage_stats"):
+        assert await furnished.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_b10_vendors_of_our_own_trip_no_alert_of_the_platform(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
+    await saved(guest, furnished, database)
+    rows = await furnished.fetch("SELECT vendor, rate_limit_hits, quota_exhausted FROM run_vendor_usage")
+    assert {row["vendor"] for row in rows} <= {"acra_express_ddg", "acra_express_jina", "zerobounce"}
+    assert all(row["rate_limit_hits"] == 0 and row["quota_exhausted"] is False for row in rows)
+
+
+async def test_b11_job_rows_stand_under_the_express_tenant(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await guest.jobs.insert(connection, JobType.ENRICHMENT, {"company_ids": [1]})
+    tenants = await furnished.fetch("SELECT DISTINCT tenant_id FROM background_jobs")
+    assert [row[0] for row in tenants] == [database.tenant_id]
+
+
+async def test_b12_the_platform_s_worker_is_not_woken(furnished: Connection, fresh_dsn: str) -> None:
+    """Its channel stays silent for our rows; ours hears them, and none of the platform's."""
+    heard: list[str] = []
+    arrived = asyncio.Event()
+    listener = await connect(fresh_dsn, {})
+
+    def note(_connection: Any, _pid: int, channel: str, _payload: object) -> None:
+        heard.append(channel)
+        if channel == "end_of_test":
+            arrived.set()
+
+    try:
+        for channel in ("bg_jobs", "acra_express_jobs", "end_of_test"):
+            await listener.add_listener(channel, note)
+        await furnished.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'queued')")
+        await enqueue(furnished, 3)
+        await furnished.execute("NOTIFY end_of_test")
+        await arrived.wait()
+    finally:
+        await listener.close()
+    assert heard == ["acra_express_jobs", "end_of_test"]
+
+
+@pytest.mark.parametrize("job_type", ["staging_upsert", "enrich_candidates", "web_discovery_bg_enrich"])
+async def test_b13_no_job_of_the_platform_s_types_can_be_written(
+    furnished: Connection, database: Database, job_type: str
+) -> None:
+    [job_id] = await enqueue(furnished)
+    async with database.session() as connection:
+        for statement in (
+            "INSERT INTO acra_express.express_jobs (job_type, status) VALUES ($1, 'queued')",
+            "INSERT INTO public.background_jobs (job_type, status) VALUES ($1, 'queued')",
+        ):
+            with pytest.raises((asyncpg.WithCheckOptionViolationError, asyncpg.InsufficientPrivilegeError)):
+                await connection.execute(statement, job_type)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE acra_express.express_jobs SET job_type = $1", job_type)
+    assert await furnished.fetchval("SELECT job_type FROM background_jobs WHERE job_id = $1", job_id) == JobType.STAGING
+
+
+async def test_b14_the_nightly_s_maintenance_leaves_our_jobs_alone(furnished: Connection, fresh_dsn: str) -> None:
+    await enqueue(furnished, 2)
+    await furnished.execute(
+        "UPDATE background_jobs SET status = CASE job_id % 2 WHEN 0 THEN 'running' ELSE 'error' END,"
+        " started_at = now() - interval '2 hours'"
+    )
+    before = await furnished.fetch("SELECT * FROM background_jobs ORDER BY job_id")
+    await Nightly(fresh_dsn).run_pass()
+    assert await furnished.fetch("SELECT * FROM background_jobs ORDER BY job_id") == before
+    assert await statuses(furnished) == {"running": 1, "error": 1}
+
+
+async def test_b15_how_full_the_server_is_can_be_seen_by_the_role(
+    furnished: Connection, database: Database, fresh_dsn: str
+) -> None:
+    async with database.session() as connection:
+        before = await connection_share(connection)
+        more = [await connect(fresh_dsn, {}) for _ in range(5)]
+        try:
+            after = await connection_share(connection)
+        finally:
+            for one in more:
+                await one.close()
+        name = await connection.fetchval("SELECT current_setting('application_name')")
+    assert 0 < before < after <= 1
+    assert name == "acra-express"
+
+
+async def test_b22_scores_and_customers_tables_are_out_of_reach(furnished: Connection, database: Database) -> None:
+    await furnished.execute(
+        "CREATE TABLE lead_scores (company_id bigint PRIMARY KEY, tenant_id int); CREATE TABLE icp_rules (rule_id int)"
+    )
+    async with database.session() as connection:
+        for table in ("lead_scores", "icp_rules", "odoo_connections"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"INSERT INTO {table} DEFAULT VALUES")
+
+
+async def test_b25_a_question_of_ours_never_waits_long_for_the_nightly_s_alter(
+    furnished: Connection, database: Database
+) -> None:
+    """A reader queued behind an ALTER would let everybody else queue behind itself: ours leaves the queue at once."""
+    blocker = furnished.transaction()
+    await blocker.start()
+    await furnished.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
+    with pytest.raises(Exception, match="lock"):
+        async with database.session() as connection:
+            await connection.fetchval("SELECT acra_express.nightly_companies(current_date)")
+    await blocker.rollback()
+
+
+async def test_b26_the_result_survives_the_nightly_s_overwriting(
+    guest: Guest, furnished: Connection, database: Database, fresh_dsn: str
+) -> None:
+    company = await saved(guest, furnished, database)
+    await furnished.execute(
+        "UPDATE companies SET website_domain = 'theirs.sg', linkedin_url = NULL, email = NULL, phone_number = NULL"
+        " WHERE company_id = $1",
+        company.company_id,
+    )
+    story = await furnished.fetchval(
+        "SELECT source_json FROM company_enrichment_runs WHERE company_id = $1", company.company_id
+    )
+    assert story["site"]["domain"] == outcome_for(company).site.domain  # type: ignore[union-attr]
+    assert story["emails"][0]["address"] == f"info@{story['site']['domain']}"
