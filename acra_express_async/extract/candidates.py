@@ -67,7 +67,7 @@ def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name
     grouped: dict[str, list[SearchHit]] = {}
     for hit in hits:
         domain = domain_of(hit.url)
-        if domain and not is_social(domain) and not is_public_body(domain):
+        if domain and not is_public_body(domain):
             grouped.setdefault(domain, []).append(hit)
     found = [
         candidate
@@ -90,7 +90,7 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
 
 
 def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:
-    listed = is_listed(domain)
+    listed = is_listed(domain) or is_social(domain)
     own = [hit for hit in hits if not is_listing_url(hit.url, names[0], company.uen)]
     if not own:
         return None

@@ -29,8 +29,9 @@ _ENOUGH_TEXT = 800
 class Reading:
     """Everything that is known of one site's words, prepared once.
 
-    `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their titles, headings and
-    imprint lines; `words` and `streets` the whole text in the forms of names.padded and places.street_words.
+    `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their
+    titles, headings and imprint lines; `words` and `streets` the whole text in the forms of names.padded and
+    places.street_words.
     """
 
     pages: tuple[Page, ...]
@@ -134,6 +135,8 @@ def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
         yield Evidence("singapore", 10, reading.url_with(seen.removeprefix("Singapore ")), seen)
     elif reading.where.elsewhere:
         yield Evidence("elsewhere", -25, reading.url_with(reading.where.elsewhere[0]), reading.where.elsewhere[0])
+    elif reading.where.local_phone:
+        yield Evidence("local_phone", 5, reading.pages[0].url)
     elif reading.where.mentions:
         yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
 

@@ -61,13 +61,15 @@ class Doubt(StrEnum):
 class Judgement:
     """What was made of one candidate.
 
-    `proven`: the proof is of a kind that no rival shares. `hopeful`: another page of the same site may bring the proof.
+    `proven`: the proof is of a kind that no rival shares. `hopeful`: another page of the same site may bring the proof;
+    `faint`: only because nothing speaks against the site, so that only a page which it links to is worth reading.
     """
 
     site: Site
     doubt: Doubt
     proven: bool = False
     hopeful: bool = False
+    faint: bool = False
 
     @property
     def believed(self) -> bool:
@@ -127,7 +129,9 @@ def _verdict(site: Site, signals: set[str]) -> Judgement:
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
         return Judgement(site, Doubt.ELSEWHERE)
-    return Judgement(site, Doubt.NO_PROOF, hopeful=bool(signals.intersection(_HOPE)))
+    strong = bool(signals.intersection(_HOPE))
+    faint = bool(signals.intersection(("singapore", "sg_domain", "local_phone", "singapore_mentioned")))
+    return Judgement(site, Doubt.NO_PROOF, hopeful=strong or faint, faint=not strong)
 
 
 def _is_named(signals: set[str]) -> bool:
@@ -137,7 +141,7 @@ def _is_named(signals: set[str]) -> bool:
 def _proofs(signals: set[str]) -> tuple[bool, bool]:
     """Whether there is a proof that belongs to one company only, and whether there is one that a namesake may share."""
     fitting = bool(signals.intersection(FITTING))
-    here = bool(signals.intersection(("singapore", "sg_domain")))
+    here = bool(signals.intersection(("singapore", "sg_domain", "local_phone")))
     placed = bool(signals.intersection(("postal_code", "street")))
     crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
     legal = "legal_name" in signals

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from acra_express_async.extract.domains import is_offshore, is_singaporean
 from acra_express_async.extract.names import Name, joined, words_of
-from acra_express_async.extract.vocabulary import AFFIXES, GROUP_AFFIXES, SHORT_FORMS, TRADES
+from acra_express_async.extract.vocabulary import AFFIXES, GROUP_AFFIXES, SHORT_FORMS, STRUCTURE, TRADES
 from acra_express_async.models import Evidence
 
 
@@ -48,6 +48,7 @@ WHOLE = frozenset(f"domain_{fit}" for fit in (Fit.EXACT, Fit.BRAND, Fit.AFFIXED)
 """Signals of a label that says the whole name."""
 
 _SHORTEST_INITIALS = 3
+_SMALL = frozenset(("and", "at", "of", "the", "in", "on", "for", "by", "to", "de", "la"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,8 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
     yield from _shorter_fits(label, name)
     if _has_all_words(label, name.core):
         yield LabelFit(Fit.WORDS)
-    if _is_shortened(label, name.core) or _is_shortened(label, name.words):
-        yield LabelFit(Fit.SHORTENED)
+    yield from _shortened_fits(label, name.core)
+    yield from _shortened_fits(label, name.words)
     if len(label) >= _SHORTEST_INITIALS and label in _initials(name):
         yield LabelFit(Fit.INITIALS)
     if any(len(word) >= 4 and word in label for word in name.brand):
@@ -123,14 +124,24 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
 
 
 def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
-    """Labels that say the first words only: ``sookee`` for Soo Kee Jewellery."""
-    for length in range(1, len(name.core)):
-        dropped = tuple(word for word in name.core[length:] if word != "and")
-        for spelling in _spellings(name.core[:length]):
+    """Labels that say the first word and some of the others in order: ``sookee`` for Soo Kee Jewellery."""
+    for said in _beginnings_of(name.core):
+        dropped = tuple(word for index, word in enumerate(name.core) if index not in said and word != "and")
+        if not dropped:
+            continue
+        for spelling in _spellings(tuple(name.core[index] for index in said)):
             if label == spelling:
                 yield LabelFit(Fit.BRAND, dropped)
             elif len(spelling) >= 4 and (affix := _affix(label, spelling)):
                 yield LabelFit(Fit.GROUP if affix in GROUP_AFFIXES else Fit.AFFIXED, dropped)
+
+
+def _beginnings_of(core: tuple[str, ...]) -> Iterable[tuple[int, ...]]:
+    """Which words a short form may say: the first few, or the first few and the last."""
+    for length in range(1, len(core)):
+        yield tuple(range(length))
+        if length < len(core) - 1:
+            yield (*range(length), len(core) - 1)
 
 
 def _spellings(words: tuple[str, ...]) -> set[str]:
@@ -152,22 +163,26 @@ def _has_all_words(label: str, words: tuple[str, ...]) -> bool:
     return len(wanted) >= 2 and len(joined(wanted)) >= 6 and all(word in label for word in wanted)
 
 
-def _is_shortened(label: str, words: tuple[str, ...]) -> bool:
-    """True when the label is a row of beginnings (or known short forms) of the first two or more words."""
-    wanted = [word for word in words if word != "and"]
+def _shortened_fits(label: str, words: tuple[str, ...]) -> Iterable[LabelFit]:
+    """Labels that are a row of beginnings, short forms or initials of the first two or more words (``stengg``)."""
+    wanted = [word for word in words if word not in _SMALL]
     if len(wanted) < 2 or not 5 <= len(label) <= 40:
-        return False
-    reached = {0}  # characters of the label said by the words so far
+        return
+    reached = {(0, False)}  # characters of the label said so far, and whether by more than initials
     for used, word in enumerate(wanted, start=1):
         pieces = _beginnings(word)
-        reached = {at + len(piece) for at in reached for piece in pieces if label.startswith(piece, at)}
-        if used >= 2 and len(label) in reached:
-            return True
-    return False
+        reached = {
+            (at + len(piece), told or len(piece) >= 3)
+            for at, told in reached
+            for piece in pieces
+            if label.startswith(piece, at)
+        }
+        if used >= 2 and (len(label), True) in reached:
+            yield LabelFit(Fit.SHORTENED, tuple(w for w in wanted[used:] if w not in STRUCTURE))
 
 
 def _beginnings(word: str) -> set[str]:
-    return {word[:length] for length in range(3, len(word) + 1)} | {word, *SHORT_FORMS.get(word, ())}
+    return {word[0], word, *(word[:length] for length in range(3, len(word))), *SHORT_FORMS.get(word, ())}
 
 
 def _initials(name: Name) -> set[str]:

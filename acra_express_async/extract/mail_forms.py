@@ -46,7 +46,11 @@ _SPACED_AT = re.compile(
     r"(?P<domain>[A-Za-z0-9-]{1,63}(?:\s{0,2}\.\s{0,2}[A-Za-z0-9-]{1,63}){1,4})"
 )
 _LETTERS = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z0-9._-] ){1,40}?@ (?:[A-Za-z0-9.-] ){2,60}[A-Za-z0-9](?![A-Za-z0-9])")
-_MIDDLE_DOT = re.compile(r"(@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,3})\s?[·•∙・‧⋅。●]\s?(?=[A-Za-z])")
+_MIDDLE_DOT = re.compile(
+    r"(@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,3})[·•∙・‧⋅。●]"
+    r"(?=(?:com|sg|net|org|edu|biz|co|info|asia|io|my|hk|cn|uk|us)(?![A-Za-z0-9]))",
+    re.IGNORECASE,
+)
 _ROLES_SAID_ALOUD = re.compile(
     r"info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
     r"accounts?|marketing|booking|reservations?|customer[._-]?(?:care|service)",

@@ -57,6 +57,7 @@ _ABROAD = re.compile(
     r"taiwan|japan|korea|india|australia|myanmar|cambodia|dubai|london|new york",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r"[\"“”«»]|testimonial|review|\bsaid\b|\bwrote\b|customer:|guest:", re.IGNORECASE)
 _LABELLED = re.compile(
     r"e-?mail|mail|邮箱|电邮|電郵|contact|enquir|write|reach|tel|phone|call|fax|✉|📧|📩", re.IGNORECASE
 )
@@ -104,7 +105,7 @@ def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[st
     if _MADE_BY.search(seen.before[-100:]) or _SOMEBODY_ELSE.search(around):
         return None
     if seen.domain in FREEMAIL:
-        return 2 if _in_contact_block(seen) else None
+        return 2 if _is_own_freemail(seen, domain, names) else None
     if shares_brand(seen.domain, domain, names):
         return None if is_offshore(seen.domain) and not is_offshore(domain) else 1
     if is_listed(seen.domain):
@@ -113,6 +114,16 @@ def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[st
     if _in_contact_block(seen) and (alone or spread.get(seen.domain, 0) >= 2):
         return 2
     return None
+
+
+def _is_own_freemail(seen: Seen, domain: str, names: tuple[Name, ...]) -> bool:
+    """True for a mailbox that anybody can have where it carries the brand, is labelled, or has a line to itself."""
+    if _is_brand(seen.local, domain, names):
+        return True
+    if _QUOTED.search(seen.before):
+        return False
+    around = f"{seen.before}{seen.after}".strip(" \t-–—*|•·:<>[]()✉📧\u200d")
+    return _in_contact_block(seen) or not around
 
 
 def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:

@@ -36,20 +36,26 @@ _NOISE = re.compile(
     r"2[0-4])[0-5]\d\b"  # hours
     r"|\b(?:19|20)\d{2}\s{0,2}[-–—/]\s{0,2}(?:19|20)\d{2}\b"
     r"|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}\b"  # dates
-    r"|\d{1,3}\.\d{4,}"  # degrees
+    r"|(?<![\d+.])\d{1,3}\.\d{4,8}(?![.\d])"  # degrees
+    r"|\bM[A-Z0-9]-?\d{7}-?[0-9A-Z]\b"  # GST numbers of older registrations
     r"|(?:singapore|s'?pore|\bS)\s{0,2}[(\-]?\s{0,2}\d{6}\)?(?!\d)",
     re.IGNORECASE,
 )
-_RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d[\d \t()+.\-–]{5,60}\d(?!\d|%)")
+_RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d(?:[ \t().\-–]{0,3}\d){6,40}(?!\d|%)")
 _GROUPS = re.compile(r"\+?\d+")
+_NUMBERED = (
+    r"sku|invoice|account|acct|a/c|order|ref(?:erence)?|serial|part|model|barcode|cert(?:ificate)?|licen[cs]e|permit|"
+    r"policy|reg(?:istration)?|tracking|item|cea|hdb|bca|nea|mom|id|version|lot|job|project|tender|patent|bank"
+)
 _OTHER_THINGS = re.compile(
-    r"(?:sku|invoice|account|acct|a/c|order|ref(?:erence)?|serial|part|model|barcode|isbn|patent|"
-    r"cert(?:ificate)?|licen[cs]e|"
-    r"permit|policy|gst(?: reg)?|uen|roc|rcb|reg(?:istration)?|lat|lng|long|iso|paynow|bank|postal(?: code)?|"
-    r"tracking|item|"
-    r"cea|hdb|bca|nea|mom|id|code|version|since|est\.?)"
-    r"(?:\s{0,2}(?:no|number|num|code|id|reg(?:istration)?))?\s{0,2}[.:#\-]{0,3}\s{0,2}$",
+    rf"(?:\b(?:{_NUMBERED})\s?(?:reg(?:istration)?\.?\s?)?(?:no|nos|number|num|code|id|#)\b\s{{0,2}}[.:#\-]{{0,3}}\s{{0,2}}"
+    r"|\b(?:sku|isbn|gst|uen|roc|rcb|lat|lng|long|iso|paynow|postal(?: code)?|barcode|version|since|est|model|"
+    r"licen[cs]e|account|invoice|code)\b(?:\s?reg\b)?\.?(?:\s?(?:no|number)\b)?\s{0,2}[.:#\-]{0,3}\s{0,2})$",
     re.IGNORECASE,
+)
+_GLUED_LABEL = re.compile(
+    r"(Tel|TEL|Telephone|Phone|PHONE|Fax|FAX|Hotline|HOTLINE|Mobile|Mob|Call|HP|Hp|DID|Whatsapp|WhatsApp|Office)"
+    r"(?=[(+]?\d)"
 )
 _FAX = re.compile(
     r"(?:fax|facsimile|telefax|传真|傳真|\bF|📠)\s{0,2}(?:no|number)?\s{0,2}[.:：)\-–|]{0,2}\s{0,2}\(?$", re.IGNORECASE
@@ -58,6 +64,12 @@ _TEL_TOO = re.compile(r"(?:tel|t|phone)\s?[/&]\s?f(?:ax)?\W{0,4}$", re.IGNORECAS
 _WHATSAPP_LABEL = re.compile(r"whats\s?app|\bWA\b|wechat|微信", re.IGNORECASE)
 _CUT = re.compile(r"[/,;|、，；]|\bor\b|\band\b|&|\t| {3,}", re.IGNORECASE)
 _TOLL_FREE = re.compile(r"(?<![\d+])(?:(?:\+|00)?\(?65\)?[ -]?)?1800[ \-.]?(\d{3})[ \-.]?(\d{4})(?!\d)")
+
+
+_COUNTRY_CODES = frozenset(
+    "1 7 20 27 31 32 33 34 39 41 43 44 45 46 47 48 49 55 60 61 62 63 64 66 81 82 84 86 90 91 92 94 95 852 853 855 856 "
+    "880 886 960 961 962 965 966 968 971 972 973 974 977".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +139,19 @@ def _numbers_in(line: str, header: list[str]) -> Iterator[_Found]:
         digits = re.sub(r"%20|%2B|[^\d+]", "", match.group()[4:])
         if number := _singaporean(digits):
             yield _Found(number, _kind(number, ""), match.start())
-    plain = without_uens(_NOISE.sub(lambda m: " " * len(m.group()), line))
+    line = _GLUED_LABEL.sub(r"\1 ", line)
+    plain = without_uens(_NOISE.sub(_blank, line))
     for match in _TOLL_FREE.finditer(plain):
         yield _Found(f"+651800{match[1]}{match[2]}", "toll_free", match.start())
-    plain = _TOLL_FREE.sub(lambda m: " " * len(m.group()), plain)
+    plain = _TOLL_FREE.sub(_blank, plain)
     plain = _ONE_BY_ONE.sub(_closed, plain)
     for match in _RUN.finditer(plain):
         yield from _numbers_of_run(plain, match, header)
+
+
+def _blank(match: re.Match[str]) -> str:
+    # No blank: the digits on both sides of something else are not one number.
+    return "~" * len(match.group())
 
 
 def _closed(match: re.Match[str]) -> str:
@@ -172,7 +190,8 @@ def _split(run: str) -> list[tuple[str, int]]:
                 index += size
                 break
         else:
-            if not _may_be_skipped(groups[index][0]):
+            behind = run[groups[index][2] : groups[index][2] + 1]
+            if not _may_be_skipped(groups[index][0], behind, first=index == 0):
                 return []
             numbers.append(("", groups[index][2] - end))
             end = groups[index][2]
@@ -180,9 +199,14 @@ def _split(run: str) -> list[tuple[str, int]]:
     return numbers
 
 
-def _may_be_skipped(group: str) -> bool:
-    # A postal code in front of a number is no part of it; anything else makes the run something we do not understand.
-    return len(group) == 6 and not group.startswith("+")
+def _may_be_skipped(group: str, behind: str, *, first: bool) -> bool:
+    """True for digits that only happen to stand before a number: a postal code, the end of "Tower 1".
+
+    Anything else makes the run something that is not understood, a number of another country for one.
+    """
+    if group.startswith(("+", "0")):
+        return len(group) == 6 and not group.startswith("+")
+    return len(group) == 6 or (first and behind == " " and len(group) <= 3 and group not in _COUNTRY_CODES)
 
 
 def _singaporean(digits: str) -> str:

@@ -88,11 +88,13 @@ class Where:
     """What a text says about where its people sit.
 
     `singapore` is firm: a +65 number or an address with a postal code. `mentions` is a mere word, shipping lists left
-    out. `elsewhere` are signs of other countries.
+    out. `local_phone` is a labelled number of eight digits, as Singapore (and Hong Kong) has them. `elsewhere` are
+    signs of other countries.
     """
 
     singapore: tuple[str, ...]
     mentions: bool
+    local_phone: bool
     elsewhere: tuple[str, ...]
 
 
@@ -150,9 +152,10 @@ def where_in(text: str) -> Where:
             elsewhere.update(dict.fromkeys(others))
         if match := _OTHER_CODE.search(line) or _OTHER_SHAPE.search(line) or _OTHER_SCRIPT.search(line):
             elsewhere[match.group().strip()] = None
-    if not firm and mentions and not elsewhere and (match := _LOCAL_PHONE.search(text)):
-        firm.append(match.group().strip()[-9:])
-    return Where(tuple(firm), mentions, tuple(elsewhere))
+    local = _LOCAL_PHONE.search(text)
+    if not firm and mentions and not elsewhere and local:
+        firm.append(local.group().strip()[-9:])
+    return Where(tuple(firm), mentions, local is not None, tuple(elsewhere))
 
 
 def _sector_exists(code: str) -> bool:

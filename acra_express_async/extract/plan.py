@@ -16,7 +16,7 @@ from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, l
 from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.reading import Lead, leads_from
+from acra_express_async.extract.reading import Lead, conventional_urls, leads_from
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2
@@ -80,18 +80,22 @@ def next_step(progress: Progress) -> Step | None:
     contact page; then, unless the proof is of one company only, the home page of a rival that may be the better one.
     """
     judged = judgements(progress)
-    believed = _best_believed(judged)
+    believed = _best_believed(progress, judged)
     if believed is None:
         return _towards_proof(progress, judged)
-    if step := _towards_contacts(believed.site.domain, progress):
+    domain = believed.site.domain
+    if step := _towards_contacts(domain, progress, guess=False):
         return step
-    return None if believed.proven else _towards_rival(progress, judged)
+    # A proven site that says nothing may be the doorway of the one that does.
+    settled = believed.proven and _has_contacts(domain, progress)
+    rival = None if settled else _towards_rival(progress, judged)
+    return rival or _towards_contacts(domain, progress, guess=True)
 
 
 def chosen(progress: Progress) -> Judgement | None:
     """The site that may be answered: believed, and ahead of every other one that was read."""
     judged = judgements(progress)
-    best = _best_believed(judged)
+    best = _best_believed(progress, judged)
     if best is None:
         return None
     others = [other for other in judged.values() if other is not best and other.believed]
@@ -127,9 +131,17 @@ def reason_for_none(progress: Progress, *, found_anything: bool) -> str:
     return "site_unreadable" if best.doubt is Doubt.UNREADABLE else str(best.doubt)
 
 
-def _best_believed(judged: Mapping[str, Judgement]) -> Judgement | None:
-    believed = [judgement for judgement in judged.values() if judgement.believed]
-    return max(believed, key=lambda j: (j.proven, j.site.points, j.site.domain), default=None)
+def _best_believed(progress: Progress, judged: Mapping[str, Judgement]) -> Judgement | None:
+    def worth(judgement: Judgement) -> tuple[bool, bool, int, str]:
+        site = judgement.site
+        return judgement.proven, _has_contacts(site.domain, progress), site.points, site.domain
+
+    return max((judgement for judgement in judged.values() if judgement.believed), key=worth, default=None)
+
+
+def _has_contacts(domain: str, progress: Progress) -> bool:
+    usable = [page for page in progress.pages[domain] if page.usable]
+    return bool(phones_of(usable)) or any(emails_in(page) for page in usable)
 
 
 def _towards_proof(progress: Progress, judged: Mapping[str, Judgement]) -> Step | None:
@@ -150,16 +162,18 @@ def _proof_step(candidate: Candidate, judgement: Judgement | None, pages: tuple[
         return None
     tried = {same_url(page.url) for page in pages}
     if not any(page.usable for page in pages):
-        untried = [url for url in candidate.urls if same_url(url) not in tried]
+        urls = (*candidate.urls, *conventional_urls(candidate.urls[0]))
+        untried = [url for url in urls if same_url(url) not in tried]
         return Step(candidate.domain, untried[0]) if untried and len(pages) < _TRIES_PER_SITE else None
-    leads = [lead for lead in leads_from(pages, candidate.domain, identity=True) if same_url(lead.url) not in tried]
+    leads = leads_from(pages, candidate.domain, identity=True)
+    leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
     return Step(candidate.domain, leads[0].url) if leads else None
 
 
-def _towards_contacts(domain: str, progress: Progress) -> Step | None:
+def _towards_contacts(domain: str, progress: Progress, *, guess: bool) -> Step | None:
     pages = progress.pages[domain]
     usable = [page for page in pages if page.usable]
-    leads = leads_from(pages, domain)
+    leads = [lead for lead in leads_from(pages, domain) if guess or not lead.guessed]
     if not leads:
         return None
     has_mail = any(emails_in(page) for page in usable)
@@ -172,11 +186,8 @@ def _towards_contacts(domain: str, progress: Progress) -> Step | None:
 def _is_worth_it(lead: Lead, *, complete: bool, contact_read: bool) -> bool:
     """A linked contact page is always worth reading once; anything else only while a fact is missing."""
     if complete:
-        return not contact_read and is_contact_page(lead.url) and lead.worth > _GUESSED
+        return not contact_read and is_contact_page(lead.url) and not lead.doubtful
     return True
-
-
-_GUESSED = 90
 
 
 def _towards_rival(progress: Progress, judged: Mapping[str, Judgement]) -> Step | None:

@@ -35,10 +35,12 @@ _RELATIVE = 15
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A page that may be worth reading, and how much."""
+    """A page that may be worth reading, and how much. `doubtful`: it may not exist; `guessed`: nothing links to it."""
 
     url: str
     worth: int
+    doubtful: bool = False
+    guessed: bool = False
 
 
 def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
@@ -73,7 +75,7 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
             worth = _worth(link.label, url, identity=identity) - (0 if full else _RELATIVE)
             key = same_url(url)
             if worth > 0 and (key not in worths or worths[key].worth < worth):
-                worths[key] = Lead(url, worth)
+                worths[key] = Lead(url, worth, doubtful=not full)
     found = sorted(worths.values(), key=lambda lead: -lead.worth)
     if any(lead.worth > _WORTH_CONTACT - 2 * _RELATIVE for lead in found) or _was_contact_read(pages):
         return tuple(found)
@@ -99,7 +101,18 @@ def _was_contact_read(pages: Iterable[Page]) -> bool:
 
 
 def _conventional(pages: Sequence[Page], read: set[str]) -> tuple[Lead, ...]:
-    if not pages:
-        return ()
-    home = home_of(pages[0].url).rstrip("/")
-    return tuple(Lead(f"{home}{path}", 1) for path in CONVENTIONAL if same_url(f"{home}{path}") not in read)
+    return (
+        tuple(
+            Lead(url, 1, doubtful=True, guessed=True)
+            for url in conventional_urls(pages[0].url)
+            if same_url(url) not in read
+        )
+        if pages
+        else ()
+    )
+
+
+def conventional_urls(url: str) -> tuple[str, ...]:
+    """Where most sites keep their contact page, for the site of this URL."""
+    home = home_of(url).rstrip("/")
+    return tuple(f"{home}{path}" for path in CONVENTIONAL)

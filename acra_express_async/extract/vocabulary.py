@@ -10,7 +10,7 @@ LEGAL = frozenset("pte ltd limited private llp lp llc inc incorporated plc sdn b
 
 STRUCTURE = frozenset(
     """holdings holding group groups international intl global worldwide enterprise enterprises corporation corp
-    company co singapore sg spore venture ventures the of and investment investments industries industry asia
+    company co singapore sg spore venture ventures the of and investment investments industrial industries industry asia
     asean apac pacific sea southeast east south far associates partners bros brothers sons s""".split()
 )
 """Words of structure and place: a site may leave them out or put them in without being somebody else's."""
