@@ -124,12 +124,15 @@ class SlackSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """When the failure ratio speaks: more than `failure_ratio` over any rolling `window_minutes`."""
+    """When the failure ratio speaks: more than `failure_ratio` over any rolling `window_minutes`; and what a message
+    links to (`runbook_url` gets the alert's name as its anchor)."""
 
     failure_ratio: float = Field(0.05, ge=0, lt=1)
     window_minutes: int = Field(30, ge=1)
     min_companies: int = Field(1, ge=1)
     cooldown_minutes: int = Field(30, ge=0)
+    runbook_url: str = "config/runbook.md"
+    dashboard_url: str | None = None
 
 
 class HttpSettings(_Group):
@@ -247,6 +250,13 @@ def ignored_names(environ: Mapping[str, str] | None = None) -> list[str]:
     """Names with our prefix that Kubernetes injects for a Service called acra-express; worth one log line each."""
     source = os.environ if environ is None else environ
     return environment.injected_by_kubernetes(source, environment.known_names(Settings))
+
+
+def uses_platforms_webhook(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether alerts go to the nightly's channel because only the unprefixed SLACK_WEBHOOK_URL is set."""
+    source = os.environ if environ is None else environ
+    ours = (f"{environment.PREFIX}SLACK__WEBHOOK_URL{suffix}" for suffix in ("", "_FILE"))
+    return bool(source.get("SLACK_WEBHOOK_URL")) and not any(source.get(name) for name in ours)
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -12,16 +12,17 @@ from typing import Any
 import click
 
 from acra_express_async import __version__
+from acra_express_async.cli.sessions import EXIT_CONFIG
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
 
 EXIT_FAILED = 1
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
 
 COMMANDS = {
     "run": "run:run",
     "migrate": "database:migrate",
+    "uninstall": "database:uninstall",
     "load-registry": "database:load_registry",
+    "check": "database:check",
     "enqueue": "jobs:enqueue",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from acra_express_async.cli.sessions import as_login, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, settings_or_exit, synchronous
 
 
 @click.command()
@@ -67,3 +67,33 @@ async def load_registry(file: Path, as_json: bool) -> None:
     if report.rejects_path is not None:
         text += f" (lines and reasons in {report.rejects_path})"
     say(answer, as_json=as_json, text=text)
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@synchronous
+async def uninstall(yes: bool) -> None:
+    """Take our trigger, index, schema, grants and role out again. Results in the platform's tables stay."""
+    from acra_express_async.db.uninstall import uninstall as take_out
+
+    settings = settings_or_exit()
+    if not yes:
+        click.confirm("Remove the schema acra_express with all leases, outcomes and budgets?", abort=True)
+    async with as_login(settings) as connection:
+        for line in await take_out(connection, settings.tenant_role):
+            click.echo(line)
+
+
+@click.command()
+@synchronous
+async def check() -> None:
+    """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
+    from acra_express_async import checks
+    from acra_express_async.settings import uses_platforms_webhook
+
+    good = True
+    async for finding in checks.all_of(settings_or_exit(), platforms_webhook=uses_platforms_webhook()):
+        click.echo(f"{finding.word:<4}  {finding.text}")
+        good = good and finding.word != "FAIL"
+    if not good:
+        sys.exit(EXIT_CONFIG)

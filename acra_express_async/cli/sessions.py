@@ -17,6 +17,9 @@ from acra_express_async.db.tenant import tenant_id_of
 from acra_express_async.errors import ConfigError
 from acra_express_async.settings import Settings, load_settings
 
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h."""
+
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 
