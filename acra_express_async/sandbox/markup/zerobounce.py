@@ -48,14 +48,14 @@ def result(
 
     `processed_at` is UTC as ``YYYY-MM-DD HH:MM:SS.mmm``.
     """
-    account, _, domain = address.rpartition("@")
+    domain = address.rpartition("@")[2]
     return {
         "address": address,
         "status": status,
         "sub_status": sub_status,
         "free_email": free_email,
         "did_you_mean": did_you_mean,
-        "account": account or None,
+        "account": None,  # so in every real answer we hold
         "domain": domain or None,
         "domain_age_days": domain_age_days,
         "smtp_provider": smtp_provider,

@@ -175,10 +175,11 @@ class Simulator:
 
     async def _serve(self, each: SimulatedProvider, call: Call, request: web.Request) -> web.StreamResponse:
         ledger = self.ledger
-        arrival = ledger.arrive(each.provider, call.route, each.key_of(call), call.client)
+        route = "webhook" if each.provider is Provider.SLACK else call.route  # Slack's path is a secret
+        arrival = ledger.arrive(each.provider, route, each.key_of(call), call.client)
         # entered before anything else and without an await between: arrivals stay in the order of their times
         violation = each.charge(call, arrival)
-        effects = self.faults.effects(each.provider, call.route, arrival.at - self.started_at, arrival.number)
+        effects = self.faults.effects(each.provider, route, arrival.at - self.started_at, arrival.number)
         cut = delivery.cut_before_answer(effects)
         if cut is not None:
             if cut.seconds:

@@ -1,0 +1,44 @@
+"""How the tests ask a simulator, the way the service's clients do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from acra_express_async.sandbox.simulator import Simulator
+
+AGENT = {"User-Agent": "acra-express-test/1.0 (+https://example.com)"}
+
+
+async def search(
+    http: httpx.AsyncClient, sim: Simulator, query: str, *, page: str = "html", **fields: str
+) -> httpx.Response:
+    """POST as the page's own form does."""
+    form = {"q": query, "b": "", "kl": "sg-en"} | fields
+    return await http.post(f"{sim.base_url('duckduckgo')}/{page}/", data=form, headers=AGENT)
+
+
+async def read(
+    http: httpx.AsyncClient, sim: Simulator, url: str, *, key: str | None = "", headers: dict[str, str] | None = None
+) -> httpx.Response:
+    """POST JSON; `key` empty is the good one, None is anonymous."""
+    sent = {"Accept": "application/json", "X-Respond-With": "markdown"} | (headers or {})
+    if key is not None:
+        sent["Authorization"] = f"Bearer {key or sim.options.jina_key}"
+    return await http.post(f"{sim.base_url('jina')}/", json={"url": url}, headers=sent)
+
+
+async def verify(http: httpx.AsyncClient, sim: Simulator, address: str, *, key: str = "") -> httpx.Response:
+    parameters = {"api_key": key or sim.options.zerobounce_key, "email": address, "ip_address": ""}
+    return await http.get(f"{sim.base_url('zerobounce')}/v2/validate", params=parameters)
+
+
+async def balance(http: httpx.AsyncClient, sim: Simulator, *, key: str = "") -> Any:
+    parameters = {"api_key": key or sim.options.zerobounce_key}
+    response = await http.get(f"{sim.base_url('zerobounce')}/v2/getcredits", params=parameters)
+    return response.json() if response.headers["content-type"] == "application/json" else response.status_code
+
+
+async def post(http: httpx.AsyncClient, sim: Simulator, payload: object) -> httpx.Response:
+    return await http.post(sim.webhook_url, json=payload)

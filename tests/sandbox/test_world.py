@@ -1,0 +1,304 @@
+"""The world: the same again from a seed, found by any sensible query, and as true as it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acra_express_async.models import Company, CompanyId
+from acra_express_async.sandbox import registry_sample
+from acra_express_async.sandbox.draws import draw, lognormal, unit, weighted
+from acra_express_async.sandbox.world import Truth, World
+from acra_express_async.sandbox.world.firms import core_words, firm_of, joined, words
+from sandbox.shared_data import shared
+
+
+def host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
+def everything_read(world: World, truth: Truth) -> str:
+    """The text of the home page and of every page of the site that it links to, pictures left out."""
+    assert truth.domain is not None
+    home = world.page(f"https://{truth.domain}/")
+    links = [url for _, url in home.links() if host(url) == truth.domain]
+    return "\n".join(page.markdown(images=False) for page in [home, *map(world.page, links)])
+
+
+def decoded(text: str) -> str:
+    """The text with every disguise of a mail address undone, as a patient person would."""
+    for match in re.findall(r"/cdn-cgi/l/email-protection#([0-9a-f]+)", text):
+        raw = bytes.fromhex(match)
+        text += "\n" + bytes(byte ^ raw[0] for byte in raw[1:]).decode()
+    text = re.sub(r"\s*(?:\[at\]|\(at\)|\\@)\s*", "@", text)
+    return re.sub(r"\s*\[dot\]\s*", ".", text)
+
+
+def test_the_same_seed_gives_the_same_bytes(rows: list[dict[str, str]], world: World) -> None:
+    again = World(rows, seed=10)
+    for row in rows[:60]:
+        query = f"{row['entity_name']} Singapore"
+        assert again.search(query) == world.search(query)
+        assert again.truth(row["uen"]) == world.truth(row["uen"])
+        for listing in world.search(query):
+            assert again.page(listing.url) == world.page(listing.url)
+
+
+def test_another_seed_gives_another_world(rows: list[dict[str, str]], world: World) -> None:
+    other = world.redrawn(seed=11)
+    differing = sum(other.truth(row["uen"]) != world.truth(row["uen"]) for row in rows)
+    assert differing > len(rows) / 2
+    assert len(other) == len(world)
+
+
+def test_what_was_forgotten_is_drawn_again_alike(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acra_express_async.sandbox.world.world.KEPT", 3)
+    small = world.redrawn()
+    assert [small.truth(uen) for uen in small.uens()] == [world.truth(uen) for uen in world.uens()]
+    assert len(small._presences) == 3
+
+
+def test_a_world_travels_as_json(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "world.json"
+    world.to_json(path)
+    again = World.from_json(path)
+    assert [again.firm(uen) for uen in again.uens()] == [world.firm(uen) for uen in world.uens()]
+    assert [again.truth(uen) for uen in again.uens()] == [world.truth(uen) for uen in world.uens()]
+
+
+def test_companies_of_the_service_build_a_world_too(rows: list[dict[str, str]]) -> None:
+    company = Company(
+        CompanyId(7), uen="201736405N", name="SERUNAI IT CONSULTING PTE. LTD.", former_names=("OLD NAME PTE. LTD.",),
+        ssic_code="62021", block="12", street_name="UBI ROAD 1", postal_code="40861",
+    )  # fmt: skip
+    firm = firm_of(company)
+    assert firm is not None
+    assert (firm.uen, firm.name, firm.postal, firm.former_names) == (
+        company.uen, company.name, "040861", ("OLD NAME PTE. LTD.",),
+    )  # fmt: skip
+    assert firm_of({"uen": "na", "entity_name": "X"}) is None
+    assert len(World([company, *rows[:3]])) == 4
+
+
+def test_shares_are_those_of_the_contract() -> None:
+    world = World(registry_sample.rows(2_000, seed=2), seed=2)
+    kinds = Counter(world.truth(uen).kind for uen in world.uens())
+    with_site = 1 - (kinds["none"] + kinds["silent"]) / len(world)
+    assert 0.52 < with_site < 0.58
+    assert 0.08 < kinds["unlisted"] / (with_site * len(world)) < 0.16
+    assert set(kinds) == {
+        "none", "silent", "unlisted", "plain", "moved", "chinese", "hosted", "brand", "acronym", "thin", "dead", "walled",
+        "robots",
+    }  # fmt: skip
+    everybody = World(registry_sample.rows(200, seed=2), seed=2, site_share=1.0)
+    assert all(everybody.truth(uen).own_domain for uen in everybody.uens())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda name: f"{name} Singapore",
+        lambda name: " ".join(core_words(name)) + " Singapore",
+        lambda name: " ".join(core_words(name)).title() + " official website",
+        lambda name: f'"{name.lower()}"',
+        lambda name: name.replace(".", "").replace("(", "").replace(")", ""),
+    ],
+)
+def test_a_listed_site_is_among_the_results(world: World, truths: list[Truth], ask: Callable[[str], str]) -> None:
+    for truth in truths:
+        if truth.domain is not None:
+            hosts = {host(listing.url) for listing in world.search(ask(truth.name))}
+            assert hosts & {truth.domain, *truth.aliases}, truth.name
+
+
+def test_a_former_name_and_a_uen_find_the_company_too(rows: list[dict[str, str]], world: World) -> None:
+    renamed = [row for row in rows if row["former_entity_name1"] != "na" and world.truth(row["uen"]).domain]
+    assert renamed
+    for row in renamed:
+        domain = world.truth(row["uen"]).domain
+        for query in (row["former_entity_name1"], f"UEN {row['uen']}"):
+            truth = world.truth(row["uen"])
+            assert {host(each.url) for each in world.search(query)} & {domain, *truth.aliases}
+
+
+def test_nonsense_finds_nothing(world: World) -> None:
+    assert world.search("qwertz asdfgh yxcvbn") == ()
+    assert world.search("") == ()
+    assert world.search("Singapore Pte Ltd") == ()
+
+
+def test_a_silent_company_is_found_nowhere(world: World, of_kind: Callable[[str], Truth]) -> None:
+    assert world.search(of_kind("silent").name) == ()
+
+
+def test_the_sites_rank_follows_the_distribution() -> None:
+    world = World(registry_sample.rows(1_500, seed=4), seed=4)
+    ranks: Counter[str] = Counter()
+    for uen in world.uens():
+        truth = world.truth(uen)
+        if truth.own_domain is None:
+            continue
+        hosts = [host(listing.url) for listing in world.search(f"{truth.name} Singapore")]
+        places = [index for index, each in enumerate(hosts, 1) if each in (truth.own_domain, *truth.aliases)]
+        moved = truth.kind == "moved"
+        rank = places[0] if places else 0
+        ranks["absent" if not rank and not moved else "1" if rank == 1 else "2-3" if rank <= 3 else "4-10"] += 1
+    total = ranks.total()
+    assert abs(ranks["absent"] / total - 0.12) < 0.04
+    assert abs(ranks["1"] / total - 0.60) < 0.06
+    assert abs(ranks["2-3"] / total - 0.20) < 0.06
+
+
+def test_every_true_mail_and_number_can_be_read_on_the_site(world: World, truths: list[Truth]) -> None:
+    styles = 0
+    for truth in truths:
+        if truth.domain is None:
+            continue
+        text = decoded(everything_read(world, truth))
+        digits = re.sub(r"[^\d]", "", text)
+        for mail in truth.emails:
+            assert mail.email in text, truth
+            styles += 1
+        for number in truth.phones:
+            assert number.removeprefix("+65") in digits, truth
+            assert phonenumbers.is_valid_number(phonenumbers.parse(number)), number
+        if truth.postal_code:
+            assert truth.postal_code in text, truth
+        assert (truth.uen in text.replace("-", "")) == truth.uen_on_site, truth
+    assert styles > 50
+
+
+def test_nothing_true_is_missing_from_the_truth(world: World, truths: list[Truth]) -> None:
+    for truth in truths:
+        if truth.domain is None:
+            continue
+        printed = set(re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", decoded(everything_read(world, truth))))
+        known = {mail.email for mail in truth.emails} | set(truth.forbidden_emails)
+        assert {mail.rstrip(".") for mail in printed} <= known, truth
+
+
+def test_a_company_without_answer_has_no_contacts(truths: list[Truth]) -> None:
+    for truth in truths:
+        if truth.domain is None:
+            assert not truth.emails
+            assert not truth.phones
+            assert truth.postal_code is None
+
+
+def test_hosts_are_unique_and_resolve(world: World, truths: list[Truth]) -> None:
+    domains = [domain for truth in truths for domain in (truth.own_domain, *truth.aliases) if domain]
+    assert len(set(domains)) == len(domains)
+    assert world.page("https://nobody-has-this-host.com.sg/").failure == "dns"
+
+
+def test_namesakes_get_hosts_of_their_own() -> None:
+    row = next(iter(registry_sample.rows(1)))
+    twins = [{**row, "uen": registry_sample.uen("company", serial, 2015)} for serial in range(40)]
+    world = World(twins, site_share=1.0)
+    truths = [world.truth(twin["uen"]) for twin in twins]
+    domains = [truth.own_domain for truth in truths]
+    assert None not in domains
+    assert len(set(domains)) == len(twins)
+    for truth in truths:
+        for mail in truth.emails:
+            if mail.kind != "freemail":
+                assert mail.email.endswith("@" + str(truth.domain)), "mail moves with the host"
+    assert any(set(truth.trap_domains) & set(domains) for truth in truths), "namesakes are traps for one another"
+
+
+def test_lookalikes_differ_in_what_a_careful_reader_asks_for(world: World, truths: list[Truth]) -> None:
+    kinds: Counter[str] = Counter()
+    for truth in truths:
+        for listing in world.search(truth.name):
+            trap = host(listing.url)
+            if trap not in truth.trap_domains or trap in ("lionlistings.com.sg", "sgfirmfile.com", "firmatlas.sg"):
+                continue
+            page = world.page(listing.url)
+            text = page.markdown() + world.page(listing.url + "contact").markdown()
+            assert truth.uen not in text.replace("-", "")
+            kinds["parked" if "for sale" in text else "local" if "Pte. Ltd." in text else "foreign"] += 1
+    assert kinds.keys() == {"parked", "local", "foreign"}
+
+
+def test_directories_tell_of_the_company_and_of_others(world: World, truths: list[Truth]) -> None:
+    truth = truths[5]
+    page = world.page(f"https://www.lionlistings.com.sg/biz/{truth.uen}-x")
+    text = page.markdown()
+    assert truth.uen in text
+    assert "Claim this listing" in text
+    assert len(set(re.findall(r"UEN (\w+)", text))) >= 3
+    assert "support@lionlistings.com.sg" in text
+    assert world.page("https://sgfirmfile.com/company/nobody-199900001A").http_status == 404
+
+
+@pytest.mark.parametrize("kind", ["dead", "walled", "robots"])
+def test_a_site_that_cannot_be_read_is_no_answer(world: World, truths: list[Truth], kind: str) -> None:
+    for truth in truths:
+        if truth.kind != kind:
+            continue
+        assert truth.domain is None
+        assert truth.may_abstain
+        page = world.page(f"https://{truth.own_domain}/")
+        assert page.failure or page.wall or page.robots_denied or page.http_status >= 400
+
+
+def test_an_old_domain_leads_to_the_new_site(world: World, of_kind: Callable[[str], Truth]) -> None:
+    truth = of_kind("moved")
+    page = world.page(f"https://www.{truth.aliases[0]}/")
+    assert host(page.url) == truth.domain
+
+
+def test_mailboxes_have_a_fate_of_their_own(world: World, truths: list[Truth]) -> None:
+    boxes = {mail.email: world.mailbox(mail.email) for truth in truths for mail in truth.emails}
+    assert {box.status for box in boxes.values()} >= {"valid", "do_not_mail", "catch-all", "invalid"}
+    hidden = sum(bool(box.unknown) for box in boxes.values()) / len(boxes)
+    assert 0 < hidden < 0.12
+    address = next(iter(boxes))
+    assert world.mailbox(address.upper()) == boxes[address]
+    never_printed = "never.printed@" + address.partition("@")[2]
+    assert world.mailbox(never_printed).status in ("invalid", "catch-all")
+    assert world.mailbox("a@no-such-host.sg").sub_status == "no_dns_entries"
+    assert world.mailbox("not an address").sub_status == "failed_syntax_check"
+
+
+def test_the_real_sample_makes_a_world() -> None:
+    world = World.from_csv(shared("acra_real_sample.csv"), seed=3)
+    assert len(world) == 81
+    for uen in world.uens():
+        truth = world.truth(uen)
+        listings = world.search(truth.name)
+        assert bool(listings) == (truth.kind != "silent"), truth
+        assert all(dataclasses.astuple(world.page(listing.url)) for listing in listings)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_name_or_query(text: str) -> None:
+    assert isinstance(joined(text), str)
+    assert all(word == word.casefold() for word in words(text))
+    World([{"uen": "201736405N", "entity_name": text or "x"}], site_share=1.0).search(text)
+
+
+@given(st.lists(st.text(max_size=5), min_size=2, max_size=4), st.lists(st.text(max_size=5), min_size=2, max_size=4))
+def test_draws_depend_on_the_key_alone(first: list[str], second: list[str]) -> None:
+    assert unit(*first) == unit(*first)
+    assert draw(*first).random() == draw(*first).random()
+    if "\x1f".join(first) != "\x1f".join(second):
+        assert unit(*first) != unit(*second)
+
+
+def test_draws_follow_their_shares() -> None:
+    picks = Counter(weighted({"a": 3, "b": 1}, "pick", number) for number in range(4_000))
+    assert 0.70 < picks["a"] / 4_000 < 0.80
+    times = sorted(lognormal(2.0, 8.0, 30.0, "time", number) for number in range(4_000))
+    assert abs(times[2_000] - 2.0) < 0.2
+    assert abs(times[3_800] - 8.0) < 1.0
+    assert times[-1] <= 30.0
