@@ -53,7 +53,10 @@ BUDGETS = (
 )
 ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits")
 ALERT_OUTCOMES = ("sent", "suppressed", "error")
-LOOPS = ("poller", "listener", "cron", "snapshot", "alerts")
+BEATING = ("poller", "listener", "snapshot", "alerts", "courier")
+"""Loops whose last sign of life is published."""
+LOOPS = (*BEATING, "cron")
+"""`cron` is different: its figure is the last tick that was due."""
 
 
 class Metrics:

@@ -15,7 +15,7 @@ from acra_express_async import logs
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.health import Health
 from acra_express_async.limits import Allowance
-from acra_express_async.metrics import JOB_STATES, JOB_TYPES, Metrics
+from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
 
 log = logs.logger("watch")
 
@@ -24,6 +24,12 @@ TURN_SECONDS = 5.0
 """How old the knowledge about the nightly may be."""
 FIGURES_EVERY = 3
 """Turns between two looks at the queue: every 15 s (ops.md)."""
+
+
+PULSE_SECONDS = 0.5
+"""How often the event loop's lag is measured."""
+SIGNS_EVERY = 10
+"""Pulses between two publications of the loops' signs of life: every 5 s."""
 
 
 class Figure(Protocol):
@@ -167,4 +173,48 @@ class Watch:
             metrics.budget_limit.labels(provider, budget).set(limit)
         assert picture.taken_at is not None
         metrics.queue_snapshot.set(picture.taken_at.timestamp())
-        metrics.last_tick.labels(LOOP).set(picture.taken_at.timestamp())
+
+
+class Pulse:
+    """Measures how late the event loop runs its timers, and publishes when each loop last moved.
+
+    Args:
+        clock: the loop's clock, seconds.
+        now: the wall clock.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        health: Health,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._clock = clock
+        self._now = now
+        self._pause = pause
+        # the cron sets its own at each tick; until the first one, the start stands for it
+        metrics.last_tick.labels("cron").set(now().timestamp())
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        turn = 0
+        while True:
+            if turn % SIGNS_EVERY == 0:
+                self._publish()
+            turn += 1
+            due = self._clock() + PULSE_SECONDS
+            await self._pause(PULSE_SECONDS)
+            self._metrics.event_loop_lag.observe(max(0.0, self._clock() - due))
+
+    def _publish(self) -> None:
+        now = self._now().timestamp()
+        for name in BEATING:
+            beacon = self._health.beacons.get(name)
+            if beacon is not None:
+                self._metrics.last_tick.labels(name).set(now - beacon.age)

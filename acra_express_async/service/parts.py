@@ -34,11 +34,12 @@ from acra_express_async.poller import Poller
 from acra_express_async.preflight import Ground
 from acra_express_async.service.calls import Providers, build_providers
 from acra_express_async.service.status import status
+from acra_express_async.service.watching import build_alerts
 from acra_express_async.settings import Settings
 from acra_express_async.staging import Staging
 from acra_express_async.supervisor import Closer, Component, Supervisor
 from acra_express_async.ticks import Cron
-from acra_express_async.watch import Watch
+from acra_express_async.watch import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.worker import Handler, Worker
 
@@ -113,6 +114,16 @@ class Parts:
             metrics=self.metrics,
             random=self.random,
         )
+        self.alerts, self.courier = build_alerts(
+            settings,
+            ground.work,
+            providers.slack,
+            budgets=lambda: ledger.usage(every),
+            instance=self.owner,
+            health=self.health,
+            metrics=self.metrics,
+        )
+        self.pulse = Pulse(health=self.health, metrics=self.metrics, clock=self.clock, now=self.now)
         self.cron = Cron(
             settings.schedule,
             now=self.now,
@@ -239,11 +250,15 @@ class Parts:
                 Component("listener", self.listener.run),
                 Component("cron", self.cron.run),
                 Component("poller", self.poller.run),
+                Component("alerts", self.alerts.run),
+                Component("courier", self.courier.run),
+                Component("pulse", self.pulse.run),
             ],
             workers=self.workers,
             queue=self.queue,
             hand_back=self.jobs.release,
             closers=[
+                Closer("slack", self.courier.deliver),
                 Closer("vital pool", self.ground.vital.close),
                 Closer("work pool", self.ground.work.close),
                 Closer("web", web.stop),

@@ -1,0 +1,131 @@
+"""Takes unsent messages from the database to Slack, one at a time, beside everything else.
+
+A message is claimed, sent, and marked as told. A process that dies in between leaves the claim to lapse, and the
+message is sent again: better twice than never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Protocol
+
+from acra_express_async import logs
+from acra_express_async.alerts.message import message
+from acra_express_async.db.alerts import Standing
+from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
+from acra_express_async.health import BEAT_SECONDS, Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.settings import AlertSettings
+
+log = logs.logger("courier")
+
+LOOP = "courier"
+CLAIM_LEASE = timedelta(minutes=3)
+"""Longer than the slowest message: three tries of 5 s and two waits of 60 s."""
+SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
+RETRY_AFTER = timedelta(minutes=1)
+
+
+class Rows(Protocol):
+    """See db/alerts.py."""
+
+    async def claim_unsent(self, lease: timedelta) -> Standing | None: ...
+    async def told(self, standing: Standing) -> None: ...
+    async def dropped(self, standing: Standing) -> None: ...
+    async def postpone(self, standing: Standing, delay: timedelta) -> None: ...
+
+
+class Channel(Protocol):
+    """See providers/slack.py."""
+
+    @property
+    def configured(self) -> bool: ...
+    @property
+    def dead(self) -> str | None: ...
+    async def post(self, text: str, blocks: list[dict[str, Any]] | None = None) -> None: ...
+
+
+class Courier:
+    """Sends what the alerts have to say.
+
+    Args:
+        instance: which process speaks.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        slack: Channel,
+        settings: AlertSettings,
+        instance: str,
+        health: Health,
+        metrics: Metrics,
+    ) -> None:
+        self._rows = rows
+        self._slack = slack
+        self._settings = settings
+        self._instance = instance
+        self._beacon = health.beacon(LOOP)
+        self._metrics = metrics
+        self._waiting = asyncio.Event()
+
+    def nudge(self) -> None:
+        """There is something to send; returns at once."""
+        self._waiting.set()
+        if not self._slack.configured:
+            self._metrics.alert_notifications.labels("suppressed").inc()
+
+    async def run(self) -> None:
+        """Send until cancelled; looks by itself now and then, for what another replica left unsent."""
+        if not self._slack.configured:
+            log.warning("slack.not_configured", why="alerts are only logged; set ACRA_EXPRESS_SLACK__WEBHOOK_URL")
+        while True:
+            self._beacon.beat()
+            self._waiting.clear()
+            try:
+                await self.deliver()
+            except (DatabaseAway, StandBack) as away:
+                log.warning("courier.away", error=str(away))
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._waiting.wait()
+            except TimeoutError:
+                self._beacon.beat()
+
+    async def deliver(self) -> None:
+        """Send everything that is due; also the last step of a stop.
+
+        Raises:
+            DatabaseAway, StandBack: what is left stays unsent.
+        """
+        while self._slack.configured and self._slack.dead is None:
+            self._beacon.allow(SEND_STEP_SECONDS)
+            standing = await self._rows.claim_unsent(CLAIM_LEASE)
+            if standing is None:
+                return
+            await self._send(standing)
+
+    async def _send(self, standing: Standing) -> None:
+        text, blocks = message(
+            standing,
+            runbook_url=self._settings.runbook_url,
+            dashboard_url=self._settings.dashboard_url,
+            instance=self._instance,
+        )
+        try:
+            await self._slack.post(text, blocks)
+        except (Transient, Blocked) as refused:
+            await self._rows.postpone(standing, RETRY_AFTER)
+            outcome = "error"
+            log.error("alert.unsent", alert=standing.key, message=standing.unsent, reason=refused.reason)
+        except Permanent as wrong:
+            await self._rows.dropped(standing)
+            outcome = "error"
+            log.error("alert.dropped", alert=standing.key, message=standing.unsent, reason=wrong.reason)
+        else:
+            await self._rows.told(standing)
+            outcome = "sent"
+            log.info("alert.told", alert=standing.key, message=standing.unsent)
+        self._metrics.alert_notifications.labels(outcome).inc()

@@ -1,0 +1,123 @@
+"""The loop that looks every 15 seconds; what it decides is stored before anything is said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.alerts import readings
+from acra_express_async.alerts.machine import Reading, judged
+from acra_express_async.db.alerts import BreakerLine, Failures, Standing
+from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.health import Health
+from acra_express_async.metrics import ALERTS, Metrics
+from acra_express_async.settings import AlertSettings
+
+log = logs.logger("alerts")
+
+LOOP = "alerts"
+LOOK_SECONDS = 15.0
+OVERLAP = timedelta(minutes=1)
+"""A company's `ended_at` is older than its commit: windows that ended shortly before the last look are tried again."""
+
+
+class Rows(Protocol):
+    """See db/alerts.py."""
+
+    async def known(self) -> tuple[datetime, dict[str, Standing]]: ...
+    async def put(self, standing: Standing) -> bool: ...
+    async def breakers(self) -> list[BreakerLine]: ...
+    async def failures(self, window: timedelta, *, since: datetime, least: int) -> Failures: ...
+
+
+class Alerts:
+    """Judges all alerts.
+
+    Args:
+        budgets: what the rolling windows hold.
+        unsent: told when there is a message to send; must not wait.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
+        settings: AlertSettings,
+        unsent: Callable[[], None],
+        health: Health,
+        metrics: Metrics,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._rows = rows
+        self._budgets = budgets
+        self._settings = settings
+        self._unsent = unsent
+        self._beacon = health.beacon(LOOP)
+        self._metrics = metrics
+        self._pause = pause
+        self._looked_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled; a database that is away leaves every alert as it was."""
+        while True:
+            self._beacon.beat()
+            try:
+                await self.look()
+            except (DatabaseAway, StandBack) as away:
+                log.warning("alerts.missed", error=str(away))
+            await self._pause(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """One look at everything.
+
+        Raises:
+            DatabaseAway, StandBack: nothing, or only a part, was judged.
+        """
+        now, known = await self._rows.known()
+        seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
+        seen += readings.breakers(await self._rows.breakers())
+        seen += readings.budgets(await self._budgets())
+        self._looked_at = now
+        for reading in seen:
+            await self._judge(reading, known, now)
+        active = dict.fromkeys(ALERTS, 0)
+        for standing in known.values():
+            name = standing.key.partition(":")[0]
+            if standing.firing and name in active:
+                active[name] += 1
+        for name, count in active.items():
+            self._metrics.alert_active.labels(name).set(count)
+
+    async def _failure_ratio(self, now: datetime, standing: Standing | None) -> Reading:
+        window = timedelta(minutes=self._settings.window_minutes)
+        since = now - window if self._looked_at is None else self._looked_at - OVERLAP
+        if standing is not None:
+            # what was over the limit before the last change has been told; a firing alert asks for the present only
+            since = now if standing.firing else max(since, standing.since)
+        seen = await self._rows.failures(window, since=min(since, now), least=self._settings.min_companies)
+        return readings.failure_ratio(seen, self._settings)
+
+    async def _judge(self, reading: Reading, known: dict[str, Standing], now: datetime) -> None:
+        """Store what follows; `known` then says how the alert stands, as far as this replica knows."""
+        before = known.get(reading.key)
+        after = judged(before, reading, now, timedelta(minutes=self._settings.cooldown_minutes))
+        if after is None or not await self._rows.put(after):
+            return
+        known[reading.key] = after
+        if after.firing != (before is not None and before.firing):
+            say = log.warning if after.firing else log.info
+            say("alert.fired" if after.firing else "alert.resolved", alert=reading.key, **_facts(reading.detail))
+        if after.unsent is not None:
+            self._unsent()
+        elif after.firing and reading.quiet:
+            self._metrics.alert_notifications.labels("suppressed").inc()
+
+
+def _facts(detail: Mapping[str, object]) -> dict[str, object]:
+    return {key: detail[key] for key in ("headline", "fields") if key in detail}

@@ -1,0 +1,64 @@
+"""One alert as a Slack message: fallback text and Block Kit. No company data, no keys, no tracebacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from acra_express_async.alerts.machine import FIRING, MISSED, REMINDER, RESOLVED
+from acra_express_async.db.alerts import Standing
+from acra_express_async.providers.slack import escaped
+
+LONGEST_HEADER = 150
+LONGEST_FIELD = 2000
+"""Block Kit's limits (contracts/providers.md section 4)."""
+
+_LABELS = {FIRING: "FIRING", REMINDER: "STILL FIRING", RESOLVED: "RESOLVED", MISSED: "WAS FIRING"}
+
+
+def message(
+    standing: Standing, *, runbook_url: str, dashboard_url: str | None, instance: str
+) -> tuple[str, list[dict[str, Any]]]:
+    """Text and blocks of what `standing.unsent` has to say.
+
+    Args:
+        runbook_url: where config/runbook.md can be read; the alert's name is the anchor.
+        dashboard_url: left out when None.
+        instance: which process speaks.
+    """
+    assert standing.unsent is not None
+    headline = f"[{_LABELS[standing.unsent]}] {standing.detail.get('headline', standing.key)}"
+    fields = dict(standing.detail.get("fields", {})) | _when(standing) | {"Instance": instance}
+    name = standing.key.partition(":")[0]
+    links = [_link(f"{runbook_url}#{name.replace('_', '-')}", "Runbook")]
+    if dashboard_url is not None:
+        links.append(_link(dashboard_url, "Dashboard"))
+    blocks: list[dict[str, Any]] = [
+        # plain_text takes no markup, so it is not escaped
+        {"type": "header", "text": {"type": "plain_text", "text": headline[:LONGEST_HEADER]}},
+        {
+            "type": "section",
+            "fields": [
+                {"type": "mrkdwn", "text": f"*{escaped(title)}*\n{escaped(str(value))}"[:LONGEST_FIELD]}
+                for title, value in list(fields.items())[:10]
+            ],
+        },
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "  ·  ".join(links)}]},
+    ]
+    said = ", ".join(f"{title.lower()} {value}" for title, value in fields.items())
+    return escaped(f"{headline}: {said}"), blocks
+
+
+def _when(standing: Standing) -> dict[str, str]:
+    if standing.unsent == RESOLVED and isinstance(fired_at := standing.detail.get("fired_at"), str):
+        lasted = standing.since - datetime.fromisoformat(fired_at)
+        return {"Since": f"{standing.since:%Y-%m-%d %H:%M} UTC", "Lasted": f"{lasted.total_seconds() / 60:.0f} min"}
+    if standing.unsent == MISSED:
+        return {"Note": "over the limit during the cooldown after the last resolve; it is not any more"}
+    return {"Since": f"{standing.since:%Y-%m-%d %H:%M} UTC"}
+
+
+def _link(url: str, title: str) -> str:
+    if url.startswith(("http://", "https://")):
+        return f"<{escaped(url)}|{title}>"
+    return f"{title}: `{escaped(url)}`"

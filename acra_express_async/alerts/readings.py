@@ -1,0 +1,101 @@
+"""How things are: readings of the failure ratio, the budgets and the breakers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from acra_express_async.alerts.machine import Reading
+from acra_express_async.db.alerts import BreakerLine, Failures
+from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.models import Provider
+from acra_express_async.settings import AlertSettings
+
+HYSTERESIS = 0.8
+"""Resolve at 4% when the limit is 5% (ops.md): a ratio that hovers at the limit must not flap."""
+BUDGET_LEVELS = (("budget_95", 0.95), ("budget_80", 0.80))
+"""The graver one first: while it holds, the other one has nothing to add."""
+BUDGET_CLEARS = 0.05
+"""A budget alert resolves once use is this much of the allowance below its level."""
+SHORT_WINDOW = timedelta(minutes=5)
+"""Windows up to this long are full by design whenever we read; they must stay full to be worth a message."""
+SHORT_WINDOW_HOLD = timedelta(minutes=15)
+
+KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
+"""Words of the breakers that ask for a person with a key or a credit card."""
+BREAKING = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
+
+
+def percent(share: float) -> str:
+    """``5%``, ``8.3%``: one decimal unless it is zero."""
+    return f"{round(share * 100, 1):g}%"
+
+
+def failure_ratio(seen: Failures, settings: AlertSettings) -> Reading:
+    """More than `failure_ratio` in any window fires; an empty window resolves nothing."""
+    limit, minutes = settings.failure_ratio, settings.window_minutes
+    breached = seen.worst is not None and seen.worst.ratio > limit
+    shown = seen.worst if breached and seen.worst is not None else seen.current
+    enough = seen.current.total >= settings.min_companies
+    cleared = not breached and enough and seen.current.ratio <= limit * HYSTERESIS
+    value = f"Failure ratio {percent(shown.ratio)}"
+    detail: dict[str, Any] = {
+        "headline": f"{value} > {percent(limit)} ({minutes} min)"
+        if breached
+        else f"{value} (limit {percent(limit)}, {minutes} min)",
+        "fields": {
+            "Value": percent(shown.ratio),
+            "Threshold": f"> {percent(limit)} over {minutes} min",
+            "Sample": f"{shown.failed}/{shown.total} companies",
+            "Top reason": seen.reason or "none",
+        },
+    }
+    return Reading("failure_ratio", breached, cleared, detail)
+
+
+def budgets(uses: Iterable[BudgetUse]) -> list[Reading]:
+    """Two readings for each budget; what other tenants spent of it counts."""
+    readings = []
+    for use in uses:
+        allowance = use.allowance
+        used = use.used + use.elsewhere
+        share = used / allowance.limit
+        subject = f"{allowance.provider.value}/{allowance.name}"
+        hold = SHORT_WINDOW_HOLD if allowance.window <= SHORT_WINDOW else timedelta(0)
+        graver = False
+        for name, level in BUDGET_LEVELS:
+            breached = share > level
+            detail = {
+                "headline": f"Budget {subject} at {percent(share)}" + (f" > {percent(level)}" if breached else ""),
+                "fields": {
+                    "Value": percent(share),
+                    "Threshold": f"> {percent(level)}",
+                    "Sample": f"{used}/{allowance.limit}",
+                    "Window": f"rolling {allowance.window}",
+                },
+            }
+            cleared = share <= level - BUDGET_CLEARS
+            readings.append(Reading(f"{name}:{subject}", breached, cleared, detail, hold=hold, quiet=graver))
+            graver = graver or breached
+    return readings
+
+
+def breakers(lines: Sequence[BreakerLine]) -> list[Reading]:
+    """Per provider: it refuses us, or our key or credits are bad. A mere outage is no reading: nobody here can act."""
+    refusing = {line.provider: line for line in lines if line.kind == "blocked"}
+    readings = []
+    for provider in BREAKING:
+        line = refusing.get(provider.value)
+        money = line is not None and line.reason in KEY_REASONS
+        fields = {} if line is None else {
+            "Value": line.reason, "Threshold": "any refusal", "Next probe": f"{line.open_until:%Y-%m-%d %H:%M} UTC"
+        }  # fmt: skip
+        for name, breached, says in (
+            ("provider_blocked", line is not None and not money, "refuses us"),
+            ("key_or_credits", money, "key or credits are bad"),
+        ):
+            headline = f"{provider.value}: {says}" if breached else f"{provider.value} answers again"
+            detail = {"headline": headline, "fields": fields if breached else {}}
+            readings.append(Reading(f"{name}:{provider.value}", breached, not breached, detail))
+    return readings

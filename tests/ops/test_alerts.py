@@ -1,0 +1,314 @@
+"""Alerts on a real database: every rolling window is judged, and replicas, restarts and a dead Slack repeat nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from database_clock import Clock
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.alerts import Alerts, Courier
+from acra_express_async.db.alerts import AlertRows, Standing, Window
+from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
+from acra_express_async.health import Health
+from acra_express_async.limits import Allowance
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+from acra_express_async.settings import AlertSettings
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+class Channel:
+    """Stands in for Slack: keeps what it took, refuses while `refusal` says so."""
+
+    def __init__(self) -> None:
+        self.headers: list[str] = []
+        self.blocks: list[list[dict[str, Any]]] = []
+        self.refusal: ProviderError | None = None
+        self.configured = True
+        self.dead: str | None = None
+
+    async def post(self, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
+        if self.refusal is not None:
+            if isinstance(self.refusal, Blocked):
+                self.dead = self.refusal.reason
+            raise self.refusal
+        assert blocks is not None
+        assert text
+        self.headers.append(blocks[0]["text"]["text"])
+        self.blocks.append(blocks)
+
+
+class Replica:
+    """The two loops of one process, turned by hand."""
+
+    def __init__(self, database: Database, channel: Channel, uses: Sequence[BudgetUse] = ()) -> None:
+        self.metrics = Metrics(CollectorRegistry())
+        self.uses = list(uses)
+        health = Health(lambda: 0.0)
+        rows = AlertRows(database)
+        self.courier = Courier(
+            rows=rows, slack=channel, settings=AlertSettings(), instance="test:1", health=health, metrics=self.metrics
+        )
+        self.alerts = Alerts(
+            rows=rows,
+            budgets=self._used,
+            settings=AlertSettings(),
+            unsent=self.courier.nudge,
+            health=health,
+            metrics=self.metrics,
+        )
+
+    async def _used(self) -> list[BudgetUse]:
+        return self.uses
+
+    async def turn(self) -> None:
+        await self.alerts.look()
+        await self.courier.deliver()
+
+    def value(self, name: str, **labels: str) -> float:
+        value = self.metrics.registry.get_sample_value(f"acra_express_{name}", labels)
+        assert value is not None
+        return value
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> Clock:
+    clock = Clock(owner)
+    await clock.install()
+    return clock
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return Channel()
+
+
+@pytest_asyncio.fixture
+async def replica(database: Database, channel: Channel, clock: Clock) -> AsyncIterator[Replica]:
+    yield Replica(database, channel)
+
+
+async def ended(owner: Connection, kinds: str, reason: str = "provider_error") -> None:
+    """Companies that end now: one letter each, e(nriched), n(o website), s(kipped), f(ailed)."""
+    names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed"}
+    first = await owner.fetchval("SELECT count(*) FROM acra_express.outcomes")
+    await owner.executemany(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, kind, reason, ended_at)"
+        " VALUES (1, $1, $2, $3, acra_express.clock())",
+        [(first + place, names[kind], reason if kind == "f" else "") for place, kind in enumerate(kinds)],
+    )
+
+
+async def test_fires_once_and_resolves_once_across_replicas_and_a_restart(
+    owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    other = Replica(database, channel)
+    await ended(owner, "e" * 23 + "ff" + "s" * 50)
+    for one in (replica, other, replica, other):
+        await one.turn()
+        await clock.advance(timedelta(seconds=15))
+    await Replica(database, channel).turn()
+    assert channel.headers == ["[FIRING] Failure ratio 8% > 5% (30 min)"]
+    assert replica.value("alert_active", alert="failure_ratio") == 1
+    assert other.value("alert_active", alert="failure_ratio") == 1
+    await clock.advance(HALF_HOUR)
+    await ended(owner, "e" * 30)
+    for one in (other, replica, Replica(database, channel)):
+        await one.turn()
+    assert channel.headers[1:] == ["[RESOLVED] Failure ratio 0% (limit 5%, 30 min)"]
+    assert other.value("alert_active", alert="failure_ratio") == 0
+
+
+async def test_exactly_five_percent_stays_silent_one_more_fires(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    await ended(owner, "e" * 930 + "n" * 20 + "f" * 50)
+    await replica.turn()
+    assert channel.headers == []
+    await ended(owner, "ef")
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Failure ratio 5.1% > 5% (30 min)"]
+    fields = {field["text"] for field in channel.blocks[0][1]["fields"]}
+    assert "*Sample*\n51/1002 companies" in fields
+    assert "*Top reason*\nprovider_error" in fields
+    assert "*Instance*\ntest:1" in fields
+
+
+async def test_no_traffic_is_silent_and_resolves_nothing(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    await replica.turn()
+    assert channel.headers == []
+    await ended(owner, "f")
+    await replica.turn()
+    await clock.advance(timedelta(hours=2))
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
+
+
+async def test_a_window_between_two_looks_is_seen_too(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    """One failure among twenty is 5%; when an old success leaves the window it is one in nineteen, until the next."""
+    await replica.turn()
+    await ended(owner, "e")
+    await clock.advance(timedelta(minutes=20))
+    await ended(owner, "e" * 18 + "f")
+    await replica.turn()
+    await clock.advance(timedelta(minutes=9, seconds=55))
+    await replica.turn()
+    assert channel.headers == []
+    await clock.advance(timedelta(seconds=7))
+    await ended(owner, "e" * 10)
+    await clock.advance(timedelta(seconds=8))
+    await replica.turn()
+    assert channel.headers[0] == "[FIRING] Failure ratio 5.3% > 5% (30 min)"
+
+
+async def test_the_window_has_an_open_start(owner: Connection, database: Database, clock: Clock) -> None:
+    rows = AlertRows(database)
+    await ended(owner, "f")
+    await clock.advance(HALF_HOUR)
+    await ended(owner, "e")
+    seen = await rows.failures(HALF_HOUR, since=clock.now, least=1)
+    assert seen.current == Window(1, 0)
+    assert seen.worst == Window(1, 0)
+    seen = await rows.failures(HALF_HOUR, since=clock.now - timedelta(seconds=1), least=2)
+    assert seen.worst is None
+
+
+async def test_a_reminder_after_four_hours(owner: Connection, channel: Channel, clock: Clock, replica: Replica) -> None:
+    await ended(owner, "f")
+    await replica.turn()
+    await clock.advance(timedelta(hours=4))
+    await replica.turn()
+    await replica.turn()
+    assert [header.split("]")[0] for header in channel.headers] == ["[FIRING", "[STILL FIRING"]
+
+
+async def test_what_slack_did_not_take_is_sent_later_by_whoever_comes(
+    owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    channel.refusal = Transient("Slack answered 503", provider="slack", reason="http_503")
+    await ended(owner, "f")
+    await replica.turn()
+    await replica.turn()
+    assert replica.value("alert_notifications_total", outcome="error") == 1, "the next try waits a minute"
+    channel.refusal = None
+    await clock.advance(timedelta(minutes=1))
+    await Replica(database, channel).turn()
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
+
+
+async def test_a_dead_webhook_ends_the_tries_and_a_new_process_delivers(
+    owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    channel.refusal = Blocked("Slack's webhook is dead (no_service)", provider="slack", reason="no_service")
+    await ended(owner, "f")
+    for _ in range(3):
+        await replica.turn()
+        await clock.advance(timedelta(minutes=5))
+    assert replica.value("alert_notifications_total", outcome="error") == 1
+    fresh = Channel()
+    await Replica(database, fresh).turn()
+    assert fresh.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
+
+
+async def test_a_message_slack_will_never_take_is_dropped(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    channel.refusal = Permanent("Slack refused the message", provider="slack", reason="invalid_payload")
+    await ended(owner, "f")
+    await replica.turn()
+    channel.refusal = None
+    await clock.advance(timedelta(minutes=5))
+    await replica.turn()
+    assert channel.headers == []
+    assert replica.value("alert_notifications_total", outcome="error") == 1
+
+
+async def test_without_a_webhook_alerts_are_counted_and_kept(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    channel.configured = False
+    await ended(owner, "f")
+    await replica.turn()
+    assert replica.value("alert_active", alert="failure_ratio") == 1
+    assert replica.value("alert_notifications_total", outcome="suppressed") == 1
+    channel.configured = True
+    await replica.turn()
+    assert len(channel.headers) == 1
+
+
+async def test_a_state_that_moved_on_while_a_message_was_sent_keeps_its_own_message(
+    owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    await ended(owner, "f")
+    await replica.alerts.look()
+    rows = AlertRows(database)
+    claimed = await rows.claim_unsent(timedelta(minutes=3))
+    assert claimed is not None
+    assert await rows.claim_unsent(timedelta(minutes=3)) is None
+    await clock.advance(HALF_HOUR)
+    await ended(owner, "e")
+    await replica.alerts.look()
+    await rows.told(claimed)
+    await replica.courier.deliver()
+    assert channel.headers == ["[RESOLVED] Failure ratio 0% (limit 5%, 30 min)"]
+
+
+async def test_a_compare_and_set_is_won_once(database: Database, clock: Clock) -> None:
+    rows = AlertRows(database)
+    new = Standing("failure_ratio", since=clock.now, firing=True)
+    assert await rows.put(new)
+    assert not await rows.put(new)
+    _, known = await rows.known()
+    assert await rows.put(known["failure_ratio"])
+    assert not await rows.put(known["failure_ratio"])
+
+
+async def test_a_blocked_provider_and_its_return(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    await owner.execute(
+        "UPDATE acra_express.breakers SET kind = 'blocked', reason = 'challenge',"
+        " open_until = acra_express.clock() + interval '15 min' WHERE provider = 'duckduckgo'"
+    )
+    await replica.turn()
+    await clock.advance(timedelta(minutes=20))
+    await replica.turn()
+    assert channel.headers == ["[FIRING] duckduckgo: refuses us"], "half open is not yet an answer"
+    await owner.execute("UPDATE acra_express.breakers SET open_until = NULL")
+    await replica.turn()
+    assert channel.headers[1:] == ["[RESOLVED] duckduckgo answers again"]
+
+
+async def test_a_budget_that_jumps_over_both_levels_speaks_once(
+    database: Database, channel: Channel, clock: Clock
+) -> None:
+    allowance = Allowance(Provider.DUCKDUCKGO, "requests_1h", 200, 1.0, timedelta(hours=1), timedelta(seconds=5))
+    replica = Replica(database, channel, [BudgetUse(allowance, 192)])
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Budget duckduckgo/requests_1h at 96% > 95%"]
+    assert replica.value("alert_active", alert="budget_80") == 1
+    replica.uses = [BudgetUse(allowance, 100)]
+    await replica.turn()
+    assert channel.headers[1:] == ["[RESOLVED] Budget duckduckgo/requests_1h at 50%"]
+
+
+async def test_the_tenant_role_cannot_delete_alerts(database: Database) -> None:
+    async with database.session() as connection:
+        granted = await connection.fetchval(
+            "SELECT has_table_privilege('acra_express.alerts', 'DELETE') OR"
+            " has_table_privilege('acra_express.alerts', 'TRUNCATE')"
+        )
+    assert granted is False
