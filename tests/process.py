@@ -56,6 +56,10 @@ class Process:
             if event.get("event") == "process.ended":
                 raise AssertionError(f"the process ended before {name}:\n" + "\n".join(self.lines[-30:]))
 
+    async def any_event(self) -> str:
+        """The name of the next event, whatever it is."""
+        return str((await self._events.get()).get("event"))
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
@@ -83,13 +87,18 @@ class Stage:
 
     async def start(self, *arguments: str, **settings: str) -> Process:
         """`acra-express ARGUMENTS` (default ``run``) with further settings, named without prefix."""
+        return await self._start(("-m", "acra_express_async", *(arguments or ("run",))), settings)
+
+    async def start_script(self, script: Path, *arguments: str, **settings: str) -> Process:
+        """The same with a script of the test's own in place of the command."""
+        return await self._start((str(script), *arguments), settings)
+
+    async def _start(self, arguments: tuple[str, ...], settings: dict[str, str]) -> Process:
         extra = {f"ACRA_EXPRESS_{name}": value for name, value in settings.items()}
         process = Process(
             await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "acra_express_async",
-                *(arguments or ("run",)),
+                *arguments,
                 env=self.environ | extra,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,

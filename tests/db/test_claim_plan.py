@@ -1,0 +1,128 @@
+"""The claim and the idle poll stay on the partial index, also for generic plans, behind a large foreign backlog."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.pool import Connection, Database
+
+ROWS = 100_000
+LEASE = timedelta(seconds=60)
+
+FRESH = """
+    SELECT b.job_id FROM public.background_jobs b
+    WHERE b.job_type IN ('acra_express_staging_upsert', 'acra_express_enrich_candidates')
+      AND b.status IN ('queued', 'running') AND b.status = 'queued' AND b.started_at IS NULL
+      AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = b.job_id)
+    ORDER BY b.started_at NULLS FIRST, b.job_id
+    LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+"""
+WAITING = """
+    SELECT b.job_id FROM acra_express.leases l JOIN public.background_jobs b ON b.job_id = l.job_id
+    WHERE l.due_at <= (SELECT acra_express.clock())
+      AND b.job_type IN ('acra_express_staging_upsert', 'acra_express_enrich_candidates')
+      AND b.status IN ('queued', 'running')
+    ORDER BY l.due_at, l.job_id
+    LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+"""
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return Jobs(database, database)
+
+
+async def fill(owner: Connection, *, ours: int) -> None:
+    """Half a table of nightly jobs still queued, the other half history of ours, and a few that are live."""
+    await owner.execute(
+        """
+        INSERT INTO background_jobs (job_type, status, params, started_at)
+        SELECT 'enrich_candidates', 'queued', '{}', NULL FROM generate_series(1, $1 / 2);
+        """.replace("$1", str(ROWS))
+    )
+    await owner.execute(
+        """
+        INSERT INTO background_jobs (job_type, status, params, started_at)
+        SELECT 'acra_express_enrich_candidates', 'done', '{}', now() FROM generate_series(1, $1 / 2);
+        """.replace("$1", str(ROWS))
+    )
+    await owner.execute(
+        "INSERT INTO acra_express.leases (job_id, due_at, claimed_at, attempts)"
+        " SELECT job_id, 'infinity', now(), 1 FROM background_jobs WHERE status = 'done'"
+    )
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, params)"
+        f" SELECT 'acra_express_staging_upsert', 'queued', '{{}}' FROM generate_series(1, {ours})"
+    )
+    await owner.execute("ANALYZE background_jobs; ANALYZE acra_express.leases")
+
+
+async def rows_touched(owner: Connection, statement: str) -> tuple[str, int]:
+    """The plan, and how many rows its scans produced or threw away; generic plans only."""
+    async with owner.transaction():
+        await owner.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        plan = "\n".join(
+            row[0] for row in await owner.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {statement}")
+        )
+    counted = [float(n) for n in re.findall(r"Rows Removed by \w+(?: \w+)?: (\d+)", plan)]
+    counted += [float(n) for n in re.findall(r"Scan.*\(actual rows=([\d.]+)", plan)]
+    return plan, int(sum(counted))
+
+
+@pytest.mark.parametrize("statement", [FRESH, WAITING], ids=["fresh", "waiting"])
+async def test_each_part_of_the_claim_reads_a_handful_of_rows(owner: Connection, statement: str) -> None:
+    await fill(owner, ours=20)
+    plan, touched = await rows_touched(owner, statement)
+    assert "Seq Scan on background_jobs" not in plan
+    assert touched < 50, plan
+    if statement is FRESH:
+        assert "acra_express_live_jobs" in plan
+
+
+async def test_the_guarded_statements_are_those_of_the_function(owner: Connection) -> None:
+    """The plan is checked on copies; a copy that drifts from the function would guard nothing."""
+    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim'")
+
+    def words(text: str) -> str:
+        return " ".join(text.split())
+
+    for statement in (FRESH, WAITING):
+        body = words(statement).removeprefix("SELECT b.job_id FROM ")
+        assert body in words(source)
+
+
+async def test_claims_stay_flat_over_repeated_executions(jobs: Jobs, owner: Connection, database: Database) -> None:
+    """25 executions of one prepared statement: the plan that the server keeps must not scan the backlog."""
+    await fill(owner, ours=30)
+    for _ in range(25):
+        assert len(await jobs.claim("me", LEASE, 1)) == 1
+    before = await rows_read(database)
+    for _ in range(5):
+        assert len(await jobs.claim("me", LEASE, 1)) == 1
+    for _ in range(5):
+        assert await jobs.claim("me", LEASE, 1) == []
+        await jobs.next_due()
+    read = await rows_read(database) - before
+    assert 0 < read < 1000, read
+
+
+async def rows_read(database: Database) -> int:
+    """Rows read from the two tables by scan or index, as the server counted them for the session that claims.
+
+    The pool hands out the connection that was used last, so this is the claimer's own and its counts are flushed.
+    """
+    async with database.session() as connection:
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+        return int(
+            await connection.fetchval(
+                """
+                SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_all_tables
+                WHERE relname IN ('background_jobs', 'leases')
+                """
+            )
+        )
