@@ -124,29 +124,32 @@ async def _fill(connection: Connection, code: str) -> None:
         code,
     )
     await connection.execute(
-        r"""
-        WITH live AS MATERIALIZED (
-            SELECT s.uen,
-                   CASE WHEN coalesce(nullif(lower(btrim(s.business_constitution_description)), ''), 'na') <> 'na'
-                        THEN lower(btrim(s.business_constitution_description)) LIKE 'sole%'
-                        ELSE coalesce(lower(btrim(s.entity_type_description)) ~ '^(sole|business|bn)', false)
-                   END AS sole
-            FROM public.staging_acra_companies s
-            WHERE regexp_replace(s.primary_ssic_code::text, '\D', '', 'g') = ANY ($2::text[])
-              AND lower(btrim(s.entity_status_description)) ~ '^(live|registered$)'),
-        gone AS (
-            DELETE FROM acra_express.code_members m
-            WHERE m.code = $1 AND NOT EXISTS (SELECT FROM live l WHERE l.uen = m.uen)),
-        kept AS (
-            INSERT INTO acra_express.code_members AS m (code, uen, sole_proprietor)
-            SELECT $1, l.uen, l.sole FROM live l
-            ON CONFLICT (code, uen) DO UPDATE SET sole_proprietor = excluded.sole_proprietor
-            WHERE m.sole_proprietor <> excluded.sole_proprietor)
-        UPDATE acra_express.code_fills SET
-            members = (SELECT count(*) FROM live), sole_proprietors = (SELECT count(*) FROM live WHERE sole)
-        WHERE code = $1
-        """,
+        _FILL,
         code,
         [code, code.zfill(5)],
         timeout=FILL_TIMEOUT.total_seconds(),
     )
+
+
+_FILL = r"""
+    WITH live AS MATERIALIZED (
+        SELECT s.uen,
+               CASE WHEN coalesce(nullif(lower(btrim(s.business_constitution_description)), ''), 'na') <> 'na'
+                    THEN lower(btrim(s.business_constitution_description)) LIKE 'sole%'
+                    ELSE coalesce(lower(btrim(s.entity_type_description)) ~ '^(sole|business|bn)', false)
+               END AS sole
+        FROM public.staging_acra_companies s
+        WHERE regexp_replace(s.primary_ssic_code::text, '\D', '', 'g') = ANY ($2::text[])
+          AND lower(btrim(s.entity_status_description)) ~ '^(live|registered$)'),
+    gone AS (
+        DELETE FROM acra_express.code_members m
+        WHERE m.code = $1 AND NOT EXISTS (SELECT FROM live l WHERE l.uen = m.uen)),
+    kept AS (
+        INSERT INTO acra_express.code_members AS m (code, uen, sole_proprietor)
+        SELECT $1, l.uen, l.sole FROM live l
+        ON CONFLICT (code, uen) DO UPDATE SET sole_proprietor = excluded.sole_proprietor
+        WHERE m.sole_proprietor <> excluded.sole_proprietor)
+    UPDATE acra_express.code_fills SET
+        members = (SELECT count(*) FROM live), sole_proprietors = (SELECT count(*) FROM live WHERE sole)
+    WHERE code = $1
+"""

@@ -1,0 +1,72 @@
+"""How the selection reaches the registry: by the platform's own index once a day, by key for a job, never by a scan."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acra_express_async.db import codes, selection
+from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.selection import Selection
+from acra_express_async.params import Campaign, StagingParams
+
+RUNS = 20
+"""After five executions PostgreSQL may turn to a generic plan; the promise holds for both."""
+
+
+async def furnish(owner: Connection, rows: int) -> None:
+    """A registry of `rows`, three in ten live, spread over 600 codes with long and short ones."""
+    await owner.execute(
+        """
+        INSERT INTO staging_acra_companies (uen, entity_name, entity_type_description, entity_status_description,
+                                            primary_ssic_code, street_name)
+        SELECT to_char(i, 'FM000000000') || 'A', 'COMPANY ' || i, 'Local Company',
+               CASE WHEN i % 10 < 3 THEN 'Live Company' ELSE 'Struck Off' END,
+               1000 + 100 * (sqrt(random()) * 600)::int, 'SOME STREET'
+        FROM generate_series(1, $1::int) AS i
+        """,
+        rows,
+        timeout=300,
+    )
+    await owner.execute("ANALYZE staging_acra_companies", timeout=120)
+
+
+async def assert_no_scan(database: Database, shape: PlatformShape, rows_of_registry: int) -> None:
+    asked = [str(1000 + 100 * n) for n in range(585, 600)]
+    chosen = Selection(database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2)
+    params = StagingParams(ssic_codes=asked)
+    campaign = Campaign(id=1, enqueued_at=datetime.now(UTC))
+    async with database.session() as connection:
+        fill = await plan(connection, codes._FILL, asked[0], [asked[0]])
+    assert "idx_staging_acra_companies_ssic_norm" in fill
+    assert "Seq Scan on staging_acra_companies" not in fill
+    for _ in range(RUNS):
+        picked = await chosen.pick(params, campaign, 5)
+        assert len(picked.rows) == 5
+        campaign = campaign.model_copy(update={"after": picked.after})
+    async with database.session() as connection:
+        values = (asked, "", False, 200, timedelta(days=7), timedelta(days=1), datetime.now(UTC))
+        for _ in range(RUNS):
+            window = await plan(connection, selection._WINDOW_SQL, *values)
+    assert "Seq Scan on staging_acra_companies" not in window
+    read = [int(n) for n in re.findall(r"staging_acra_companies.*?rows=(\d+)", window)]
+    assert max(read) < rows_of_registry / 20
+
+
+async def plan(connection: Connection, sql: str, *values: object) -> str:
+    return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *values))
+
+
+async def test_no_scan_of_the_registry(database: Database, owner: Connection, shape: PlatformShape) -> None:
+    await furnish(owner, 30_000)
+    await assert_no_scan(database, shape, 30_000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_no_scan_of_two_million_rows(database: Database, owner: Connection, shape: PlatformShape) -> None:
+    await furnish(owner, 2_000_000)
+    await assert_no_scan(database, shape, 2_000_000)
