@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import httpx
 
-from acra_express_async.sandbox.simulator import Simulator
+from acra_express_async.sandbox.simulator import Simulator, SimulatorClock
+
+T = TypeVar("T")
 
 AGENT = {"User-Agent": "acra-express-test/1.0 (+https://example.com)"}
 
@@ -42,3 +46,19 @@ async def balance(http: httpx.AsyncClient, sim: Simulator, *, key: str = "") -> 
 
 async def post(http: httpx.AsyncClient, sim: Simulator, payload: object) -> httpx.Response:
     return await http.post(sim.webhook_url, json=payload)
+
+
+async def in_virtual_time(clock: SimulatorClock, asking: Coroutine[Any, Any, T]) -> T:
+    """The result of `asking`, while the standing clock moves on to whoever sleeps next."""
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(asking)
+        asleep = group.create_task(_move_on(clock))
+        await asyncio.wait([asked])
+        asleep.cancel()
+    return asked.result()
+
+
+async def _move_on(clock: SimulatorClock) -> None:
+    while True:
+        clock.advance(await clock.until_next_sleeper())
+        await asyncio.sleep(0)  # the sleepers who were woken leave first

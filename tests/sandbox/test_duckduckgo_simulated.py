@@ -6,12 +6,12 @@ import dataclasses
 
 import httpx
 import pytest
+from sandbox.asking import AGENT, search
+from sandbox.conftest import Of, Starter
 
 from acra_express_async.sandbox import markup
 from acra_express_async.sandbox.simulator import Options, SimulatorClock
 from acra_express_async.sandbox.world import Truth
-from sandbox.asking import AGENT, search
-from sandbox.conftest import Of, Starter
 
 CALM = Options(latency_scale=0, flag_get=0, flag_user_agent=0, ad_share=0, box_share=0)
 

@@ -6,12 +6,12 @@ import dataclasses
 
 import httpx
 import pytest
+from sandbox.asking import read
+from sandbox.conftest import Of, Starter
 
 from acra_express_async.sandbox.markup.reader import token_count
 from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
 from acra_express_async.sandbox.world import Truth, World
-from sandbox.asking import read
-from sandbox.conftest import Of, Starter
 
 CALM = Options(latency_scale=0)
 

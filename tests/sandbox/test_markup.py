@@ -7,11 +7,11 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sandbox.shared_data import shared
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acra_express_async.sandbox import markup
 from acra_express_async.sandbox.markup import Ad, Listing, reader, zerobounce
-from sandbox.shared_data import shared
 
 QUERY = "Copper Heron Bakery Singapore"
 LISTINGS = [

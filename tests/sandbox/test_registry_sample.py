@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from sandbox.shared_data import shared
 from stdnum.sg import uen
 
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.trades import GENERAL, trade_of
-from sandbox.shared_data import shared
 
 
 def test_every_uen_passes_its_check_and_nobody_shares_one(rows: list[dict[str, str]]) -> None:

@@ -6,10 +6,10 @@ import dataclasses
 
 import httpx
 import pytest
-
-from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
 from sandbox.asking import post
 from sandbox.conftest import Starter
+
+from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
 
 CALM = Options(latency_scale=0)
 

@@ -13,13 +13,13 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox.shared_data import shared
 
 from acra_express_async.models import Company, CompanyId
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.draws import draw, lognormal, unit, weighted
 from acra_express_async.sandbox.world import Truth, World
 from acra_express_async.sandbox.world.firms import core_words, firm_of, joined, words
-from sandbox.shared_data import shared
 
 
 def host(url: str) -> str:
@@ -96,8 +96,8 @@ def test_shares_are_those_of_the_contract() -> None:
     assert 0.52 < with_site < 0.58
     assert 0.08 < kinds["unlisted"] / (with_site * len(world)) < 0.16
     assert set(kinds) == {
-        "none", "silent", "unlisted", "plain", "moved", "chinese", "hosted", "brand", "acronym", "thin", "dead", "walled",
-        "robots",
+        "none", "silent", "unlisted", "plain", "moved", "chinese", "hosted", "brand", "acronym", "thin", "dead",
+        "walled", "robots",
     }  # fmt: skip
     everybody = World(registry_sample.rows(200, seed=2), seed=2, site_share=1.0)
     assert all(everybody.truth(uen).own_domain for uen in everybody.uens())

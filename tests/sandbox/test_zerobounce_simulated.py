@@ -6,11 +6,11 @@ import dataclasses
 
 import httpx
 import pytest
+from sandbox.asking import balance, verify
+from sandbox.conftest import Starter
 
 from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
 from acra_express_async.sandbox.world import Truth, World
-from sandbox.asking import balance, verify
-from sandbox.conftest import Starter
 
 CALM = Options(latency_scale=0)
 

@@ -42,7 +42,8 @@ class SimulatorClock:
         self._source = source
         self._origin = source()
         self._base = time.time() if start is None else start
-        self._sleepers: set[asyncio.Event] = set()
+        self._sleepers: dict[asyncio.Event, float] = {}
+        self._somebody_sleeps = asyncio.Event()
 
     def now(self) -> float:
         return self._base + (self._source() - self._origin) * self.speed
@@ -52,12 +53,13 @@ class SimulatorClock:
         deadline = self.now() + seconds
         while (left := deadline - self.now()) > 0:
             moved = asyncio.Event()
-            self._sleepers.add(moved)
+            self._sleepers[moved] = deadline
+            self._somebody_sleeps.set()
             timer = loop.call_later(left / self.speed, moved.set) if self.speed else None
             try:
                 await moved.wait()
             finally:
-                self._sleepers.discard(moved)
+                del self._sleepers[moved]
                 if timer is not None:
                     timer.cancel()
 
@@ -67,3 +69,13 @@ class SimulatorClock:
         self._base += seconds
         for sleeper in self._sleepers:
             sleeper.set()
+
+    async def until_next_sleeper(self) -> float:
+        """Wait until somebody sleeps; the seconds to the earliest moment at which one wants to be woken.
+
+        Whoever moves a standing clock by that much loses no time and skips nobody.
+        """
+        while not self._sleepers:
+            self._somebody_sleeps.clear()
+            await self._somebody_sleeps.wait()
+        return max(0.0, min(self._sleepers.values()) - self.now())
