@@ -38,10 +38,9 @@ _UNATTENDED = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER_LOCAL = re.compile(
-    r"^(?:your?|my)?[._-]?(?:name|e?mail|email[._-]?address|user(?:name)?|address|id|company)$|^(?:you|me|"
-    r"someone|somebody|"
-    r"name|example|sample|test|testing|demo|abc|xxx+|xyz|first(?:name)?[._-]?last(?:name)?|firstname|lastname|"
-    r"j(?:ohn|ane)[._-]?(?:doe|smith)|johndoe|janedoe|user|username|your[._-]?.*)$",
+    r"^(?:(?:your?|my)[._-]?(?:name|e?mail|email[._-]?address|user(?:name)?|address|id|company)|you|your[._-].*|name|"
+    r"user(?:name)?|someone|somebody|example|sample|test(?:ing)?|demo|abc|xxx+|xyz|first(?:name)?[._-]?last(?:name)?|"
+    r"firstname|lastname|j(?:ohn|ane)[._-]?(?:doe|smith))$",
     re.IGNORECASE,
 )
 _PLACEHOLDER_DOMAINS = frozenset(
@@ -56,7 +55,7 @@ _VENDORS = frozenset(
     jsdelivr.net unpkg.com fontawesome.com envato.com themeforest.net elementor.com adobe.com domainsbyproxy.com
     whoisguard.com contactprivacy.com""".split()
 )
-_RIGHT_OF_LETTER = re.compile(r"[^\W\d_]", re.UNICODE)
+_NOBODYS = _PLACEHOLDER_DOMAINS | _VENDORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +80,30 @@ class Seen:
         return registrable(self.address.partition("@")[2])
 
 
-def emails_in(page: Page, number: int = 0) -> tuple[Seen, ...]:
+def emails_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[Seen, ...]:
     """The addresses printed on a page in order, each once, lower-case, without placeholders, files and machines.
 
     Args:
         page: as read; hidden forms are written out first (see mail_forms).
         number: which page of the site this is, kept for ranking.
+        own_domain: the site's; its addresses are real even where the domain is one that others use as an example.
     """
     text = written_out(clean("\n".join([page.text, *(link.url for link in page.links if _may_hide_mail(link.url))])))
     found: dict[str, Seen] = {}
-    for seen in _seen_in(text, page.url, number):
+    for seen in _seen_in(text, page.url, number, own_domain):
         found.setdefault(seen.address, seen)
         if len(found) >= MAX_PER_PAGE:
             break
     return tuple(found.values())
 
 
-def is_unusable(address: str) -> bool:
+def is_unusable(address: str, own_domain: str = "") -> bool:
     """True for placeholders, unattended mailboxes, machines' and vendors' addresses, file names and versions."""
     local, _, host = address.partition("@")
     domain = registrable(host)
     return (
         not domain
-        or domain in _PLACEHOLDER_DOMAINS
-        or domain in _VENDORS
+        or (domain != own_domain and domain in _NOBODYS)
         or is_social(domain)
         or domain.endswith("gov.sg")
         or _VERSION.match(host) is not None
@@ -118,7 +117,7 @@ def _may_hide_mail(url: str) -> bool:
     return url[:7].lower() == "mailto:" or "email-protection#" in url
 
 
-def _seen_in(text: str, url: str, number: int) -> Iterator[Seen]:
+def _seen_in(text: str, url: str, number: int, own_domain: str) -> Iterator[Seen]:
     for match in _AT.finditer(text):
         at = match.start()
         local = _local_before(text, at)
@@ -126,7 +125,7 @@ def _seen_in(text: str, url: str, number: int) -> Iterator[Seen]:
         if not local or not domain:
             continue
         address = _valid(without_spam_guard(f"{local}@{domain}".lower()))
-        if not address or is_unusable(address):
+        if not address or is_unusable(address, own_domain):
             continue
         start = text.rfind("\n", max(0, at - 260), at) + 1 or max(0, at - 260)
         end = text.find("\n", at, at + 260)

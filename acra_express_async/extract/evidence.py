@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import sells_addresses
-from acra_express_async.extract.domains import label_of
+from acra_express_async.extract.domains import is_singaporean, label_of
 from acra_express_async.extract.labels import address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
 from acra_express_async.extract.other_names import other_legal_names
@@ -117,7 +117,7 @@ def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidenc
         yield Evidence("other_legal_name", -25, reading.url_with(others[0]), others[0])
 
 
-def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
+def place_evidence(reading: Reading, company: Company, domain: str) -> Iterator[Evidence]:
     """Postal code or street of the registry; signs of Singapore or of another country."""
     crowded = company.shared_postal > CROWDED_POSTAL or sells_addresses(reading.text)
     if company.postal_code and states_postal_code(reading.text, company.postal_code):
@@ -133,7 +133,7 @@ def place_evidence(reading: Reading, company: Company) -> Iterator[Evidence]:
     if reading.where.singapore:
         seen = reading.where.singapore[0]
         yield Evidence("singapore", 10, reading.url_with(seen.removeprefix("Singapore ")), seen)
-    elif reading.where.elsewhere:
+    elif reading.where.elsewhere and not is_singaporean(domain):
         yield Evidence("elsewhere", -25, reading.url_with(reading.where.elsewhere[0]), reading.where.elsewhere[0])
     elif reading.where.local_phone:
         yield Evidence("local_phone", 5, reading.pages[0].url)

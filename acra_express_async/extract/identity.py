@@ -95,7 +95,7 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         *number_evidence(reading, company, fitting=fitting),
         *imprint_evidence(reading, company, names),
         *name_evidence(reading, names),
-        *place_evidence(reading, company),
+        *place_evidence(reading, company, candidate.domain),
         *trade_evidence(reading, company, names[0]),
     )
     signals = {item.signal for item in evidence}
@@ -128,7 +128,9 @@ def _verdict(site: Site, signals: set[str]) -> Judgement:
     if (unique or shared) and site.points >= ENOUGH:
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
-        return Judgement(site, Doubt.ELSEWHERE)
+        # A tagline may name another country; the contact page of a site that bears the name settles it.
+        fitting = bool(signals.intersection(FITTING)) and "offshore_domain" not in signals
+        return Judgement(site, Doubt.ELSEWHERE, hopeful=fitting, faint=True)
     strong = bool(signals.intersection(_HOPE))
     faint = bool(signals.intersection(("singapore", "sg_domain", "local_phone", "singapore_mentioned")))
     return Judgement(site, Doubt.NO_PROOF, hopeful=strong or faint, faint=not strong)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from acra_express_async.extract.domains import is_offshore, is_singaporean
 from acra_express_async.extract.names import Name, joined, words_of
-from acra_express_async.extract.vocabulary import AFFIXES, GROUP_AFFIXES, SHORT_FORMS, STRUCTURE, TRADES
+from acra_express_async.extract.vocabulary import AFFIXES, COMMON, GROUP_AFFIXES, SHORT_FORMS, STRUCTURE, TRADES
 from acra_express_async.models import Evidence
 
 
@@ -106,7 +106,7 @@ def _is_shown(word: str, words: str) -> bool:
 
 def _fits(label: str, name: Name) -> Iterable[LabelFit]:
     yield LabelFit(Fit.NONE)
-    alone = Fit.COMMON if name.is_common and len(name.core) == 1 else Fit.EXACT
+    alone = Fit.COMMON if name.is_common and not name.trades else Fit.EXACT
     for spelling in _spellings(name.words) | _spellings(name.core):
         if label == spelling:
             yield LabelFit(alone)
@@ -119,7 +119,10 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
     yield from _shortened_fits(label, name.words)
     if len(label) >= _SHORTEST_INITIALS and label in _initials(name):
         yield LabelFit(Fit.INITIALS)
-    if any(len(word) >= 4 and word in label for word in name.brand):
+    if len(label) >= 6 and label in name.core[1:] and label not in COMMON:
+        yield LabelFit(Fit.BRAND, tuple(word for word in name.core if word != label))
+    brand = joined(name.brand)
+    if any(len(word) >= 4 and word in label for word in name.brand) or (len(label) >= 4 and brand.startswith(label)):
         yield LabelFit(Fit.PART)
 
 
@@ -131,7 +134,8 @@ def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
             continue
         for spelling in _spellings(tuple(name.core[index] for index in said)):
             if label == spelling:
-                yield LabelFit(Fit.BRAND, dropped)
+                common = name.is_common and len(said) == len(name.brand)
+                yield LabelFit(Fit.COMMON if common else Fit.BRAND, dropped)
             elif len(spelling) >= 4 and (affix := _affix(label, spelling)):
                 yield LabelFit(Fit.GROUP if affix in GROUP_AFFIXES else Fit.AFFIXED, dropped)
 

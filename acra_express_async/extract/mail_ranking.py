@@ -75,7 +75,7 @@ def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple
         company: for the branch that the registry means.
         names: registry name first, then former names.
     """
-    seen = [item for number, page in enumerate(pages) for item in emails_in(page, number)]
+    seen = [item for number, page in enumerate(pages) for item in emails_in(page, number, own_domain=domain)]
     spread = _pages_by_domain(seen)
     ranked: dict[str, tuple[tuple[int, ...], Email]] = {}
     for item in seen:

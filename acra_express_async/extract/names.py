@@ -39,8 +39,8 @@ class Name:
 
     @property
     def is_common(self) -> bool:
-        """True when the brand is one word that many firms carry."""
-        return len(self.brand) == 1 and (self.brand[0] in COMMON or self.brand[0].isdigit())
+        """True when the brand is made of words that many firms carry: alone it names nobody."""
+        return all(word in COMMON or word.isdigit() for word in self.brand)
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _core_of(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _brand_of(core: tuple[str, ...]) -> tuple[str, ...]:
     for index, word in enumerate(core):
-        if index and word in TRADES:
+        if index and word in TRADES and any(earlier not in STRUCTURE for earlier in core[:index]):
             return core[: index - 1] if core[index - 1] == "and" and index > 1 else core[:index]
     return core
 

@@ -191,6 +191,8 @@ def _split(run: str) -> list[tuple[str, int]]:
                 break
         else:
             behind = run[groups[index][2] : groups[index][2] + 1]
+            if numbers and run[groups[index][1] - 1] == "(":
+                return numbers  # "62651177(3 lines)"
             if not _may_be_skipped(groups[index][0], behind, first=index == 0):
                 return []
             numbers.append(("", groups[index][2] - end))

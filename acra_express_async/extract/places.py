@@ -52,9 +52,10 @@ _OTHER_CODE = re.compile(
     r"]?\d{2,4}"
 )
 _OTHER_SHAPE = re.compile(
-    r"(?<![\d.+-])\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?!\d)"  # North America
-    r"|(?<![\d+-])0\d{1,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"  # trunk zero: United Kingdom, Malaysia, Japan …
+    r"(?<![\d.+-])(?<!\d )\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?!\d)"  # North America
+    r"|(?<![\d+-])(?<!\d )0\d{1,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"  # trunk zero: United Kingdom, Malaysia, Japan …
 )
+_ACCOUNT = re.compile(r"\bbank\b|account|acct|a/c|order|invoice|ref(?:erence)?\b", re.IGNORECASE)
 _OTHER_PLACES = re.compile(
     r"\b(?:malaysia|kuala lumpur|selangor|johor(?: bahru)?|penang|jb|indonesia|jakarta|thailand|bangkok|"
     r"vietnam|hanoi|"
@@ -150,7 +151,8 @@ def where_in(text: str) -> Where:
             mentions = True
         if not spread:
             elsewhere.update(dict.fromkeys(others))
-        if match := _OTHER_CODE.search(line) or _OTHER_SHAPE.search(line) or _OTHER_SCRIPT.search(line):
+        shape = None if _ACCOUNT.search(line) else _OTHER_SHAPE.search(line)
+        if match := _OTHER_CODE.search(line) or shape or _OTHER_SCRIPT.search(line):
             elsewhere[match.group().strip()] = None
     local = _LOCAL_PHONE.search(text)
     if not firm and mentions and not elsewhere and local:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.domains import same_url
-from acra_express_async.extract.emails import emails_in
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
+from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
@@ -26,6 +26,9 @@ _RIVAL_POINTS = 20
 """What an unread site's address and result must say before it is read only to compare."""
 
 _MAX_REJECTED = 5
+
+_LAST_RESORT = 1000
+"""Points by which a page that may not exist stands behind every page that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Step:
 
     domain: str
     url: str
+    guessed: bool = False
 
 
 def names_for(company: Company) -> tuple[Name, ...]:
@@ -141,7 +145,7 @@ def _best_believed(progress: Progress, judged: Mapping[str, Judgement]) -> Judge
 
 def _has_contacts(domain: str, progress: Progress) -> bool:
     usable = [page for page in progress.pages[domain] if page.usable]
-    return bool(phones_of(usable)) or any(emails_in(page) for page in usable)
+    return bool(phones_of(usable)) or bool(emails_of(usable, domain, progress.company, progress.names))
 
 
 def _towards_proof(progress: Progress, judged: Mapping[str, Judgement]) -> Step | None:
@@ -151,7 +155,7 @@ def _towards_proof(progress: Progress, judged: Mapping[str, Judgement]) -> Step 
         step = _proof_step(candidate, judgement, progress.pages.get(candidate.domain, ()))
         if step:
             points = judgement.site.points if judgement else candidate.points
-            options.append((points, -order, step))
+            options.append((points - (_LAST_RESORT if step.guessed else 0), -order, step))
     return max(options, key=lambda option: option[:2])[2] if options else None
 
 
@@ -164,10 +168,12 @@ def _proof_step(candidate: Candidate, judgement: Judgement | None, pages: tuple[
     if not any(page.usable for page in pages):
         urls = (*candidate.urls, *conventional_urls(candidate.urls[0]))
         untried = [url for url in urls if same_url(url) not in tried]
-        return Step(candidate.domain, untried[0]) if untried and len(pages) < _TRIES_PER_SITE else None
+        if not untried or len(pages) >= _TRIES_PER_SITE:
+            return None
+        return Step(candidate.domain, untried[0], guessed=untried[0] not in candidate.urls)
     leads = leads_from(pages, candidate.domain, identity=True)
     leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
-    return Step(candidate.domain, leads[0].url) if leads else None
+    return Step(candidate.domain, leads[0].url, leads[0].doubtful) if leads else None
 
 
 def _towards_contacts(domain: str, progress: Progress, *, guess: bool) -> Step | None:
@@ -176,7 +182,7 @@ def _towards_contacts(domain: str, progress: Progress, *, guess: bool) -> Step |
     leads = [lead for lead in leads_from(pages, domain) if guess or not lead.guessed]
     if not leads:
         return None
-    has_mail = any(emails_in(page) for page in usable)
+    has_mail = bool(emails_of(usable, domain, progress.company, progress.names))
     has_phone = bool(phones_of(usable))
     complete = has_mail and has_phone
     contact_read = any(is_contact_page(page.url) for page in usable)

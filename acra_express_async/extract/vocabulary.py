@@ -70,21 +70,21 @@ COMMON = (
     | TRADES
     | frozenset(
         """ace alpha apex aqua arrow asian aspire atlas aurora avenue best beta big black blue bright bridge cap
-    capitol castle central century champion choice city classic coast cosmos creative crest crown crystal delta
-    diamond dragon dream eagle eastern easy eco edge elite emerald eminent empire epic ever evergreen everbright
-    excel excellence expert famous fast first five focus force fortune four fresh friendly future galaxy gateway
-    gem genesis giant gold golden good grand great green happy harbour harmony heritage hero high hill honest
-    horizon house icon ideal image impact imperial infinity innovation inspire integrated jade jet joy junction
-    jumbo king kings legacy legend life light link lion lotus lucky luxury mark master max maxi mega metro
-    millennium mini modern moon moonlight mount national natural neo new next noble north northern nova oasis
-    ocean one optimal orchid orient oriental origin palm paradise park peak pearl perfect phoenix pine pinnacle
-    pioneer planet platinum plus point popular premier premium prestige prime pro professional progress prosper
-    prosperity quality quantum quest quick rainbow red regal reliable rich rising river rock royal ruby safe
-    sapphire select seven silver simple six sky smart smile snow solid sonic source southern spark speed spring
-    sprout standard star stars stellar sterling strategic success summit sun sunrise sunshine super supreme
-    swift synergy target team ten three tiger time titan top total tower tri triple true trust two ultra union
-    unique unison united unity universal universe urban valley value vector vertex victory view vision vista
-    vital west western white wide wind wing wise wonder world young zenith zone star""".split()
+        capitol castle central century champion choice city classic coast cosmos creative crest crown crystal delta
+        diamond dragon dream eagle eastern easy eco edge elite emerald eminent empire epic ever evergreen everbright
+        excel excellence expert famous fast first five focus force fortune four fresh friendly fusion future galaxy
+        gateway gem genesis giant gold golden good grand great green happy harbour harmony heritage hero high hill
+        honest horizon house icon ideal image impact imperial infinity innovation inspire integrated jade jet joy
+        junction jumbo king kings legacy legend life light link lion lotus lucky luxury mark master max maxi mega
+        metro millennium mini modern moon moonlight mount national natural neo new next noble north northern nova
+        oasis ocean one optimal orchid orient oriental origin palm paradise park peak pearl perfect phoenix pine
+        pinnacle pioneer planet platinum plus point popular premier premium prestige prime pro professional progress
+        prosper prosperity quality quantum quest quick rainbow red regal reliable rich rising river rock royal ruby
+        safe sapphire select seven silver simple six sky smart smile snow solid sonic source southern spark speed
+        spring sprout standard star stars stellar sterling strategic success summit sun sunrise sunshine super
+        supreme swift synergy target team ten three tiger time titan top total tower tri triple true trust two ultra
+        union unique unison united unity universal universe urban valley value vector vertex victory view vision
+        vista vital west western white wide wind wing wise wonder world young zenith zone""".split()
     )
 )
 """Words that many firms carry: one of them alone names nobody."""
