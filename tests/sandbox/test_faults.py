@@ -103,11 +103,11 @@ async def test_latency_is_drawn_from_the_request_and_scaled(
     real = dataclasses.replace(CALM, latency_scale=1.0)
     usual = await seconds(real)
     assert 0.1 < usual < 30
-    assert await seconds(real) == pytest.approx(usual), "the same request takes the same time"
-    assert await seconds(dataclasses.replace(real, seed=2)) != pytest.approx(usual)
-    assert await seconds(dataclasses.replace(real, latency_scale=0.05)) == pytest.approx(usual / 20)
-    assert await seconds(real, latency_add=500) == pytest.approx(usual + 500)
-    assert await seconds(real, latency_scale=3) == pytest.approx(usual * 3)
+    assert await seconds(real) == pytest.approx(usual, abs=1e-5), "the same request takes the same time"
+    assert await seconds(dataclasses.replace(real, seed=2)) != pytest.approx(usual, abs=1e-5)
+    assert await seconds(dataclasses.replace(real, latency_scale=0.05)) == pytest.approx(usual / 20, abs=1e-5)
+    assert await seconds(real, latency_add=500) == pytest.approx(usual + 500, abs=1e-5)
+    assert await seconds(real, latency_scale=3) == pytest.approx(usual * 3, abs=1e-5)
 
 
 @PROVIDERS
