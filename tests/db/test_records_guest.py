@@ -117,7 +117,9 @@ async def test_b17_only_fresh_definitive_answers_enter_the_shared_cache(
     assert await count(owner, "email_verification_cache") == int(kept)
 
 
-async def test_b17_an_older_answer_never_overwrites_the_cache(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b17_an_older_answer_never_overwrites_the_cache(
+    database: Database, owner: Connection, shape: Any
+) -> None:
     await owner.execute(
         "INSERT INTO email_verification_cache VALUES ('info@lotus.com.sg', 'invalid', 0, $1)",
         datetime(2026, 4, 1, tzinfo=UTC),
