@@ -28,6 +28,7 @@ COMMANDS = {
     "pause": "jobs:pause",
     "resume": "jobs:resume",
     "status": "look:status",
+    "plan": "plan:command",
     "demo": "demo:demo",
 }
 """Command and where it stands; imported only when it is called, so that --help is quick and the sandbox optional."""

@@ -11,11 +11,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from acra_express_async.capacity import DOCUMENTED, plan
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
 from acra_express_async.db.control import Control
+from acra_express_async.db.costs import measured_costs
 from acra_express_async.db.operator import JobLine, Operator
+from acra_express_async.db.platform import probe
+from acra_express_async.db.pool import Database
+from acra_express_async.db.selection import Selection
 from acra_express_async.errors import JobError
+from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.params import StagingParams
+from acra_express_async.settings import Settings
 
 
 @click.command()
@@ -41,24 +48,59 @@ async def enqueue(
     """Enqueue one staging job; the service picks it up at once."""
     if not (terms or ssic_codes or uens):
         raise click.UsageError("name at least one --term, --ssic or --uen")
-    from acra_express_async.limits import resolve
-
     settings = settings_or_exit()
     asked = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
     throttle = {key: value for key, value in asked.items() if value is not None} or None
-    judged = resolve(throttle, settings)
     wanted = [uen.strip().upper() for uen in dict.fromkeys(uens)]
     params = StagingParams(terms=list(terms), ssic_codes=list(ssic_codes), uens=wanted, limit=limit, throttle=throttle)
+    judged = resolve(throttle, settings)
     async with as_tenant(settings) as database:
-        operator = Operator(database)
-        unknown = await operator.unknown_uens(wanted)
-        if unknown and len(unknown) == len(wanted) and not (terms or ssic_codes):
-            raise JobError(f"none of these UENs is in the registry: {', '.join(unknown[:10])}")
-        job_id = await operator.enqueue(params)
-    notes = [f"not in the registry: {uen}" for uen in unknown]
+        answer, notes = await _foreseen(database, settings, params, judged)
+        answer = {"job_id": await Operator(database).enqueue(params)} | answer
     notes += [f"throttle not raised: {refused}" for refused in judged.refused]
-    answer = {"job_id": job_id, "notes": notes}
-    say(answer, as_json=as_json, text="\n".join([f"enqueued job {job_id}", *notes]))
+    lines = [
+        f"enqueued job {answer['job_id']}: {answer['companies']} of {answer['matched']} matching companies, "
+        f"in batches of {answer['batch_size']}",
+        f"expected to be done in about {answer['expected_seconds']} s when nothing else waits (bound by {answer['bound']})",
+        *notes,
+    ]
+    say(answer | {"notes": notes}, as_json=as_json, text="\n".join(lines))
+
+
+async def _foreseen(
+    database: Database, settings: Settings, params: StagingParams, throttle: JobThrottle
+) -> tuple[dict[str, Any], list[str]]:
+    """What the job will do, from the registry and the budgets.
+
+    Raises:
+        JobError: a term resolves to nothing, or no UEN is known: better said now than in the job's row.
+    """
+    async with database.session() as connection:
+        shape = await probe(connection)
+    selection = Selection(
+        database,
+        shape=shape,
+        include_sole_proprietors=settings.include_sole_proprietors,
+        recheck_days=settings.recheck_days,
+        hold_nights=settings.nightly_hold_nights,
+    )
+    matched = await selection.count(params)
+    held = await selection.held_companies(params)
+    unknown = await Operator(database).unknown_uens(params.uens)
+    if unknown and len(unknown) == matched:
+        raise JobError(f"none of these UENs is in the registry: {', '.join(unknown[:10])}")
+    companies = min(matched - len(unknown), params.limit or matched)
+    expected = plan(settings, await measured_costs(database) or DOCUMENTED)
+    notes = [f"not in the registry: {uen}" for uen in unknown]
+    if held:
+        notes.append(f"{held} new companies are left to a pending nightly job for now")
+    return {
+        "matched": matched,
+        "companies": companies,
+        "batch_size": throttle.batch_size,
+        "expected_seconds": round(expected.time_for(companies).total_seconds()) if companies else 0,
+        "bound": expected.bottleneck.name if companies > expected.per_day else expected.slowest.name,
+    }, notes
 
 
 @click.group()

@@ -1,0 +1,125 @@
+"""What the configured budgets can carry: the bottleneck, companies an hour and a day, the worth of one more worker.
+
+Pure arithmetic over the settings and the cost of an average company; works without a database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from acra_express_async.limits import allowances
+from acra_express_async.models import Provider
+from acra_express_async.settings import Settings
+
+HOUR = timedelta(hours=1)
+TOKEN_USE = 0.9
+"""Part of the token window that can be used: a reservation is in flight for seconds of each minute (performance.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What an average company takes: requests, pages, tokens, verifications, and seconds of one worker's time.
+
+    `measured` counts the companies it was averaged over; 0 means the documented figures.
+    """
+
+    searches: float = 1.4
+    pages: float = 1.2
+    tokens: float = 1300.0
+    verifications: float = 0.6
+    seconds: float = 20.0
+    measured: int = 0
+
+
+DOCUMENTED = Costs()
+"""From the simulator's world (55 % of companies have a site), whose latencies follow contracts/providers.md 5.4: 1.4
+searches at 0.8 s with 4.5 s spacing, 1.2 pages at 6 s, 0.6 verifications at 3 s, and saving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One thing that limits the pace: companies an hour and a day that it alone would let through."""
+
+    name: str
+    per_hour: float
+    per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer of `acra-express plan`; `bounds` are sorted, the tightest of the day first."""
+
+    costs: Costs
+    bounds: tuple[Bound, ...]
+    workers: int
+    third_worker_gains: float
+
+    @property
+    def bottleneck(self) -> Bound:
+        """What decides how many companies a day are done."""
+        return self.bounds[0]
+
+    @property
+    def per_day(self) -> float:
+        return self.bottleneck.per_day
+
+    @property
+    def slowest(self) -> Bound:
+        """What decides how many companies an hour are done."""
+        return min(self.bounds, key=lambda bound: bound.per_hour)
+
+    @property
+    def per_hour(self) -> float:
+        """The pace while work is waiting; a daily figure (cap, verifications) does not slow an hour down."""
+        return self.slowest.per_hour
+
+    def time_for(self, companies: int) -> timedelta:
+        """From the first claim to the last commit, nights included where the day's figure runs out."""
+        full_days, rest = divmod(companies, max(1, int(self.per_day)))
+        if rest == 0 and full_days:
+            full_days, rest = full_days - 1, max(1, int(self.per_day))
+        return timedelta(days=full_days) + HOUR * (rest / self.per_hour)
+
+
+def plan(settings: Settings, costs: Costs = DOCUMENTED, *, workers: int | None = None) -> Plan:
+    """Capacity under these settings."""
+    count = settings.workers if workers is None else workers
+    budgets = _budget_bounds(settings, costs)
+    bounds = [*budgets, _worker_bound(count, costs), Bound("daily cap", float("inf"), float(settings.daily_cap))]
+    bounds.sort(key=lambda bound: bound.per_day)
+    most = min(bound.per_hour for bound in budgets)
+    now, then = (min(most, _worker_bound(n, costs).per_hour) for n in (count, count + 1))
+    return Plan(costs, tuple(bounds), count, then / now - 1)
+
+
+def _worker_bound(workers: int, costs: Costs) -> Bound:
+    per_hour = workers * HOUR.total_seconds() / costs.seconds
+    return Bound(f"{workers} workers", per_hour, 24 * per_hour)
+
+
+def _budget_bounds(settings: Settings, costs: Costs) -> list[Bound]:
+    each = {
+        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
+        (Provider.JINA, "calls_1h"): costs.pages,
+        (Provider.JINA, "tokens_1m"): costs.tokens / TOKEN_USE,
+        (Provider.ZEROBOUNCE, "verifications_1d"): costs.verifications,
+    }
+    bounds = []
+    for figures in allowances(settings).values():
+        for allowance in figures:
+            cost = max(each[allowance.provider, allowance.name], 1e-9)
+            day = allowance.window >= timedelta(days=1)
+            # without a key, or once the day's share is spent, mails stay unverified: that bounds no company
+            if day:
+                continue
+            per_hour = allowance.own / cost * (HOUR / allowance.window)
+            bounds.append(Bound(f"{allowance.provider} {allowance.name}", per_hour, 24 * per_hour))
+    return bounds
+
+
+def verified_share(settings: Settings, costs: Costs, companies: float) -> float:
+    """Part of the wanted verifications that the day's share pays for when `companies` are done that day."""
+    wanted = companies * costs.verifications
+    own = settings.zerobounce.verifications_per_day * settings.zerobounce.share
+    return 1.0 if wanted <= own else own / wanted

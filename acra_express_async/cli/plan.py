@@ -1,0 +1,99 @@
+"""`acra-express plan`: capacity from the configured budgets, also without a database."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from acra_express_async.capacity import DOCUMENTED, Plan, plan, verified_share
+from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
+from acra_express_async.db.costs import measured_costs
+from acra_express_async.errors import AcraExpressError
+from acra_express_async.settings import Settings, load_settings
+
+EXAMPLES = (5, 50, 300, 1000)
+NO_DATABASE = "postgresql://nowhere"
+
+
+@click.command("plan")
+@json_option
+@synchronous
+async def command(as_json: bool) -> None:
+    """Companies an hour and a day under the configured budgets, what bounds them, and what a third worker is worth.
+
+    Uses measured costs when the database holds at least 30 results of the last week, the documented ones otherwise.
+    """
+    settings, where = await _settings()
+    costs, why = DOCUMENTED, where
+    if where is None:
+        try:
+            async with as_tenant(settings) as database:
+                found = await measured_costs(database)
+            costs, why = (found, None) if found else (DOCUMENTED, "too few results of the last week")
+        except AcraExpressError as away:
+            why = str(away)
+    answer = plan(settings, costs)
+    if as_json:
+        say(_as_json(settings, answer, why), as_json=True, text="")
+    else:
+        _print(settings, answer, why)
+
+
+async def _settings() -> tuple[Settings, str | None]:
+    """The configuration; with a stand-in DSN where none is set, since a plan needs no database."""
+    try:
+        return load_settings(), None
+    except AcraExpressError as wrong:
+        if "POSTGRES_DSN is not set" not in str(wrong):
+            raise
+    return load_settings(postgres_dsn=NO_DATABASE), "no database is configured"
+
+
+def _as_json(settings: Settings, answer: Plan, why: str | None) -> dict[str, Any]:
+    return {
+        "costs": dataclasses.asdict(answer.costs),
+        "costs_from": "measured" if answer.costs.measured else "documented",
+        "note": why,
+        "bottleneck": answer.bottleneck.name,
+        "companies_per_hour": round(answer.per_hour, 1),
+        "companies_per_day": round(answer.per_day, 1),
+        "bounds": [
+            {"name": b.name, "per_hour": _finite(b.per_hour), "per_day": _finite(b.per_day)} for b in answer.bounds
+        ],
+        "workers": answer.workers,
+        "one_more_worker_gains": round(answer.third_worker_gains, 3),
+        "verified_share": round(verified_share(settings, answer.costs, answer.per_day), 3),
+        "seconds_for": {str(n): round(answer.time_for(n).total_seconds()) for n in EXAMPLES},
+    }
+
+
+def _finite(figure: float) -> float | None:
+    return None if figure == float("inf") else round(figure, 1)
+
+
+def _print(settings: Settings, answer: Plan, why: str | None) -> None:
+    console = Console()
+    costs = answer.costs
+    source = f"measured over {costs.measured} companies" if costs.measured else f"documented ({why})"
+    console.print(
+        f"cost of a company, {source}: {costs.searches:.2f} searches, {costs.pages:.2f} pages, "
+        f"{costs.tokens:.0f} tokens, {costs.verifications:.2f} verifications, {costs.seconds:.1f} s of a worker"
+    )
+    table = Table("bound", "companies an hour", "companies a day", title="tightest of the day first")
+    for bound in answer.bounds:
+        hour = "" if bound.per_hour == float("inf") else f"{bound.per_hour:.0f}"
+        table.add_row(bound.name, hour, f"{bound.per_day:.0f}")
+    console.print(table)
+    console.print(f"{answer.per_day:.0f} companies a day, bounded by {answer.bottleneck.name}; ", end="")
+    console.print(f"{answer.per_hour:.0f} an hour while work waits")
+    share = verified_share(settings, costs, answer.per_day)
+    console.print(f"verifications: {share:.0%} of those wanted on a full day are within express's share")
+    times = ", ".join(f"{n} companies in {answer.time_for(n)}" for n in EXAMPLES)
+    console.print(f"time: {times}".replace(".000000", ""))
+    gain = answer.third_worker_gains
+    verdict = "gains nothing: budgets bound the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
+    console.print(f"one worker more than {answer.workers} {verdict}")

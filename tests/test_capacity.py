@@ -1,0 +1,50 @@
+"""The arithmetic of `plan`: bottleneck, nights, and the worth of a third worker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from acra_express_async.capacity import Costs, plan, verified_share
+from acra_express_async.settings import Settings, load_settings
+
+
+def settings(**figures: str) -> Settings:
+    return load_settings({"POSTGRES_DSN": "x"} | {f"ACRA_EXPRESS_{name}": value for name, value in figures.items()})
+
+
+def test_the_defaults_are_bound_by_the_cap_a_day_and_by_reading_an_hour() -> None:
+    answer = plan(settings())
+    assert (answer.bottleneck.name, answer.per_day) == ("daily cap", 300)
+    assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(100))
+    assert answer.third_worker_gains == 0
+
+
+def test_three_pages_a_company_are_forty_an_hour() -> None:
+    answer = plan(settings(), Costs(searches=1, pages=3, tokens=4500, verifications=2, seconds=40))
+    assert answer.per_hour == pytest.approx(40)
+    assert answer.time_for(20) == timedelta(minutes=30)
+
+
+def test_slow_providers_make_a_third_worker_worth_its_place() -> None:
+    answer = plan(settings(), Costs(searches=1, pages=1, tokens=500, verifications=0, seconds=120))
+    assert answer.slowest.name == "2 workers"
+    assert answer.third_worker_gains == pytest.approx(0.5)
+
+
+def test_more_than_a_day_takes_the_night_too() -> None:
+    answer = plan(settings(DAILY_CAP="100"))
+    assert answer.time_for(100) == timedelta(hours=1)
+    assert answer.time_for(250) == timedelta(days=2, minutes=30)
+
+
+def test_a_share_bounds_what_express_takes() -> None:
+    answer = plan(settings(JINA__SHARE="0.5", DAILY_CAP="100000"))
+    assert answer.per_hour == pytest.approx(50)
+
+
+def test_verifications_never_bound_companies_but_are_told() -> None:
+    answer = plan(settings(DAILY_CAP="1000"), Costs(verifications=1.0))
+    assert answer.per_day == 1000
+    assert verified_share(settings(), answer.costs, answer.per_day) == pytest.approx(0.3)
