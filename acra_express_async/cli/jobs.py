@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -58,13 +59,12 @@ async def enqueue(
         answer, notes = await _foreseen(database, settings, params, judged)
         answer = {"job_id": await Operator(database).enqueue(params)} | answer
     notes += [f"throttle not raised: {refused}" for refused in judged.refused]
-    lines = [
-        f"enqueued job {answer['job_id']}: {answer['companies']} of {answer['matched']} matching companies, "
-        f"in batches of {answer['batch_size']}",
-        f"expected to be done in about {answer['expected_seconds']} s when nothing else waits (bound by {answer['bound']})",
-        *notes,
-    ]
-    say(answer | {"notes": notes}, as_json=as_json, text="\n".join(lines))
+    text = (
+        f"enqueued job {answer['job_id']}: {answer['companies']} of {answer['matched']} matching companies, in batches "
+        f"of {answer['batch_size']}\nexpected to be done in about {timedelta(seconds=answer['expected_seconds'])} "
+        f"when nothing else waits (bound by {answer['bound']})"
+    )
+    say(answer | {"notes": notes}, as_json=as_json, text="\n".join([text, *notes]))
 
 
 async def _foreseen(
