@@ -158,6 +158,12 @@ class Leases(RuleBasedStateMachine):
         if self.model.status[job.job_id] == "running":
             self.model.expired.add(job.job_id)
 
+    @rule(target=claims, job=claims)
+    def crash_and_claim_again(self, job: Job) -> Any:
+        """What makes zombies: the old holder still has its Job and will try to write."""
+        self.crash(job)
+        return self.claim(3)
+
     @rule()
     def time_passes(self) -> None:
         """Every snooze is over."""
@@ -242,7 +248,7 @@ def test_leases_against_the_model(postgres: EmbeddedPostgres, template_database:
         try:
             state_machine = Leases.TestCase
             state_machine.settings = settings(
-                max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
             )
             state_machine("runTest").runTest()
         finally:
