@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import product
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
 
 from acra_express_async import __version__
@@ -80,6 +80,7 @@ class Metrics:
         self._queue()
         self._providers()
         self._health()
+        ProcessCollector(registry=registry)  # its start time shows restarts
 
     def _queue(self) -> None:
         self.queue_depth = self._gauge("queue_depth", "Express jobs by state.", job_type=JOB_TYPES, state=JOB_STATES)

@@ -1,0 +1,154 @@
+"""The lower rows: providers, the nightly beside us, the process itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from expressions import ENDED, HERE, Panel, m, quantile, rate
+
+SPARE = f"({m('budget_limit')} - {m('budget_used')})"
+PACE = f"clamp_min(deriv({m('budget_used')}[15m]), 0.000001)"
+TIME_TO_EMPTY = f"clamp_max(max by (provider, budget) ({SPARE} / {PACE}), 86400)"
+
+ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
+    (
+        "Providers",
+        (
+            Panel(
+                "Calls by outcome",
+                "Per minute; breaker_open and budget_denied were never sent.",
+                "none",
+                [("{{provider}} {{outcome}}", f"60 * {rate('provider_calls_total', 'provider, outcome')}")],
+                width=12,
+                stacked=True,
+            ),
+            Panel(
+                "Duration p95",
+                "One send, from first byte to parsed answer.",
+                "s",
+                [("{{provider}}", quantile(0.95, "provider_call_duration_seconds", "provider"))],
+                width=12,
+            ),
+            Panel(
+                "Budget used",
+                "What each rolling window holds, of its allowance.",
+                "percentunit",
+                [
+                    (
+                        "{{provider}} {{budget}}",
+                        f"max by (provider, budget) ({m('budget_used')} / ({m('budget_limit')} > 0))",
+                    )
+                ],
+                steps=((0.8, "orange"), (0.95, "red")),
+            ),
+            Panel(
+                "Time to empty",
+                "At the pace of the last 15 minutes; a day when nothing is spent.",
+                "s",
+                [("{{provider}} {{budget}}", TIME_TO_EMPTY)],
+            ),
+            Panel(
+                "Waiting for throttle and budget, p95",
+                "Before a send.",
+                "s",
+                [("{{provider}}", quantile(0.95, "throttle_wait_seconds", "provider"))],
+            ),
+            Panel(
+                "Breakers",
+                "1 for the state that each breaker is in.",
+                "none",
+                [("{{provider}} {{state}}", f"max by (provider, state) ({m('breaker_state')})")],
+            ),
+            Panel(
+                "Tokens", "Billed per minute.", "none", [("{{provider}}", f"60 * {rate('tokens_total', 'provider')}")]
+            ),
+            Panel(
+                "Raises refused",
+                "Throttle raises without an approver, in a day.",
+                "none",
+                [("refused", f"sum(increase({m('overrides_refused_total')}[1d]))")],
+            ),
+        ),
+    ),
+    (
+        "Beside the nightly",
+        (
+            Panel(
+                "Nightly running",
+                "1 while a job of the nightly runs; express then makes no provider call.",
+                "none",
+                [("running", f"max({m('nightly_running')})")],
+            ),
+            Panel(
+                "How often we gave way",
+                "Per hour, by reason.",
+                "none",
+                [("{{reason}}", f"3600 * {rate('nightly_yields_total', 'reason')}")],
+            ),
+            Panel(
+                "Daily cap",
+                "Slots taken today, of the cap.",
+                "none",
+                [("used", f"max({m('daily_cap_used')})"), ("cap", f"max({m('daily_cap_limit')})")],
+            ),
+            Panel(
+                "Companies in 24 hours",
+                "Ours; the nightly's own cap is 100 a day and tenant by default.",
+                "none",
+                [
+                    ("express", f"sum(increase({m('companies_processed_total', ENDED)}[1d]))"),
+                    ("nightly's cap", "vector(100)"),
+                ],
+                width=24,
+            ),
+        ),
+    ),
+    (
+        "Runtime",
+        (
+            Panel(
+                "Event loop lag",
+                "How late the loop runs a timer; half a second is too late.",
+                "s",
+                [("p99 {{instance}}", quantile(0.99, "event_loop_lag_seconds", "instance", window="5m"))],
+                steps=((0.5, "red"),),
+            ),
+            Panel(
+                "Signs of life",
+                "Since each loop last moved; cron: since the last tick that was due.",
+                "s",
+                [("{{loop}} {{instance}}", f"time() - {m('last_tick_timestamp_seconds')}")],
+            ),
+            Panel(
+                "Listener reconnects",
+                "In an hour.",
+                "none",
+                [("{{instance}}", f"sum by (instance) (increase({m('listener_reconnects_total')}[1h]))")],
+            ),
+            Panel(
+                "Memory",
+                "Resident and virtual memory of each process.",
+                "bytes",
+                [
+                    ("resident {{instance}}", f"process_resident_memory_bytes{{{HERE}}}"),
+                    ("virtual {{instance}}", f"process_virtual_memory_bytes{{{HERE}}}"),
+                ],
+            ),
+            Panel(
+                "CPU",
+                "Share of one core.",
+                "percentunit",
+                [("{{instance}}", f"sum by (instance) (rate(process_cpu_seconds_total{{{HERE}}}[$__rate_interval]))")],
+            ),
+            Panel(
+                "Open files and uptime",
+                "Descriptors of their limit, and seconds since the start.",
+                "none",
+                [
+                    ("files {{instance}}", f"process_open_fds{{{HERE}}} / process_max_fds{{{HERE}}}"),
+                    ("uptime {{instance}}", f"time() - process_start_time_seconds{{{HERE}}}"),
+                ],
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,219 @@
+"""The upper rows: is it OK, what flows, what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from expressions import ENDED, LASTING, RATIO, RED_AT_1, Panel, m, quantile, rate, stat
+
+ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
+    (
+        "Is it OK?",
+        (
+            stat(
+                "Processes",
+                "Processes that Prometheus reaches.",
+                "none",
+                'sum(up{job=~"$job"})',
+                ((1, "green"),),
+                base="red",
+            ),
+            stat(
+                "Active alerts",
+                "Alerts of the service itself that fire now.",
+                "none",
+                f"sum(max by (alert) ({m('alert_active')}))",
+                RED_AT_1,
+            ),
+            stat(
+                "Failure ratio, 30 min",
+                "Failed of enriched, no website and failed; the limit is 5%.",
+                "percentunit",
+                RATIO,
+                ((0.04, "orange"), (0.05, "red")),
+            ),
+            stat(
+                "Latency p95, 1 h",
+                "Staging job's created_at to the committed company; the promise is one hour.",
+                "s",
+                quantile(0.95, "latency_seconds", "", ENDED, window="1h"),
+                ((2700, "orange"), (3600, "red")),
+            ),
+            stat(
+                "Due jobs",
+                "Jobs that a free worker would take now.",
+                "none",
+                f"sum(max by (job_type) ({m('queue_depth', state='due')}))",
+            ),
+            stat(
+                "Oldest due job",
+                "Age of the oldest job that is due; the limit is 45 minutes.",
+                "s",
+                f"max({m('queue_oldest_age_seconds', state='due')})",
+                ((900, "orange"), (2700, "red")),
+            ),
+            stat(
+                "Worst budget",
+                "The fullest rolling window of an hour or a day.",
+                "percentunit",
+                f"max({m('budget_used', LASTING)} / ({m('budget_limit', LASTING)} > 0))",
+                ((0.8, "orange"), (0.95, "red")),
+            ),
+            stat(
+                "Daily cap",
+                "Companies that took a slot today, of the cap.",
+                "percentunit",
+                f"max({m('daily_cap_used')} / ({m('daily_cap_limit')} > 0))",
+                ((0.9, "orange"),),
+            ),
+            stat(
+                "Listener",
+                "1 while every replica hears its own NOTIFY.",
+                "none",
+                f"min({m('listener_up')})",
+                ((1, "green"),),
+                base="red",
+            ),
+            stat(
+                "Last tick",
+                "Since the last cron tick; 15 minutes apart by default.",
+                "s",
+                f"time() - max({m('last_tick_timestamp_seconds', loop='cron')})",
+                ((1800, "orange"), (3600, "red")),
+            ),
+            stat(
+                "Queue seen",
+                "Since a replica last read the queue; the figures of this row are that old.",
+                "s",
+                f"time() - max({m('queue_snapshot_timestamp_seconds')})",
+                ((60, "orange"), (120, "red")),
+            ),
+            Panel(
+                "Version",
+                "Version of each process.",
+                "none",
+                [("{{version}}", f"count by (version) ({m('build_info')})")],
+                "stat",
+                4,
+                4,
+                shows="name",
+            ),
+            stat(
+                "Paused",
+                "1 while an operator has paused claiming (`acra-express resume`).",
+                "none",
+                f"max({m('paused')})",
+                ((1, "orange"),),
+            ),
+            stat("Draining", "Processes that are stopping.", "none", f"sum({m('draining')})", ((1, "orange"),)),
+        ),
+    ),
+    (
+        "Flow",
+        (
+            Panel(
+                "Companies by outcome",
+                "Companies per hour that reached a terminal outcome.",
+                "none",
+                [("{{outcome}}", f"3600 * {rate('companies_processed_total', 'outcome')}")],
+                stacked=True,
+            ),
+            Panel(
+                "Queue",
+                "Jobs by type and state.",
+                "none",
+                [("{{job_type}} {{state}}", f"max by (job_type, state) ({m('queue_depth')})")],
+                stacked=True,
+            ),
+            Panel(
+                "Oldest job",
+                "Age of the oldest job by state.",
+                "s",
+                [("{{job_type}} {{state}}", f"max by (job_type, state) ({m('queue_oldest_age_seconds')})")],
+            ),
+            Panel(
+                "Latency",
+                "Staging job to committed company.",
+                "s",
+                [
+                    ("p50", quantile(0.5, "latency_seconds")),
+                    ("p95", quantile(0.95, "latency_seconds")),
+                    ("p99", quantile(0.99, "latency_seconds")),
+                ],
+                steps=((3600, "red"),),
+            ),
+            Panel(
+                "Campaign age",
+                "A person's enqueue to the committed company: cutting a campaign into batches hides no waiting.",
+                "s",
+                [("p50", quantile(0.5, "campaign_age_seconds")), ("p95", quantile(0.95, "campaign_age_seconds"))],
+            ),
+            Panel(
+                "Stages, p95",
+                "Time a company spends in each stage.",
+                "s",
+                [("{{stage}}", quantile(0.95, "stage_duration_seconds", "stage"))],
+            ),
+            Panel(
+                "Workers",
+                "Workers that hold a job, of those configured.",
+                "none",
+                [("busy", f"sum({m('workers_busy')})"), ("all", f"sum({m('workers')})")],
+            ),
+            Panel(
+                "Attempts",
+                "Ended attempts per minute by outcome.",
+                "none",
+                [("{{outcome}}", f"60 * {rate('job_attempts_total', 'outcome')}")],
+                stacked=True,
+            ),
+            Panel(
+                "Claims and wakes",
+                "Claim round trips by result, and why the poller woke, per minute.",
+                "none",
+                [
+                    ("claim: {{result}}", f"60 * {rate('claims_total', 'result')}"),
+                    ("wake: {{reason}}", f"60 * {rate('wakes_total', 'reason')}"),
+                ],
+            ),
+        ),
+    ),
+    (
+        "Failures",
+        (
+            Panel(
+                "Failure ratio, 30 min",
+                "The line that pages: 5%.",
+                "percentunit",
+                [("ratio", RATIO)],
+                steps=((0.05, "red"),),
+            ),
+            Panel(
+                "Failures by reason",
+                "Companies per hour that failed.",
+                "none",
+                [("{{reason}}", f"3600 * {rate('failures_total', 'reason')}")],
+                stacked=True,
+            ),
+            Panel(
+                "Recovered work",
+                "Jobs whose worker vanished (half an hour), and crashes without progress.",
+                "none",
+                [
+                    ("lease expiries", f"sum(increase({m('lease_expiries_total')}[30m]))"),
+                    ("crashes", f"sum(increase({m('crashes_total')}[30m]))"),
+                ],
+            ),
+            Panel(
+                "Alerts",
+                "Which alerts of the service fire, and what became of their messages in half an hour.",
+                "none",
+                [
+                    ("{{alert}}", f"max by (alert) ({m('alert_active')})"),
+                    ("message {{outcome}}", f"sum by (outcome) (increase({m('alert_notifications_total')}[30m]))"),
+                ],
+                width=24,
+            ),
+        ),
+    ),
+)

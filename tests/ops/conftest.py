@@ -1,0 +1,97 @@
+"""What tests of monitoring look at: the families that the service exports, and the expressions that use them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from tools import ROOT, require_tool
+
+from acra_express_async.metrics import Metrics
+
+CONFIG = ROOT / "config"
+RULES = CONFIG / "prometheus" / "rules.yml"
+DASHBOARD = CONFIG / "grafana" / "acra-express.json"
+RUNBOOK = CONFIG / "runbook.md"
+
+SAMPLE = re.compile(r"\b((?:acra_express|process)_[a-z0-9_]+)\b(?=\{|\[|\)| |$)")
+
+
+@pytest.fixture
+def tool(request: pytest.FixtureRequest) -> Callable[..., str]:
+    """`tool(name, …)`: path of an outside tool, or a skip (a failure under --require-tools)."""
+
+    def find(*names: str) -> str:
+        return require_tool(request.config, *names)
+
+    return find
+
+
+def exposition() -> bytes:
+    """What /metrics says of a process that has done nothing yet."""
+    return generate_latest(Metrics(CollectorRegistry()).registry)
+
+
+def families() -> dict[str, str]:
+    """Family name, as PromQL's users write it, to its type; the `_created` companions are left out."""
+    found = {}
+    for line in exposition().decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            if not name.endswith("_created"):
+                found[name] = kind
+    return found
+
+
+def family_of(sample: str, known: dict[str, str]) -> str | None:
+    """The family that a sample name belongs to; None when nobody exports it."""
+    for suffix in ("", "_bucket", "_sum", "_count"):
+        name = sample.removesuffix(suffix) if suffix else sample
+        if name in known and (not suffix or known[name] == "histogram"):
+            return name
+    return None
+
+
+def dashboard() -> dict[str, Any]:
+    loaded = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def dashboard_expressions() -> list[str]:
+    return [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
+
+
+def samples_in(text: str) -> set[str]:
+    """Names of series that an expression selects; label values such as job types are not among them."""
+    return set(SAMPLE.findall(re.sub(r'"[^"]*"', '""', text)))
+
+
+def rules_as_text() -> list[dict[str, str]]:
+    """Each alert rule as its lines say it: keys alert, expr, for, severity, teller, summary, runbook_url."""
+    rules: list[dict[str, str]] = []
+    for block in re.split(r"(?m)^      - alert: ", RULES.read_text(encoding="utf-8"))[1:]:
+        name = block.split("\n", 1)[0].strip()
+        expression = re.search(r"(?ms)^        expr: (?:\|\n)?(.*?)(?=^        for:)", block)
+        rule = {"alert": name, "expr": expression[1] if expression else ""}
+        for key in ("for", "summary", "runbook_url"):
+            found = re.search(rf"(?m)^\s+{key}: (.+)$", block)
+            if found:
+                rule[key] = found[1].strip("'")
+        for key in ("severity", "teller"):
+            found = re.search(rf"{key}: (\w+)", block)
+            if found:
+                rule[key] = found[1]
+        rules.append(rule)
+    return rules
+
+
+def anchors(markdown: Path) -> set[str]:
+    """Anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", markdown.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

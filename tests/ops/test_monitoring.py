@@ -1,0 +1,188 @@
+"""Metrics, rules, dashboard and runbook speak of the same names; each rule fires and stays silent as promised."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from tools import run
+
+from acra_express_async.metrics import ALERTS
+
+from .conftest import (
+    CONFIG,
+    RULES,
+    RUNBOOK,
+    anchors,
+    dashboard,
+    dashboard_expressions,
+    exposition,
+    families,
+    family_of,
+    rules_as_text,
+    samples_in,
+)
+
+GRAFANA = CONFIG / "grafana"
+Tool = Callable[..., str]
+
+
+def unknown_names(texts: list[str]) -> set[str]:
+    """Series that are used and that nobody exports."""
+    known = families()
+    return {name for text in texts for name in samples_in(text) if family_of(name, known) is None}
+
+
+def test_under_600_series() -> None:
+    lines = [line for line in exposition().decode().splitlines() if line and not line.startswith("#")]
+    assert len(lines) < 600
+
+
+def test_rules_and_dashboard_use_only_what_is_exported() -> None:
+    assert unknown_names([rule["expr"] for rule in rules_as_text()]) == set()
+    assert unknown_names(dashboard_expressions()) == set()
+
+
+def test_a_renamed_metric_is_found_out() -> None:
+    renamed = [expr.replace("queue_depth", "queue_length") for expr in dashboard_expressions()]
+    assert unknown_names(renamed) == {"acra_express_queue_length"}
+
+
+def test_every_exported_family_is_on_a_panel_or_rule() -> None:
+    known = families()
+    used = {
+        family_of(name, known)
+        for text in [*dashboard_expressions(), *(rule["expr"] for rule in rules_as_text())]
+        for name in samples_in(text)
+    }
+    assert set(known) - used == set()
+
+
+def test_the_runbook_lists_every_metric_with_its_type_and_no_other() -> None:
+    rows = re.findall(r"(?m)^\| `([a-z0-9_]+)` \| (counter|gauge|histogram) \|", RUNBOOK.read_text(encoding="utf-8"))
+    ours = {name.removeprefix("acra_express_"): kind for name, kind in families().items() if name.startswith("acra")}
+    assert dict(rows) == ours
+
+
+def test_every_rule_says_how_bad_it_is_and_what_to_do() -> None:
+    rules = rules_as_text()
+    assert len(rules) >= 14
+    known = anchors(RUNBOOK)
+    for rule in rules:
+        assert rule["severity"] in ("critical", "warning"), rule["alert"]
+        assert rule["teller"] in ("service", "alertmanager"), rule["alert"]
+        assert rule["for"]
+        assert rule["summary"]
+        page, _, anchor = rule["runbook_url"].partition("#")
+        assert page == "config/runbook.md"
+        assert anchor in known, rule["alert"]
+
+
+def test_every_alert_of_the_service_has_its_place_in_the_runbook() -> None:
+    assert {name.replace("_", "-") for name in ALERTS} <= anchors(RUNBOOK)
+
+
+def test_every_rule_has_a_case_that_fires_and_one_that_is_silent() -> None:
+    text = (RULES.parent / "rules_test.yml").read_text(encoding="utf-8")
+    for rule in rules_as_text():
+        cases = re.findall(rf"alertname: {rule['alert']}\n\s+exp_alerts:( \[\])?", text)
+        assert " []" in cases, f"{rule['alert']} is never shown to stay silent"
+        assert "" in cases, f"{rule['alert']} is never shown to fire"
+
+
+@pytest.mark.tools
+def test_promtool_is_content_with_rules_cases_config_and_metrics(tool: Tool) -> None:
+    promtool = tool("promtool")
+    for done in (
+        run(promtool, "check", "rules", "rules.yml", cwd=RULES.parent),
+        run(promtool, "test", "rules", "rules_test.yml", cwd=RULES.parent),
+        run(promtool, "check", "config", "prometheus.yml", cwd=RULES.parent),
+        run(promtool, "check", "metrics", stdin=exposition()),
+    ):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "lint" not in done.stderr
+    assert done.stderr == "", "promtool check metrics warns"
+
+
+@pytest.mark.tools
+def test_promtool_finds_a_rule_that_lost_its_metric(tool: Tool, tmp_path: Path) -> None:
+    cases = (RULES.parent / "rules_test.yml").read_text(encoding="utf-8")
+    (tmp_path / "rules.yml").write_text(RULES.read_text(encoding="utf-8").replace("listener_up", "listener_alive"))
+    (tmp_path / "rules_test.yml").write_text(cases)
+    done = run(tool("promtool"), "test", "rules", "rules_test.yml", cwd=tmp_path)
+    assert done.returncode != 0
+
+
+@pytest.mark.tools
+def test_alertmanager_tells_slack_only_what_the_service_cannot_say(tool: Tool) -> None:
+    amtool = tool("amtool")
+    config = CONFIG / "alertmanager" / "alertmanager.yml"
+    checked = run(amtool, "check-config", config)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for rule in rules_as_text():
+        routed = run(
+            amtool, "config", "routes", "test", f"--config.file={config}",
+            f"alertname={rule['alert']}", f"teller={rule['teller']}",
+        )  # fmt: skip
+        assert routed.stdout.strip() == ("slack" if rule["teller"] == "alertmanager" else "page-only"), rule["alert"]
+
+
+@pytest.fixture
+def generator(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """config/grafana/dashboard.py, which is no part of the package."""
+    monkeypatch.syspath_prepend(str(GRAFANA))
+    spec = importlib.util.spec_from_file_location("dashboard_source", GRAFANA / "dashboard.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in ("overview", "machinery", "expressions"):
+        sys.modules.pop(name, None)
+
+
+def test_the_committed_dashboard_is_what_its_source_makes(generator: ModuleType) -> None:
+    assert generator.TARGET.read_text(encoding="utf-8") == generator.rendered()
+
+
+def test_dashboard_lint() -> None:
+    board = dashboard()
+    panels = board["panels"]
+    assert board["uid"] == "acra-express"
+    assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "job", "instance"}
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
+        "Is it OK?", "Flow", "Failures", "Providers", "Beside the nightly", "Runtime",
+    ]  # fmt: skip
+    for panel in panels:
+        if panel["type"] == "row":
+            continue
+        assert panel["description"], panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["targets"], panel["title"]
+        for source in (panel, *panel["targets"]):
+            assert source["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+def test_panels_do_not_overlap() -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+def test_counters_stand_only_inside_rate_and_increase() -> None:
+    counters = {name for name, kind in families().items() if kind == "counter"}
+    texts = [*dashboard_expressions(), *(rule["expr"] for rule in rules_as_text())]
+    for text in texts:
+        for name in samples_in(text) & counters:
+            before = [text[: found.start()] for found in re.finditer(name, text)]
+            assert all(re.search(r"(rate|increase)\(\s*$", part) for part in before), text
