@@ -50,12 +50,11 @@ async def post(http: httpx.AsyncClient, sim: Simulator, payload: object) -> http
 
 async def in_virtual_time(clock: SimulatorClock, asking: Coroutine[Any, Any, T]) -> T:
     """The result of `asking`, while the standing clock moves on to whoever sleeps next."""
-    async with asyncio.TaskGroup() as group:
-        asked = group.create_task(asking)
-        asleep = group.create_task(_move_on(clock))
-        await asyncio.wait([asked])
-        asleep.cancel()
-    return asked.result()
+    mover = asyncio.ensure_future(_move_on(clock))
+    try:
+        return await asking
+    finally:
+        mover.cancel()
 
 
 async def _move_on(clock: SimulatorClock) -> None:

@@ -226,7 +226,7 @@ def test_cutting_and_billing_use_one_count(tokens: int) -> None:
     assert reader.token_count("abcde") == 2
 
 
-def test_sandbox_addresses_answer_as_the_vendors_mocks() -> None:
+def test_sandbox_addresses_answer_as_the_providers_mocks() -> None:
     mocks = json.loads(shared("captured/zerobounce/sdk_go_sandbox_validate_mocks.json").read_text())
     checked = 0
     for address, body in mocks.items():

@@ -187,3 +187,11 @@ async def test_usage_tells_what_was_found(start: Starter, http: httpx.AsyncClien
     body = (await http.get(url, params={"api_key": sim.options.zerobounce_key, **dates})).json()
     assert (body["total"], body["status_valid"], body["start_date"]) == (1, 1, "2027-01-01")
     assert (await http.get(url, params={"api_key": "x", **dates})).json() == {"error": "Invalid API key"}
+
+
+async def test_some_mail_servers_let_everybody_wait(start: Starter) -> None:
+    sim = await start()
+    waits = [sim.zerobounce._slow_seconds(f"info@host{number}.sg") for number in range(3_000)]
+    slow = [wait for wait in waits if wait]
+    assert 0.01 < len(slow) / len(waits) < 0.03
+    assert all(20 <= wait <= 30 for wait in slow)

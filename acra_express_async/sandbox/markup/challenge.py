@@ -103,7 +103,7 @@ def challenge_page(
 
     Args:
         query: what was asked.
-        kind: the vendor's reason, ``cc`` in the form.
+        kind: the provider's reason, ``cc`` in the form.
         service: ``sv`` in the form.
         stamp: Unix seconds of the challenge.
     """

@@ -113,7 +113,7 @@ def html_results(
     region: str = "",
     offset: int = 10,
 ) -> str:
-    """A page of results as the vendor writes it.
+    """A page of results as the provider writes it.
 
     Args:
         query: as sent.

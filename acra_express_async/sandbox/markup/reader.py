@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CHARACTERS_PER_TOKEN = 4
-"""Our stand-in for the vendor's tokenizer: the rule of thumb for English text, the same for cutting and billing."""
+"""Our stand-in for the provider's tokenizer: the rule of thumb for English text, the same for cutting and billing."""
 
 
 def token_count(text: str) -> int:
@@ -69,7 +69,7 @@ def as_text(body: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReaderError:
-    """One class of error: HTTP status, the vendor's five digits, its name, and a message to fill in."""
+    """One class of error: HTTP status, the provider's five digits, its name, and a message to fill in."""
 
     http: int
     status: int

@@ -73,7 +73,7 @@ def result(
 
 
 def sandbox_result(address: str, *, processed_at: str) -> dict[str, Any] | None:
-    """The vendor's own mock for a sandbox address; None for any other."""
+    """The provider's own mock for a sandbox address; None for any other."""
     name, _, domain = address.lower().partition("@")
     if domain != "example.com" or name not in SANDBOX:
         return None

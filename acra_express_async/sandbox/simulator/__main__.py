@@ -26,6 +26,7 @@ from acra_express_async.sandbox.world import World
 @click.option("--allowance-scale", type=float, default=1.0, show_default=True, help="Multiplies every limit.")
 @click.option("--latency-scale", type=float, default=1.0, show_default=True)
 @click.option("--speed", type=float, default=1.0, show_default=True, help="Of the clock; 0: moved by /__sim/clock.")
+@click.option("--budget-layer/--no-budget-layer", default=True, show_default=True, help="Refuse what exceeds budgets.")
 @click.option("--real-layer/--no-real-layer", default=False, show_default=True, help="The providers' own limits too.")
 @click.option("--token-rule", type=click.Choice(["strict", "admit"]), default="strict", show_default=True)
 def main(

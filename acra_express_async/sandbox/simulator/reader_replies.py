@@ -27,7 +27,7 @@ def bearer(call: Call) -> str:
 
 
 def script_date(seconds: float) -> str:
-    """Unix seconds as the vendor's messages write a date."""
+    """Unix seconds as the provider's messages write a date."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
 
 

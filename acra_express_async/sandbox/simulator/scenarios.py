@@ -29,17 +29,21 @@ def _fault(provider: str, knob: str, value: Any = True, **details: Any) -> dict[
     return {"provider": provider, "knob": knob, "value": value, **details}
 
 
-_FLAKY = tuple(
-    _fault(provider, knob, value, probability=chance)
-    for provider in ("duckduckgo", "jina", "zerobounce", "slack")
-    for knob, value, chance in (
-        ("status", 503, 0.04),
-        ("reset_connection", True, 0.02),
-        ("close_before_headers", True, 0.01),
-        ("latency_scale", 3, 0.10),
-        ("truncate_after", 120, 0.01),
-        ("wrong_content_type", "text/html", 0.01),
-    )
+_FLAKY = (
+    *(
+        _fault(provider, knob, value, probability=chance)
+        for provider in ("duckduckgo", "jina", "zerobounce", "slack")
+        for knob, value, chance in (
+            ("status", 503, 0.04),
+            ("reset_connection", True, 0.02),
+            ("close_before_headers", True, 0.01),
+            ("latency_scale", 3, 0.10),
+            ("truncate_after", 120, 0.01),
+            ("wrong_content_type", "text/html", 0.01),
+        )
+    ),
+    _fault("jina", "hang", 100, probability=0.005),
+    _fault("zerobounce", "status", 520, probability=0.01),
 )
 
 SCENARIOS: Mapping[str, Scenario] = {

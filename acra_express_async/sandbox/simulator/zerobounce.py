@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acra_express_async.models import Provider
-from acra_express_async.sandbox.draws import hexadecimal
+from acra_express_async.sandbox.draws import hexadecimal, unit
 from acra_express_async.sandbox.markup import cdn
 from acra_express_async.sandbox.markup import zerobounce as bodies
 from acra_express_async.sandbox.simulator.exchange import (
@@ -28,6 +28,8 @@ from acra_express_async.sandbox.simulator.windows import SlidingWindow
 VALIDATE: Latency = (2.0, 8.0, 30.0)
 BATCH: Latency = (15.0, 50.0, 70.0)
 CREDITS: Latency = (0.2, 0.5, 2.0)
+SLOW_SHARE, SLOW_SECONDS = 0.02, (20.0, 30.0)
+"""Documented: about 2 % of the verifications take 20 to 30 seconds."""
 
 GREYLIST_SECONDS = 30 * 60
 GREYLISTED_KEPT = 20_000
@@ -179,7 +181,15 @@ class ZeroBounce:
         result = self._result(address, effects)
         self._pay(result, free)
         self.around.ledger.verifications_answered[address.lower()] += 1
-        return json_reply(200, result, latency=VALIDATE, note=result.get("status", ""))
+        floor = self._slow_seconds(address)
+        return json_reply(200, result, latency=VALIDATE, latency_floor=floor, note=result.get("status", ""))
+
+    def _slow_seconds(self, address: str) -> float:
+        """The least that a verification takes: some mail servers let everybody wait."""
+        seed, day = self.around.options.seed, self.around.day
+        if unit(seed, "slow server", address.lower(), day) >= SLOW_SHARE:
+            return 0.0
+        return SLOW_SECONDS[0] + unit(seed, "how slow", address.lower(), day) * (SLOW_SECONDS[1] - SLOW_SECONDS[0])
 
     def _result(self, address: str, effects: Effects) -> dict[str, Any]:
         stamp = self._stamp()

@@ -79,7 +79,8 @@ def number_lines(plan: SitePlan, dice: Random) -> list[str]:
     if "fax" in numbers:
         lines.append(f"Fax: {printed_number(numbers['fax'], dice)}")
     if "toll_free" in numbers:
-        lines.append(f"Hotline: {numbers['toll_free']}")
+        free = numbers["toll_free"].removeprefix("+65")
+        lines.append(f"Hotline: {free[:4]} {free[4:7]} {free[7:]}")
     return lines
 
 

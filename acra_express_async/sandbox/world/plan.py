@@ -62,7 +62,7 @@ class Contacts:
     """What a site lets a visitor know.
 
     `role`, `second`, `person`, `careers` and `privacy` are mail addresses or empty; `numbers` maps phone, mobile, fax
-    and toll_free to a number in E.164 (toll-free: as text).
+    and toll_free to a number in E.164.
     """
 
     style: MailStyle
@@ -230,7 +230,7 @@ def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> Contacts:
     if dice.random() < 0.2:
         numbers["fax"] = f"+656{dice.choice('2345')}{dice.randrange(10**6):06d}"
     if dice.random() < 0.06:
-        numbers["toll_free"] = f"1800 {dice.randint(200, 899)} {dice.randrange(10**4):04d}"
+        numbers["toll_free"] = f"+651800{dice.randint(200, 899)}{dice.randrange(10**4):04d}"
     if style == "free":
         return Contacts(style, role=f"{label.replace('-', '')}@{dice.choice(FREE_HOSTS)}", numbers=numbers)
     if style in ("form", "image") or hosted:
