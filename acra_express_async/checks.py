@@ -5,13 +5,11 @@ Unlike `preflight`, which stops at the first fault, this goes on as far as it ca
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
-from acra_express_async.db.listen import CHANNEL
+from acra_express_async.db.listen import hears_itself
 from acra_express_async.db.migrate import check as check_schema
 from acra_express_async.db.platform import costs, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, connect, host_and_port, session_settings
@@ -82,26 +80,18 @@ async def _database(connection: Connection, settings: Settings) -> AsyncIterator
 
 async def _echo(dsn: str, settings: Settings) -> Finding:
     """LISTEN works when our own NOTIFY comes back; behind a transaction pooler it never does."""
+    server = host_and_port(dsn)
     try:
-        connection = await connect(dsn, session_settings(settings.tenant_role, None), pooled=True)
+        heard = await hears_itself(dsn, settings.tenant_role, ECHO_SECONDS)
     except (ConfigError, SchemaError, *AWAY) as away:
-        return Finding("FAIL", f"listener: {host_and_port(dsn)}: {away}")
-    nonce = f"probe:{secrets.token_hex(8)}"
-    heard = asyncio.Event()
-    try:
-        await connection.add_listener(CHANNEL, lambda *said: heard.set() if said[-1] == nonce else None)
-        async with asyncio.timeout(ECHO_SECONDS):
-            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
-            await heard.wait()
-    except AWAY:
-        return Finding(
-            "warn",
-            f"listener: a NOTIFY did not come back through {host_and_port(dsn)} within {ECHO_SECONDS:g} s; "
-            "set ACRA_EXPRESS_LISTEN_DSN to a direct connection, or jobs start at a poll every 30 s only",
-        )
-    finally:
-        connection.terminate()
-    return Finding("ok", f"listener: a NOTIFY came back through {host_and_port(dsn)}")
+        return Finding("FAIL", f"listener: {server}: {away}")
+    if heard:
+        return Finding("ok", f"listener: a NOTIFY came back through {server}")
+    return Finding(
+        "warn",
+        f"listener: a NOTIFY did not come back through {server} within {ECHO_SECONDS:g} s; set ACRA_EXPRESS_LISTEN_DSN "
+        "to a direct connection, or jobs start at a poll every 30 s only",
+    )
 
 
 def _providers(settings: Settings, *, platforms_webhook: bool) -> list[Finding]:

@@ -23,6 +23,8 @@ log = logs.logger("worker")
 
 STEP_SECONDS = 180.0
 """Longest honest silence inside a job: a budget's wait (60 s), the slowest try (35 s), a save that gives way (24 s)."""
+HURRY = 8
+"""A missed heartbeat is repeated after an eighth of its interval."""
 HAND_BACK_SECONDS = 5.0
 """Bound of the shielded write that hands a job back when its worker is cancelled."""
 
@@ -162,14 +164,18 @@ class Worker:
         return End.LEASE_LOST
 
     async def _beat(self, job: Job, scope: JobScope) -> None:
+        wait = self._heartbeat
         while True:
-            await self._pace(self._heartbeat.total_seconds())
+            await self._pace(wait.total_seconds())
             asked = self._clock()
             try:
                 await self._heart.heartbeat(job)
             except (DatabaseAway, StandBack) as away:
+                # a missed beat is made up for soon: the lease must not depend on the next one alone
+                wait = self._heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
+                wait = self._heartbeat
                 scope.lease_ends = asked + job.lease.total_seconds()
 
     async def _run(self, job: Job, scope: JobScope) -> End:

@@ -14,7 +14,7 @@ from random import Random
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.pool import AWAY, SESSION_SETTINGS, connect, host_and_port
+from acra_express_async.db.pool import AWAY, SESSION_SETTINGS, connect, host_and_port, session_settings
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
 from acra_express_async.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
@@ -175,3 +175,25 @@ class Listener:
     def _up(self, *, proven: bool) -> None:
         self._health.listener_proven = proven
         self._metrics.listener_up.set(int(proven))
+
+
+async def hears_itself(dsn: str, role: str | None, seconds: float) -> bool:
+    """Whether a NOTIFY of our own comes back through `dsn` within `seconds`; the errors are those of `connect`."""
+    connection = await connect(dsn, session_settings(role, None), pooled=True)
+    nonce = PROBE + secrets.token_hex(8)
+    heard = asyncio.Event()
+
+    def on_notify(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload == nonce:
+            heard.set()
+
+    try:
+        async with asyncio.timeout(seconds):
+            await connection.add_listener(CHANNEL, on_notify)
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
+            await heard.wait()
+    except TimeoutError:
+        return False
+    finally:
+        connection.terminate()
+    return True
