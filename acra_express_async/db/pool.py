@@ -115,6 +115,11 @@ async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -
         )
     except _BAD_LOGIN as refused:
         raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} refused the login: {refused}") from refused
+    except asyncpg.ProtocolViolationError as refused:
+        raise ConfigError(
+            f"{host_and_port(dsn)} refuses session settings ({refused}), as a transaction pooler does; set "
+            "ACRA_EXPRESS_LISTEN_DSN to a direct connection, then role and tenant are set in every transaction"
+        ) from refused
     except (ValueError, asyncpg.ClientConfigurationError) as wrong:
         raise ConfigError("ACRA_EXPRESS_POSTGRES_DSN is no PostgreSQL connection URL") from wrong
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as wrong:
@@ -123,7 +128,9 @@ async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -
             f"the login may not act as role {role} ({wrong}); "
             "run `acra-express migrate` as the owner of the platform's tables"
         ) from wrong
-    await _prepare(connection)
+    # in a transaction: behind a pooler two statements outside of one may meet two servers
+    async with connection.transaction():
+        await _prepare(connection)
     return connection
 
 

@@ -1,0 +1,107 @@
+"""Behind PgBouncer in transaction mode: role and tenant in every transaction, LISTEN on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from process import stage
+from tools import require_tool
+
+from acra_express_async.db.listen import hears_itself
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import ConfigError
+from acra_express_async.sandbox.postgres import free_port
+from acra_express_async.sandbox.stage import command
+
+pytestmark = pytest.mark.tools
+
+
+@pytest_asyncio.fixture
+async def pooled_dsn(fresh_dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A DSN that reaches the test's database through a transaction pooler of two server connections."""
+    pgbouncer = require_tool(request.config, "pgbouncer", "/usr/sbin/pgbouncer")
+    address, database = fresh_dsn.removeprefix("postgresql://").split("/", 1)
+    user, place = address.split("@")
+    host, server_port = place.split(":")
+    port = free_port()
+    settings = tmp_path / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n{database} = host={host} port={server_port} user={user}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 50\n"
+    )
+    account = "nobody" if os.geteuid() == 0 else None
+    if account is not None:  # it refuses to run as root
+        for folder in (settings, *settings.parents):
+            if str(folder).startswith("/tmp/"):
+                folder.chmod(folder.stat().st_mode | 0o055)
+    process = await asyncio.create_subprocess_exec(
+        pgbouncer,
+        str(settings),
+        stderr=asyncio.subprocess.PIPE,
+        user=pwd.getpwnam(account).pw_uid if account else None,
+    )
+    assert process.stderr is not None
+    while b"process up" not in (line := await process.stderr.readline()):
+        assert line, "pgbouncer ended before it was up"
+    reading = asyncio.create_task(process.stderr.read())
+    try:
+        yield f"postgresql://{user}@127.0.0.1:{port}/{database}"
+    finally:
+        process.terminate()
+        await process.wait()
+        await reading
+
+
+async def test_every_transaction_has_role_and_tenant(pooled_dsn: str, owner: Connection) -> None:
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(pooled_dsn, role="acra_express", tenant_id=tenant, size=4, pooled=True)
+    await database.open()
+    try:
+
+        async def seen() -> tuple[str, str, str]:
+            async with database.session() as connection:
+                row = await connection.fetchrow(
+                    "SELECT current_user::text AS u, current_setting('request.tenant_id') AS t,"
+                    " current_setting('lock_timeout') AS l"
+                )
+            assert row is not None
+            return row["u"], row["t"], row["l"]
+
+        answers = await asyncio.gather(*(seen() for _ in range(20)))
+        assert set(answers) == {("acra_express", str(tenant), "300ms")}
+    finally:
+        await database.close()
+    left_behind = await owner.fetch(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    assert not left_behind
+
+
+async def test_the_service_works_behind_a_pooler_and_listens_beside_it(
+    pooled_dsn: str, fresh_dsn: str, tmp_path: Path
+) -> None:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        standing.environ["ACRA_EXPRESS_POSTGRES_DSN"] = pooled_dsn
+        service = await standing.start(LISTEN_DSN=fresh_dsn)
+        await service.event("listener.proven")
+        await standing.enqueue({"uens": standing.uens[:5]})
+        await service.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+        outcomes = await standing.outcomes()
+    assert sorted(outcomes) == standing.uens[:5]
+
+
+async def test_without_a_direct_connection_the_pooler_is_named(pooled_dsn: str, fresh_dsn: str) -> None:
+    """One that refuses session settings is told from a server; one that ignores them swallows LISTEN without a word."""
+    assert await hears_itself(fresh_dsn, "acra_express", 2.0)
+    with pytest.raises(ConfigError, match=r"as a transaction pooler does; set ACRA_EXPRESS_LISTEN_DSN"):
+        await hears_itself(pooled_dsn, "acra_express", 1.0)
+    code, _, err = await command({"ACRA_EXPRESS_POSTGRES_DSN": pooled_dsn}, "run")
+    assert code == 78
+    assert "ACRA_EXPRESS_LISTEN_DSN" in err
