@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from acra_express_async.errors import BudgetExhausted, DatabaseAway, JobError, StandBack
-from acra_express_async.limits.throttle import CHECK_SECONDS, Sleep, pause
+from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, Sleep, pause
 from acra_express_async.logs import logger
 from acra_express_async.models import JobLimits, Provider, Scope
 from acra_express_async.settings import Settings
@@ -224,7 +224,7 @@ class Budget:
         loop = asyncio.get_running_loop()
         # only an answer still under way can make room before the moment the ledger names
         hopeful = refusal.in_flight > 0
-        until = loop.time() + refusal.fits_in.total_seconds()
+        until = loop.time() + max(refusal.fits_in.total_seconds(), LEAST_SECONDS)
         if loop.time() >= deadline or (until > deadline and not hopeful):
             raise self._exhausted(refusal)
         seen = self._freed

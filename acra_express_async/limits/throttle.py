@@ -19,6 +19,8 @@ from acra_express_async.models import Provider, Scope
 
 CHECK_SECONDS = 1.0
 """While somebody waits, the scope is asked this often whether waiting still makes sense."""
+LEAST_SECONDS = 0.001
+"""No wait is shorter: the loop's timers are no finer, and nobody shall be asked in a tight loop."""
 HEADROOM = 1.1
 """The pace is a tenth above the allowance per window: at exactly 1 every hiccup would be allowance lost for good."""
 
@@ -76,7 +78,7 @@ async def pause(seconds: float, scope: Scope, sleep: Sleep) -> None:
     """
     while seconds > 0:
         scope.check()
-        part = min(seconds, CHECK_SECONDS)
+        part = min(max(seconds, LEAST_SECONDS), CHECK_SECONDS)
         await sleep(part)
         seconds -= part
 
