@@ -6,12 +6,13 @@ It also knows whether the nightly has the right of way; workers and poller read 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from acra_express_async import logs
+from acra_express_async.db.display import BudgetFrees, CampaignLine, CompanyLine
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.health import Health
 from acra_express_async.limits import Allowance
@@ -70,6 +71,15 @@ class BudgetUse(Protocol):
     def elsewhere(self) -> int: ...
 
 
+class Shown(Protocol):
+    """Read-only looks for people; see db/display.py."""
+
+    async def companies(self) -> list[CompanyLine]: ...
+    async def failures(self) -> dict[str, int]: ...
+    async def campaigns(self) -> list[CampaignLine]: ...
+    async def frees(self, allowances: Iterable[Allowance]) -> list[BudgetFrees]: ...
+
+
 @dataclass(slots=True)
 class Picture:
     """What is known of the shared state; `taken_at` is None before the first look."""
@@ -80,12 +90,17 @@ class Picture:
     queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     cap_used: int = 0
     budgets: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    frees: dict[tuple[str, str], BudgetFrees] = field(default_factory=dict)
+    companies: list[CompanyLine] = field(default_factory=list)
+    failures: dict[str, int] = field(default_factory=dict)
+    campaigns: list[CampaignLine] = field(default_factory=list)
 
 
 class Watch:
     """Keeps `picture` and the gauges fresh.
 
     Args:
+        shown: what the status page shows of shared work.
         stand_back: whether a running nightly job stops us.
         cap: the configured daily cap.
         now: the wall clock.
@@ -98,6 +113,7 @@ class Watch:
         shared: Shared,
         slots: Slots,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
+        shown: Shown,
         stand_back: bool,
         cap: int,
         health: Health,
@@ -110,6 +126,7 @@ class Watch:
         self._shared = shared
         self._slots = slots
         self._budgets = budgets
+        self._shown = shown
         self._stand_back = stand_back
         self._health = health
         self._beacon = health.beacon(LOOP)
@@ -152,10 +169,16 @@ class Watch:
         figures = await self._shared.queue()
         picture.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
         picture.cap_used = await self._slots.used()
+        uses = await self._budgets()
         picture.budgets = {
             (use.allowance.provider.value, use.allowance.name): (use.used + use.elsewhere, use.allowance.limit)
-            for use in await self._budgets()
+            for use in uses
         }
+        frees = await self._shown.frees(use.allowance for use in uses)
+        picture.frees = {(line.provider, line.budget): line for line in frees}
+        picture.companies = await self._shown.companies()
+        picture.failures = await self._shown.failures()
+        picture.campaigns = await self._shown.campaigns()
         picture.taken_at = self._now()
         self._publish(picture)
 

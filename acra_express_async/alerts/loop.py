@@ -35,7 +35,7 @@ class Rows(Protocol):
 
 
 class Alerts:
-    """Judges all alerts.
+    """Judges all alerts; `firing` and `open_breakers` are as of the last look.
 
     Args:
         budgets: what the rolling windows hold.
@@ -62,6 +62,8 @@ class Alerts:
         self._metrics = metrics
         self._pause = pause
         self._looked_at: datetime | None = None
+        self.firing: list[Standing] = []
+        self.open_breakers: list[BreakerLine] = []
 
     async def run(self) -> None:
         """Look until cancelled; a database that is away leaves every alert as it was."""
@@ -81,17 +83,15 @@ class Alerts:
         """
         now, known = await self._rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
-        seen += readings.breakers(await self._rows.breakers())
+        self.open_breakers = await self._rows.breakers()
+        seen += readings.breakers(self.open_breakers)
         seen += readings.budgets(await self._budgets())
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)
-        active = dict.fromkeys(ALERTS, 0)
-        for standing in known.values():
-            name = standing.key.partition(":")[0]
-            if standing.firing and name in active:
-                active[name] += 1
-        for name, count in active.items():
+        self.firing = sorted((one for one in known.values() if one.firing), key=lambda one: one.since)
+        for name in ALERTS:
+            count = sum(one.key.partition(":")[0] == name for one in self.firing)
             self._metrics.alert_active.labels(name).set(count)
 
     async def _failure_ratio(self, now: datetime, standing: Standing | None) -> Reading:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.control import Control
+from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import AddressHash, load_address_hash
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.listen import Listener
@@ -98,6 +99,7 @@ class Parts:
             shared=self.control,
             slots=self.cap,
             budgets=lambda: ledger.usage(every),
+            shown=Display(ground.work),
             stand_back=settings.stand_back_while_nightly_runs,
             cap=settings.daily_cap,
             health=self.health,
@@ -235,6 +237,7 @@ class Parts:
                 settings=self.settings,
                 health=self.health,
                 watch=self.watch,
+                alerts=self.alerts,
                 workers=self.workers,
                 started_at=self.started_at,
                 now=self.now,

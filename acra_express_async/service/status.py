@@ -7,10 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from acra_express_async import __version__
+from acra_express_async.alerts import Alerts
+from acra_express_async.db.display import CampaignLine, CompanyLine
 from acra_express_async.health import Health
 from acra_express_async.settings import Settings
-from acra_express_async.watch import Watch
+from acra_express_async.watch import Picture, Watch
+from acra_express_async.web import READY_DATABASE_SECONDS
 from acra_express_async.worker import Worker
+
+OLDEST_DUE_SECONDS = 45 * 60.0
+"""The limit of the rule "oldest due job" (ops.md)."""
 
 
 def status(
@@ -18,6 +24,7 @@ def status(
     settings: Settings,
     health: Health,
     watch: Watch,
+    alerts: Alerts,
     workers: Sequence[Worker],
     started_at: datetime,
     now: Callable[[], datetime],
@@ -27,30 +34,109 @@ def status(
     return {
         "service": "acra-express",
         "version": __version__,
+        "verdict": _verdict(health, picture, alerts),
         "started_at": started_at.isoformat(),
         "now": now().isoformat(),
         "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
         "draining": health.draining,
         "paused": picture.paused,
         "nightly_running": picture.nightly_running,
+        "stands_back": watch.stands_back(),
         "listener_proven": health.listener_proven,
         "database_age_seconds": health.database_age,
         "stuck": health.stuck,
-        "workers": [
+        "alerts": [
             {
-                "name": worker.name,
-                "job_id": worker.job.job_id if worker.job else None,
-                "job_type": worker.job.job_type.value if worker.job else None,
+                "alert": standing.key,
+                "since": standing.since.isoformat(),
+                "headline": standing.detail.get("headline", standing.key),
             }
-            for worker in workers
+            for standing in alerts.firing
         ],
+        "breakers": [
+            {
+                "provider": line.provider,
+                "kind": line.kind,
+                "reason": line.reason,
+                "open_until": line.open_until.isoformat(),
+            }
+            for line in alerts.open_breakers
+        ],
+        "workers": [_worker(worker) for worker in workers],
         "queue": [
             {"job_type": job_type, "state": state, "depth": depth, "oldest_age_seconds": round(age, 1)}
             for (job_type, state), (depth, age) in sorted(picture.queue.items())
         ],
         "daily_cap": {"used": picture.cap_used, "limit": settings.daily_cap},
-        "budgets": [
-            {"provider": provider, "budget": budget, "used": used, "limit": limit}
-            for (provider, budget), (used, limit) in sorted(picture.budgets.items())
-        ],
+        "budgets": [_budget(picture, key) for key in sorted(picture.budgets)],
+        "campaigns": [_campaign(line) for line in picture.campaigns],
+        "companies": [_company(line) for line in picture.companies],
+        "failures_24h": picture.failures,
+    }
+
+
+def _verdict(health: Health, picture: Picture, alerts: Alerts) -> dict[str, Any]:
+    """`fail`: somebody must act; `warn`: it is not as usual; `pass` otherwise. `why` says it in sentences."""
+    age = health.database_age
+    away = age is None or age >= READY_DATABASE_SECONDS
+    oldest = max((age for (_, state), (_, age) in picture.queue.items() if state == "due"), default=0.0)
+    fails = [f"loop {name} does not move" for name in health.stuck]
+    fails += ["the database does not answer"] if away else []
+    fails += [str(standing.detail.get("headline", standing.key)) for standing in alerts.firing]
+    fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
+    warns = ["claiming is paused by an operator"] if picture.paused else []
+    warns += ["the process is stopping"] if health.draining else []
+    warns += [] if health.listener_proven else ["the listener is not proven; work is found by polling"]
+    warns += ["no picture of the queue was taken yet"] if picture.taken_at is None else []
+    word = "fail" if fails else "warn" if warns else "pass"
+    return {"word": word, "why": fails + warns}
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    job, scope = worker.job, worker.scope
+    usage = scope.usage if scope is not None else None
+    return {
+        "name": worker.name,
+        "job_id": job.job_id if job else None,
+        "job_type": job.job_type.value if job else None,
+        "attempt": job.attempt if job else None,
+        "company_so_far": None
+        if usage is None
+        else {"searches": usage.searches, "pages": usage.pages, "verifications": usage.verifications},
+    }
+
+
+def _budget(picture: Picture, key: tuple[str, str]) -> dict[str, Any]:
+    used, limit = picture.budgets[key]
+    frees = picture.frees.get(key)
+    return {
+        "provider": key[0],
+        "budget": key[1],
+        "used": used,
+        "limit": limit,
+        "frees_first_seconds": None if frees is None else round(max(frees.first, 0.0)),
+        "frees_all_seconds": None if frees is None else round(max(frees.all, 0.0)),
+    }
+
+
+def _campaign(line: CampaignLine) -> dict[str, Any]:
+    return {
+        "campaign_id": line.campaign_id,
+        "enqueued_at": line.enqueued_at.isoformat(),
+        "ended": line.ended,
+        "waiting": line.waiting,
+        "left": line.left,
+    }
+
+
+def _company(line: CompanyLine) -> dict[str, Any]:
+    return {
+        "uen": line.uen,
+        "name": line.name,
+        "outcome": line.kind,
+        "reason": line.reason,
+        "domain": line.domain,
+        "evidence_url": line.url,
+        "ended_at": line.ended_at.isoformat(),
+        "latency_seconds": None if line.seconds is None else round(line.seconds, 1),
     }

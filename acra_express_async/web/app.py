@@ -1,11 +1,9 @@
-"""The embedded aiohttp app: /metrics, /healthz, /readyz, /status.json. It only reads what the loops keep fresh.
-
-A handler does no I/O, so a probe answers in a millisecond whatever the database does.
-"""
+"""Routes, headers and the server; health answers are plain functions over the state of the process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 from aiohttp import web
@@ -15,11 +13,25 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from acra_express_async import __version__
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.web.page import page
 
 READY_DATABASE_SECONDS = 30.0
 """Ready only while the database answered within this time (ops.md, Health)."""
 
 Status = Callable[[], dict[str, Any]]
+
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+PAGE_HEADERS = {
+    # nothing inline, nothing from elsewhere, nobody may frame it
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+ASSET_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=300"}
 
 
 def liveness(health: Health) -> tuple[int, dict[str, Any]]:
@@ -82,12 +94,28 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
     async def status_json(_request: web.Request) -> web.Response:
         return _json(status(), 200, "application/json")
 
+    async def status_page(_request: web.Request) -> web.Response:
+        return web.Response(text=page(status()), content_type="text/html", headers=PAGE_HEADERS)
+
+    async def asset(request: web.Request) -> web.Response:
+        kind, text = assets.get(request.match_info["name"], ("", ""))
+        if not kind:
+            raise web.HTTPNotFound
+        return web.Response(text=text, content_type=kind, headers=ASSET_HEADERS)
+
+    assets = {name: (kind, _asset(name)) for name, kind in ASSETS.items()}
     app = web.Application()
+    app.router.add_get("/", status_page)
+    app.router.add_get("/assets/{name}", asset)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", scrape)
     app.router.add_get("/status.json", status_json)
     return app
+
+
+def _asset(name: str) -> str:
+    return resources.files("acra_express_async.web").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _json(body: dict[str, Any], code: int, content_type: str = "application/health+json") -> web.Response:

@@ -1,0 +1,39 @@
+// Asks /status.json every three seconds; when the service has taken a new picture, the page itself is fetched and its
+// main part replaced, so that the server's renderer is the only one.
+"use strict";
+(() => {
+  const EVERY = 3000;
+  let known = null;
+
+  function said(text, lost) {
+    const live = document.getElementById("live");
+    if (!live) return;
+    live.textContent = text;
+    live.classList.toggle("lost", lost);
+  }
+
+  async function renew() {
+    const answer = await fetch("/", { cache: "no-store" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.querySelector("main").replaceWith(fresh.querySelector("main"));
+    document.title = fresh.title;
+  }
+
+  async function look() {
+    try {
+      const answer = await fetch("/status.json", { cache: "no-store" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const status = await answer.json();
+      const news = JSON.stringify([status.taken_at, status.verdict, status.workers]);
+      if (known !== null && news !== known) await renew();
+      known = news;
+      said("Live.", false);
+    } catch (error) {
+      said("The service does not answer; this is its last picture.", true);
+    }
+    setTimeout(look, EVERY);
+  }
+
+  look();
+})();

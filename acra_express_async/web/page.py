@@ -1,0 +1,215 @@
+"""The status page: one status as HTML. Pure; every value is escaped, and nothing comes from another host.
+
+The page's script asks /status.json every few seconds and fetches the page anew when there is news, so that there is
+one renderer only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+WORDS = {"pass": "It is fine", "warn": "Worth a look", "fail": "Something is wrong"}
+SHORT = {
+    "acra_express_staging_upsert": "staging",
+    "acra_express_enrich_candidates": "enrichment",
+}
+
+
+def page(status: dict[str, Any]) -> str:
+    """The whole document."""
+    word = status["verdict"]["word"]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{_marks(word)} acra-express</title>
+<link rel="icon" href="/assets/icon.svg">
+<link rel="stylesheet" href="/assets/page.css">
+<script src="/assets/page.js" defer></script>
+</head>
+<body>
+<main data-taken="{_text(status["taken_at"])}">
+{_head(status)}
+{_cards(status)}
+{_alerts(status)}
+<div class="columns">
+{_workers(status)}
+{_budgets(status)}
+{_queue(status)}
+{_campaigns(status)}
+</div>
+{_companies(status)}
+{_failures(status)}
+<footer>version {_text(status["version"])}, up for {_age(_since(status, "started_at"))}; figures of
+{_age(_since(status, "taken_at"))} ago. <span id="live" role="status"></span>
+<a href="/status.json">status.json</a> <a href="/metrics">metrics</a> <a href="/healthz">healthz</a>
+<a href="/readyz">readyz</a></footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _head(status: dict[str, Any]) -> str:
+    verdict = status["verdict"]
+    why = "".join(f"<li>{_text(sentence)}</li>" for sentence in verdict["why"])
+    nightly = "the nightly is running, so we stand back" if status["stands_back"] else "no nightly job is running"
+    if status["nightly_running"] and not status["stands_back"]:
+        nightly = "the nightly is running"
+    return (
+        f'<header class="{escape(verdict["word"])}"><h1><span aria-hidden="true">{_marks(verdict["word"])}</span> '
+        f"{WORDS[verdict['word']]}</h1>{f'<ul>{why}</ul>' if why else ''}<p>{nightly}</p></header>"
+    )
+
+
+def _cards(status: dict[str, Any]) -> str:
+    due = [line for line in status["queue"] if line["state"] == "due"]
+    oldest = max((line["oldest_age_seconds"] for line in due), default=0.0)
+    cap, workers = status["daily_cap"], status["workers"]
+    busy = sum(worker["job_id"] is not None for worker in workers)
+    facts = (
+        ("due jobs", str(sum(line["depth"] for line in due))),
+        ("oldest due", _age(oldest) if due else "none"),
+        ("workers busy", f"{busy} of {len(workers)}"),
+        ("companies today", f"{cap['used']} of {cap['limit']}"),
+    )
+    cards = "".join(f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in facts)
+    return f'<dl class="cards">{cards}</dl>'
+
+
+def _alerts(status: dict[str, Any]) -> str:
+    lines = [f"<li>{_text(alert['headline'])}, since {_moment(alert['since'])}</li>" for alert in status["alerts"]]
+    lines += [
+        f"<li>{_text(line['provider'])}: {_text(line['kind'])} ({_text(line['reason'])}), next probe "
+        f"{_moment(line['open_until'])}</li>"
+        for line in status["breakers"]
+    ]
+    return f"<section><h2>Alerts and breakers</h2><ul>{''.join(lines)}</ul></section>" if lines else ""
+
+
+def _workers(status: dict[str, Any]) -> str:
+    rows = []
+    for worker in status["workers"]:
+        doing, so_far = "idle", worker["company_so_far"]
+        if worker["job_id"] is not None:
+            doing = f"{_kind(worker['job_type'])} job {worker['job_id']}, attempt {worker['attempt']}"
+        if so_far is not None and any(so_far.values()):
+            doing += "; this company: " + ", ".join(f"{count} {name}" for name, count in so_far.items() if count)
+        rows.append((_text(worker["name"]), _text(doing)))
+    return _table("Workers", ("worker", "now"), rows)
+
+
+def _queue(status: dict[str, Any]) -> str:
+    rows = [
+        (_kind(line["job_type"]), _text(line["state"]), str(line["depth"]), _age(line["oldest_age_seconds"]))
+        for line in status["queue"]
+    ]
+    return _table("Queue", ("jobs", "state", "how many", "oldest"), rows, empty="empty")
+
+
+def _budgets(status: dict[str, Any]) -> str:
+    rows = []
+    for line in status["budgets"]:
+        limit, used = line["limit"], line["used"]
+        # the browser colours it by these limits; an inline style would be refused by our own policy
+        bar = (
+            f'<meter min="0" max="{limit}" low="{0.8 * limit:g}" high="{0.95 * limit:g}" optimum="0" value="{used}">'
+            f"{used} of {limit}</meter>"
+        )
+        first, rest = line["frees_first_seconds"], line["frees_all_seconds"]
+        frees = "" if first is None else f"frees from {_age(first)}, all in {_age(rest)}"
+        rows.append((f"{_text(line['provider'])}<br><small>{_text(line['budget'])}</small>",
+                     f"{bar}<br><small>{used} of {limit}</small>", frees))  # fmt: skip
+    return _table("Budgets (rolling windows)", ("budget", "used", "frees"), rows, empty="not read yet")
+
+
+def _campaigns(status: dict[str, Any]) -> str:
+    rows = []
+    for line in status["campaigns"]:
+        left = "as many as match" if line["left"] is None else str(line["left"])
+        whole = None if line["left"] is None else line["ended"] + line["waiting"] + line["left"]
+        bar = "" if not whole else f'<progress max="{whole}" value="{line["ended"]}"></progress><br>'
+        progress = f"{bar}<small>{line['ended']} ended, {line['waiting']} in work, {left} to stage</small>"
+        rows.append((str(line["campaign_id"]), progress, _moment(line["enqueued_at"])))
+    return _table("Campaigns", ("job", "progress", "enqueued"), rows, empty="none")
+
+
+def _companies(status: dict[str, Any]) -> str:
+    rows = []
+    for line in status["companies"]:
+        name = _text(line["name"]) if line["name"] else "<i>name left out</i>"
+        latency = line["latency_seconds"]
+        kind, reason = _text(line["outcome"]), _text(line["reason"])
+        rows.append((
+            f"{name}<br><small>{_text(line['uen'])}</small>",
+            f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}</small>',
+            _link(line["evidence_url"], line["domain"]),
+            _moment(line["ended_at"]),
+            "" if latency is None else _age(latency),
+        ))  # fmt: skip
+    return _table("Last companies", ("company", "outcome", "evidence", "ended", "took"), rows, empty="none yet")
+
+
+def _failures(status: dict[str, Any]) -> str:
+    rows = [(_text(reason), str(count)) for reason, count in status["failures_24h"].items()]
+    return _table("Failures of 24 hours", ("reason", "companies"), rows, empty="none")
+
+
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> str:
+    """Cells are HTML already."""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    if not body:
+        return f"<section><h2>{title}</h2><p>{empty}</p></section>"
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f'<section><h2>{title}</h2><div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else escape(str(value))
+
+
+def _kind(job_type: str | None) -> str:
+    return _text(SHORT.get(job_type or "", job_type))
+
+
+def _marks(word: str) -> str:
+    return {"pass": "✓", "warn": "!", "fail": "✗"}[word]
+
+
+def _link(url: str | None, shown: str | None) -> str:
+    """A link only for the web's own schemes: a page's address is a stranger's text."""
+    label = _text(shown or "")
+    if not url or urlsplit(url).scheme not in ("http", "https"):
+        return label
+    return f'<a href="{escape(url)}" rel="noopener noreferrer nofollow" target="_blank">{label or "page"}</a>'
+
+
+def _age(seconds: float | None) -> str:
+    """``42 s``, ``12 min``, ``3 h``, ``2 d``."""
+    if seconds is None:
+        return "?"
+    for size, unit in ((172_800, "d"), (7_200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds / {'d': 86_400, 'h': 3_600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _since(status: dict[str, Any], key: str) -> float | None:
+    moment = status[key]
+    if moment is None:
+        return None
+    return (datetime.fromisoformat(status["now"]) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def _moment(moment: str) -> str:
+    at = datetime.fromisoformat(moment)
+    return f'<time datetime="{_text(moment)}">{at:%m-%d %H:%M:%S}</time>'

@@ -1,0 +1,189 @@
+"""The status page: what it says, what it must never say or load, and that a browser shows it and keeps it live."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.web import WebServer, build_app
+from acra_express_async.web.page import page
+
+from .pages import status
+
+Tool = Callable[..., str]
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def test_it_says_whether_it_is_fine_first() -> None:
+    assert "It is fine" in page(status())
+    bad = page(status(verdict={"word": "fail", "why": ["Failure ratio 8.3% > 5% (30 min)"]}))
+    assert "Something is wrong" in bad
+    assert "Failure ratio 8.3% &gt; 5% (30 min)" in bad
+    assert bad.index("Something is wrong") < bad.index("Workers")
+
+
+def test_it_shows_work_budgets_campaigns_companies_and_failures() -> None:
+    text = page(status())
+    for said in (
+        "enrichment job 7, attempt 1; this company: 1 searches, 2 pages",
+        "idle",
+        "12 of 300",
+        "60 of 120",
+        "frees from 30 s, all in 58 min",
+        "40 ended, 5 in work, 55 to stage",
+        "ORCHID BAKERY PTE. LTD.",
+        'href="https://orchidbakery.sg/contact"',
+        "provider_error",
+        "no nightly job is running",
+    ):
+        assert said in text, said
+
+
+def test_breakers_alerts_and_the_nightly_are_shown() -> None:
+    text = page(
+        status(
+            stands_back=True,
+            nightly_running=True,
+            alerts=[{"alert": "failure_ratio", "since": "2026-11-23T11:00:00+00:00", "headline": "Failure ratio 8%"}],
+            breakers=[
+                {"provider": "jina", "kind": "blocked", "reason": "bad_key", "open_until": "2026-11-23T12:15:00+00:00"}
+            ],
+        )
+    )
+    assert "the nightly is running, so we stand back" in text
+    assert "Failure ratio 8%, since" in text
+    assert "jina: blocked (bad_key), next probe" in text
+
+
+def test_a_service_that_has_seen_nothing_yet_has_a_page() -> None:
+    empty = status(
+        taken_at=None, workers=[], queue=[], budgets=[], campaigns=[], companies=[], failures_24h={},
+        verdict={"word": "warn", "why": ["no picture of the queue was taken yet"]},
+    )  # fmt: skip
+    text = page(empty)
+    assert "Worth a look" in text
+    assert "none yet" in text
+
+
+def test_strangers_texts_are_escaped_and_only_web_links_become_links() -> None:
+    company = status()["companies"][0]
+    text = page(
+        status(
+            companies=[
+                company
+                | {"name": HOSTILE, "reason": HOSTILE, "domain": HOSTILE, "evidence_url": "javascript:alert(1)"},
+                company | {"evidence_url": 'https://x.sg/" onmouseover="alert(1)'},
+            ],
+            failures_24h={HOSTILE: 1},
+        )
+    )
+    assert "<script>alert" not in text
+    assert "javascript:" not in text
+    assert '" onmouseover' not in text
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() -> None:
+    text = page(status(companies=[]))
+    assert re.findall(r"(?:src|href)=\"(?!/)", text) == []
+    assert re.findall(r"<script(?![^>]*src=)", text) == []
+    assert re.findall(r"\son\w+=|style=", text) == []
+
+
+def test_the_name_of_someone_who_trades_alone_is_left_out() -> None:
+    assert "name left out" in page(status(companies=[status()["companies"][0] | {"name": None}]))
+
+
+@asynccontextmanager
+async def served(health: Health) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(health=health, metrics=Metrics(CollectorRegistry()), status=status)
+    server = WebServer(app, "127.0.0.1", 0)
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+            yield client
+    finally:
+        await server.stop()
+
+
+async def test_headers_forbid_inline_scripts_framing_and_caching() -> None:
+    async with served(Health(lambda: 0.0)) as client:
+        answer = await client.get("/")
+        assert answer.status_code == 200
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-store"
+        for name, kind in (("page.css", "text/css"), ("page.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
+            asset = await client.get(f"/assets/{name}")
+            assert asset.headers["content-type"].startswith(kind)
+            assert asset.headers["x-content-type-options"] == "nosniff"
+        assert (await client.get("/assets/../app.py")).status_code == 404
+        assert (await client.get("/assets/app.py")).status_code == 404
+
+
+async def test_probes_answer_head_and_say_what_is_wrong() -> None:
+    moment = 1000.0
+    health = Health(lambda: moment)
+    poller = health.beacon("poller")
+    async with served(health) as client:
+
+        async def probe(path: str) -> tuple[int, str]:
+            answer = await client.get(path)
+            head = await client.head(path)
+            assert head.status_code == answer.status_code
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["content-type"].startswith("application/health+json")
+            return answer.status_code, answer.json()["status"]
+
+        assert await probe("/readyz") == (503, "fail"), "neither schema nor database were seen"
+        health.schema_checked = True
+        health.saw_database()
+        assert await probe("/readyz") == (200, "warn"), "the listener is not proven"
+        health.listener_proven = True
+        assert await probe("/readyz") == (200, "pass")
+        assert await probe("/healthz") == (200, "pass")
+        moment += 31
+        poller.beat()
+        assert await probe("/readyz") == (503, "fail")
+        assert await probe("/healthz") == (200, "warn"), "a restart does not bring the database back"
+        moment += 61
+        assert await probe("/healthz") == (503, "fail"), "the poller does not move"
+        poller.beat()
+        health.saw_database()
+        health.draining = True
+        assert await probe("/readyz") == (503, "fail")
+        assert await probe("/healthz") == (200, "pass")
+
+
+async def browse(chromium: str, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--no-first-run", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+@pytest.mark.tools
+async def test_a_browser_runs_the_page_and_its_script(tool: Tool, tmp_path: Path) -> None:
+    chromium = tool("chromium", "chromium-browser", "google-chrome")
+    async with served(Health(lambda: 0.0)) as client:
+        url = str(client.base_url)
+        # virtual time: the script's timers run without anybody waiting for them
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        document = await browse(chromium, profile, "--virtual-time-budget=4000", "--dump-dom", url)
+        assert "It is fine" in document
+        assert ">Live.<" in document, "the script ran under our own policy and reached /status.json"
+        picture = tmp_path / "page.png"
+        await browse(chromium, profile, "--window-size=390,1600", f"--screenshot={picture}", url)
+        assert picture.stat().st_size > 10_000
