@@ -19,6 +19,7 @@ from acra_express_async.extract.places import postal_code_of
 from acra_express_async.extract.plan import (
     Progress,
     Step,
+    Visited,
     chosen,
     names_for,
     next_step,
@@ -158,7 +159,7 @@ class Pipeline:
         if chosen(story.progress) is None:
             await self._search_and_read(story)
         found = chosen(story.progress)
-        return self._without_site(story) if found is None else await self._with_site(story, found.site)
+        return self._without_site(story) if found is None else await self._with_site(story, found)
 
     async def _look_at_known_site(self, story: _Story) -> None:
         """The website that the platform holds already, before any search is spent."""
@@ -212,7 +213,7 @@ class Pipeline:
         remembered = await self._memory.page(step.url)
         if remembered is not None:
             return remembered
-        first = step.domain not in story.progress.pages
+        first = step.domain not in story.progress.visited
         try:
             with self._timed(story, "read"):
                 page = await self._reader.read(
@@ -234,9 +235,9 @@ class Pipeline:
         reason = reason_for_none(story.progress, found_anything=story.hits > 0)
         return self._outcome(story, OutcomeKind.NO_WEBSITE, reason)
 
-    async def _with_site(self, story: _Story, site: Site) -> Outcome:
+    async def _with_site(self, story: _Story, found: Visited) -> Outcome:
         company, names = story.company, story.progress.names
-        pages = [page for page in story.progress.pages[site.domain] if page.usable]
+        pages, site = found.usable, found.judgement.site
         with self._timed(story, "extract"):
             emails = emails_of(pages, site.domain, company, names)[:MAX_EMAILS]
             phones = phones_of(pages, near=branch_marks(company, names[0]))[:MAX_PHONES]
@@ -258,7 +259,7 @@ class Pipeline:
         )
 
     def _outcome(self, story: _Story, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:
-        read = [page.url for pages in story.progress.pages.values() for page in pages]
+        read = [page.url for visit in story.progress.visited.values() for page in visit.pages]
         return Outcome(
             kind,
             reason,

@@ -7,26 +7,36 @@ from collections.abc import Iterator, Sequence
 
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.domains import path_of
-from acra_express_async.extract.names import Name
+from acra_express_async.extract.names import Name, words_of
 from acra_express_async.models import Page
 
 MAX_CHARS = 600
+"""Two or three sentences; what is longer is a page, not an abstract."""
+
+_MAX_TEXT = 60_000
+_MAX_SENTENCES = 40
 _LINK = re.compile(r"!?\[(?P<label>[^\[\]\n]{0,200})\]\([^()\n]{0,1000}\)")
 _MARKS = re.compile(r"[*_`#>|~]+")
-_SENTENCE = re.compile(r"[^.!?。！？\n]{10,400}(?:\.(?=\s|$)|[!?。！？])")
+_END = re.compile(
+    r"(?<=[.!?])(?<!Pte\.)(?<!PTE\.)(?<!Ltd\.)(?<!LTD\.)(?<!\bCo\.)(?<!\bNo\.)(?<!\bSt\.)(?<!\bMr\.)(?<!\bMs\.)"
+    r"(?<!\bDr\.)(?<!\bInc\.)(?<!e\.g\.)(?<!i\.e\.)\s+(?=[\"“A-Z0-9])|(?<=[。！？])"
+)
 _NOT_ABOUT = re.compile(
-    r"cookie|copyright|©|all rights reserved|subscribe|newsletter|add to cart|sign in|log ?in|javascript|"
-    r"privacy policy|"
-    r"terms (?:of|and)|skip to|your (?:cart|email|browser)|free shipping|click here|read more|use of this site|"
-    r"trading hours|opening hours|uen|reg\. ?no|@|\+65|tel:|fax|https?:|loading|captcha|licen[cs]e no|report bugs",
+    r"cookie|copyright|©|all rights reserved|subscribe|newsletter|add to cart|sign in|log ?in|javascript|privacy|"
+    r"terms (?:of|and)|skip to|your (?:cart|e-?mail|browser|details)|free (?:\w+ )?(?:shipping|returns|delivery)|"
+    r"read more|click here|use of this site|(?:trading|opening|business) hours|\buen\b|reg\.? ?no|@|\+65|\btel\b|"
+    r"\bfax\b|https?:|loading|captcha|licen[cs]e no|report bugs|coming soon|under construction|no longer|has moved|"
+    r"moved to|operated by|data protection|contact (?:us|our)|call us|"
+    r"visit us|write to us|enquir|hotline|whatsapp|follow us|"
+    r"powered by|please|page \d+ of|[·|•]",
     re.IGNORECASE,
 )
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|provid\w+|offer\w*|speciali[sz]\w+|suppl(?:y|ies)|serv(?:e|es|ing|ed)|"
-    r"deliver\w*|"
-    r"manufactur\w+|distribut\w+|design\w*|creat\w+|help\w*|found\w*|establish\w*|mak(?:e|es|ing)|made|brings?|"
-    r"operat\w+|"
-    r"works?|aims?|believes?|bring\w*|focus\w*|run(?:s)?|build\w*|craft\w*|trusted|lead\w*|carr(?:y|ies)|sell\w*)\b",
+    r"\b(?:is|are|was|were|has|have|had|provid\w+|offer\w*|speciali[sz]\w+|supplies|serv(?:e|es|ing|ed)|"
+    r"delivers?|manufactures?|distributes?|creates?|helps?|founded|established|mak(?:e|es|ing)|made|brings?|operates?|aims?|"
+    r"believes?|builds?|crafts?|trusted|carr(?:y|ies)|sells?|teach(?:es)?|imports?|exports?|installs?|grows?|cooks?|bakes?|"
+    r"brews?|since|for over|started|began)\b|"
+    r"\b(?:we|they|who|which)\s(?:\w+\s){0,2}(?:supply|design|print|plan|train|rent|repair|work|run|lead|focus|cater|care)\b",
     re.IGNORECASE,
 )
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -36,20 +46,19 @@ _ABOUT_PAGE = re.compile(r"about|story|profile|who-we-are|company")
 def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
     """Up to three sentences of the site's own about or home page, None when nothing there reads like one.
 
-    A sentence needs a verb and five words (or fourteen Chinese characters); menus, imprints, notices and contact lines
-    are none. Nothing is put together from fragments.
+    A sentence has a verb (or says since when) and five words, or fourteen Chinese characters; menus, imprints, notices
+    and contact lines are none. Nothing is put together from fragments.
     """
     ordered = sorted(enumerate(pages), key=lambda item: (not _ABOUT_PAGE.search(path_of(item[1].url)), item[0]))
     for _, page in ordered:
         sentences = list(_sentences_of(page))
-        if not sentences:
-            continue
         first = next((i for i, sentence in enumerate(sentences) if _speaks_of_us(sentence, names)), 0)
         text = ""
         for sentence in sentences[first : first + 3]:
-            if len(text) + len(sentence) + 1 > MAX_CHARS:
+            longer = f"{text} {sentence}".strip()
+            if len(longer) > MAX_CHARS:
                 break
-            text = f"{text} {sentence}".strip()
+            text = longer
         if text:
             return text
     return None
@@ -57,31 +66,35 @@ def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
 
 def _sentences_of(page: Page) -> Iterator[str]:
     count = 0
-    for line in clean(page.text)[:60_000].split("\n"):
-        plain = " ".join(_MARKS.sub(" ", _LINK.sub(lambda m: "" if m.group()[0] == "!" else m["label"], line)).split())
-        if line.lstrip()[:1] in "|*-+" and len(plain) < 60:
+    for line in clean(page.text, form="NFC")[:_MAX_TEXT].split("\n"):
+        plain = " ".join(_MARKS.sub(" ", _LINK.sub(_label_of, line)).split())
+        if line.lstrip()[:1] in ("|", "*", "-", "+") and len(plain) < 60:
             continue
-        for match in _SENTENCE.finditer(plain):
-            sentence = match.group().strip()
+        for sentence in _END.split(plain):
             if _reads_as_sentence(sentence):
-                yield sentence
+                yield sentence.strip()
                 count += 1
-                if count >= 40:
+                if count >= _MAX_SENTENCES:
                     return
 
 
+def _label_of(match: re.Match[str]) -> str:
+    return "" if match.group().startswith("!") else match["label"]
+
+
 def _reads_as_sentence(sentence: str) -> bool:
-    if _NOT_ABOUT.search(sentence):
+    if not 12 <= len(sentence) <= 400 or _NOT_ABOUT.search(sentence):
         return False
     if len(_CHINESE.findall(sentence)) >= 14:
         return True
-    words = sentence.split()
+    if not (sentence[0].isupper() or sentence[0] in '"“0123456789') or sentence.isupper():
+        return False
     letters = sum(character.isalpha() or character == " " for character in sentence)
-    return (
-        len(words) >= 5 and letters >= 0.85 * len(sentence) and bool(_VERB.search(sentence)) and not sentence.isupper()
-    )
+    return len(sentence.split()) >= 5 and letters >= 0.85 * len(sentence) and _VERB.search(sentence) is not None
 
 
 def _speaks_of_us(sentence: str, names: tuple[Name, ...]) -> bool:
-    lower = sentence.casefold()
-    return bool(re.match(r"(?:we|our|at)\b", lower)) or any(" ".join(name.brand) in lower for name in names)
+    words = f" {' '.join(words_of(sentence))} "
+    return bool(re.match(r"(?:we|our|at)\b", sentence, re.IGNORECASE)) or any(
+        f" {' '.join(name.brand)} " in words for name in names
+    )

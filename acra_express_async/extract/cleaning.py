@@ -9,9 +9,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from typing import Literal
 
-MAX_CHARS = 1_000_000
-"""More than this is not read: a page is reserved 1,500 tokens, some 6 kB, so anything near it is an accident."""
+MAX_CHARS = 100_000
+"""A page is reserved 1,500 tokens, some 6 kB: what is longer is an accident or an attack. Of a longer text the head and
+the tail are read, because addresses stand at the end of pages, and everything behind this is bounded by it."""
+
+_TAIL_CHARS = 30_000
 
 _MARKS_IN_A_ROW = 4
 """Combining marks kept in a row. Normalising a run of n marks costs n squared, and no script stacks more than this."""
@@ -31,19 +35,22 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!@|<>~:/&])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,12});", re.IGNORECASE)
 
 
-def clean(text: str) -> str:
-    """The text as a person sees it: NFKC, entities and markdown escapes undone, nothing invisible, LF line ends.
+def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
+    """The text as a person sees it: one Unicode form, entities and markdown escapes undone, nothing invisible, LF.
 
-    Linear in the length; at most `MAX_CHARS` characters come back.
+    Linear in the length; at most `MAX_CHARS` characters come back. NFKC (full-width figures and at-signs are
+    plain ones) is for reading facts, NFC for text that is shown again.
     """
-    text = text[:MAX_CHARS].replace("\r\n", "\n").replace("\r", "\n")
+    if len(text) > MAX_CHARS:
+        text = f"{text[: MAX_CHARS - _TAIL_CHARS - 1]}\n{text[-_TAIL_CHARS:]}"
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     for _ in range(2):  # "&amp;#64;" is seen on pages that were escaped twice
         if not _ENTITY.search(text):
             break
         text = html.unescape(text)
     if not text.isascii():
         text = _SURROGATES.sub("\ufffd", text.translate(_BREAKS))
-        text = "\n".join(_normal(line) for line in text.split("\n"))
+        text = "\n".join(_normal(line, form) for line in text.split("\n"))
         text = text.translate(_INVISIBLE)
     text = text.translate(_BREAKS).translate(_CONTROL)
     return _ESCAPED.sub(r"\1", text)[:MAX_CHARS]
@@ -54,10 +61,10 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def _normal(line: str) -> str:
+def _normal(line: str, form: Literal["NFKC", "NFC"]) -> str:
     if line.isascii():
         return line
-    return unicodedata.normalize("NFKC", _few_marks(line))
+    return unicodedata.normalize(form, _few_marks(line))
 
 
 def _few_marks(line: str) -> str:

@@ -115,8 +115,8 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
     yield from _shorter_fits(label, name)
     if _has_all_words(label, name.core):
         yield LabelFit(Fit.WORDS)
-    yield from _shortened_fits(label, name.core)
-    yield from _shortened_fits(label, name.words)
+    for words in (name.core, name.words):
+        yield from _shortened_fits(label, words, common=name.is_common)
     if len(label) >= _SHORTEST_INITIALS and label in _initials(name):
         yield LabelFit(Fit.INITIALS)
     if len(label) >= 6 and label in name.core[1:] and label not in COMMON:
@@ -167,22 +167,25 @@ def _has_all_words(label: str, words: tuple[str, ...]) -> bool:
     return len(wanted) >= 2 and len(joined(wanted)) >= 6 and all(word in label for word in wanted)
 
 
-def _shortened_fits(label: str, words: tuple[str, ...]) -> Iterable[LabelFit]:
+def _shortened_fits(label: str, words: tuple[str, ...], *, common: bool) -> Iterable[LabelFit]:
     """Labels that are a row of beginnings, short forms or initials of the first two or more words (``stengg``)."""
     wanted = [word for word in words if word not in _SMALL]
     if len(wanted) < 2 or not 5 <= len(label) <= 40:
         return
-    reached = {(0, False)}  # characters of the label said so far, and whether by more than initials
+    reached = {(0, False, True)}  # characters said so far, whether by more than initials, whether by no initial at all
     for used, word in enumerate(wanted, start=1):
         pieces = _beginnings(word)
         reached = {
-            (at + len(piece), told or len(piece) >= 3)
-            for at, told in reached
+            (at + len(piece), told or len(piece) >= 3, plain and len(piece) >= 2)
+            for at, told, plain in reached
             for piece in pieces
             if label.startswith(piece, at)
         }
-        if used >= 2 and (len(label), True) in reached:
-            yield LabelFit(Fit.SHORTENED, tuple(w for w in wanted[used:] if w not in STRUCTURE))
+        dropped = tuple(word for word in wanted[used:] if word not in STRUCTURE)
+        if used >= 2 and (len(label), True, True) in reached and not dropped and not common:
+            yield LabelFit(Fit.AFFIXED)
+        elif used >= 2 and any(at == len(label) and told for at, told, _ in reached):
+            yield LabelFit(Fit.SHORTENED, dropped)
 
 
 def _beginnings(word: str) -> set[str]:

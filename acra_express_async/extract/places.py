@@ -48,7 +48,7 @@ _SPREAD = re.compile(
     re.IGNORECASE,
 )
 _OTHER_CODE = re.compile(
-    r"(?<![\d+])(?:\+|00)\s?\(?(?!65[\s\-.()\d])[1-9]\d{0,2}\)?[\s.\-(]{0,2}\d{1,4}[\s.\-)]{0,2}\d{2,4}[\s.\-"
+    r"(?<![\d+])(?:\+|(?<!\d )00)\s?\(?(?!65[\s\-.()\d])[1-9]\d{0,2}\)?[\s.\-(]{0,2}\d{1,4}[\s.\-)]{0,2}\d{2,4}[\s.\-"
     r"]?\d{2,4}"
 )
 _OTHER_SHAPE = re.compile(
@@ -131,7 +131,7 @@ def states_street(page_words: str, block: str | None, street: str | None) -> boo
 
 def street_words(text: str) -> str:
     """A page's words with street words shortened and blanks on both sides; ``60/62 X`` also reads as ``60 X``."""
-    text = re.sub(r"(\d+[A-Za-z]?)\s?[/&-]\s?\d+[A-Za-z]?(?= [A-Za-z])", r"\1", text)
+    text = re.sub(r"(?<![0-9])(\d{1,5}[A-Za-z]?)\s?[/&-]\s?\d{1,5}[A-Za-z]?(?= [A-Za-z])", r"\1", text)
     return f" {' '.join(_short(words_of(text)))} "
 
 

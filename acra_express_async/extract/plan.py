@@ -16,7 +16,7 @@ from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.reading import Lead, conventional_urls, leads_from
+from acra_express_async.extract.reading import conventional_urls, leads_from
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2
@@ -32,26 +32,54 @@ _LAST_RESORT = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """A site of which something was read: its pages (those that could not be read included) and what they say."""
+
+    pages: tuple[Page, ...]
+    judgement: Judgement
+    has_mail: bool
+    has_phone: bool
+
+    @property
+    def usable(self) -> tuple[Page, ...]:
+        """The pages that can be worked with."""
+        return tuple(page for page in self.pages if page.usable)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """Candidates so far and the pages that were read of each, by domain; pages that could not be read included."""
+    """Candidates so far, and what is known of those that were visited, by domain."""
 
     company: Company
     names: tuple[Name, ...]
     candidates: tuple[Candidate, ...] = ()
-    pages: Mapping[str, tuple[Page, ...]] = field(default_factory=dict)
+    visited: Mapping[str, Visited] = field(default_factory=dict)
 
     def with_candidates(self, found: Iterable[Candidate]) -> Progress:
-        """The progress with further candidates; of two for one domain the later stays."""
+        """The progress with further candidates; of two for one domain the later stays, with the pages read so far."""
         merged = {candidate.domain: candidate for candidate in (*self.candidates, *found)}
-        return replace(self, candidates=tuple(merged.values()))
+        again = {domain: self._visit(merged[domain], visit.pages) for domain, visit in self.visited.items()}
+        return replace(self, candidates=tuple(merged.values()), visited=again)
 
     def with_page(self, domain: str, page: Page) -> Progress:
         """The progress after one more page of a site."""
-        return replace(self, pages={**self.pages, domain: (*self.pages.get(domain, ()), page)})
+        candidate = next(candidate for candidate in self.candidates if candidate.domain == domain)
+        before = self.visited[domain].pages if domain in self.visited else ()
+        return replace(self, visited={**self.visited, domain: self._visit(candidate, (*before, page))})
 
     def without(self, domain: str) -> Progress:
         """The progress without a site that must not be read."""
-        return replace(self, candidates=tuple(c for c in self.candidates if c.domain != domain))
+        kept = {other: visit for other, visit in self.visited.items() if other != domain}
+        return replace(self, candidates=tuple(c for c in self.candidates if c.domain != domain), visited=kept)
+
+    def _visit(self, candidate: Candidate, pages: tuple[Page, ...]) -> Visited:
+        usable = [page for page in pages if page.usable]
+        return Visited(
+            pages,
+            judge(candidate, pages, self.company, self.names),
+            has_mail=bool(emails_of(usable, candidate.domain, self.company, self.names)),
+            has_phone=bool(phones_of(usable)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,56 +96,45 @@ def names_for(company: Company) -> tuple[Name, ...]:
     return tuple(name_of(legal) for legal in (company.name, *company.former_names) if legal.strip())
 
 
-def judgements(progress: Progress) -> dict[str, Judgement]:
-    """What is thought of every site of which something was read."""
-    return {
-        candidate.domain: judge(candidate, progress.pages[candidate.domain], progress.company, progress.names)
-        for candidate in progress.candidates
-        if candidate.domain in progress.pages
-    }
-
-
 def next_step(progress: Progress) -> Step | None:
     """The page most worth reading now; None when nothing more can be won.
 
     While no site is believed: the strongest unread site or the next page of a hopeful one. Once one is believed: its
     contact page; then, unless the proof is of one company only, the home page of a rival that may be the better one.
     """
-    judged = judgements(progress)
-    believed = _best_believed(progress, judged)
-    if believed is None:
-        return _towards_proof(progress, judged)
-    domain = believed.site.domain
-    if step := _towards_contacts(domain, progress, guess=False):
+    best = _best_believed(progress)
+    if best is None:
+        return _towards_proof(progress)
+    if step := _towards_contacts(best, guess=False):
         return step
     # A proven site that says nothing may be the doorway of the one that does.
-    settled = believed.proven and _has_contacts(domain, progress)
-    rival = None if settled else _towards_rival(progress, judged)
-    return rival or _towards_contacts(domain, progress, guess=True)
+    settled = best.judgement.proven and (best.has_mail or best.has_phone)
+    rival = None if settled else _towards_rival(progress)
+    return rival or _towards_contacts(best, guess=True)
 
 
-def chosen(progress: Progress) -> Judgement | None:
+def chosen(progress: Progress) -> Visited | None:
     """The site that may be answered: believed, and ahead of every other one that was read."""
-    judged = judgements(progress)
-    best = _best_believed(progress, judged)
+    best = _best_believed(progress)
     if best is None:
         return None
-    others = [other for other in judged.values() if other is not best and other.believed]
-    return best if best.proven or lead_over(best, others) >= LEAD else None
+    others = [other.judgement for other in progress.visited.values() if other is not best]
+    ahead = lead_over(best.judgement, (other for other in others if other.believed)) >= LEAD
+    return best if best.judgement.proven or ahead else None
 
 
 def rejected(progress: Progress, answer: Site | None) -> tuple[Site, ...]:
     """The best sites that were not believed, each with the reason as its last evidence, best first."""
-    judged = judgements(progress)
     sites = []
     for candidate in progress.candidates:
         if answer is not None and candidate.domain == answer.domain:
             continue
-        judgement = judged.get(candidate.domain)
-        site = judgement.site if judgement else Site(
-            candidate.domain, candidate.urls[0], candidate.points, candidate.evidence
-        )  # fmt: skip
-        doubt = (judgement.doubt or "second_best") if judgement else "not_read"
+        visit = progress.visited.get(candidate.domain)
+        if visit:
+            site, doubt = visit.judgement.site, visit.judgement.doubt or "second_best"
+        else:
+            site = Site(candidate.domain, candidate.urls[0], candidate.points, candidate.evidence)
+            doubt = "not_read"
         sites.append(replace(site, evidence=(*site.evidence, Evidence(f"rejected_{doubt}", 0, site.url))))
     return tuple(sorted(sites, key=lambda site: (-site.points, site.domain))[:_MAX_REJECTED])
 
@@ -126,78 +143,67 @@ def reason_for_none(progress: Progress, *, found_anything: bool) -> str:
     """The code of an honest "no website"."""
     if not progress.candidates:
         return "no_credible_site" if found_anything else "no_search_results"
-    judged = judgements(progress)
-    if any(judgement.believed for judgement in judged.values()):
+    judged = [visit.judgement for visit in progress.visited.values()]
+    if any(judgement.believed for judgement in judged):
         return "ambiguous"
-    best = max(judged.values(), key=lambda judgement: judgement.site.points, default=None)
+    best = max(judged, key=lambda judgement: judgement.site.points, default=None)
     if best is None:
         return "no_credible_site"
     return "site_unreadable" if best.doubt is Doubt.UNREADABLE else str(best.doubt)
 
 
-def _best_believed(progress: Progress, judged: Mapping[str, Judgement]) -> Judgement | None:
-    def worth(judgement: Judgement) -> tuple[bool, bool, int, str]:
-        site = judgement.site
-        return judgement.proven, _has_contacts(site.domain, progress), site.points, site.domain
+def _best_believed(progress: Progress) -> Visited | None:
+    def worth(visit: Visited) -> tuple[bool, bool, int, str]:
+        site = visit.judgement.site
+        return visit.judgement.proven, visit.has_mail or visit.has_phone, site.points, site.domain
 
-    return max((judgement for judgement in judged.values() if judgement.believed), key=worth, default=None)
-
-
-def _has_contacts(domain: str, progress: Progress) -> bool:
-    usable = [page for page in progress.pages[domain] if page.usable]
-    return bool(phones_of(usable)) or bool(emails_of(usable, domain, progress.company, progress.names))
+    return max((visit for visit in progress.visited.values() if visit.judgement.believed), key=worth, default=None)
 
 
-def _towards_proof(progress: Progress, judged: Mapping[str, Judgement]) -> Step | None:
+def _towards_proof(progress: Progress) -> Step | None:
     options: list[tuple[int, int, Step]] = []
     for order, candidate in enumerate(progress.candidates):
-        judgement = judged.get(candidate.domain)
-        step = _proof_step(candidate, judgement, progress.pages.get(candidate.domain, ()))
+        visit = progress.visited.get(candidate.domain)
+        step = _proof_step(candidate, visit) if visit else Step(candidate.domain, candidate.urls[0])
         if step:
-            points = judgement.site.points if judgement else candidate.points
+            points = visit.judgement.site.points if visit else candidate.points
             options.append((points - (_LAST_RESORT if step.guessed else 0), -order, step))
     return max(options, key=lambda option: option[:2])[2] if options else None
 
 
-def _proof_step(candidate: Candidate, judgement: Judgement | None, pages: tuple[Page, ...]) -> Step | None:
-    if judgement is None:
-        return Step(candidate.domain, candidate.urls[0])
+def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
+    """The page of a visited site that may still bring the proof."""
+    judgement = visit.judgement
     if not judgement.hopeful:
         return None
-    tried = {same_url(page.url) for page in pages}
-    if not any(page.usable for page in pages):
+    if not visit.usable:
+        tried = {same_url(page.url) for page in visit.pages}
         urls = (*candidate.urls, *conventional_urls(candidate.urls[0]))
         untried = [url for url in urls if same_url(url) not in tried]
-        if not untried or len(pages) >= _TRIES_PER_SITE:
+        if not untried or len(visit.pages) >= _TRIES_PER_SITE:
             return None
         return Step(candidate.domain, untried[0], guessed=untried[0] not in candidate.urls)
-    leads = leads_from(pages, candidate.domain, identity=True)
+    leads = leads_from(visit.pages, candidate.domain, identity=True)
     leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
     return Step(candidate.domain, leads[0].url, leads[0].doubtful) if leads else None
 
 
-def _towards_contacts(domain: str, progress: Progress, *, guess: bool) -> Step | None:
-    pages = progress.pages[domain]
-    usable = [page for page in pages if page.usable]
-    leads = [lead for lead in leads_from(pages, domain) if guess or not lead.guessed]
+def _towards_contacts(visit: Visited, *, guess: bool) -> Step | None:
+    """A linked contact page is always worth reading once; anything else only while a fact is missing."""
+    domain = visit.judgement.site.domain
+    leads = [lead for lead in leads_from(visit.pages, domain) if guess or not lead.guessed]
     if not leads:
         return None
-    has_mail = bool(emails_of(usable, domain, progress.company, progress.names))
-    has_phone = bool(phones_of(usable))
-    complete = has_mail and has_phone
-    contact_read = any(is_contact_page(page.url) for page in usable)
-    return Step(domain, leads[0].url) if _is_worth_it(leads[0], complete=complete, contact_read=contact_read) else None
+    if visit.has_mail and visit.has_phone:
+        contact_read = any(is_contact_page(page.url) for page in visit.usable)
+        if contact_read or leads[0].doubtful or not is_contact_page(leads[0].url):
+            return None
+    return Step(domain, leads[0].url, leads[0].doubtful)
 
 
-def _is_worth_it(lead: Lead, *, complete: bool, contact_read: bool) -> bool:
-    """A linked contact page is always worth reading once; anything else only while a fact is missing."""
-    if complete:
-        return not contact_read and is_contact_page(lead.url) and not lead.doubtful
-    return True
-
-
-def _towards_rival(progress: Progress, judged: Mapping[str, Judgement]) -> Step | None:
+def _towards_rival(progress: Progress) -> Step | None:
     for candidate in sorted(progress.candidates, key=lambda c: -c.points):
-        if candidate.domain not in judged and candidate.points >= _RIVAL_POINTS and not candidate.listed:
+        unread = candidate.domain not in progress.visited
+        if unread and candidate.points >= _RIVAL_POINTS and not candidate.listed:
             return Step(candidate.domain, candidate.urls[0])
     return None

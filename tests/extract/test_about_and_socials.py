@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from acra_express_async.extract.about import MAX_CHARS, about_of
+from acra_express_async.extract.names import name_of
+from acra_express_async.extract.socials import socials_of
+from acra_express_async.extract.status import is_live
+from acra_express_async.models import Page
+
+NAMES = (name_of("ORCHID HARDWARE PTE. LTD."),)
+
+
+def about(text: str, url: str = "https://orchidhardware.sg/") -> str | None:
+    return about_of([Page(url, "", text)], NAMES)
+
+
+def test_a_sentence_about_the_company_is_found_among_menus_and_notices() -> None:
+    text = """*   [Home](/)
+* [About](/about)
+
+We use cookies to improve your experience.
+
+# Orchid Hardware
+
+Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver to every yard.
+
+Copyright 2024 Orchid. All rights reserved. Call us at 6741 1100."""
+    assert (
+        about(text) == "Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver to every yard."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Home About Products Contact",
+        "BOLTS NUTS SCREWS AND MANY OTHER THINGS IS HERE",
+        "Our new website is coming soon.",
+        "Trading hours 1000 - 2200",
+        "info@orchidhardware.sg is our address for everything",
+        "Lat 1.30042, Lng 103.84561",
+        "ISO 9001:2015 | ISO 45001:2018 | bizSAFE STAR",
+        "",
+    ],
+)
+def test_nothing_is_made_up_where_nothing_reads_as_a_sentence(text: str) -> None:
+    assert about(text) is None
+
+
+def test_the_about_page_is_asked_first() -> None:
+    pages = [
+        Page("https://x.sg/", "", "We sell many kinds of bolts."),
+        Page("https://x.sg/about-us", "", "We started in a shophouse in 1978."),
+    ]
+    assert about_of(pages, NAMES) == "We started in a shophouse in 1978."
+
+
+def test_chinese_sentences_count_by_characters_and_keep_their_punctuation() -> None:
+    assert about("兰花五金成立于1978年，为船厂供应螺丝与工具。") == "兰花五金成立于1978年，为船厂供应螺丝与工具。"
+
+
+def test_the_text_is_bounded() -> None:
+    long = " ".join(
+        f"We have supplied bolts number {n} to the shipyards of the whole region for years." for n in range(99)
+    )
+    text = about(long)
+    assert text is not None
+    assert len(text) <= MAX_CHARS
+
+
+def test_profiles_and_no_share_buttons() -> None:
+    text = """[f](https://www.facebook.com/sharer/sharer.php?u=x) [f](https://www.facebook.com/orchidhardware/)
+    [w](https://www.facebook.com/wix) [i](https://instagram.com/p/abc) https://www.instagram.com/orchid.hw/?hl=en
+    [l](https://sg.linkedin.com/company/orchid-hardware) [y](https://www.youtube.com/watch?v=1)
+    [y](https://www.youtube.com/@orchidhw) [x](https://twitter.com/intent/tweet) [t](https://t.me/orchidhw)"""
+    assert socials_of([Page("https://orchidhardware.sg/", "", text)]) == (
+        ("facebook", "https://www.facebook.com/orchidhardware"),
+        ("instagram", "https://www.instagram.com/orchid.hw"),
+        ("linkedin", "https://sg.linkedin.com/company/orchid-hardware"),
+        ("youtube", "https://www.youtube.com/@orchidhw"),
+        ("telegram", "https://t.me/orchidhw"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "live"),
+    [
+        ("Live Company", True),
+        ("Live (Receiver or Receiver and Manager appointed)", True),
+        ("Registered", True),
+        ("R", True),
+        ("na", True),
+        (None, True),
+        ("Struck Off", False),
+        ("Cancelled (Non-Renewal)", False),
+        ("In Liquidation - Compulsory Winding Up (Insolvency)", False),
+        ("Deregistered", False),
+        ("D", False),
+    ],
+)
+def test_status_words(status: str | None, live: bool) -> None:
+    assert is_live(status) is live

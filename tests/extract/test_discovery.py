@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from extract.builders import UEN, company, hit
+
+from acra_express_async.extract.candidates import candidates_in, known_candidate
+from acra_express_async.extract.domains import domain_of, registrable, same_url
+from acra_express_async.extract.plan import names_for
+from acra_express_async.extract.queries import queries_for
+from acra_express_async.models import SearchHit
+
+
+def domains(*hits: SearchHit, name: str = "ORCHID HARDWARE PTE. LTD.") -> list[str]:
+    firm = company(name)
+    return [candidate.domain for candidate in candidates_in(hits, firm, names_for(firm))]
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("www.x.com.sg", "x.com.sg"),
+        ("shop.x.sg", "x.sg"),
+        ("kueh.wixsite.com", "kueh.wixsite.com"),
+        ("kueh.wordpress.com", "kueh.wordpress.com"),
+        ("www.weebly.com", "weebly.com"),
+        ("kueh.business.site", "kueh.business.site"),
+        ("a.b.myshopify.com", "b.myshopify.com"),
+        ("com.sg", ""),
+        ("localhost", ""),
+        ("10.0.0.1", ""),
+        ("2x.png", ""),
+        ("x..y", ""),
+        ("[::1]", ""),
+    ],
+)
+def test_registrable_domains_keep_hosted_subdomains_whole(host: str, domain: str) -> None:
+    assert registrable(host) == domain
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://[", "https://x:99999999/", "", "ftp://x.com/"])
+def test_what_is_no_site(url: str) -> None:
+    assert domain_of(url) == ""
+
+
+def test_spellings_of_one_url_meet() -> None:
+    assert same_url("https://www.x.sg/a/#b") == same_url("http://x.sg/a")
+
+
+def test_queries_are_few_and_the_best_comes_first() -> None:
+    firm = company('!NANYANG "OPTICAL" CO (PTE) LTD', former_names=("OLD NAME PTE. LTD.", "OLDER PTE. LTD."))
+    assert queries_for(firm) == (
+        "NANYANG OPTICAL CO Singapore",
+        f'"NANYANG OPTICAL CO (PTE) LTD" {UEN}',
+        "OLD NAME Singapore",
+    )
+    assert queries_for(company("DECATHLON SINGAPORE PTE. LTD."))[0] == "DECATHLON SINGAPORE"
+
+
+def test_directories_profiles_files_and_public_bodies_are_no_candidates() -> None:
+    found = domains(
+        hit("https://www.sgpbusiness.com/company/Orchid-Hardware-Pte-Ltd"),
+        hit("https://sg-bizfinder.info/c/orchid-hardware-pte-ltd", "Orchid Hardware - contact, phone, e-mail"),
+        hit(f"https://any-list.net/view/{UEN}"),
+        hit("https://orchid-hardware.some-list.com/"),
+        hit("https://www.facebook.com/orchidhardware/"),
+        hit("https://www.nea.gov.sg/list.pdf"),
+        hit("https://en.wikipedia.org/wiki/Orchid"),
+    )
+    assert found == []
+
+
+def test_a_directory_that_is_the_company_itself_stays() -> None:
+    assert domains(hit("https://www.lazada.sg/", "Lazada"), name="LAZADA SINGAPORE PTE. LTD.") == ["lazada.sg"]
+    assert domains(hit("https://www.lazada.sg/shop/orchid-hardware", "Orchid Hardware")) == []
+
+
+def test_the_companys_own_look_comes_first() -> None:
+    found = domains(
+        hit("https://www.orchidhardware.com/", "Orchid Hardware", "Tools in Berkeley, CA", rank=1),
+        hit("https://www.bolts.sg/", "Bolts and nuts"),
+        hit("https://www.orchidhardware.com.sg/", "Orchid Hardware"),
+    )
+    assert found == ["orchidhardware.com.sg", "orchidhardware.com", "bolts.sg"]
+
+
+def test_sites_of_other_countries_fall_out_unless_they_bear_the_name() -> None:
+    assert domains(hit("https://www.garden.de/", "Orchideen in Hamburg")) == []
+
+
+def test_a_deep_result_is_read_from_the_telling_page_or_the_home_page() -> None:
+    firm = company()
+    hits = (
+        hit("https://orchidhardware.sg/news/2024/opening", "Orchid Hardware"),
+        hit("https://orchidhardware.sg/contact-us", "Contact"),
+        hit("https://orchidhardware.sg/brochure.pdf", "Brochure"),
+    )
+    urls = candidates_in(hits, firm, names_for(firm))[0].urls
+    assert urls[:2] == ("https://orchidhardware.sg/contact-us", "https://orchidhardware.sg/")
+    assert not any(url.endswith(".pdf") for url in urls)
+
+
+def test_the_known_website_in_any_spelling() -> None:
+    names = names_for(company())
+    for website in ("orchidhardware.sg", "https://www.orchidhardware.sg/", " www.orchidhardware.sg "):
+        candidate = known_candidate(website, names)
+        assert candidate is not None
+        assert candidate.domain == "orchidhardware.sg"
+    assert known_candidate("facebook.com/orchid", names) is None
+    assert known_candidate("n/a", names) is None

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+from extract.builders import OTHER_UEN, UEN, company, page, unreadable
+
+from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.identity import Doubt, Judgement, judge
+from acra_express_async.extract.places import postal_codes_in, states_street, street_words, where_in
+from acra_express_async.extract.plan import names_for
+from acra_express_async.models import Company, Page
+
+HOME = "https://www.orchidhardware.com/"
+
+
+def judged(text: str, *, domain: str = "orchidhardware.com", path: str = "", firm: Company | None = None,
+           title: str = "Orchid Hardware", results: str = "", listed: bool = False) -> Judgement:  # fmt: skip
+    firm = firm or company()
+    url = f"https://www.{domain}/{path}"
+    candidate = Candidate(domain, (url,), 30, (), rank=2, text=results, listed=listed)
+    return judge(candidate, [page(url, text, title)], firm, names_for(firm))
+
+
+def signals(judgement: Judgement) -> dict[str, int]:
+    return {item.signal: item.points for item in judgement.site.evidence}
+
+
+def test_the_registrys_number_proves_a_site_whatever_it_is_called() -> None:
+    result = judged(f"Bolt & Nut. Co. Reg. No. {UEN[:4]}-{UEN[4:9]}-{UEN[9]}", domain="boltnut.sg", title="Bolt & Nut")
+    assert result.believed
+    assert result.proven
+    assert signals(result)["uen"] == 60
+
+
+def test_every_point_says_where_it_was_seen() -> None:
+    result = judged(f"Reg {UEN} Singapore 415874")
+    assert result.site.points == sum(item.points for item in result.site.evidence)
+    assert all(item.url for item in result.site.evidence)
+
+
+def test_postal_code_and_name() -> None:
+    result = judged("10 Kaki Bukit Ave 4 S(415874)")
+    assert result.believed
+    assert result.proven
+
+
+def test_the_street_counts_where_the_postal_code_is_missing() -> None:
+    assert signals(judged("10 Kaki Bukit Ave 4"))["street"] == 15
+
+
+def test_a_postal_code_of_everybody_is_worth_little() -> None:
+    crowded = judged("10 Kaki Bukit Ave 4 S415874", firm=company(shared_postal=400), domain="agents.sg", title="Agents")
+    assert not crowded.believed
+    assert signals(crowded)["postal_code_shared"] == 5
+    seller = judged(
+        "Registered address and nominee director. 10 Kaki Bukit Ave 4 S415874", domain="agents.sg", title="A"
+    )
+    assert not seller.believed
+
+
+def test_the_whole_name_as_domain_with_a_sign_of_singapore() -> None:
+    result = judged("Call +65 6741 1100")
+    assert result.believed
+    assert not result.proven
+
+
+def test_a_site_that_another_domain_imitates() -> None:
+    assert judged(f"UEN {UEN}", domain="0rchidhardware.com").doubt is Doubt.IMITATION
+    pressing = judged(f"UEN {UEN}. Verify your account. Enter your PIN.", domain="secure-pay.com", title="Pay")
+    assert pressing.doubt is Doubt.IMITATION
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (f"Call +65 6741 1100. UEN {OTHER_UEN}", Doubt.OTHER_COMPANY),
+        ("Berkeley, California 510-555-0119", Doubt.ELSEWHERE),
+        ("Call +60 3-5550 1200 | Kuala Lumpur", Doubt.ELSEWHERE),
+        ("Offices: London · Singapore · Dubai", Doubt.NO_PROOF),
+        ("We ship worldwide including Singapore", Doubt.NO_PROOF),
+        ("This domain may be for sale", Doubt.PARKED),
+        ("slot gacor dan togel", Doubt.HIJACKED),
+        ("GST Reg No. M2-0098765-4 S$6,888.00 bizSAFE STAR", Doubt.NO_PROOF),
+    ],
+)
+def test_what_speaks_against_a_site_of_the_same_name(text: str, doubt: Doubt) -> None:
+    assert judged(text).doubt is doubt
+
+
+def test_an_imprint_in_another_name_is_another_owner() -> None:
+    text = "Tel +65 6741 1100\n© 2025 Orchid Florist Pte Ltd"
+    assert judged(text, domain="orchid.sg", title="Orchid").doubt is Doubt.OTHER_COMPANY
+
+
+def test_a_sister_at_the_same_address_is_not_believed() -> None:
+    text = "10 Kaki Bukit Ave 4 Singapore 415874 +65 6741 1100"
+    result = judged(text, domain="orchidflorist.sg", title="Orchid Florist")
+    assert not result.believed
+
+
+def test_others_may_print_our_name_and_place() -> None:
+    text = f"Client: Orchid Hardware Pte Ltd, 10 Kaki Bukit Avenue 4 Singapore 415874, UEN {UEN}"
+    assert not judged(text, domain="pixelpeak.sg", path="work/orchid-hardware", title="Pixel Peak").believed
+    assert not judged(text, domain="newsdaily.com", path="2024/05/orchid", title="News").believed
+
+
+def test_a_brand_may_hide_behind_another_domain() -> None:
+    text = "Operated by Orchid Hardware Pte Ltd, 10 Kaki Bukit Avenue 4 Singapore 415874"
+    result = judged(text, domain="boltnut.sg", path="contact", title="Bolt & Nut")
+    assert result.believed
+    assert "imprint" in signals(result)
+
+
+def test_directories_by_shape_and_by_list() -> None:
+    listing = f"UEN {UEN}. Claim this listing. Similar companies nearby. Buy report."
+    assert judged(listing, domain="anylist.net", path="view?id=3", title="Orchid Hardware").doubt is Doubt.DIRECTORY
+    known = judged("Orchid Hardware", listed=True)
+    assert known.doubt is Doubt.DIRECTORY
+    assert known.hopeful
+    assert judged(f"UEN {UEN}", listed=True).believed
+
+
+def test_a_wall_proves_nothing_but_the_results_may() -> None:
+    firm = company()
+    blocked = [unreadable(HOME, "captcha")]
+    silent = Candidate("orchidhardware.com", (HOME,), 40, ())
+    telling = Candidate("orchidhardware.com", (HOME,), 40, (), text=f"© Orchid Hardware. UEN {UEN}")
+    assert judge(silent, blocked, firm, names_for(firm)).doubt is Doubt.UNREADABLE
+    assert judge(telling, blocked, firm, names_for(firm)).believed
+    challenge = [Page(HOME, "Just a moment...", "Verifying you are human")]
+    assert judge(silent, challenge, firm, names_for(firm)).doubt is Doubt.UNREADABLE
+
+
+def test_a_former_name_is_a_name() -> None:
+    firm = company("NIMBUS IMAGING PTE. LTD.", former_names=("ORCHID HARDWARE PTE. LTD.",))
+    assert judged("10 Kaki Bukit Ave 4 S415874", firm=firm).believed
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("Singapore 049514", ("049514",)),
+        ("S(059432) S427784 (S) 415979", ("059432", "427784", "415979")),
+        ("新加坡邮区050532", ("050532",)),
+        ("S 415 874", ("415874",)),
+        ("7A Keong Saik Rd #02-01, 089117", ("089117",)),
+        ("Postal code: 608586", ("608586",)),
+        ("Singapore 999999 and 123456", ()),
+        ("S$123456", ()),
+        ("Tel 608586", ()),
+    ],
+)
+def test_postal_codes(text: str, codes: tuple[str, ...]) -> None:
+    assert postal_codes_in(text) == codes
+
+
+@pytest.mark.parametrize("text", ["60/62 Joo Chiat Place", "Blk 60 Joo Chiat Pl", "60 JOO CHIAT PLACE"])
+def test_streets_in_any_spelling(text: str) -> None:
+    assert states_street(street_words(text), "60", "JOO CHIAT PLACE")
+    assert not states_street(street_words(text), "6", "JOO CHIAT PLACE")
+
+
+def test_where_people_sit() -> None:
+    assert where_in("Tel +65 6741 1100").singapore
+    assert where_in("Made in Singapore\nTel: 6741 1100").singapore
+    assert not where_in("Tel: 6741 1100").singapore
+    assert where_in("Tel: 6741 1100").local_phone
+    assert where_in("Henan lenses").elsewhere
+    assert not where_in("Offices in London and New York").elsewhere

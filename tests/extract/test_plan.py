@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from extract.builders import UEN, company, page, unreadable
+
+from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.plan import Progress, chosen, names_for, next_step, reason_for_none, rejected
+from acra_express_async.extract.reading import leads_from
+from acra_express_async.models import Link, Page
+
+HOME = "https://orchidhardware.sg/"
+CONTACT = "https://orchidhardware.sg/contact-us"
+FULL = f"UEN {UEN} info@orchidhardware.sg 6741 1100 S415874"
+
+
+def candidate(domain: str = "orchidhardware.sg", points: int = 40) -> Candidate:
+    return Candidate(domain, (f"https://{domain}/",), points, ())
+
+
+def progress(*candidates: Candidate) -> Progress:
+    firm = company()
+    return Progress(firm, names_for(firm)).with_candidates(candidates or (candidate(),))
+
+
+def following(state: Progress) -> str | None:
+    step = next_step(state)
+    return step.url if step else None
+
+
+def test_home_then_the_linked_contact_page_then_the_end() -> None:
+    state = progress()
+    assert following(state) == HOME
+    state = state.with_page("orchidhardware.sg", page(HOME, f"{FULL} [Contact]({CONTACT})"))
+    assert following(state) == CONTACT
+    state = state.with_page("orchidhardware.sg", page(CONTACT, FULL))
+    assert following(state) is None
+    found = chosen(state)
+    assert found is not None
+    assert found.judgement.site.domain == "orchidhardware.sg"
+
+
+def test_a_page_that_says_everything_and_links_to_no_contact_page_is_enough() -> None:
+    assert following(progress().with_page("orchidhardware.sg", page(HOME, f"{FULL} [Contact](/contact)"))) is None
+
+
+def test_conventional_paths_come_last_and_only_while_something_is_missing() -> None:
+    state = progress().with_page("orchidhardware.sg", page(HOME, f"UEN {UEN} [About](https://orchidhardware.sg/about)"))
+    assert following(state) == "https://orchidhardware.sg/about"
+    state = state.with_page("orchidhardware.sg", page("https://orchidhardware.sg/about", "We sell bolts."))
+    assert following(state) == CONTACT
+
+
+def test_the_page_that_names_the_owner_is_looked_for_while_there_is_no_proof() -> None:
+    text = "Bolts. Kaki Bukit Avenue 4. [Terms of use](https://boltnut.sg/terms)"
+    state = progress(candidate("boltnut.sg", 5)).with_page(
+        "boltnut.sg", page("https://boltnut.sg/", text, "Bolt & Nut")
+    )
+    assert following(state) == "https://boltnut.sg/terms"
+
+
+def test_a_site_that_cannot_be_read_is_tried_once_more() -> None:
+    state = progress().with_page("orchidhardware.sg", unreadable(HOME))
+    assert following(state) == CONTACT
+    state = state.with_page("orchidhardware.sg", unreadable(CONTACT))
+    assert following(state) is None
+    assert reason_for_none(state, found_anything=True) == "site_unreadable"
+
+
+def test_an_unread_site_comes_before_a_guess_at_another() -> None:
+    state = progress(candidate(), candidate("boltnut.sg", 5)).with_page("orchidhardware.sg", unreadable(HOME))
+    assert following(state) == "https://boltnut.sg/"
+
+
+def test_a_namesake_is_compared_unless_the_proof_is_of_one_company_only() -> None:
+    rival = candidate("orchidhardware.com", 35)
+    weak = progress(candidate(), rival).with_page("orchidhardware.sg", page(HOME, "6741 1100 info@orchidhardware.sg"))
+    assert following(weak) == "https://orchidhardware.com/"
+    proven = progress(candidate(), rival).with_page("orchidhardware.sg", page(HOME, FULL))
+    assert following(proven) is None
+
+
+def test_two_sites_of_one_weight_are_no_answer() -> None:
+    state = progress(candidate(), candidate("orchid-hardware.sg"))
+    for domain in ("orchidhardware.sg", "orchid-hardware.sg"):
+        state = state.with_page(domain, page(f"https://{domain}/", f"6741 1100 info@{domain}"))
+    assert chosen(state) is None
+    assert reason_for_none(state, found_anything=True) == "ambiguous"
+
+
+def test_a_proven_doorway_leads_on_to_the_site_that_can_be_reached() -> None:
+    state = progress(candidate(), candidate("orchidhardware.com", 35))
+    state = state.with_page("orchidhardware.sg", page(HOME, f"UEN {UEN}"))
+    assert following(state) == "https://orchidhardware.com/"
+    state = state.with_page("orchidhardware.com", page("https://orchidhardware.com/", f"UEN {UEN} +65 6741 1100"))
+    found = chosen(state)
+    assert found is not None
+    assert found.judgement.site.domain == "orchidhardware.com"
+
+
+def test_rejected_sites_say_why_best_first() -> None:
+    state = progress(candidate(), candidate("orchid.de", 1))
+    state = state.with_page("orchidhardware.sg", page(HOME, "This domain is for sale"))
+    sites = rejected(state, None)
+    assert [site.evidence[-1].signal for site in sites] == ["rejected_not_read", "rejected_parked"]
+
+
+def test_nothing_found_and_nothing_believed_are_told_apart() -> None:
+    empty = Progress(company(), names_for(company()))
+    assert reason_for_none(empty, found_anything=False) == "no_search_results"
+    assert reason_for_none(empty, found_anything=True) == "no_credible_site"
+
+
+def test_leads_stay_on_the_site_and_prefer_links_written_out_in_full() -> None:
+    text = """[Contact](/contact) [Contact us](https://orchidhardware.sg/contact-us)
+    [Contact](https://other.sg/contact) [Outlets](https://orchidhardware.sg/outlets) [Blog](https://orchidhardware.sg/blog)
+    [联系我们](https://orchidhardware.sg/cn/lx) ![x](https://orchidhardware.sg/contact.png) [Login](/login)"""
+    urls = [lead.url for lead in leads_from([page(HOME, text)], "orchidhardware.sg")]
+    assert urls == [
+        "https://orchidhardware.sg/contact-us",
+        "https://orchidhardware.sg/cn/lx",
+        "https://orchidhardware.sg/contact",
+        "https://orchidhardware.sg/outlets",
+    ]
+
+
+def test_links_of_the_providers_summary_count_too() -> None:
+    home = Page(HOME, "", "Welcome", (Link("Reach us", "https://orchidhardware.sg/x1"),))
+    assert leads_from([home], "orchidhardware.sg")[0].url == "https://orchidhardware.sg/x1"
