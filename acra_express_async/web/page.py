@@ -84,10 +84,12 @@ def _cards(status: dict[str, Any]) -> str:
 
 
 def _alerts(status: dict[str, Any]) -> str:
-    lines = [f"<li>{_text(alert['headline'])}, since {_moment(alert['since'])}</li>" for alert in status["alerts"]]
+    lines = [
+        f"<li>{_text(alert['headline'])}, since {_moment(status, alert['since'])}</li>" for alert in status["alerts"]
+    ]
     lines += [
         f"<li>{_text(line['provider'])}: {_text(line['kind'])} ({_text(line['reason'])}), next probe "
-        f"{_moment(line['open_until'])}</li>"
+        f"{_moment(status, line['open_until'])}</li>"
         for line in status["breakers"]
     ]
     return f"<section><h2>Alerts and breakers</h2><ul>{''.join(lines)}</ul></section>" if lines else ""
@@ -123,10 +125,12 @@ def _budgets(status: dict[str, Any]) -> str:
             f"{used} of {limit}</meter>"
         )
         first, rest = line["frees_first_seconds"], line["frees_all_seconds"]
-        frees = "" if first is None else f"frees from {_age(first)}, all in {_age(rest)}"
+        frees = "" if first is None else _age(first)
+        if frees and _age(rest) != frees:
+            frees = f"from {frees}, all in {_age(rest)}"
         rows.append((f"{_text(line['provider'])}<br><small>{_text(line['budget'])}</small>",
                      f"{bar}<br><small>{used} of {limit}</small>", frees))  # fmt: skip
-    return _table("Budgets (rolling windows)", ("budget", "used", "frees"), rows, empty="not read yet")
+    return _table("Budgets (rolling windows)", ("budget", "used", "frees in"), rows, empty="not read yet")
 
 
 def _campaigns(status: dict[str, Any]) -> str:
@@ -136,7 +140,7 @@ def _campaigns(status: dict[str, Any]) -> str:
         whole = None if line["left"] is None else line["ended"] + line["waiting"] + line["left"]
         bar = "" if not whole else f'<progress max="{whole}" value="{line["ended"]}"></progress><br>'
         progress = f"{bar}<small>{line['ended']} ended, {line['waiting']} in work, {left} to stage</small>"
-        rows.append((str(line["campaign_id"]), progress, _moment(line["enqueued_at"])))
+        rows.append((str(line["campaign_id"]), progress, _moment(status, line["enqueued_at"])))
     return _table("Campaigns", ("job", "progress", "enqueued"), rows, empty="none")
 
 
@@ -150,7 +154,7 @@ def _companies(status: dict[str, Any]) -> str:
             f"{name}<br><small>{_text(line['uen'])}</small>",
             f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}</small>',
             _link(line["evidence_url"], line["domain"]),
-            _moment(line["ended_at"]),
+            _moment(status, line["ended_at"]),
             "" if latency is None else _age(latency),
         ))  # fmt: skip
     return _table("Last companies", ("company", "outcome", "evidence", "ended", "took"), rows, empty="none yet")
@@ -163,7 +167,8 @@ def _failures(status: dict[str, Any]) -> str:
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> str:
     """Cells are HTML already."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    lines = ([f'<td data-label="{head}">{cell}</td>' for head, cell in zip(heads, row, strict=True)] for row in rows)
+    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in lines)
     if not body:
         return f"<section><h2>{title}</h2><p>{empty}</p></section>"
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
@@ -210,6 +215,7 @@ def _since(status: dict[str, Any], key: str) -> float | None:
     return (datetime.fromisoformat(status["now"]) - datetime.fromisoformat(moment)).total_seconds()
 
 
-def _moment(moment: str) -> str:
-    at = datetime.fromisoformat(moment)
+def _moment(status: dict[str, Any], moment: str) -> str:
+    """In the service's own time zone, which is that of its `now`."""
+    at = datetime.fromisoformat(moment).astimezone(datetime.fromisoformat(status["now"]).tzinfo)
     return f'<time datetime="{_text(moment)}">{at:%m-%d %H:%M:%S}</time>'

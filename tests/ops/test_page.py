@@ -38,7 +38,7 @@ def test_it_shows_work_budgets_campaigns_companies_and_failures() -> None:
         "idle",
         "12 of 300",
         "60 of 120",
-        "frees from 30 s, all in 58 min",
+        "from 30 s, all in 58 min",
         "40 ended, 5 in work, 55 to stage",
         "ORCHID BAKERY PTE. LTD.",
         'href="https://orchidbakery.sg/contact"',

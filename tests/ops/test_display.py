@@ -1,0 +1,131 @@
+"""What the status page shows of shared work, asked from a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest_asyncio
+from database_clock import Clock
+
+from acra_express_async.db.display import CampaignLine, Display
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.limits import Allowance
+from acra_express_async.models import JobType, Provider
+
+HOUR = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> Clock:
+    clock = Clock(owner)
+    await clock.install()
+    return clock
+
+
+async def company(owner: Connection, uen: str, name: str) -> int:
+    return int(
+        await owner.fetchval("INSERT INTO companies (uen, name) VALUES ($1, $2) RETURNING company_id", uen, name)
+    )
+
+
+async def ended(owner: Connection, clock: Clock, company_id: int, uen: str, **row: Any) -> None:
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes"
+        " (job_id, company_id, uen, kind, reason, staged_at, campaign_at, ended_at, detail)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        row.get("job_id", 1),
+        company_id,
+        uen,
+        row.get("kind", "enriched"),
+        row.get("reason", ""),
+        clock.now - timedelta(seconds=90),
+        row.get("campaign_at"),
+        clock.now,
+        row.get("detail"),
+    )
+
+
+async def enqueue(owner: Connection, clock: Clock, job_type: JobType, params: Any, **row: Any) -> int:
+    return int(
+        await owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, created_at, params, processed)"
+            " VALUES ($1, $2, $3, $4, $5) RETURNING job_id",
+            job_type.value,
+            row.get("status", "queued"),
+            clock.now,
+            params,
+            row.get("processed", 0),
+        )
+    )
+
+
+async def test_last_companies_with_their_evidence_and_without_personal_names(
+    owner: Connection, database: Database, clock: Clock
+) -> None:
+    site = {"domain": "orchid.sg", "url": "https://orchid.sg", "evidence": [{"url": "https://orchid.sg/contact"}]}
+    orchid = await company(owner, "199801234K", "ORCHID PTE. LTD.")
+    tan = await company(owner, "52812345X", "TAN AH KOW")
+    await ended(owner, clock, orchid, "199801234K", detail={"site": site, "emails": [{"address": "info@orchid.sg"}]})
+    await clock.advance(timedelta(minutes=1))
+    await ended(owner, clock, tan, "52812345X", kind="failed", reason="provider_error")
+    first, second = await Display(database).companies()
+    assert (first.uen, first.name, first.kind, first.reason) == ("52812345X", None, "failed", "provider_error")
+    assert (second.name, second.domain, second.url) == ("ORCHID PTE. LTD.", "orchid.sg", "https://orchid.sg/contact")
+    assert second.seconds == 90
+    assert "info@orchid.sg" not in repr(second)
+    assert len(await Display(database).companies(limit=1)) == 1
+
+
+async def test_failures_of_a_day_by_reason(owner: Connection, database: Database, clock: Clock) -> None:
+    for number, reason in enumerate(["old", "provider_error", "save_failed", "provider_error"]):
+        await ended(owner, clock, number, "", kind="failed", reason=reason)
+        if reason == "old":
+            await clock.advance(timedelta(hours=24))
+    await ended(owner, clock, 9, "", kind="skipped", reason="recently_checked")
+    assert await Display(database).failures() == {"provider_error": 2, "save_failed": 1}
+
+
+async def test_a_campaign_adds_up_over_its_jobs(owner: Connection, database: Database, clock: Clock) -> None:
+    began = clock.now
+    first = await enqueue(owner, clock, JobType.STAGING, {"terms": ["bakery"], "limit": 20}, status="done")
+    campaign = {"id": first, "enqueued_at": began.isoformat(), "left": 10}
+    await clock.advance(timedelta(minutes=5))
+    work = {"company_ids": [1, 2, 3, 4, 5], "campaign_id": first, "campaign_enqueued_at": began.isoformat()}
+    await enqueue(owner, clock, JobType.ENRICHMENT, work, status="done", processed=5)
+    work = work | {"company_ids": [6, 7, 8, 9, 10]}
+    await enqueue(owner, clock, JobType.ENRICHMENT, work, status="running", processed=2)
+    await enqueue(owner, clock, JobType.STAGING, {"terms": ["bakery"], "campaign": campaign})
+    for number in range(1, 8):
+        await ended(owner, clock, number, "", campaign_at=began)
+    await ended(owner, clock, 99, "", campaign_at=began - HOUR)
+    assert await Display(database).campaigns() == [CampaignLine(first, began, ended=7, waiting=3, left=10)]
+
+
+async def test_what_is_left_of_a_fresh_campaign(owner: Connection, database: Database, clock: Clock) -> None:
+    await enqueue(owner, clock, JobType.STAGING, {"uens": ["a", "b", "c"]})
+    await enqueue(owner, clock, JobType.STAGING, {"ssic_codes": ["10712"]})
+    await enqueue(owner, clock, JobType.STAGING, {"ssic_codes": ["10712"], "limit": 300})
+    assert [line.left for line in await Display(database).campaigns()] == [3, None, 300]
+
+
+async def test_senseless_params_do_not_break_the_picture(owner: Connection, database: Database, clock: Clock) -> None:
+    for params in ([1, 2], {"campaign": 7, "uens": "x"}, {"campaign": {"id": "x", "enqueued_at": "noon"}}, None):
+        await enqueue(owner, clock, JobType.STAGING, params)
+    await enqueue(owner, clock, JobType.ENRICHMENT, {"company_ids": "all", "campaign_id": True})
+    assert len(await Display(database).campaigns()) == 5
+
+
+async def test_when_a_budget_frees(owner: Connection, database: Database, clock: Clock) -> None:
+    allowance = Allowance(Provider.JINA, "calls_1h", 120, 1.0, HOUR, timedelta(seconds=5))
+    assert await Display(database).frees([allowance]) == []
+    for number in (1, 2):
+        await owner.execute(
+            "INSERT INTO acra_express.budget_charges (charge_id, provider, budget, amount, charged_at, ages_from)"
+            " VALUES ($1, 'jina', 'calls_1h', 1, acra_express.clock(), acra_express.clock())",
+            number,
+        )
+        await clock.advance(timedelta(minutes=10))
+    [line] = await Display(database).frees([allowance])
+    margin = (allowance.counted_window - HOUR).total_seconds()
+    assert (round(line.first - margin), round(line.all - margin)) == (2400, 3000)
