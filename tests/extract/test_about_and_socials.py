@@ -23,11 +23,12 @@ We use cookies to improve your experience.
 
 # Orchid Hardware
 
-Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver to every yard.
+Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver daily to yards.
 
 Copyright 2024 Orchid. All rights reserved. Call us at 6741 1100."""
     assert (
-        about(text) == "Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver to every yard."
+        about(text)
+        == "Orchid Hardware Pte. Ltd. has supplied bolts to shipyards since 1978. We deliver daily to yards."
     )
 
 

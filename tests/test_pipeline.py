@@ -1,0 +1,394 @@
+"""The story of one company: which calls it makes, what it does when one fails, what it repeats and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from acra_express_async.errors import (
+    Blocked,
+    BudgetExhausted,
+    Draining,
+    LeaseLost,
+    Permanent,
+    ProviderError,
+    RateLimited,
+    StandBack,
+    Transient,
+)
+from acra_express_async.models import (
+    Company,
+    CompanyId,
+    EmailKind,
+    JobLimits,
+    OutcomeKind,
+    Page,
+    Provider,
+    Scope,
+    SearchHit,
+    SearchPage,
+    Verdict,
+)
+from acra_express_async.pipeline import Pipeline
+
+UEN = "201506781N"
+HOME = "https://orchidhardware.sg/"
+CONTACT = "https://orchidhardware.sg/contact-us"
+COMPANY = Company(CompanyId(7), UEN, "ORCHID HARDWARE PTE. LTD.", entity_status="Live Company", postal_code="415874")
+HITS = (SearchHit(1, "Orchid Hardware", HOME, "Bolts in Singapore"),)
+PAGES = {
+    HOME: Page(HOME, "Orchid Hardware", f"We sell bolts to shipyards. UEN {UEN} [Contact]({CONTACT})", tokens=100),
+    CONTACT: Page(CONTACT, "Contact", "info@orchidhardware.sg sales@orchidhardware.sg farah@orchidhardware.sg "
+                  "6741 1100 Singapore 415874", tokens=60),
+}  # fmt: skip
+
+
+class FreeScope:
+    limits = JobLimits()
+
+    def check(self) -> None: ...
+
+    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None: ...
+
+
+@dataclass
+class World:
+    """Providers, memory, verdicts and opt-outs in one; `calls` tells in order what was asked for."""
+
+    hits: tuple[SearchHit, ...] = HITS
+    pages: dict[str, Page] = field(default_factory=lambda: dict(PAGES))
+    statuses: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    opted_out: set[str] = field(default_factory=set)
+    configured: bool = True
+    calls: list[str] = field(default_factory=list)
+    searches: dict[str, SearchPage] = field(default_factory=dict)
+    kept: dict[str, Page] = field(default_factory=dict)
+    settled: dict[str, Verdict] = field(default_factory=dict)
+    intents: set[str] = field(default_factory=set)
+    now: float = 0.0
+
+    def _call(self, what: str) -> None:
+        self.calls.append(what)
+        self.now += 1.0
+        if what in self.failures:
+            raise self.failures[what]
+
+    async def verify(self, address: str, scope: Scope) -> Verdict:
+        assert address in self.intents, "the intent stands before the send"
+        self._call(f"verify {address}")
+        return Verdict(address, self.statuses.get(address, "valid"))
+
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+        self._call(f"read {url}")
+        assert max_tokens == 1500
+        return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
+
+    async def cached(self, address: str) -> Verdict | None:
+        verdict = self.settled.get(address)
+        return verdict if verdict and verdict.status != "unknown" else None
+
+    async def open_intent(self, address: str) -> bool:
+        if address in self.intents:
+            return False
+        self.intents.add(address)
+        return True
+
+    async def settle(self, verdict: Verdict) -> None:
+        self.settled[verdict.address] = verdict
+
+    async def withdraw(self, address: str) -> None:
+        self.intents.discard(address)
+
+    async def company(self, uen: str) -> bool:
+        return uen in self.opted_out
+
+    async def domain(self, domain: str) -> bool:
+        return domain in self.opted_out
+
+    async def address(self, address: str) -> bool:
+        return address in self.opted_out
+
+    async def search(self, query: str) -> SearchPage | None:
+        return self.searches.get(query)
+
+    async def keep_search(self, page: SearchPage) -> None:
+        self.searches[page.query] = page
+
+    async def page(self, url: str) -> Page | None:
+        return self.kept.get(url)
+
+    async def keep_page(self, page: Page) -> None:
+        self.kept[page.url] = page
+
+
+@dataclass
+class Searching:
+    """The search provider of a world (its memory has a method of the same name)."""
+
+    world: World
+
+    async def search(self, query: str, scope: Scope) -> SearchPage:
+        self.world._call(f"search {query}")
+        return SearchPage(query, self.world.hits)
+
+
+def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, personal: bool = False) -> Pipeline:
+    return Pipeline(
+        searcher=Searching(world),
+        reader=world,
+        verifier=world,
+        verdicts=world,
+        opt_outs=world,
+        memory=world,
+        clock=lambda: world.now,
+        max_pages=max_pages,
+        tokens_per_page=1500,
+        max_verifications=max_verifications,
+        store_personal_emails=personal,
+    )
+
+
+async def test_search_read_verify_in_that_order_and_no_call_more() -> None:
+    world = World()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert world.calls == [
+        "search ORCHID HARDWARE Singapore", f"read {HOME}", f"read {CONTACT}", "verify info@orchidhardware.sg",
+    ]  # fmt: skip
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert outcome.site is not None
+    assert outcome.site.domain == "orchidhardware.sg"
+    assert [mail.address.split("@")[0] for mail in outcome.emails] == ["info", "sales", "farah"]
+    assert outcome.emails[0].verdict == Verdict("info@orchidhardware.sg", "valid")
+    assert [phone.number for phone in outcome.phones] == ["+6567411100"]
+    assert (outcome.postal_code, outcome.postal_code_url) == ("415874", CONTACT)
+    assert outcome.about == "We sell bolts to shipyards."
+    assert outcome.pages == (HOME, CONTACT)
+    assert outcome.queries == ("ORCHID HARDWARE Singapore",)
+    used = outcome.usage
+    assert (used.searches, used.pages, used.tokens, used.verifications) == (1, 2, 160, 1)
+    assert dict(outcome.stage_seconds) == {"search": 1.0, "read": 2.0, "extract": 0.0, "verify": 1.0}
+
+
+async def test_a_known_website_that_proves_right_costs_no_search() -> None:
+    world = World()
+    outcome = await pipeline(world).run(replace(COMPANY, website_domain="orchidhardware.sg"), FreeScope())
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert not [call for call in world.calls if call.startswith("search")]
+
+
+async def test_a_known_website_that_is_wrong_leaves_pages_for_the_search() -> None:
+    world = World()
+    outcome = await pipeline(world).run(replace(COMPANY, website_domain="https://www.wrong.sg/"), FreeScope())
+    assert outcome.site is not None
+    assert outcome.site.domain == "orchidhardware.sg"
+    assert [site.domain for site in outcome.rejected] == ["wrong.sg"]
+
+
+async def test_further_queries_only_while_nothing_credible_was_found() -> None:
+    world = World(hits=())
+    firm = replace(COMPANY, former_names=("BOLT BROTHERS PTE LTD",))
+    outcome = await pipeline(world).run(firm, FreeScope())
+    assert outcome.queries == (
+        "ORCHID HARDWARE Singapore", f'"ORCHID HARDWARE PTE. LTD." {UEN}', "BOLT BROTHERS Singapore",
+    )  # fmt: skip
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.NO_WEBSITE, "no_search_results")
+
+
+async def test_no_website_says_why_and_names_the_best_rejected() -> None:
+    world = World(pages={HOME: Page(HOME, "Orchid Hardware", "This domain may be for sale")})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert (outcome.kind, outcome.reason, outcome.site) == (OutcomeKind.NO_WEBSITE, "parked", None)
+    assert not outcome.emails
+    assert not outcome.phones
+    assert outcome.rejected[0].evidence[-1].signal == "rejected_parked"
+
+
+@pytest.mark.parametrize("max_pages", [1, 2, 3])
+async def test_never_more_pages_than_allowed(max_pages: int) -> None:
+    world = World(hits=tuple(SearchHit(n, "Orchid Hardware", f"https://orchidhardware{n}.sg/") for n in range(1, 9)))
+    await pipeline(world, max_pages=max_pages).run(COMPANY, FreeScope())
+    assert len([call for call in world.calls if call.startswith("read")]) == max_pages
+
+
+@pytest.mark.parametrize("status", ["Struck Off", "Cancelled (Non-Renewal)"])
+async def test_a_company_that_is_no_more_is_left_alone(status: str) -> None:
+    world = World()
+    outcome = await pipeline(world).run(replace(COMPANY, entity_status=status), FreeScope())
+    assert (outcome.kind, outcome.reason, world.calls) == (OutcomeKind.SKIPPED, "not_live", [])
+
+
+async def test_who_opted_out_is_neither_searched_nor_read_nor_verified() -> None:
+    company = World(opted_out={UEN})
+    assert (await pipeline(company).run(COMPANY, FreeScope())).reason == "opted_out"
+    assert company.calls == []
+
+    site = World(opted_out={"orchidhardware.sg"})
+    outcome = await pipeline(site).run(COMPANY, FreeScope())
+    assert outcome.kind is OutcomeKind.NO_WEBSITE
+    assert "site_opted_out" in outcome.notes
+    assert not [call for call in site.calls if call.startswith("read")]
+
+    address = World(opted_out={"info@orchidhardware.sg"})
+    outcome = await pipeline(address).run(COMPANY, FreeScope())
+    assert "info@orchidhardware.sg" not in [mail.address for mail in outcome.emails]
+    assert "verify info@orchidhardware.sg" not in address.calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Transient("down", provider="jina"),
+        RateLimited("slow", provider="jina"),
+        BudgetExhausted("spent", provider="jina", retry_after=timedelta(minutes=5)),
+        Blocked("no", provider="jina"),
+        Draining("stopping"),
+        LeaseLost("gone"),
+        StandBack("nightly", reason="nightly_running", retry_after=timedelta(seconds=60)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_a_later_attempt_can_mend_ends_the_run_and_nothing_paid_is_repeated(error: Exception) -> None:
+    world = World(failures={f"read {CONTACT}": error})
+    with pytest.raises(type(error)):
+        await pipeline(world).run(COMPANY, FreeScope())
+    world.failures.clear()
+    world.calls.clear()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert world.calls == [f"read {CONTACT}", "verify info@orchidhardware.sg"]
+    assert outcome.usage.pages == 1
+
+
+async def test_a_resumed_run_ends_as_an_undisturbed_one() -> None:
+    undisturbed = await pipeline(World()).run(COMPANY, FreeScope())
+    world = World(failures={f"read {CONTACT}": Transient("down", provider="jina")})
+    with pytest.raises(Transient):
+        await pipeline(world).run(COMPANY, FreeScope())
+    world.failures.clear()
+    resumed = await pipeline(world).run(COMPANY, FreeScope())
+
+    def facts(outcome: object) -> object:
+        return replace(outcome, usage=undisturbed.usage, stage_seconds=())  # type: ignore[type-var]
+
+    assert facts(resumed) == facts(undisturbed)
+
+
+async def test_a_page_that_can_never_be_read_is_gone_without() -> None:
+    world = World(failures={f"read {CONTACT}": Permanent("robots", provider="jina", reason="robots")})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert "page_refused:robots" in outcome.notes
+
+
+async def test_a_search_that_can_never_succeed_is_no_missing_website() -> None:
+    failures: dict[str, Exception] = {
+        f"search {query}": Permanent("bang", provider="duckduckgo", reason="redirect")
+        for query in ("ORCHID HARDWARE Singapore", f'"ORCHID HARDWARE PTE. LTD." {UEN}')
+    }
+    outcome = await pipeline(World(failures=failures)).run(COMPANY, FreeScope())
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.FAILED, "provider_error")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "asked"),
+    [
+        ({}, 1),
+        ({"info@orchidhardware.sg": "catch-all"}, 1),
+        ({"info@orchidhardware.sg": "invalid"}, 2),
+        ({"info@orchidhardware.sg": "unknown"}, 2),
+        ({"info@orchidhardware.sg": "invalid", "sales@orchidhardware.sg": "invalid"}, 2),
+    ],
+)
+async def test_one_good_verdict_settles_it(statuses: dict[str, str], asked: int) -> None:
+    world = World(statuses=statuses)
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.usage.verifications == asked
+    assert len(world.settled) == asked
+
+
+async def test_addresses_that_take_no_mail_go_to_the_end() -> None:
+    world = World(statuses={"info@orchidhardware.sg": "invalid"})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert [mail.address.split("@")[0] for mail in outcome.emails] == ["sales", "farah", "info"]
+
+
+async def test_what_is_known_is_not_asked_again() -> None:
+    world = World(settled={"sales@orchidhardware.sg": Verdict("sales@orchidhardware.sg", "valid")})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert not [call for call in world.calls if call.startswith("verify")]
+    assert outcome.emails[0].address == "sales@orchidhardware.sg"
+
+
+async def test_an_open_intent_is_not_sent_twice() -> None:
+    world = World(intents={"info@orchidhardware.sg"})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert [call for call in world.calls if call.startswith("verify")] == ["verify sales@orchidhardware.sg"]
+    assert "verification_pending" in outcome.notes
+
+
+async def test_people_are_verified_only_when_their_addresses_may_be_kept() -> None:
+    text = "farah@orchidhardware.sg 6741 1100"
+    pages = {**PAGES, CONTACT: Page(CONTACT, "Contact", text)}
+    closed = World(pages=dict(pages))
+    outcome = await pipeline(closed).run(COMPANY, FreeScope())
+    assert [mail.kind for mail in outcome.emails] == [EmailKind.PERSON]
+    assert not [call for call in closed.calls if call.startswith("verify")]
+    open_ = World(pages=dict(pages))
+    await pipeline(open_, personal=True).run(COMPANY, FreeScope())
+    assert "verify farah@orchidhardware.sg" in open_.calls
+
+
+def _not_sent(error: type[ProviderError]) -> ProviderError:
+    return error("no", provider="zerobounce", reason="why", sent=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "intent_stays"),
+    [
+        (lambda: Transient("time-out", provider="zerobounce", reason="why", sent=True), True),
+        (lambda: _not_sent(Transient), False),
+        (lambda: _not_sent(RateLimited), False),
+        (lambda: _not_sent(BudgetExhausted), False),
+        (lambda: _not_sent(Blocked), False),
+        (lambda: Permanent("bad", provider="zerobounce", reason="why", sent=True), True),
+    ],
+    ids=["timeout", "unsent", "rate limited", "budget", "blocked", "permanent"],
+)
+async def test_a_failed_verification_never_loses_the_company(
+    make: Callable[[], ProviderError], intent_stays: bool
+) -> None:
+    world = World(failures={"verify info@orchidhardware.sg": make()})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert outcome.emails[0].verdict is None
+    assert "verification_failed:why" in outcome.notes
+    assert ("info@orchidhardware.sg" in world.intents) is intent_stays
+
+
+@pytest.mark.parametrize(
+    ("error", "intent_stays"),
+    [
+        (Draining("stopping"), False),
+        (StandBack("nightly", reason="nightly_running", retry_after=timedelta(seconds=60)), False),
+        (LeaseLost("gone"), True),
+    ],
+    ids=["draining", "stand back", "lease lost"],
+)
+async def test_a_stop_in_the_middle_of_verification_propagates(error: Exception, intent_stays: bool) -> None:
+    world = World(failures={"verify info@orchidhardware.sg": error})
+    with pytest.raises(type(error)):
+        await pipeline(world).run(COMPANY, FreeScope())
+    # With the lease lost nothing is written any more, not even to take an intent back.
+    assert ("info@orchidhardware.sg" in world.intents) is intent_stays
+
+
+async def test_without_a_key_addresses_stay_unverified() -> None:
+    world = World(configured=False)
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.emails[0].verdict is None
+    assert "verification_not_configured" in outcome.notes
+    assert not world.intents
