@@ -32,8 +32,7 @@ from acra_express_async.models import (
 )
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import RegistryRow
-
-from .store import domain_of
+from acra_express_async.sandbox.nightly import domain_of
 
 SAVE_TRIES = 200
 

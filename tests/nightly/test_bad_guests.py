@@ -16,10 +16,9 @@ from acra_express_async.errors import LockBusy, StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Token
 from acra_express_async.params import Campaign
 from acra_express_async.registry import RegistryRow
+from acra_express_async.sandbox.nightly import DAILY_LIMIT, Figures, Nightly, domain_of
 
 from .guest import Guest, outcome_for
-from .standin import DAILY_LIMIT, Nightly
-from .store import Figures, domain_of
 from .worlds import CUSTOMERS, deadlocks, nightly_jobs
 
 Act = Callable[[], Awaitable[None]]

@@ -13,11 +13,10 @@ import pytest
 from rig import enqueue
 
 from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.sandbox.nightly import Figures, run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 from .guest import Guest
-from .process import run_apart
-from .store import Figures
 from .worlds import CODES, deadlocks, furnish, nightly_jobs
 
 TERMS = (("pump",), ("bakery",), ("vegetables",), ("pump",))

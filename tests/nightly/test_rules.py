@@ -16,9 +16,9 @@ from acra_express_async.db.companies import load_company
 from acra_express_async.db.courtesy import connection_share
 from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Token
+from acra_express_async.sandbox.nightly import Nightly
 
 from .guest import Guest, outcome_for
-from .standin import Nightly
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from .store import Desk, Figures, Pause, Store, no_pause
+from acra_express_async.sandbox.nightly.store import Desk, Figures, Pause, Store, no_pause
 
 DAILY_LIMIT = 20
 BATCH = 200

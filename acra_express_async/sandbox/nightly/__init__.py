@@ -1,0 +1,7 @@
+"""A stand-in for the platform's nightly, for the pairs of tests/nightly and for the simulated day."""
+
+from acra_express_async.sandbox.nightly.process import run_apart
+from acra_express_async.sandbox.nightly.standin import DAILY_LIMIT, Nightly
+from acra_express_async.sandbox.nightly.store import Figures, domain_of
+
+__all__ = ["DAILY_LIMIT", "Figures", "Nightly", "domain_of", "run_apart"]
