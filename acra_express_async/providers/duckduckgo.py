@@ -93,13 +93,8 @@ class DuckDuckGo:
 
 
 def cleaned(query: str) -> str:
-    """The query without leading bangs (they redirect) and at most 499 characters long."""
-    words = query.split()
-    while words and words[0].startswith(("!", "\\")):
-        words[0] = words[0].lstrip("!\\")
-        if not words[0]:
-            del words[0]
-    text = " ".join(words)
+    """The query without bangs (a word that begins or ends with one redirects) and at most 499 characters long."""
+    text = " ".join(bare for word in query.split() if (bare := word.strip("!\\")))
     if len(text) <= LONGEST_QUERY:
         return text
     return text[:LONGEST_QUERY].rsplit(" ", 1)[0] if " " in text[:LONGEST_QUERY] else text[:LONGEST_QUERY]

@@ -135,6 +135,10 @@ async def test_an_empty_query_is_never_sent(search: DuckDuckGo, rig: Bench, quer
     assert rig.story == []
 
 
+def test_bangs_are_taken_off_wherever_they_stand() -> None:
+    assert cleaned("YAHOO! SOUTHEAST !ASIA ! PTE\\ g!") == "YAHOO SOUTHEAST ASIA PTE g"
+
+
 def test_long_queries_are_cut_at_a_word() -> None:
     text = cleaned("word " * 200)
     assert len(text) <= LONGEST_QUERY
