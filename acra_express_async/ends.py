@@ -102,7 +102,8 @@ class Ends:
             hours = OUTAGE_LIMIT // timedelta(hours=1)
             text = f"{error.provider} was not available for {hours} hours: {error}"
             return await self._fail(job, text, reason="provider_unavailable")
-        delay = error.retry_after or self._backoff(job.attempt)
+        # Attempts are handed back, so they cannot count the tries: wait up to as long as the outage has lasted.
+        delay = error.retry_after or self._jitter(min(BACKOFF_CAP, max(BACKOFF_BASE, job.outage)))
         return await self._snooze(job, error, delay, outage=True)
 
     async def _snooze(self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False) -> End:

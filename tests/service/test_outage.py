@@ -1,0 +1,193 @@
+"""A provider that is away for an hour, and one that is away for a day, on a clock that only the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from random import Random
+
+import pytest
+import pytest_asyncio
+from database_clock import Clock
+from rig import Rig, enqueue, statuses
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.control import Control
+from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.operator import Operator
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import JobError, LeaseLost, StandBack, Transient
+from acra_express_async.models import Job, JobType
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> AsyncIterator[Clock]:
+    clock = Clock(owner)
+    await clock.install()
+    yield clock
+
+
+async def until_next_due(rig: Rig, clock: Clock) -> timedelta:
+    """Move the clock to the moment at which the next snoozed job falls due; how far that was."""
+    due = await rig.jobs.next_due()
+    assert due is not None
+    await clock.advance(due + timedelta(milliseconds=1))
+    return due
+
+
+async def test_an_hour_of_503_ends_no_job_and_costs_no_attempt(
+    database: Database, owner: Connection, clock: Clock
+) -> None:
+    away_until = clock.now + timedelta(hours=1)
+
+    async def work(job: Job, scope: JobScope) -> End:
+        if clock.now < away_until:
+            raise Transient("HTTP 503", provider="jina", reason="http_503")
+        return await rig.finish(job)
+
+    await enqueue(owner, 3)
+    tries = 0
+    while await statuses(owner) != {"done": 3}:
+        rig = Rig(database, work, until_idle=True)
+        assert await rig.supervisor.run() == 0
+        tries += 1
+        assert "error" not in await statuses(owner)
+        if await statuses(owner) == {"queued": 3}:
+            assert await owner.fetchval("SELECT bool_and(error = 'deferred: HTTP 503') FROM background_jobs")
+        if await rig.jobs.next_due() is not None:
+            await until_next_due(rig, clock)
+    assert tries > 2
+    assert await owner.fetchval("SELECT array_agg(DISTINCT attempts) FROM acra_express.leases") == [1]
+
+
+async def test_a_day_without_a_provider_ends_the_job_with_its_name(
+    database: Database, owner: Connection, clock: Clock
+) -> None:
+    async def work(job: Job, scope: JobScope) -> End:
+        raise Transient("HTTP 503", provider="jina", reason="http_503", retry_after=timedelta(hours=4))
+
+    [job_id] = await enqueue(owner, 1, job_type=JobType.ENRICHMENT)
+    await owner.execute("UPDATE background_jobs SET params = $1", {"company_ids": [1, 2]})
+    began = clock.now
+    while await statuses(owner) == {"queued": 1}:
+        rig = Rig(database, work, until_idle=True)
+        assert await rig.supervisor.run() == 0
+        if await statuses(owner) == {"queued": 1}:
+            await until_next_due(rig, clock)
+    assert timedelta(hours=24) <= clock.now - began < timedelta(hours=30)
+    error = await owner.fetchval("SELECT error FROM background_jobs WHERE job_id = $1", job_id)
+    assert error == "jina was not available for 24 hours: HTTP 503"
+    rows = await owner.fetch("SELECT company_id, kind, reason FROM acra_express.outcomes ORDER BY 1")
+    assert [tuple(row) for row in rows] == [
+        (1, "failed", "provider_unavailable"),
+        (2, "failed", "provider_unavailable"),
+    ]
+
+
+async def test_the_backoff_of_a_jobs_own_errors_is_jittered_and_bounded(
+    database: Database, owner: Connection, clock: Clock
+) -> None:
+    async def work(job: Job, scope: JobScope) -> End:
+        raise ValueError("boom")
+
+    await enqueue(owner, 1)
+    waits = []
+    for attempt in range(4):
+        rig = Rig(database, work, until_idle=True)
+        assert await rig.supervisor.run() == 0
+        waits.append(await until_next_due(rig, clock))
+        assert waits[-1] <= min(timedelta(minutes=15), timedelta(seconds=30) * 2**attempt)
+    assert await Rig(database, work, until_idle=True).supervisor.run() == 0
+    assert await statuses(owner) == {"error": 1}
+
+
+async def test_a_running_row_of_ours_without_a_lease_is_adopted_after_half_an_hour(
+    database: Database, owner: Connection, clock: Clock
+) -> None:
+    jobs = Jobs(database, database)
+    await enqueue(owner, 1)
+    await owner.execute("UPDATE background_jobs SET status = 'running', started_at = $1", clock.now)
+    await enqueue(owner, 1, job_type=JobType.ENRICHMENT)
+    foreign = "INSERT INTO background_jobs (job_type, status, started_at) VALUES ('staging_upsert', 'running', $1)"
+    await owner.execute(foreign, clock.now)
+    control = Control(database)
+    await clock.advance(timedelta(minutes=29))
+    assert await control.reconcile() == 0
+    await clock.advance(timedelta(minutes=2))
+    assert await control.reconcile() == 1
+    assert len(await jobs.claim("a", timedelta(seconds=60), 5)) == 2
+    assert await owner.fetchval("SELECT status FROM background_jobs WHERE job_type = 'staging_upsert'") == "running"
+
+
+async def test_hammered_from_all_sides_nothing_deadlocks(database: Database, owner: Connection) -> None:
+    """Claim against finish against heartbeat against an operator, all on few rows: the lock order holds."""
+    jobs = Jobs(database, database)
+    operator = Operator(database)
+    job_ids = await enqueue(owner, 6)
+    dice = Random(5)
+    lease = timedelta(seconds=60)
+    stop = asyncio.Event()
+
+    async def worker(name: str) -> None:
+        while not stop.is_set():
+            for job in await jobs.claim(name, lease, 2):
+                beating = asyncio.gather(*(jobs.heartbeat(job) for _ in range(3)), return_exceptions=True)
+                try:
+                    if dice.random() < 0.5:
+                        await jobs.release(job)
+                    else:
+                        async with jobs.owned(job) as connection:
+                            await jobs.progress(connection, job, processed=1, total=2)
+                            await jobs.finish(connection, job, total=1)
+                except (LeaseLost, StandBack) as lost:
+                    seen.append(type(lost).__name__)
+                await beating
+
+    async def meddler() -> None:
+        for _ in range(60):
+            try:
+                await operator.retry(dice.choice(job_ids))
+                await operator.cancel(dice.choice(job_ids), "meddler")
+            except (JobError, StandBack) as refused:
+                seen.append(type(refused).__name__)
+        stop.set()
+
+    seen: list[str] = []
+    before = await deadlocks(owner)
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(worker(f"w{number}"))
+        group.create_task(meddler())
+    assert await deadlocks(owner) == before
+    assert "JobError" in seen
+
+
+async def deadlocks(owner: Connection) -> int:
+    return int(await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
+
+
+async def test_a_stubborn_handler_is_cut_by_the_deadline(database: Database, owner: Connection) -> None:
+    """It ignores the drain; DRAIN_SECONDS bounds it all the same, and the job is handed back."""
+    await enqueue(owner, 1)
+    inside = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        inside.set()
+        await asyncio.Event().wait()
+        return End.DONE
+
+    rig = Rig(database, work, workers=1, drain_seconds=1)
+    async with rig.running():
+        await inside.wait()
+    assert await statuses(owner) == {"queued": 1}
+
+
+async def test_an_idle_service_stops_with_0(database: Database) -> None:
+    async def work(job: Job, scope: JobScope) -> End:
+        return pytest.fail("nothing was enqueued")
+
+    rig = Rig(database, work)
+    async with rig.running():
+        rig.supervisor.request_stop("SIGTERM")
+    assert rig.closed.is_set()
