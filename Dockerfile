@@ -1,0 +1,41 @@
+# The service as an image: `docker build -t acra-express .`, or bin/image, which also tries it.
+# Any base with Python 3.11 and its venv module serves: --build-arg PYTHON_IMAGE=...
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /build
+RUN python3 -m venv tools && python3 -m venv --without-pip /opt/acra-express
+COPY config/requirements.txt config/requirements-build.txt config/
+# wheels only: no compiler here, and nothing of a source distribution runs
+RUN tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --only-binary :all: \
+        --require-hashes -r config/requirements.txt \
+    && tools/bin/pip install --no-cache-dir --only-binary :all: \
+        --require-hashes -r config/requirements-build.txt
+COPY pyproject.toml README.md ./
+COPY acra_express_async acra_express_async
+# into a tree of its own, so that a change of code is a layer of a megabyte and not of all dependencies
+RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+    && tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --no-deps --no-index \
+        --prefix /build/service dist/*.whl
+
+FROM ${PYTHON_IMAGE}
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="acra-express" \
+      org.opencontainers.image.description="The express path of the ACRA lead platform" \
+      org.opencontainers.image.licenses="LicenseRef-Proprietary" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/acra-express /opt/acra-express
+COPY --from=build /build/service /opt/acra-express
+ENV PATH=/opt/acra-express/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+# numeric, so that runAsNonRoot can judge it; nothing is written to the root file system
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# no curl in a slim image; http.client because urllib would ask a proxy of the environment
+HEALTHCHECK --interval=10s --timeout=5s --start-period=40s --retries=3 CMD ["python3", "-I", "-c", "import http.client, os, sys; probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('ACRA_EXPRESS_HTTP__PORT') or 8080), timeout=4); probe.request('GET', '/healthz'); sys.exit(probe.getresponse().status != 200)"]
+ENTRYPOINT ["acra-express"]
+CMD ["run"]

