@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.web.page import page
 
+from .observers import browse
 from .pages import status
 
 Tool = Callable[..., str]
@@ -162,16 +162,6 @@ async def test_probes_answer_head_and_say_what_is_wrong() -> None:
         health.draining = True
         assert await probe("/readyz") == (503, "fail")
         assert await probe("/healthz") == (200, "pass")
-
-
-async def browse(chromium: str, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-        "--no-first-run", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
 
 
 @pytest.mark.tools

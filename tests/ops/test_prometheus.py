@@ -1,0 +1,73 @@
+"""A real Prometheus scrapes the real service after a seeded workload: every expression answers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from process import Stage, stage
+
+from acra_express_async.sandbox.postgres import free_port
+
+from .conftest import RULES, dashboard_expressions, rules_as_text
+from .observers import scraping
+
+Tool = Callable[..., str]
+
+
+@pytest_asyncio.fixture
+async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        yield standing
+
+
+def concrete(expression: str) -> str:
+    """A panel's expression with Grafana's variables filled in."""
+    for name, value in (("$__rate_interval", "1m"), ("$job", "acra-express"), ("$instance", ".*")):
+        expression = expression.replace(name, value)
+    return expression
+
+
+@pytest.mark.tools
+async def test_every_expression_answers_and_counts_agree_with_the_database(
+    tool: Tool, standing: Stage, tmp_path: Path
+) -> None:
+    binary = tool("prometheus")
+    port = free_port()
+    service = await standing.start(HTTP__PORT=str(port))
+    await service.event("listener.proven")
+    rules = RULES.read_text(encoding="utf-8")
+    async with scraping(binary, tmp_path / "prometheus", [port], rules) as prometheus:
+
+        async def scraped_twice() -> bool:
+            # a counter must be seen at 0 before it moves, or increase() has nothing to start from
+            return (await prometheus.value("count_over_time(acra_express_workers[1m])") or 0) >= 2
+
+        await prometheus.until(scraped_twice, "two scrapes")
+        await standing.enqueue({"uens": standing.uens[:12]})
+
+        async def counted() -> bool:
+            return (await prometheus.value("sum(acra_express_companies_processed_total)") or 0) == 12
+
+        await prometheus.until(counted, "twelve companies")
+
+        async def quiet() -> bool:
+            return (await prometheus.value("max(acra_express_workers_busy)")) == 0
+
+        await prometheus.until(quiet, "idle workers")
+        empty = [text for text in map(concrete, dashboard_expressions()) if not await prometheus.query(text)]
+        assert empty == []
+        for rule in rules_as_text():
+            await prometheus.query(rule["expr"])
+        kinds = {
+            row["metric"]["outcome"]: int(row["value"][1])
+            for row in await prometheus.query("acra_express_companies_processed_total > 0")
+        }
+        rows = await standing.owner.fetch("SELECT kind, count(*) AS n FROM acra_express.outcomes GROUP BY kind")
+        assert kinds == {row["kind"]: row["n"] for row in rows}
+        assert await prometheus.firing() == set()
+    service.signal(signal.SIGTERM)
+    assert await service.ended() == 0
