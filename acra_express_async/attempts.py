@@ -50,7 +50,7 @@ class JobScope:
         if self.draining.is_set():
             raise Draining("the service is stopping")
         if self.stands_back():
-            raise StandBack("a nightly job is running", reason="nightly_running", retry_after=STAND_BACK_PAUSE)
+            raise StandBack("the nightly has the right of way", reason="nightly_running", retry_after=STAND_BACK_PAUSE)
 
     def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
         """Count what was sent for the company at hand."""

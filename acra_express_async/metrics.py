@@ -32,6 +32,7 @@ JOB_STATES = ("due", "snoozed", "running")
 WAKE_REASONS = ("notify", "tick", "due", "reconnect", "free")
 CLAIM_RESULTS = ("job", "empty", "error")
 STAGES = ("search", "read", "extract", "verify", "save")
+DOERS = ("express", "nightly")
 BREAKER_STATES = ("closed", "open", "half_open")
 YIELD_REASONS = ("nightly_running", "table_busy", "lock_timeout", "connections")
 FAILURE_REASONS = (
@@ -102,6 +103,7 @@ class Metrics:
         )
         self.daily_cap_used = self._gauge("daily_cap_used", "Companies that took a slot today.")
         self.daily_cap_limit = self._gauge("daily_cap_limit", "Companies a day, all replicas together.")
+        self.companies_today = self._gauge("companies_today", "Companies done since midnight, by whom.", by=DOERS)
 
     def _providers(self) -> None:
         self.provider_calls = self._counter(

@@ -29,6 +29,7 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from acra_express_async import environment
 from acra_express_async.errors import ConfigError
+from acra_express_async.quiet_hours import QuietHours
 
 
 def _words(value: object) -> object:
@@ -57,6 +58,11 @@ def _zone(value: str) -> str:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as wrong:
         raise ValueError("is no time zone of the IANA database") from wrong
+    return value
+
+
+def _spans(value: str) -> str:
+    QuietHours.of(value)
     return value
 
 
@@ -166,6 +172,7 @@ class Settings(BaseSettings):
     refresh_terms: Words = ()
     refresh_reserve: int = Field(100, ge=0)
     stand_back_while_nightly_runs: bool = True
+    quiet_hours: Annotated[str, AfterValidator(_spans)] = ""
     nightly_hold_nights: int = Field(2, ge=0)
     include_sole_proprietors: bool = False
     store_personal_emails: bool = False

@@ -1,6 +1,6 @@
 """The snapshot loop: asks the database for shared figures, so that no scrape and no probe ever does.
 
-It also knows whether the nightly has the right of way; workers and poller read that from here.
+It also looks whether the nightly runs and how full the server is, and tells `courtesy`, which poller and workers ask.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from acra_express_async import logs
 from acra_express_async.db.display import BudgetFrees, CampaignLine, CompanyLine
@@ -25,7 +26,8 @@ TURN_SECONDS = 5.0
 """How old the knowledge about the nightly may be."""
 FIGURES_EVERY = 3
 """Turns between two looks at the queue: every 15 s (ops.md)."""
-
+COMPARED_EVERY = 12
+"""Turns between two counts of the nightly's companies: once a minute, since it reads the nightly's own tables."""
 
 PULSE_SECONDS = 0.5
 """How often the event loop's lag is measured."""
@@ -51,7 +53,15 @@ class Shared(Protocol):
 
     async def paused(self) -> bool: ...
     async def nightly_running(self) -> bool: ...
+    async def connection_share(self) -> float: ...
+    async def companies_today(self, zone: ZoneInfo) -> tuple[int, int]: ...
     async def queue(self) -> Sequence[Figure]: ...
+
+
+class Manners(Protocol):
+    """See courtesy.py."""
+
+    def saw(self, *, nightly_running: bool, connections: float) -> bool: ...
 
 
 class Slots(Protocol):
@@ -89,6 +99,7 @@ class Picture:
     nightly_running: bool = False
     queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     cap_used: int = 0
+    companies_today: dict[str, int] = field(default_factory=dict)
     budgets: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     frees: dict[tuple[str, str], BudgetFrees] = field(default_factory=dict)
     companies: list[CompanyLine] = field(default_factory=list)
@@ -101,7 +112,8 @@ class Watch:
 
     Args:
         shown: what the status page shows of shared work.
-        stand_back: whether a running nightly job stops us.
+        manners: told of every look at the nightly and the server; answers whether more may be claimed than before.
+        zone: whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
         pause: waits, in seconds.
@@ -114,7 +126,8 @@ class Watch:
         slots: Slots,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
         shown: Shown,
-        stand_back: bool,
+        manners: Manners,
+        zone: ZoneInfo,
         cap: int,
         health: Health,
         metrics: Metrics,
@@ -127,7 +140,9 @@ class Watch:
         self._slots = slots
         self._budgets = budgets
         self._shown = shown
-        self._stand_back = stand_back
+        self._manners = manners
+        self._zone = zone
+        self._turn = 0
         self._health = health
         self._beacon = health.beacon(LOOP)
         self._metrics = metrics
@@ -136,32 +151,44 @@ class Watch:
         self._pause = pause
         metrics.daily_cap_limit.set(cap)
 
-    def stands_back(self) -> bool:
-        """Whether the nightly has the right of way, as of the last look."""
-        return self._stand_back and self.picture.nightly_running
-
     async def run(self) -> None:
-        """Look until cancelled; a database that is away leaves the last picture standing."""
-        turn = 0
+        """Look until cancelled."""
         while True:
-            self._beacon.beat()
-            try:
-                await self._look_at_nightly()
-                if turn % FIGURES_EVERY == 0:
-                    await self._take_figures()
-                turn += 1
-            except (DatabaseAway, StandBack) as away:
-                log.warning("snapshot.missed", error=str(away))
+            await self.look()
             await self._pause(TURN_SECONDS)
 
-    async def _look_at_nightly(self) -> None:
+    async def look(self) -> None:
+        """One turn, the first before anything is claimed; with the database away the last picture stands."""
+        self._beacon.beat()
+        try:
+            await self._look_at_others()
+            if self._turn % FIGURES_EVERY == 0:
+                await self._take_figures()
+            if self._turn % COMPARED_EVERY == 0:
+                await self._compare()
+            self._turn += 1
+        except (DatabaseAway, StandBack) as away:
+            log.warning("snapshot.missed", error=str(away))
+
+    async def _look_at_others(self) -> None:
         running = await self._shared.nightly_running()
+        share = await self._shared.connection_share()
         self._health.saw_database()
-        ended = self.picture.nightly_running and not running
         self.picture.nightly_running = running
         self._metrics.nightly_running.set(int(running))
-        if ended:
+        if self._manners.saw(nightly_running=running, connections=share):
             self._resumed("due")
+
+    async def _compare(self) -> None:
+        """The nightly may hold its tables for long: then the last figures stand, and nothing else is late for it."""
+        try:
+            express, nightly = await self._shared.companies_today(self._zone)
+        except (DatabaseAway, StandBack) as busy:
+            log.info("comparison.missed", error=str(busy))
+            return
+        self.picture.companies_today = {"express": express, "nightly": nightly}
+        for by, companies in self.picture.companies_today.items():
+            self._metrics.companies_today.labels(by).set(companies)
 
     async def _take_figures(self) -> None:
         picture = self.picture

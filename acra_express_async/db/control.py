@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from acra_express_async.db.courtesy import companies_today, connection_share
 from acra_express_async.db.listen import CHANNEL
 from acra_express_async.db.pool import Database
 
@@ -53,6 +55,16 @@ class Control:
         """Whether a job of the nightly runs now."""
         async with self._database.session() as connection:
             return bool(await connection.fetchval("SELECT acra_express.nightly_running()"))
+
+    async def connection_share(self) -> float:
+        """Part of the server's connections that are taken; see `courtesy.connection_share`."""
+        async with self._database.session() as connection:
+            return await connection_share(connection)
+
+    async def companies_today(self, zone: ZoneInfo) -> tuple[int, int]:
+        """Companies done since midnight of `zone`, by express and by the nightly."""
+        async with self._database.transaction() as connection:
+            return await companies_today(connection, zone)
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool:
         """Whether this replica may do the tick's shared work: the first insert wins."""

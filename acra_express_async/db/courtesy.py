@@ -1,11 +1,13 @@
-"""How full the server is: a guest does not take the last chairs (platform.md B15)."""
+"""What a guest asks about the house: how full the server is (platform.md B15), and what the nightly did today."""
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from acra_express_async.db.pool import Connection
 
-SHRINK_ABOVE = 0.7
-"""Part of `max_connections` above which we take nothing new: the nightly opens up to nine unpooled ones at a time."""
+LOOK_TIMEOUT = "2s"
+"""How long a question about the nightly's history may hold a lock on it (platform.md B25)."""
 
 
 async def connection_share(connection: Connection) -> float:
@@ -20,3 +22,24 @@ async def connection_share(connection: Connection) -> float:
     )
     assert row is not None
     return float(row["taken"]) / max(1, int(row["free_for_all"]))
+
+
+async def companies_today(connection: Connection, zone: ZoneInfo) -> tuple[int, int]:
+    """Companies that express and that the nightly have done since midnight of `zone`; needs a transaction.
+
+    Ours count when somebody found out something (`enriched` or `no_website`); the nightly's are those for which it
+    wrote history, as its own cap counts.
+    """
+    await connection.execute(
+        "SELECT set_config('timezone', $1, true), set_config('statement_timeout', $2, true)", zone.key, LOOK_TIMEOUT
+    )
+    row = await connection.fetchrow(
+        """
+        SELECT (SELECT count(DISTINCT o.company_id) FROM acra_express.outcomes o
+                WHERE o.kind IN ('enriched', 'no_website')
+                  AND o.ended_at >= (SELECT date_trunc('day', acra_express.clock()))) AS express,
+               acra_express.nightly_companies((SELECT acra_express.clock())::date) AS nightly
+        """
+    )
+    assert row is not None
+    return int(row["express"]), int(row["nightly"])

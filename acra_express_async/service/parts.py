@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.companies import Companies
+from acra_express_async.courtesy import CourteousClaims
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import AddressHash, load_address_hash
@@ -35,7 +36,7 @@ from acra_express_async.poller import Poller
 from acra_express_async.preflight import Ground
 from acra_express_async.service.calls import Providers, build_providers
 from acra_express_async.service.status import status
-from acra_express_async.service.watching import build_alerts
+from acra_express_async.service.watching import build_alerts, build_courtesy
 from acra_express_async.settings import Settings
 from acra_express_async.staging import Staging
 from acra_express_async.supervisor import Closer, Component, Supervisor
@@ -87,6 +88,7 @@ class Parts:
         ledger = BudgetLedger(ground.work)
         providers = build_providers(
             settings,
+        self.courtesy = build_courtesy(settings, self.now, self.metrics)
             http,
             ledger=ledger,
             breaker_store=BreakerRows(ground.work),
@@ -100,7 +102,8 @@ class Parts:
             slots=self.cap,
             budgets=lambda: ledger.usage(every),
             shown=Display(ground.work),
-            stand_back=settings.stand_back_while_nightly_runs,
+            manners=self.courtesy,
+            zone=settings.zone,
             cap=settings.daily_cap,
             health=self.health,
             metrics=self.metrics,
@@ -143,11 +146,11 @@ class Parts:
     def _poller(self) -> Poller:
         return Poller(
             queue=self.queue,
-            jobs=self.jobs,
+            jobs=CourteousClaims(self.jobs, self.courtesy, self.settings.workers),
             owner=self.owner,
             lease=timedelta(seconds=self.settings.lease_seconds),
             workers=self.settings.workers,
-            may_claim=lambda: not self.watch.stands_back(),
+            may_claim=self.courtesy.may_claim,
             draining=self.draining,
             idle=self.idle,
             until_idle=self.until_idle,
@@ -155,6 +158,7 @@ class Parts:
             metrics=self.metrics,
             random=self.random,
         )
+        await self.watch.look()  # before the first claim, not beside it
 
     def _worker(self, number: int, handlers: dict[JobType, Handler]) -> Worker:
         return Worker(
@@ -167,7 +171,7 @@ class Parts:
             draining=self.draining,
             beacon=self.health.beacon(f"worker-{number}"),
             freed=self.poller.worker_freed,
-            stands_back=self.watch.stands_back,
+            stands_back=self.courtesy.stands_back,
             metrics=self.metrics,
             clock=self.clock,
         )
@@ -253,6 +257,7 @@ class Parts:
                 Component("listener", self.listener.run),
                 Component("cron", self.cron.run),
                 Component("poller", self.poller.run),
+                courtesy=self.courtesy,
                 Component("alerts", self.alerts.run),
                 Component("courier", self.courier.run),
                 Component("pulse", self.pulse.run),

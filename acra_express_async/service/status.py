@@ -8,6 +8,7 @@ from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
+from acra_express_async.courtesy import Courtesy
 from acra_express_async.db.display import CampaignLine, CompanyLine
 from acra_express_async.health import Health
 from acra_express_async.settings import Settings
@@ -24,6 +25,7 @@ def status(
     settings: Settings,
     health: Health,
     watch: Watch,
+    courtesy: Courtesy,
     alerts: Alerts,
     workers: Sequence[Worker],
     started_at: datetime,
@@ -34,14 +36,17 @@ def status(
     return {
         "service": "acra-express",
         "version": __version__,
-        "verdict": _verdict(health, picture, alerts),
+        "verdict": _verdict(health, picture, courtesy, alerts),
         "started_at": started_at.isoformat(),
         "now": now().isoformat(),
         "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
         "draining": health.draining,
         "paused": picture.paused,
         "nightly_running": picture.nightly_running,
-        "stands_back": watch.stands_back(),
+        "stands_back": courtesy.nightly_has_the_way,
+        "quiet_hours": courtesy.quiet,
+        "connections_taken": round(courtesy.connections, 3),
+        "room_for_workers": courtesy.room,
         "listener_proven": health.listener_proven,
         "database_age_seconds": health.database_age,
         "stuck": health.stuck,
@@ -68,6 +73,7 @@ def status(
             for (job_type, state), (depth, age) in sorted(picture.queue.items())
         ],
         "daily_cap": {"used": picture.cap_used, "limit": settings.daily_cap},
+        "companies_today": picture.companies_today,
         "budgets": [_budget(picture, key) for key in sorted(picture.budgets)],
         "campaigns": [_campaign(line) for line in picture.campaigns],
         "companies": [_company(line) for line in picture.companies],
@@ -75,7 +81,7 @@ def status(
     }
 
 
-def _verdict(health: Health, picture: Picture, alerts: Alerts) -> dict[str, Any]:
+def _verdict(health: Health, picture: Picture, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
     """`fail`: somebody must act; `warn`: it is not as usual; `pass` otherwise. `why` says it in sentences."""
     age = health.database_age
     away = age is None or age >= READY_DATABASE_SECONDS
@@ -85,6 +91,10 @@ def _verdict(health: Health, picture: Picture, alerts: Alerts) -> dict[str, Any]
     fails += [str(standing.detail.get("headline", standing.key)) for standing in alerts.firing]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
     warns = ["claiming is paused by an operator"] if picture.paused else []
+    warns += ["quiet hours: nothing is claimed"] if courtesy.quiet else []
+    if courtesy.scarce:
+        does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
+        warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
     warns += ["the process is stopping"] if health.draining else []
     warns += [] if health.listener_proven else ["the listener is not proven; work is found by polling"]
     warns += ["no picture of the queue was taken yet"] if picture.taken_at is None else []

@@ -1,16 +1,19 @@
-"""Builds what watches and tells: the alerts and their courier."""
+"""Builds what watches: the alerts and their courier, and our manners as a guest."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from acra_express_async.alerts import Alerts, Courier
+from acra_express_async.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.pool import Database
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
+from acra_express_async.quiet_hours import QuietHours
 from acra_express_async.settings import Settings
 
 
@@ -38,3 +41,14 @@ def build_alerts(
         metrics=metrics,
     )
     return alerts, courier
+
+
+def build_courtesy(settings: Settings, now: Callable[[], datetime], metrics: Metrics) -> Courtesy:
+    """When this process takes nothing new; `now` is the wall clock in the zone of the quiet hours."""
+    return Courtesy(
+        stand_back=settings.stand_back_while_nightly_runs,
+        quiet=QuietHours.of(settings.quiet_hours),
+        now=now,
+        workers=settings.workers,
+        metrics=metrics,
+    )

@@ -92,11 +92,12 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 [("used", f"max({m('daily_cap_used')})"), ("cap", f"max({m('daily_cap_limit')})")],
             ),
             Panel(
-                "Companies in 24 hours",
-                "Ours; the nightly's own cap is 100 a day and tenant by default.",
+                "Companies against the nightly",
+                "Ours in 24 hours, and both since midnight; the nightly's own cap is 100 a day and tenant by default.",
                 "none",
                 [
                     ("express", f"sum(increase({m('companies_processed_total', ENDED)}[1d]))"),
+                    ("{{by}} today", f"max by (by) ({m('companies_today')})"),
                     ("nightly's cap", "vector(100)"),
                 ],
                 width=24,

@@ -1,0 +1,115 @@
+"""When a guest takes nothing new: the nightly runs, quiet hours, or too many of the server's connections are taken.
+
+Knows only what it was last told (`saw`); it asks nobody, so it may be called as often as anybody likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job
+from acra_express_async.quiet_hours import QuietHours
+
+log = logs.logger("courtesy")
+
+SHRINK_ABOVE = 0.6
+"""Part of the server's connections above which one worker has to do."""
+PAUSE_ABOVE = 0.7
+"""Part above which nothing is claimed (platform.md B15): the nightly opens up to nine unpooled ones at a time."""
+
+
+class Courtesy:
+    """Whether, and for how many workers, jobs may be claimed.
+
+    Args:
+        stand_back: whether a running nightly job stops us.
+        quiet: hours in which nothing is claimed and no new provider call starts.
+        now: the wall clock in the zone of `quiet`.
+        workers: how many there are.
+    """
+
+    def __init__(
+        self, *, stand_back: bool, quiet: QuietHours, now: Callable[[], datetime], workers: int, metrics: Metrics
+    ) -> None:
+        self._stand_back = stand_back
+        self._quiet = quiet
+        self._now = now
+        self._workers = workers
+        self._metrics = metrics
+        self._nightly_running = False
+        self.connections = 0.0
+
+    def saw(self, *, nightly_running: bool, connections: float) -> bool:
+        """Take note of a fresh look; True when more may be claimed than before it.
+
+        Args:
+            nightly_running: a nightly job holds its lock.
+            connections: part of the server's connections that are taken, by anybody.
+        """
+        stood_back, room = self.nightly_has_the_way, self.room
+        self._nightly_running = nightly_running
+        self.connections = connections
+        if self.room < room:
+            self._metrics.nightly_yields.labels("connections").inc()
+            log.warning("connections.scarce", taken=round(connections, 2), workers=self.room)
+        return self.room > room or (stood_back and not self.nightly_has_the_way)
+
+    @property
+    def room(self) -> int:
+        """How many workers may hold a job, as far as connections go."""
+        if self.connections > PAUSE_ABOVE:
+            return 0
+        return 1 if self.connections > SHRINK_ABOVE else self._workers
+
+    @property
+    def scarce(self) -> bool:
+        """Connections leave room for fewer workers than there are."""
+        return self.room < self._workers
+
+    @property
+    def nightly_has_the_way(self) -> bool:
+        """A nightly job runs, and we stand back for it."""
+        return self._stand_back and self._nightly_running
+
+    @property
+    def quiet(self) -> bool:
+        """The configured quiet hours hold now."""
+        return self._quiet.hold(self._now())
+
+    def stands_back(self) -> bool:
+        """Whether no new provider call may start: workers put their jobs off."""
+        return self.nightly_has_the_way or self.quiet
+
+    def may_claim(self) -> bool:
+        """Whether anything may be claimed now."""
+        return self.room > 0 and not self.stands_back()
+
+
+class Claims(Protocol):
+    """See db/jobs.py."""
+
+    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]: ...
+    async def next_due(self) -> timedelta | None: ...
+
+
+class CourteousClaims:
+    """Claims of a poller with `workers` workers, held to the room that connections leave."""
+
+    def __init__(self, jobs: Claims, courtesy: Courtesy, workers: int) -> None:
+        self._jobs = jobs
+        self._courtesy = courtesy
+        self._workers = workers
+
+    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
+        """At most `limit` jobs; `limit` is the number of free workers, so the others are busy."""
+        busy = self._workers - limit
+        allowed = min(limit, self._courtesy.room - busy)
+        return await self._jobs.claim(owner, lease, allowed) if allowed > 0 else []
+
+    async def next_due(self) -> timedelta | None:
+        """When the next job is due; None when there is none."""
+        return await self._jobs.next_due()

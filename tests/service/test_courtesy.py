@@ -1,0 +1,167 @@
+"""When a guest takes nothing new: full servers (B15), quiet hours; judged without a server and with one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+from process import Stage, stage
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.courtesy import CourteousClaims, Courtesy
+from acra_express_async.db.control import Control
+from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.errors import ConfigError
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Job, JobId, JobType, Token
+from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.settings import load_settings
+
+SINGAPORE = ZoneInfo("Asia/Singapore")
+
+
+class Clock:
+    """A wall clock that stands where it is put."""
+
+    def __init__(self, text: str = "12:00") -> None:
+        self.at = datetime.fromisoformat(f"2026-11-24T{text}:00").replace(tzinfo=SINGAPORE)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def courtesy(metrics: Metrics, *, quiet: str = "", clock: Clock | None = None, stand_back: bool = True) -> Courtesy:
+    return Courtesy(
+        stand_back=stand_back, quiet=QuietHours.of(quiet), now=clock or Clock(), workers=4, metrics=metrics
+    )  # fmt: skip
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+def yields(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("acra_express_nightly_yields_total", {"reason": "connections"})
+
+
+def test_b15_the_fuller_the_server_the_fewer_workers_claim(metrics: Metrics) -> None:
+    guest = courtesy(metrics)
+    for taken, room in ((0.2, 4), (0.6, 4), (0.61, 1), (0.7, 1), (0.71, 0), (1.2, 0), (0.65, 1), (0.3, 4)):
+        guest.saw(nightly_running=False, connections=taken)
+        assert (guest.room, guest.may_claim()) == (room, room > 0)
+    assert yields(metrics) == 2  # each time that the room became smaller, not at each look
+
+
+def test_b15_room_regained_is_told_so_that_the_poller_wakes(metrics: Metrics) -> None:
+    guest = courtesy(metrics)
+    assert not guest.saw(nightly_running=False, connections=0.75)
+    assert not guest.saw(nightly_running=False, connections=0.75)
+    assert guest.saw(nightly_running=False, connections=0.5)
+    assert not guest.saw(nightly_running=True, connections=0.5)
+    assert guest.saw(nightly_running=False, connections=0.5)
+
+
+class Backlog:
+    """Any number of jobs."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
+        self.asked.append(limit)
+        return [Job(JobId(n), JobType.STAGING, Token(1), {}, Clock()()) for n in range(limit)]
+
+    async def next_due(self) -> timedelta | None:
+        return timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "free", "claimed"),
+    [(0.1, 4, 4), (0.1, 1, 1), (0.65, 4, 1), (0.65, 3, 0), (0.65, 1, 0), (0.75, 4, 0)],
+)
+async def test_b15_busy_workers_count_against_the_room(metrics: Metrics, taken: float, free: int, claimed: int) -> None:
+    guest, backlog = courtesy(metrics), Backlog()
+    guest.saw(nightly_running=False, connections=taken)
+    claims = CourteousClaims(backlog, guest, 4)
+    assert len(await claims.claim("me", timedelta(seconds=60), free)) == claimed
+    assert backlog.asked == [claimed] * bool(claimed)  # the database is not asked when there is no room
+    assert await claims.next_due() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "clock", "quiet"),
+    [
+        ("", "01:00", False),
+        ("00:45-02:30", "00:44", False),
+        ("00:45-02:30", "00:45", True),
+        ("00:45-02:30", "02:29", True),
+        ("00:45-02:30", "02:30", False),
+        ("23:00-01:00", "23:30", True),
+        ("23:00-01:00", "00:59", True),
+        ("23:00-01:00", "12:00", False),
+        ("00:45-02:30, 12:00 - 13:00", "12:30", True),
+    ],
+)
+def test_quiet_hours(metrics: Metrics, setting: str, clock: str, quiet: bool) -> None:
+    guest = courtesy(metrics, quiet=setting, clock=Clock(clock))
+    assert (guest.quiet, guest.stands_back(), guest.may_claim()) == (quiet, quiet, not quiet)
+
+
+def test_quiet_hours_hold_also_when_we_do_not_stand_back(metrics: Metrics) -> None:
+    guest = courtesy(metrics, quiet="00:45-02:30", clock=Clock("01:00"), stand_back=False)
+    guest.saw(nightly_running=True, connections=0.1)
+    assert guest.stands_back()
+    assert not guest.nightly_has_the_way
+
+
+@pytest.mark.parametrize("wrong", ["1:00-2:00", "00:45", "25:00-26:00", "02:00-02:00", "00:45-02:30;"])
+def test_a_wrong_quiet_hour_is_named(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="ACRA_EXPRESS_QUIET_HOURS"):
+        load_settings({"POSTGRES_DSN": "postgresql://x/y", "ACRA_EXPRESS_QUIET_HOURS": wrong})
+
+
+async def test_companies_of_today_begin_at_midnight_of_the_zone(owner: Connection, database: Database) -> None:
+    """One of each at 00:30 and one the evening before, Singapore time; the day in UTC would count otherwise."""
+    await owner.execute(
+        """
+        CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz LANGUAGE sql VOLATILE
+            AS $$SELECT '2026-11-24 06:00+08'::timestamptz$$;
+        INSERT INTO companies (company_id, uen, name) VALUES (1, 'a', 'a'), (2, 'b', 'b');
+        INSERT INTO enrichment_runs (run_id, tenant_id, started_at)
+            VALUES (1, 5, '2026-11-24 00:30+08'), (2, 5, '2026-11-23 23:30+08');
+        INSERT INTO company_enrichment_runs (company_id, run_id) VALUES (1, 1), (2, 2);
+        INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at) VALUES
+            (1, 1, 'enriched', '2026-11-24 00:30+08'), (2, 1, 'enriched', '2026-11-24 00:40+08'),
+            (1, 2, 'no_website', '2026-11-23 23:30+08'), (1, 3, 'no_website', '2026-11-24 05:00+08'),
+            (1, 4, 'failed', '2026-11-24 05:00+08'), (1, 5, 'skipped', '2026-11-24 05:00+08');
+        """
+    )
+    assert await Control(database).companies_today(SINGAPORE) == (2, 1)
+    async with database.session() as connection:
+        assert await connection.fetchval("SHOW timezone") == "UTC"
+
+
+@pytest_asyncio.fixture
+async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        yield standing
+
+
+async def test_b15_a_crowded_server_gets_no_work_from_us_until_it_empties(standing: Stage, fresh_dsn: str) -> None:
+    await standing.enqueue({"uens": standing.uens[:2]})
+    limit = int(await standing.owner.fetchval("SHOW max_connections"))
+    async with AsyncExitStack() as crowd:
+        for _ in range(int(limit * 0.72)):
+            crowd.push_async_callback((await connect(fresh_dsn, {})).close)
+        service = await standing.start("run", "--until-idle")
+        await service.event("connections.scarce", workers=0)
+        await service.event("service.started")
+        assert await standing.owner.fetchval("SELECT count(*) FROM acra_express.leases") == 0
+    assert await service.ended() == 0
+    assert sorted(await standing.outcomes()) == standing.uens[:2]
