@@ -11,6 +11,7 @@ from acra_express_async.limits.budget import (
     Ledger,
     Refusal,
     allowances,
+    fair_share,
 )
 from acra_express_async.limits.overrides import JobThrottle, Override, resolve
 from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
@@ -35,6 +36,7 @@ __all__ = [
     "State",
     "Throttle",
     "allowances",
+    "fair_share",
     "pause",
     "resolve",
 ]

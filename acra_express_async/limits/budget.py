@@ -66,10 +66,15 @@ class Allowance:
         return min(self.limit, max(self.own, job.providers.get((self.provider, self.name), 0)))
 
 
-def allowances(settings: Settings, *, window_scale: float = 1.0) -> dict[Provider, tuple[Allowance, ...]]:
-    """The allowances of all providers; `window_scale` shrinks windows and margins for tests in real time."""
+def allowances(
+    settings: Settings, *, window_scale: float = 1.0, margin: timedelta = SEND_MARGIN
+) -> dict[Provider, tuple[Allowance, ...]]:
+    """The allowances of all providers; `window_scale` shrinks windows and margins for tests in real time.
+
+    `margin` is what the callers keep: from a charge to the first byte on the wire.
+    """
     duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
-    margin = SEND_MARGIN * window_scale
+    margin = margin * window_scale
     hour, minute, day = (timedelta(seconds=seconds) * window_scale for seconds in (3600, 60, 86400))
     reading = margin + timedelta(seconds=jina.timeout_seconds)
     return {
@@ -96,6 +101,17 @@ def allowances(settings: Settings, *, window_scale: float = 1.0) -> dict[Provide
             ),
         ),
     }  # fmt: skip
+
+
+def fair_share(left: int, takers: int, most: int) -> int:
+    """How many of `left` one of `takers` may use, at most `most`: the day's verifications over the day's companies.
+
+    While any is left nobody gets less than one: the first to come are served, and what some leave over (a company
+    without a mail address) goes to those after them.
+    """
+    if left <= 0 or most <= 0:
+        return 0
+    return max(1, min(most, left // max(takers, 1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,11 @@ class JinaReader:
         return await self._caller.call(self._http, self._policy, call, scope)
 
     def _bounded(self, tokens: int, scope: Scope) -> int:
-        """No page may be larger than what one minute allows, the job's own minute included."""
+        """No page may be larger than what one minute allows; under a job's own figure a company fits its minute."""
         most = int(self._settings.tokens_per_minute * self._settings.share)
-        most = min(most, scope.limits.providers.get((PROVIDER, "tokens_1m"), most))
+        figure = scope.limits.providers.get((PROVIDER, "tokens_1m"))
+        if figure is not None and figure < most:
+            most = figure // self._settings.max_pages
         return max(LEAST_TOKENS, min(tokens, most - TOKEN_SLACK))
 
     def _request(self, target: str, tokens: int, *, with_links: bool) -> httpx.Request:

@@ -11,7 +11,7 @@ import pytest
 from provider_fakes import FakeLedger, FakeScope
 
 from acra_express_async.errors import BudgetExhausted, DatabaseAway, Draining, JobError
-from acra_express_async.limits import Allowance, Ask, Budget, Charge, Refusal, allowances
+from acra_express_async.limits import Allowance, Ask, Budget, Charge, Refusal, allowances, fair_share
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings import load_settings
 
@@ -162,6 +162,24 @@ async def test_a_lost_database_costs_no_answer_that_was_won() -> None:
     charge = await shared.charge({"tokens_1m": 1}, FakeScope())
     await shared.settle(charge, {"tokens_1m": 1})
     await shared.refund(charge)
+
+
+@pytest.mark.parametrize(
+    ("left", "takers", "most", "share"),
+    [
+        (300, 300, 2, 1),
+        (300, 150, 2, 2),
+        (300, 0, 2, 2),
+        (10, 300, 2, 1),
+        (0, 300, 2, 0),
+        (-5, 3, 2, 0),
+        (300, 10, 0, 0),
+    ],
+)
+async def test_a_days_verifications_are_spread_over_the_days_companies(
+    left: int, takers: int, most: int, share: int
+) -> None:
+    assert fair_share(left, takers, most) == share
 
 
 async def test_the_configured_allowances() -> None:

@@ -65,9 +65,13 @@ async def test_options_that_any_value_would_switch_on_are_left_out(rig: Bench) -
     assert rig.ledger.events[0] == ("charged", {"calls_1h": 1, "tokens_1m": 902})
 
 
-@pytest.mark.parametrize(("own", "asked", "sent"), [(700, 1500, 698), (700, 600, 600), (502, 3000, 500)])
+@pytest.mark.parametrize(
+    ("own", "asked", "sent"), [(2500, 1500, 831), (2500, 600, 600), (502, 3000, 500), (5000, 9000, 4998)]
+)
 @respx.mock
-async def test_a_page_fits_the_jobs_own_minute(reader: JinaReader, rig: Bench, own: int, asked: int, sent: int) -> None:
+async def test_three_pages_fit_the_jobs_own_minute(
+    reader: JinaReader, rig: Bench, own: int, asked: int, sent: int
+) -> None:
     route = respx.post(URL).respond(json=page())
     scope = FakeScope(limits=JobLimits("x", {(Provider.JINA, "tokens_1m"): own}))
     await reader.read(SITE, scope, max_tokens=asked)
