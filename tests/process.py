@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +20,23 @@ from acra_express_async.sandbox.demo import settings_for
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.stage import KEEP_FROM_PARENT
 from acra_express_async.sandbox.world import World
+
+
+async def acra_express(*arguments: str, **environ: str) -> tuple[int, str, str]:
+    """Run the command in a clean environment; exit code, stdout, stderr."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "acra_express_async",
+        *arguments,
+        env=kept | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
 
 
 class Process:
@@ -152,8 +170,6 @@ async def stage(
             "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
             " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
         )
-        import os
-
         environ = {name: os.environ[name] for name in KEEP_FROM_PARENT if name in os.environ}
         environ |= settings_for(simulator, dsn, cap=1000, sole_proprietors=False)
         environ |= {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": "0"}

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import sys
 
 import asyncpg
 import pytest
+from process import acra_express
 
 from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
-
-
-async def acra_express(*arguments: str, **environ: str) -> tuple[int, str, str]:
-    """Run the command in a clean environment; exit code, stdout, stderr."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "acra_express_async",
-        *arguments,
-        env=kept | environ,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 def last_line(text: str) -> str:
