@@ -1,0 +1,133 @@
+"""Compose, Kubernetes and the Dockerfile: valid for their own schemas, and of one mind with settings and version."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tools import ROOT, require_tool, run
+
+from acra_express_async import __version__
+from acra_express_async.environment import PREFIX, known_names
+from acra_express_async.models import Provider
+from acra_express_async.sandbox import registry_sample
+from acra_express_async.sandbox.demo import settings_for
+from acra_express_async.sandbox.simulator import Options, Simulator
+from acra_express_async.sandbox.world import World
+from acra_express_async.settings import Settings
+
+CONFIG = ROOT / "config"
+COMPOSE = CONFIG / "compose.yaml"
+BASE = CONFIG / "kubernetes" / "base"
+MONITORING = CONFIG / "kubernetes" / "monitoring"
+SPARE_SECONDS = 20
+"""What an orchestrator leaves beyond DRAIN_SECONDS before it kills (ops.md)."""
+AT_LEAST = 6
+"""Manifests of the base that are resources; fewer would mean that the search for them broke."""
+
+Tool = Callable[..., str]
+
+
+@pytest.fixture
+def tool(request: pytest.FixtureRequest) -> Tool:
+    def find(*names: str) -> str:
+        return require_tool(request.config, *names)
+
+    return find
+
+
+def seconds(pattern: str, file: Path) -> float:
+    found = re.search(pattern, file.read_text(encoding="utf-8"))
+    assert found is not None, (pattern, file)
+    return float(found[1])
+
+
+def rules_of(manifest: str) -> str:
+    """What stands below `spec:`, as Prometheus itself would read it."""
+    return re.sub(r"(?m)^  ", "", manifest.split("\nspec:\n", 1)[1])
+
+
+@pytest.mark.tools
+def test_hadolint_has_nothing_to_say(tool: Tool) -> None:
+    done = run(tool("hadolint"), "Dockerfile")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.tools
+def test_shellcheck_has_nothing_to_say(tool: Tool) -> None:
+    scripts = sorted(path for path in (ROOT / "bin").iterdir() if path.is_file())
+    done = run(tool("shellcheck"), *scripts, "tests/container/base_image", ".ci/run")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.tools
+def test_compose_is_valid(tool: Tool) -> None:
+    done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", COMPOSE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("version", ["1.30", "1.33"])
+def test_manifests_are_valid(tool: Tool, version: str) -> None:
+    files = sorted(path for path in BASE.glob("*.yaml") if path.name != "kustomization.yaml")
+    assert len(files) >= AT_LEAST
+    done = run(tool("kubernetes-validate"), "-k", version, "--strict", *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = re.findall(r"(?m)^  - (\w[\w-]*\.yaml)$", (BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert listed == [path.name for path in files]
+
+
+def test_the_overlays_rules_are_the_rules() -> None:
+    spec = importlib.util.spec_from_file_location("prometheusrule", MONITORING / "prometheusrule.py")
+    assert spec is not None
+    assert spec.loader is not None
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    made = maker.manifest((CONFIG / "prometheus" / "rules.yml").read_text(encoding="utf-8"))
+    said = "stale: python config/kubernetes/monitoring/prometheusrule.py > …/prometheusrule.yaml"
+    assert (MONITORING / "prometheusrule.yaml").read_text(encoding="utf-8") == made, said
+
+
+@pytest.mark.tools
+def test_the_overlays_rules_pass_promtool(tool: Tool, tmp_path: Path) -> None:
+    extracted = tmp_path / "rules.yml"
+    extracted.write_text(rules_of((MONITORING / "prometheusrule.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    done = run(tool("promtool"), "check", "rules", extracted)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_version_stands_in_one_place() -> None:
+    tag = re.search(r"newTag: (\S+)", (BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert tag is not None
+    assert tag[1] == __version__
+    assert re.search(rf"(?m)^## {re.escape(__version__)}\b", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+
+
+def test_orchestrators_wait_longer_than_the_drain() -> None:
+    drain = Settings.model_fields["drain_seconds"].default
+    assert seconds(r'ACRA_EXPRESS_DRAIN_SECONDS: "([0-9.]+)"', BASE / "configmap.yaml") == drain
+    assert seconds(r"terminationGracePeriodSeconds: (\d+)", BASE / "deployment.yaml") >= drain + SPARE_SECONDS
+    assert seconds(r"stop_grace_period: (\d+)s", COMPOSE) >= drain + SPARE_SECONDS
+
+
+@pytest.mark.parametrize("file", [COMPOSE, BASE / "configmap.yaml"], ids=lambda file: file.name)
+def test_only_settings_that_exist_are_set(file: Path) -> None:
+    named = set(re.findall(rf"(?m)^\s+{PREFIX}(\w+):", file.read_text(encoding="utf-8")))
+    assert len(named) > 3
+    assert named <= known_names(Settings)
+
+
+async def test_the_trials_settings_are_the_demos() -> None:
+    lines = re.findall(rf'(?m)^\s+({PREFIX}\w+): "?([^"\n]+?)"?$', COMPOSE.read_text(encoding="utf-8"))
+    written = {name: value for name, value in lines if not name.endswith("POSTGRES_DSN")}
+    async with Simulator(World(registry_sample.rows(1, 7), seed=7), Options(seed=7)) as simulator:
+        wanted = settings_for(simulator, "unused", cap=60, sole_proprietors=False)
+        root = simulator.base_url(Provider.JINA).removesuffix("/jina")
+    # the trial keeps the defaults for what the demo only repeats
+    plain = {f"{PREFIX}{name}" for name in ("POSTGRES_DSN", "DAILY_CAP", "INCLUDE_SOLE_PROPRIETORS")}
+    assert written == {
+        name: value.replace(root, "http://127.0.0.1:9900") for name, value in wanted.items() if name not in plain
+    }
