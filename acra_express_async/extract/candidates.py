@@ -94,7 +94,7 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
     own = [hit for hit in hits if not is_listing_url(hit.url, names[0], company.uen)]
     if not own:
         return None
-    text = "\n".join(f"{one_line(hit.title)[:300]}\n{one_line(hit.snippet)[:600]}" for hit in own)
+    text = "\n".join(_words_of_hit(hit) for hit in _nearest(own))
     evidence = address_evidence(domain, own[0].url, _fit(domain, names, text))
     evidence += _text_evidence(text, own[0], company, names, domain)
     if listed and not _may_be_lifted(own, evidence):
@@ -104,6 +104,15 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
         evidence += (Evidence("first_result", 3, own[0].url),)
     points = sum(item.points for item in evidence)
     return Candidate(domain, _urls(own), points, evidence, rank=rank, text=text, listed=listed)
+
+
+def _words_of_hit(hit: SearchHit) -> str:
+    return f"{one_line(hit.title)[:300]}\n{one_line(hit.snippet)[:600]}"
+
+
+def _nearest(hits: list[SearchHit]) -> list[SearchHit]:
+    """Of a site with pages for several countries, the results that do not speak of another one."""
+    return [hit for hit in hits if not where_in(_words_of_hit(hit)).elsewhere] or hits
 
 
 def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...]) -> bool:

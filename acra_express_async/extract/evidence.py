@@ -14,7 +14,7 @@ from acra_express_async.extract.names import Name, legal_name_stands_in, padded,
 from acra_express_async.extract.other_names import other_legal_names
 from acra_express_async.extract.page_kinds import speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
-from acra_express_async.extract.trade import speaks_of, trade_words
+from acra_express_async.extract.trade import speaks_of, trade_behind, trade_words
 from acra_express_async.extract.uens import states_uen, uens_in
 from acra_express_async.models import Company, Evidence, Page
 
@@ -151,12 +151,17 @@ def _neighbourhood(reading: Reading, company: Company) -> str:
 
 
 def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[Evidence]:
-    """The trade of the registry on the page; its absence counts only where there is enough text to miss it in."""
+    """The trade of the registry on the page, or another one behind our own name.
+
+    The absence of a trade counts only where there is enough text to miss it in.
+    """
     trade = trade_words(company, name)
     if seen := speaks_of(reading.words, trade):
         yield Evidence("trade", 10, reading.pages[0].url, seen)
     elif name.trades and len(reading.text) > _ENOUGH_TEXT:
         yield Evidence("other_trade", -10, reading.pages[0].url, " ".join(name.trades))
+    elif trade and (other := trade_behind(reading.heads, name.brand)):
+        yield Evidence("namesake_trade", -15, reading.pages[0].url, other)
 
 
 def _head_lines(text: str) -> Iterator[str]:

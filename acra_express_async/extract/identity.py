@@ -34,6 +34,9 @@ ENOUGH = 55
 LEAD = 15
 """quality.md B2: answer at 55 and more with a lead of 15 over the second."""
 
+ENOUGH_WHEN_UNIQUE = 45
+"""Initials (12), the registry's postal code (25) and Singapore (10) are enough: no namesake sits at that address."""
+
 MANY_UENS = 4
 """This many companies' numbers on one site are a list, not an imprint."""
 
@@ -125,14 +128,14 @@ def _verdict(site: Site, signals: set[str]) -> Judgement:
     whole = bool(signals.intersection(WHOLE))
     if "other_uen" in signals or ("other_legal_name" in signals and not (unique and whole)):
         return Judgement(site, Doubt.OTHER_COMPANY)
-    if (unique or shared) and site.points >= ENOUGH:
+    if site.points >= (ENOUGH_WHEN_UNIQUE if unique else ENOUGH) and (unique or shared):
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
         # A tagline may name another country; the contact page of a site that bears the name settles it.
         fitting = bool(signals.intersection(FITTING)) and "offshore_domain" not in signals
         return Judgement(site, Doubt.ELSEWHERE, hopeful=fitting, faint=True)
     strong = bool(signals.intersection(_HOPE))
-    faint = bool(signals.intersection(("singapore", "sg_domain", "local_phone", "singapore_mentioned")))
+    faint = bool(signals.intersection(("singapore", "sg_domain", "local_phone", "singapore_mentioned", "domain_part")))
     return Judgement(site, Doubt.NO_PROOF, hopeful=strong or faint, faint=not strong)
 
 

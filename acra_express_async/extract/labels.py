@@ -23,6 +23,7 @@ class Fit(StrEnum):
     SHORTENED = "shortened"
     INITIALS = "initials"
     COMMON = "common"
+    SOME = "some"
     PART = "part"
     NONE = "none"
 
@@ -36,6 +37,7 @@ POINTS = {
     Fit.SHORTENED: 18,
     Fit.COMMON: 15,
     Fit.INITIALS: 12,
+    Fit.SOME: 10,
     Fit.PART: 6,
     Fit.NONE: 0,
 }
@@ -76,7 +78,7 @@ class LabelFit:
         others = [word for word in self.dropped if word not in TRADES]
         if any(not _is_shown(word, heads) for word in others):
             shown_somewhere = all(_is_shown(word, words) for word in self.dropped)
-            return replace(self, fit=Fit.WORDS if shown_somewhere else Fit.PART)
+            return replace(self, fit=Fit.WORDS if shown_somewhere else Fit.SOME)
         if trades and not any(_is_shown(word, words) for word in trades):
             return replace(self, fit=Fit.COMMON)
         return self

@@ -48,7 +48,7 @@ def words_of(text: str) -> tuple[str, ...]:
     text = text.casefold()
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"['’`]", "", text.replace("&", " and ").replace("+", " and "))
+    text = re.sub(r"['’`]", "", re.sub(r"co-op", "coop", text).replace("&", " and ").replace("+", " and "))
     words: list[str] = []
     for match in _WORD.finditer(text):
         dotted = match.start() > 0 and text[match.start() - 1] == "." and len(match.group()) == 1

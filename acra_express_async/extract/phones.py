@@ -165,15 +165,18 @@ def _numbers_of_run(line: str, run: re.Match[str], header: list[str]) -> Iterato
         return
     at = run.start()
     label = before
-    for number, length in _split(run.group()):
+    for number, length in _split(run.group(), line[run.end() : run.end() + 2]):
         if number:
             yield _Found(number, _kind(number, label, _cell(line, at, header)), at)
             label = ""
         at += length
 
 
-def _split(run: str) -> list[tuple[str, int]]:
-    """The numbers of one run of digits with the length each takes; nothing when some digits belong to none of them."""
+def _split(run: str, followed: str) -> list[tuple[str, int]]:
+    """The numbers of one run of digits with the length each takes; nothing when some digits belong to none of them.
+
+    `followed` is what stands behind the run.
+    """
     groups = [(match.group(), match.start(), match.end()) for match in _GROUPS.finditer(run)]
     numbers: list[tuple[str, int]] = []
     index = 0
@@ -191,8 +194,8 @@ def _split(run: str) -> list[tuple[str, int]]:
                 break
         else:
             behind = run[groups[index][2] : groups[index][2] + 1]
-            if numbers and run[groups[index][1] - 1] == "(":
-                return numbers  # "62651177(3 lines)"
+            if numbers and _begins_something_else(run, groups[index], followed):
+                return numbers
             if not _may_be_skipped(groups[index][0], behind, first=index == 0):
                 return []
             numbers.append(("", groups[index][2] - end))
@@ -208,7 +211,16 @@ def _may_be_skipped(group: str, behind: str, *, first: bool) -> bool:
     """
     if group.startswith(("+", "0")):
         return len(group) == 6 and not group.startswith("+")
-    return len(group) == 6 or (first and behind == " " and len(group) <= 3 and group not in _COUNTRY_CODES)
+    if len(group) == 6:
+        return True
+    return first and behind == " " and len(group) <= 3 and group not in _COUNTRY_CODES and not group.startswith("1")
+
+
+def _begins_something_else(run: str, group: tuple[str, int, int], followed: str) -> bool:
+    """True for "62651177(3 lines)", and for the house number of "6225 3211 21 Tai Seng Drive"."""
+    digits, start, end = group
+    house = end == len(run) and len(digits) <= 4 and followed[:1] == " " and followed[1:2].isalpha()
+    return run[start - 1] == "(" or (house and run[start - 1] == " ")
 
 
 def _singaporean(digits: str) -> str:

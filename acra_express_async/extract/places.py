@@ -55,30 +55,24 @@ _OTHER_SHAPE = re.compile(
     r"(?<![\d.+-])(?<!\d )\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?!\d)"  # North America
     r"|(?<![\d+-])(?<!\d )0\d{1,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"  # trunk zero: United Kingdom, Malaysia, Japan …
 )
+_SINGAPORE = re.compile(r"singapore|新加坡|\bSG\b", re.IGNORECASE)
 _ACCOUNT = re.compile(r"\bbank\b|account|acct|a/c|order|invoice|ref(?:erence)?\b", re.IGNORECASE)
 _OTHER_PLACES = re.compile(
-    r"\b(?:malaysia|kuala lumpur|selangor|johor(?: bahru)?|penang|jb|indonesia|jakarta|thailand|bangkok|"
-    r"vietnam|hanoi|"
-    r"ho chi minh|philippines|manila|china|beijing|shanghai|shenzhen|guangzhou|henan|hong kong|hongkong|hk|"
-    r"kowloon|macau|"
-    r"taiwan|taipei|japan|tokyo|osaka|korea|seoul|india|mumbai|delhi|bangalore|bengaluru|chennai|pakistan|sri lanka|"
-    r"bangladesh|australia|sydney|melbourne|brisbane|perth|new zealand|auckland|united kingdom|uk|u\.k|england|"
-    r"scotland|"
-    r"wales|london|manchester|birmingham|leeds|kent|ireland|dublin|france|paris|lyon|germany|berlin|munich|hamburg|"
-    r"frankfurt|netherlands|amsterdam|belgium|brussels|switzerland|zurich|geneva|austria|vienna|italy|milan|"
-    r"rome|spain|"
-    r"madrid|barcelona|portugal|lisbon|norway|oslo|sweden|stockholm|denmark|copenhagen|finland|helsinki|poland|"
-    r"warsaw|"
-    r"czech|prague|hungary|romania|russia|moscow|turkey|istanbul|dubai|abu dhabi|uae|qatar|saudi|israel|egypt|"
-    r"nigeria|"
-    r"kenya|south africa|cape town|johannesburg|usa|u\.s\.a|united states|america|new york|nyc|california|"
-    r"los angeles|"
-    r"san francisco|berkeley|san diego|seattle|washington|oregon|portland|texas|houston|dallas|austin|florida|miami|"
-    r"georgia|atlanta|chicago|illinois|ohio|michigan|detroit|boston|massachusetts|vermont|burlington|virginia|"
-    r"colorado|"
-    r"denver|utah|arizona|nevada|las vegas|carolina|tennessee|canada|toronto|vancouver|montreal|ontario|"
-    r"alberta|calgary|"
-    r"brazil|mexico|argentina|chile|sdn\.? bhd|gmbh|pty\.? ltd|l\.?l\.?c|s\.?r\.?l|k\.k|inc)\b",
+    r"(?<![\w@./-])(?:malaysia|kuala lumpur|selangor|johor(?: bahru)?|penang|jb|indonesia|jakarta|thailand|"
+    r"bangkok|vietnam|hanoi|ho chi minh|philippines|manila|china|beijing|shanghai|shenzhen|guangzhou|henan|"
+    r"hong kong|hongkong|hk|kowloon|macau|taiwan|taipei|japan|tokyo|osaka|korea|seoul|india|mumbai|delhi|"
+    r"bangalore|bengaluru|chennai|pakistan|sri lanka|bangladesh|australia|sydney|melbourne|brisbane|perth|"
+    r"new zealand|auckland|united kingdom|uk|u\.k|england|scotland|wales|london|manchester|birmingham|leeds|kent|"
+    r"ireland|dublin|france|paris|lyon|germany|berlin|munich|hamburg|frankfurt|netherlands|amsterdam|belgium|"
+    r"brussels|switzerland|zurich|geneva|austria|vienna|italy|milan|rome|spain|madrid|barcelona|portugal|lisbon|"
+    r"norway|oslo|sweden|stockholm|denmark|copenhagen|finland|helsinki|poland|warsaw|czech|prague|hungary|romania|"
+    r"russia|moscow|turkey|istanbul|dubai|abu dhabi|uae|qatar|saudi|israel|egypt|nigeria|kenya|south africa|"
+    r"cape town|johannesburg|usa|u\.s\.a|united states|america|new york|nyc|california|los angeles|san francisco|"
+    r"berkeley|san diego|seattle|washington|oregon|portland|texas|houston|dallas|austin|florida|miami|georgia|"
+    r"atlanta|chicago|illinois|ohio|michigan|detroit|boston|massachusetts|vermont|burlington|virginia|colorado|"
+    r"denver|utah|arizona|nevada|las vegas|carolina|tennessee|canada|toronto|vancouver|montreal|ontario|alberta|"
+    r"calgary|brazil|mexico|argentina|chile|maldives|bali|cambodia|myanmar|laos|brunei|nepal|"
+    r"sdn\.? bhd|gmbh|pty\.? ltd|l\.?l\.?c|s\.?r\.?l|k\.k|inc)(?![\w@/-]|\.\w)",
     re.IGNORECASE,
 )
 _OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|広|株式会社|東京|日本|한국|서울")
@@ -147,7 +141,7 @@ def where_in(text: str) -> Where:
     for line in text.split("\n"):
         others = [match.group().lower() for match in _OTHER_PLACES.finditer(line[:2000])][:5]
         spread = bool(_SPREAD.search(line[:2000]))
-        if re.search(r"singapore|新加坡", line, re.IGNORECASE) and not spread and not others:
+        if _SINGAPORE.search(line) and not spread and not others:
             mentions = True
         if not spread:
             elsewhere.update(dict.fromkeys(others))

@@ -185,6 +185,7 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
         return Step(candidate.domain, untried[0], guessed=untried[0] not in candidate.urls)
     leads = leads_from(visit.pages, candidate.domain, identity=True)
     leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
+    leads = tuple(sorted(leads, key=lambda lead: lead.doubtful))
     return Step(candidate.domain, leads[0].url, leads[0].doubtful) if leads else None
 
 

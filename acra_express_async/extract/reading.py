@@ -28,6 +28,7 @@ _USELESS = re.compile(
 _WORTH_CONTACT = 100
 _WORTH_PLACES = 60
 _WORTH_ABOUT = 50
+_WORTH_GUESS = 40
 _WORTH_LEGAL = 30
 _RELATIVE = 15
 """Reader writes links out in full; one that is still relative comes from a template and often leads nowhere."""
@@ -79,7 +80,7 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
     found = sorted(worths.values(), key=lambda lead: -lead.worth)
     if any(lead.worth > _WORTH_CONTACT - 2 * _RELATIVE for lead in found) or _was_contact_read(pages):
         return tuple(found)
-    return (*found, *_conventional(pages, read))
+    return tuple(sorted((*found, *_conventional(pages, read)), key=lambda lead: -lead.worth))
 
 
 def _worth(label: str, url: str, *, identity: bool) -> int:
@@ -103,7 +104,7 @@ def _was_contact_read(pages: Iterable[Page]) -> bool:
 def _conventional(pages: Sequence[Page], read: set[str]) -> tuple[Lead, ...]:
     return (
         tuple(
-            Lead(url, 1, doubtful=True, guessed=True)
+            Lead(url, _WORTH_GUESS, doubtful=True, guessed=True)
             for url in conventional_urls(pages[0].url)
             if same_url(url) not in read
         )

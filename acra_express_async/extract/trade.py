@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from acra_express_async.extract.names import Name
+from acra_express_async.extract.vocabulary import TRADES
 from acra_express_async.models import Company
 
 _WORD = re.compile(r"[a-z]{4,}")
@@ -27,6 +28,16 @@ def trade_words(company: Company, name: Name) -> tuple[str, ...]:
 def speaks_of(page_words: str, trade: tuple[str, ...]) -> str:
     """The first of the trade words that begins a word of the page (see names.padded), '' when none does."""
     return next((stem for stem in trade if f" {stem}" in page_words), "")
+
+
+def trade_behind(head_words: str, brand: tuple[str, ...]) -> str:
+    """The word of trade that a site puts behind the brand in its titles ("Hock Lee Furniture"), '' for none."""
+    words = head_words.split()
+    length = len(brand)
+    for start in range(len(words) - length):
+        if tuple(words[start : start + length]) == brand and words[start + length] in TRADES:
+            return words[start + length]
+    return ""
 
 
 def _stem(word: str) -> str:

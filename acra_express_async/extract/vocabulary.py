@@ -10,14 +10,18 @@ LEGAL = frozenset("pte ltd limited private llp lp llc inc incorporated plc sdn b
 
 STRUCTURE = frozenset(
     """holdings holding group groups international intl global worldwide enterprise enterprises corporation corp
-    company co singapore sg spore venture ventures the of and investment investments industrial industries industry asia
-    asean apac pacific sea southeast east south far associates partners bros brothers sons s""".split()
+    company co singapore sg spore venture ventures the of and investment investments industrial industries industry
+    asia asean apac pacific sea southeast east south far associates partners bros brothers sons s technologies
+    technology tech services service solutions solution systems system trading trade traders products product
+    management cooperative society""".split()
 )
-"""Words of structure and place: a site may leave them out or put them in without being somebody else's."""
+"""Words of structure, place and no trade in particular: a site may leave them out or put them in without being
+somebody else's."""
 
 AFFIXES = (
     "singapore", "international", "holdings", "company", "online", "official", "global", "group", "intl", "asia",
-    "corp", "shop", "store", "home", "grp", "pte", "spore", "web", "sg", "hq", "co", "my", "the", "we", "go", "get",
+    "corp", "shop", "store", "home", "grp", "inc", "ltd", "sgp", "pte", "spore", "web", "sg", "hq", "co", "my", "the",
+    "we", "go", "get",
 )  # fmt: skip
 """What owners put before or behind their name in a domain."""
 
@@ -25,43 +29,41 @@ GROUP_AFFIXES = frozenset("group grp holdings international intl corp global".sp
 """Of these the ones that a parent or a sister is likelier to carry than the company itself."""
 
 TRADES = frozenset(
-    """engineering engineers engineer services service trading trade traders construction logistics shipping marine
-    maritime consultancy consultants consulting consultant solutions solution technologies technology tech systems
-    system design designs designers studio studios furniture furnishing furnishings bedding optical optics opticians
-    eyewear jewellery jewellers jewelry goldsmith hardware machinery machineries equipment clinic clinics medical
-    dental dentistry surgery hospital preschool kindergarten childcare education educational learning tuition
-    training academy school centre center college institute seafood fish fishery wholesale wholesaler food foods
-    restaurant restaurants cafe bistro kitchen catering beauty parlour salon hair hairdressing spa nails yoga
-    pilates fitness gym security fire safety protection cleaning pest aircon airconditioning air conditioning
-    refrigeration electrical electric electronics electronic plumbing sanitary renovation interior interiors
-    contractor contractors contracts builders building builder materials material supplies supply supplier printing
-    printers press media marketing digital advertising communications communication travel travels tours tour
-    transport transportation freight forwarding movers moving relocation courier express delivery auto automotive
-    automobile motor motors motoring car cars tyre tyres battery rental leasing lease property properties realty
-    estate estates land development developments developer capital finance financial fund funds insurance bank
-    banking brokers accounting accountants audit auditors tax taxation law legal advocates solicitors products
-    product instruments chemical chemicals pharma pharmaceutical pharmaceuticals biotech healthcare health care
-    nursing home homes pet pets veterinary garden gardens landscape landscaping nursery florist flowers floral gifts
-    toys books bookstore music art arts gallery event events entertainment productions production films film
-    photography fashion apparel garment garments textile textiles shoes footwear bags watches watch sports sport
-    sporting golf swimming swim dance software data network networks networking telecom telecommunications
-    telecommunication energy power solar oil gas petroleum bunkering bunker water environmental environment waste
-    recycling metal metals steel aluminium aluminum iron glass wood timber plywood plastics plastic rubber packaging
-    packing paper paint paints coating coatings tools tool fasteners bearings pumps pump valves cable cables wire
-    lighting lights semiconductor precision automation robotics aviation aerospace aircraft airline airlines airways
-    agency agencies distribution distributors distributor import export mart minimart supermarket supermart store
-    stores shop boutique bakery bakeries confectionery cakes cake coffee tea wine wines beverage beverages drinks
-    frozen fruits fruit vegetables vegetable poultry meat meats eggs rice noodles noodle spices herbs herbal
-    wellness massage therapy physiotherapy tcm pharmacy laboratory lab laboratories research resources resource
-    recruitment manpower employment staffing maid assets asset family office offices management secretarial
-    secretaries secretary corporate business retail provision stall convenience hotel hotels hostel resort laundry
-    dryclean tailor tailors carpentry carpets curtain curtains flooring tiles marble stone ceramics signage signs
-    crane cranes lifts elevator elevators scaffolding welding piling excavation geotechnical surveyors architects
-    architecture architectural cosmetics skincare fabrication manufacturing manufacturer manufacturers mould moulds
-    tooling workshop works instrumentation inspection testing calibration analytics cyber cybersecurity cloud
-    computing computer computers mobile gaming games esports ecommerce commerce payments payment crypto credit
-    concepts concept embroidery dojo karate martial boats boat yacht yachts provisions bank church mission
-    association society club foundation""".split()
+    """engineering engineers engineer construction logistics shipping marine maritime consultancy consultants
+    consulting consultant design designs designers studio studios furniture furnishing furnishings bedding optical
+    optics opticians eyewear jewellery jewellers jewelry goldsmith hardware machinery machineries equipment clinic
+    clinics medical dental dentistry surgery hospital preschool kindergarten childcare education educational
+    learning tuition training academy school centre center college institute seafood fish fishery wholesale
+    wholesaler food foods restaurant restaurants cafe bistro kitchen catering beauty parlour salon hair hairdressing
+    spa nails yoga pilates fitness gym security fire safety protection cleaning pest aircon airconditioning air
+    conditioning refrigeration electrical electric electronics electronic plumbing sanitary renovation interior
+    interiors contractor contractors contracts builders building builder materials material supplies supply supplier
+    printing printers press media marketing digital advertising communications communication travel travels tours
+    tour transport transportation freight forwarding movers moving relocation courier express delivery auto
+    automotive automobile motor motors motoring car cars tyre tyres battery rental leasing lease property properties
+    realty estate estates land development developments developer capital finance financial fund funds insurance
+    bank banking brokers accounting accountants audit auditors tax taxation law legal advocates solicitors
+    instruments chemical chemicals pharma pharmaceutical pharmaceuticals biotech healthcare health care nursing home
+    homes pet pets veterinary garden gardens landscape landscaping nursery florist flowers floral gifts toys books
+    bookstore music art arts gallery event events entertainment productions production films film photography
+    fashion apparel garment garments textile textiles shoes footwear bags watches watch sports sport sporting golf
+    swimming swim dance software data network networks networking telecom telecommunications telecommunication
+    energy power solar oil gas petroleum bunkering bunker water environmental environment waste recycling metal
+    metals steel aluminium aluminum iron glass wood timber plywood plastics plastic rubber packaging packing paper
+    paint paints coating coatings tools tool fasteners bearings pumps pump valves cable cables wire lighting lights
+    semiconductor precision automation robotics aviation aerospace aircraft airline airlines airways agency agencies
+    distribution distributors distributor import export mart minimart supermarket supermart store stores shop
+    boutique bakery bakeries confectionery cakes cake coffee tea wine wines beverage beverages drinks frozen fruits
+    fruit vegetables vegetable poultry meat meats eggs rice noodles noodle spices herbs herbal wellness massage
+    therapy physiotherapy tcm pharmacy laboratory lab laboratories research resources resource recruitment manpower
+    employment staffing maid assets asset family office offices secretarial secretaries secretary corporate business
+    retail provision stall convenience hotel hotels hostel resort laundry dryclean tailor tailors carpentry carpets
+    curtain curtains flooring tiles marble stone ceramics signage signs crane cranes lifts elevator elevators
+    scaffolding welding piling excavation geotechnical surveyors architects architecture architectural cosmetics
+    skincare fabrication manufacturing manufacturer manufacturers mould moulds tooling workshop works
+    instrumentation inspection testing calibration analytics cyber cybersecurity cloud computing computer computers
+    mobile gaming games esports ecommerce commerce payments payment crypto credit concepts concept embroidery dojo
+    karate martial boats boat yacht yachts provisions church mission association society club foundation""".split()
 )
 """Words of trade: they tell two firms of one name apart, and a page of the firm is expected to show one of them."""
 

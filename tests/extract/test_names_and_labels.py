@@ -73,12 +73,12 @@ def test_a_label_that_drops_a_word_of_its_own_needs_it_in_the_title() -> None:
     fit = label_fit("quill", name_of("QUILL HARBOUR PTE LTD"))
     assert fit.beside(padded("Quill Harbour"), padded("Quill Harbour")).fit is Fit.BRAND
     assert fit.beside(padded("Quill"), padded("Quill at the harbour")).fit is Fit.WORDS
-    assert fit.beside(padded("Quill"), padded("Quill pens")).fit is Fit.PART
+    assert fit.beside(padded("Quill"), padded("Quill pens")).fit is Fit.SOME
 
 
 def test_a_figure_at_the_end_of_a_name_is_shown_by_no_page() -> None:
     fit = label_fit("northwindholdings", name_of("NORTHWIND HOLDINGS 18 PTE. LTD."))
-    assert fit.beside(padded("Northwind 18"), padded("Northwind 18")).fit is Fit.PART
+    assert fit.beside(padded("Northwind 18"), padded("Northwind 18")).fit is Fit.SOME
 
 
 @pytest.mark.parametrize(
