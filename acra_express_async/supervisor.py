@@ -19,6 +19,7 @@ from acra_express_async.errors import AcraExpressError
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
+from acra_express_async.realtime import real
 
 log = logs.logger("supervisor")
 
@@ -213,14 +214,14 @@ class Supervisor:
         while not self._queue.empty():
             job = self._queue.get_nowait()
             try:
-                async with asyncio.timeout(STEP_SECONDS):
+                async with asyncio.timeout(real(STEP_SECONDS)):
                     await self._hand_back(job)
             except (AcraExpressError, TimeoutError) as error:
                 log.warning("job.left_to_its_lease", job_id=job.job_id, error=str(error))
 
     async def _close(self, closer: Closer) -> None:
         try:
-            async with asyncio.timeout(STEP_SECONDS):
+            async with asyncio.timeout(real(STEP_SECONDS)):
                 await closer.close()
         except (AcraExpressError, OSError, TimeoutError) as error:
             log.warning("close.incomplete", step=closer.name, error=f"{type(error).__name__}: {error}")

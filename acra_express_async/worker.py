@@ -18,6 +18,7 @@ from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost,
 from acra_express_async.health import BEAT_SECONDS, Beacon
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
+from acra_express_async.realtime import real
 
 log = logs.logger("worker")
 
@@ -197,7 +198,7 @@ class Worker:
     async def _hand_back(self, job: Job) -> End:
         """Cancelled (second signal): one bounded attempt to hand the job back, else its lease runs out."""
         try:
-            async with asyncio.timeout(HAND_BACK_SECONDS):
+            async with asyncio.timeout(real(HAND_BACK_SECONDS)):
                 return await self._ends.release(job)
         except (LeaseLost, DatabaseAway, StandBack, TimeoutError) as lost:
             log.warning("job.left_to_its_lease", error=str(lost))

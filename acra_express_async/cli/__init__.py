@@ -30,6 +30,7 @@ COMMANDS = {
     "status": "look:status",
     "plan": "plan:command",
     "demo": "demo:demo",
+    "simulate": "simulate:simulate",
 }
 """Command and where it stands; imported only when it is called, so that --help is quick and the sandbox optional."""
 

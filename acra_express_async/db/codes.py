@@ -8,6 +8,7 @@ from datetime import timedelta
 from acra_express_async.db.platform import PlatformShape
 from acra_express_async.db.pool import Connection
 from acra_express_async.errors import JobError
+from acra_express_async.realtime import real
 from acra_express_async.registry import ssic_digits
 
 CODES_PER_TERM = 30
@@ -127,7 +128,7 @@ async def _fill(connection: Connection, code: str) -> None:
         _FILL,
         code,
         [code, code.zfill(5)],
-        timeout=FILL_TIMEOUT.total_seconds(),
+        timeout=real(FILL_TIMEOUT.total_seconds()),
     )
 
 

@@ -18,6 +18,7 @@ from acra_express_async.db.pool import AWAY, SESSION_SETTINGS, connect, host_and
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
 from acra_express_async.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.realtime import real
 
 log = logs.logger("listener")
 
@@ -108,7 +109,7 @@ class Listener:
             if await connection.fetchval("SELECT pg_is_in_recovery()"):
                 raise DatabaseAway("the server is a standby")
             await connection.add_listener(CHANNEL, self._on_notify)
-            await self._prove(connection, FIRST_PROOF_SECONDS)
+            await self._prove(connection, real(FIRST_PROOF_SECONDS))
             proven_at = now()
             self._up(proven=True)
             log.info("listener.proven", server=host_and_port(self._dsn))
@@ -126,7 +127,7 @@ class Listener:
         """Prove the connection every ten seconds until it is lost."""
         while True:
             try:
-                async with asyncio.timeout(PING_SECONDS):
+                async with asyncio.timeout(real(PING_SECONDS)):
                     await self._lost.wait()
             except TimeoutError:
                 self._beacon.beat()
@@ -134,7 +135,7 @@ class Listener:
                 log.warning("listener.lost", server=host_and_port(self._dsn))
                 return
             try:
-                await self._prove(connection, PING_DEADLINE_SECONDS)
+                await self._prove(connection, real(PING_DEADLINE_SECONDS))
             except (*AWAY, DatabaseAway) as silent:
                 log.warning("listener.silent", server=host_and_port(self._dsn), error=str(silent))
                 return

@@ -17,6 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError
+from acra_express_async.realtime import real
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -108,8 +109,8 @@ async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -
     try:
         connection = await asyncpg.connect(
             dsn,
-            timeout=CONNECT_TIMEOUT.total_seconds(),
-            command_timeout=COMMAND_TIMEOUT.total_seconds(),
+            timeout=real(CONNECT_TIMEOUT.total_seconds()),
+            command_timeout=real(COMMAND_TIMEOUT.total_seconds()),
             server_settings=settings,
             statement_cache_size=0 if pooled else 100,
         )
@@ -186,7 +187,7 @@ class Database:
             min_size=1,
             max_size=self._size,
             max_queries=50_000,
-            max_inactive_connection_lifetime=300,
+            max_inactive_connection_lifetime=real(300),
             connect=dial,
             reset=_keep_session,
         )
@@ -214,7 +215,7 @@ class Database:
         if self._pool is None:
             raise DatabaseAway("the database pool is not open")
         try:
-            async with self._pool.acquire(timeout=COMMAND_TIMEOUT.total_seconds()) as connection:
+            async with self._pool.acquire(timeout=real(COMMAND_TIMEOUT.total_seconds())) as connection:
                 yield connection
         except _GAVE_WAY as busy:
             raise LockBusy(
@@ -237,7 +238,7 @@ class Database:
         if pool is None:
             return
         try:
-            async with asyncio.timeout(deadline.total_seconds()):
+            async with asyncio.timeout(real(deadline.total_seconds())):
                 await pool.close()
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()

@@ -173,7 +173,7 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
 async def _loaded(connection: Connection) -> None:
     """Let the next selection and the next count look at the registry afresh (when our schema is there already)."""
     if await connection.fetchval("SELECT to_regclass('acra_express.registry_state') IS NOT NULL"):
-        await connection.execute("UPDATE acra_express.registry_state SET loaded_at = clock_timestamp()")
+        await connection.execute("UPDATE acra_express.registry_state SET loaded_at = acra_express.clock()")
         await count_postal_codes(connection, at_most_every=timedelta(0))
 
 

@@ -9,7 +9,17 @@ from random import Random
 
 import httpx
 
-from acra_express_async.limits import Allowance, Breaker, BreakerStore, Budget, Ledger, Pace, Throttle, allowances
+from acra_express_async.limits import (
+    SEND_MARGIN,
+    Allowance,
+    Breaker,
+    BreakerStore,
+    Budget,
+    Ledger,
+    Pace,
+    Throttle,
+    allowances,
+)
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Caller
@@ -77,19 +87,28 @@ def build_providers(
     breaker_store: BreakerStore,
     metrics: Metrics,
     random: Random,
+    margin: timedelta = SEND_MARGIN,
 ) -> Providers:
-    """Everything a call passes through, for each provider."""
+    """Everything a call passes through, for each provider; `margin` is from a charge to the first byte on the wire."""
     wait = timedelta(seconds=settings.budget_wait_seconds)
-    figures = allowances(settings)
+    figures = allowances(settings, margin=margin)
     pace = paces(settings)
     breakers = {provider: Breaker(provider, breaker_store, metrics) for provider in figures}
 
     def caller(provider: Provider) -> Caller:
         throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)
         if provider not in figures:
-            return Caller(provider, throttle, metrics, random=random.random)
+            return Caller(provider, throttle, metrics, margin=margin, random=random.random)
         budget = Budget(provider, figures[provider], ledger, patience=wait)
-        return Caller(provider, throttle, metrics, budget=budget, breaker=breakers[provider], random=random.random)
+        return Caller(
+            provider,
+            throttle,
+            metrics,
+            budget=budget,
+            breaker=breakers[provider],
+            margin=margin,
+            random=random.random,
+        )
 
     return Providers(
         duckduckgo=DuckDuckGo(http, settings.duckduckgo, caller(Provider.DUCKDUCKGO)),

@@ -6,15 +6,17 @@ import asyncio
 import os
 import secrets
 import socket
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from acra_express_async.courtesy import CourteousClaims
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.companies import Companies
-from acra_express_async.courtesy import CourteousClaims
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import AddressHash, load_address_hash
@@ -28,12 +30,13 @@ from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.ends import Ends
 from acra_express_async.enrichment import Enrichment
 from acra_express_async.health import Health
-from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.pipeline import Pipeline
 from acra_express_async.poller import Poller
 from acra_express_async.preflight import Ground
+from acra_express_async.realtime import rate
 from acra_express_async.service.calls import Providers, build_providers
 from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy
@@ -45,20 +48,30 @@ from acra_express_async.watch import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.worker import Handler, Worker
 
+STALL_SECONDS = 0.25
+"""A loop that runs faster than real time (a simulated day) grants each send a stall of the machine so long."""
+
 
 class Parts:
-    """The wiring, in the order in which the parts need one another."""
+    """The wiring, in the order in which the parts need one another.
 
-    def __init__(self, settings: Settings, ground: Ground, *, until_idle: bool) -> None:
+    Args:
+        wall: the wall clock where it is not the real one (a simulated day).
+    """
+
+    def __init__(
+        self, settings: Settings, ground: Ground, *, until_idle: bool, wall: Callable[[], datetime] | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.ground = ground
         self.until_idle = until_idle
         self.clock = loop.time
+        self._wall = wall
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = Metrics(CollectorRegistry())
-        self.health = Health(self.clock)
+        self.health = Health(time.monotonic)  # signs of life are real time, whatever the loop's clock does
         self.health.schema_checked = True
         self.health.saw_database()
         self.draining = asyncio.Event()
@@ -75,9 +88,12 @@ class Parts:
             max_crashes=settings.max_crashes,
         )
         self.started_at = self.now()
+        self.courtesy = build_courtesy(settings, self.now, self.metrics)
 
     def now(self) -> datetime:
         """The wall clock in the configured zone; only ticks and displays look at it."""
+        if self._wall is not None:
+            return self._wall().astimezone(self.settings.zone)
         return datetime.now(self.settings.zone)
 
     async def connect(self, http: httpx.AsyncClient) -> None:
@@ -88,12 +104,12 @@ class Parts:
         ledger = BudgetLedger(ground.work)
         providers = build_providers(
             settings,
-        self.courtesy = build_courtesy(settings, self.now, self.metrics)
             http,
             ledger=ledger,
             breaker_store=BreakerRows(ground.work),
             metrics=self.metrics,
             random=self.random,
+            margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * (rate() - 1)),
         )
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
         memory = Memory(ground.work)
@@ -142,6 +158,7 @@ class Parts:
         handlers = self._handlers(providers, hashes, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
+        await self.watch.look()  # before the first claim, not beside it
 
     def _poller(self) -> Poller:
         return Poller(
@@ -158,7 +175,6 @@ class Parts:
             metrics=self.metrics,
             random=self.random,
         )
-        await self.watch.look()  # before the first claim, not beside it
 
     def _worker(self, number: int, handlers: dict[JobType, Handler]) -> Worker:
         return Worker(
@@ -241,6 +257,7 @@ class Parts:
                 settings=self.settings,
                 health=self.health,
                 watch=self.watch,
+                courtesy=self.courtesy,
                 alerts=self.alerts,
                 workers=self.workers,
                 started_at=self.started_at,
@@ -257,7 +274,6 @@ class Parts:
                 Component("listener", self.listener.run),
                 Component("cron", self.cron.run),
                 Component("poller", self.poller.run),
-                courtesy=self.courtesy,
                 Component("alerts", self.alerts.run),
                 Component("courier", self.courier.run),
                 Component("pulse", self.pulse.run),

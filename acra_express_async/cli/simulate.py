@@ -1,0 +1,82 @@
+"""`acra-express simulate`: a day of the real service on a fast clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from acra_express_async.cli.sessions import json_option
+from acra_express_async.errors import AcraExpressError
+
+if TYPE_CHECKING:
+    from acra_express_async.sandbox.simulation import DayOptions, DayReport
+
+
+@click.command()
+@click.option("--hours", type=click.FloatRange(0.5, 72), default=24.0, show_default=True, help="Simulated hours.")
+@click.option("--profile", type=click.Choice(["paced", "burst"]), default="paced", show_default=True,
+              help="paced: a batch every 15 minutes; burst: 300 companies at nine.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 16), multiple=True, help="Repeatable: one day for each.")
+@click.option(
+    "--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Processes' worth of service."
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of registry, web and chances.")
+@click.option("--speed", type=click.FloatRange(1, 480), help="Simulated seconds a real one; 300 for one replica.")
+@click.option("--scenario", default="happy", show_default=True, help="Of the provider simulator.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the (last) day.")
+@click.option("--log", "log_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the service's warnings.")
+@json_option
+def simulate(
+    *,
+    hours: float,
+    profile: str,
+    workers: tuple[int, ...],
+    replicas: int,
+    seed: int,
+    speed: float | None,
+    scenario: str,
+    picture: Path | None,
+    log_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Live through a day on an embedded PostgreSQL with simulated providers and a stand-in for the nightly.
+
+    Only time is simulated: the service, the database and the wire are real. Exit 0 when no budget was exceeded, nothing
+    was verified twice and the nightly ended as if we were not there.
+    """
+    try:
+        from acra_express_async.sandbox.simulation import DayOptions, day_picture, show, show_several
+    except ImportError as missing:
+        raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
+    options = DayOptions(hours, profile, 2, replicas, seed, speed or 300.0 / replicas, scenario)
+    with tempfile.TemporaryDirectory(prefix="acra-express-log-") as folder:
+        path = log_path or Path(folder) / "service.log"
+        days = [_day(replace(options, workers=count), path) for count in workers or (2,)]
+    if picture is not None:
+        picture.write_text(day_picture(days[-1]), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps([day.as_json() for day in days]))
+    else:
+        for day in days:
+            show(day)
+        if len(days) > 1:
+            show_several(days)
+    sys.exit(0 if all(day.good for day in days) else 1)
+
+
+def _day(options: DayOptions, log_path: Path) -> DayReport:
+    from acra_express_async.sandbox.simulation import FastLoop, lived, report
+
+    async def live() -> DayReport:
+        async with lived(options, log_path) as record:
+            return await report(record)
+
+    with asyncio.Runner(loop_factory=lambda: FastLoop(options.speed)) as runner:
+        return runner.run(live())

@@ -1,0 +1,10 @@
+"""A simulated day of the real service: `acra-express simulate`."""
+
+from acra_express_async.sandbox.simulation.arrivals import PROFILES
+from acra_express_async.sandbox.simulation.clock import FastLoop
+from acra_express_async.sandbox.simulation.day import DayOptions, lived
+from acra_express_async.sandbox.simulation.picture import day_picture
+from acra_express_async.sandbox.simulation.report import DayReport, report
+from acra_express_async.sandbox.simulation.show import show, show_several
+
+__all__ = ["PROFILES", "DayOptions", "DayReport", "FastLoop", "day_picture", "lived", "report", "show", "show_several"]

@@ -1,0 +1,180 @@
+"""The figures of a simulated day, from the database's outcomes and the simulator's own ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prometheus_client import Histogram
+
+from acra_express_async.metrics import Metrics
+from acra_express_async.sandbox.nightly import Figures
+from acra_express_async.sandbox.simulation.day import Record, Sample
+
+NIGHTLY_FLOOR = 100
+"""Companies a day that the nightly is taken for at least, when its own day was a small one (performance.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Seconds; nearest rank."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """All zero when there is nothing to spread."""
+        ranked = sorted(values) or [0.0]
+
+        def at(share: float) -> float:
+            return round(ranked[max(0, math.ceil(share * len(ranked)) - 1)], 1)
+
+        return cls(at(0.50), at(0.95), at(0.99), at(1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """Where the average company's time went, in seconds: waiting for a worker, for turns and budgets, for providers,
+    and the rest: database and our own work, which this fast clock shows `rate` times too long."""
+
+    queue: float
+    throttles_and_budgets: float
+    providers: float
+    own: float
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The worst rolling window of one budget, as the simulator counted arrivals."""
+
+    budget: str
+    allowance: float
+    worst: float
+    window_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DayReport:
+    """What `acra-express simulate` prints; `digest` is equal for equal companies and outcomes."""
+
+    options: dict[str, Any]
+    companies: int
+    outcomes: dict[str, int]
+    digest: str
+    latency: Spread
+    campaign_age: Spread
+    spent: TimeSpent
+    budgets: list[Use]
+    violations: int
+    verified_twice: int
+    nightly: dict[str, Any] | None
+    times_nightly: float
+    memory_growth_mb: float
+    real_seconds: float
+    cpu_seconds: float
+    exit_codes: list[int]
+    samples: list[Sample]
+
+    @property
+    def good(self) -> bool:
+        """No budget exceeded, nothing paid for twice, no failure of a component, the nightly unharmed."""
+        unharmed = self.nightly is None or bool(self.nightly["unharmed"])
+        return not (self.violations or self.verified_twice or any(self.exit_codes)) and unharmed
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def report(record: Record) -> DayReport:
+    """Judge a day that is over."""
+    rows = await record.owner.fetch(
+        """
+        SELECT uen, kind, reason, detail->'site'->>'domain' AS domain,
+               extract(epoch FROM ended_at - staged_at)::float8 AS latency,
+               extract(epoch FROM ended_at - campaign_at)::float8 AS age
+        FROM acra_express.outcomes ORDER BY uen, ended_at
+        """
+    )
+    served = [row for row in rows if row["kind"] in ("enriched", "no_website")]
+    state = record.simulator.state()
+    nightly = _beside(record.nightly, record.undisturbed)
+    theirs = max(NIGHTLY_FLOOR, record.nightly.stored if record.nightly is not None else 0)
+    return DayReport(
+        options=asdict(record.options),
+        companies=len(served),
+        outcomes=dict(Counter(row["kind"] for row in rows)),
+        digest=_digest((row["uen"], row["kind"], row["reason"], row["domain"]) for row in rows),
+        latency=Spread.of(row["latency"] for row in served),
+        campaign_age=Spread.of(row["age"] for row in served),
+        spent=_spent(record.metrics, [row["latency"] for row in served]),
+        budgets=[
+            Use(name, window["allowance"], window["worst"], window["window_seconds"])
+            for name, window in state["budgets"].items()
+        ],
+        violations=state["violations"],
+        verified_twice=state["verifications"]["sent_more_than_once"],
+        nightly=nightly,
+        times_nightly=round(len(served) / theirs, 2),
+        memory_growth_mb=_growth(record.samples),
+        real_seconds=round(record.real_seconds, 1),
+        cpu_seconds=round(record.cpu_seconds, 1),
+        exit_codes=record.exit_codes,
+        samples=record.samples,
+    )
+
+
+def _digest(rows: Iterable[Sequence[str | None]]) -> str:
+    return hashlib.sha256("\n".join("\t".join(part or "" for part in row) for row in rows).encode()).hexdigest()[:16]
+
+
+def _spent(metrics: Sequence[Metrics], latencies: Sequence[float]) -> TimeSpent:
+    count = max(1, len(latencies))
+    working = sum(_sum(each.stage_duration) for each in metrics) / count
+    waiting = sum(_sum(each.throttle_wait) for each in metrics) / count
+    calling = sum(_sum(each.provider_call_duration) for each in metrics) / count
+    return TimeSpent(
+        queue=round(max(0.0, sum(latencies) / count - working), 1),
+        throttles_and_budgets=round(waiting, 1),
+        providers=round(calling, 1),
+        own=round(max(0.0, working - waiting - calling), 1),
+    )
+
+
+def _sum(histogram: Histogram) -> float:
+    return sum(
+        sample.value for metric in histogram.collect() for sample in metric.samples if sample.name.endswith("_sum")
+    )
+
+
+def _beside(nightly: Figures | None, undisturbed: Figures | None) -> dict[str, Any] | None:
+    """The nightly's own figures with and without us; stored and skipped may trade places (contracts/platform.md B6)."""
+    if nightly is None or undisturbed is None:
+        return None
+    with_us, without = _told(nightly), _told(undisturbed)
+    return {"with_us": with_us, "without_us": without, "unharmed": with_us == without}
+
+
+def _told(figures: Figures) -> dict[str, Any]:
+    return {
+        "jobs": dict(sorted(figures.jobs.items())),
+        "companies": figures.stored + figures.skipped,
+        "staged": figures.staged,
+        "deferred": figures.deferred,
+        "failed": dict(figures.failed),
+        "lost_staging_jobs": figures.lost_staging_jobs,
+    }
+
+
+def _growth(samples: Sequence[Sample]) -> float:
+    """Resident memory from hour 1 to the end, in MB; service, simulator and what watches them together."""
+    settled = [sample for sample in samples if sample.hour >= 1.0]
+    if len(settled) < 2:
+        return 0.0
+    return round((settled[-1].resident - settled[0].resident) / 1e6, 1)

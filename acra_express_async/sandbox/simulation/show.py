@@ -1,0 +1,67 @@
+"""A simulated day for people: tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from acra_express_async.sandbox.simulation.report import DayReport, Spread
+
+
+def show(day: DayReport, console: Console | None = None) -> None:
+    """Everything about one day, in reading order."""
+    console = console or Console()
+    options = day.options
+    console.print(
+        f"[bold]{options['hours']:g} simulated hours[/bold], profile {options['profile']}, "
+        f"{options['workers']} workers, {options['replicas']} replica(s), seed {options['seed']}: "
+        f"lived in {day.real_seconds:g} s ({options['speed']:g} x real), {day.cpu_seconds:g} s of CPU"
+    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(day.outcomes.items()))
+    console.print(f"companies: {day.companies} ({kinds}); outcomes {day.digest}")
+    console.print(f"that is {day.times_nightly:g} x the nightly's day (taken for 100 at least)")
+    table = Table("from", "p50", "p95", "p99", "max", title="until the company was committed")
+    table.add_row("its own batch's enqueue", *_row(day.latency))
+    table.add_row("the campaign's enqueue", *_row(day.campaign_age))
+    console.print(table)
+    spent = day.spent
+    console.print(
+        f"where the average company's time went: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s"
+        f" for turns and budgets, {spent.providers:g} s for providers, {spent.own:g} s for database and own work"
+        " (stretched by the fast clock)"
+    )
+    budgets = Table("budget", "allowance", "worst window", "window", title="budgets, as the simulator counted them")
+    for use in day.budgets:
+        budgets.add_row(use.budget, f"{use.allowance:g}", f"{use.worst:g}", f"{use.window_seconds:g} s")
+    console.print(budgets)
+    colour = "green" if day.good else "red"
+    console.print(
+        f"[{colour}]budget violations: {day.violations}; verified twice: {day.verified_twice}; "
+        f"exit codes: {day.exit_codes}[/{colour}]"
+    )
+    if day.nightly is not None:
+        said = "as if we were not there" if day.nightly["unharmed"] else "[red]NOT as if we were not there[/red]"
+        console.print(f"nightly: {said}; with us {day.nightly['with_us']}; alone {day.nightly['without_us']}")
+    console.print(f"memory from hour 1 to the end: {day.memory_growth_mb:+g} MB (service and simulator together)\n")
+
+
+def show_several(days: Sequence[DayReport], console: Console | None = None) -> None:
+    """The days side by side: what one more worker is worth."""
+    table = Table("workers", "companies", "p50", "p95", "campaign p95", "violations", title="what workers are worth")
+    for day in days:
+        table.add_row(
+            str(day.options["workers"]), str(day.companies), _time(day.latency.p50), _time(day.latency.p95),
+            _time(day.campaign_age.p95), str(day.violations),
+        )  # fmt: skip
+    (console or Console()).print(table)
+
+
+def _row(spread: Spread) -> tuple[str, ...]:
+    return _time(spread.p50), _time(spread.p95), _time(spread.p99), _time(spread.max)
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,71 @@
+"""What a simulated day takes place in: a registry, customers with their nightly jobs, and the night before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from acra_express_async.db.pool import Connection, connect
+from acra_express_async.sandbox import registry_sample
+from acra_express_async.sandbox.nightly import Figures, run_apart
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+from acra_express_async.sandbox.stage import DATABASE, load
+
+ALONE = "alone"
+CUSTOMERS = (501, 502)
+TERMS = ("bread", "metal")
+"""What the nightly's customers are after: a trade each of the sample registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """The registry file, and the companies in it that are left for express."""
+
+    registry: Path
+    uens: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
+async def settle(owner: Connection, dsn: str, home: Path, *, rows: int, seed: int) -> Town:
+    """Load a registry; give two customers a nightly job each and let the night before stage their companies.
+
+    Their enrichment jobs are left queued, for the simulated night.
+    """
+    registry = home / "registry.csv"
+    registry_sample.write_csv(registry, rows, seed)
+    await load(owner, registry, home / "rejects.csv")
+    await owner.execute(
+        "INSERT INTO tenants (tenant_id, name) SELECT n, 'customer ' || n FROM unnest($1::int[]) n", list(CUSTOMERS)
+    )
+    await owner.execute("INSERT INTO odoo_connections (tenant_id) SELECT unnest($1::int[])", list(CUSTOMERS))
+    for customer, term in zip(CUSTOMERS, TERMS, strict=True):
+        await owner.execute(
+            "INSERT INTO background_jobs (tenant_id, job_type, status, params)"
+            " VALUES ($1, 'staging_upsert', 'queued', $2)",
+            customer,
+            {"terms": [term]},
+        )
+    await run_apart(dsn, 1)
+    found = await owner.fetch(
+        r"""
+        WITH theirs AS (
+            SELECT DISTINCT jsonb_array_elements_text(params -> 'ssic_codes') AS code FROM background_jobs
+            WHERE job_type = 'enrich_candidates')
+        SELECT uen, primary_ssic_code::text AS code FROM staging_acra_companies
+        WHERE entity_status_description ILIKE 'live%' AND uen !~ '^[0-9]{8}[A-Z]$'
+          AND ltrim(primary_ssic_code::text, '0') NOT IN (SELECT ltrim(code, '0') FROM theirs)
+        ORDER BY uen
+        """
+    )
+    codes = sorted({row["code"] for row in found})
+    return Town(registry, tuple(row["uen"] for row in found), tuple(codes))
+
+
+async def undisturbed_night(postgres: EmbeddedPostgres) -> Figures:
+    """The coming night in a copy of the database in which express does not exist; nobody may be connected to it."""
+    admin = await connect(postgres.dsn(), {})
+    try:
+        await admin.execute(f"CREATE DATABASE {ALONE} TEMPLATE {DATABASE}")
+    finally:
+        await admin.close()
+    return await run_apart(postgres.dsn(ALONE), 1)

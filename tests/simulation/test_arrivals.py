@@ -1,0 +1,36 @@
+"""Who enqueues what when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+from acra_express_async.sandbox.simulation.arrivals import Market, burst, paced
+
+MARKET = Market(uens=[f"U{number}" for number in range(500)], codes=["10711", "25999"], batch=5, cap=300)
+
+
+def test_paced_asks_for_the_whole_cap_and_for_no_company_twice() -> None:
+    plan = paced(24, MARKET)
+    asked = [uen for one in plan for uen in one.params.uens]
+    assert len(asked) == len(set(asked)) == 300
+    assert {len(one.params.uens) for one in plan} == {5}
+
+
+def test_paced_leaves_a_batch_of_a_quarter_of_an_hour_alone_and_keeps_off_the_night() -> None:
+    plan = paced(24, MARKET)
+    assert plan[0].at == timedelta(hours=7)
+    assert {later.at - one.at for one, later in pairwise(plan)} == {timedelta(minutes=15)}
+    assert plan[-1].at + timedelta(minutes=15) <= timedelta(hours=24)
+
+
+def test_a_short_simulation_begins_at_once_and_ends_with_nothing_just_enqueued() -> None:
+    plan = paced(1, MARKET)
+    assert [one.at for one in plan] == [timedelta(minutes=minutes) for minutes in (0, 15, 30)]
+
+
+def test_a_burst_is_one_campaign_by_trade_at_nine() -> None:
+    [one] = burst(24, MARKET)
+    assert one.at == timedelta(hours=9)
+    assert one.params.limit == 300
+    assert one.params.ssic_codes == ["10711", "25999"]
