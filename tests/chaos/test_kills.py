@@ -62,6 +62,10 @@ async def kill_at(standing: Stage, point: int, uens: list[str]) -> str | None:
     await expire_leases(standing)
     second = await standing.start("run", "--until-idle", **LEASE)
     assert await second.ended() == 0, "\n".join(second.lines[-20:])
+    unfinished = await standing.owner.fetch("SELECT job_id, status, error FROM background_jobs WHERE status <> 'done'")
+    if unfinished:
+        story = "\n".join(["first:", *first.lines, "second:", *second.lines])
+        pytest.fail(f"killed at point {point}, then {[dict(row) for row in unfinished]}\n{story}")
     return next((line for line in reversed(first.lines) if '"killed"' in line), "killed")
 
 
