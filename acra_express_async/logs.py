@@ -15,10 +15,11 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]*@([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
-_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
+# Every part is bounded, or a long text without an @ (a page, a hostile answer) would hold up the loop for a minute.
+_ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]{0,64}@([A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,63})")
+_PASSWORD = re.compile(r"\b(\w{1,20}://[^\s:/@]{0,64}):[^\s@]{1,256}@")
 _KEY_PARAMETER = re.compile(
-    r"((?:api_?key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+", re.IGNORECASE
+    r"((?:api_?key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?(?:Bearer\s+)?)[^\s&\"',}]+", re.IGNORECASE
 )
 _WEBHOOK = re.compile(r"(hooks\.slack(?:-gov)?\.com/services)/[^\s\"']+")
 _MAX_VALUE = 4000
@@ -41,22 +42,24 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {key: self._clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
+            return {self._clean(key): self._clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
             return [self._clean(item) for item in value]
         if isinstance(value, BaseException):
             return self.text(f"{type(value).__name__}: {value}")
-        return value
+        if value is None or isinstance(value, int | float):
+            return value
+        return self.text(str(value))  # a URL, a path, bytes: whatever would only become text behind this processor
 
     def text(self, value: str) -> str:
         """The string without secrets, addresses and control characters, at most 4,000 characters."""
         for secret in self._secrets:
             value = value.replace(secret, "***")
+        value = value[:_MAX_VALUE]
         value = _PASSWORD.sub(r"\1:***@", value)
         value = _WEBHOOK.sub(r"\1/***", value)
         value = _KEY_PARAMETER.sub(r"\1***", value)
-        value = _ADDRESS.sub(r"\1***@\2", value)
-        return value[:_MAX_VALUE]
+        return _ADDRESS.sub(r"\1***@\2", value)
 
 
 def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

@@ -1,0 +1,124 @@
+"""Logs: JSON for machines, nothing secret and no address in them, and everything of a job or company in one search."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from process import stage
+
+from acra_express_async import logs
+from acra_express_async.models import Provider
+from acra_express_async.sandbox.simulator import Fault
+from acra_express_async.settings import load_settings, secrets_of
+
+KEY = "zb-0123456789abcdef"
+WEBHOOK = "https://hooks.slack.com/services/T000/B000/planted-secret"
+PASSWORD = "p%40ss-word"  # as it stands in a DSN; p@ss-word in errors of the driver
+SETTINGS = load_settings(
+    {
+        "POSTGRES_DSN": f"postgresql://service:{PASSWORD}@db:5432/platform",
+        "ZEROBOUNCE_API_KEY": KEY,
+        "JINA_API_KEY": "jina_planted",
+        "SLACK_WEBHOOK_URL": WEBHOOK,
+    }
+)
+PLANTED = (KEY, "jina_planted", "planted-secret", PASSWORD, "p@ss-word", "tan.ah.kow@orchid.sg", "tan.ah.kow")
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where the logs of this test go; the process's own set-up comes back afterwards."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    sink = io.StringIO()
+    logs.configure(level="INFO", form="json", secrets=secrets_of(SETTINGS), stream=sink)
+    try:
+        yield sink
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def raised(text: str) -> Exception:
+    try:
+        raise RuntimeError(text)
+    except RuntimeError as error:
+        return error
+
+
+def test_nothing_planted_comes_out_however_it_was_said(stream: io.StringIO) -> None:
+    log = logs.logger("test")
+    url = f"https://api.zerobounce.net/v2/validate?api_key={KEY}&email=tan.ah.kow@orchid.sg"
+    log.info("plain.text", url=url, dsn=SETTINGS.postgres_dsn.get_secret_value(), hook=WEBHOOK)
+    log.info("nested", facts={"deep": [{"url": url}, (WEBHOOK,)], "set": {url}})
+    log.info("as.key", facts={"tan.ah.kow@orchid.sg": 1, url: 2})
+    log.info("objects", url=httpx.URL(url), path=Path("/tmp/tan.ah.kow@orchid.sg"), data=url.encode())
+    log.info(f"in the event itself {url}")
+    log.error("error.text", error=raised(f"could not fetch {url} p@ss-word"))
+    log.error("error.trace", exc_info=raised(f"could not fetch {url} p@ss-word"))
+    logging.getLogger("httpx").warning("HTTP Request: GET %s", url)
+    logging.getLogger("asyncio").error("lost task", exc_info=raised(url))
+    log.info("other.key", text='{"token": "jina_planted", "authorization": "Bearer something-else"}')
+    for planted in PLANTED:
+        assert planted not in stream.getvalue(), planted
+    assert "something-else" not in stream.getvalue()
+    assert len(lines(stream)) == 10
+
+
+def test_httpx_does_not_log_the_urls_it_calls(stream: io.StringIO) -> None:
+    logging.getLogger("httpx").info("HTTP Request: GET %s", "https://x")
+    assert stream.getvalue() == ""
+
+
+def test_a_long_value_cannot_fill_the_disk(stream: io.StringIO) -> None:
+    logs.logger("test").info("page.read", text="x" * 100_000)
+    assert len(stream.getvalue()) < 5_000
+
+
+async def test_a_whole_run_is_correlated_and_clean(fresh_dsn: str, tmp_path: Path) -> None:
+    """Providers fail once each: every line is JSON, every company and attempt has one line, nothing leaks."""
+    async with stage(fresh_dsn, tmp_path) as standing:
+        standing.simulator.faults.add(Fault(Provider.ZEROBOUNCE, "status", 503, count=1))
+        standing.simulator.faults.add(Fault(Provider.JINA, "bad_json", count=1))
+        await standing.enqueue({"uens": standing.uens[:10]})
+        service = await standing.start("run", "--until-idle", LOG_LEVEL="INFO")
+        assert await service.ended() == 0
+        events = [json.loads(line) for line in service.lines]
+        ended = [event for event in events if event["event"] == "company.ended"]
+        outcomes = await standing.outcomes()
+        assert Counter(event["uen"] for event in ended) == {uen: len(kinds) for uen, kinds in outcomes.items()}
+        assert ended
+        assert all(event["job_id"] and event["company_id"] for event in ended)
+        claimed = Counter(event["job_id"] for event in events if event["event"] == "job.claimed")
+        assert claimed == Counter(event["job_id"] for event in events if event["event"] == "job.ended")
+        text = "\n".join(service.lines)
+        secrets = [value for name, value in standing.environ.items() if name.endswith(("__API_KEY", "WEBHOOK_URL"))]
+        addresses = list(standing.simulator.ledger.verifications_sent)
+        assert secrets
+        assert addresses
+        for planted in secrets + addresses:
+            assert planted not in text, planted
+
+
+def test_console_form_is_for_people(stream: io.StringIO) -> None:
+    sink = io.StringIO()
+    logs.configure(level="INFO", form="console", secrets=secrets_of(SETTINGS), stream=sink)
+    logs.logger("worker").info("job.ended", job_id=7, url=f"https://x?api_key={KEY}")
+    said = sink.getvalue()
+    assert "job.ended" in said
+    assert "job_id=7" in said
+    assert KEY not in said
+    assert not said.startswith("{")
