@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from random import Random
+from typing import TypeVar
 
-from acra_express_async.errors import Draining, LeaseLost, StandBack
+from acra_express_async.errors import Draining, LeaseLost, LockBusy, StandBack
 from acra_express_async.models import JobLimits, Provider, Usage
 
 STAND_BACK_PAUSE = timedelta(seconds=60)
 """How long a job steps aside for a running nightly job before it looks again."""
+
+
+WRITE_TRIES = 12
+WRITE_PAUSE_SECONDS = 2.0
+"""Full jitter up to this between tries: twelve of them outlast the nightly's longest store transaction (B3)."""
+
+ResultT = TypeVar("ResultT")
+
+
+class Patient:
+    """Repeats a transaction that gave way to somebody's lock; nothing was written when it did.
+
+    Args:
+        random: of the jitter.
+        gave_way: told of every time, with the reason (a label of `nightly_yields_total`).
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        gave_way: Callable[[str], None],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._random = random
+        self._gave_way = gave_way
+        self._pause = pause
+
+    async def write(self, transaction: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """The transaction's answer.
+
+        Raises:
+            LockBusy: it gave way `WRITE_TRIES` times; the caller steps aside.
+        """
+        for _ in range(WRITE_TRIES - 1):
+            try:
+                return await transaction()
+            except LockBusy as busy:
+                self._gave_way(busy.reason)
+                await self._pause(self._random.random() * WRITE_PAUSE_SECONDS)
+        return await transaction()
 
 
 class End(StrEnum):

@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.attempts import End
+from acra_express_async.attempts import End, Patient
 from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,
@@ -46,14 +46,18 @@ class Ends:
     Every method raises LeaseLost when the job is no longer ours and DatabaseAway when the end could not be written.
 
     Args:
+        patient: repeats writes that gave way.
         max_errors: job-specific errors after which the job ends in `error`.
         max_crashes: crashes without progress after which it does.
     """
 
-    def __init__(self, jobs: Jobs, metrics: Metrics, random: Random, *, max_errors: int, max_crashes: int) -> None:
+    def __init__(
+        self, jobs: Jobs, metrics: Metrics, random: Random, patient: Patient, *, max_errors: int, max_crashes: int
+    ) -> None:
         self._jobs = jobs
         self._metrics = metrics
         self._random = random
+        self._patient = patient
         self._max_errors = max_errors
         self._max_crashes = max_crashes
 
@@ -66,7 +70,7 @@ class Ends:
 
     async def release(self, job: Job) -> End:
         """Hand the job back, due at once and free of charge."""
-        await self._jobs.release(job)
+        await self._patient.write(lambda: self._jobs.release(job))
         return End.RELEASED
 
     async def by(self, job: Job, error: AcraExpressError) -> End:
@@ -94,7 +98,8 @@ class Ends:
         log.error("job.error", error=text, errors=job.errors + 1, exc_info=error)
         if job.errors + 1 >= self._max_errors:
             return await self._fail(job, text, reason="too_many_errors")
-        await self._jobs.retry_later(job, self._backoff(job.errors), text)
+        delay = self._backoff(job.errors)
+        await self._patient.write(lambda: self._jobs.retry_later(job, delay, text))
         return End.RETRY
 
     async def _outage(self, job: Job, error: ProviderError) -> End:
@@ -108,12 +113,12 @@ class Ends:
 
     async def _snooze(self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False) -> End:
         delay += self._jitter(SNOOZE_JITTER)
-        await self._jobs.snooze(job, delay, str(why), outage=outage)
+        await self._patient.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage))
         log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
         return End.SNOOZED
 
     async def _fail(self, job: Job, text: str, *, reason: str) -> End:
-        waited = await self._jobs.fail(job, text, reason=reason)
+        waited = await self._patient.write(lambda: self._jobs.fail(job, text, reason=reason))
         for latency in waited:
             self._metrics.company_ended("failed", reason, latency)
         log.error("job.failed", reason=reason, error=text, companies=len(waited))

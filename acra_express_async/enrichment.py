@@ -5,32 +5,24 @@ A resumed job goes on where it stopped: a company with an outcome is never touch
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.attempts import End, JobScope, Patient
 from acra_express_async.db.pool import Connection
-from acra_express_async.errors import AcraExpressError, CapReached, LockBusy, ProviderError, RateLimited, Transient
+from acra_express_async.errors import AcraExpressError, CapReached, ProviderError, RateLimited, Transient
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage
 from acra_express_async.params import EnrichmentParams
 
 log = logs.logger("enrichment")
-
-SAVE_TRIES = 12
-SAVE_PAUSE_SECONDS = 2.0
-"""Full jitter up to this between tries: twelve of them outlast the nightly's longest store transaction (B3)."""
-
-ResultT = TypeVar("ResultT")
 
 
 class Jobs(Protocol):
@@ -114,7 +106,7 @@ class Enrichment:
 
     Args:
         resolve: judges `params.throttle` (see limits.overrides); raises JobError.
-        pause: waits, in seconds.
+        patient: repeats transactions that gave way.
     """
 
     def __init__(
@@ -127,9 +119,8 @@ class Enrichment:
         story: Story,
         resolve: Callable[[object, str], JobThrottle],
         metrics: Metrics,
-        random: Random,
+        patient: Patient,
         clock: Callable[[], float],
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._jobs = jobs
         self._companies = companies
@@ -138,9 +129,8 @@ class Enrichment:
         self._story = story
         self._resolve = resolve
         self._metrics = metrics
-        self._random = random
+        self._patient = patient
         self._clock = clock
-        self._pause = pause
 
     async def handle(self, job: Job, scope: JobScope) -> End:
         """Enrich what is left of the job.
@@ -180,9 +170,12 @@ class Enrichment:
                 return End.RELEASED
         if put_off is not None:
             raise put_off
-        async with self._jobs.owned(job) as connection:
-            await self._jobs.finish(connection, job, total=len(wanted))
+        await self._patient.write(lambda: self._finish(batch))
         return End.DONE
+
+    async def _finish(self, batch: _Batch) -> None:
+        async with self._jobs.owned(batch.job) as connection:
+            await self._jobs.finish(connection, batch.job, total=batch.total)
 
     async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> None:
         company = await self._companies.load(company_id)
@@ -199,7 +192,7 @@ class Enrichment:
 
     async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> None:
         cap = batch.throttle.daily_cap
-        until_tomorrow = await self._repeat(lambda: self._cap.take(company_id, batch.job.job_id, cap))
+        until_tomorrow = await self._patient.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
         if until_tomorrow is not None:
             raise CapReached("daily cap reached", retry_after=until_tomorrow)
 
@@ -240,7 +233,7 @@ class Enrichment:
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended
 
-        outcome, ended = await self._repeat(save)
+        outcome, ended = await self._patient.write(save)
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
             self._metrics.stage_duration.labels(stage).observe(seconds)
@@ -256,13 +249,3 @@ class Enrichment:
             tokens=outcome.usage.tokens,
             verifications=outcome.usage.verifications,
         )
-
-    async def _repeat(self, write: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """Repeat a transaction that gave way to the nightly's locks; nothing was written when it did."""
-        for _ in range(SAVE_TRIES - 1):
-            try:
-                return await write()
-            except LockBusy as busy:
-                self._metrics.nightly_yields.labels(busy.reason).inc()
-                await self._pause(self._random.random() * SAVE_PAUSE_SECONDS)
-        return await write()

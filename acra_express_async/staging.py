@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Protocol
 
 from acra_express_async import logs
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.attempts import End, JobScope, Patient
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.selection import Picked
 from acra_express_async.errors import CapReached, JobError, StandBack
@@ -64,6 +64,7 @@ class Staging:
         resolve: judges `params.throttle` (see limits.overrides); raises JobError.
         until_tick: how long until the next cron tick, when a continuation goes on behind other work.
         at_once: continuations are due at once (--until-idle).
+        patient: repeats transactions that gave way.
         pause: waits, in seconds.
     """
 
@@ -77,6 +78,7 @@ class Staging:
         until_tick: Callable[[], timedelta],
         at_once: bool,
         metrics: Metrics,
+        patient: Patient,
         random: Random,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -87,6 +89,7 @@ class Staging:
         self._until_tick = until_tick
         self._at_once = at_once
         self._metrics = metrics
+        self._patient = patient
         self._random = random
         self._pause = pause
 
@@ -149,6 +152,30 @@ class Staging:
         rest = _rest(params, campaign, picked, len(companies))
         # The claim takes a continuation before its tick when a worker is free and nothing else waits.
         due_in = None if self._at_once else self._until_tick()
+
+        async def hand_on() -> tuple[JobId | None, JobId | None]:
+            return await self._hand_on(job, params, campaign, companies, rest, due_in, note)
+
+        enrichment, continuation = await self._patient.write(hand_on)
+        log.info(
+            "batch.staged",
+            companies=len(companies),
+            enrichment_job_id=enrichment,
+            continuation_job_id=continuation,
+            campaign_id=campaign.id,
+            note=note,
+        )
+
+    async def _hand_on(
+        self,
+        job: Job,
+        params: StagingParams,
+        campaign: Campaign,
+        companies: list[CompanyId],
+        rest: StagingParams | None,
+        due_in: timedelta | None,
+        note: str | None,
+    ) -> tuple[JobId | None, JobId | None]:
         async with self._jobs.owned(job) as connection:
             enrichment = continuation = None
             if companies:
@@ -158,14 +185,7 @@ class Staging:
                 continuation = await self._jobs.insert(connection, JobType.STAGING, rest.as_json(), due_in=due_in)
             await self._jobs.staged(connection, job, enrichment=enrichment, continuation=continuation)
             await self._jobs.finish(connection, job, total=len(companies), note=note)
-        log.info(
-            "batch.staged",
-            companies=len(companies),
-            enrichment_job_id=enrichment,
-            continuation_job_id=continuation,
-            campaign_id=campaign.id,
-            note=note,
-        )
+        return enrichment, continuation
 
 
 def _work(job: Job, params: StagingParams, campaign: Campaign, companies: list[CompanyId]) -> dict[str, Any]:

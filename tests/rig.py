@@ -10,7 +10,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.attempts import End, JobScope, Patient
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.listen import Listener
 from acra_express_async.db.pool import Connection, Database
@@ -53,7 +53,8 @@ class Rig:
         self.queue: asyncio.Queue[Job] = asyncio.Queue()
         self.jobs = Jobs(database, database)
         random = Random(7)
-        self.ends = Ends(self.jobs, self.metrics, random, max_errors=max_errors, max_crashes=max_crashes)
+        self.patient = Patient(random, lambda _reason: None)
+        self.ends = Ends(self.jobs, self.metrics, random, self.patient, max_errors=max_errors, max_crashes=max_crashes)
         self.poller = Poller(
             queue=self.queue,
             jobs=self.jobs,

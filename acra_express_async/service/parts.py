@@ -14,6 +14,7 @@ from random import Random, SystemRandom
 import httpx
 from prometheus_client import CollectorRegistry
 
+from acra_express_async.attempts import Patient
 from acra_express_async.courtesy import CourteousClaims
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.companies import Companies
@@ -80,10 +81,19 @@ class Parts:
         self.jobs = Jobs(ground.work, ground.vital)
         self.control = Control(ground.work)
         self.cap = DailyCap(ground.work, settings.zone)
+        self.selection = Selection(
+            ground.work,
+            shape=ground.shape,
+            include_sole_proprietors=settings.include_sole_proprietors,
+            recheck_days=settings.recheck_days,
+            hold_nights=settings.nightly_hold_nights,
+        )
+        self.patient = Patient(self.random, lambda reason: self.metrics.nightly_yields.labels(reason).inc())
         self.ends = Ends(
             self.jobs,
             self.metrics,
             self.random,
+            self.patient,
             max_errors=settings.max_errors,
             max_crashes=settings.max_crashes,
         )
@@ -150,7 +160,7 @@ class Parts:
             now=self.now,
             wake=self.poller.wake,
             housekeeping=self.control,
-            chores=[lambda: ledger.prune(every), memory.prune],
+            chores=[lambda: ledger.prune(every), memory.prune, self.selection.count_postal_codes],
             owner=self.owner,
             health=self.health,
             metrics=self.metrics,
@@ -224,23 +234,18 @@ class Parts:
             story=pipeline,
             resolve=self._resolve,
             metrics=self.metrics,
-            random=self.random,
+            patient=self.patient,
             clock=self.clock,
         )
         staging = Staging(
             jobs=self.jobs,
-            registry=Selection(
-                ground.work,
-                shape=ground.shape,
-                include_sole_proprietors=settings.include_sole_proprietors,
-                recheck_days=settings.recheck_days,
-                hold_nights=settings.nightly_hold_nights,
-            ),
+            registry=self.selection,
             cap=self.cap,
             resolve=self._resolve,
             until_tick=lambda: self.cron.next_tick() - self.now(),
             at_once=self.until_idle,
             metrics=self.metrics,
+            patient=self.patient,
             random=self.random,
         )
         return {JobType.STAGING: staging, JobType.ENRICHMENT: enrichment}
