@@ -11,8 +11,8 @@ from acra_express_async.extract.directories import sells_addresses
 from acra_express_async.extract.domains import is_singaporean, label_of
 from acra_express_async.extract.labels import address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
-from acra_express_async.extract.other_names import other_legal_names
-from acra_express_async.extract.page_kinds import speaks_for_its_owner, speaks_of_others
+from acra_express_async.extract.other_names import THIRD_PARTY, other_legal_names, stands_as_owner
+from acra_express_async.extract.page_kinds import is_home_page, speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
 from acra_express_async.extract.trade import speaks_of, trade_behind, trade_words
 from acra_express_async.extract.uens import states_uen, uens_in
@@ -76,24 +76,29 @@ def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, .
 
 
 def number_evidence(reading: Reading, company: Company, *, fitting: bool) -> Iterator[Evidence]:
-    """The registry's UEN, or somebody else's. On a stranger's article or portfolio our number proves nothing."""
+    """The registry's UEN, or somebody else's. Where a stranger speaks of us as a third party it proves nothing."""
     ours = [page for page in reading.pages if states_uen(reading.cleaned(page), company.uen)]
     if ours:
-        told = all(speaks_of_others(page.url) for page in ours) and not fitting
+        told = not fitting and all(_is_told(page, reading, company) for page in ours)
         yield Evidence("uen_told_by_others" if told else "uen", 0 if told else 60, ours[0].url, company.uen)
     elif others := [uen for uen in uens_in(reading.text) if uen != company.uen.upper()]:
         yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
 
 
+def _is_told(page: Page, reading: Reading, company: Company) -> bool:
+    lines = [line for line in reading.cleaned(page).split("\n") if states_uen(line, company.uen)]
+    return speaks_of_others(page.url) or any(THIRD_PARTY.search(line) for line in lines)
+
+
 def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...]) -> Iterator[Evidence]:
-    """Legal name and place side by side on a page where a site speaks of itself: a brand may hide behind the label."""
+    """Our legal name where an owner stands, and our place beside it: a brand may hide behind another label."""
     for page in reading.pages[: reading.read]:
         text = reading.cleaned(page)
         if not speaks_for_its_owner(page.url) or sells_addresses(text):
             continue
-        named = any(legal_name_stands_in(padded(text), name) for name in names)
+        owned = any(stands_as_owner(text, name, alone=not is_home_page(page.url)) for name in names)
         coded = company.postal_code is not None and states_postal_code(text, company.postal_code)
-        if named and (coded or states_street(street_words(text), company.block, company.street_name)):
+        if owned and (coded or states_street(street_words(text), company.block, company.street_name)):
             yield Evidence("imprint", 0, page.url, names[0].legal)
             return
 
@@ -103,18 +108,22 @@ def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidenc
     legal = next((name for name in names if legal_name_stands_in(reading.words, name)), None)
     if legal:
         yield Evidence("legal_name", 25, reading.pages[0].url, legal.legal)
-    for name in names:
-        core = " ".join(name.core)
-        brand = " ".join(name.brand)
-        if f" {core} " in reading.heads or all(f" {word} " in reading.heads for word in name.core):
-            yield Evidence("name_in_head", 15, reading.pages[0].url, core)
-            return
-        if f" {brand} " in reading.heads and not name.is_common:
-            beside = name.trades and any(f" {word[:5]}" in reading.words for word in name.trades)
-            yield Evidence("brand_in_head", 12 if beside or not name.trades else 8, reading.pages[0].url, brand)
-            return
-    if not legal and (others := other_legal_names(reading.text, names)):
+    shown = next(filter(None, (_shown_name(reading, name) for name in names)), None)
+    if shown:
+        yield shown
+    whole = shown is not None and shown.signal == "name_in_head"
+    if not legal and not whole and (others := other_legal_names(reading.text, names)):
         yield Evidence("other_legal_name", -25, reading.url_with(others[0]), others[0])
+
+
+def _shown_name(reading: Reading, name: Name) -> Evidence | None:
+    core, brand = " ".join(name.core), " ".join(name.brand)
+    if f" {core} " in reading.heads or all(f" {word} " in reading.heads for word in name.core):
+        return Evidence("name_in_head", 15, reading.pages[0].url, core)
+    if f" {brand} " in reading.heads and not name.is_common:
+        beside = any(f" {word[:5]}" in reading.words for word in name.trades)
+        return Evidence("brand_in_head", 12 if beside or not name.trades else 8, reading.pages[0].url, brand)
+    return None
 
 
 def place_evidence(reading: Reading, company: Company, domain: str) -> Iterator[Evidence]:

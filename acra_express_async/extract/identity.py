@@ -150,7 +150,9 @@ def _proofs(signals: set[str]) -> tuple[bool, bool]:
     placed = bool(signals.intersection(("postal_code", "street")))
     crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
     legal = "legal_name" in signals
-    unique = "uen" in signals or "imprint" in signals or (fitting and (placed or (crowded and legal)))
+    # A sister sits at the same address, bears the same brand and sells something else.
+    sister = "namesake_trade" in signals and signals.isdisjoint(WHOLE)
+    unique = "uen" in signals or "imprint" in signals or (fitting and not sister and (placed or (crowded and legal)))
     whole = bool(signals.intersection(WHOLE)) and signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
     return unique, here and (whole or (legal and fitting))
 
@@ -173,7 +175,7 @@ def _disqualification(
     if not pages and looks_parked("", candidate.text):
         return Evidence(Doubt.PARKED, -80, where)
     near = any(is_near_miss(candidate.domain, name) for name in names)
-    stranger = near or signals.isdisjoint(FITTING)
+    stranger = near or signals.isdisjoint(("domain_exact", "domain_brand", "domain_initials"))
     credentials = stranger and any(asks_for_credentials(page.title, page.text) for page in pages)
     if credentials or any(imitates(candidate.domain, name) for name in names):
         return Evidence(Doubt.IMITATION, -80, where, candidate.domain)

@@ -1,16 +1,50 @@
-"""Legal names of other companies on a page: an imprint in another name is a sign of another owner."""
+"""In whose name a page stands: our legal name as owner or as third party, and legal names of others in imprints."""
 
 from __future__ import annotations
 
 import re
 
-from acra_express_async.extract.names import Name, name_of
+from acra_express_async.extract.names import Name, legal_name_stands_in, name_of, padded
 
 _LEGAL_NAME = re.compile(
     r"(?P<name>(?:[A-Z0-9][\w&'.,\-]{0,40}[ \t]+|(?:&|and|of)[ \t]+|\((?:[A-Za-z]{1,20})\)[ \t]*){1,8})"
     r"(?:\(?(?:Pte|PTE|Private|PRIVATE)\.?\)?[ \t]*\.?(?:Ltd|LTD|Limited|LIMITED)\b|LLP\b)"
 )
+_OWNER = re.compile(
+    r"©|\(c\) ?\d|copyright|all rights reserved|(?:operated|owned|run|managed|brought to you) by|"
+    r"trading (?:name|as)|\bt/a\b|\bbrand (?:of|by)|part of|subsidiary of|member of|legal (?:entity|name)|"
+    r"registered (?:name|company)|formerly|版权|版權",
+    re.IGNORECASE,
+)
+THIRD_PARTY = re.compile(
+    r"\bclients?\b|case stud|portfolio|\bmembers?\s?(?::|list|directory)|dealers?\b|distributors?\b|stockists?\b|"
+    r"notice|winding[ -]up|liquidat|\bis hiring|apply (?:via|to|now)|vacanc|customers?:|partners?:|supplier profile|"
+    r"tenants?\b|reviews?\b|our work|testimonial|directors? of|according to|raised|plaintiff|defendant",
+    re.IGNORECASE,
+)
+"""Words of a line that speaks about a company which is not the site's owner."""
+
 _IMPRINT = re.compile(r"©|\(c\)|copyright|all rights reserved|版权|版權", re.IGNORECASE)
+
+
+def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
+    """True when the legal name stands in a line of ownership and in none that speaks of a third party.
+
+    Args:
+        text: cleaned text of a page.
+        name: whose legal name is looked for.
+        alone: on contact and legal pages a line that begins with the name will do.
+    """
+    owned = False
+    for line in text.split("\n"):
+        words = padded(line[:4000])
+        if not legal_name_stands_in(words, name):
+            continue
+        if THIRD_PARTY.search(line[:4000]):
+            return False
+        begins = words.startswith(f" {name.words[0]} ")
+        owned = owned or bool(_OWNER.search(line[:4000])) or (alone and begins)
+    return owned
 
 
 def other_legal_names(text: str, names: tuple[Name, ...]) -> tuple[str, ...]:
