@@ -37,13 +37,18 @@ KEYLESS_IN_FLIGHT, KEYED_IN_FLIGHT = 2, 8
 
 
 def pace(settings: JinaSettings) -> Pace:
-    """The hour's calls spread over the hour after a burst, within the published calls a minute."""
+    """The hour's calls spread over the hour after a burst, within the published calls a minute.
+
+    Whoever allows more in an hour than six published minutes hold knows of a larger minute (another plan, a simulator
+    with scaled allowances).
+    """
     keyed = settings.api_key is not None
+    per_minute = max(KEYED_PER_MINUTE if keyed else KEYLESS_PER_MINUTE, settings.calls_per_hour / 6)
     return Pace.of_allowance(
         settings.calls_per_hour * settings.share,
         timedelta(hours=1),
         burst=BURST,
-        vendor_per_minute=KEYED_PER_MINUTE if keyed else KEYLESS_PER_MINUTE,
+        vendor_per_minute=per_minute,
         in_flight=KEYED_IN_FLIGHT if keyed else KEYLESS_IN_FLIGHT,
     )
 

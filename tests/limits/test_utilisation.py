@@ -22,6 +22,7 @@ from acra_express_async.errors import BudgetExhausted
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Pace, Refusal, Throttle, allowances
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider
+from acra_express_async.providers import duckduckgo, jina
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings import Settings, load_settings
@@ -170,7 +171,6 @@ async def hammer(
 
 
 REQUESTS = allowances(settings())[Provider.DUCKDUCKGO]
-DDG_PACE = Pace.of_allowance(200, timedelta(hours=1), burst=40, spacing=3, jitter=3)
 
 
 def reading(**figures: str) -> tuple[Allowance, ...]:
@@ -179,24 +179,26 @@ def reading(**figures: str) -> tuple[Allowance, ...]:
 
 @pytest.mark.parametrize(("processes", "workers"), [(1, 2), (1, 1), (4, 2)])
 async def test_requests_are_all_used_and_never_exceeded(processes: int, workers: int) -> None:
-    random = Random(1)
+    random, pace = Random(1), duckduckgo.pace(settings().duckduckgo)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
-    await hammer(REQUESTS, DDG_PACE, vendor, cost={"requests_1h": 1}, hours=3, processes=processes, workers=workers)
+    await hammer(REQUESTS, pace, vendor, cost={"requests_1h": 1}, hours=3, processes=processes, workers=workers)
     said = judge([(at, 1) for at in vendor.arrivals], 200, HOUR, HOUR, 3 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99
     assert said.worst == 200
+    assert judge([(at, 1) for at in vendor.arrivals], 15 * processes, 60, 0, 3 * HOUR).violations == 0
 
 
 async def test_calls_are_all_used_even_at_a_slow_provider() -> None:
     random = Random(2)
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.9), 29), lambda: random.randint(200, 1500))
-    pace = Pace.of_allowance(120, timedelta(hours=1), burst=15, vendor_per_minute=20, in_flight=2)
+    pace = jina.pace(settings().jina)
     await hammer(reading(), pace, vendor, cost={"calls_1h": 1, "tokens_1m": 1502}, hours=3)
     said = judge([(at, 1) for at in vendor.arrivals], 120, HOUR, HOUR, 3 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99
     assert judge(vendor.billed, 5000, 60, HOUR, 3 * HOUR).violations == 0
+    assert judge([(at, 1) for at in vendor.arrivals], 20, 60, 0, 3 * HOUR).violations == 0, "the vendor's own minute"
 
 
 @pytest.mark.parametrize("processes", [1, 4])

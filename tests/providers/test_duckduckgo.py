@@ -150,3 +150,6 @@ def test_the_pace_is_the_advice_of_the_contract() -> None:
     tempo = pace(DuckDuckGoSettings())
     assert (tempo.in_flight, tempo.spacing, tempo.jitter) == (1, 3, 3)
     assert tempo.interval == pytest.approx(3600 / 220)
+    assert tempo.burst + 60 / tempo.interval <= 15
+    scaled = pace(DuckDuckGoSettings(requests_per_hour=12_000))
+    assert scaled.interval == pytest.approx(3600 / 13_200), "an hour of ours that is larger means a larger minute"
