@@ -4,42 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import click
 import httpx
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from acra_express_async.cli.sessions import json_option, settings_or_exit, synchronous
 from acra_express_async.errors import AcraExpressError
 
 WATCH_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+SHOWN_COMPANIES = 8
+WORDS = {"pass": ("It is fine", "bold green"), "warn": ("Worth a look", "bold yellow"),
+         "fail": ("Something is wrong", "bold red")}  # fmt: skip
+
+Ask = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @click.command()
 @json_option
-@click.option("--watch", is_flag=True, help="Stay and refresh every two seconds until Ctrl-C.")
+@click.option(
+    "--watch", is_flag=True, help="Stay and refresh every two seconds until Ctrl-C; JSON: one line each time."
+)
 @synchronous
 async def status(as_json: bool, watch: bool) -> None:
-    """What the service is doing now, asked from its /status.json."""
+    """What the service is doing now, asked from its /status.json.
+
+    Whether it is fine and why not, alerts, workers, queue, budgets, campaigns and the last companies. The service is
+    looked for where ACRA_EXPRESS_HTTP__HOST and __PORT say.
+    """
     http = settings_or_exit().http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
     url = f"http://{host}:{http.port}/status.json"
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-        answer = await _asked(client, url)
-        if as_json:
-            click.echo(json.dumps(answer))
-            return
+
+        async def ask() -> dict[str, Any]:
+            return await _asked(client, url)
+
         if not watch:
-            Console().print(screen(answer))
-            return
-        with Live(screen(answer), console=Console()) as live:
-            while True:
-                await asyncio.sleep(WATCH_SECONDS)
-                live.update(screen(await _asked(client, url)))
+            answer = await ask()
+            if as_json:
+                click.echo(json.dumps(answer))
+            else:
+                Console().print(screen(answer))
+        elif as_json:
+            await _follow_as_json(ask)
+        else:
+            await _follow(ask, Console())
+
+
+async def _follow(ask: Ask, console: Console) -> None:
+    """Refresh until Ctrl-C; a service that restarts meanwhile leaves its last picture standing."""
+    shown = screen(await ask())
+    with Live(shown, console=console) as live:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                shown = screen(await ask())
+                live.update(shown)
+            except AcraExpressError as gone:
+                live.update(Group(Text(f"{gone}; this is its last picture", style="bold red"), shown))
+
+
+async def _follow_as_json(ask: Ask) -> None:
+    while True:
+        click.echo(json.dumps(await ask()))
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
@@ -53,22 +90,82 @@ async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
 
 
 def screen(answer: dict[str, Any]) -> RenderableType:
-    """One status as tables for a terminal."""
-    words = [word for word in ("draining", "paused", "nightly_running") if answer[word]]
-    if answer["stuck"]:
-        words.append(f"stuck: {', '.join(answer['stuck'])}")
-    if not answer["listener_proven"]:
-        words.append("listener not proven")
-    head = f"acra-express {answer['version']}: {', '.join(words) or 'fine'}"
-    workers = Table("worker", "job", "type", title="workers")
+    """One status for a terminal; what a table would have nothing to say in is left out."""
+    word, style = WORDS[answer["verdict"]["word"]]
+    parts: list[RenderableType] = [Text(f"{word} (acra-express {answer['version']})", style=style)]
+    parts += [Text(f"  {sentence}") for sentence in answer["verdict"]["why"]]
+    parts += [Text(f"  {line['provider']} is {line['kind']} ({line['reason']})") for line in answer["breakers"]]
+    if answer["stands_back"]:
+        parts.append(Text("  the nightly is running, so we stand back"))
+    parts += [_workers(answer), _queue(answer), _budgets(answer)]
+    parts += [_campaigns(answer)] if answer["campaigns"] else []
+    parts += [_companies(answer)] if answer["companies"] else []
+    if answer["failures_24h"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in answer["failures_24h"].items())
+        parts.append(Text(f"failed in 24 hours: {reasons}"))
+    return Group(*parts)
+
+
+def _table(title: str, *heads: str) -> Table:
+    return Table(*heads, title=title, title_justify="left", title_style="bold")
+
+
+def _workers(answer: dict[str, Any]) -> Table:
+    table = _table("workers", "worker", "job", "type", "attempt")
     for worker in answer["workers"]:
-        workers.add_row(worker["name"], str(worker["job_id"] or "idle"), worker["job_type"] or "")
-    queue = Table("type", "state", "jobs", "oldest (s)", title="queue")
+        attempt = "" if worker["attempt"] is None else str(worker["attempt"])
+        table.add_row(worker["name"], str(worker["job_id"] or "idle"), _short(worker["job_type"]), attempt)
+    return table
+
+
+def _queue(answer: dict[str, Any]) -> RenderableType:
+    if not answer["queue"]:
+        return Text("the queue is empty")
+    table = _table("queue", "type", "state", "jobs", "oldest (s)")
     for line in answer["queue"]:
-        queue.add_row(line["job_type"], line["state"], str(line["depth"]), str(line["oldest_age_seconds"]))
-    budgets = Table("provider", "budget", "used", "limit", title="budgets")
+        table.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), f"{line['oldest_age_seconds']:.0f}")
+    return table
+
+
+def _budgets(answer: dict[str, Any]) -> Table:
+    table = _table("budgets (rolling windows)", "provider", "budget", "used", "limit", "%", "all free in (s)")
     for line in answer["budgets"]:
-        budgets.add_row(line["provider"], line["budget"], str(line["used"]), str(line["limit"]))
+        share = line["used"] / line["limit"] if line["limit"] else 0.0
+        colour = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
+        frees = "" if line["frees_all_seconds"] is None else str(line["frees_all_seconds"])
+        table.add_row(
+            line["provider"], line["budget"], str(line["used"]), str(line["limit"]),
+            f"[{colour}]{share:.0%}[/{colour}]", frees,
+        )  # fmt: skip
     cap = answer["daily_cap"]
-    budgets.add_row("", "daily cap", str(cap["used"]), str(cap["limit"]))
-    return Group(head, workers, queue, budgets)
+    table.add_row("", "companies today", str(cap["used"]), str(cap["limit"]), "", "")
+    return table
+
+
+def _campaigns(answer: dict[str, Any]) -> Table:
+    table = _table("campaigns", "job", "enqueued", "ended", "in work", "to stage", "expected end")
+    for line in answer["campaigns"]:
+        left = "all that match" if line["left"] is None else str(line["left"])
+        table.add_row(
+            str(line["campaign_id"]), _moment(line["enqueued_at"]), str(line["ended"]), str(line["waiting"]), left,
+            _moment(line["expected_end"]),
+        )  # fmt: skip
+    return table
+
+
+def _companies(answer: dict[str, Any]) -> Table:
+    table = _table("last companies", "UEN", "name", "outcome", "reason", "website", "seconds")
+    for line in answer["companies"][:SHOWN_COMPANIES]:
+        seconds = "" if line["latency_seconds"] is None else f"{line['latency_seconds']:.0f}"
+        # registry and web wrote these: square brackets are no markup of ours
+        cells = (line["uen"], line["name"] or "(left out)", line["outcome"], line["reason"], line["domain"] or "")
+        table.add_row(*(escape(cell) for cell in cells), seconds)
+    return table
+
+
+def _short(job_type: str | None) -> str:
+    return (job_type or "").removeprefix("acra_express_")
+
+
+def _moment(moment: str | None) -> str:
+    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%m-%d %H:%M}"

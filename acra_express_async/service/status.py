@@ -8,8 +8,9 @@ from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
+from acra_express_async.capacity import plan
 from acra_express_async.courtesy import Courtesy
-from acra_express_async.db.display import CampaignLine, CompanyLine
+from acra_express_async.db.display import CompanyLine
 from acra_express_async.health import Health
 from acra_express_async.settings import Settings
 from acra_express_async.watch import Picture, Watch
@@ -75,7 +76,7 @@ def status(
         "daily_cap": {"used": picture.cap_used, "limit": settings.daily_cap},
         "companies_today": picture.companies_today,
         "budgets": [_budget(picture, key) for key in sorted(picture.budgets)],
-        "campaigns": [_campaign(line) for line in picture.campaigns],
+        "campaigns": _campaigns(picture, settings, now()),
         "companies": [_company(line) for line in picture.companies],
         "failures_24h": picture.failures,
     }
@@ -129,14 +130,23 @@ def _budget(picture: Picture, key: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _campaign(line: CampaignLine) -> dict[str, Any]:
-    return {
-        "campaign_id": line.campaign_id,
-        "enqueued_at": line.enqueued_at.isoformat(),
-        "ended": line.ended,
-        "waiting": line.waiting,
-        "left": line.left,
-    }
+def _campaigns(picture: Picture, settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """Oldest first, each expected to end after those before it; None where the end of the selection is not known."""
+    pace, before = plan(settings), 0
+    known = True
+    lines = []
+    for line in picture.campaigns:
+        known = known and line.left is not None
+        before += line.waiting + (line.left or 0)
+        lines.append({
+            "campaign_id": line.campaign_id,
+            "enqueued_at": line.enqueued_at.isoformat(),
+            "ended": line.ended,
+            "waiting": line.waiting,
+            "left": line.left,
+            "expected_end": (now + pace.time_for(before)).isoformat() if known else None,
+        })  # fmt: skip
+    return lines
 
 
 def _company(line: CompanyLine) -> dict[str, Any]:

@@ -64,8 +64,13 @@ def _head(status: dict[str, Any]) -> str:
         nightly = "the nightly is running"
     return (
         f'<header class="{escape(verdict["word"])}"><h1><span aria-hidden="true">{_marks(verdict["word"])}</span> '
-        f"{WORDS[verdict['word']]}</h1>{f'<ul>{why}</ul>' if why else ''}<p>{nightly}</p></header>"
+        f"{WORDS[verdict['word']]}</h1>{f'<ul>{why}</ul>' if why else ''}<p>{nightly}{_today(status)}</p></header>"
     )
+
+
+def _today(status: dict[str, Any]) -> str:
+    done = status["companies_today"]
+    return "; today: " + ", ".join(f"{_text(who)} {count} companies" for who, count in done.items()) if done else ""
 
 
 def _cards(status: dict[str, Any]) -> str:
@@ -140,8 +145,9 @@ def _campaigns(status: dict[str, Any]) -> str:
         whole = None if line["left"] is None else line["ended"] + line["waiting"] + line["left"]
         bar = "" if not whole else f'<progress max="{whole}" value="{line["ended"]}"></progress><br>'
         progress = f"{bar}<small>{line['ended']} ended, {line['waiting']} in work, {left} to stage</small>"
-        rows.append((str(line["campaign_id"]), progress, _moment(status, line["enqueued_at"])))
-    return _table("Campaigns", ("job", "progress", "enqueued"), rows, empty="none")
+        ends = "" if line["expected_end"] is None else _moment(status, line["expected_end"])
+        rows.append((str(line["campaign_id"]), progress, _moment(status, line["enqueued_at"]), ends))
+    return _table("Campaigns", ("job", "progress", "enqueued", "expected end"), rows, empty="none")
 
 
 def _companies(status: dict[str, Any]) -> str:

@@ -53,8 +53,16 @@ def status(**changed: Any) -> dict[str, Any]:
             }
         ],
         "campaigns": [
-            {"campaign_id": 3, "enqueued_at": "2026-11-23T09:00:00+00:00", "ended": 40, "waiting": 5, "left": 55}
+            {
+                "campaign_id": 3,
+                "enqueued_at": "2026-11-23T09:00:00+00:00",
+                "ended": 40,
+                "waiting": 5,
+                "left": 55,
+                "expected_end": "2026-11-23T16:00:00+00:00",
+            }
         ],
+        "companies_today": {"express": 12, "nightly": 40},
         "companies": [
             {
                 "uen": "199801234K",

@@ -43,7 +43,7 @@ def test_it_shows_work_budgets_campaigns_companies_and_failures() -> None:
         "ORCHID BAKERY PTE. LTD.",
         'href="https://orchidbakery.sg/contact"',
         "provider_error",
-        "no nightly job is running",
+        "no nightly job is running; today: express 12 companies, nightly 40 companies",
     ):
         assert said in text, said
 

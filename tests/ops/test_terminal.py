@@ -1,0 +1,77 @@
+"""`acra-express status` in a terminal, and the campaigns it speaks of, from the running service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from process import stage
+from rich.console import Console
+
+from acra_express_async.cli.look import screen
+from acra_express_async.sandbox.postgres import free_port
+from acra_express_async.sandbox.stage import command
+
+from .pages import status
+
+
+def shown(answer: dict[str, Any]) -> str:
+    console = Console(width=140, record=True, file=None, quiet=False, force_terminal=False)
+    with console.capture() as captured:
+        console.print(screen(answer))
+    return captured.get()
+
+
+def test_a_fine_service() -> None:
+    text = shown(status())
+    assert text.startswith("It is fine (acra-express 1.0.0)")
+    for said in ("worker-1", "enrich_candidates", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
+        assert said in text, said
+    assert "failed in 24 hours: provider_error 2" in text
+
+
+def test_trouble_comes_first() -> None:
+    text = shown(
+        status(
+            verdict={"word": "fail", "why": ["Failure ratio 8.3% > 5% (30 min)"]},
+            stands_back=True,
+            breakers=[{"provider": "jina", "kind": "blocked", "reason": "bad_key", "open_until": None}],
+        )
+    )
+    head = text.split("workers")[0]
+    assert "Something is wrong" in head
+    assert "Failure ratio 8.3% > 5% (30 min)" in head
+    assert "jina is blocked (bad_key)" in head
+    assert "the nightly is running, so we stand back" in head
+
+
+def test_a_strangers_square_brackets_are_no_markup() -> None:
+    company = status()["companies"][0] | {"name": "A [bold]B[/bold] [/x] PTE. LTD."}
+    assert "A [bold]B[/bold] [/x] PTE. LTD." in shown(status(companies=[company]))
+
+
+async def test_status_of_a_running_service_and_of_none(fresh_dsn: str, tmp_path: Path) -> None:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        environ = standing.environ | {"ACRA_EXPRESS_HTTP__PORT": str(free_port())}
+        code, _, wrong = await command(environ, "status")
+        assert code == 1
+        assert "no service answers at http://127.0.0.1:" in wrong
+        assert "Traceback" not in wrong
+        await standing.enqueue({"uens": standing.uens[:7]})
+        service = await standing.start(HTTP__PORT=environ["ACRA_EXPRESS_HTTP__PORT"])
+        await service.event("listener.proven")
+        code, said, _ = await command(environ, "status", "--json")
+        assert code == 0
+        answer = json.loads(said)
+        assert answer["service"] == "acra-express"
+        assert {line["budget"] for line in answer["budgets"]} <= {
+            "requests_1h", "calls_1h", "tokens_1m", "verifications_1d",
+        }  # fmt: skip
+        for campaign in answer["campaigns"]:
+            # read one after the other beside running workers, so a company may stand in both
+            assert campaign["ended"] <= 7
+            assert campaign["waiting"] + campaign["left"] <= 7
+        code, said, _ = await command(environ, "status")
+        assert code == 0
+        assert "workers" in said
