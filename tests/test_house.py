@@ -94,3 +94,21 @@ def test_nothing_selects_every_column_of_a_table() -> None:
         and "SELECT * FROM (" not in node.value
     ]
     assert not starred
+
+
+def test_the_process_clock_decides_nothing() -> None:
+    """Leases, budgets and windows are judged by the database's clock, so a skewed process clock can harm none of them.
+
+    The wall clock is read in two places: for ticks and displays, and to understand a Retry-After that is a date.
+    """
+    readers = {
+        str(module.relative_to(PACKAGE))
+        for module in MODULES
+        if PACKAGE / "sandbox" not in module.parents
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr)
+        in {("datetime", "now"), ("time", "time"), ("date", "today"), ("datetime", "utcnow")}
+    }
+    assert readers <= {"service/parts.py", "providers/wire.py"}

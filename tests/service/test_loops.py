@@ -221,3 +221,26 @@ async def test_heartbeats_keep_a_long_job_and_a_lost_lease_cancels_it(database: 
         await cancelled.wait()
     assert await owner.fetchval("SELECT status || ': ' || error FROM background_jobs") == "error: by hand"
     assert rig.attempts(End.LEASE_LOST) == 1
+
+
+async def test_a_storm_of_notifications_becomes_a_few_claims(
+    database: Database, owner: Connection, fresh_dsn: str
+) -> None:
+    """5,000 notifications with payloads of their own; the last one brings a job, which is found."""
+    done = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        end = await rig.finish(job)
+        done.set()
+        return end
+
+    rig = Rig(database, work, listen_dsn=fresh_dsn)
+    async with rig.running():
+        await rig.listening.wait()
+        await owner.execute("SELECT pg_notify('acra_express_jobs', n::text) FROM generate_series(1, 5000) n")
+        await enqueue(owner)
+        await done.wait()
+    value = rig.metrics.registry.get_sample_value
+    assert (value("acra_express_wakes_total", {"reason": "notify"}) or 0) >= 5000
+    claims = sum(value("acra_express_claims_total", {"result": result}) or 0 for result in ("job", "empty", "error"))
+    assert claims < 50
