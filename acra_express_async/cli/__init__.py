@@ -23,6 +23,8 @@ COMMANDS = {
     "uninstall": "database:uninstall",
     "load-registry": "database:load_registry",
     "check": "database:check",
+    "forget": "database:forget",
+    "explain": "explain:explain",
     "enqueue": "jobs:enqueue",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",

@@ -1,4 +1,4 @@
-"""Commands about the database as a whole: migrate, uninstall, load-registry."""
+"""Commands about the database as a whole: migrate, uninstall, load-registry, forget, check."""
 
 from __future__ import annotations
 
@@ -82,6 +82,37 @@ async def uninstall(yes: bool) -> None:
     async with as_login(settings) as connection:
         for line in await take_out(connection, settings.tenant_role):
             click.echo(line)
+
+
+@click.command()
+@click.argument("subject", metavar="UEN|DOMAIN|EMAIL")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@synchronous
+async def forget(subject: str, yes: bool, as_json: bool) -> None:
+    """Take away what we stored about a company, a domain or an address, and never store it again.
+
+    Only rows and cells of our own making go. It is recorded as an opt-out, which the running service obeys at once.
+    """
+    from acra_express_async.db.forget import forget as take_away
+    from acra_express_async.db.forget import kind_of
+    from acra_express_async.db.hashing import load_address_hash
+    from acra_express_async.db.migrate import check as check_schema
+    from acra_express_async.db.platform import probe
+
+    settings = settings_or_exit()
+    kind, value = kind_of(subject)
+    if kind == "domain" and "." not in value:
+        raise click.UsageError(f"{subject} is no UEN, no domain and no mail address")
+    if not yes and not as_json:
+        click.confirm(f"Forget the {kind} {value} and never store it again?", abort=True)
+    async with as_login(settings) as connection:
+        await check_schema(connection)
+        shape, hashes = await probe(connection), await load_address_hash(connection)
+        gone = await take_away(connection, value, shape=shape, hashes=hashes)
+    removed = ", ".join(f"{count} in {table}" for table, count in gone.removed.items()) or "nothing was stored"
+    answer = {"kind": gone.kind, "value": gone.value, "removed": dict(gone.removed)}
+    say(answer, as_json=as_json, text=f"{gone.kind} {gone.value}: opted out; removed: {removed}")
 
 
 @click.command()

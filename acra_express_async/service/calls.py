@@ -1,14 +1,18 @@
-"""Builds the providers: one throttle, one budget and one breaker each, over one HTTP client."""
+"""Builds the providers (one throttle, one budget and one breaker each, over one HTTP client) and who calls them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
 import httpx
 
+from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.memory import Memory
+from acra_express_async.db.optouts import OptOuts
+from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.limits import (
     SEND_MARGIN,
     Allowance,
@@ -22,6 +26,8 @@ from acra_express_async.limits import (
 )
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
+from acra_express_async.pipeline import Pipeline
+from acra_express_async.preflight import Ground
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
@@ -117,4 +123,29 @@ def build_providers(
         slack=Slack(http, settings.slack, caller(Provider.SLACK)),
         breakers=breakers,
         allowances=figures,
+    )
+
+
+def build_pipeline(
+    settings: Settings,
+    ground: Ground,
+    providers: Providers,
+    *,
+    hashes: AddressHash,
+    memory: Memory,
+    clock: Callable[[], float],
+) -> Pipeline:
+    """The story of one company, over these providers and what the database remembers."""
+    return Pipeline(
+        searcher=providers.duckduckgo,
+        reader=providers.jina,
+        verifier=providers.zerobounce,
+        verdicts=Verdicts(ground.work, shape=ground.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days),
+        opt_outs=OptOuts(ground.work, hashes),
+        memory=memory,
+        max_pages=settings.jina.max_pages,
+        tokens_per_page=settings.jina.tokens_per_page,
+        max_verifications=settings.zerobounce.max_per_company,
+        store_personal_emails=settings.store_personal_emails,
+        clock=clock,
     )

@@ -24,21 +24,18 @@ from acra_express_async.db.hashing import AddressHash, load_address_hash
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.listen import Listener
 from acra_express_async.db.memory import Memory
-from acra_express_async.db.optouts import OptOuts
 from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.selection import Selection
-from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.ends import Ends
 from acra_express_async.enrichment import Enrichment
 from acra_express_async.health import Health
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.pipeline import Pipeline
 from acra_express_async.poller import Poller
 from acra_express_async.preflight import Ground
 from acra_express_async.realtime import rate
-from acra_express_async.service.calls import Providers, build_providers
+from acra_express_async.service.calls import Providers, build_pipeline, build_providers
 from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy
 from acra_express_async.settings import Settings
@@ -211,27 +208,12 @@ class Parts:
             store_personal_emails=settings.store_personal_emails,
             recheck_days=settings.recheck_days,
         )
-        pipeline = Pipeline(
-            searcher=providers.duckduckgo,
-            reader=providers.jina,
-            verifier=providers.zerobounce,
-            verdicts=Verdicts(
-                ground.work, shape=ground.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days
-            ),
-            opt_outs=OptOuts(ground.work, hashes),
-            memory=memory,
-            max_pages=settings.jina.max_pages,
-            tokens_per_page=settings.jina.tokens_per_page,
-            max_verifications=settings.zerobounce.max_per_company,
-            store_personal_emails=settings.store_personal_emails,
-            clock=self.clock,
-        )
         enrichment = Enrichment(
             jobs=self.jobs,
             companies=companies,
             outcomes=Outcomes(ground.work),
             cap=self.cap,
-            story=pipeline,
+            story=build_pipeline(settings, ground, providers, hashes=hashes, memory=memory, clock=self.clock),
             resolve=self._resolve,
             metrics=self.metrics,
             patient=self.patient,

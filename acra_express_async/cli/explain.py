@@ -1,0 +1,185 @@
+"""`acra-express explain UEN`: the story of the last decision about a company, as a person would want to read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchronous
+from acra_express_async.db.explain import Decision, Told
+from acra_express_async.db.explain import explain as last_decision
+from acra_express_async.errors import AcraExpressError
+
+REASONS = {
+    "no_search_results": "the search found nothing",
+    "no_credible_site": "the search found nothing that could be its own",
+    "ambiguous": "more than one site could be its own, and none could be told apart",
+    "site_unreadable": "the best candidate could not be read",
+    "parked": "the best candidate is a parked domain",
+    "hijacked": "the best candidate's pages belong to somebody else now",
+    "imitation": "the best candidate imitates the company",
+    "directory": "the best candidate is a directory, not the company's own site",
+    "other_company": "the best candidate belongs to another company",
+    "elsewhere": "the best candidate is a company in another country",
+    "no_proof": "the best candidate showed no proof that it is the company's own",
+    "recently_checked": "somebody had looked at it within RECHECK_DAYS",
+    "opted_out": "it asked to be left alone",
+    "not_live": "the registry does not call it live",
+    "company_vanished": "its row in companies was gone",
+    "provider_unavailable": "a provider was away for too long",
+}
+SIGNALS = {
+    "uen": "its UEN stands on the page",
+    "uen_told_by_others": "its UEN stands there, but in an article or list about others",
+    "other_uen": "another company's UEN stands on the page",
+    "imprint": "legal name and address stand side by side",
+    "legal_name": "its legal name stands on the page",
+    "name_in_head": "its name stands where a site says who it is",
+    "brand_in_head": "the brand in its name stands where a site says who it is",
+    "other_legal_name": "another company's legal name stands there",
+    "postal_code": "its postal code stands on the page",
+    "postal_code_shared": "its postal code stands there, but many companies share it",
+    "street": "its street and block stand on the page",
+    "street_shared": "its street and block stand there, but many companies share them",
+    "neighbourhood": "its building or street is named, without the number",
+    "singapore": "an address or number in Singapore",
+    "singapore_mentioned": "Singapore is mentioned",
+    "elsewhere": "an address or number in another country",
+    "local_phone": "a local phone number",
+    "trade": "it speaks of the trade in the registry",
+    "other_trade": "it does not speak of the trade in the name",
+    "namesake_trade": "the name is followed by another trade",
+    "sg_domain": "the domain ends in .sg",
+    "offshore_domain": "the domain belongs to another country",
+    "first_result": "it was the first result",
+    "known_website": "the platform already held this website",
+    "domain_exact": "the domain is the name",
+}
+"""What a signal saw; one that is not listed is said as it is written."""
+
+
+@click.command()
+@click.argument("uen")
+@click.option("--json", "as_json", is_flag=True, help="The same facts as one JSON object.")
+@synchronous
+async def explain(uen: str, as_json: bool) -> None:
+    """Tell what was searched and read about a company, what was chosen, why, and when."""
+    settings = settings_or_exit()
+    wanted = uen.strip().upper()
+    async with as_tenant(settings) as database:
+        told = await last_decision(database, wanted)
+    if told is None:
+        raise AcraExpressError(f"{wanted} is not in the registry, and nothing was ever decided about it")
+    click.echo(json.dumps(dataclasses.asdict(told), default=str) if as_json else prose(told, settings.zone))
+
+
+def prose(told: Told, zone: ZoneInfo) -> str:
+    """The story in plain sentences; `zone` is whose time it speaks of."""
+    lines = [f"{told.name or 'A company'} ({told.uen})"]
+    if told.opted_out is not None:
+        lines.append(
+            f"Asked to be left alone on {_when(told.opted_out, zone)}; nothing is searched or stored any more."
+        )
+    if told.decision is None:
+        return "\n".join([*lines, "Nothing was decided about it yet."])
+    lines += [_verdict(told.decision, zone)]
+    if told.since is not None:
+        since = told.since
+        lines.append(f"Since then, on {_when(since.ended_at, zone)} in job {since.job_id}: {since.kind}{_why(since)}.")
+    if told.decision.story:
+        lines += ["", *_story(told.decision.story)]
+    else:
+        lines.append("The details are not stored any more.")
+    return "\n".join(lines)
+
+
+def _verdict(decision: Decision, zone: ZoneInfo) -> str:
+    site = decision.story.get("site")
+    found = {
+        "enriched": f"its own website is {site['domain']}" if site else "its own website was found",
+        "no_website": "no website of its own" + _why(decision),
+        "skipped": "skipped" + _why(decision),
+        "failed": "failed" + _why(decision),
+    }[decision.kind]
+    attempt = decision.story.get("attempt")
+    work = f"job {decision.job_id}" + (f" (attempt {attempt})" if attempt else "")
+    return f"Decided on {_when(decision.ended_at, zone)}, in {work}: {found}."
+
+
+def _why(decision: Decision) -> str:
+    if not decision.reason:
+        return ""
+    said = REASONS.get(decision.reason)
+    return f", because {said} ({decision.reason})" if said else f" ({decision.reason})"
+
+
+def _story(story: Mapping[str, Any]) -> Iterator[str]:
+    queries, pages = story.get("queries") or [], story.get("pages") or []
+    yield "Searched: " + ("; ".join(queries) if queries else "nothing") + "."
+    yield "Read: " + (", ".join(pages) if pages else "no page") + "."
+    if site := story.get("site"):
+        yield from ("", f"Why {site['domain']}: {site['points']} points.", *_evidence(site))
+        if story.get("domain_taken"):
+            yield "  Another company already holds this domain, so companies.website_domain was left alone."
+    for number, rejected in enumerate(story.get("rejected") or []):
+        yield from ("", "Not believed:") if number == 0 else ()
+        yield f"{rejected['domain']}: {rejected['points']} points."
+        yield from _evidence(rejected)
+    contacts = [*_emails(story), *_numbers(story)]
+    if contacts:
+        yield from ("", "Contacts:", *contacts)
+    yield from ("", _cost(story))
+    if notes := story.get("notes"):
+        yield f"Notes: {', '.join(notes)}."
+
+
+def _evidence(site: Mapping[str, Any]) -> Iterator[str]:
+    for seen in site.get("evidence") or []:
+        said = SIGNALS.get(seen["signal"]) or str(seen["signal"]).replace("_", " ")
+        detail = f' "{seen["detail"]}"' if seen.get("detail") else ""
+        yield f"  {seen['points']:+4d}  {said}:{detail} at {seen['url']} [{seen['signal']}]"
+
+
+def _emails(story: Mapping[str, Any]) -> Iterator[str]:
+    for email in story.get("emails") or []:
+        shown = email.get("address") or f"{email['kind']} address, kept only as hash {email['address_hash'][:12]}"
+        verdict = email.get("verdict")
+        judged = "not verified"
+        if verdict:
+            sub_status = f" ({verdict['sub_status']})" if verdict.get("sub_status") else ""
+            judged = f"{verdict['status']}{sub_status} says {verdict['source']}"
+        yield f"  {shown}, {judged}, seen at {email['url']}"
+
+
+def _numbers(story: Mapping[str, Any]) -> Iterator[str]:
+    for phone in story.get("phones") or []:
+        yield f"  {phone['number']} ({phone['kind']}), seen at {phone['url']}"
+    for social in story.get("socials") or []:
+        yield f"  {social['network']}: {social['url']}"
+    if postal := story.get("postal_code"):
+        yield f"  postal code {postal['value']}, seen at {postal['url']}"
+
+
+def _cost(story: Mapping[str, Any]) -> str:
+    usage = story.get("usage") or {}
+    seconds = sum((story.get("stage_seconds") or {}).values())
+    parts = [
+        f"{usage.get(key, 0)} {word}"
+        for key, word in (
+            ("searches", "search requests"),
+            ("pages", "page requests"),
+            ("tokens", "tokens"),
+            ("verifications", "verifications"),
+        )
+    ]
+    return f"It cost {', '.join(parts)} and {seconds:.1f} s."
+
+
+def _when(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%d %b %Y %H:%M} ({zone.key})"

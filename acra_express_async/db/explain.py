@@ -1,0 +1,68 @@
+"""What is known of the last decision about one company: our own outcome with its evidence, as it was committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from acra_express_async.db.pool import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How one run over a company ended; `story` is empty when the details were forgotten on request."""
+
+    job_id: int
+    kind: str
+    reason: str
+    ended_at: datetime
+    story: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A company and what was decided about it.
+
+    `decision` is the newest that says something about the company (`enriched`, `no_website`), else the newest at all;
+    `since` a newer one that says nothing of it (skipped, failed). `opted_out` is when it asked to be left alone.
+    """
+
+    uen: str
+    name: str | None
+    decision: Decision | None
+    since: Decision | None
+    opted_out: datetime | None
+
+
+async def explain(database: Database, uen: str) -> Told | None:
+    """None when neither the registry, the platform nor we know this UEN."""
+    async with database.transaction() as connection:
+        name = await connection.fetchval(
+            """
+            SELECT coalesce((SELECT entity_name FROM public.staging_acra_companies WHERE uen = $1),
+                            (SELECT name FROM public.companies WHERE uen = $1))
+            """,
+            uen,
+        )
+        telling = await _newest(connection, uen, ["enriched", "no_website"])
+        newest = await _newest(connection, uen, ["enriched", "no_website", "skipped", "failed"])
+        opted_out = await connection.fetchval(
+            "SELECT recorded_at FROM acra_express.opt_outs WHERE kind = 'company' AND value = $1", uen
+        )
+    if name is None and newest is None and opted_out is None:
+        return None
+    decision = telling or newest
+    return Told(uen, name, decision, newest if newest != decision else None, opted_out)
+
+
+async def _newest(connection: Connection, uen: str, kinds: list[str]) -> Decision | None:
+    row = await connection.fetchrow(
+        """
+        SELECT job_id, kind, reason, ended_at, coalesce(detail, '{}') AS story FROM acra_express.outcomes
+        WHERE uen = $1 AND kind = ANY ($2::text[]) ORDER BY ended_at DESC, job_id DESC LIMIT 1
+        """,
+        uen,
+        kinds,
+    )
+    return None if row is None else Decision(**row)

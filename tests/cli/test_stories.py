@@ -1,0 +1,195 @@
+"""`explain` and `forget` as a person types them: one right answer, one "none", one trap, and a clean removal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from process import acra_express
+
+from acra_express_async.db.hashing import AddressHash, load_address_hash
+from acra_express_async.db.pool import Connection
+from acra_express_async.db.story import facts_of
+from acra_express_async.models import (
+    Email,
+    EmailKind,
+    Evidence,
+    Job,
+    JobId,
+    JobType,
+    Outcome,
+    OutcomeKind,
+    Phone,
+    Site,
+    Token,
+    Usage,
+    Verdict,
+)
+
+UEN = "201912345K"
+AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+RIGHT = Outcome(
+    OutcomeKind.ENRICHED,
+    site=Site("lotus.com.sg", "https://lotus.com.sg/", 70, (
+        Evidence("uen", 60, "https://lotus.com.sg/about", UEN), Evidence("sg_domain", 10, "https://lotus.com.sg/"),
+    )),
+    rejected=(Site("lotuspond.com", "https://lotuspond.com/", -25, (
+        Evidence("elsewhere", -25, "https://lotuspond.com/", "Ohio"),
+    )),),
+    about="Lotus repairs pumps.",
+    emails=(
+        Email("info@lotus.com.sg", EmailKind.ROLE, "https://lotus.com.sg/contact", "info",
+              Verdict("info@lotus.com.sg", "do_not_mail", "role_based", checked_at=AT)),
+        Email("mei.tan@lotus.com.sg", EmailKind.PERSON, "https://lotus.com.sg/team"),
+    ),
+    phones=(Phone("+6561112222", "phone", "https://lotus.com.sg/contact"),),
+    postal_code="637123",
+    postal_code_url="https://lotus.com.sg/contact",
+    pages=("https://lotus.com.sg/", "https://lotus.com.sg/contact"),
+    queries=("lotus pumps singapore",),
+    usage=Usage(searches=1, pages=2, tokens=2100, verifications=1),
+    stage_seconds=(("search", 1.0), ("read", 2.5)),
+)  # fmt: skip
+NONE = Outcome(OutcomeKind.NO_WEBSITE, "no_search_results", queries=("lotus pumps singapore", "lotus pumps"))
+TRAP = Outcome(
+    OutcomeKind.NO_WEBSITE,
+    "other_company",
+    rejected=(Site("lotusgroup.sg", "https://lotusgroup.sg/", 5, (
+        Evidence("domain_part", 15, "https://lotusgroup.sg/", "lotusgroup.sg"),
+        Evidence("other_uen", -50, "https://lotusgroup.sg/", "198800001A"),
+    )),),
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(fresh_dsn: str) -> Run:
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        return await acra_express(*arguments, POSTGRES_DSN=fresh_dsn)
+
+    return run
+
+
+async def decided(owner: Connection, outcome: Outcome, job_id: int = 7, hour: int = 4) -> None:
+    """The outcome's row as the service writes it, at that hour (UTC) of 1 March."""
+    job = Job(JobId(job_id), JobType.ENRICHMENT, Token(1), {}, AT, attempt=2)
+    facts = facts_of(job, outcome, hashes=await load_address_hash(owner), store_personal=False)
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, detail)"
+        " VALUES ($1, 1, $2, $3, $4, $5, $6)",
+        job_id, UEN, outcome.kind.value, outcome.reason, AT.replace(hour=hour), facts.story,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def company(owner: Connection) -> Callable[[], Awaitable[None]]:
+    async def make() -> None:
+        await owner.execute(
+            "INSERT INTO companies (company_id, uen, name, website_domain)"
+            " VALUES (1, $1, 'LOTUS PUMPS PTE. LTD.', 'lotus.com.sg')",
+            UEN,
+        )
+
+    return make
+
+
+async def test_a_right_answer(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+    await company()
+    await decided(owner, RIGHT)
+    code, out, err = await run("explain", UEN.lower())
+    assert (code, err) == (0, "")
+    hashed = (await load_address_hash(owner)).text("mei.tan@lotus.com.sg")
+    assert out.splitlines() == [
+        f"LOTUS PUMPS PTE. LTD. ({UEN})",
+        "Decided on 01 Mar 2026 12:00 (Asia/Singapore), in job 7 (attempt 2): its own website is lotus.com.sg.",
+        "",
+        "Searched: lotus pumps singapore.",
+        "Read: https://lotus.com.sg/, https://lotus.com.sg/contact.",
+        "",
+        "Why lotus.com.sg: 70 points.",
+        f'   +60  its UEN stands on the page: "{UEN}" at https://lotus.com.sg/about [uen]',
+        "   +10  the domain ends in .sg: at https://lotus.com.sg/ [sg_domain]",
+        "",
+        "Not believed:",
+        "lotuspond.com: -25 points.",
+        '   -25  an address or number in another country: "Ohio" at https://lotuspond.com/ [elsewhere]',
+        "",
+        "Contacts:",
+        "  info@lotus.com.sg, do_not_mail (role_based) says zerobounce, seen at https://lotus.com.sg/contact",
+        f"  person address, kept only as hash {hashed[:12]}, not verified, seen at https://lotus.com.sg/team",
+        "  +6561112222 (phone), seen at https://lotus.com.sg/contact",
+        "  postal code 637123, seen at https://lotus.com.sg/contact",
+        "",
+        "It cost 1 search requests, 2 page requests, 2100 tokens, 1 verifications and 3.5 s.",
+    ]
+
+
+async def test_a_none_and_a_later_skip(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+    await company()
+    await decided(owner, NONE)
+    await decided(owner, Outcome(OutcomeKind.SKIPPED, "recently_checked"), job_id=9, hour=6)
+    _, out, _ = await run("explain", UEN)
+    assert "in job 7 (attempt 2): no website of its own, because the search found nothing (no_search_results)." in out
+    assert "Since then, on 01 Mar 2026 14:00 (Asia/Singapore) in job 9: skipped, because somebody had looked" in out
+    assert "Searched: lotus pumps singapore; lotus pumps.\nRead: no page." in out
+    _, out, _ = await run("explain", UEN, "--json")
+    told = json.loads(out)
+    assert (told["decision"]["reason"], told["since"]["job_id"], told["opted_out"]) == ("no_search_results", 9, None)
+
+
+async def test_a_trap_that_was_not_believed(run: Run, owner: Connection) -> None:
+    await decided(owner, TRAP)
+    _, out, _ = await run("explain", UEN)
+    assert "because the best candidate belongs to another company (other_company)" in out
+    assert '   -50  another company\'s UEN stands on the page: "198800001A" at https://lotusgroup.sg/' in out
+    assert "   +15  domain part:" in out  # a signal without words of its own is said as it is written
+
+
+async def test_nothing_known(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+    code, _, err = await run("explain", UEN)
+    assert code == 1
+    assert err.strip() == f"acra-express: {UEN} is not in the registry, and nothing was ever decided about it"
+    await company()
+    code, out, _ = await run("explain", UEN)
+    assert (code, out.splitlines()[1]) == (0, "Nothing was decided about it yet.")
+
+
+async def test_forget_a_company(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+    await company()
+    await decided(owner, RIGHT)
+    code, out, err = await run("forget", UEN, "--json")
+    answer: dict[str, Any] = json.loads(out)
+    assert (code, answer) == (
+        0,
+        {"kind": "company", "value": UEN, "removed": {"companies": 1, "acra_express.outcomes": 1}},
+    ), err
+    assert await owner.fetchval("SELECT website_domain FROM companies WHERE uen = $1", UEN) is None
+    code, out, _ = await run("forget", UEN, "--yes")
+    assert (code, out.strip()) == (0, f"company {UEN}: opted out; removed: nothing was stored")
+    _, out, _ = await run("explain", UEN)
+    assert "Asked to be left alone on" in out
+    assert "The details are not stored any more." in out
+    assert "lotus.com.sg" not in out
+
+
+async def test_forget_an_address_leaves_no_trace_of_it(run: Run, owner: Connection) -> None:
+    await decided(owner, RIGHT)
+    code, out, err = await run("forget", "Info@Lotus.com.sg", "--yes")
+    assert (code, out.strip()) == (0, "address info@lotus.com.sg: opted out; removed: 1 in acra_express.outcomes"), err
+    hashes: AddressHash = await load_address_hash(owner)
+    listed = await owner.fetch("SELECT kind, value FROM acra_express.opt_outs")
+    assert [tuple(row) for row in listed] == [("address", hashes.text("info@lotus.com.sg"))]
+    assert "info@lotus.com.sg" not in str(await owner.fetchval("SELECT detail FROM acra_express.outcomes"))
+
+
+async def test_forget_asks_first_and_knows_what_it_does_not_understand(run: Run, owner: Connection) -> None:
+    code, _, err = await run("forget", "lotus")
+    assert code == 2
+    assert "lotus is no UEN, no domain and no mail address" in err
+    code, _, _ = await run("forget", UEN)  # no terminal to answer: nothing happens
+    assert code == 1
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.opt_outs") == 0
