@@ -28,21 +28,13 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.pipeline import Pipeline
 from acra_express_async.preflight import Ground
+from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
 from acra_express_async.settings import Settings
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-JINA_PER_MINUTE = {True: 500.0, False: 20.0}
-"""Reader's published limits, with a key and without (providers.md 2.6); a burst of ours could meet them."""
-JINA_IN_FLIGHT = {True: 4, False: 1}
-"""Keyless calls at the same time are refused (providers.md 2.6)."""
-BURST_SHARE = 0.5
-"""Part of an hour's allowance that may go at once after a quiet time; the ledger keeps every window exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +50,12 @@ class Providers:
 
 
 def paces(settings: Settings) -> dict[Provider, Pace]:
-    """How fast one process may call each provider; the sources are in contracts/providers.md."""
-    duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
-    keyed = jina.api_key is not None
+    """How fast one process may call each provider; every file of providers/ gives its own source."""
     return {
-        Provider.DUCKDUCKGO: Pace.of_allowance(
-            duckduckgo.requests_per_hour,
-            HOUR,
-            burst=int(duckduckgo.requests_per_hour * BURST_SHARE),
-            # one request in flight for each egress address, 3 s plus up to 3 s apart (1.7)
-            spacing=duckduckgo.spacing_seconds,
-            jitter=duckduckgo.spacing_seconds,
-        ),
-        Provider.JINA: Pace.of_allowance(
-            jina.calls_per_hour,
-            HOUR,
-            burst=int(jina.calls_per_hour * BURST_SHARE),
-            vendor_per_minute=max(JINA_PER_MINUTE[keyed], jina.calls_per_hour / 10 if not keyed else 0.0),
-            in_flight=JINA_IN_FLIGHT[keyed],
-        ),
-        Provider.ZEROBOUNCE: Pace.of_allowance(
-            zerobounce.verifications_per_day, DAY, burst=zerobounce.verifications_per_day, in_flight=2
-        ),
-        # about one message a second, short bursts allowed (section 4)
-        Provider.SLACK: Pace(burst=5, interval=1.0),
+        Provider.DUCKDUCKGO: duckduckgo.pace(settings.duckduckgo),
+        Provider.JINA: jina.pace(settings.jina),
+        Provider.ZEROBOUNCE: zerobounce.PACE,
+        Provider.SLACK: slack.PACE,
     }
 
 
