@@ -51,21 +51,26 @@ async def assert_all_is_well(standing: Stage, wanted: list[str]) -> None:
     assert state["verifications"]["sent_more_than_once"] == 0
 
 
+async def assert_nothing_is_left(standing: Stage, point: int, *processes: Process) -> None:
+    left = await standing.owner.fetch("SELECT job_id, status, error FROM background_jobs WHERE status <> 'done'")
+    if left:
+        story = "\n".join(line for process in processes for line in ("--", *process.lines))
+        pytest.fail(f"killed at point {point}, then {[dict(row) for row in left]}\n{story}")
+
+
 async def kill_at(standing: Stage, point: int, uens: list[str]) -> str | None:
     """Die at `point` of a fresh job, then let a second process finish; None when the job has fewer points."""
     await standing.enqueue({"uens": uens})
     first = await standing.start_script(KILLER, str(point), "run", "--until-idle", **LEASE)
     code = await first.ended()
     if code == 0:
+        await assert_nothing_is_left(standing, point, first)
         return None
     assert code == -9, "\n".join(first.lines[-20:])
     await expire_leases(standing)
     second = await standing.start("run", "--until-idle", **LEASE)
     assert await second.ended() == 0, "\n".join(second.lines[-20:])
-    unfinished = await standing.owner.fetch("SELECT job_id, status, error FROM background_jobs WHERE status <> 'done'")
-    if unfinished:
-        story = "\n".join(["first:", *first.lines, "second:", *second.lines])
-        pytest.fail(f"killed at point {point}, then {[dict(row) for row in unfinished]}\n{story}")
+    await assert_nothing_is_left(standing, point, first, second)
     return next((line for line in reversed(first.lines) if '"killed"' in line), "killed")
 
 
