@@ -1,0 +1,65 @@
+"""More replicas on one database: the same companies with the same ends, once each, within the same budgets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from process import Stage, stage
+
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+COMPANIES = 60
+REPLICAS = (1, 2, 4, 8)
+
+
+@asynccontextmanager
+async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    name = f"r_{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield postgres.dsn(name)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+async def drained_by(standing: Stage, replicas: int) -> dict[str, list[str]]:
+    """How each company ended after `replicas` processes drained the same jobs together."""
+    wanted = standing.uens[:COMPANIES]
+    for start in range(0, COMPANIES, 5):
+        await standing.enqueue({"uens": wanted[start : start + 5]})
+    services = [await standing.start("run", "--until-idle") for _ in range(replicas)]
+    codes = await asyncio.gather(*(service.ended() for service in services))
+    assert codes == [0] * replicas, "\n".join(services[0].lines[-20:])
+    # one may find nothing due while another still works: what is left is due to one more
+    assert await (await standing.start("run", "--until-idle")).ended() == 0
+    outcomes = await standing.outcomes()
+    assert sorted(outcomes) == wanted
+    return outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_any_number_of_replicas_gives_the_same_totals(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    ends = {}
+    for replicas in REPLICAS:
+        folder = tmp_path / str(replicas)
+        folder.mkdir()
+        async with clone(postgres, template_database) as dsn, stage(dsn, folder, rows=120) as standing:
+            ends[replicas] = await drained_by(standing, replicas)
+            state = standing.simulator.state()
+            assert state["violations"] == 0, replicas
+            assert state["verifications"]["sent_more_than_once"] == 0, replicas
+            slots = await standing.owner.fetchval("SELECT count(*) FROM acra_express.daily_slots")
+            assert slots == COMPANIES, replicas
+    assert all(len(kinds) == 1 for outcomes in ends.values() for kinds in outcomes.values())
+    assert all(ends[replicas] == ends[1] for replicas in REPLICAS)

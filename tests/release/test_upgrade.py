@@ -1,0 +1,123 @@
+"""Two versions side by side: old code on a newer schema goes on, new code on an older refuses, a deploy loses nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from process import Process, Stage, stage
+from tools import ROOT, run
+
+from acra_express_async.db.migrate import migrations
+
+EX_CONFIG = 78
+
+
+@pytest_asyncio.fixture
+async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(fresh_dsn, tmp_path, rows=120) as standing:
+        yield standing
+
+
+async def assert_each_once(standing: Stage, wanted: list[str]) -> None:
+    outcomes = await standing.outcomes()
+    assert sorted(outcomes) == wanted
+    assert all(len(kinds) == 1 and kinds[0] in ("enriched", "no_website") for kinds in outcomes.values()), outcomes
+    state = standing.simulator.state()
+    assert state["violations"] == 0
+    assert state["verifications"]["sent_more_than_once"] == 0
+
+
+async def enqueue_in_fives(standing: Stage, uens: list[str]) -> None:
+    for start in range(0, len(uens), 5):
+        await standing.enqueue({"uens": uens[start : start + 5]})
+
+
+async def test_old_code_goes_on_with_a_newer_schema(standing: Stage) -> None:
+    """What the next release may do before its replicas come: forward only, and additive."""
+    await standing.owner.execute(
+        """
+        ALTER TABLE acra_express.leases ADD COLUMN of_the_next_release int NOT NULL DEFAULT 0;
+        ALTER TABLE acra_express.outcomes ADD COLUMN of_the_next_release text;
+        CREATE TABLE acra_express.of_the_next_release (id int PRIMARY KEY);
+        INSERT INTO acra_express.schema_migrations VALUES (9999, 'of_the_next_release', 'its checksum')
+        """
+    )
+    wanted = standing.uens[:5]
+    await standing.enqueue({"uens": wanted})
+    assert await (await standing.start("run", "--until-idle")).ended() == 0
+    await assert_each_once(standing, wanted)
+
+
+async def test_new_code_refuses_an_older_schema_in_one_sentence_and_touches_nothing(standing: Stage) -> None:
+    newest = migrations()[-1]
+    await standing.owner.execute("DELETE FROM acra_express.schema_migrations WHERE version = $1", newest.version)
+    job = await standing.enqueue({"uens": standing.uens[:1]})
+    service = await standing.start()
+    assert await service.ended() == EX_CONFIG
+    assert service.lines == [
+        f"acra-express: the database lacks {newest.version:04d}_{newest.name}; run `acra-express migrate`"
+    ]
+    assert await standing.owner.fetchval("SELECT status FROM background_jobs WHERE job_id = $1", job) == "queued"
+
+
+async def deploy(standing: Stage, old: Process) -> None:
+    """What an orchestrator does under load: the new replica up and proven, then SIGTERM to the old one."""
+    wanted = standing.uens[:30]
+    await old.event("listener.proven")
+    await enqueue_in_fives(standing, wanted)
+    await old.event("company.ended")
+    new = await standing.start()
+    await new.event("job.claimed")
+    await old.event("company.ended")
+    old.signal(signal.SIGTERM)
+    assert await old.ended() == 0, "\n".join(old.lines[-20:])
+    new.signal(signal.SIGTERM)
+    assert await new.ended() == 0, "\n".join(new.lines[-20:])
+    assert await (await standing.start("run", "--until-idle")).ended() == 0
+    await assert_each_once(standing, wanted)
+    charged = await standing.owner.fetchval("SELECT count(*) FROM acra_express.leases WHERE errors > 0 OR crashes > 0")
+    assert charged == 0
+
+
+async def test_a_rolling_deploy_loses_nothing(standing: Stage) -> None:
+    await deploy(standing, await standing.start())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_rolling_upgrade_from_the_previous_commit_loses_nothing(standing: Stage, tmp_path: Path) -> None:
+    old_code = tmp_path / "previous"
+    _previous_commit(old_code)
+    old = await standing.start_script(_starter(tmp_path, old_code), "run")
+    await deploy(standing, old)
+
+
+def _previous_commit(folder: Path) -> None:
+    """The package as it was before the last commit that changed it."""
+    found = run("git", "log", "--max-count=2", "--format=%H", "--", "acra_express_async").stdout.split()
+    if len(found) < 2:
+        pytest.skip("this checkout holds no earlier commit of the package (a shallow clone, or no git)")
+    command = ["git", "archive", f"{found[0]}^", "acra_express_async"]
+    packed = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _starter(folder: Path, code: Path) -> Path:
+    """A script that is the command of the other code."""
+    script = folder / "previous.py"
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(code)!r})\n"
+        "import acra_express_async\n"
+        f"assert acra_express_async.__file__.startswith({str(code)!r})\n"
+        "from acra_express_async.cli import main\nmain(prog_name='acra-express')\n",
+        encoding="utf-8",
+    )
+    return script
