@@ -37,7 +37,7 @@ from acra_express_async.preflight import Ground
 from acra_express_async.realtime import rate
 from acra_express_async.service.calls import Providers, build_pipeline, build_providers
 from acra_express_async.service.status import status
-from acra_express_async.service.watching import build_alerts, build_courtesy
+from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
 from acra_express_async.settings import Settings
 from acra_express_async.staging import Staging
 from acra_express_async.supervisor import Closer, Component, Supervisor
@@ -152,12 +152,15 @@ class Parts:
             metrics=self.metrics,
         )
         self.pulse = Pulse(health=self.health, metrics=self.metrics, clock=self.clock, now=self.now)
+        refresh = build_refresh(
+            settings, ground.work, self.courtesy, until_tick=lambda: self.cron.next_tick() - self.now(), now=self.now
+        )
         self.cron = Cron(
             settings.schedule,
             now=self.now,
             wake=self.poller.wake,
             housekeeping=self.control,
-            chores=[lambda: ledger.prune(every), memory.prune, self.selection.count_postal_codes],
+            chores=[lambda: ledger.prune(every), memory.prune, self.selection.count_postal_codes, refresh.tick],
             owner=self.owner,
             health=self.health,
             metrics=self.metrics,

@@ -1,19 +1,22 @@
-"""Builds what watches: the alerts and their courier, and our manners as a guest."""
+"""Builds what watches: the alerts and their courier, our manners as a guest, the standing refresh."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.operator import Operator
 from acra_express_async.db.pool import Database
+from acra_express_async.db.refresh import RefreshRows
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
 from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.refresh import Refresh
 from acra_express_async.settings import Settings
 
 
@@ -51,4 +54,25 @@ def build_courtesy(settings: Settings, now: Callable[[], datetime], metrics: Met
         now=now,
         workers=settings.workers,
         metrics=metrics,
+    )
+
+
+def build_refresh(
+    settings: Settings,
+    database: Database,
+    courtesy: Courtesy,
+    *,
+    until_tick: Callable[[], timedelta],
+    now: Callable[[], datetime],
+) -> Refresh:
+    """The chore that stages REFRESH_SSIC and REFRESH_TERMS; does nothing when both are empty."""
+    return Refresh(
+        rows=RefreshRows(database, settings.zone),
+        enqueue=Operator(database).enqueue,
+        may_claim=courtesy.may_claim,
+        until_tick=until_tick,
+        now=now,
+        ssic_codes=settings.refresh_ssic,
+        terms=settings.refresh_terms,
+        per_day=max(0, settings.daily_cap - settings.refresh_reserve),
     )

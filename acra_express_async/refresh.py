@@ -1,0 +1,101 @@
+"""The standing refresh: at a tick, one replica stages the next companies of REFRESH_SSIC and REFRESH_TERMS.
+
+Only while nothing else is live, so that what a person asks for always finds an empty queue; and at an even pace over
+the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve stays for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from acra_express_async import logs
+from acra_express_async.db.refresh import Look
+from acra_express_async.models import JobId
+from acra_express_async.params import StagingParams
+
+log = logs.logger("refresh")
+
+REQUESTED_BY = "refresh"
+BARREN_PAUSE = timedelta(hours=1)
+"""When nothing was stale, look again after this: each look leaves a row in the platform's table."""
+DAY = timedelta(days=1)
+
+
+class Rows(Protocol):
+    """See db/refresh.py."""
+
+    async def look(self) -> Look: ...
+    async def staged(self, job_id: JobId) -> int | None: ...
+
+
+def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
+    """How many companies may be staged now, so that the next tick finds the pace kept.
+
+    Slots that people's jobs took today count: the figure is what all of express may have used by then.
+    """
+    if look.live or look.paused:
+        return 0
+    by_then = min(1.0, look.elapsed + until_next / DAY)
+    return max(0, int(per_day * by_then) - look.used)
+
+
+class Refresh:
+    """A chore of ticks.
+
+    Args:
+        rows: the state of things.
+        enqueue: inserts a staging job.
+        may_claim: False while the nightly has the way, in quiet hours, or without room.
+        until_tick: how long until the next tick.
+        ssic_codes, terms: the standing selection; nothing is ever staged when both are empty.
+        per_day: companies a day, all of express together.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        enqueue: Callable[[StagingParams], Awaitable[JobId]],
+        may_claim: Callable[[], bool],
+        until_tick: Callable[[], timedelta],
+        now: Callable[[], datetime],
+        ssic_codes: tuple[str, ...],
+        terms: tuple[str, ...],
+        per_day: int,
+    ) -> None:
+        self._rows = rows
+        self._enqueue = enqueue
+        self._may_claim = may_claim
+        self._until_tick = until_tick
+        self._now = now
+        self._ssic_codes = list(ssic_codes)
+        self._terms = list(terms)
+        self._per_day = per_day
+        self._last: tuple[JobId, datetime] | None = None
+
+    async def tick(self) -> int:
+        """Stage what is due; how many companies were asked for.
+
+        Raises:
+            DatabaseAway, StandBack: nothing was staged.
+        """
+        if not (self._ssic_codes or self._terms) or not self._may_claim():
+            return 0
+        count = due_now(await self._rows.look(), per_day=self._per_day, until_next=self._until_tick())
+        if count == 0 or await self._barren():
+            return 0
+        job_id = await self._enqueue(
+            StagingParams(ssic_codes=self._ssic_codes, terms=self._terms, limit=count, requested_by=REQUESTED_BY)
+        )
+        self._last = (job_id, self._now())
+        log.info("refresh.staged", job_id=job_id, companies=count)
+        return count
+
+    async def _barren(self) -> bool:
+        """The last job found nothing, a short while ago."""
+        if self._last is None:
+            return False
+        job_id, at = self._last
+        return self._now() - at < BARREN_PAUSE and await self._rows.staged(job_id) == 0
