@@ -1,4 +1,4 @@
-"""Two versions side by side: old code on a newer schema goes on, new code on an older refuses, a deploy loses nothing."""
+"""Two versions side by side: old code on a newer schema, new code on an older one, and a deploy that loses nothing."""
 
 from __future__ import annotations
 
