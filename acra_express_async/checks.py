@@ -13,6 +13,7 @@ from acra_express_async.db.listen import hears_itself
 from acra_express_async.db.migrate import check as check_schema
 from acra_express_async.db.platform import costs, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, connect, host_and_port, session_settings
+from acra_express_async.db.reach import overreach
 from acra_express_async.db.tenant import tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, SchemaError
 from acra_express_async.settings import Settings
@@ -72,8 +73,15 @@ async def _database(connection: Connection, settings: Settings) -> AsyncIterator
     else:
         yield Finding("ok", f"tenant: {tenant_id} is express's own")
     shape = await probe(connection)
-    for lack in missing_required(shape):
+    lacking = missing_required(shape)
+    for lack in lacking:
         yield Finding("FAIL", lack)
+    if not lacking:
+        faults = await overreach(connection, settings.tenant_role, tenant_id)
+        for fault in faults:
+            yield Finding("FAIL", f"reach: {fault}")
+        if not faults:
+            yield Finding("ok", "reach: the role was refused what it must not see or write")
     for cost in costs(shape):
         yield Finding("warn", f"platform: {cost}")
 

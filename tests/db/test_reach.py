@@ -1,0 +1,95 @@
+"""The start-up probe: the role tries what it must not be able to do, and a database that lets it is refused."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from process import acra_express, stage
+
+from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.reach import overreach
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+ROLE = "acra_express"
+WIDENED = {
+    "GRANT SELECT ON background_jobs TO acra_express": "the role acra_express can read the nightly's jobs",
+    "GRANT SELECT ON odoo_connections TO acra_express": "the role acra_express can read customers' connections",
+    "GRANT INSERT ON background_jobs TO acra_express": "the role acra_express can write a job of the nightly",
+    "ALTER VIEW acra_express.express_jobs RESET (check_option)": "the role acra_express can write a job of the nightly"
+    " through its own view",
+    "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY": "row-level security of enrichment_runs does not hold the"
+    " role acra_express to its own tenant",
+    "DROP POLICY enrichment_runs_isolation ON enrichment_runs": "the role acra_express cannot write a header of its own"
+    " tenant into enrichment_runs",
+}
+
+
+async def test_as_migrated_nothing_is_too_much_and_nothing_is_left_behind(
+    database: Database, owner: Connection
+) -> None:
+    await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'queued')")
+    async with database.session() as connection:
+        assert await overreach(connection, ROLE, database.tenant_id) == []
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 1
+    assert await owner.fetchval("SELECT count(*) FROM enrichment_runs") == 0
+
+
+@pytest.mark.parametrize("widened", WIDENED)
+async def test_what_the_database_lets_through_is_named(database: Database, owner: Connection, widened: str) -> None:
+    await owner.execute(widened)
+    async with database.session() as connection:
+        assert await overreach(connection, ROLE, database.tenant_id) == [WIDENED[widened]]
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0  # what got through was rolled back
+
+
+async def test_a_lock_of_the_nightly_s_is_no_verdict(database: Database, owner: Connection) -> None:
+    async with owner.transaction():
+        await owner.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
+        async with database.session() as connection:
+            assert await overreach(connection, ROLE, database.tenant_id) == []
+
+
+async def test_the_service_refuses_to_start_and_check_says_it(fresh_dsn: str, owner: Connection) -> None:
+    await owner.execute("GRANT SELECT ON background_jobs, odoo_connections TO acra_express")
+    code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
+    assert code == 78
+    assert err.strip().splitlines()[-1] == (
+        "acra-express: the role acra_express can read the nightly's jobs; "
+        "the role acra_express can read customers' connections"
+    )
+    code, out, _ = await acra_express("check", POSTGRES_DSN=fresh_dsn)
+    assert code == 78
+    assert "FAIL  reach: the role acra_express can read customers' connections" in out
+
+
+@pytest_asyncio.fixture
+async def own_login(postgres: EmbeddedPostgres, owner: Connection, fresh_dsn: str) -> AsyncIterator[str]:
+    """DSN of a login that owns nothing and is a member of the tenant role only."""
+    login = f"login_{secrets.token_hex(4)}"
+    await owner.execute(f"CREATE ROLE {login} LOGIN NOINHERIT; GRANT acra_express TO {login}")
+    yield postgres.dsn(urlsplit(fresh_dsn).path.lstrip("/"), login)
+    await owner.execute(f"DROP ROLE {login}")
+
+
+async def test_a_login_of_its_own_runs_the_service_and_has_nothing_to_go_back_to(
+    fresh_dsn: str, own_login: str, tmp_path: Path
+) -> None:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        await standing.enqueue({"uens": standing.uens[:2]})
+        service = await standing.start("run", "--until-idle", POSTGRES_DSN=own_login)
+        assert await service.ended() == 0
+        assert sorted(await standing.outcomes()) == standing.uens[:2]
+    code, out, err = await acra_express("check", POSTGRES_DSN=own_login)
+    assert code == 0, out + err
+    connection = await connect(own_login, {})
+    try:
+        assert not await connection.fetchval("SELECT has_schema_privilege('acra_express', 'USAGE')")
+        for table in ("background_jobs", "companies", "odoo_connections"):
+            assert not await connection.fetchval("SELECT has_table_privilege($1::text, 'SELECT')", table)
+    finally:
+        await connection.close()
