@@ -32,7 +32,7 @@ _CODE_BEFORE = re.compile(r"^(?:u003[ce]|x3[ce]|%20|3a|nbsp)(?=[a-z])", re.IGNOR
 _VERSION = re.compile(r"^\d+(?:\.\d+)?x?(?:\.|$)")
 _HEX = re.compile(r"[0-9a-f]{24,}")
 _UNATTENDED = re.compile(
-    r"^(?:(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
+    r"^(?:www\..*|(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
     r"mailer[._-]?daemon|postmaster|"
     r"hostmaster|abuse|bounces?|unsubscribe|listserv|root|noc|null|nobody)$",
     re.IGNORECASE,
@@ -144,8 +144,8 @@ def _local_before(text: str, at: int) -> str:
     if match is None:
         return ""
     start = match.start()
-    if start and _is_latin_like(text[start - 1]):
-        return ""  # a homoglyph or an accent: the printed mailbox is another one than its ASCII tail
+    if text[max(0, start - 2) : start] == "//" or (start and _is_latin_like(text[start - 1])):
+        return ""  # the user of a URL; a homoglyph or an accent: the printed mailbox is another one than its ASCII tail
     local = match.group().lstrip(".-_'+%").rstrip("'")
     for pattern in (_CODE_BEFORE, _PHONE_BEFORE):
         local = pattern.sub("", local)

@@ -196,5 +196,6 @@ def _beginnings(word: str) -> set[str]:
 
 def _initials(name: Name) -> set[str]:
     without_and = tuple(word for word in name.words if word != "and")
-    rows = (name.words, name.core, without_and, words_of(name.legal))
+    without_small = tuple(word for word in name.words if word not in _SMALL)
+    rows = (name.words, name.core, without_and, without_small, words_of(name.legal))
     return {"".join(word[0] for word in row) for row in rows}

@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+_ROLE = (
+    r"(?:info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
+    r"accounts?|marketing|booking|reservations?|customer[._-]?(?:care|service))"
+)
 _CLOUDFLARE_LINK = re.compile(
     r"\[[^\[\]\n]{0,80}(?:\[[^\[\]\n]{0,40}\][^\[\]\n]{0,40})?\]\([^()\s]{0,200}/cdn-cgi/l/email-protection#("
     r"[0-9a-fA-F]{6,600})[^()\n]{0,80}\)"
@@ -17,16 +21,18 @@ _CLOUDFLARE = re.compile(r"(?:/cdn-cgi/l/email-protection#|data-cfemail=[\"']?)(
 _MAILTO = re.compile(r"mailto:([^\s()<>\"'\]]{1,400})", re.IGNORECASE)
 _CODED_AT = re.compile(r"(?<=[A-Za-z0-9._-])%40(?=[A-Za-z0-9])")
 _BRACKETED_AT = re.compile(
-    r"\s{0,3}[\[({<]\s{0,3}(?:at|@|ät|at sign|arroba|\*at\*|a t)\s{0,3}[\])}>]\s{0,3}", re.IGNORECASE
+    r"\s{0,3}[\[({<【]\s{0,3}(?:at|@|ät|at sign|arroba|\*at\*|a t)\s{0,3}[\])}>】]\s{0,3}", re.IGNORECASE
 )
 _BRACKETED_A = re.compile(r"(?<=[A-Za-z0-9._-])[\[({]a[\])}](?=[A-Za-z0-9-]{1,63}\.[A-Za-z])")
-_BRACKETED_DOT = re.compile(r"\s{0,3}[\[({<]\s{0,3}(?:dot|d0t|\.|punkt|point|·)\s{0,3}[\])}>]\s{0,3}", re.IGNORECASE)
+_BRACKETED_DOT = re.compile(
+    r"\s{0,3}[\[({<【]\s{0,3}(?:dot|d0t|\.|punkt|point|·)\s{0,3}[\])}>】]\s{0,3}", re.IGNORECASE
+)
 _FENCED_AT = re.compile(
-    r"(?<=[A-Za-z0-9])\s?[_*\-|~]{1,2}at[_*\-|~]{1,2}\s?(?=[A-Za-z0-9-]{1,63}\s{0,2}(?:\.|"
+    r"(?<=[A-Za-z0-9])\s?[_*\-|~#]{1,2}at[_*\-|~#]{1,2}\s?(?=[A-Za-z0-9-]{1,63}\s{0,2}(?:\.|"
     r"[\[(_*-]?dot))",
     re.IGNORECASE,
 )
-_FENCED_DOT = re.compile(r"(?<=[A-Za-z0-9])\s?[_*\-|~]{1,2}dot[_*\-|~]{1,2}\s?(?=[A-Za-z])", re.IGNORECASE)
+_FENCED_DOT = re.compile(r"(?<=[A-Za-z0-9])\s?[_*\-|~#]{1,2}dot[_*\-|~#]{1,2}\s?(?=[A-Za-z])", re.IGNORECASE)
 _SPOKEN = re.compile(
     r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._-]{2,40})\s{1,3}(?:at|@)\s{1,3}"
     r"(?P<domain>[A-Za-z0-9-]{2,40}(?:\s{1,3}dot\s{1,3}[A-Za-z]{2,20}){1,3})(?![A-Za-z0-9])",
@@ -41,6 +47,11 @@ _LOUD_AT = re.compile(
     r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._-]{2,40}) (?:AT|"
     r"\(at\)) (?P<domain>[A-Za-z0-9-]{2,40}(?:\.[A-Za-z]{2,20}){1,3})(?![A-Za-z0-9])"
 )
+_LABELLED_AT = re.compile(
+    rf"(?<![A-Za-z])(e-?mail(?: us)?\s?[:：\-–]?\s?)({_ROLE}) at "
+    r"(?=[a-z0-9-]{2,63}(?:\.[a-z]{2,20}){1,3}(?![a-z0-9]))",
+    re.IGNORECASE,
+)
 _SPACED_AT = re.compile(
     r"(?<![A-Za-z0-9._-])(?P<local>[A-Za-z0-9._+-]{1,64})(?P<gap>\s{0,2}@\s{0,2})"
     r"(?P<domain>[A-Za-z0-9-]{1,63}(?:\s{0,2}\.\s{0,2}[A-Za-z0-9-]{1,63}){1,4})"
@@ -51,13 +62,9 @@ _MIDDLE_DOT = re.compile(
     r"(?=(?:com|sg|net|org|edu|biz|co|info|asia|io|my|hk|cn|uk|us)(?![A-Za-z0-9]))",
     re.IGNORECASE,
 )
-_ROLES_SAID_ALOUD = re.compile(
-    r"info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
-    r"accounts?|marketing|booking|reservations?|customer[._-]?(?:care|service)",
-    re.IGNORECASE,
-)
 _NOT_A_MAILBOX = frozenset(
-    "us me you visit at here find more online now shop order call follow see join meet log click book open only".split()
+    "us me you visit at here find more online now shop order call follow see join meet log click book open only "
+    "twitter instagram insta ig facebook fb tiktok telegram linkedin youtube threads x".split()
 )
 _NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|antispam)[._-]?", re.IGNORECASE)
 
@@ -80,6 +87,7 @@ def written_out(text: str) -> str:
     text = _SPOKEN.sub(_spoken, text)
     text = _SPOKEN_DOTS.sub(lambda match: match["head"] + _dots(match["tail"]), text)
     text = _LOUD_AT.sub(_loud, text)
+    text = _LABELLED_AT.sub(r"\1\2@", text)
     if "@" not in text:
         return text
     text = _LETTERS.sub(lambda match: match.group().replace(" ", ""), text)
@@ -114,7 +122,7 @@ def _dots(text: str) -> str:
 
 def _loud(match: re.Match[str]) -> str:
     # "VISIT US AT DBS.COM" is no address: only a word that is a mailbox everywhere is believed before a spelled AT.
-    if not _ROLES_SAID_ALOUD.fullmatch(match["local"]):
+    if not re.fullmatch(_ROLE, match["local"], re.IGNORECASE):
         return match.group()
     return f"{match['local']}@{match['domain']}"
 

@@ -35,13 +35,17 @@ _NOISE = re.compile(
     r"|\b(?:[01]\d|2[0-4])[0-5]\d\s{0,2}(?:h(?:rs)?)?\s{0,2}(?:-|–|—|to|until)\s{0,2}(?:[01]\d|"
     r"2[0-4])[0-5]\d\b"  # hours
     r"|\b(?:19|20)\d{2}\s{0,2}[-–—/]\s{0,2}(?:19|20)\d{2}\b"
-    r"|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}\b"  # dates
+    r"|\b(?:19|20)\d{2}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d{2}\b"  # dates
     r"|(?<![\d+.])\d{1,3}\.\d{4,8}(?![.\d])"  # degrees
     r"|\bM[A-Z0-9]-?\d{7}-?[0-9A-Z]\b"  # GST numbers of older registrations
     r"|(?:singapore|s'?pore|\bS)\s{0,2}[(\-]?\s{0,2}\d{6}\)?(?!\d)",
     re.IGNORECASE,
 )
-_RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d(?:[ \t().\-–]{0,3}\d){6,40}(?!\d|%)")
+_RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d(?:[ \t().\-–]{0,3}\d){6,40}(?!\d|%|[A-Z]\b)")
+_MOST_GROUPS = 9
+_MOST_DIGITS = 12
+"""0065 and eight digits, one by one at the worst."""
+
 _GROUPS = re.compile(r"\+?\d+")
 _NUMBERED = (
     r"sku|invoice|account|acct|a/c|order|ref(?:erence)?|serial|part|model|barcode|cert(?:ificate)?|licen[cs]e|permit|"
@@ -49,7 +53,7 @@ _NUMBERED = (
 )
 _OTHER_THINGS = re.compile(
     rf"(?:\b(?:{_NUMBERED})\s?(?:reg(?:istration)?\.?\s?)?(?:no|nos|number|num|code|id|#)\b\s{{0,2}}[.:#\-]{{0,3}}\s{{0,2}}"
-    r"|\b(?:sku|isbn|gst|uen|roc|rcb|lat|lng|long|iso|paynow|postal(?: code)?|barcode|version|since|est|model|"
+    r"|\b(?:sku|isbn|gst|uen|roc|rcb|lat|lng|long|iso|paynow|barcode|version|model|"
     r"licen[cs]e|account|invoice|code)\b(?:\s?reg\b)?\.?(?:\s?(?:no|number)\b)?\s{0,2}[.:#\-]{0,3}\s{0,2})$",
     re.IGNORECASE,
 )
@@ -182,16 +186,12 @@ def _split(run: str, followed: str) -> list[tuple[str, int]]:
     index = 0
     end = 0
     while index < len(groups):
-        for size in range(1, min(9, len(groups) - index) + 1):
-            digits = "".join(group for group, _, _ in groups[index : index + size])
-            if len(digits.lstrip("+")) > 12:
-                return []
+        number, size = _first_number([group for group, _, _ in groups[index : index + _MOST_GROUPS]])
+        if number:
             last = groups[index + size - 1][2]
-            if number := _singaporean(digits):
-                numbers.append((number, last - end))
-                end = last
-                index += size
-                break
+            numbers.append((number, last - end))
+            end = last
+            index += size
         else:
             behind = run[groups[index][2] : groups[index][2] + 1]
             if numbers and _begins_something_else(run, groups[index], followed):
@@ -204,23 +204,36 @@ def _split(run: str, followed: str) -> list[tuple[str, int]]:
     return numbers
 
 
+def _first_number(groups: list[str]) -> tuple[str, int]:
+    """The number that the first groups make up, and of how many; ('', 0) when they make up none."""
+    digits = ""
+    for size, group in enumerate(groups, start=1):
+        digits += group
+        if len(digits.lstrip("+")) > _MOST_DIGITS:
+            break
+        if number := _singaporean(digits):
+            return number, size
+    return "", 0
+
+
 def _may_be_skipped(group: str, behind: str, *, first: bool) -> bool:
-    """True for digits that only happen to stand before a number: a postal code, the end of "Tower 1".
+    """True for digits that only happen to stand before a number: a postal code, the end of "Tower 5", a year.
 
     Anything else makes the run something that is not understood, a number of another country for one.
     """
     if group.startswith(("+", "0")):
         return len(group) == 6 and not group.startswith("+")
-    if len(group) == 6:
+    if len(group) == 6 or (first and behind == " " and re.fullmatch(r"(?:19|20)\d\d", group)):
         return True
     return first and behind == " " and len(group) <= 3 and group not in _COUNTRY_CODES and not group.startswith("1")
 
 
 def _begins_something_else(run: str, group: tuple[str, int, int], followed: str) -> bool:
-    """True for "62651177(3 lines)", and for the house number of "6225 3211 21 Tai Seng Drive"."""
+    """True for "62651177(3 lines)", "6265 1177-78", and for the house number of "6225 3211 21 Tai Seng Drive"."""
     digits, start, end = group
     house = end == len(run) and len(digits) <= 4 and followed[:1] == " " and followed[1:2].isalpha()
-    return run[start - 1] == "(" or (house and run[start - 1] == " ")
+    several = end == len(run) and len(digits) <= 2 and run[start - 1] == "-"
+    return run[start - 1] == "(" or several or (house and run[start - 1] == " ")
 
 
 def _singaporean(digits: str) -> str:
