@@ -83,6 +83,10 @@ class EmbeddedPostgres:
     def log_path(self) -> Path:
         return self._home / "server.log"
 
+    def tool(self, name: str) -> Path:
+        """Path of a client program of the server's own version (`pg_dump`, `psql`)."""
+        return Path(self._seed.bin_path) / name
+
     def start(self) -> Self:
         """Create the data directory if it is new, start the server and wait until it answers."""
         self._seed.ensure_pgdata_inited()

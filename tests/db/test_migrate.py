@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -102,6 +103,30 @@ async def test_uninstall_leaves_the_catalogue_as_it_was(empty: Connection) -> No
     assert any("schema acra_express dropped" in line for line in lines)
     assert await catalogue(empty) == before
     assert await uninstall(empty, ROLE)
+
+
+async def test_uninstall_leaves_the_dump_as_it_was(
+    empty: Connection, empty_dsn: str, postgres: EmbeddedPostgres
+) -> None:
+    """What `pg_dump` says of the schema is the same text, in which our migrations had changed more than a line."""
+    await bootstrap_platform(empty)
+    pg_dump = postgres.tool("pg_dump")
+    before = await schema_dump(pg_dump, empty_dsn)
+    await migrate(empty, ROLE)
+    installed = await schema_dump(pg_dump, empty_dsn)
+    assert len(set(installed) - set(before)) > 100
+    await uninstall(empty, ROLE)
+    assert await schema_dump(pg_dump, empty_dsn) == before
+
+
+async def schema_dump(pg_dump: Path, dsn: str) -> list[str]:
+    """Lines of `pg_dump --schema-only`, without the random guard that newer versions put around them."""
+    process = await asyncio.create_subprocess_exec(
+        str(pg_dump), "--schema-only", dsn, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return [line for line in out.decode().splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
 
 
 async def catalogue(connection: Connection) -> list[str]:
