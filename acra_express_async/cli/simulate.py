@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--scenario", default="happy", show_default=True, help="Of the provider simulator.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the (last) day.")
 @click.option("--log", "log_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the service's warnings.")
+@click.option("--record", "page", type=click.Path(dir_okay=False, path_type=Path), help="Results page to write to.")
 @json_option
 def simulate(
     *,
@@ -44,6 +45,7 @@ def simulate(
     scenario: str,
     picture: Path | None,
     log_path: Path | None,
+    page: Path | None,
     as_json: bool,
 ) -> None:
     """Live through a day on an embedded PostgreSQL with simulated providers and a stand-in for the nightly.
@@ -52,7 +54,8 @@ def simulate(
     was verified twice and the nightly ended as if we were not there.
     """
     try:
-        from acra_express_async.sandbox.simulation import DayOptions, day_picture, show, show_several
+        from acra_express_async.sandbox.results import record
+        from acra_express_async.sandbox.simulation import DayOptions, as_markdown, day_picture, show, show_several
     except ImportError as missing:
         raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
     options = DayOptions(hours, profile, 2, replicas, seed, speed or 300.0 / replicas, scenario)
@@ -61,6 +64,8 @@ def simulate(
         days = [_day(replace(options, workers=count), path) for count in workers or (2,)]
     if picture is not None:
         picture.write_text(day_picture(days[-1]), encoding="utf-8")
+    if page is not None:
+        record(page, f"acra-express simulate --profile {profile}", as_markdown(days))
     if as_json:
         click.echo(json.dumps([day.as_json() for day in days]))
     else:

@@ -5,6 +5,17 @@ from acra_express_async.sandbox.simulation.clock import FastLoop
 from acra_express_async.sandbox.simulation.day import DayOptions, lived
 from acra_express_async.sandbox.simulation.picture import day_picture
 from acra_express_async.sandbox.simulation.report import DayReport, report
-from acra_express_async.sandbox.simulation.show import show, show_several
+from acra_express_async.sandbox.simulation.show import as_markdown, show, show_several
 
-__all__ = ["PROFILES", "DayOptions", "DayReport", "FastLoop", "day_picture", "lived", "report", "show", "show_several"]
+__all__ = [
+    "PROFILES",
+    "DayOptions",
+    "DayReport",
+    "FastLoop",
+    "as_markdown",
+    "day_picture",
+    "lived",
+    "report",
+    "show",
+    "show_several",
+]

@@ -42,6 +42,7 @@ REGISTRY_ROWS = 800
 NIGHT = timedelta(hours=1)
 """From midnight: the platform's nightly begins at 01:00 Singapore time."""
 SAMPLE_EVERY = timedelta(minutes=10)
+FEEL_SECONDS = 0.05
 MACHINE_SECONDS = 0.5
 """Added to every provider's time-out in real seconds: what this machine, not the provider, may take."""
 
@@ -85,6 +86,8 @@ class Record:
     enqueued: int = 0
     real_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    worst_stall: float = 0.0
+    stalled: float = 0.0
 
 
 @asynccontextmanager
@@ -174,6 +177,7 @@ async def _live(record: Record, settings: Settings, clock: SimulatedTime, plan: 
                 group.create_task(_operate(record, clock, Operator(operator), plan)),
                 group.create_task(_night(record, clock, settings.postgres_dsn.get_secret_value())),
                 group.create_task(_sample(record, clock)),
+                group.create_task(_feel(record)),
             ]
             await clock.sleep_until(clock.begin + timedelta(hours=record.options.hours))
             record.samples.append(await _look(record, clock))
@@ -222,6 +226,16 @@ async def _sample(record: Record, clock: SimulatedTime) -> None:
     while True:
         record.samples.append(await _look(record, clock))
         await clock.sleep(SAMPLE_EVERY.total_seconds())
+
+
+async def _feel(record: Record) -> None:
+    """How late this process gets its turn, in real seconds: what the machine adds to every latency, `speed` times."""
+    while True:
+        due = time.monotonic() + FEEL_SECONDS
+        await asyncio.sleep(real(FEEL_SECONDS))
+        late = time.monotonic() - due
+        record.worst_stall = max(record.worst_stall, late)
+        record.stalled += max(0.0, late)
 
 
 async def _look(record: Record, clock: SimulatedTime) -> Sample:

@@ -79,6 +79,8 @@ class DayReport:
     memory_growth_mb: float
     real_seconds: float
     cpu_seconds: float
+    stalled_share: float
+    worst_stall_seconds: float
     exit_codes: list[int]
     samples: list[Sample]
 
@@ -125,6 +127,8 @@ async def report(record: Record) -> DayReport:
         memory_growth_mb=_growth(record.samples),
         real_seconds=round(record.real_seconds, 1),
         cpu_seconds=round(record.cpu_seconds, 1),
+        stalled_share=round(record.stalled / max(record.real_seconds, 0.001), 3),
+        worst_stall_seconds=round(record.worst_stall, 3),
         exit_codes=record.exit_codes,
         samples=record.samples,
     )

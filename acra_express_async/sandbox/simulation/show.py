@@ -8,6 +8,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
+from acra_express_async.sandbox.results import table as markdown_table
 from acra_express_async.sandbox.simulation.report import DayReport, Spread
 
 
@@ -45,6 +46,10 @@ def show(day: DayReport, console: Console | None = None) -> None:
     if day.nightly is not None:
         said = "as if we were not there" if day.nightly["unharmed"] else "[red]NOT as if we were not there[/red]"
         console.print(f"nightly: {said}; with us {day.nightly['with_us']}; alone {day.nightly['without_us']}")
+    console.print(
+        f"this machine kept the process waiting for {day.stalled_share:.1%} of the time, "
+        f"{day.worst_stall_seconds:g} s at most: each such second is {options['speed']:g} s in the figures above"
+    )
     console.print(f"memory from hour 1 to the end: {day.memory_growth_mb:+g} MB (service and simulator together)\n")
 
 
@@ -57,6 +62,43 @@ def show_several(days: Sequence[DayReport], console: Console | None = None) -> N
             _time(day.campaign_age.p95), str(day.violations),
         )  # fmt: skip
     (console or Console()).print(table)
+
+
+def as_markdown(days: Sequence[DayReport]) -> str:
+    """The days as a section of config/benchmarks.md."""
+    header = (
+        "workers", "replicas", "companies", "x nightly", "p50", "p95", "p99", "max", "campaign p95", "violations",
+        "nightly", "outcomes",
+    )  # fmt: skip
+    rows = [
+        (
+            str(day.options["workers"]),
+            str(day.options["replicas"]),
+            str(day.companies),
+            f"{day.times_nightly:g}",
+            *_row(day.latency),
+            _time(day.campaign_age.p95),
+            str(day.violations),
+            "not simulated" if day.nightly is None else "unharmed" if day.nightly["unharmed"] else "HARMED",
+            day.digest,
+        )
+        for day in days
+    ]
+    last = days[-1]
+    speed, spent = f"{last.options['speed']:g}", last.spent
+    worst = ", ".join(f"{use.budget} {use.worst:g} of {use.allowance:g}" for use in last.budgets)
+    how = (
+        f"{last.options['hours']:g} simulated hours at {speed} x real, seed {last.options['seed']}; lived in "
+        f"{last.real_seconds:g} s with {last.cpu_seconds:g} s of CPU. The machine kept the process waiting for "
+        f"{last.stalled_share:.1%} of the time, {last.worst_stall_seconds:g} s at most; each such second is {speed} s "
+        "in the latencies."
+    )
+    where = (
+        f"The average company: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s for turns and "
+        f"budgets, {spent.providers:g} s for providers, {spent.own:g} s for database and own work (stretched)."
+    )
+    windows = f"Worst rolling windows by the simulator's ledger: {worst}."
+    return "\n\n".join((markdown_table(header, rows), how, windows, where))
 
 
 def _row(spread: Spread) -> tuple[str, ...]:
