@@ -88,6 +88,9 @@ class Metrics:
         self.queue_oldest_age = self._gauge(
             "queue_oldest_age_seconds", "Age of the oldest job of that state.", job_type=JOB_TYPES, state=JOB_STATES
         )
+        self.snapshot_duration = self._histogram(
+            "snapshot_duration_seconds", "One look at all shared figures, which no scrape waits for.", STAGE_BUCKETS
+        )
         self.queue_snapshot = self._gauge("queue_snapshot_timestamp_seconds", "When the queue was last looked at.")
         self.job_attempts = self._counter(
             "job_attempts_total", "Ended attempts by outcome.", job_type=JOB_TYPES, outcome=ATTEMPT_OUTCOMES
@@ -137,6 +140,9 @@ class Metrics:
         self.nightly_running = self._gauge("nightly_running", "1 while a nightly job runs.")
         self.nightly_yields = self._counter("nightly_yields_total", "How often we gave way.", reason=YIELD_REASONS)
         self.paused = self._gauge("paused", "1 while claiming is paused by an operator.")
+        self.standing_back = self._gauge(
+            "standing_back", "1 while we claim nothing as a guest: nightly, quiet hours, connections."
+        )
         self.draining = self._gauge("draining", "1 while the process stops.")
         self.event_loop_lag = self._histogram(
             "event_loop_lag_seconds", "How late the loop ran a timer.", (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5)

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from prometheus_async import aio
+
 from acra_express_async import logs
 from acra_express_async.db.display import BudgetFrees, CampaignLine, CompanyLine
 from acra_express_async.errors import DatabaseAway, StandBack
@@ -62,6 +64,7 @@ class Manners(Protocol):
     """See courtesy.py."""
 
     def saw(self, *, nightly_running: bool, connections: float) -> bool: ...
+    def may_claim(self) -> bool: ...
 
 
 class Slots(Protocol):
@@ -163,7 +166,8 @@ class Watch:
         try:
             await self._look_at_others()
             if self._turn % FIGURES_EVERY == 0:
-                await self._take_figures()
+                await aio.time(self._metrics.snapshot_duration, self._take_figures())
+                await self._show()
             if self._turn % COMPARED_EVERY == 0:
                 await self._compare()
             self._turn += 1
@@ -176,7 +180,9 @@ class Watch:
         self._health.saw_database()
         self.picture.nightly_running = running
         self._metrics.nightly_running.set(int(running))
-        if self._manners.saw(nightly_running=running, connections=share):
+        more = self._manners.saw(nightly_running=running, connections=share)
+        self._metrics.standing_back.set(int(not self._manners.may_claim()))
+        if more:
             self._resumed("due")
 
     async def _compare(self) -> None:
@@ -203,11 +209,17 @@ class Watch:
         }
         frees = await self._shown.frees(use.allowance for use in uses)
         picture.frees = {(line.provider, line.budget): line for line in frees}
-        picture.companies = await self._shown.companies()
-        picture.failures = await self._shown.failures()
-        picture.campaigns = await self._shown.campaigns()
         picture.taken_at = self._now()
         self._publish(picture)
+
+    async def _show(self) -> None:
+        """What only people look at; it reads a table of the platform, and may be late where that is locked."""
+        try:
+            self.picture.companies = await self._shown.companies()
+            self.picture.failures = await self._shown.failures()
+            self.picture.campaigns = await self._shown.campaigns()
+        except (DatabaseAway, StandBack) as busy:
+            log.info("display.missed", error=str(busy))
 
     def _publish(self, picture: Picture) -> None:
         metrics = self._metrics

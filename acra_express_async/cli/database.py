@@ -116,14 +116,19 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--slack-test", is_flag=True, help="Also post a test message to the configured webhook.")
 @synchronous
-async def check() -> None:
+async def check(slack_test: bool) -> None:
     """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
     from acra_express_async import checks
+    from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings import uses_platforms_webhook
 
-    good = True
-    async for finding in checks.all_of(settings_or_exit(), platforms_webhook=uses_platforms_webhook()):
+    settings, good = settings_or_exit(), True
+    found = [finding async for finding in checks.all_of(settings, platforms_webhook=uses_platforms_webhook())]
+    if slack_test:
+        found.append(await slack_trial(settings))
+    for finding in found:
         click.echo(f"{finding.word:<4}  {finding.text}")
         good = good and finding.word != "FAIL"
     if not good:

@@ -77,7 +77,10 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "Nightly running",
                 "1 while a job of the nightly runs; express then makes no provider call.",
                 "none",
-                [("running", f"max({m('nightly_running')})")],
+                [
+                    ("nightly running", f"max({m('nightly_running')})"),
+                    ("standing back", f"max({m('standing_back')})"),
+                ],
             ),
             Panel(
                 "How often we gave way",
@@ -119,6 +122,12 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "Since each loop last moved; cron: since the last tick that was due.",
                 "s",
                 [("{{loop}} {{instance}}", f"time() - {m('last_tick_timestamp_seconds')}")],
+            ),
+            Panel(
+                "Snapshot p95",
+                "One look at all shared figures; taken every 15 s.",
+                "s",
+                [("{{instance}}", quantile(0.95, "snapshot_duration_seconds", "instance"))],
             ),
             Panel(
                 "Listener reconnects",

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -103,8 +104,8 @@ def test_the_name_of_someone_who_trades_alone_is_left_out() -> None:
 
 
 @asynccontextmanager
-async def served(health: Health) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(health=health, metrics=Metrics(CollectorRegistry()), status=status)
+async def served(health: Health, told: Callable[[], dict[str, Any]] = status) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(health=health, metrics=Metrics(CollectorRegistry()), status=told)
     server = WebServer(app, "127.0.0.1", 0)
     await server.start()
     try:
@@ -177,3 +178,43 @@ async def test_a_browser_runs_the_page_and_its_script(tool: Tool, tmp_path: Path
         picture = tmp_path / "page.png"
         await browse(chromium, profile, "--window-size=390,1600", f"--screenshot={picture}", url)
         assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.tools
+async def test_the_page_follows_the_service_without_being_loaded_again(tool: Tool, tmp_path: Path) -> None:
+    chromium = tool("chromium", "chromium-browser", "google-chrome")
+    asked = 0
+
+    def told() -> dict[str, Any]:
+        """Each answer is news: another company has ended."""
+        nonlocal asked
+        asked += 1
+        company = status()["companies"][0] | {"name": f"COMPANY NUMBER {asked}"}
+        return status(taken_at=f"2026-11-23T11:59:{asked:02}+00:00", companies=[company])
+
+    async with served(Health(lambda: 0.0), told) as client:
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        document = await browse(chromium, profile, "--virtual-time-budget=10000", "--dump-dom", str(client.base_url))
+    shown = re.findall(r"COMPANY NUMBER (\d+)", document)
+    assert len(shown) == 1
+    assert int(shown[0]) > 1, "the first picture still stands"
+    assert document.count("<main") == 1
+
+
+@pytest.mark.tools
+async def test_a_service_that_goes_away_leaves_its_last_picture_and_says_so(tool: Tool, tmp_path: Path) -> None:
+    chromium = tool("chromium", "chromium-browser", "google-chrome")
+    asked = 0
+
+    def told() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise RuntimeError("gone")
+        return status()
+
+    async with served(Health(lambda: 0.0), told) as client:
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        document = await browse(chromium, profile, "--virtual-time-budget=4000", "--dump-dom", str(client.base_url))
+    assert "ORCHID BAKERY" in document
+    assert "The service does not answer; this is its last picture." in document

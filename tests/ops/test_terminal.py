@@ -10,7 +10,9 @@ from process import stage
 from rich.console import Console
 
 from acra_express_async.cli.look import screen
+from acra_express_async.models import Provider
 from acra_express_async.sandbox.postgres import free_port
+from acra_express_async.sandbox.simulator import Fault
 from acra_express_async.sandbox.stage import command
 
 from .pages import status
@@ -75,3 +77,17 @@ async def test_status_of_a_running_service_and_of_none(fresh_dsn: str, tmp_path:
         code, said, _ = await command(environ, "status")
         assert code == 0
         assert "workers" in said
+
+
+async def test_check_posts_a_test_message_and_says_why_it_was_not_taken(fresh_dsn: str, tmp_path: Path) -> None:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        code, said, wrong = await command(standing.environ, "check", "--slack-test")
+        assert code == 0, said + wrong
+        assert "ok    Slack: the test message was taken" in said
+        [message] = standing.simulator.slack.messages
+        assert "Nothing is wrong" in message["text"]
+        standing.simulator.faults.add(Fault(Provider.SLACK, "webhook_state", "archived"))
+        code, said, _ = await command(standing.environ, "check", "--slack-test")
+        assert code == 78
+        assert "FAIL  Slack: the test message was not taken: Slack's webhook is dead (channel_is_archived)" in said
+        assert standing.environ["ACRA_EXPRESS_SLACK__WEBHOOK_URL"] not in said

@@ -1,0 +1,39 @@
+"""`acra-express check --slack-test`: one message through the service's own client, and what Slack said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import SystemRandom
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from acra_express_async import __version__
+from acra_express_async.checks import Finding
+from acra_express_async.errors import ProviderError
+from acra_express_async.limits import Throttle
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+from acra_express_async.providers.base import Caller
+from acra_express_async.providers.slack import PACE, Slack
+from acra_express_async.settings import Settings
+
+PATIENCE = timedelta(seconds=10)
+"""One message waits for no other here."""
+CONNECT_SECONDS = 5.0
+
+
+async def slack_trial(settings: Settings) -> Finding:
+    """Post a test message; `FAIL` says why nobody will be told of an alert."""
+    random = SystemRandom().random
+    throttle = Throttle(Provider.SLACK, PACE, patience=PATIENCE, random=random)
+    caller = Caller(Provider.SLACK, throttle, Metrics(CollectorRegistry()), random=random)
+    async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_SECONDS)) as http:
+        try:
+            await Slack(http, settings.slack, caller).post(
+                f"acra-express {__version__}: a test of the alert channel. Nothing is wrong."
+            )
+        except ProviderError as refused:
+            return Finding("FAIL", f"Slack: the test message was not taken: {refused}")
+    where = f"the webhook's own channel, called {settings.slack.channel} in the settings"
+    return Finding("ok", f"Slack: the test message was taken; look for it in {where}")
