@@ -112,6 +112,7 @@ class Pipeline:
         max_pages: pages of one company, those from memory included, so that a resumed run decides alike.
         tokens_per_page: upper bound that is reserved for each page.
         max_verifications: addresses of one company that may be verified.
+        fair_share: how many of them now, see verification.py.
         store_personal_emails: also verify people's addresses. They are always part of the outcome, marked as such:
             whoever stores them keeps only a keyed hash unless told otherwise.
     """
@@ -130,11 +131,16 @@ class Pipeline:
         tokens_per_page: int,
         max_verifications: int,
         store_personal_emails: bool,
+        fair_share: Callable[[], int] | None = None,
     ) -> None:
         self._searcher = searcher
         self._reader = reader
         self._verification = Verification(
-            verifier, verdicts, max_addresses=max_verifications, personal=store_personal_emails
+            verifier,
+            verdicts,
+            max_addresses=max_verifications,
+            personal=store_personal_emails,
+            fair_share=fair_share,
         )
         self._opt_outs = opt_outs
         self._memory = memory

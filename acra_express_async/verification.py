@@ -6,7 +6,7 @@ spent and the address stays unverified for a day, rather than being paid for twi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -64,13 +64,24 @@ class Verification:
         verdicts: cache and intents.
         max_addresses: how many of a company's addresses may be asked about.
         personal: whether a person's address may be sent to the verifier.
+        fair_share: how many a company may use now, so that the day's share reaches all of the day's companies; cached
+            verdicts are free. No further bound when None.
     """
 
-    def __init__(self, verifier: Verifier, verdicts: VerdictStore, *, max_addresses: int, personal: bool) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        verdicts: VerdictStore,
+        *,
+        max_addresses: int,
+        personal: bool,
+        fair_share: Callable[[], int] | None = None,
+    ) -> None:
         self._verifier = verifier
         self._verdicts = verdicts
         self._max_addresses = max_addresses
         self._personal = personal
+        self._fair_share = fair_share
 
     async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
         """Verdicts for the best addresses, until one settles it. A provider's failure leaves the rest unverified.
@@ -104,7 +115,10 @@ class Verification:
         fresh: dict[str, Verdict] = {}
         notes: list[str] = []
         sent = 0
-        for address in addresses:
+        share = len(addresses) if self._fair_share is None else self._fair_share()
+        if share < len(addresses):
+            notes.append("verification_share_used")
+        for address in addresses[:share]:
             if not await self._verdicts.open_intent(address):
                 notes.append("verification_pending")
                 continue

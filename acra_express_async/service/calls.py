@@ -23,6 +23,7 @@ from acra_express_async.limits import (
     Pace,
     Throttle,
     allowances,
+    fair_share,
 )
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
@@ -35,6 +36,7 @@ from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
 from acra_express_async.settings import Settings
+from acra_express_async.watch import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,18 @@ def build_pipeline(
     *,
     hashes: AddressHash,
     memory: Memory,
+    picture: Callable[[], Picture],
     clock: Callable[[], float],
 ) -> Pipeline:
-    """The story of one company, over these providers and what the database remembers."""
+    """The story of one company, over these providers and what is remembered; `picture` is the last snapshot."""
+    [verifications] = providers.allowances[Provider.ZEROBOUNCE]
+
+    def share() -> int:
+        seen = picture()
+        used, _limit = seen.budgets.get((verifications.provider.value, verifications.name), (0, 0))
+        takers = settings.daily_cap - seen.cap_used
+        return fair_share(verifications.own - used, takers, settings.zerobounce.max_per_company)
+
     return Pipeline(
         searcher=providers.duckduckgo,
         reader=providers.jina,
@@ -121,5 +132,6 @@ def build_pipeline(
         tokens_per_page=settings.jina.tokens_per_page,
         max_verifications=settings.zerobounce.max_per_company,
         store_personal_emails=settings.store_personal_emails,
+        fair_share=share,
         clock=clock,
     )

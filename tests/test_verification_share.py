@@ -1,0 +1,73 @@
+"""The day's verifications spread over the day's companies: cached verdicts are free, the rest stays within the share."""
+
+from __future__ import annotations
+
+import pytest
+
+from acra_express_async.limits import fair_share
+from acra_express_async.models import Email, EmailKind, JobLimits, Provider, Verdict
+from acra_express_async.verification import Verification
+
+
+class Bounce:
+    """A verifier that knows nobody, and a store with what it is given."""
+
+    configured = True
+
+    def __init__(self, **known: str) -> None:
+        self.known = {address.replace("_", "@"): Verdict(address, status) for address, status in known.items()}
+        self.asked: list[str] = []
+
+    async def verify(self, address: str, scope: object) -> Verdict:
+        self.asked.append(address)
+        return Verdict(address, "invalid")
+
+    async def cached(self, address: str) -> Verdict | None:
+        return self.known.get(address)
+
+    async def open_intent(self, address: str) -> bool:
+        return True
+
+    async def settle(self, verdict: Verdict) -> None:
+        self.known[verdict.address] = verdict
+
+    async def withdraw(self, address: str) -> None:
+        raise AssertionError("nothing failed")
+
+
+class Free:
+    limits = JobLimits()
+
+    def check(self) -> None:
+        """Nothing speaks against it."""
+
+    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+        """Nobody counts."""
+
+
+MAILS = [Email(f"{box}@x.sg", EmailKind.ROLE, "https://x.sg/") for box in ("info", "sales", "hello")]
+
+
+@pytest.mark.parametrize(("share", "asked"), [(0, 0), (1, 1), (2, 2), (9, 2)])
+async def test_a_company_asks_no_more_than_its_share(share: int, asked: int) -> None:
+    bounce = Bounce()
+    verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: share)
+    found = await verification.of(MAILS, Free())
+    assert len(bounce.asked) == found.sent == asked
+    assert ("verification_share_used" in found.notes) == (share < 2)
+
+
+async def test_a_cached_verdict_costs_nothing_of_it() -> None:
+    bounce = Bounce(**{"info_x.sg": "valid"})
+    verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
+    found = await verification.of(MAILS, Free())
+    assert found.emails[0].verdict is not None
+    assert (found.sent, found.notes) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("left", "takers", "share"),
+    [(300, 300, 1), (300, 100, 2), (300, 0, 2), (5, 100, 1), (0, 100, 0), (-3, 10, 0)],
+)
+def test_the_share(left: int, takers: int, share: int) -> None:
+    assert fair_share(left, takers, 2) == share
