@@ -1,4 +1,4 @@
-"""The day's verifications spread over the day's companies: cached verdicts are free, the rest stays within the share."""
+"""The day's verifications spread over its companies: cached verdicts are free, the rest stays within the share."""
 
 from __future__ import annotations
 
