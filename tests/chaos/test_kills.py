@@ -27,10 +27,8 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 async def expire_leases(standing: Stage) -> None:
-    """What time would do; that a lease really runs out is shown in test_processes."""
-    await standing.owner.execute(
-        "UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE held AND due_at < 'infinity'"
-    )
+    """What time would do to leases and snoozes; that a lease really runs out is shown in test_processes."""
+    await standing.owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'")
 
 
 async def assert_all_is_well(standing: Stage, wanted: list[str]) -> None:
