@@ -1,0 +1,96 @@
+"""Whoever may insert jobs can write anything into `params`: such a job ends with a sentence and does nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from process import Stage, stage
+
+STAGING, ENRICHMENT = "acra_express_staging_upsert", "acra_express_enrich_candidates"
+LONGEST_SENTENCE = 2000
+
+
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
+HOSTILE: tuple[tuple[str, Any], ...] = (
+    (STAGING, None),
+    (STAGING, []),
+    (STAGING, "uens"),
+    (STAGING, {"uens": ["'; DROP TABLE companies; --"]}),
+    (STAGING, {"uens": ['\x1b[2J\x1b]0;owned\x07\n{"event": "job.ended"}']}),
+    (STAGING, {"uens": ["[/bold][link=http://evil.example]"]}),
+    (STAGING, {"uens": ["x"] * 10_001}),
+    (STAGING, {"uens": [{"$ne": None}]}),
+    (STAGING, {"terms": ["%' OR '1'='1"]}),
+    (STAGING, {"terms": ["_" * 200]}),
+    (STAGING, {"terms": ["(" * 199]}),
+    (STAGING, {"ssic_codes": ["' UNION SELECT 1"], "limit": 10**30}),
+    (STAGING, {"ssic_codes": ["62011"], "limit": -1}),
+    (STAGING, {"ssic_codes": ["62011"], "throttle": nested(400)}),
+    (STAGING, {"ssic_codes": ["62011"], "throttle": {"batch_size": 10**9, "authorized_by": "root"}}),
+    (STAGING, {"ssic_codes": ["62011"], "campaign": {"id": 1, "enqueued_at": "yesterday"}}),
+    (STAGING, {"ssic_codes": ["99999"], "requested_by_tenant": 10**30}),
+    (STAGING, {"__proto__": {"uens": []}, "uens": ["x"]}),
+    (ENRICHMENT, {"company_ids": ["1; DELETE FROM companies"]}),
+    (ENRICHMENT, {"company_ids": [-1, 0, 2**31 - 1]}),
+    (ENRICHMENT, {"company_ids": [True, 1.5]}),
+    (ENRICHMENT, {}),
+)
+
+
+@pytest_asyncio.fixture
+async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        yield standing
+
+
+async def test_hostile_jobs_end_with_a_sentence_and_the_job_behind_them_is_served(standing: Stage) -> None:
+    hostile = [
+        await standing.owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2::text::jsonb)"
+            " RETURNING job_id",
+            job_type,
+            None if params is None else json.dumps(params),
+        )
+        for job_type, params in HOSTILE
+    ]
+    wanted = standing.uens[:2]
+    own = await standing.enqueue({"uens": wanted})
+    before = await standing.owner.fetchval("SELECT count(*) FROM staging_acra_companies")
+    service = await standing.start("run", "--until-idle")
+    assert await service.ended() == 0, "\n".join(service.lines[-20:])
+
+    rows = await standing.owner.fetch(
+        "SELECT job_id, status, error FROM background_jobs WHERE job_id = ANY($1::bigint[]) ORDER BY job_id", hostile
+    )
+    for (job_type, params), row in zip(HOSTILE, rows, strict=True):
+        asked = f"{job_type} {str(params)[:80]} -> {row['status']}: {row['error']}"
+        assert row["status"] in ("error", "done"), asked
+        assert row["error"] or row["status"] == "done", asked
+        assert len(row["error"] or "") < LONGEST_SENTENCE, asked
+        assert "Traceback" not in (row["error"] or ""), asked
+    outcomes = await standing.outcomes()
+    assert set(outcomes.pop("", ["skipped"])) == {"skipped"}  # ids of companies that do not exist
+    assert sorted(outcomes) == wanted
+    assert await standing.owner.fetchval("SELECT count(*) FROM companies") == len(wanted)
+    assert await standing.owner.fetchval("SELECT count(*) FROM staging_acra_companies") == before
+    # every line of the log is one event of ours: nothing in params could write a line of its own
+    events = [json.loads(line) for line in service.lines]
+    assert all(event["logger"] and event["event"] for event in events)
+    known = {
+        *hostile,
+        own,
+        *await standing.owner.fetchval(
+            "SELECT array_agg(job_id) FROM background_jobs WHERE params->>'staging_job_id' IS NOT NULL"
+        ),
+    }
+    assert {event["job_id"] for event in events if event["event"] == "job.ended"} == known
