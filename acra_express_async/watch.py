@@ -31,9 +31,9 @@ FIGURES_EVERY = 3
 COMPARED_EVERY = 12
 """Turns between two counts of the nightly's companies: once a minute, since it reads the nightly's own tables."""
 
-PULSE_SECONDS = 0.5
+PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
-SIGNS_EVERY = 10
+SIGNS_EVERY = 5
 """Pulses between two publications of the loops' signs of life: every 5 s."""
 
 

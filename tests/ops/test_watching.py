@@ -1,0 +1,163 @@
+"""The snapshot and the pulse: gauges from the database without a scrape asking, and the loop's own lag."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry, generate_latest
+
+from acra_express_async.courtesy import Courtesy
+from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.control import Control
+from acra_express_async.db.display import Display
+from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.health import Health
+from acra_express_async.limits import Allowance
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import Provider
+from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.watch import PULSE_SECONDS, Pulse, Watch
+
+SINGAPORE = ZoneInfo("Asia/Singapore")
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Ended(Exception):
+    """Ends a loop from inside its pause."""
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    found = metrics.registry.get_sample_value(f"acra_express_{name}", labels)
+    assert found is not None
+    return found
+
+
+class Snapshot:
+    """The product's snapshot loop on a real database, turned by hand."""
+
+    def __init__(self, database: Database) -> None:
+        self.metrics = Metrics(CollectorRegistry())
+        self.health = Health(lambda: 0.0)
+        self.watch = Watch(
+            shared=Control(database),
+            slots=DailyCap(database, SINGAPORE),
+            budgets=self._budgets,
+            shown=Display(database),
+            manners=Courtesy(
+                stand_back=True, quiet=QuietHours.of(""), now=lambda: NOON, workers=2, metrics=self.metrics
+            ),
+            zone=SINGAPORE,
+            cap=300,
+            health=self.health,
+            metrics=self.metrics,
+            now=lambda: NOON,
+            resumed=lambda reason: None,
+        )
+
+    async def _budgets(self) -> Sequence[BudgetUse]:
+        hour = timedelta(hours=1)
+        return [BudgetUse(Allowance(Provider.JINA, "calls_1h", 120, 1.0, hour, timedelta(seconds=5)), 30, elsewhere=6)]
+
+
+@pytest_asyncio.fixture
+async def snapshot(database: Database) -> Snapshot:
+    return Snapshot(database)
+
+
+async def enqueue(owner: Connection, count: int) -> None:
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, params)"
+        " SELECT 'acra_express_staging_upsert', 'queued', '{\"uens\": [\"x\"]}' FROM generate_series(1, $1)",
+        count,
+    )
+
+
+async def test_gauges_follow_the_database(owner: Connection, snapshot: Snapshot) -> None:
+    await enqueue(owner, 3)
+    await owner.execute("UPDATE acra_express.control SET paused = true")
+    await snapshot.watch.look()
+    metrics = snapshot.metrics
+    assert value(metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 3
+    assert value(metrics, "queue_depth", job_type="acra_express_enrich_candidates", state="due") == 0
+    assert value(metrics, "budget_used", provider="jina", budget="calls_1h") == 36
+    assert value(metrics, "budget_limit", provider="jina", budget="calls_1h") == 120
+    assert value(metrics, "daily_cap_limit") == 300
+    assert value(metrics, "paused") == 1
+    assert value(metrics, "standing_back") == 0
+    assert value(metrics, "snapshot_duration_seconds_count") == 1
+    assert value(metrics, "queue_snapshot_timestamp_seconds") == NOON.timestamp()
+    assert [line.left for line in snapshot.watch.picture.campaigns] == [1, 1, 1]
+
+
+async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
+    owner: Connection, database: Database, snapshot: Snapshot
+) -> None:
+    await enqueue(owner, 100_000)
+    await snapshot.watch.look()
+    await database.close()
+    text = generate_latest(snapshot.metrics.registry).decode()
+    assert 'acra_express_queue_depth{job_type="acra_express_staging_upsert",state="due"} 100000.0' in text
+
+
+async def test_the_database_away_leaves_the_last_picture(
+    owner: Connection, database: Database, snapshot: Snapshot
+) -> None:
+    await enqueue(owner, 2)
+    await snapshot.watch.look()
+    await database.close()
+    await snapshot.watch.look()
+    assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+
+
+async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
+    owner: Connection, snapshot: Snapshot
+) -> None:
+    await enqueue(owner, 2)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
+        await snapshot.watch.look()
+        assert snapshot.watch.picture.taken_at == NOON
+        assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+
+
+class Beat:
+    """A clock that every pause moves on, late by what `late` says; after so many pauses the loop ends."""
+
+    def __init__(self, late: Sequence[float]) -> None:
+        self.now = 100.0
+        self._late = iter(late)
+
+    async def pause(self, seconds: float) -> None:
+        try:
+            self.now += seconds + next(self._late)
+        except StopIteration:
+            raise Ended from None
+
+
+async def pulsed(late: Sequence[float], prepare: Callable[[Health], None] = lambda health: None) -> Metrics:
+    beat = Beat(late)
+    pause: Callable[[float], Awaitable[None]] = beat.pause
+    metrics, health = Metrics(CollectorRegistry()), Health(lambda: beat.now)
+    prepare(health)
+    pulse = Pulse(health=health, metrics=metrics, clock=lambda: beat.now, now=lambda: NOON, pause=pause)
+    with pytest.raises(Ended):
+        await pulse.run()
+    return metrics
+
+
+async def test_the_pulse_measures_how_late_the_loop_is() -> None:
+    metrics = await pulsed([0.0, 0.7, 0.0])
+    assert value(metrics, "event_loop_lag_seconds_count") == 3
+    assert value(metrics, "event_loop_lag_seconds_sum") == pytest.approx(0.7)
+    assert value(metrics, "event_loop_lag_seconds_bucket", le="0.5") == 2
+
+
+async def test_signs_of_life_are_published_and_the_start_stands_for_the_first_tick() -> None:
+    metrics = await pulsed([0.0] * 5, lambda health: health.beacon("poller").beat())
+    assert value(metrics, "last_tick_timestamp_seconds", loop="poller") == NOON.timestamp() - 5 * PULSE_SECONDS
+    assert value(metrics, "last_tick_timestamp_seconds", loop="cron") == NOON.timestamp()
