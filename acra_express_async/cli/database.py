@@ -117,19 +117,21 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 
 @click.command()
 @click.option("--slack-test", is_flag=True, help="Also post a test message to the configured webhook.")
+@json_option
 @synchronous
-async def check(slack_test: bool) -> None:
+async def check(slack_test: bool, as_json: bool) -> None:
     """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
     from acra_express_async import checks
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings import uses_platforms_webhook
 
-    settings, good = settings_or_exit(), True
+    settings = settings_or_exit()
     found = [finding async for finding in checks.all_of(settings, platforms_webhook=uses_platforms_webhook())]
     if slack_test:
         found.append(await slack_trial(settings))
-    for finding in found:
-        click.echo(f"{finding.word:<4}  {finding.text}")
-        good = good and finding.word != "FAIL"
+    good = all(finding.word != "FAIL" for finding in found)
+    lines = [{"word": finding.word, "text": finding.text} for finding in found]
+    text = "\n".join(f"{finding.word:<4}  {finding.text}" for finding in found)
+    say({"good": good, "findings": lines}, as_json=as_json, text=text)
     if not good:
         sys.exit(EXIT_CONFIG)

@@ -176,21 +176,24 @@ async def cancel(job_id: int, as_json: bool) -> None:
 
 
 @click.command()
+@json_option
 @synchronous
-async def pause() -> None:
+async def pause(as_json: bool) -> None:
     """Stop claiming on all replicas; running jobs go on to their end."""
     async with as_tenant(settings_or_exit()) as database:
         await Control(database).pause(_who(), paused=True)
-    click.echo("claiming is paused on all replicas; `acra-express resume` starts it again")
+    text = "claiming is paused on all replicas; `acra-express resume` starts it again"
+    say({"paused": True}, as_json=as_json, text=text)
 
 
 @click.command()
+@json_option
 @synchronous
-async def resume() -> None:
+async def resume(as_json: bool) -> None:
     """Start claiming again on all replicas."""
     async with as_tenant(settings_or_exit()) as database:
         await Control(database).pause(_who(), paused=False)
-    click.echo("claiming goes on")
+    say({"paused": False}, as_json=as_json, text="claiming goes on")
 
 
 def _who() -> str:
