@@ -57,6 +57,28 @@ class Image:
         """`acra-express ARGUMENTS` in a container of its own."""
         return docker("run", "--rm", *HARDENING, *_settings(environ), self.name, *arguments)
 
+    def shell(self, script: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """A script in a container of its own, with the /tmp that compose gives."""
+        return docker(
+            "run", "--rm", *HARDENING, "--tmpfs", "/tmp", *_settings(environ),
+            "--entrypoint", "sh", self.name, "-euc", script,
+        )  # fmt: skip
+
+    async def first_line(self, *command: str) -> str:
+        """What a long-running command prints first; its container is gone afterwards."""
+        name = f"acra-express-{secrets.token_hex(4)}"
+        client = await asyncio.create_subprocess_exec(
+            "docker", "run", "--name", name, *HARDENING, "--entrypoint", command[0], self.name, *command[1:],
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert client.stdout is not None
+            async with asyncio.timeout(60):
+                return (await client.stdout.readline()).decode()
+        finally:
+            docker("rm", "--force", name)
+            await client.communicate()
+
 
 class Container(Process):
     """A running service; `event` and `ended` as of any process."""

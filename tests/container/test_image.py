@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import pytest_asyncio
 from process import Stage, stage
+from tools import ROOT
 
 from acra_express_async import __version__
 from acra_express_async.sandbox.postgres import free_port
 
 from .engine import Image, image_under_test, service
 
+COMPOSE = ROOT / "config" / "compose.yaml"
 LEASE = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
 
 
@@ -114,3 +118,15 @@ async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage)
         second.send("TERM")
         assert await second.ended() == 0
     await assert_each_once(standing, wanted)
+
+
+async def test_the_trial_of_compose_has_its_simulator_and_registry_in_the_image(image: Image, fresh_dsn: str) -> None:
+    """The two one-off commands of config/compose.yaml's profile, word for word, and the simulator that answers."""
+    compose = COMPOSE.read_text(encoding="utf-8")
+    block = compose.split("entrypoint: [sh, -euc]", 1)[1].split("- |\n", 1)[1].split("    environment:", 1)[0]
+    script = dedent(block).replace("$$", "$")
+    done = image.shell(script, environ={"ACRA_EXPRESS_POSTGRES_DSN": fresh_dsn})
+    assert done.returncode == 0, done.stderr
+    assert "60 loaded, 0 updated, 0 rejected" in done.stdout
+    line = await image.first_line("python3", "-m", "acra_express_async.sandbox.simulator", "--companies", "60")
+    assert json.loads(line)["duckduckgo"].endswith("/ddg")
