@@ -180,6 +180,9 @@ class Watch:
         self._health.saw_database()
         self.picture.nightly_running = running
         self._metrics.nightly_running.set(int(running))
+        # an operator who pauses wants to see it
+        self.picture.paused = await self._shared.paused()
+        self._metrics.paused.set(int(self.picture.paused))
         more = self._manners.saw(nightly_running=running, connections=share)
         self._metrics.standing_back.set(int(not self._manners.may_claim()))
         if more:
@@ -198,7 +201,6 @@ class Watch:
 
     async def _take_figures(self) -> None:
         picture = self.picture
-        picture.paused = await self._shared.paused()
         figures = await self._shared.queue()
         picture.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
         picture.cap_used = await self._slots.used()
@@ -223,7 +225,6 @@ class Watch:
 
     def _publish(self, picture: Picture) -> None:
         metrics = self._metrics
-        metrics.paused.set(int(picture.paused))
         for job_type in JOB_TYPES:
             for state in JOB_STATES:
                 depth, age = picture.queue.get((job_type.value, state), (0, 0.0))

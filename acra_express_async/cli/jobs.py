@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from acra_express_async.capacity import DOCUMENTED, plan
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
@@ -120,12 +121,13 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(line) for line in lines], default=str))
         return
-    table = Table("job", "type", "state", "companies", "attempts", "created", "due or ended", "what it says")
+    heads = ("job", "type", "state", "done", "tries", "created", "due or ended", "what it says")
+    table = Table(*(Column(head, no_wrap=True, overflow="ellipsis") for head in heads), box=box.SIMPLE_HEAD)
     for line in lines:
         when = line.ended_at or line.due_at
         table.add_row(
             str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
-            str(line.attempts), f"{line.created_at:%m-%d %H:%M:%S}", f"{when:%m-%d %H:%M:%S}" if when else "",
+            str(line.attempts), f"{line.created_at:%m-%d %H:%M}", f"{when:%m-%d %H:%M}" if when else "",
             (line.error or "")[:80],
         )  # fmt: skip
     Console().print(table)

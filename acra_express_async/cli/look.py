@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 import httpx
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from acra_express_async.cli.sessions import json_option, settings_or_exit, synchronous
@@ -107,7 +108,9 @@ def screen(answer: dict[str, Any]) -> RenderableType:
 
 
 def _table(title: str, *heads: str) -> Table:
-    return Table(*heads, title=title, title_justify="left", title_style="bold")
+    """One line a row, whatever the width: what does not fit ends in an ellipsis."""
+    columns = [Column(head, no_wrap=True, overflow="ellipsis") for head in heads]
+    return Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
 
 
 def _workers(answer: dict[str, Any]) -> Table:
