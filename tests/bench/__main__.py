@@ -1,0 +1,90 @@
+"""`bin/bench NAME`: measure, print, and write the section of config/benchmarks.md."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from acra_express_async.sandbox.results import record, table
+
+from . import alone, pickup
+
+PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
+PEERS = "BENCH_PEERS"
+"""Environment: the interpreter in whose environment the peers are installed; bin/bench sets it."""
+
+
+@click.group()
+def main() -> None:
+    """Our figures, beside PgQueuer's and Procrastinate's where they apply."""
+
+
+def _tell(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> None:
+    text = table(header, rows) + f"\n\n{note}"
+    click.echo(text)
+    record(PAGE, f"bin/bench {name}", text)
+
+
+rounds_option = click.option("--rounds", type=click.IntRange(5), default=5, show_default=True)
+
+
+@main.command("pickup")
+@rounds_option
+@click.option("--jobs", type=click.IntRange(10), default=100, show_default=True, help="In each round.")
+def pickup_(rounds: int, jobs: int) -> None:
+    """Commit of an insert to the start of its handler, idle workers."""
+    rows = asyncio.run(pickup.pickup(os.environ[PEERS], rounds, jobs))
+    header = ("queue", "p50 ms", "p95 ms", "p99 ms", "p50 / better peer", "p95 / better peer")
+    note = f"Durable commits, {rounds} interleaved rounds of {jobs} jobs, medians over rounds. Goal: p50 at most 0.6."
+    _tell("pickup", header, rows, note)
+
+
+@main.command("drain")
+@rounds_option
+@click.option("--jobs", type=click.IntRange(10), default=1000, show_default=True)
+def drain_(rounds: int, jobs: int) -> None:
+    """No-op jobs a second through the real poller, queue and workers; no goal."""
+    rows = asyncio.run(pickup.drain(os.environ[PEERS], rounds, jobs))
+    note = f"A backlog of {jobs}, durable commits, {rounds} interleaved rounds, medians; PgQueuer in batches of 10."
+    _tell("drain", ("queue", "jobs/s", "/ better peer"), rows, note)
+
+
+@main.command("backlog")
+def backlog_() -> None:
+    """Claim and idle poll behind 10^4 and 10^6 rows, half of them a foreign backlog."""
+    rows = asyncio.run(alone.backlog())
+    note = f"Medians of {alone.TIMED} after {alone.WARM_UP} executions of the same statement. Goal: at most 1 ms, flat."
+    _tell("backlog", ("rows", "claim ms", "idle poll ms"), rows, note)
+
+
+@main.command("start")
+@rounds_option
+def start_(rounds: int) -> None:
+    """From exec to ready on a migrated database."""
+    rows = asyncio.run(alone.start(rounds))
+    _tell("start", ("median s", "worst s", "rounds"), rows, "Goal: 2 s.")
+
+
+@main.command("idle")
+@click.option("--seconds", type=click.IntRange(10), default=60, show_default=True)
+def idle_(seconds: int) -> None:
+    """What a service with nothing to do costs."""
+    rows = asyncio.run(alone.idle(seconds))
+    note = f"Extrapolated from {seconds} s; LISTEN, heartbeats of the pools and snapshots included."
+    _tell("idle", ("CPU s an hour", "transactions an hour", "resident MB"), rows, note)
+
+
+@main.command("memory")
+@click.option("--companies", type=click.IntRange(10), default=100, show_default=True)
+def memory_(companies: int) -> None:
+    """Resident memory with two workers."""
+    rows = asyncio.run(alone.memory(companies))
+    _tell("memory", ("MB when ready", "MB afterwards", "companies"), rows, "Goal: under 120 MB with two workers.")
+
+
+if __name__ == "__main__":
+    main()
