@@ -20,7 +20,8 @@ from acra_express_async.models import Job
 log = logs.logger("poller")
 
 COOLDOWN_SECONDS = 0.1
-"""Coalesces a storm of notifications: the leading edge is served at once (5,000 became 12 claims)."""
+"""Coalesces a storm: after a notification that brought no job the next ones are folded for so long (5,000 became 12
+claims). One that brings a job is always served at once."""
 UNPROVEN_POLL_SECONDS = 30.0
 """How often the poller looks by itself while the listener is not proven."""
 AWAY_SECONDS = (0.5, 30.0)
@@ -79,6 +80,7 @@ class Poller:
         self._random = random
         self._pause = pause
         self._wake = asyncio.Event()
+        self._notified = False
         self._cooled_at = 0.0
         self._cooling: asyncio.TimerHandle | None = None
         self._fruitless = 0
@@ -90,11 +92,13 @@ class Poller:
         Notifications within the cooldown are folded into one wake at its end; every other reason is served at once.
         """
         self._metrics.wakes.labels(reason).inc()
-        loop = asyncio.get_running_loop()
-        if reason != "notify" or loop.time() >= self._cooled_at:
-            self._wake.set()
-        elif self._cooling is None:
-            self._cooling = loop.call_at(self._cooled_at, self._cooled)
+        if reason == "notify":
+            self._notified = True
+            loop = asyncio.get_running_loop()
+            if loop.time() < self._cooled_at:
+                self._cooling = self._cooling or loop.call_at(self._cooled_at, self._cooled)
+                return
+        self._wake.set()
 
     def _cooled(self) -> None:
         self._cooling = None
@@ -110,9 +114,11 @@ class Poller:
         while not self._draining.is_set():
             self._beacon.beat()
             self._wake.clear()
-            self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
+            notified, self._notified = self._notified, False
             try:
                 claimed = await self._claim()
+                if notified and not claimed:
+                    self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
                 due = await self._jobs.next_due() if self._out < self._workers else None
             except (DatabaseAway, StandBack) as away:
                 await self._step_aside(away)
