@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
+from faults import proxied
 from process import Stage, stage
 
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
@@ -63,3 +65,31 @@ async def test_any_number_of_replicas_gives_the_same_totals(
             assert slots == COMPANIES, replicas
     assert all(len(kinds) == 1 for outcomes in ends.values() for kinds in outcomes.values())
     assert all(ends[replicas] == ends[1] for replicas in REPLICAS)
+
+
+@pytest.mark.slow
+async def test_a_replica_whose_link_goes_dead_and_comes_back_changes_nothing(fresh_dsn: str, tmp_path: Path) -> None:
+    """Its jobs run elsewhere once their leases end; after the link has healed it must not write what it still holds."""
+    lease = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
+    async with stage(fresh_dsn, tmp_path, rows=120) as standing, proxied(fresh_dsn) as (link, dsn):
+        wanted = standing.uens[:COMPANIES]
+        near, far = await standing.start(**lease), await standing.start(POSTGRES_DSN=dsn, **lease)
+        for service in (near, far):
+            await service.event("listener.proven")
+        for start in range(0, COMPANIES, 5):
+            await standing.enqueue({"uens": wanted[start : start + 5]})
+        await far.event("company.ended")
+        link.blackhole()
+        await near.event("job.claimed", expired=True)
+        link.heal()
+        await far.event("job.claimed")
+        for service in (near, far):
+            service.signal(signal.SIGTERM)
+            assert await service.ended() == 0, "\n".join(service.lines[-20:])
+        assert await (await standing.start("run", "--until-idle", **lease)).ended() == 0
+        outcomes = await standing.outcomes()
+        assert sorted(outcomes) == wanted
+        assert all(len(kinds) == 1 for kinds in outcomes.values())
+        state = standing.simulator.state()
+        assert state["violations"] == 0
+        assert state["verifications"]["sent_more_than_once"] == 0
