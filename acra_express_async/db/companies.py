@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from acra_express_async import logs
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.platform import SHAPE_CHANGED, PlatformShape, costs, probe
+from acra_express_async.db.pool import Connection, Database, forget_statements
 from acra_express_async.db.records import SavedCompany, save
 from acra_express_async.errors import StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
 from acra_express_async.registry import RegistryRow
+
+log = logs.logger("companies")
 
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
 """How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
@@ -56,7 +59,27 @@ class Companies:
             return await recently_checked(connection, company_id, self._recheck_days)
 
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
-        """Store an outcome inside the caller's fenced transaction; see `records.save`."""
+        """Store an outcome inside the caller's fenced transaction; see `records.save`.
+
+        When the platform's tables changed under us (platform.md C), their shape is read again and the save repeated
+        once; what it needs and no longer finds is then an error.
+        """
+        try:
+            async with connection.transaction():
+                return await self._save(connection, job, company, outcome)
+        except SHAPE_CHANGED as changed:
+            await forget_statements(connection)
+            await self._look_again(connection, changed)
+            return await self._save(connection, job, company, outcome)
+
+    async def _look_again(self, connection: Connection, changed: Exception) -> None:
+        """Another worker may have seen the change before; then only this connection's statements were of yesterday."""
+        shape = await probe(connection)
+        if shape != self._shape:
+            self._shape = shape
+            log.warning("platform.changed", error=str(changed), costs=costs(shape))
+
+    async def _save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
         return await save(
             connection,
             tenant_id=self._database.tenant_id,

@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+import asyncpg
+
 from acra_express_async.db.pool import Connection
+
+SHAPE_CHANGED = (
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedTableError,
+    asyncpg.DatatypeMismatchError,  # a column became an array, or no longer is one
+    asyncpg.DataError,  # the same, seen by a statement that was prepared before
+    asyncpg.InvalidCachedStatementError,
+)
+"""The platform's tables may be no longer what `probe` saw."""
 
 _SECTION = re.compile(r"^-- table: (\w+)$", re.MULTILINE)
 

@@ -80,6 +80,11 @@ async def _prepare(connection: Connection) -> None:
         await connection.set_type_codec(name, encoder=json.dumps, decoder=_decode, schema="pg_catalog")
 
 
+async def forget_statements(connection: Connection) -> None:
+    """Prepare every statement anew: those of before know the tables as they were; a transaction goes on."""
+    await _prepare(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
+
+
 async def _keep_session(_connection: Connection) -> None:
     """Stands in for asyncpg's RESET ALL on release: no body leaves settings behind (all of ours are SET LOCAL)."""
 

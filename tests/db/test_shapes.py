@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from shapes import BARE, DUMP, MIGRATED, shaped_database
 
-from acra_express_async.db.migrate import migrate
-from acra_express_async.db.platform import bootstrap_platform, costs, missing_required, probe
+from acra_express_async.db.companies import Companies
+from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.platform import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.db.uninstall import uninstall
+from acra_express_async.models import Site
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
-from .builders import a_company, an_outcome, count, stored
-
-# RLS stays enabled in the dumps, but without a policy; no index of the migrations; smtp and source_json as there
-DUMP = """
-    DROP POLICY enrichment_runs_isolation ON enrichment_runs;
-    DROP POLICY run_vendor_usage_isolation ON run_vendor_usage;
-    DROP POLICY run_event_logs_isolation ON run_event_logs;
-    DROP INDEX ux_companies_website_domain, ux_contacts_company_email, idx_staging_acra_companies_ssic_norm;
-    ALTER TABLE company_enrichment_runs
-        DROP tenant_id, DROP public_emails, DROP verification_results, DROP embedding;
-    ALTER TABLE companies DROP uen_confidence, DROP sg_phone, DROP sg_postcode, DROP sg_markers,
-        DROP employee_bracket, DROP locations_est, DROP domain_hygiene;
-    ALTER TABLE lead_emails DROP source_json;
-    DROP TABLE service_progress;
-"""
-MIGRATED = "ALTER TABLE companies DROP uen_confidence, DROP employee_bracket, DROP locations_est"
-BARE = (
-    DUMP
-    + "DROP TABLE email_verification_cache, run_vendor_usage, run_event_logs, contacts, ssic_ref, odoo_connections;"
-)
+from .builders import a_company, a_job, an_outcome, count, one, stored
 
 
 @pytest_asyncio.fixture
 async def shaped(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> AsyncIterator[Connection]:
-    """The owner's connection to a database of the asked shape, with our migrations on top."""
-    name = f"s_{secrets.token_hex(6)}"
-    server = await asyncpg.connect(postgres.dsn())
-    await server.execute(f"CREATE DATABASE {name}")
-    connection = await connect(postgres.dsn(name), {"search_path": "public"})
-    try:
-        await bootstrap_platform(connection)
-        await connection.execute(request.param)
-        await migrate(connection, "acra_express")
-        yield connection
-    finally:
-        await connection.close()
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await server.close()
+    """The owner's connection to a database of the asked shape."""
+    async with shaped_database(postgres, request.param) as dsn:
+        connection = await connect(dsn, {"search_path": "public"})
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 @pytest.mark.parametrize("shaped", [DUMP, MIGRATED, BARE], indirect=True, ids=["dump", "migrated", "bare"])
@@ -107,3 +83,56 @@ async def test_every_lack_has_its_line(shaped: Connection) -> None:
     lines = "\n".join(costs(await probe(shaped)))
     for word in ("email_verification_cache", "run_vendor_usage", "run_event_logs", "contacts", "ssic_ref", "sg_phone"):
         assert word in lines
+
+
+def companies_of(database: Database, shape: PlatformShape, hashes: AddressHash) -> Companies:
+    return Companies(database, shape=shape, hashes=hashes, store_personal_emails=False, recheck_days=7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE companies DROP sg_phone",
+        "ALTER TABLE company_enrichment_runs DROP public_emails",
+        "ALTER TABLE lead_emails DROP source_json",
+        "DROP TABLE run_event_logs",
+        "DROP TABLE email_verification_cache",
+        "ALTER TABLE companies ALTER email TYPE text[] USING string_to_array(email, ',')",
+        "ALTER TABLE companies ALTER phone_number TYPE text[] USING string_to_array(phone_number, ',')",
+    ],
+)
+async def test_a_table_that_changes_under_us_costs_nothing(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, change: str
+) -> None:
+    """The first saves fill the statement caches of two connections; each of them meets the change later."""
+    companies = companies_of(database, shape, hashes)
+    mine = [await a_company(owner, f"20190000{number}A") for number in range(4)]
+
+    async def save(connection: Connection, number: int) -> None:
+        outcome = an_outcome(site=Site(f"lotus{number}.sg", f"https://lotus{number}.sg/", 90))
+        await companies.save(connection, a_job(), mine[number], outcome)
+
+    for numbers in ((0, 1), (2, 3)):
+        async with database.session() as here, database.session() as there:
+            for connection, number in zip((here, there), numbers, strict=True):
+                async with connection.transaction():
+                    await save(connection, number)
+        if numbers == (0, 1):
+            await owner.execute(change)
+    assert await count(owner, "enrichment_runs") == 4  # an attempt that failed left no header behind
+    assert await count(owner, "company_enrichment_runs") == 4
+    last = await one(owner, "SELECT website_domain, phone_number FROM companies WHERE uen = '201900003A'")
+    assert last["website_domain"] == "lotus3.sg"
+    assert last["phone_number"] in ("+6561112222", ["+6561112222"])
+
+
+async def test_what_the_service_cannot_do_without_is_still_an_error(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
+) -> None:
+    companies = companies_of(database, shape, hashes)
+    company = await a_company(owner)
+    await owner.execute("ALTER TABLE enrichment_runs RENAME tenant_id TO renter_id")
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        async with database.transaction() as connection:
+            await companies.save(connection, a_job(), company, an_outcome())
+    assert await count(owner, "enrichment_runs") == 0
