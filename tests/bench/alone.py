@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -31,16 +31,43 @@ READY_SECONDS = 30.0
 
 
 async def backlog() -> list[tuple[str, ...]]:
-    """Rows: size of `background_jobs`, milliseconds of a claim and of an idle poll (medians)."""
-    found = []
+    """Rows: size of `background_jobs`, milliseconds of a claim and of an idle poll (medians).
+
+    The sizes take turns, claim by claim, so that both meet the same moods of the machine.
+    """
     with durable_server() as server:
-        for size in SIZES:
-            dsn = await new_database(server, express=True)
-            async with owned(dsn) as owner:
-                await _fill(owner, size)
-                claim, idle = await _claims(owner, dsn)
-            found.append((f"{size:,}", f"{claim:.2f}", f"{idle:.2f}"))
-    return found
+        async with AsyncExitStack() as stack:
+            grounds = [await _ground(server, size, stack) for size in SIZES]
+            claims: list[list[float]] = [[] for _ in SIZES]
+            idles: list[list[float]] = [[] for _ in SIZES]
+            for _ in range(WARM_UP + TIMED):
+                for number, (owner, jobs) in enumerate(grounds):
+                    await enqueue(owner, 1)
+                    claims[number].append(await _milliseconds(jobs))
+                    idles[number].append(await _milliseconds(jobs))
+    return [
+        (f"{size:,}", f"{median(claim[WARM_UP:]):.2f}", f"{median(idle[WARM_UP:]):.2f}")
+        for size, claim, idle in zip(SIZES, claims, idles, strict=True)
+    ]
+
+
+async def _ground(server: EmbeddedPostgres, size: int, stack: AsyncExitStack) -> tuple[Connection, Jobs]:
+    """A database with a backlog, its owner's connection and a session of the service."""
+    dsn = await new_database(server, express=True)
+    owner = await stack.enter_async_context(owned(dsn))
+    await _fill(owner, size)
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(dsn, role=ROLE, tenant_id=tenant, size=1)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return owner, Jobs(database, database)
+
+
+async def _milliseconds(jobs: Jobs) -> float:
+    """One claim, of a job or of nothing."""
+    began = time.perf_counter()
+    await jobs.claim("bench", timedelta(hours=1), 2)
+    return (time.perf_counter() - began) * 1e3
 
 
 async def _fill(owner: Connection, size: int) -> None:
@@ -58,38 +85,6 @@ async def _fill(owner: Connection, size: int) -> None:
         timeout=600,
     )
     await owner.execute("VACUUM ANALYZE background_jobs", timeout=600)
-
-
-async def _claims(owner: Connection, dsn: str) -> tuple[float, float]:
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(dsn, role=ROLE, tenant_id=tenant, size=1)
-    await database.open()
-    jobs = Jobs(database, database)
-
-    async def poll() -> None:
-        await jobs.claim("bench", timedelta(hours=1), 2)
-
-    async def nothing() -> None:
-        """An idle poll needs no preparation."""
-
-    async def one() -> None:
-        await enqueue(owner, 1)
-
-    try:
-        return await _milliseconds(poll, one), await _milliseconds(poll, nothing)
-    finally:
-        await database.close()
-
-
-async def _milliseconds(act: Callable[[], Awaitable[None]], before: Callable[[], Awaitable[None]]) -> float:
-    seen = []
-    for number in range(WARM_UP + TIMED):
-        await before()
-        began = time.perf_counter()
-        await act()
-        if number >= WARM_UP:
-            seen.append((time.perf_counter() - began) * 1e3)
-    return median(seen)
 
 
 async def _ready(server: EmbeddedPostgres, home: Path) -> tuple[ServiceProcess, float, str]:
