@@ -45,6 +45,8 @@ MAX_EMAILS = 20
 MAX_PHONES = 40
 """Facts of one company that are kept: some firms print twenty branches; what has more is a list of others."""
 
+_OPTED_OUT_SITE = "site_opted_out"
+
 
 class Searcher(Protocol):
     """The provider that finds sites."""
@@ -164,7 +166,7 @@ class Pipeline:
         await self._look_at_known_site(story)
         if chosen(story.progress) is None:
             await self._search_and_read(story)
-        found = chosen(story.progress)
+        found = await self._welcome(story, chosen(story.progress))
         return self._without_site(story) if found is None else await self._with_site(story, found)
 
     async def _look_at_known_site(self, story: _Story) -> None:
@@ -191,10 +193,18 @@ class Pipeline:
         while story.reads < self._max_pages and (step := next_step(story.progress)) is not None:
             if await self._opt_outs.domain(step.domain):
                 story.progress = story.progress.without(step.domain)
-                story.notes.append("site_opted_out")
+                story.notes.append(_OPTED_OUT_SITE)
                 continue
             page = await self._read(story, step)
             story.progress = story.progress.with_page(step.domain, page)
+
+    async def _welcome(self, story: _Story, found: Visited | None) -> Visited | None:
+        """The chosen site, unless it opted out: a redirect may have led from another domain to it."""
+        if found is None or not await self._opt_outs.domain(found.judgement.site.domain):
+            return found
+        story.progress = story.progress.without(found.judgement.site.domain)
+        story.notes.append(_OPTED_OUT_SITE)
+        return None
 
     async def _search(self, story: _Story, query: str) -> SearchPage:
         story.queries.append(query)
@@ -239,6 +249,8 @@ class Pipeline:
         if not story.answered:
             return self._outcome(story, OutcomeKind.FAILED, "provider_error")
         reason = reason_for_none(story.progress, found_anything=story.hits > 0)
+        if _OPTED_OUT_SITE in story.notes:
+            reason = _OPTED_OUT_SITE
         return self._outcome(story, OutcomeKind.NO_WEBSITE, reason)
 
     async def _with_site(self, story: _Story, found: Visited) -> Outcome:

@@ -231,6 +231,13 @@ async def test_who_opted_out_is_neither_searched_nor_read_nor_verified() -> None
     assert outcome.kind is OutcomeKind.NO_WEBSITE
     assert "site_opted_out" in outcome.notes
     assert not [call for call in site.calls if call.startswith("read")]
+    assert outcome.reason == "site_opted_out"
+
+    moved = World(opted_out={"orchidhardware.com.sg"})
+    links = "[Home](https://orchidhardware.com.sg/) [Contact](https://orchidhardware.com.sg/contact)"
+    moved.pages = {HOME: Page(HOME, "Orchid Hardware", f"UEN {UEN} info@orchidhardware.com.sg 6741 1100 {links}")}
+    outcome = await pipeline(moved, max_pages=1).run(COMPANY, FreeScope())
+    assert (outcome.site, outcome.emails, outcome.reason) == (None, (), "site_opted_out")
 
     address = World(opted_out={"info@orchidhardware.sg"})
     outcome = await pipeline(address).run(COMPANY, FreeScope())

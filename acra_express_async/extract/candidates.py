@@ -22,6 +22,7 @@ from acra_express_async.extract.domains import (
 )
 from acra_express_async.extract.labels import FITTING, Fit, LabelFit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, padded
+from acra_express_async.extract.page_kinds import speaks_of_others
 from acra_express_async.extract.places import states_postal_code, where_in
 from acra_express_async.extract.uens import states_uen
 from acra_express_async.models import Company, Evidence, SearchHit
@@ -99,6 +100,8 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
     evidence += _text_evidence(text, own[0], company, names, domain)
     if listed and not _may_be_lifted(own, evidence):
         return None
+    if all(speaks_of_others(hit.url) for hit in own) and not any(item.signal in FITTING for item in evidence):
+        return None  # an article or a portfolio of somebody whose home page is no concern of ours
     rank = min(hit.rank for hit in own)
     if rank == 1:
         evidence += (Evidence("first_result", 3, own[0].url),)

@@ -17,6 +17,7 @@ from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.reading import conventional_urls, leads_from
+from acra_express_async.extract.successors import successor_of
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2
@@ -58,28 +59,31 @@ class Progress:
     def with_candidates(self, found: Iterable[Candidate]) -> Progress:
         """The progress with further candidates; of two for one domain the later stays, with the pages read so far."""
         merged = {candidate.domain: candidate for candidate in (*self.candidates, *found)}
-        again = {domain: self._visit(merged[domain], visit.pages) for domain, visit in self.visited.items()}
+        again = {domain: _visit(self, merged[domain], visit.pages) for domain, visit in self.visited.items()}
         return replace(self, candidates=tuple(merged.values()), visited=again)
 
     def with_page(self, domain: str, page: Page) -> Progress:
-        """The progress after one more page of a site."""
+        """The progress after one more page of a site.
+
+        Where the page was another site's (a redirect) it counts as that one's; where it only says that the site has
+        moved, the new one becomes a candidate.
+        """
         candidate = next(candidate for candidate in self.candidates if candidate.domain == domain)
         before = self.visited[domain].pages if domain in self.visited else ()
-        return replace(self, visited={**self.visited, domain: self._visit(candidate, (*before, page))})
+        seen = replace(self, visited={**self.visited, domain: _visit(self, candidate, (*before, page))})
+        successor = successor_of(candidate, page, self.names)
+        if successor is None or successor.candidate.domain in self.visited:
+            return seen
+        if successor.page is None:
+            return seen.with_candidates([successor.candidate])
+        moved = self.without(domain).with_candidates([successor.candidate])
+        visit = _visit(moved, successor.candidate, (successor.page,))
+        return replace(moved, visited={**moved.visited, successor.candidate.domain: visit})
 
     def without(self, domain: str) -> Progress:
         """The progress without a site that must not be read."""
         kept = {other: visit for other, visit in self.visited.items() if other != domain}
         return replace(self, candidates=tuple(c for c in self.candidates if c.domain != domain), visited=kept)
-
-    def _visit(self, candidate: Candidate, pages: tuple[Page, ...]) -> Visited:
-        usable = [page for page in pages if page.usable]
-        return Visited(
-            pages,
-            judge(candidate, pages, self.company, self.names),
-            has_mail=bool(emails_of(usable, candidate.domain, self.company, self.names)),
-            has_phone=bool(phones_of(usable)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,16 @@ def reason_for_none(progress: Progress, *, found_anything: bool) -> str:
     if best is None:
         return "no_credible_site"
     return "site_unreadable" if best.doubt is Doubt.UNREADABLE else str(best.doubt)
+
+
+def _visit(progress: Progress, candidate: Candidate, pages: tuple[Page, ...]) -> Visited:
+    usable = [page for page in pages if page.usable]
+    return Visited(
+        pages,
+        judge(candidate, pages, progress.company, progress.names),
+        has_mail=bool(emails_of(usable, candidate.domain, progress.company, progress.names)),
+        has_phone=bool(phones_of(usable)),
+    )
 
 
 def _best_believed(progress: Progress) -> Visited | None:

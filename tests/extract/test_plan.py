@@ -125,3 +125,36 @@ def test_leads_stay_on_the_site_and_prefer_links_written_out_in_full() -> None:
 def test_links_of_the_providers_summary_count_too() -> None:
     home = Page(HOME, "", "Welcome", (Link("Reach us", "https://orchidhardware.sg/x1"),))
     assert leads_from([home], "orchidhardware.sg")[0].url == "https://orchidhardware.sg/x1"
+
+
+def test_an_old_domain_that_answers_with_the_new_sites_page_counts_as_the_new_site() -> None:
+    text = """[Home](https://orchidhardware.com.sg/) [Contact](https://orchidhardware.com.sg/contact)
+    We sell bolts. [f](https://www.facebook.com/orchid)"""
+    state = progress(candidate("orchidhardware.com")).with_page(
+        "orchidhardware.com", page("https://www.orchidhardware.com/", text)
+    )
+    assert list(state.visited) == ["orchidhardware.com.sg"]
+    assert [other.domain for other in state.candidates] == ["orchidhardware.com.sg"]
+    assert following(state) == "https://orchidhardware.com.sg/contact"
+
+
+def test_a_notice_of_a_move_leads_on_and_the_new_site_has_to_prove_itself() -> None:
+    text = "Orchid Hardware is now Boltique. Visit [boltique.ai](https://www.boltique.ai/)."
+    state = progress(candidate("orchidhardware.com")).with_page(
+        "orchidhardware.com", page("https://www.orchidhardware.com/", text)
+    )
+    assert set(state.visited) == {"orchidhardware.com"}
+    assert following(state) == "https://www.boltique.ai/"
+
+
+def test_a_page_that_links_to_others_and_to_itself_stays_where_it_is() -> None:
+    text = "[Home](https://orchidhardware.sg/) [Group](https://orchid.com/) [Group](https://orchid.com/about)"
+    assert list(progress().with_page("orchidhardware.sg", page(HOME, text)).visited) == ["orchidhardware.sg"]
+
+
+def test_somebody_elses_page_about_us_hands_nothing_over_but_visitors() -> None:
+    text = "[Orchid](https://orchidhardware.sg/) [Orchid shop](https://orchidhardware.sg/shop) Call us: 6222 0000"
+    state = progress(candidate("pixelpeak.sg", 5)).with_page(
+        "pixelpeak.sg", page("https://pixelpeak.sg/", text, "Pixel")
+    )
+    assert list(state.visited) == ["pixelpeak.sg"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,13 @@ def _case(number: int, item: dict[str, Any], counts: dict[str, int]) -> Case:
     results = item["serp"]["results"]
     hits = tuple(SearchHit(rank, r["title"], r["url"], r.get("snippet", "")) for rank, r in enumerate(results, start=1))
     pages = {same_url(url): page_of(url, text) for url, text in item["pages"].items()}
-    company = _company(number, item["registry"], counts, item.get("known_website"))
+    company = company_of(number, item["registry"], counts, item.get("known_website"))
     return Case(item["id"], tuple(item["tags"]), company, hits, pages, item["expected"])
 
 
-def _company(number: int, row: dict[str, str], counts: dict[str, int], website: str | None) -> Company:
+def company_of(number: int, row: Mapping[str, str], counts: Mapping[str, int], website: str | None) -> Company:
+    """The company of a registry row; `counts` says how many rows share each postal code."""
+
     def value(key: str) -> str | None:
         found = (row.get(key) or "").strip()
         return None if found.casefold() in ("", "na") else found

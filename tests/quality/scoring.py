@@ -83,9 +83,13 @@ class Nobody:
         return False
 
 
-async def run(case: Case, *, max_pages: int = 3) -> Outcome:
+async def run(case: Case) -> Outcome:
     """One case through the real pipeline."""
-    world = CaseWorld(case)
+    return await run_in(CaseWorld(case))
+
+
+async def run_in(world: CaseWorld) -> Outcome:
+    """The company of a world's case through the real pipeline, with the service's default figures."""
     pipeline = Pipeline(
         searcher=world,
         reader=world,
@@ -94,12 +98,12 @@ async def run(case: Case, *, max_pages: int = 3) -> Outcome:
         opt_outs=Nobody(),
         memory=NoMemory(),
         clock=lambda: 0.0,
-        max_pages=max_pages,
+        max_pages=3,
         tokens_per_page=1500,
         max_verifications=2,
         store_personal_emails=False,
     )
-    return await pipeline.run(case.company, FreeScope())
+    return await pipeline.run(world.case.company, FreeScope())
 
 
 @dataclass
