@@ -1,4 +1,4 @@
-"""The simulator's world as a second opinion: its pages and its truth were written by another hand than the extraction."""
+"""The simulator's world as a second opinion: its pages and its truth were written by another hand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from quality.cases import Case, company_of
 from quality.scoring import CaseWorld, run_in
 
 from acra_express_async.extract.domains import registrable
+from acra_express_async.extract.status import is_live
 from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.world.truth import Truth
@@ -72,6 +73,8 @@ async def test_the_world_of_the_simulator() -> None:
     postal_codes = Counter(row["postal_code"] for row in rows)
     tally: Counter[str] = Counter()
     for number, row in enumerate(rows, start=1):
+        if not is_live(row["entity_status_description"]):
+            continue  # staged never, skipped if it should be
         case = Case(row["uen"], (), company_of(number, row, postal_codes, None), (), {}, {})
         count(tally, world.truth(row["uen"]), await run_in(Web(world, case)))
     assert tally["answered"] > COMPANIES / 4
