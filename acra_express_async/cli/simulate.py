@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from dataclasses import replace
@@ -65,7 +66,8 @@ def simulate(
     if picture is not None:
         picture.write_text(day_picture(days[-1]), encoding="utf-8")
     if page is not None:
-        record(page, f"acra-express simulate --profile {profile}", as_markdown(days))
+        shown = "" if picture is None else f"\n\n![the day]({os.path.relpath(picture, page.parent)})"
+        record(page, f"acra-express simulate --profile {profile}", as_markdown(days) + shown)
     if as_json:
         click.echo(json.dumps([day.as_json() for day in days]))
     else:
