@@ -15,7 +15,7 @@ from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.world.truth import Truth
 from acra_express_async.sandbox.world.world import World
 
-COMPANIES = 250
+COMPANIES = 120
 CHARACTERS_PER_TOKEN = 4
 
 
