@@ -25,6 +25,15 @@ _WEBHOOK = re.compile(r"(hooks\.slack(?:-gov)?\.com/services)/[^\s\"']+")
 _MAX_VALUE = 4000
 
 
+_UNPRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
+_LINES_KEPT = {code: space for code, space in _UNPRINTABLE.items() if code not in (0x09, 0x0A)}
+
+
+def printable(text: str) -> str:
+    """One line that cannot move a terminal's cursor: control characters (ESC and line ends too) become spaces."""
+    return text.translate(_UNPRINTABLE)
+
+
 class Redactor:
     """A structlog processor that removes known secrets, key-like parameters and mail addresses from every value.
 
@@ -52,14 +61,14 @@ class Redactor:
         return self.text(str(value))  # a URL, a path, bytes: whatever would only become text behind this processor
 
     def text(self, value: str) -> str:
-        """The string without secrets, addresses and control characters, at most 4,000 characters."""
+        """At most 4,000 characters without secrets, addresses and control characters (a traceback keeps its lines)."""
         for secret in self._secrets:
             value = value.replace(secret, "***")
         value = value[:_MAX_VALUE]
         value = _PASSWORD.sub(r"\1:***@", value)
         value = _WEBHOOK.sub(r"\1/***", value)
         value = _KEY_PARAMETER.sub(r"\1***", value)
-        return _ADDRESS.sub(r"\1***@\2", value)
+        return _ADDRESS.sub(r"\1***@\2", value).translate(_LINES_KEPT)
 
 
 def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

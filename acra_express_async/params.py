@@ -18,6 +18,9 @@ from acra_express_async.errors import JobError
 MAX_LISTED = 10_000
 """Most UENs, codes or terms in one job: a monthly selection goes by code, not by list."""
 
+MAX_ID = 2**63 - 1
+"""Largest bigint of PostgreSQL."""
+
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -48,7 +51,7 @@ class Campaign(_Params):
     asked), `after` the UEN up to which the selection was walked, `wrapped` that the walk began again once.
     """
 
-    id: int
+    id: Annotated[int, Field(ge=1, le=MAX_ID)]
     enqueued_at: AwareDatetime
     left: int | None = None
     after: str | None = None
@@ -72,8 +75,8 @@ class StagingParams(_Params):
 class EnrichmentParams(_Params):
     """Which companies to enrich, and since when they wait."""
 
-    company_ids: Annotated[list[int], Field(max_length=MAX_LISTED)]
-    staging_job_id: int | None = None
+    company_ids: Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(max_length=MAX_LISTED)]
+    staging_job_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
     staged_at: AwareDatetime | None = None
     campaign_enqueued_at: AwareDatetime | None = None
     campaign_id: int | None = None
@@ -87,7 +90,7 @@ def companies_named_in(params: Mapping[str, Any]) -> list[int]:
     listed = params.get("company_ids")
     if not isinstance(listed, list):
         return []
-    return sorted({entry for entry in listed if isinstance(entry, int) and not isinstance(entry, bool)})
+    return sorted({entry for entry in listed if type(entry) is int and 1 <= entry <= MAX_ID})
 
 
 def moment_in(params: Mapping[str, Any], key: str) -> datetime | None:

@@ -12,6 +12,7 @@ import click
 from rich import box
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from acra_express_async.capacity import DOCUMENTED, plan
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
@@ -23,6 +24,7 @@ from acra_express_async.db.pool import Database
 from acra_express_async.db.selection import Selection
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.logs import printable
 from acra_express_async.params import StagingParams
 from acra_express_async.settings import Settings
 
@@ -128,7 +130,7 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
         table.add_row(
             str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
             str(line.attempts), f"{line.created_at:%m-%d %H:%M}", f"{when:%m-%d %H:%M}" if when else "",
-            (line.error or "")[:80],
+            _cell(line.error)[:80],
         )  # fmt: skip
     Console().print(table)
 
@@ -146,12 +148,14 @@ async def show(job_id: int, as_json: bool) -> None:
         return
     console = Console()
     for name, value in _facts(line).items():
-        console.print(f"{name:<12} {value}", markup=False)
+        console.print(printable(f"{name:<12} {value}"), markup=False)
     if outcomes:
         table = Table("company", "UEN", "name", "outcome", "reason", "seconds")
         for o in outcomes:
             seconds = "" if o["latency_seconds"] is None else f"{o['latency_seconds']:.1f}"
-            table.add_row(str(o["company_id"]), o["uen"], o["name"], o["kind"], o["reason"], seconds)
+            table.add_row(
+                str(o["company_id"]), _cell(o["uen"]), _cell(o["name"]), o["kind"], _cell(o["reason"]), seconds
+            )
         console.print(table)
 
 
@@ -196,6 +200,11 @@ async def resume(as_json: bool) -> None:
     async with as_tenant(settings_or_exit()) as database:
         await Control(database).pause(_who(), paused=False)
     say({"paused": False}, as_json=as_json, text="claiming goes on")
+
+
+def _cell(text: str | None) -> Text:
+    """Text of others in a table: no markup of theirs is read, no control character reaches the terminal."""
+    return Text(printable(text or ""))
 
 
 def _who() -> str:

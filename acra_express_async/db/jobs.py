@@ -14,6 +14,7 @@ from typing import Any
 from acra_express_async.db.outcomes import fail_unfinished
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
+from acra_express_async.logs import printable
 from acra_express_async.models import Job, JobId, JobType, Token
 
 ERROR_TEXT_LIMIT = 1000
@@ -96,7 +97,7 @@ class Jobs:
             """,
             job.job_id,
             total,
-            note[:ERROR_TEXT_LIMIT] if note else None,
+            _kept(note),
         )
         await _close_lease(connection, job)
 
@@ -143,7 +144,7 @@ class Jobs:
                 WHERE job_id = $1
                 """,
                 job.job_id,
-                error[:ERROR_TEXT_LIMIT],
+                _kept(error),
             )
             await _close_lease(connection, job)
         return waited
@@ -197,7 +198,7 @@ class Jobs:
         await connection.execute(
             "UPDATE acra_express.express_jobs SET status = 'queued', error = $2 WHERE job_id = $1",
             job.job_id,
-            error[:ERROR_TEXT_LIMIT] if error else None,
+            _kept(error),
         )
 
     async def next_due(self) -> timedelta | None:
@@ -251,6 +252,11 @@ async def _close_lease(connection: Connection, job: Job) -> None:
     await connection.execute(
         "UPDATE acra_express.leases SET held = false, due_at = 'infinity' WHERE job_id = $1", job.job_id
     )
+
+
+def _kept(text: str | None) -> str | None:
+    """What may stand in the row's error column: it may quote params, and whoever may insert jobs writes those."""
+    return printable(text)[:ERROR_TEXT_LIMIT] if text else None
 
 
 def _lost(job: Job) -> LeaseLost:
