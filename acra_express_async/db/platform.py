@@ -43,6 +43,12 @@ _KNOWN = (
     *REQUIRED, "ssic_ref", "contacts", "email_verification_cache", "run_vendor_usage", "run_event_logs", "tenants",
 )  # fmt: skip
 
+_LATE = (
+    "companies.sg_phone", "companies.sg_postcode", "company_enrichment_runs.tenant_id",
+    "company_enrichment_runs.public_emails", "company_enrichment_runs.verification_results", "lead_emails.source_json",
+)  # fmt: skip
+"""Columns that the platform's own migrations may bring after ours, and that we would write."""
+
 _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("enrichment_runs", ("started_at", "ended_at", "status"), "headers carry no times and status"),
     ("company_enrichment_runs", ("about_text", "source_json", "updated_at", "domain", "linkedin_url"),
@@ -65,12 +71,16 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PlatformShape:
-    """What is there: `columns` maps table to column to type name (udt, ``_text`` is text[])."""
+    """What is there: `columns` maps table to column to type name (udt, ``_text`` is text[]).
+
+    What came after our migration and carries no grant for us stands in `ungranted` and counts as not there.
+    """
 
     columns: Mapping[str, Mapping[str, str]]
     unique: frozenset[tuple[str, tuple[str, ...]]]
     trigrams: bool
     code_index: bool
+    ungranted: tuple[str, ...] = ()
 
     def has(self, table: str, *names: str) -> bool:
         """True when the table is there with all these columns."""
@@ -101,16 +111,26 @@ async def bootstrap_platform(connection: Connection) -> list[str]:
 async def probe(connection: Connection) -> PlatformShape:
     """Read the shape from the catalogue (information_schema would hide what the role may not touch)."""
     columns: dict[str, dict[str, str]] = {}
+    ungranted = []
     for row in await connection.fetch(
         """
-        SELECT c.relname, a.attname, t.typname
+        SELECT c.relname, a.attname, t.typname, CASE
+                   WHEN c.relname || '.' || a.attname = ANY ($2::text[])
+                   THEN has_column_privilege(c.oid, a.attnum, 'INSERT, UPDATE')
+                   WHEN c.relname = ANY ($3::text[]) THEN true
+                   ELSE has_column_privilege(c.oid, a.attnum, 'SELECT') END AS granted
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
         WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1::text[])
           AND a.attnum > 0 AND NOT a.attisdropped
         """,
         list(_KNOWN),
+        list(_LATE),
+        [*REQUIRED, "tenants"],
     ):
-        columns.setdefault(row["relname"], {})[row["attname"]] = row["typname"]
+        if row["granted"]:
+            columns.setdefault(row["relname"], {})[row["attname"]] = row["typname"]
+        else:
+            ungranted.append(f"{row['relname']}.{row['attname']}")
     unique = await connection.fetch(
         """
         SELECT c.relname, array_agg(a.attname::text ORDER BY key.place) AS names
@@ -137,6 +157,7 @@ async def probe(connection: Connection) -> PlatformShape:
         unique=frozenset((row["relname"], tuple(row["names"])) for row in unique),
         trigrams=bool(trigrams),
         code_index=bool(code_index),
+        ungranted=tuple(sorted(ungranted)),
     )
 
 
@@ -172,6 +193,11 @@ def costs(shape: PlatformShape) -> list[str]:
         lines.append("no unique index on companies.website_domain: a domain taken twice is only caught by our look-up")
     if ("contacts", ("company_id", "email")) not in shape.unique and shape.has("contacts"):
         lines.append("no unique index on contacts (company_id, email): doubles are only avoided by our look-up")
+    if shape.ungranted:
+        lines.append(
+            f"the role has no grant on {', '.join(shape.ungranted)}, which came after `acra-express migrate`: "
+            "they count as missing until the owner grants them"
+        )
     if not shape.trigrams:
         lines.append("extension pg_trgm is missing: a misspelt term finds no code")
     if not shape.code_index:

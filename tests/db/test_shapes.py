@@ -136,3 +136,30 @@ async def test_what_the_service_cannot_do_without_is_still_an_error(
         async with database.transaction() as connection:
             await companies.save(connection, a_job(), company, an_outcome())
     assert await count(owner, "enrichment_runs") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("ALTER TABLE companies DROP sg_phone; ALTER TABLE companies ADD sg_phone text", "companies.sg_phone"),
+        (
+            "ALTER TABLE lead_emails DROP source_json; ALTER TABLE lead_emails ADD source_json jsonb",
+            "lead_emails.source_json",
+        ),
+        (
+            "CREATE TABLE new AS TABLE contacts; DROP TABLE contacts; ALTER TABLE new RENAME TO contacts",
+            "contacts.email",
+        ),
+    ],
+)
+async def test_what_the_platform_adds_after_our_migration_is_left_alone_and_named(
+    database: Database, owner: Connection, hashes: AddressHash, change: str, named: str
+) -> None:
+    await owner.execute(change)
+    async with database.session() as connection:
+        shape = await probe(connection)
+    assert named in shape.ungranted
+    assert any("no grant on" in line and named in line for line in costs(shape))
+    async with database.transaction() as connection:
+        await companies_of(database, shape, hashes).save(connection, a_job(), await a_company(owner), an_outcome())
+    assert await count(owner, "company_enrichment_runs") == 1
