@@ -105,11 +105,6 @@ def label_of(domain: str) -> str:
     return domain.partition(".")[0].replace("-", "")
 
 
-def suffix_of(domain: str) -> str:
-    """What follows the chosen label: ``com.sg``."""
-    return domain.partition(".")[2]
-
-
 def is_singaporean(domain: str) -> bool:
     """True under .sg, which the registry gives only to somebody with a presence in Singapore."""
     return domain.endswith(".sg")

@@ -66,7 +66,6 @@ _FAX = re.compile(
 )
 _TEL_TOO = re.compile(r"(?:tel|t|phone)\s?[/&]\s?f(?:ax)?\W{0,4}$", re.IGNORECASE)
 _WHATSAPP_LABEL = re.compile(r"whats\s?app|\bWA\b|wechat|微信", re.IGNORECASE)
-_CUT = re.compile(r"[/,;|、，；]|\bor\b|\band\b|&|\t| {3,}", re.IGNORECASE)
 _TOLL_FREE = re.compile(r"(?<![\d+])(?:(?:\+|00)?\(?65\)?[ -]?)?1800[ \-.]?(\d{3})[ \-.]?(\d{4})(?!\d)")
 
 
