@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchro
 from acra_express_async.db.explain import Decision, Told
 from acra_express_async.db.explain import explain as last_decision
 from acra_express_async.errors import AcraExpressError
+from acra_express_async.logs import printable
 
 REASONS = {
     "no_search_results": "the search found nothing",
@@ -87,7 +88,7 @@ def prose(told: Told, zone: ZoneInfo) -> str:
             f"Asked to be left alone on {_when(told.opted_out, zone)}; nothing is searched or stored any more."
         )
     if told.decision is None:
-        return "\n".join([*lines, "Nothing was decided about it yet."])
+        return _plain([*lines, "Nothing was decided about it yet."])
     lines += [_verdict(told.decision, zone)]
     if told.since is not None:
         since = told.since
@@ -96,7 +97,12 @@ def prose(told: Told, zone: ZoneInfo) -> str:
         lines += ["", *_story(told.decision.story)]
     else:
         lines.append("The details are not stored any more.")
-    return "\n".join(lines)
+    return _plain(lines)
+
+
+def _plain(lines: Iterable[str]) -> str:
+    """Pages and the registry were written by others: nothing of theirs moves the terminal's cursor."""
+    return "\n".join(printable(line) for line in lines)
 
 
 def _verdict(decision: Decision, zone: ZoneInfo) -> str:

@@ -149,6 +149,16 @@ async def test_a_trap_that_was_not_believed(run: Run, owner: Connection) -> None
     assert "   +15  domain part:" in out  # a signal without words of its own is said as it is written
 
 
+async def test_a_hostile_page_does_not_reach_the_terminal(run: Run, owner: Connection) -> None:
+    seen = Evidence("other_uen", -50, "https://evil.sg/", "\x1b[2J198800001A\nDecided: yours")
+    await decided(
+        owner, Outcome(OutcomeKind.NO_WEBSITE, "other_company", rejected=(Site("evil.sg", "", -50, (seen,)),))
+    )
+    _, out, _ = await run("explain", UEN)
+    assert "\x1b" not in out
+    assert '" [2J198800001A Decided: yours" at https://evil.sg/' in out
+
+
 async def test_nothing_known(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
     code, _, err = await run("explain", UEN)
     assert code == 1
