@@ -162,9 +162,10 @@ async def test_fail_writes_an_outcome_for_each_unfinished_company(jobs: Jobs, ow
     assert await status(owner, job.job_id) == "error"
 
 
-async def test_sixteen_claimers_take_no_job_twice(jobs: Jobs, owner: Connection) -> None:
+@pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.slow)])
+async def test_sixteen_claimers_take_no_job_twice(jobs: Jobs, owner: Connection, count: int) -> None:
     foreign = await enqueue(owner, 50, "enrich_candidates")
-    mine = await enqueue(owner, 500)
+    mine = await enqueue(owner, count)
     taken: list[int] = []
 
     async def claimer(name: str) -> None:
@@ -178,7 +179,7 @@ async def test_sixteen_claimers_take_no_job_twice(jobs: Jobs, owner: Connection)
         for number in range(16):
             group.create_task(claimer(f"c{number}"))
     assert sorted(taken) == mine
-    assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status = 'done'") == 500
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status = 'done'") == count
     untouched = await owner.fetchval(
         "SELECT count(*) FROM background_jobs WHERE job_id = ANY($1) AND status = 'queued' AND started_at IS NULL",
         foreign,

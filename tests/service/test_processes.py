@@ -93,3 +93,24 @@ async def test_two_processes_share_the_work(standing: Stage) -> None:
     assert sorted(outcomes) == wanted
     assert all(len(kinds) == 1 for kinds in outcomes.values())
     judge(standing)
+
+
+async def test_a_frozen_process_that_wakes_as_a_zombie_changes_nothing(standing: Stage) -> None:
+    wanted = standing.uens[:5]
+    await standing.enqueue({"uens": wanted})
+    frozen = await standing.start(**LEASE)
+    await frozen.event("company.ended")
+    frozen.signal(signal.SIGSTOP)
+    heir = await standing.start(**LEASE)
+    await heir.event("job.claimed", expired=True)
+    await heir.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+    rows = await standing.owner.fetch("SELECT * FROM background_jobs ORDER BY job_id")
+    outcomes = await standing.owner.fetch("SELECT * FROM acra_express.outcomes ORDER BY company_id")
+    frozen.signal(signal.SIGCONT)
+    await frozen.event("job.ended", end="lease_lost")
+    frozen.signal(signal.SIGTERM)
+    assert await frozen.ended() == 0
+    assert await standing.owner.fetch("SELECT * FROM background_jobs ORDER BY job_id") == rows
+    assert await standing.owner.fetch("SELECT * FROM acra_express.outcomes ORDER BY company_id") == outcomes
+    assert sorted(await standing.outcomes()) == wanted
+    judge(standing)
