@@ -133,7 +133,7 @@ class Metrics:
         self.listener_up = self._gauge("listener_up", "1 while the listener's own NOTIFY comes back.")
         self.listener_reconnects = self._counter("listener_reconnects_total", "Reconnects of the listener.")
         self.last_tick = self._gauge("last_tick_timestamp_seconds", "Last turn of each loop.", loop=LOOPS)
-        self.alert_active = self._gauge("alert_active", "1 while the alert fires.", alert=ALERTS)
+        self.alert_active = self._gauge("alert_active", "How many alerts of that name fire.", alert=ALERTS)
         self.alert_notifications = self._counter(
             "alert_notifications_total", "Alert messages by fate.", outcome=ALERT_OUTCOMES
         )

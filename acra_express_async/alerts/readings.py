@@ -27,9 +27,10 @@ KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_k
 BREAKING = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 
-def percent(share: float) -> str:
-    """``5%``, ``8.3%``: one decimal unless it is zero."""
-    return f"{round(share * 100, 1):g}%"
+def percent(share: float, *, beside: float | None = None) -> str:
+    """``5%``, ``8.3%``: one decimal unless it is zero; three where one would look the same as the limit `beside`."""
+    text = f"{round(share * 100, 1):g}%"
+    return f"{round(share * 100, 3):g}%" if beside is not None and text == percent(beside) else text
 
 
 def failure_ratio(seen: Failures, settings: AlertSettings) -> Reading:
@@ -39,13 +40,14 @@ def failure_ratio(seen: Failures, settings: AlertSettings) -> Reading:
     shown = seen.worst if breached and seen.worst is not None else seen.current
     enough = seen.current.total >= settings.min_companies
     cleared = not breached and enough and seen.current.ratio <= limit * HYSTERESIS
-    value = f"Failure ratio {percent(shown.ratio)}"
+    share = percent(shown.ratio, beside=limit)
+    value = f"Failure ratio {share}"
     detail: dict[str, Any] = {
         "headline": f"{value} > {percent(limit)} ({minutes} min)"
         if breached
         else f"{value} (limit {percent(limit)}, {minutes} min)",
         "fields": {
-            "Value": percent(shown.ratio),
+            "Value": share,
             "Threshold": f"> {percent(limit)} over {minutes} min",
             "Sample": f"{shown.failed}/{shown.total} companies",
             "Top reason": seen.reason or "none",

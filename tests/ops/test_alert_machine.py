@@ -122,6 +122,12 @@ def test_exactly_five_percent_is_silent_and_a_little_more_fires() -> None:
     assert ratio(1, 1).breached
 
 
+def test_a_headline_never_says_five_is_more_than_five() -> None:
+    assert ratio(501, 10_000).detail["headline"] == "Failure ratio 5.01% > 5% (30 min)"
+    assert ratio(500, 10_000).detail["headline"] == "Failure ratio 5% (limit 5%, 30 min)"
+    assert ratio(83, 1000).detail["fields"]["Value"] == "8.3%"
+
+
 def test_hysteresis_lies_at_four_percent() -> None:
     assert not ratio(45, 1000).cleared
     assert ratio(40, 1000).cleared
