@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,48 @@ from acra_express_async.sandbox.postgres import free_port
 LOOK_SECONDS = 0.1
 
 
-class Prometheus:
-    """One scraping server; every wait is on its answers, and its own death ends the wait."""
+class Process:
+    """A process of the test's own; every wait beside it ends with its death."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    async def until(self, true: Callable[[], Awaitable[bool]], what: str, tries: int = 600) -> None:
+        """Ask again until `true` says so."""
+        for _ in range(tries):
+            if await true():
+                return
+            await self._pause()
+        raise AssertionError(f"nobody ever saw {what}: {self._log.read_text(errors='replace')[-2000:]}")
+
+    async def _pause(self) -> None:
+        """A tenth of a second, unless the process dies first."""
+        try:
+            code = await asyncio.to_thread(self._process.wait, LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"the process ended with {code}: {self._log.read_text(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def watched(command: list[str], log: Path) -> Iterator[Process]:
+    """Run a command beside the test, its output in `log`."""
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink)
+    try:
+        yield Process(process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+class Prometheus(Process):
+    """One scraping server."""
 
     def __init__(self, process: subprocess.Popen[bytes], client: httpx.AsyncClient, log: Path) -> None:
-        self._process = process
+        super().__init__(process, log)
         self._client = client
-        self._log = log
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of an expression."""
@@ -44,22 +79,6 @@ class Prometheus:
         """Names of the alerts that fire now."""
         answer = await self._client.get("/api/v1/alerts")
         return {alert["labels"]["alertname"] for alert in answer.json()["data"]["alerts"] if alert["state"] == "firing"}
-
-    async def until(self, true: Callable[[], Any], what: str, tries: int = 600) -> None:
-        """Ask again until `true` (a coroutine function) says so."""
-        for _ in range(tries):
-            if await true():
-                return
-            await self._pause()
-        raise AssertionError(f"Prometheus never saw {what}")
-
-    async def _pause(self) -> None:
-        """A tenth of a second, unless the server dies first."""
-        try:
-            code = await asyncio.to_thread(self._process.wait, LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"Prometheus ended with {code}: {self._log.read_text(errors='replace')[-2000:]}")
 
     async def ready(self) -> None:
         async def answers() -> bool:
