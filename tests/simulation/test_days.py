@@ -58,7 +58,7 @@ def test_a_morning_burst() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_same_seed_gives_the_same_outcomes_with_more_replicas() -> None:
-    [one] = simulated("--hours", "4", timeout=400)
-    [four] = simulated("--hours", "4", "--replicas", "4", timeout=400)
+    [one] = simulated("--hours", "2", timeout=200)
+    [four] = simulated("--hours", "2", "--replicas", "4", timeout=400)
     assert (one["digest"], one["companies"]) == (four["digest"], four["companies"])
     assert four["violations"] == 0
