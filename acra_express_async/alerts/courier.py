@@ -7,6 +7,7 @@ message is sent again: better twice than never.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ CLAIM_LEASE = timedelta(minutes=3)
 """Longer than the slowest message: three tries of 5 s and two waits of 60 s."""
 SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
 RETRY_AFTER = timedelta(minutes=1)
+LAST_SECONDS = 3.0
+"""What a message in flight may take once the service stops: cut in half, it would be sent again after the restart."""
 
 
 class Rows(Protocol):
@@ -105,7 +108,7 @@ class Courier:
             standing = await self._rows.claim_unsent(CLAIM_LEASE)
             if standing is None:
                 return
-            await self._send(standing)
+            await _to_its_end(self._send(standing))
 
     async def _send(self, standing: Standing) -> None:
         text, blocks = message(
@@ -129,3 +132,17 @@ class Courier:
             outcome = "sent"
             log.info("alert.told", alert=standing.key, message=standing.unsent)
         self._metrics.alert_notifications.labels(outcome).inc()
+
+
+async def _to_its_end(sending: Coroutine[Any, Any, None]) -> None:
+    """Await it; when cancelled, give it `LAST_SECONDS` to end and be written down, then let the cancellation go on."""
+    task = asyncio.ensure_future(sending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LAST_SECONDS)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and (lost := task.exception()) is not None:
+            log.warning("courier.away", error=str(lost))
+        raise

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from database_clock import Clock
 from prometheus_client import CollectorRegistry, generate_latest
 from tools import ROOT, require_tool
 
+from acra_express_async.db.pool import Connection, Database
 from acra_express_async.metrics import Metrics
+
+from .replicas import Channel, Replica
 
 CONFIG = ROOT / "config"
 RULES = CONFIG / "prometheus" / "rules.yml"
@@ -95,3 +100,20 @@ def anchors(markdown: Path) -> set[str]:
     """Anchors of a page's headings, as forges make them."""
     headings = re.findall(r"(?m)^#+ (.+)$", markdown.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> Clock:
+    clock = Clock(owner)
+    await clock.install()
+    return clock
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return Channel()
+
+
+@pytest_asyncio.fixture
+async def replica(database: Database, channel: Channel, clock: Clock) -> AsyncIterator[Replica]:
+    yield Replica(database, channel)

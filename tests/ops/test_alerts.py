@@ -2,109 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
 
-import pytest
-import pytest_asyncio
 from database_clock import Clock
-from prometheus_client import CollectorRegistry
 
-from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.db.alerts import AlertRows, Standing, Window
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.pool import Connection, Database
-from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
-from acra_express_async.health import Health
+from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import Allowance
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.settings import AlertSettings
+
+from .replicas import Channel, Replica, ended
 
 HALF_HOUR = timedelta(minutes=30)
-
-
-class Channel:
-    """Stands in for Slack: keeps what it took, refuses while `refusal` says so."""
-
-    def __init__(self) -> None:
-        self.headers: list[str] = []
-        self.blocks: list[list[dict[str, Any]]] = []
-        self.refusal: ProviderError | None = None
-        self.configured = True
-        self.dead: str | None = None
-
-    async def post(self, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
-        if self.refusal is not None:
-            if isinstance(self.refusal, Blocked):
-                self.dead = self.refusal.reason
-            raise self.refusal
-        assert blocks is not None
-        assert text
-        self.headers.append(blocks[0]["text"]["text"])
-        self.blocks.append(blocks)
-
-
-class Replica:
-    """The two loops of one process, turned by hand."""
-
-    def __init__(self, database: Database, channel: Channel, uses: Sequence[BudgetUse] = ()) -> None:
-        self.metrics = Metrics(CollectorRegistry())
-        self.uses = list(uses)
-        health = Health(lambda: 0.0)
-        rows = AlertRows(database)
-        self.courier = Courier(
-            rows=rows, slack=channel, settings=AlertSettings(), instance="test:1", health=health, metrics=self.metrics
-        )
-        self.alerts = Alerts(
-            rows=rows,
-            budgets=self._used,
-            settings=AlertSettings(),
-            unsent=self.courier.nudge,
-            health=health,
-            metrics=self.metrics,
-        )
-
-    async def _used(self) -> list[BudgetUse]:
-        return self.uses
-
-    async def turn(self) -> None:
-        await self.alerts.look()
-        await self.courier.deliver()
-
-    def value(self, name: str, **labels: str) -> float:
-        value = self.metrics.registry.get_sample_value(f"acra_express_{name}", labels)
-        assert value is not None
-        return value
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
-
-
-@pytest.fixture
-def channel() -> Channel:
-    return Channel()
-
-
-@pytest_asyncio.fixture
-async def replica(database: Database, channel: Channel, clock: Clock) -> AsyncIterator[Replica]:
-    yield Replica(database, channel)
-
-
-async def ended(owner: Connection, kinds: str, reason: str = "provider_error") -> None:
-    """Companies that end now: one letter each, e(nriched), n(o website), s(kipped), f(ailed)."""
-    names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed"}
-    first = await owner.fetchval("SELECT count(*) FROM acra_express.outcomes")
-    await owner.executemany(
-        "INSERT INTO acra_express.outcomes (job_id, company_id, kind, reason, ended_at)"
-        " VALUES (1, $1, $2, $3, acra_express.clock())",
-        [(first + place, names[kind], reason if kind == "f" else "") for place, kind in enumerate(kinds)],
-    )
 
 
 async def test_fires_once_and_resolves_once_across_replicas_and_a_restart(

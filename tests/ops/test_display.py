@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest_asyncio
 from database_clock import Clock
 
 from acra_express_async.db.display import CampaignLine, Display
@@ -14,13 +13,6 @@ from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType, Provider
 
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 async def company(owner: Connection, uen: str, name: str) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 from database_clock import START, Clock
 
 from acra_express_async.db.operator import Operator
@@ -46,13 +45,6 @@ def test_a_day_of_ticks_stages_exactly_the_days_figure() -> None:
         used += due_now(look(elapsed=tick / 96, used=used), per_day=200, until_next=QUARTER)
         assert used <= 200 * (tick + 1) / 96 + 1
     assert used == 200
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 def refresh(database: Database, clock: Clock, **changed: Any) -> Refresh:

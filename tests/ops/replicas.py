@@ -1,0 +1,82 @@
+"""The alerts of one process turned by hand, and a stand-in for Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from acra_express_async.alerts import Alerts, Courier
+from acra_express_async.db.alerts import AlertRows
+from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.errors import Blocked, ProviderError
+from acra_express_async.health import Health
+from acra_express_async.metrics import Metrics
+from acra_express_async.settings import AlertSettings
+
+
+class Channel:
+    """Stands in for Slack: keeps what it took, refuses while `refusal` says so."""
+
+    def __init__(self) -> None:
+        self.headers: list[str] = []
+        self.blocks: list[list[dict[str, Any]]] = []
+        self.refusal: ProviderError | None = None
+        self.configured = True
+        self.dead: str | None = None
+
+    async def post(self, text: str, blocks: list[dict[str, Any]] | None = None) -> None:
+        if self.refusal is not None:
+            if isinstance(self.refusal, Blocked):
+                self.dead = self.refusal.reason
+            raise self.refusal
+        assert blocks is not None
+        assert text
+        self.headers.append(blocks[0]["text"]["text"])
+        self.blocks.append(blocks)
+
+
+class Replica:
+    """The two loops of one process, turned by hand."""
+
+    def __init__(self, database: Database, channel: Channel, uses: Sequence[BudgetUse] = ()) -> None:
+        self.metrics = Metrics(CollectorRegistry())
+        self.uses = list(uses)
+        health = Health(lambda: 0.0)
+        rows = AlertRows(database)
+        self.courier = Courier(
+            rows=rows, slack=channel, settings=AlertSettings(), instance="test:1", health=health, metrics=self.metrics
+        )
+        self.alerts = Alerts(
+            rows=rows,
+            budgets=self._used,
+            settings=AlertSettings(),
+            unsent=self.courier.nudge,
+            health=health,
+            metrics=self.metrics,
+        )
+
+    async def _used(self) -> list[BudgetUse]:
+        return self.uses
+
+    async def turn(self) -> None:
+        await self.alerts.look()
+        await self.courier.deliver()
+
+    def value(self, name: str, **labels: str) -> float:
+        value = self.metrics.registry.get_sample_value(f"acra_express_{name}", labels)
+        assert value is not None
+        return value
+
+
+async def ended(owner: Connection, kinds: str, reason: str = "provider_error") -> None:
+    """Companies that end now: one letter each, e(nriched), n(o website), s(kipped), f(ailed)."""
+    names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed"}
+    first = await owner.fetchval("SELECT count(*) FROM acra_express.outcomes")
+    await owner.executemany(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, kind, reason, ended_at)"
+        " VALUES (1, $1, $2, $3, acra_express.clock())",
+        [(first + place, names[kind], reason if kind == "f" else "") for place, kind in enumerate(kinds)],
+    )
