@@ -10,12 +10,13 @@ from typing import Any
 import process
 from aiohttp import web
 from quality.cases import Case, missing
+from rapidfuzz.fuzz import token_set_ratio
 
 from acra_express_async.db.pool import Connection
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.models import Email, EmailKind, Evidence, Outcome, OutcomeKind, Phone, Site, Usage
-from acra_express_async.sandbox.markup import Listing, html_no_results, html_results
+from acra_express_async.sandbox.markup import NO_RESULTS, Listing, html_no_results, html_results
 
 COLUMNS = (
     "uen", "entity_name", "entity_type_description", "business_constitution_description", "entity_status_description",
@@ -34,9 +35,9 @@ class Answers:
 
     async def search(self, request: web.Request) -> web.Response:
         query = str((await request.post())["q"])
-        case = self._asked[query]
+        case = self._asked.get(query) or max(self._cases, key=lambda each: token_set_ratio(each.company.name, query))
         listings = [Listing(hit.title, hit.url, hit.snippet) for hit in case.hits]
-        page = html_results(query, listings) if listings else html_no_results(query)
+        page = html_results(query, listings) if listings else html_no_results(query, NO_RESULTS[0])
         return web.Response(text=page, content_type="text/html")
 
     async def read(self, request: web.Request) -> web.Response:
