@@ -128,7 +128,10 @@ class Control:
             )
 
     async def queue(self) -> list[QueueFigure]:
-        """Depth and oldest age by job type and state, served by the partial index of live express jobs."""
+        """Depth and oldest age by job type and state, served by the partial index of live express jobs.
+
+        A due job ages from the moment it fell due: one just back from a long snooze is not old.
+        """
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -138,7 +141,8 @@ class Control:
                     SELECT j.job_type, clock.now,
                            CASE WHEN j.status = 'running' THEN 'running'
                                 WHEN l.due_at > clock.now THEN 'snoozed' ELSE 'due' END AS state,
-                           CASE WHEN j.status = 'running' THEN j.started_at ELSE j.created_at END AS since
+                           CASE WHEN j.status = 'running' THEN j.started_at
+                                WHEN l.due_at <= clock.now THEN l.due_at ELSE j.created_at END AS since
                     FROM (SELECT acra_express.clock() AS now) clock
                     CROSS JOIN acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
                     WHERE j.status IN ('queued', 'running')) live
