@@ -115,8 +115,10 @@ class Poller:
             self._beacon.beat()
             self._wake.clear()
             notified, self._notified = self._notified, False
+            # asked once: an answer that changes during the claim must not make a skipped claim look like an idle queue
+            allowed = self._may_claim()
             try:
-                claimed = await self._claim()
+                claimed = await self._claim() if allowed else []
                 if notified and not claimed:
                     self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
                 due = await self._jobs.next_due() if self._out < self._workers else None
@@ -125,14 +127,14 @@ class Poller:
                 continue
             self._failures = 0
             self._health.saw_database()
-            if self._until_idle and not claimed and self._out == 0 and self._may_claim():
+            if self._until_idle and allowed and not claimed and self._out == 0:
                 self._idle.set()
                 return
             await self._wait(self._patience(due, claimed))
 
     async def _claim(self) -> list[Job]:
         free = self._workers - self._out
-        if free <= 0 or not self._may_claim():
+        if free <= 0:
             return []
         claimed = await self._jobs.claim(self._owner, self._lease, free)
         for job in claimed:
