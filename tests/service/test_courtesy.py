@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -159,9 +160,11 @@ async def test_b15_a_crowded_server_gets_no_work_from_us_until_it_empties(standi
     async with AsyncExitStack() as crowd:
         for _ in range(int(limit * 0.72)):
             crowd.push_async_callback((await connect(fresh_dsn, {})).close)
-        service = await standing.start("run", "--until-idle")
+        service = await standing.start("run", LEASE_SECONDS="3", HEARTBEAT_SECONDS="0.7")
         await service.event("connections.scarce", workers=0)
         await service.event("service.started")
         assert await standing.owner.fetchval("SELECT count(*) FROM acra_express.leases") == 0
+    await service.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+    service.signal(signal.SIGTERM)
     assert await service.ended() == 0
     assert sorted(await standing.outcomes()) == standing.uens[:2]
