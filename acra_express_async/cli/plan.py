@@ -31,8 +31,8 @@ async def command(as_json: bool) -> None:
     costs, why = DOCUMENTED, where
     if where is None:
         try:
-            async with as_tenant(settings) as database:
-                found = await measured_costs(database)
+            async with as_tenant(settings) as database, database.session() as connection:
+                found = await measured_costs(connection)
             costs, why = (found, None) if found else (DOCUMENTED, "too few results of the last week")
         except AcraExpressError as away:
             why = str(away)

@@ -20,16 +20,30 @@ if TYPE_CHECKING:
     from acra_express_async.sandbox.simulation import DayOptions, DayReport
 
 
+PROFILES = {
+    "paced": "a batch every 15 minutes",
+    "burst": "a campaign of 300 at nine",
+    "refresh": "only the standing refresh",
+    "adversarial": "duplicates, refused raises and wrong params around a campaign of 300",
+    "backlog": "unlimited work and no daily cap, what the budgets can carry",
+    "over-cap": "one company more than the daily cap, in the evening",
+}
+"""The profiles of the sandbox and what they are like: named here, so that `--help` needs no sandbox."""
+
+
 @click.command()
 @click.option("--hours", type=click.FloatRange(0.5, 72), default=24.0, show_default=True, help="Simulated hours.")
-@click.option("--profile", type=click.Choice(["paced", "burst"]), default="paced", show_default=True,
-              help="paced: a batch every 15 minutes; burst: 300 companies at nine.")  # fmt: skip
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="paced", show_default=True,
+              help="; ".join(f"{name}: {about}" for name, about in PROFILES.items()) + ".")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 16), multiple=True, help="Repeatable: one day for each.")
 @click.option(
     "--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Processes' worth of service."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of registry, web and chances.")
-@click.option("--speed", type=click.FloatRange(1, 480), help="Simulated seconds a real one; 300 for one replica.")
+@click.option("--speed", type=click.FloatRange(1, 480), default=80, show_default=True,
+              help="Simulated seconds a real one while there is work; many more while there is none.")  # fmt: skip
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE",
+              help="A setting of the simulated service, without prefix; repeatable.")  # fmt: skip
 @click.option("--scenario", default="happy", show_default=True, help="Of the provider simulator.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the (last) day.")
 @click.option("--log", "log_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the service's warnings.")
@@ -42,7 +56,8 @@ def simulate(
     workers: tuple[int, ...],
     replicas: int,
     seed: int,
-    speed: float | None,
+    speed: float,
+    given: tuple[str, ...],
     scenario: str,
     picture: Path | None,
     log_path: Path | None,
@@ -59,7 +74,7 @@ def simulate(
         from acra_express_async.sandbox.simulation import DayOptions, as_markdown, day_picture, show, show_several
     except ImportError as missing:
         raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
-    options = DayOptions(hours, profile, 2, replicas, seed, speed or 300.0 / replicas, scenario)
+    options = DayOptions(hours, profile, 2, replicas, seed, speed, scenario, _settings(given))
     with tempfile.TemporaryDirectory(prefix="acra-express-log-") as folder:
         path = log_path or Path(folder) / "service.log"
         days = [_day(replace(options, workers=count), path) for count in workers or (2,)]
@@ -78,12 +93,22 @@ def simulate(
     sys.exit(0 if all(day.good for day in days) else 1)
 
 
+def _settings(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in given]
+    for name, sign, _ in pairs:
+        if not (name and sign):
+            raise click.BadParameter(f"{name!r} is not NAME=VALUE", param_hint="--set")
+    return {name: value for name, _, value in pairs}
+
+
 def _day(options: DayOptions, log_path: Path) -> DayReport:
     from acra_express_async.sandbox.simulation import FastLoop, lived, report
 
+    gearbox = options.gearbox()
+
     async def live() -> DayReport:
-        async with lived(options, log_path) as record:
+        async with lived(options, gearbox, log_path) as record:
             return await report(record)
 
-    with asyncio.Runner(loop_factory=lambda: FastLoop(options.speed)) as runner:
+    with asyncio.Runner(loop_factory=lambda: FastLoop(gearbox)) as runner:
         return runner.run(live())

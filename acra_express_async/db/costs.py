@@ -5,30 +5,29 @@ from __future__ import annotations
 from datetime import timedelta
 
 from acra_express_async.capacity import Costs
-from acra_express_async.db.pool import Database
+from acra_express_async.db.pool import Connection
 
 LOOK_BACK = timedelta(days=7)
 LEAST_COMPANIES = 30
 """Below that an average says less than the documented figures."""
 
 
-async def measured_costs(database: Database) -> Costs | None:
+async def measured_costs(connection: Connection) -> Costs | None:
     """The average company of the last week; None while there are too few to speak of."""
-    async with database.session() as connection:
-        row = await connection.fetchrow(
-            """
-            SELECT count(*) AS companies,
-                   avg((detail->'usage'->>'searches')::float8) AS searches,
-                   avg((detail->'usage'->>'pages')::float8) AS pages,
-                   avg((detail->'usage'->>'tokens')::float8) AS tokens,
-                   avg((detail->'usage'->>'verifications')::float8) AS verifications,
-                   avg((SELECT sum(value::float8) FROM jsonb_each_text(detail->'stage_seconds'))) AS seconds
-            FROM acra_express.outcomes
-            WHERE ended_at > (SELECT acra_express.clock()) - $1::interval AND kind IN ('enriched', 'no_website')
-              AND detail ? 'usage'
-            """,
-            LOOK_BACK,
-        )
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) AS companies,
+               avg((detail->'usage'->>'searches')::float8) AS searches,
+               avg((detail->'usage'->>'pages')::float8) AS pages,
+               avg((detail->'usage'->>'tokens')::float8) AS tokens,
+               avg((detail->'usage'->>'verifications')::float8) AS verifications,
+               avg((SELECT sum(value::float8) FROM jsonb_each_text(detail->'stage_seconds'))) AS seconds
+        FROM acra_express.outcomes
+        WHERE ended_at > (SELECT acra_express.clock()) - $1::interval AND kind IN ('enriched', 'no_website')
+          AND detail ? 'usage'
+        """,
+        LOOK_BACK,
+    )
     if row is None or row["companies"] < LEAST_COMPANIES:
         return None
     return Costs(

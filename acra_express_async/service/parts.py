@@ -34,7 +34,6 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.poller import Poller
 from acra_express_async.preflight import Ground
-from acra_express_async.realtime import rate
 from acra_express_async.service.calls import Providers, build_pipeline, build_providers
 from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
@@ -46,19 +45,23 @@ from acra_express_async.watch import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.worker import Handler, Worker
 
-STALL_SECONDS = 0.25
-"""A loop that runs faster than real time (a simulated day) grants each send a stall of the machine so long."""
-
 
 class Parts:
     """The wiring, in the order in which the parts need one another.
 
     Args:
         wall: the wall clock where it is not the real one (a simulated day).
+        send_margin: from a charge to the first byte on the wire; there longer, by what the machine may take.
     """
 
     def __init__(
-        self, settings: Settings, ground: Ground, *, until_idle: bool, wall: Callable[[], datetime] | None = None
+        self,
+        settings: Settings,
+        ground: Ground,
+        *,
+        until_idle: bool,
+        wall: Callable[[], datetime] | None = None,
+        send_margin: timedelta = SEND_MARGIN,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -66,6 +69,7 @@ class Parts:
         self.until_idle = until_idle
         self.clock = loop.time
         self._wall = wall
+        self._send_margin = send_margin
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = Metrics(CollectorRegistry())
@@ -116,7 +120,7 @@ class Parts:
             breaker_store=BreakerRows(ground.work),
             metrics=self.metrics,
             random=self.random,
-            margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * (rate() - 1)),
+            margin=self._send_margin,
         )
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
         memory = Memory(ground.work)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from acra_express_async.sandbox.simulation.arrivals import Market, burst, paced
+import pytest
+
+from acra_express_async.cli.simulate import PROFILES as NAMED
+from acra_express_async.errors import JobError
+from acra_express_async.params import StagingParams
+from acra_express_async.sandbox.simulation.arrivals import PROFILES, Market, adversarial, burst, over_cap, paced
 
 MARKET = Market(uens=[f"U{number}" for number in range(500)], codes=["10711", "25999"], batch=5, cap=300)
 
 
 def test_paced_asks_for_the_whole_cap_and_for_no_company_twice() -> None:
     plan = paced(24, MARKET)
-    asked = [uen for one in plan for uen in one.params.uens]
+    asked = [uen for one in plan for uen in one.params["uens"]]
     assert len(asked) == len(set(asked)) == 300
-    assert {len(one.params.uens) for one in plan} == {5}
+    assert {len(one.params["uens"]) for one in plan} == {5}
 
 
 def test_paced_leaves_a_batch_of_a_quarter_of_an_hour_alone_and_keeps_off_the_night() -> None:
@@ -32,5 +37,35 @@ def test_a_short_simulation_begins_at_once_and_ends_with_nothing_just_enqueued()
 def test_a_burst_is_one_campaign_by_trade_at_nine() -> None:
     [one] = burst(24, MARKET)
     assert one.at == timedelta(hours=9)
-    assert one.params.limit == 300
-    assert one.params.ssic_codes == ["10711", "25999"]
+    assert one.params["limit"] == 300
+    assert one.params["ssic_codes"] == ["10711", "25999"]
+
+
+def test_over_cap_is_one_company_too_many() -> None:
+    [one] = over_cap(5, MARKET)
+    assert len(one.params["uens"]) == MARKET.cap + 1
+
+
+def test_adversarial_asks_again_and_again_and_wrongly() -> None:
+    plan = adversarial(24, MARKET)
+    right, wrong = 0, 0
+    for one in plan:
+        try:
+            StagingParams.parse(one.params)
+            right += 1
+        except JobError:
+            wrong += 1
+    assert wrong >= 10
+    asked = [uen for one in plan for uen in one.params.get("uens", [])]
+    assert len(asked) > len(set(asked)) > 100
+    assert right > wrong
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_leaves_the_night_to_the_nightly(name: str) -> None:
+    plan = PROFILES[name].arrivals(24, MARKET)
+    assert all(one.at >= timedelta(hours=7) for one in plan if name in {"paced", "burst", "adversarial"})
+
+
+def test_the_command_names_every_profile() -> None:
+    assert list(NAMED) == list(PROFILES)

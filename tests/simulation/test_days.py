@@ -24,7 +24,7 @@ def simulated(*arguments: str, timeout: float) -> list[dict[str, Any]]:
 
 def test_an_hour_of_the_real_service(tmp_path: Path) -> None:
     picture = tmp_path / "hour.svg"
-    [hour] = simulated("--hours", "1", "--speed", "240", "--picture", str(picture), timeout=110)
+    [hour] = simulated("--hours", "1", "--picture", str(picture), timeout=110)
     assert hour["violations"] == 0
     assert hour["verified_twice"] == 0
     assert hour["outcomes"].get("failed", 0) == 0
@@ -33,6 +33,51 @@ def test_an_hour_of_the_real_service(tmp_path: Path) -> None:
     assert all(use["worst"] <= use["allowance"] for use in hour["budgets"])
     assert [sample["done"] for sample in hour["samples"]] == sorted(sample["done"] for sample in hour["samples"])
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    "cap",
+    [pytest.param(30), pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
+)
+def test_one_company_more_than_the_cap_is_done_after_midnight_in_singapore(cap: int) -> None:
+    """Two replicas, the database in UTC; nobody touches anything at midnight."""
+    [night] = simulated(
+        "--hours", "5", "--profile", "over-cap", "--replicas", "2", "--set", f"DAILY_CAP={cap}", timeout=590
+    )  # fmt: skip
+    assert night["by_day"] == {"2026-03-02": cap, "2026-03-03": 1}
+    assert night["companies"] == cap + 1
+    assert night["violations"] == 0
+    assert night["exit_codes"] == [0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_plan_foretells_what_the_budgets_carry() -> None:
+    """Unlimited work for four hours: within a tenth, with the documented costs and with measured ones."""
+    [run] = simulated("--hours", "4", "--profile", "backlog", timeout=590)
+    assert run["violations"] == 0
+    pace = run["pace"]
+    assert pace["planned"] == pytest.approx(pace["done"], rel=0.1)
+    assert pace["documented"] == pytest.approx(pace["done"], rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_trouble_all_day_exceeds_nothing_and_fails_no_company() -> None:
+    [run] = simulated("--hours", "4", "--profile", "adversarial", "--replicas", "2", timeout=880)
+    assert run["violations"] == 0
+    assert run["verified_twice"] == 0
+    assert run["outcomes"].get("failed", 0) == 0
+    assert run["companies"] <= 300
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_day_of_standing_refresh_leaves_the_reserve_alone() -> None:
+    [day] = simulated("--profile", "refresh", timeout=880)
+    assert day["violations"] == 0
+    assert 180 <= day["companies"] <= 200
+    assert day["nightly"]["unharmed"]
 
 
 @pytest.mark.slow

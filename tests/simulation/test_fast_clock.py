@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.pool import Connection, connect
 from acra_express_async.realtime import rate, real
-from acra_express_async.sandbox.simulation.clock import MIDNIGHT, FastLoop, SimulatedTime
+from acra_express_async.sandbox.simulation.clock import MIDNIGHT, SHIFT_SECONDS, FastLoop, Gearbox, SimulatedTime
 
 RATE = 1_000.0
 
 
 def lived_fast(story: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    with asyncio.Runner(loop_factory=lambda: FastLoop(RATE)) as runner:
+    with asyncio.Runner(loop_factory=lambda: FastLoop(Gearbox(RATE))) as runner:
         return runner.run(story())
 
 
@@ -66,7 +66,7 @@ async def test_in_production_a_second_is_a_second() -> None:
 
 
 async def test_the_database_s_clock_stands_until_the_start_and_then_keeps_pace_with_ours(owner: Connection) -> None:
-    clock = SimulatedTime(RATE, MIDNIGHT)
+    clock = SimulatedTime(Gearbox(RATE), MIDNIGHT)
     await clock.install(owner)
     assert await owner.fetchval("SELECT acra_express.clock()") == MIDNIGHT
     assert clock.wall() == MIDNIGHT
@@ -81,4 +81,69 @@ async def test_the_database_s_clock_stands_until_the_start_and_then_keeps_pace_w
 
 def test_a_simulated_day_cannot_be_moved_by_hand() -> None:
     with pytest.raises(ValueError, match="by itself"):
-        SimulatedTime(RATE, MIDNIGHT).advance(60)
+        SimulatedTime(Gearbox(RATE), MIDNIGHT).advance(60)
+
+
+class Hands:
+    """Real seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_a_shift_bends_the_clock_at_the_announced_moment_and_never_turns_it_back() -> None:
+    hands = Hands()
+    gearbox = Gearbox(80, fastest=800, clock=hands)
+    began = gearbox.seconds()
+    bend = gearbox.shift(800)
+    assert (bend.real, gearbox.pace) == (1000 + SHIFT_SECONDS, 800)
+    hands.at = bend.real - 0.01
+    assert gearbox.seconds() - began == pytest.approx(80 * (SHIFT_SECONDS - 0.01))
+    hands.at = bend.real + 1
+    assert gearbox.seconds() - began == pytest.approx(80 * SHIFT_SECONDS + 800)
+    slow = gearbox.shift(80)
+    hands.at = slow.real + 1
+    assert gearbox.seconds() - began == pytest.approx(80 * SHIFT_SECONDS + 800 + 800 * SHIFT_SECONDS + 80)
+
+
+def test_a_shift_too_fast_or_too_early_is_refused() -> None:
+    hands = Hands()
+    gearbox = Gearbox(80, fastest=800, clock=hands)
+    with pytest.raises(ValueError, match="801"):
+        gearbox.shift(801)
+    gearbox.shift(800)
+    with pytest.raises(ValueError, match="now"):
+        gearbox.shift(80)
+
+
+def test_patience_with_machines_reckons_with_the_fastest_gear() -> None:
+    loop = FastLoop(Gearbox(80, fastest=800))
+    assert loop.rate == 800
+    loop.close()
+
+
+def test_all_clocks_take_a_shift_at_the_same_moment(fresh_dsn: str) -> None:
+    gearbox = Gearbox(80, fastest=RATE)
+
+    async def story() -> list[tuple[datetime, datetime, datetime]]:
+        owner = await connect(fresh_dsn, {})
+        clock = SimulatedTime(gearbox, MIDNIGHT)
+        await clock.install(owner)
+        await clock.start(owner)
+        seen = []
+        for pace in (RATE, 80, RATE):
+            await clock.shift(owner, pace)
+            before = clock.wall()
+            said = await owner.fetchval("SELECT acra_express.clock()")
+            seen.append((before, said, clock.wall()))
+        await owner.close()
+        return seen
+
+    with asyncio.Runner(loop_factory=lambda: FastLoop(gearbox)) as runner:
+        seen = runner.run(story())
+    for before, said, after in seen:
+        assert before - timedelta(milliseconds=5) <= said <= after + timedelta(milliseconds=5)
+    assert [before for before, _, _ in seen] == sorted(before for before, _, _ in seen)

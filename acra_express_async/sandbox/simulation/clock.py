@@ -1,11 +1,17 @@
-"""Simulated time: an event loop whose clock and timers run faster, and the wall clocks that go with it."""
+"""Simulated time: an event loop whose clock and timers run faster, and the wall clocks that go with it.
+
+A round trip of a real millisecond takes `pace` simulated ones, so a day runs in two gears: slowly while there is work,
+fast while there is none. A shift takes effect a moment ahead, so that every clock bends at the same instant.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
 import time
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.pool import Connection
@@ -13,48 +19,105 @@ from acra_express_async.db.pool import Connection
 ZONE = ZoneInfo("Asia/Singapore")
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=ZONE)
 """The simulated date is fixed, because the simulator's chances depend on the day."""
+SHIFT_SECONDS = 0.05
+"""Real seconds from the order to shift until it takes effect: by then the database has committed it too."""
+LOOK_SECONDS = 0.02
+"""Longest real wait of the selector: a timer that was set in the slow gear must not oversleep in the fast one."""
+
+
+class Bend(NamedTuple):
+    """From the real second `real` on, simulated seconds count from `simulated` and run `pace` times as fast."""
+
+    real: float
+    simulated: float
+    pace: float
+
+    def at(self, real: float) -> float:
+        return self.simulated + (real - self.real) * self.pace
+
+
+class Gearbox:
+    """Simulated seconds as a function of real ones, with at most one shift ahead.
+
+    Args:
+        pace: simulated seconds a real one, to begin with.
+        fastest: the fastest it will ever run; by default it never shifts.
+        clock: real monotonic seconds.
+    """
+
+    def __init__(
+        self, pace: float, *, fastest: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.fastest = fastest or pace
+        self._clock = clock
+        start = clock()
+        self._before = self._bend = Bend(start, start * pace, pace)
+
+    def seconds(self) -> float:
+        """Simulated monotonic seconds."""
+        real = self._clock()
+        return (self._bend if real >= self._bend.real else self._before).at(real)
+
+    @property
+    def pace(self) -> float:
+        """Simulated seconds a real one, now or as soon as a shift takes effect."""
+        return self._bend.pace
+
+    def shift(self, pace: float) -> Bend:
+        """Run at `pace` from `SHIFT_SECONDS` on; the next shift may be ordered when this one is in effect.
+
+        Raises:
+            ValueError: faster than `fastest`, or the last shift still lies ahead.
+        """
+        at = self._clock() + SHIFT_SECONDS
+        if pace > self.fastest or at - SHIFT_SECONDS < self._bend.real:
+            raise ValueError(f"cannot shift to {pace:g} now")
+        self._before, self._bend = self._bend, Bend(at, self._bend.at(at), pace)
+        return self._bend
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits `rate` times shorter than it is told."""
+    """Waits shorter than it is told, by the gear's pace."""
 
-    rate = 1.0
+    gearbox: Gearbox
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(None if timeout is None else timeout / self.rate)
+        if timeout is not None and timeout > 0:
+            timeout = min(timeout / self.gearbox.pace, LOOK_SECONDS)
+        return super().select(timeout)
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """Runs `rate` times faster than real: `time`, every timer and every wait.
+    """Time, every timer and every wait run by a gearbox; sockets are as fast as they are.
 
-    Sockets are as fast as they are, so a round trip of a real millisecond takes `rate` simulated ones. `rate` is what
-    `acra_express_async.realtime` asks for.
+    `rate` is what `acra_express_async.realtime` asks for: patience with machines reckons with the fastest gear.
     """
 
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
+    def __init__(self, gearbox: Gearbox) -> None:
+        self.rate = gearbox.fastest
+        self.gearbox = gearbox
         selector = _Selector()
-        selector.rate = rate
+        selector.gearbox = gearbox
         super().__init__(selector)
 
     def time(self) -> float:
-        return time.monotonic() * self.rate
+        return self.gearbox.seconds()
 
 
 class SimulatedTime:
     """The wall clock of a simulated day, and the simulator's `Clock`; stands at `begin` until `start`.
 
-    The application, the simulator and the database each read the machine's clock and apply the same formula.
+    The application, the simulator and the database each read the machine's clock and apply the same bends.
     """
 
-    def __init__(self, rate: float, begin: datetime) -> None:
-        self.rate = rate
+    def __init__(self, gearbox: Gearbox, begin: datetime) -> None:
+        self.gearbox = gearbox
         self.begin = begin
         self._started: float | None = None
 
     def now(self) -> float:
         """Unix seconds."""
-        gone = 0.0 if self._started is None else (time.time() - self._started) * self.rate
+        gone = 0.0 if self._started is None else self.gearbox.seconds() - self._started
         return self.begin.timestamp() + gone
 
     def wall(self) -> datetime:
@@ -80,28 +143,34 @@ class SimulatedTime:
 
     async def install(self, owner: Connection) -> None:
         """Replace `acra_express.clock()` of this one database by a clock that stands at `begin`."""
-        await _replace(owner, "SELECT timestamptz %L", self.begin.isoformat())
+        await owner.execute(
+            """
+            CREATE TABLE acra_express.simulated_clock (
+                since timestamptz PRIMARY KEY, moment timestamptz NOT NULL, pace float8 NOT NULL);
+            GRANT SELECT ON acra_express.simulated_clock TO PUBLIC;
+            CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+                'SELECT b.moment + (clock_timestamp() - b.since) * b.pace FROM acra_express.simulated_clock b
+                 WHERE b.since <= clock_timestamp() ORDER BY b.since DESC LIMIT 1';
+            """
+        )
+        await self._bend(owner, datetime(2000, 1, 1, tzinfo=UTC), self.begin, 0.0)
 
     async def start(self, owner: Connection) -> None:
         """From here on all clocks run."""
-        self._started = time.time()
-        await _replace(
-            owner,
-            "SELECT timestamptz %L + (clock_timestamp() - to_timestamp(%s)) * %s",
-            self.begin.isoformat(),
-            repr(self._started),
-            repr(self.rate),
-        )
+        self._started = self.gearbox.seconds()
+        real = datetime.fromtimestamp(time.time(), UTC)
+        await self._bend(owner, real, self.begin, self.gearbox.pace)
 
+    async def shift(self, owner: Connection, pace: float) -> None:
+        """Run at `pace`; returns when the shift is in effect for all clocks."""
+        assert self._started is not None, "the clocks stand still"
+        bend = self.gearbox.shift(pace)
+        real = datetime.fromtimestamp(time.time() + bend.real - time.monotonic(), UTC)
+        moment = self.begin + timedelta(seconds=bend.simulated - self._started)
+        await self._bend(owner, real, moment, pace)
+        while (left := bend.simulated - self.gearbox.seconds()) > 0:
+            await self.sleep(left)
 
-async def _replace(owner: Connection, body: str, *figures: str) -> None:
-    # a function's body takes no parameters: the server itself quotes the figures into it
-    statement = await owner.fetchval(
-        """
-        SELECT format('CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz'
-                      ' LANGUAGE sql VOLATILE PARALLEL SAFE AS %L', format($1::text, VARIADIC $2::text[]))
-        """,
-        body,
-        list(figures),
-    )
-    await owner.execute(statement)
+    @staticmethod
+    async def _bend(owner: Connection, real: datetime, moment: datetime, pace: float) -> None:
+        await owner.execute("INSERT INTO acra_express.simulated_clock VALUES ($1, $2, $3)", real, moment, pace)

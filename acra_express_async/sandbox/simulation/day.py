@@ -1,34 +1,35 @@
 """A day of the real service on a fast clock: real loops, real PostgreSQL, real HTTP; only time is simulated.
 
 Schedules, windows, backoff, provider latencies and the nightly's hour are simulated time. Leases, heartbeats, pings
-and time-outs of the database stay on real time: a stall of this machine must not be taken for a death.
+and time-outs of the database stay on real time: a stall of this machine must not be taken for a death. What the machine
+takes is stretched by the pace of the clock, so the clock runs slowly while there is work and fast while there is none.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 
 from acra_express_async import logs
-from acra_express_async.db.operator import Operator
-from acra_express_async.db.pool import Connection, Database, connect
-from acra_express_async.errors import AcraExpressError
-from acra_express_async.metrics import Metrics
+from acra_express_async.db.pool import Database, connect
+from acra_express_async.limits import SEND_MARGIN
+from acra_express_async.models import JobType
 from acra_express_async.preflight import prepare
-from acra_express_async.realtime import rate, real
-from acra_express_async.sandbox.nightly import Figures, run_apart
+from acra_express_async.realtime import real
+from acra_express_async.sandbox.nightly import run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
-from acra_express_async.sandbox.simulation.arrivals import MORNING, PROFILES, WHOLE_DAY, Enqueue, Market
-from acra_express_async.sandbox.simulation.clock import MIDNIGHT, SimulatedTime
+from acra_express_async.sandbox.simulation.arrivals import EVERY, PROFILES, WHOLE_DAY, Enqueue, Market
+from acra_express_async.sandbox.simulation.clock import MIDNIGHT, Gearbox, SimulatedTime
+from acra_express_async.sandbox.simulation.gears import Driver
+from acra_express_async.sandbox.simulation.record import DayOptions, Record, cpu_seconds, feel, look, sample
 from acra_express_async.sandbox.simulation.surroundings import settle, undisturbed_night
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.stage import DATABASE, build_database
@@ -41,61 +42,19 @@ REGISTRY_ROWS = 800
 """Some 560 live companies: the cap of 300, and what the nightly's customers are after."""
 NIGHT = timedelta(hours=1)
 """From midnight: the platform's nightly begins at 01:00 Singapore time."""
-SAMPLE_EVERY = timedelta(minutes=10)
-FEEL_SECONDS = 0.05
 MACHINE_SECONDS = 0.5
 """Added to every provider's time-out in real seconds: what this machine, not the provider, may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayOptions:
-    """`speed` is simulated seconds per real one; the other figures are those of `acra-express simulate`."""
-
-    hours: float = 24.0
-    profile: str = "paced"
-    workers: int = 2
-    replicas: int = 1
-    seed: int = 7
-    speed: float = 300.0
-    scenario: str = "happy"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The state at one moment: companies done so far, use of the simulator's windows, resident bytes."""
-
-    hour: float
-    done: int
-    used: dict[str, float]
-    resident: int
-
-
-@dataclass(slots=True)
-class Record:
-    """Everything that was seen of a day; `report.py` makes figures of it."""
-
-    options: DayOptions
-    began: float
-    simulator: Simulator
-    owner: Connection
-    metrics: list[Metrics] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    exit_codes: list[int] = field(default_factory=list)
-    undisturbed: Figures | None = None
-    nightly: Figures | None = None
-    enqueued: int = 0
-    real_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    worst_stall: float = 0.0
-    stalled: float = 0.0
+STALL_SECONDS = 0.25
+"""The same for a send, between its charge and its first byte on the wire."""
 
 
 @asynccontextmanager
-async def lived(options: DayOptions, log_path: Path) -> AsyncIterator[Record]:
+async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncIterator[Record]:
     """Live through a day; its database and simulator stay up for whoever looks at the record.
 
-    Must run on a `FastLoop`. The service's warnings go to `log_path`.
+    Must run on the `FastLoop` of this gearbox. The service's warnings go to `log_path`.
     """
+    profile = PROFILES[options.profile]
     with (
         tempfile.TemporaryDirectory(prefix="acra-express-day-") as folder,
         EmbeddedPostgres() as postgres,
@@ -103,8 +62,7 @@ async def lived(options: DayOptions, log_path: Path) -> AsyncIterator[Record]:
     ):
         logs.configure(level="WARNING", form="json", stream=log)
         nightly_too = options.hours >= WHOLE_DAY
-        begin = MIDNIGHT if nightly_too else MIDNIGHT + MORNING
-        clock = SimulatedTime(rate(), begin)
+        clock = SimulatedTime(gearbox, MIDNIGHT if nightly_too else MIDNIGHT + profile.begins)
         owner = await build_database(postgres)
         try:
             await clock.install(owner)
@@ -118,19 +76,25 @@ async def lived(options: DayOptions, log_path: Path) -> AsyncIterator[Record]:
         given = Options(seed=options.seed)
         try:
             async with Simulator(world, given, clock=clock, scenario=options.scenario) as simulator:
-                record = Record(options, begin.timestamp(), simulator, owner, undisturbed=undisturbed)
                 settings = settings_for(simulator, dsn, options)
                 market = Market(town.uens, town.codes, settings.batch_size, settings.daily_cap)
-                plan = PROFILES[options.profile](options.hours, market)
-                await _live(record, settings, clock, plan)
+                settings = settings_for(simulator, dsn, options, **(profile.settings(market) | dict(options.given)))
+                market = replace(market, batch=settings.batch_size, cap=settings.daily_cap)
+                began = clock.begin.timestamp()
+                record = Record(options, gearbox, began, simulator, settings, owner, undisturbed=undisturbed)
+                await _live(record, clock, profile.arrivals(options.hours, market))
                 yield record
         finally:
             await owner.close()
 
 
-def settings_for(simulator: Simulator, dsn: str, options: DayOptions) -> Settings:
-    """The defaults, but for addresses, and for what is real time and therefore `rate` times longer on this loop."""
-    stall = real(MACHINE_SECONDS)
+def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: str) -> Settings:
+    """The defaults, but for `given`, for addresses, and for what is real time and therefore longer on this loop.
+
+    Raises:
+        ConfigError: a setting that is given is unknown or wrong.
+    """
+    stall = MACHINE_SECONDS * options.speed
     figures = {
         "POSTGRES_DSN": dsn,
         "WORKERS": options.workers,
@@ -150,11 +114,12 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions) -> Setting
         "SLACK__WEBHOOK_URL": simulator.webhook_url,
         "SLACK__TIMEOUT_SECONDS": 5 + stall,
     }
-    return load_settings({f"ACRA_EXPRESS_{name}": str(value) for name, value in figures.items()})
+    return load_settings({f"ACRA_EXPRESS_{name}": str(value) for name, value in (figures | given).items()})
 
 
-async def _live(record: Record, settings: Settings, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
+async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
     """Start the replicas, let the day go by, stop them; everything seen goes into the record."""
+    settings = record.settings
     ground = await prepare(settings, clock=asyncio.get_running_loop().time)
     operator = Database(
         settings.postgres_dsn.get_secret_value(), role=settings.tenant_role, tenant_id=ground.tenant_id, size=1
@@ -170,20 +135,21 @@ async def _live(record: Record, settings: Settings, clock: SimulatedTime, plan: 
         await ground.work.close()
         await ground.vital.close()
         await clock.start(record.owner)
-        began, cpu = time.monotonic(), _cpu_seconds()
+        began, cpu = time.monotonic(), cpu_seconds()
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(service.run()) for service in services]
             around = [
-                group.create_task(_operate(record, clock, Operator(operator), plan)),
+                group.create_task(_drive(record, clock, settings.postgres_dsn.get_secret_value(), plan)),
+                group.create_task(_operate(record, clock, operator, plan)),
                 group.create_task(_night(record, clock, settings.postgres_dsn.get_secret_value())),
-                group.create_task(_sample(record, clock)),
-                group.create_task(_feel(record)),
+                group.create_task(sample(record, clock)),
+                group.create_task(feel(record)),
             ]
             await clock.sleep_until(clock.begin + timedelta(hours=record.options.hours))
-            record.samples.append(await _look(record, clock))
+            record.samples.append(await look(record, clock))
             for task in around:
                 task.cancel()
-            record.real_seconds, record.cpu_seconds = time.monotonic() - began, _cpu_seconds() - cpu
+            record.real_seconds, record.cpu_seconds = time.monotonic() - began, cpu_seconds() - cpu
             for service in services:
                 service.supervisor.request_stop("the day is over")
             record.exit_codes = [await task for task in running]
@@ -197,6 +163,7 @@ async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncCl
         await prepare(settings, clock=asyncio.get_running_loop().time),
         until_idle=False,
         wall=clock.wall,
+        send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * record.options.speed),
     )
     await parts.connect(http)
     record.metrics.append(parts.metrics)
@@ -204,10 +171,37 @@ async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncCl
     return Service(parts.supervisor(web), web, parts.health)
 
 
-async def _operate(record: Record, clock: SimulatedTime, operator: Operator, plan: Sequence[Enqueue]) -> None:
+async def _drive(record: Record, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:
+    ticks = int(timedelta(hours=record.options.hours) / EVERY)
+    meetings = {one.at for one in plan} | {EVERY * number for number in range(ticks + 1)}
+    owner = await connect(dsn, {"search_path": "public"})
+    driver = Driver(
+        clock,
+        owner,
+        slow=record.options.speed,
+        fast=record.options.idle_speed,
+        appointments=[clock.begin + at for at in sorted(meetings)],
+        nightly_runs=lambda: record.nightly_runs,
+    )
+    try:
+        await driver.run()
+    finally:
+        owner.terminate()
+
+
+async def _operate(record: Record, clock: SimulatedTime, operator: Database, plan: Sequence[Enqueue]) -> None:
     for one in plan:
         await clock.sleep_until(clock.begin + one.at)
-        await operator.enqueue(one.params)
+        async with operator.session() as connection:
+            await connection.execute(
+                """
+                INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
+                VALUES ($1, $2, 'queued', $3, acra_express.clock())
+                """,
+                operator.tenant_id,
+                JobType.STAGING.value,
+                dict(one.params),
+            )
         record.enqueued += 1
 
 
@@ -219,41 +213,6 @@ async def _night(record: Record, clock: SimulatedTime, dsn: str) -> None:
     if record.undisturbed is None:
         return
     await clock.sleep_until(clock.begin + NIGHT)
+    record.nightly_runs = True
     record.nightly = await run_apart(dsn, 1)
-
-
-async def _sample(record: Record, clock: SimulatedTime) -> None:
-    while True:
-        record.samples.append(await _look(record, clock))
-        await clock.sleep(SAMPLE_EVERY.total_seconds())
-
-
-async def _feel(record: Record) -> None:
-    """How late this process gets its turn, in real seconds: what the machine adds to every latency, `speed` times."""
-    while True:
-        due = time.monotonic() + FEEL_SECONDS
-        await asyncio.sleep(real(FEEL_SECONDS))
-        late = time.monotonic() - due
-        record.worst_stall = max(record.worst_stall, late)
-        record.stalled += max(0.0, late)
-
-
-async def _look(record: Record, clock: SimulatedTime) -> Sample:
-    done = await record.owner.fetchval(
-        "SELECT count(*) FROM acra_express.outcomes WHERE kind IN ('enriched', 'no_website')"
-    )
-    if done is None:
-        raise AcraExpressError("the simulated database does not answer")
-    now = clock.now()
-    used = {name: window.total(now) for name, window in record.simulator.ledger.budgets.items()}
-    return Sample((now - record.began) / 3600, int(done), used, _resident_bytes())
-
-
-def _resident_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * resource.getpagesize()
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    record.nightly_runs = False

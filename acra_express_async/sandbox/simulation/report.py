@@ -11,9 +11,11 @@ from typing import Any
 
 from prometheus_client import Histogram
 
+from acra_express_async.capacity import DOCUMENTED, Costs, plan
+from acra_express_async.db.costs import measured_costs
 from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
-from acra_express_async.sandbox.simulation.day import Record, Sample
+from acra_express_async.sandbox.simulation.record import Record, Sample
 
 NIGHTLY_FLOOR = 100
 """Companies a day that the nightly is taken for at least, when its own day was a small one (performance.md)."""
@@ -51,6 +53,17 @@ class TimeSpent:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """Companies an hour: what `plan` says of a time in which work waits, with the documented costs and with those that
+    this day had (`costs`), and what was done from the first hour on (before it, quiet budgets let a burst through)."""
+
+    documented: float
+    planned: float
+    done: float
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """The worst rolling window of one budget, as the simulator counted arrivals."""
 
@@ -62,7 +75,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
-    """What `acra-express simulate` prints; `digest` is equal for equal companies and outcomes."""
+    """What `acra-express simulate` prints; `digest` is equal for equal companies and outcomes, `by_day` counts the
+    companies served on each calendar day in Singapore."""
 
     options: dict[str, Any]
     companies: int
@@ -71,6 +85,8 @@ class DayReport:
     latency: Spread
     campaign_age: Spread
     spent: TimeSpent
+    pace: Pace
+    by_day: dict[str, int]
     budgets: list[Use]
     violations: int
     verified_twice: int
@@ -99,6 +115,7 @@ async def report(record: Record) -> DayReport:
     rows = await record.owner.fetch(
         """
         SELECT uen, kind, reason, detail->'site'->>'domain' AS domain,
+               (ended_at AT TIME ZONE 'Asia/Singapore')::date AS day,
                extract(epoch FROM ended_at - staged_at)::float8 AS latency,
                extract(epoch FROM ended_at - campaign_at)::float8 AS age
         FROM acra_express.outcomes ORDER BY uen, ended_at
@@ -116,6 +133,8 @@ async def report(record: Record) -> DayReport:
         latency=Spread.of(row["latency"] for row in served),
         campaign_age=Spread.of(row["age"] for row in served),
         spent=_spent(record.metrics, [row["latency"] for row in served]),
+        pace=await _pace(record),
+        by_day=dict(sorted(Counter(str(row["day"]) for row in served).items())),
         budgets=[
             Use(name, window["allowance"], window["worst"], window["window_seconds"])
             for name, window in state["budgets"].items()
@@ -148,6 +167,19 @@ def _spent(metrics: Sequence[Metrics], latencies: Sequence[float]) -> TimeSpent:
         throttles_and_budgets=round(waiting, 1),
         providers=round(calling, 1),
         own=round(max(0.0, working - waiting - calling), 1),
+    )
+
+
+async def _pace(record: Record) -> Pace:
+    costs = await measured_costs(record.owner) or DOCUMENTED
+    settled = [sample for sample in record.samples if sample.hour >= 1.0]
+    hours = settled[-1].hour - settled[0].hour if settled else 0.0
+    done = (settled[-1].done - settled[0].done) / hours if hours > 0 else 0.0
+    return Pace(
+        documented=round(plan(record.settings).per_hour, 1),
+        planned=round(plan(record.settings, costs).per_hour, 1),
+        done=round(done, 1),
+        costs=costs,
     )
 
 

@@ -34,6 +34,15 @@ def show(day: DayReport, console: Console | None = None) -> None:
         f" for turns and budgets, {spent.providers:g} s for providers, {spent.own:g} s for database and own work"
         " (stretched by the fast clock)"
     )
+    console.print(
+        f"pace: {day.pace.done:g} companies an hour from the first hour on; while work waits, plan says "
+        f"{day.pace.planned:g} with this day's costs, {day.pace.documented:g} with the documented ones"
+    )
+    costs = day.pace.costs
+    console.print(
+        f"cost of a company: {costs.searches:.2f} searches, {costs.pages:.2f} pages, {costs.tokens:.0f} tokens, "
+        f"{costs.verifications:.2f} verifications, {costs.seconds:.1f} s of a worker"
+    )
     budgets = Table("budget", "allowance", "worst window", "window", title="budgets, as the simulator counted them")
     for use in day.budgets:
         budgets.add_row(use.budget, f"{use.allowance:g}", f"{use.worst:g}", f"{use.window_seconds:g} s")

@@ -1,0 +1,118 @@
+"""What is written down while a simulated day goes by, and who writes it down."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from acra_express_async.db.pool import Connection
+from acra_express_async.errors import AcraExpressError
+from acra_express_async.metrics import Metrics
+from acra_express_async.sandbox.nightly import Figures
+from acra_express_async.sandbox.simulation.clock import Gearbox, SimulatedTime
+from acra_express_async.sandbox.simulator import Simulator
+from acra_express_async.settings import Settings
+
+SAMPLE_EVERY = timedelta(minutes=10)
+FEEL_SECONDS = 0.05
+WORK_SPEED, IDLE_SPEED = 80.0, 800.0
+"""Simulated seconds a real one. A company takes some 0.1 s of this machine: at 80 that is a tenth of what its providers
+take. The idle hours cost their loops' timers only, once for each replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOptions:
+    """`speed` is simulated seconds per real one while there is work; `given` are settings that go over the profile's,
+    named without prefix; the other figures are those of `acra-express simulate`."""
+
+    hours: float = 24.0
+    profile: str = "paced"
+    workers: int = 2
+    replicas: int = 1
+    seed: int = 7
+    speed: float = WORK_SPEED
+    scenario: str = "happy"
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def idle_speed(self) -> float:
+        return max(self.speed, IDLE_SPEED / self.replicas)
+
+    def gearbox(self) -> Gearbox:
+        """For the loop that lives through this day."""
+        return Gearbox(self.speed, fastest=self.idle_speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The state at one moment: companies done so far, use of the simulator's windows, resident bytes."""
+
+    hour: float
+    done: int
+    used: dict[str, float]
+    resident: int
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything that was seen of a day; `report.py` makes figures of it."""
+
+    options: DayOptions
+    gearbox: Gearbox
+    began: float
+    simulator: Simulator
+    settings: Settings
+    owner: Connection
+    metrics: list[Metrics] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    exit_codes: list[int] = field(default_factory=list)
+    undisturbed: Figures | None = None
+    nightly: Figures | None = None
+    enqueued: int = 0
+    nightly_runs: bool = False
+    real_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    worst_stall: float = 0.0
+    stalled: float = 0.0
+
+
+async def sample(record: Record, clock: SimulatedTime) -> None:
+    while True:
+        record.samples.append(await look(record, clock))
+        await clock.sleep(SAMPLE_EVERY.total_seconds())
+
+
+async def feel(record: Record) -> None:
+    """How late this process gets its turn, in real seconds: what the machine adds to every latency, `speed` times."""
+    loop, gearbox = asyncio.get_running_loop(), record.gearbox
+    while True:
+        due = loop.time() + FEEL_SECONDS * gearbox.pace
+        await asyncio.sleep(due - loop.time())
+        late = (loop.time() - due) / gearbox.pace
+        record.worst_stall = max(record.worst_stall, late)
+        record.stalled += max(0.0, late)
+
+
+async def look(record: Record, clock: SimulatedTime) -> Sample:
+    done = await record.owner.fetchval(
+        "SELECT count(*) FROM acra_express.outcomes WHERE kind IN ('enriched', 'no_website')"
+    )
+    if done is None:
+        raise AcraExpressError("the simulated database does not answer")
+    now = clock.now()
+    used = {name: window.total(now) for name, window in record.simulator.ledger.budgets.items()}
+    return Sample((now - record.began) / 3600, int(done), used, _resident_bytes())
+
+
+def _resident_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
