@@ -1,4 +1,4 @@
-"""The poller: claims as many jobs as there are free workers and puts them on the queue.
+"""The poller: claims a job for each free worker and puts it on the queue.
 
 Clear the flag first, then claim: a NOTIFY that arrives during the claim must not be lost.
 """
@@ -133,14 +133,17 @@ class Poller:
             await self._wait(self._patience(due, claimed))
 
     async def _claim(self) -> list[Job]:
-        free = self._workers - self._out
-        if free <= 0:
-            return []
-        claimed = await self._jobs.claim(self._owner, self._lease, free)
-        for job in claimed:
-            self._out += 1
-            self._queue.put_nowait(job)
-        self._metrics.claims.labels("job" if claimed else "empty").inc()
+        """One by one, as long as a worker is free: the first job starts while the next is still looked for."""
+        claimed: list[Job] = []
+        while self._out < self._workers and not self._draining.is_set():
+            found = await self._jobs.claim(self._owner, self._lease, 1)
+            self._metrics.claims.labels("job" if found else "empty").inc()
+            if not found:
+                break
+            for job in found:
+                self._out += 1
+                self._queue.put_nowait(job)
+            claimed += found
         return claimed
 
     def _patience(self, due: timedelta | None, claimed: list[Job]) -> tuple[float, str]:

@@ -40,7 +40,7 @@ PROFILES = {
     "--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Processes' worth of service."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of registry, web and chances.")
-@click.option("--speed", type=click.FloatRange(1, 480), default=80, show_default=True,
+@click.option("--speed", type=click.FloatRange(1, 480), default=100, show_default=True,
               help="Simulated seconds a real one while there is work; many more while there is none.")  # fmt: skip
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE",
               help="A setting of the simulated service, without prefix; repeatable.")  # fmt: skip

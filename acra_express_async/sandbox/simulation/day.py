@@ -172,8 +172,9 @@ async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncCl
 
 
 async def _drive(record: Record, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:
-    ticks = int(timedelta(hours=record.options.hours) / EVERY)
-    meetings = {one.at for one in plan} | {EVERY * number for number in range(ticks + 1)}
+    meetings = {one.at for one in plan}
+    if record.settings.refresh_ssic or record.settings.refresh_terms:
+        meetings |= {EVERY * number for number in range(int(timedelta(hours=record.options.hours) / EVERY) + 1)}
     owner = await connect(dsn, {"search_path": "public"})
     driver = Driver(
         clock,

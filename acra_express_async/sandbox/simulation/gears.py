@@ -25,7 +25,7 @@ class Driver:
         clock: started already.
         owner: a connection that only the driver uses.
         slow, fast: simulated seconds a real one.
-        appointments: moments at which somebody will enqueue, or a tick is due; in order.
+        appointments: moments at which somebody will enqueue, or a tick may stage something; in order.
         nightly_runs: whether the stand-in nightly is at work.
     """
 

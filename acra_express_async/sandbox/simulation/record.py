@@ -19,8 +19,8 @@ from acra_express_async.settings import Settings
 
 SAMPLE_EVERY = timedelta(minutes=10)
 FEEL_SECONDS = 0.05
-WORK_SPEED, IDLE_SPEED = 80.0, 800.0
-"""Simulated seconds a real one. A company takes some 0.1 s of this machine: at 80 that is a tenth of what its providers
+WORK_SPEED, IDLE_SPEED = 100.0, 800.0
+"""Simulated seconds a real one. A company takes some 0.05 s of a quiet machine: at 100 a fourth of what its providers
 take. The idle hours cost their loops' timers only, once for each replica."""
 
 
