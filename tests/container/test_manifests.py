@@ -25,6 +25,8 @@ BASE = CONFIG / "kubernetes" / "base"
 MONITORING = CONFIG / "kubernetes" / "monitoring"
 SPARE_SECONDS = 20
 """What an orchestrator leaves beyond DRAIN_SECONDS before it kills (ops.md)."""
+PREPARERS = ("base_image", "compose_plugin", "postgres_entrypoint", "with_loopback")
+"""What bin/image prepares its trials with."""
 AT_LEAST = 6
 """Manifests of the base that are resources; fewer would mean that the search for them broke."""
 
@@ -59,7 +61,7 @@ def test_hadolint_has_nothing_to_say(tool: Tool) -> None:
 @pytest.mark.tools
 def test_shellcheck_has_nothing_to_say(tool: Tool) -> None:
     scripts = sorted(path for path in (ROOT / "bin").iterdir() if path.is_file())
-    done = run(tool("shellcheck"), *scripts, "tests/container/base_image", ".ci/run")
+    done = run(tool("shellcheck"), *scripts, *(f"tests/container/{name}" for name in PREPARERS), ".ci/run")
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -1,0 +1,112 @@
+"""config/compose.yaml as a project of the engine that DOCKER_HOST names; started by bin/image."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shlex
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from process import Process
+from tools import ROOT
+
+from acra_express_async.sandbox.postgres import free_port
+
+from .engine import Image, docker
+
+COMPOSE = ROOT / "config" / "compose.yaml"
+LABEL = "com.docker.compose.project"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`command` is Compose itself; every name is of this project alone."""
+
+    command: tuple[str, ...]
+    name: str
+    port: int
+    environ: Mapping[str, str]
+
+    def _words(self, *arguments: str) -> list[str]:
+        files = ("--project-name", self.name, "--file", str(COMPOSE), "--profile", "*")
+        return [*self.command, *files, *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        return subprocess.run(
+            self._words(*arguments), capture_output=True, text=True, check=False, env=dict(self.environ)
+        )
+
+    def up(self, *services: str) -> None:
+        """What a reader of the file's head types, but in the background and with the image that is under test.
+
+        Returns when the services have started, their one-off forerunners have ended with 0 and health is judged good.
+        """
+        done = self("up", "--detach", "--no-build", "--wait", *services)
+        assert done.returncode == 0, done.stderr + self("logs", "--no-color").stdout[-4000:]
+
+    def exit_codes(self) -> dict[str, int]:
+        """Of each service's container, once it has stopped."""
+        lines = self("ps", "--all", "--format", "json").stdout.splitlines()
+        found = [json.loads(line) for line in lines]
+        return {row["Service"]: row["ExitCode"] for row in found if row["State"] == "exited"}
+
+    def left(self) -> dict[str, str]:
+        """What the engine still has of it, by kind."""
+        mine = ("--quiet", "--filter", f"label={LABEL}={self.name}")
+        kinds = {"containers": ("ps", "--all"), "networks": ("network", "ls"), "volumes": ("volume", "ls")}
+        return {kind: docker(*words, *mine).stdout for kind, words in kinds.items()}
+
+    def asked(self, service: str, url: str) -> Any:
+        """JSON that an address answers inside a service's network."""
+        program = f"import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen({url!r}).read())"
+        done = self("exec", "--no-TTY", service, "python3", "-c", program)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def query(self, statement: str) -> list[str]:
+        """Lines that the database answers."""
+        done = self(
+            "exec", "--no-TTY", "postgres",
+            "psql", "--username", "postgres", "--dbname", "platform",
+            "--no-align", "--tuples-only", "--command", statement,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    @asynccontextmanager
+    async def log(self, service: str) -> AsyncIterator[Process]:
+        """The service's lines from its start, as events."""
+        # not Compose's own, which puts escape sequences before each line
+        client = await asyncio.create_subprocess_exec(
+            "docker", "logs", "--follow", f"{self.name}-{service}-1",
+            env=dict(self.environ),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )  # fmt: skip
+        following = Process(client)
+        try:
+            yield following
+        finally:
+            await following.kill()
+
+
+@asynccontextmanager
+async def project(image: Image) -> AsyncIterator[Project]:
+    """A project of its own on a free port, with everything of it gone at the close."""
+    port = free_port()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+    command = tuple(shlex.split(os.environ["COMPOSE_UNDER_TEST"]))
+    name = f"acra-express-{secrets.token_hex(4)}"
+    made = Project(command, name, port, kept | {"IMAGE": image.name, "PORT": str(port)})
+    try:
+        yield made
+    finally:
+        made("down", "--volumes", "--timeout", "0")

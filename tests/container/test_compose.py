@@ -1,0 +1,85 @@
+"""config/compose.yaml, brought up for real with a published port; bin/image arranges engine, network and images."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import httpx
+import pytest
+
+from acra_express_async.models import JobType
+from acra_express_async.sandbox import registry_sample
+
+from .engine import Image, image_under_test
+from .project import COMPOSE, project
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    found = image_under_test()
+    if found is None or "COMPOSE_UNDER_TEST" not in os.environ:
+        pytest.skip("no Compose is named in COMPOSE_UNDER_TEST; bin/image arranges one and runs these")
+    return found
+
+
+def expected() -> list[str]:
+    """The trial's companies that the service looks at: live, and no sole proprietors."""
+    text = COMPOSE.read_text(encoding="utf-8")
+    figures = re.search(r'--companies, "(\d+)", --seed, "(\d+)"', text)
+    assert figures is not None
+    rows = registry_sample.rows(int(figures[1]), int(figures[2]))
+    live = [row["uen"] for row in rows if row["entity_status_description"].lower().startswith("live")]
+    return sorted(uen for uen in live if not re.fullmatch(r"[0-9]{8}[A-Z]", uen))
+
+
+async def statuses(port: int) -> list[int]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        paths = ("/healthz", "/readyz", "/metrics", "/", "/status.json")
+        return [(await client.get(f"http://127.0.0.1:{port}{path}")).status_code for path in paths]
+
+
+async def test_the_trial_does_its_work_behind_a_published_port_and_goes_without_a_trace(image: Image) -> None:
+    wanted = expected()
+    assert len(wanted) > 30
+    async with project(image) as trial:
+        trial.up("trial")
+        assert await statuses(trial.port) == [200] * 5
+        async with trial.log("trial") as service:
+            # a password that is a word of ours would be starred out of every line
+            assert (await service.event("job.claimed"))["job_type"] == JobType.STAGING
+            missing = set(wanted)
+            while missing:
+                missing.discard((await service.event("company.ended"))["uen"])
+        ended = trial.query("SELECT uen || ' ' || kind FROM acra_express.outcomes ORDER BY uen")
+        assert [line.split()[0] for line in ended] == wanted
+        assert {line.split()[1] for line in ended} <= {"enriched", "no_website"}
+        state = trial.asked("trial", "http://127.0.0.1:9900/__sim/state")
+        assert state["violations"] == 0
+        assert state["verifications"]["sent_more_than_once"] == 0
+        assert await statuses(trial.port) == [200] * 5
+
+        stopped = trial("stop")
+        assert stopped.returncode == 0, stopped.stderr
+        assert trial.exit_codes() == dict.fromkeys(("migrate", "postgres", "simulator", "trial", "trial-registry"), 0)
+        down = trial("down", "--volumes")
+        assert down.returncode == 0, down.stderr
+        assert trial.left() == {"containers": "", "networks": "", "volumes": ""}
+
+
+async def test_the_service_alone_comes_up_with_a_database_of_its_own(image: Image) -> None:
+    """Without profile and without keys: ready and healthy, its data outlives `down`, which leaves nothing else."""
+    async with project(image) as plain:
+        plain.up("acra-express")
+        assert await statuses(plain.port) == [200] * 5
+        applied = plain.query("SELECT count(*) FROM acra_express.schema_migrations")
+        stopped = plain("stop", "acra-express")
+        assert stopped.returncode == 0, stopped.stderr
+        assert plain.exit_codes() == {"migrate": 0, "acra-express": 0}
+        assert plain("down").returncode == 0
+        left = plain.left()
+        assert (left["containers"], left["networks"]) == ("", "")
+        plain.up("postgres")
+        assert plain.query("SELECT count(*) FROM acra_express.schema_migrations") == applied
