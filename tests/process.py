@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,18 @@ class Stage:
         """The same with a script of the test's own in place of the command."""
         return await self._start((str(script), *arguments), settings)
 
-    async def _start(self, arguments: tuple[str, ...], settings: dict[str, str]) -> Process:
+    async def start_through(self, command: Callable[..., tuple[str, ...]], **settings: str) -> Process:
+        """`acra-express run` as the words that `command` makes of its own, which must end in becoming it."""
+        words = command(sys.executable, "-m", "acra_express_async", "run")
+        return await self._start(words[1:], settings, program=words[0])
+
+    async def _start(
+        self, arguments: tuple[str, ...], settings: dict[str, str], *, program: str = sys.executable
+    ) -> Process:
         extra = {f"ACRA_EXPRESS_{name}": value for name, value in settings.items()}
         process = Process(
             await asyncio.create_subprocess_exec(
-                sys.executable,
+                program,
                 *arguments,
                 env=self.environ | extra,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -158,12 +165,13 @@ async def stage(
     allowance_scale: float = 60.0,
     latency_scale: float = 0.02,
     scenario: str = "happy",
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Stage]:
-    """Everything up; every process that was started is ended at the close."""
+    """Everything up; every process that was started is ended at the close. `host`: where the simulator listens."""
     file = folder / "registry.csv"
     registry_sample.write_csv(file, rows, seed)
     owner = await connect(dsn, {"search_path": "public"})
-    options = Options(allowance_scale=allowance_scale, latency_scale=latency_scale, seed=seed)
+    options = Options(host=host, allowance_scale=allowance_scale, latency_scale=latency_scale, seed=seed)
     async with Simulator(World.from_csv(file, seed=seed), options, scenario=scenario) as simulator:
         await load_registry(owner, file, rejects_path=folder / "rejects.csv")
         found = await owner.fetch(
