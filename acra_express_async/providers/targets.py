@@ -9,7 +9,18 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 LONGEST_URL = 2000
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
-_PRIVATE_ZONES = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "corp", "home", "onion")
+_PRIVATE_ZONES = (
+    "localhost",
+    "localdomain",
+    "local",
+    "internal",
+    "intranet",
+    "lan",
+    "home.arpa",
+    "corp",
+    "home",
+    "onion",
+)
 _PERSONAL = frozenset(
     {
         "token",
@@ -44,8 +55,8 @@ def checked(url: str) -> str:
     """
     if len(url) > LONGEST_URL:
         raise RefusedTarget(f"the URL is longer than {LONGEST_URL} characters")
-    if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" for char in url):
-        raise RefusedTarget("the URL holds control characters or backslashes")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F or char == "\\" or "\ud800" <= char <= "\udfff" for char in url):
+        raise RefusedTarget("the URL holds control characters, backslashes or half a character")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -67,17 +78,18 @@ def checked(url: str) -> str:
 
 
 def _public_name(host: str) -> str:
-    host = host.rstrip(".")
     if ":" in host:
         raise RefusedTarget("the URL's host is an IPv6 address")
-    if _NUMBER.fullmatch(host.rsplit(".", 1)[-1]):
-        # an address, perhaps in one of the forms that browsers accept (127.1, 0x7f000001, 2130706433 …)
-        _require_global(host)
-        return host
     try:
+        # first of all: full-width digits and ideographic full stops become 127.0.0.1 here
         name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError as wrong:
         raise RefusedTarget("the URL's host is no valid name") from wrong
+    name = name.rstrip(".")
+    if _NUMBER.fullmatch(name.rsplit(".", 1)[-1]):
+        # an address, perhaps in one of the forms that browsers accept (127.1, 0x7f000001, 2130706433 …)
+        _require_global(name)
+        return name
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 253 or not all(len(part) < 64 and _LABEL.fullmatch(part) for part in labels):
         raise RefusedTarget("the URL's host is no public name")
