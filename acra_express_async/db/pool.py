@@ -71,7 +71,14 @@ LOCK_PAUSE = timedelta(seconds=30)
 
 
 def _decode(value: str) -> Any:
-    return json.loads(value)
+    """A JSON value; None where PostgreSQL holds what Python does not (a thousand levels, a number of 4,300 digits).
+
+    Whoever may enqueue could otherwise end every process that claims or shows his row.
+    """
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
 
 
 async def _prepare(connection: Connection) -> None:

@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import pytest
 import pytest_asyncio
 from process import Stage, stage
+
+from acra_express_async.db.pool import Connection
+from acra_express_async.sandbox.stage import command
 
 STAGING, ENRICHMENT = "acra_express_staging_upsert", "acra_express_enrich_candidates"
 LONGEST_SENTENCE = 2000
@@ -21,7 +26,26 @@ def nested(depth: int) -> dict[str, Any]:
     return inner
 
 
+class Text(str):
+    """JSON that Python would not write: stored as it stands."""
+
+    __slots__ = ()
+
+
+DEEP = Text('{"uens": ' + "[" * 1900 + "]" * 1900 + "}")
+"""What the database's own parser lets through, and Python's would not."""
+WIDE = Text('{"uens": ["' + "x" * 20_000_000 + '"]}')
+
 HOSTILE: tuple[tuple[str, Any], ...] = (
+    (STAGING, DEEP),
+    (STAGING, Text('{"limit": 1e5000, "uens": ["x"]}')),
+    (ENRICHMENT, Text('{"company_ids": [1e100000]}')),
+    (ENRICHMENT, DEEP),
+    (STAGING, WIDE),
+    (STAGING, Text('{"ssic_codes": ' + "[" * 900 + "]" * 900 + "}")),
+    (STAGING, {"uens": ["\u202e\u2066\ufeff\u0301" * 50]}),
+    (STAGING, {"uens": ["x"], "campaign": {"id": 2**63, "enqueued_at": "0001-01-01T00:00:00-23:59"}}),
+    (STAGING, {"uens": ["x"], "campaign": {"id": 1, "enqueued_at": "9999-12-31T23:59:59+14:00"}}),
     (STAGING, None),
     (STAGING, []),
     (STAGING, "uens"),
@@ -53,13 +77,26 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
         yield standing
 
 
+@pytest.mark.parametrize(
+    "text", ['{"uens": [NaN]}', '{"uens": ["\\u0000"]}', '{"uens": ["\\ud800"]}', '{"uens": [1e999999]}']
+)
+async def test_what_the_database_does_not_even_store(owner: Connection, text: str) -> None:
+    """NaN, NUL, half a character and numbers beyond its own: `params` is jsonb, so such a row never exists."""
+    with pytest.raises(asyncpg.DataError):
+        await owner.execute(
+            "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2::text::jsonb)",
+            STAGING,
+            text,
+        )
+
+
 async def test_hostile_jobs_end_with_a_sentence_and_the_job_behind_them_is_served(standing: Stage) -> None:
     hostile = [
         await standing.owner.fetchval(
             "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2::text::jsonb)"
             " RETURNING job_id",
             job_type,
-            None if params is None else json.dumps(params),
+            params if isinstance(params, Text) else None if params is None else json.dumps(params),
         )
         for job_type, params in HOSTILE
     ]
@@ -85,6 +122,9 @@ async def test_hostile_jobs_end_with_a_sentence_and_the_job_behind_them_is_serve
     assert sorted(outcomes) == wanted
     assert await standing.owner.fetchval("SELECT count(*) FROM companies") == len(wanted)
     assert await standing.owner.fetchval("SELECT count(*) FROM staging_acra_companies") == before
+    code, out, err = await command(standing.environ, "jobs", "show", str(hostile[0]))
+    assert code == 0, err
+    assert str(hostile[0]) in out
     # every line of the log is one event of ours: nothing in params could write a line of its own
     events = [json.loads(line) for line in service.lines]
     assert all(event["logger"] and event["event"] for event in events)
