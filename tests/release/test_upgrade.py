@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
+import sys
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from process import Process, Stage, stage
 from tools import ROOT, run
 
 from acra_express_async.db.migrate import migrations
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 EX_CONFIG = 78
 
@@ -67,12 +72,17 @@ async def test_new_code_refuses_an_older_schema_in_one_sentence_and_touches_noth
     assert await standing.owner.fetchval("SELECT status FROM background_jobs WHERE job_id = $1", job) == "queued"
 
 
-async def deploy(standing: Stage, old: Process) -> None:
+async def nothing() -> None:
+    """What a release without a migration needs before its replicas."""
+
+
+async def deploy(standing: Stage, old: Process, before: Callable[[], Awaitable[None]] = nothing) -> None:
     """What an orchestrator does under load: the new replica up and proven, then SIGTERM to the old one."""
     wanted = standing.uens[:30]
     await old.event("listener.proven")
     await enqueue_in_fives(standing, wanted)
     await old.event("company.ended")
+    await before()
     new = await standing.start()
     await new.event("job.claimed")
     await old.event("company.ended")
@@ -95,16 +105,72 @@ async def test_a_rolling_deploy_loses_nothing(standing: Stage) -> None:
 async def test_a_rolling_upgrade_from_the_previous_commit_loses_nothing(standing: Stage, tmp_path: Path) -> None:
     old_code = tmp_path / "previous"
     _previous_commit(old_code)
-    old = await standing.start_script(_starter(tmp_path, old_code), "run")
-    await deploy(standing, old)
+    await deploy(standing, await standing.start_script(_starter(tmp_path, old_code), "run"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_release_with_a_migration_is_rolled_out_under_load(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    """Old code makes its own schema and works; new code refuses it; migrated under load; then both side by side."""
+    newest = migrations()[-1]
+    file = f"acra_express_async/db/migrations/{newest.version:04d}_{newest.name}.sql"
+    old_code = tmp_path / "older"
+    _package_before(old_code, "--diff-filter=A", file)
+    starter = _starter(tmp_path, old_code)
+    async with database(postgres) as dsn:
+        done = run(
+            "env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, "migrate", "--bootstrap-platform"
+        )
+        assert done.returncode == 0, done.stderr
+        async with stage(dsn, tmp_path, rows=120) as standing:
+            assert newest.version not in await applied(standing)
+            refused = await standing.start()
+            assert await refused.ended() == EX_CONFIG
+            assert refused.lines == [
+                f"acra-express: the database lacks {newest.version:04d}_{newest.name}; run `acra-express migrate`"
+            ]
+
+            async def migrated() -> None:
+                migrating = await standing.start("migrate")
+                assert await migrating.ended() == 0, "\n".join(migrating.lines)
+                assert newest.version in await applied(standing)
+
+            await deploy(standing, await standing.start_script(starter, "run"), migrated)
+
+
+async def applied(standing: Stage) -> list[int]:
+    rows = await standing.owner.fetch("SELECT version FROM acra_express.schema_migrations ORDER BY version")
+    return [row["version"] for row in rows]
+
+
+@asynccontextmanager
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """An empty database of its own."""
+    name = f"u_{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        yield postgres.dsn(name)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
 
 
 def _previous_commit(folder: Path) -> None:
     """The package as it was before the last commit that changed it."""
-    found = run("git", "log", "--max-count=2", "--format=%H", "--", "acra_express_async").stdout.split()
+    _package_before(folder, "acra_express_async")
+
+
+def _package_before(folder: Path, *which: str) -> None:
+    """The package as it was before the last commit that `which` (words of git log and a path) finds."""
+    *words, path = which
+    found = run("git", "log", "--max-count=1", "--format=%H %P", *words, "--", path).stdout.split()
+    # the root of a shallow clone has no parent here, and an unpacked archive no history at all
     if len(found) < 2:
         pytest.skip("this checkout holds no earlier commit of the package (a shallow clone, or no git)")
-    command = ["git", "archive", f"{found[0]}^", "acra_express_async"]
+    command = ["git", "archive", found[1], "acra_express_async"]
     packed = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
