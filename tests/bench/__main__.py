@@ -11,7 +11,7 @@ import click
 
 from acra_express_async.sandbox.results import record, table
 
-from . import alone, pickup
+from . import alone, pickup, replicas
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
 PEERS = "BENCH_PEERS"
@@ -67,6 +67,21 @@ def start_(rounds: int) -> None:
     """From exec to ready on a migrated database."""
     rows = asyncio.run(alone.start(rounds))
     _tell("start", ("median s", "worst s", "rounds"), rows, "Goal: 2 s.")
+
+
+@main.command("replicas")
+@rounds_option
+@click.option("--operations", type=click.IntRange(80), default=800, show_default=True, help="In each measurement.")
+def replicas_(rounds: int, operations: int) -> None:
+    """Claims and reservations a second as replicas grow, with and without PgBouncer."""
+    rows = asyncio.run(replicas.replicas(rounds, operations))
+    way = ("claims/s", "x one", "reservations/s", "x one")
+    note = (
+        f"Durable commits, {rounds} interleaved rounds of {operations}, medians; two workers a replica and nothing "
+        f"but the database calls; all reservations are page reads, so they meet at one allowance row. PgBouncer in "
+        f"transaction mode with {replicas.SERVERS} server connections for all; directly each replica has two here."
+    )
+    _tell("replicas", ("replicas", *way, *(f"{each} (PgBouncer)" for each in way)), rows, note)
 
 
 @main.command("idle")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from rig import enqueue
 
 from acra_express_async.db.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
+from . import replicas
 from .figures import rank, typical
 from .pickup import contenders, working
+from .server import new_database, owned
 
 
 def test_a_rank_is_a_value_that_was_measured() -> None:
@@ -36,6 +40,31 @@ async def test_our_worker_process_takes_what_the_benchmark_inserts(postgres: Emb
     admin = await connect(postgres.dsn(), {})
     await admin.execute(f"DROP DATABASE {dsn_of_its_own} WITH (FORCE)")
     await admin.close()
+
+
+async def test_replicas_share_a_backlog_and_an_allowance(postgres: EmbeddedPostgres) -> None:
+    dsn = await new_database(postgres, express=True)
+    async with owned(dsn) as owner, AsyncExitStack() as stack:
+        tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+        pair = [await stack.enter_async_context(replicas.replica(dsn, tenant, "direct")) for _ in range(2)]
+        for each in pair:
+            assert await each.line() == "ready"
+        await enqueue(owner, 8)
+        assert (await replicas.rate(pair, "claim", 6))[0] == 8
+        assert (await replicas.rate(pair, "reserve", 4))[0] == 8
+        held = await owner.fetchval("SELECT count(*) FROM acra_express.leases WHERE held")
+        charged = await owner.fetchval("SELECT count(DISTINCT charge_id) FROM acra_express.budget_charges")
+    assert (held, charged) == (8, 8)
+    admin = await connect(postgres.dsn(), {})
+    await admin.execute(f"DROP DATABASE {dsn.rpartition('/')[2]} WITH (FORCE)")
+    await admin.close()
+
+
+def test_a_way_that_was_not_measured_is_a_dash() -> None:
+    seen = {("direct", word, number): [10.0 * number, 1.0, 99.0] for word in replicas.WORDS for number in (1, 2, 4, 8)}
+    table = replicas.rows(seen)
+    assert table[0] == ("1", "10", "1.00", "10", "1.00", *4 * ["–"])
+    assert table[3][1:3] == ("80", "8.00")
 
 
 @pytest.mark.parametrize("name", ["peers.py", "reporting.py"])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pooler
 import pytest
 import pytest_asyncio
 from process import stage
@@ -16,7 +15,6 @@ from tools import require_tool
 from acra_express_async.db.listen import hears_itself
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import ConfigError
-from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.stage import command
 
 pytestmark = pytest.mark.tools
@@ -25,38 +23,9 @@ pytestmark = pytest.mark.tools
 @pytest_asyncio.fixture
 async def pooled_dsn(fresh_dsn: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A DSN that reaches the test's database through a transaction pooler of two server connections."""
-    pgbouncer = require_tool(request.config, "pgbouncer", "/usr/sbin/pgbouncer")
-    address, database = fresh_dsn.removeprefix("postgresql://").split("/", 1)
-    user, place = address.split("@")
-    host, server_port = place.split(":")
-    port = free_port()
-    settings = tmp_path / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n{database} = host={host} port={server_port} user={user}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-        "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 50\n"
-    )
-    account = "nobody" if os.geteuid() == 0 else None
-    if account is not None:  # it refuses to run as root
-        for folder in (settings, *settings.parents):
-            if str(folder).startswith("/tmp/"):
-                folder.chmod(folder.stat().st_mode | 0o055)
-    process = await asyncio.create_subprocess_exec(
-        pgbouncer,
-        str(settings),
-        stderr=asyncio.subprocess.PIPE,
-        user=pwd.getpwnam(account).pw_uid if account else None,
-    )
-    assert process.stderr is not None
-    while b"process up" not in (line := await process.stderr.readline()):
-        assert line, "pgbouncer ended before it was up"
-    reading = asyncio.create_task(process.stderr.read())
-    try:
-        yield f"postgresql://{user}@127.0.0.1:{port}/{database}"
-    finally:
-        process.terminate()
-        await process.wait()
-        await reading
+    pgbouncer = require_tool(request.config, *pooler.NAMES)
+    async with pooler.pooled(pgbouncer, fresh_dsn, tmp_path) as dsn:
+        yield dsn
 
 
 async def test_every_transaction_has_role_and_tenant(pooled_dsn: str, owner: Connection) -> None:

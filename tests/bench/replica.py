@@ -1,0 +1,71 @@
+"""What a replica asks of the shared database: ``python -m bench.replica DSN TENANT direct|pooled``.
+
+Says ``ready``; each line ``claim N`` or ``reserve N`` on stdin is answered by ``DONE BEGAN ENDED`` (monotonic, ns).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import uvloop
+
+from acra_express_async.db.budgets import BudgetLedger
+from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.pool import Database
+from acra_express_async.limits import Allowance, Ask, Charge
+from acra_express_async.models import JobLimits, Provider
+
+from .reporting import said
+
+WORKERS = 2
+ROLE = "acra_express"
+PLENTY = 10**9
+LEASE = timedelta(hours=1)
+WINDOW = timedelta(seconds=0.2)
+"""So short that a window holds some hundred charges at these rates, as the real ones do at theirs."""
+ASKS = tuple(
+    Ask(Allowance(Provider.JINA, name, PLENTY, 1.0, WINDOW, timedelta()), amount)
+    for name, amount in (("calls_1h", 1), ("tokens_1m", 1500))
+)
+"""A page read: the two budgets of one provider in one step, so all of it meets at one allowance row."""
+
+
+async def claims(jobs: Jobs, count: int) -> int:
+    """Claims until the backlog is empty, `count` at most; how many jobs they brought."""
+    done = 0
+    while done < count and await jobs.claim("bench", LEASE, 1):
+        done += 1
+    return done
+
+
+async def reservations(ledger: BudgetLedger, count: int) -> int:
+    """`count` reservations of a page read."""
+    for _ in range(count):
+        assert isinstance(await ledger.charge(ASKS, JobLimits()), Charge)
+    return count
+
+
+async def serve(dsn: str, tenant: int, *, pooled: bool) -> None:
+    database = Database(dsn, role=ROLE, tenant_id=tenant, size=WORKERS, pooled=pooled)
+    await database.open()
+    jobs, ledger = Jobs(database, database), BudgetLedger(database)
+    tasks: dict[str, Callable[[int], Awaitable[int]]] = {
+        "claim": lambda count: claims(jobs, count),
+        "reserve": lambda count: reservations(ledger, count),
+    }
+    said("ready")
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        word, count = line.split()
+        began = time.monotonic_ns()
+        done = await asyncio.gather(*(tasks[word](int(count) // WORKERS) for _ in range(WORKERS)))
+        said(f"{sum(done)} {began} {time.monotonic_ns()}")
+    await database.close()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(sys.argv[1], int(sys.argv[2]), pooled=sys.argv[3] == "pooled"))
