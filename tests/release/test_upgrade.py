@@ -78,12 +78,15 @@ async def nothing() -> None:
 
 async def deploy(standing: Stage, old: Process, before: Callable[[], Awaitable[None]] = nothing) -> None:
     """What an orchestrator does under load: the new replica up and proven, then SIGTERM to the old one."""
-    wanted = standing.uens[:30]
+    wanted = standing.uens[:40]
     await old.event("listener.proven")
-    await enqueue_in_fives(standing, wanted)
+    await enqueue_in_fives(standing, wanted[:20])
     await old.event("company.ended")
     await before()
     new = await standing.start()
+    await new.event("listener.proven")
+    # so that both have work, however long the new one took to come up
+    await enqueue_in_fives(standing, wanted[20:])
     await new.event("job.claimed")
     await old.event("company.ended")
     old.signal(signal.SIGTERM)
