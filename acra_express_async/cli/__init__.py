@@ -25,7 +25,7 @@ COMMANDS = {
     "check": "database:check",
     "forget": "database:forget",
     "explain": "explain:explain",
-    "enqueue": "jobs:enqueue",
+    "enqueue": "enqueue:enqueue",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",
     "resume": "jobs:resume",

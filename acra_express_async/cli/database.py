@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, settings_or_exit, synchronous
 
 
-@click.command()
+@click.command(short_help="Create or update our schema, role, trigger and index.")
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL of all migrations and change nothing.")
 @click.option("--bootstrap-platform", is_flag=True, help="Also create the platform's tables that are missing.")
 @synchronous
@@ -36,7 +36,7 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
         click.echo("nothing to do: the schema is up to date")
 
 
-@click.command("load-registry")
+@click.command("load-registry", short_help="Load ACRA's registry file (CSV).")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 @synchronous
@@ -69,7 +69,7 @@ async def load_registry(file: Path, as_json: bool) -> None:
     say(answer, as_json=as_json, text=text)
 
 
-@click.command()
+@click.command(short_help="Take our schema, role, trigger and index out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @synchronous
 async def uninstall(yes: bool) -> None:
@@ -84,7 +84,7 @@ async def uninstall(yes: bool) -> None:
             click.echo(line)
 
 
-@click.command()
+@click.command(short_help="Remove what we stored of a company, domain or mail.")
 @click.argument("subject", metavar="UEN|DOMAIN|EMAIL")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -115,7 +115,7 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
     say(answer, as_json=as_json, text=f"{gone.kind} {gone.value}: opted out; removed: {removed}")
 
 
-@click.command()
+@click.command(short_help="Is everything set up? One plain line each.")
 @click.option("--slack-test", is_flag=True, help="Also post a test message to the configured webhook.")
 @json_option
 @synchronous

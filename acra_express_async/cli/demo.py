@@ -11,7 +11,7 @@ from acra_express_async.cli.sessions import synchronous
 from acra_express_async.errors import AcraExpressError
 
 
-@click.command()
+@click.command(short_help="20 companies end to end, with nothing installed.")
 @click.option("--companies", type=click.IntRange(1, 5000), help="How many: 20, or with --csv all live ones.")
 @click.option("--csv", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A real registry file.")
 @click.option("--keep", is_flag=True, help="Leave service, simulator and database up afterwards.")

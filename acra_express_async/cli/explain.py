@@ -65,7 +65,7 @@ SIGNALS = {
 """What a signal saw; one that is not listed is said as it is written."""
 
 
-@click.command()
+@click.command(short_help="Why this website for a company, or why none.")
 @click.argument("uen")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as one JSON object.")
 @synchronous

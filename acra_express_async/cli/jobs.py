@@ -1,11 +1,11 @@
-"""Commands about jobs: enqueue, jobs list|show|retry|cancel, pause, resume. All under the tenant role."""
+"""Commands about jobs: jobs list|show|retry|cancel, pause, resume. All under the tenant role."""
 
 from __future__ import annotations
 
 import dataclasses
 import getpass
 import json
-from datetime import timedelta
+from collections import Counter
 from typing import Any
 
 import click
@@ -14,104 +14,22 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from acra_express_async.capacity import DOCUMENTED, plan
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.wording import moment
 from acra_express_async.db.control import Control
-from acra_express_async.db.costs import measured_costs
 from acra_express_async.db.operator import JobLine, Operator
-from acra_express_async.db.platform import probe
-from acra_express_async.db.pool import Database
-from acra_express_async.db.selection import Selection
-from acra_express_async.errors import JobError
-from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.logs import printable
-from acra_express_async.params import StagingParams
-from acra_express_async.settings import Settings
+
+SHORT_PARAM = 200
+"""Characters of the params that a person is shown; `--json` has all."""
 
 
-@click.command()
-@click.option("--term", "terms", multiple=True, help="Industry words, resolved through ssic_ref; repeatable.")
-@click.option("--ssic", "ssic_codes", multiple=True, help="SSIC code, padded or not; repeatable.")
-@click.option("--uen", "uens", multiple=True, help="One company; repeatable.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many companies.")
-@click.option("--batch-size", type=click.IntRange(1), help="Companies a batch, for this campaign.")
-@click.option("--daily-cap", type=click.IntRange(0), help="Daily cap that this campaign compares with.")
-@click.option("--authorized-by", help="Who approved figures above the configured ones.")
-@json_option
-@synchronous
-async def enqueue(
-    terms: tuple[str, ...],
-    ssic_codes: tuple[str, ...],
-    uens: tuple[str, ...],
-    limit: int | None,
-    batch_size: int | None,
-    daily_cap: int | None,
-    authorized_by: str | None,
-    as_json: bool,
-) -> None:
-    """Enqueue one staging job; the service picks it up at once."""
-    if not (terms or ssic_codes or uens):
-        raise click.UsageError("name at least one --term, --ssic or --uen")
-    settings = settings_or_exit()
-    asked = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
-    throttle = {key: value for key, value in asked.items() if value is not None} or None
-    wanted = [uen.strip().upper() for uen in dict.fromkeys(uens)]
-    params = StagingParams(terms=list(terms), ssic_codes=list(ssic_codes), uens=wanted, limit=limit, throttle=throttle)
-    judged = resolve(throttle, settings)
-    async with as_tenant(settings) as database:
-        answer, notes = await _foreseen(database, settings, params, judged)
-        answer = {"job_id": await Operator(database).enqueue(params)} | answer
-    notes += [f"throttle not raised: {refused}" for refused in judged.refused]
-    text = (
-        f"enqueued job {answer['job_id']}: {answer['companies']} of {answer['matched']} matching companies, in batches "
-        f"of {answer['batch_size']}\nexpected to be done in about {timedelta(seconds=answer['expected_seconds'])} "
-        f"when nothing else waits (bound by {answer['bound']})"
-    )
-    say(answer | {"notes": notes}, as_json=as_json, text="\n".join([text, *notes]))
-
-
-async def _foreseen(
-    database: Database, settings: Settings, params: StagingParams, throttle: JobThrottle
-) -> tuple[dict[str, Any], list[str]]:
-    """What the job will do, from the registry and the budgets.
-
-    Raises:
-        JobError: a term resolves to nothing, or no UEN is known: better said now than in the job's row.
-    """
-    async with database.session() as connection:
-        shape = await probe(connection)
-    selection = Selection(
-        database,
-        shape=shape,
-        include_sole_proprietors=settings.include_sole_proprietors,
-        recheck_days=settings.recheck_days,
-        hold_nights=settings.nightly_hold_nights,
-    )
-    matched = await selection.count(params)
-    held = await selection.held_companies(params)
-    unknown = await Operator(database).unknown_uens(params.uens)
-    if unknown and len(unknown) == matched:
-        raise JobError(f"none of these UENs is in the registry: {', '.join(unknown[:10])}")
-    companies = min(matched - len(unknown), params.limit or matched)
-    expected = plan(settings, await measured_costs(database) or DOCUMENTED)
-    notes = [f"not in the registry: {uen}" for uen in unknown]
-    if held:
-        notes.append(f"{held} new companies are left to a pending nightly job for now")
-    return {
-        "matched": matched,
-        "companies": companies,
-        "batch_size": throttle.batch_size,
-        "expected_seconds": round(expected.time_for(companies).total_seconds()) if companies else 0,
-        "bound": expected.bottleneck.name if companies > expected.per_day else expected.slowest.name,
-    }, notes
-
-
-@click.group()
+@click.group(short_help="List, show, retry or cancel express jobs.")
 def jobs() -> None:
     """List, show, retry or cancel express jobs; no other job can be touched."""
 
 
-@jobs.command("list")
+@jobs.command("list", short_help="The newest jobs first.")
 @click.option("--state", type=click.Choice(["due", "snoozed", "running", "done", "error"]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="At most so many.")
 @json_option
@@ -123,24 +41,35 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(line) for line in lines], default=str))
         return
-    heads = ("job", "type", "state", "done", "tries", "created", "due or ended", "what it says")
-    table = Table(*(Column(head, no_wrap=True, overflow="ellipsis") for head in heads), box=box.SIMPLE_HEAD)
+    if not lines:
+        click.echo("there are no express jobs" + (f" that are {state}" if state else ""))
+        return
+    # whatever the width, the last column gives way
+    heads = ("job", "type", "state", "done", "failed", "tries", "created", "due or ended")
+    table = Table(
+        *(Column(head, no_wrap=True, min_width=len(head)) for head in heads),
+        Column("what it says", no_wrap=True, overflow="ellipsis", min_width=8),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for line in lines:
-        when = line.ended_at or line.due_at
         table.add_row(
             str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
-            str(line.attempts), f"{line.created_at:%m-%d %H:%M}", f"{when:%m-%d %H:%M}" if when else "",
-            _cell(line.error)[:80],
+            str(line.failed or ""), str(line.attempts), moment(line.created_at), moment(line.ended_at or line.due_at),
+            _cell(line.error),
         )  # fmt: skip
     Console().print(table)
 
 
-@jobs.command()
+@jobs.command(short_help="One job, and how its companies ended.")
 @click.argument("job_id", type=int)
 @json_option
 @synchronous
 async def show(job_id: int, as_json: bool) -> None:
-    """One job: its state, its params, and how each of its companies ended."""
+    """One job, and how each of its companies ended: failed ones first.
+
+    Of a job that `enqueue` answered with, those of all its batches so far.
+    """
     async with as_tenant(settings_or_exit()) as database:
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
@@ -148,18 +77,17 @@ async def show(job_id: int, as_json: bool) -> None:
         return
     console = Console()
     for name, value in _facts(line).items():
-        console.print(printable(f"{name:<12} {value}"), markup=False)
-    if outcomes:
-        table = Table("company", "UEN", "name", "outcome", "reason", "seconds")
-        for o in outcomes:
-            seconds = "" if o["latency_seconds"] is None else f"{o['latency_seconds']:.1f}"
-            table.add_row(
-                str(o["company_id"]), _cell(o["uen"]), _cell(o["name"]), o["kind"], _cell(o["reason"]), seconds
-            )
-        console.print(table)
+        console.print(printable(f"{name:<9} {value}"), markup=False, highlight=False)
+    if not outcomes:
+        return
+    counts = Counter(o["kind"] for o in outcomes)
+    console.print(f"{'companies':<9} {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))} so far")
+    console.print(_companies(outcomes))
+    story = next((o["uen"] for o in outcomes if o["kind"] == "failed" and o["uen"]), outcomes[0]["uen"])
+    console.print(printable(f"why: acra-express explain {story}"), markup=False, highlight=False)
 
 
-@jobs.command()
+@jobs.command(short_help="Queue it again; failed companies are tried again.")
 @click.argument("job_id", type=int)
 @json_option
 @synchronous
@@ -170,7 +98,7 @@ async def retry(job_id: int, as_json: bool) -> None:
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is queued again (was {before})")
 
 
-@jobs.command()
+@jobs.command(short_help="End it; what it won stays.")
 @click.argument("job_id", type=int)
 @json_option
 @synchronous
@@ -181,18 +109,19 @@ async def cancel(job_id: int, as_json: bool) -> None:
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is cancelled (was {before})")
 
 
-@click.command()
+@click.command(short_help="Stop claiming on all replicas.")
 @json_option
 @synchronous
 async def pause(as_json: bool) -> None:
     """Stop claiming on all replicas; running jobs go on to their end."""
     async with as_tenant(settings_or_exit()) as database:
         await Control(database).pause(_who(), paused=True)
-    text = "claiming is paused on all replicas; `acra-express resume` starts it again"
+    text = "claiming is paused on all replicas (jobs that run go on to their end; the status page says so within 5 s); "
+    text += "`acra-express resume` starts it again"
     say({"paused": True}, as_json=as_json, text=text)
 
 
-@click.command()
+@click.command(short_help="Start claiming again.")
 @json_option
 @synchronous
 async def resume(as_json: bool) -> None:
@@ -215,10 +144,39 @@ def _who() -> str:
 
 
 def _short(job_type: str) -> str:
-    return job_type.removeprefix("acra_express_")
+    return {"acra_express_staging_upsert": "staging", "acra_express_enrich_candidates": "enrichment"}.get(
+        job_type, job_type
+    )
 
 
-def _facts(line: JobLine) -> dict[str, Any]:
-    facts = dataclasses.asdict(line)
-    facts["params"] = json.dumps(line.params)
-    return {name: value for name, value in facts.items() if value is not None}
+def _companies(outcomes: list[dict[str, Any]]) -> Table:
+    heads = ("UEN", "outcome", "reason", "job", "took s")
+    table = Table(
+        *(Column(head, no_wrap=True, min_width=len(head)) for head in heads),
+        Column("name", no_wrap=True, overflow="ellipsis"),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for o in sorted(outcomes, key=lambda o: o["kind"] != "failed"):
+        seconds = "" if o["latency_seconds"] is None else f"{o['latency_seconds']:.1f}"
+        table.add_row(
+            _cell(o["uen"]), o["kind"], _cell(o["reason"]), str(o["job_id"]), seconds, _cell(o["name"])
+        )  # fmt: skip
+    return table
+
+
+def _facts(line: JobLine) -> dict[str, str]:
+    """What a person asks of a job; nothing that says nothing."""
+    params = json.dumps(line.params)
+    facts = {
+        "job": f"{line.job_id}, {_short(line.job_type)}",
+        "state": line.state + (f" until {moment(line.due_at)}" if line.state == "snoozed" else ""),
+        "created": moment(line.created_at),
+        "started": moment(line.started_at),
+        "ended": moment(line.ended_at),
+        "done": f"{line.processed} of {line.total}" if line.total else "",
+        "tries": f"{line.attempts}, with {line.errors} errors and {line.crashes} crashes",
+        "says": line.error or "",
+        "params": params if len(params) <= SHORT_PARAM else f"{params[:SHORT_PARAM]} … (--json has all)",
+    }
+    return {name: value for name, value in facts.items() if value}

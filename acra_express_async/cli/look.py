@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from acra_express_async.cli.sessions import json_option, settings_or_exit, synchronous
+from acra_express_async.cli.wording import moment, span
 from acra_express_async.errors import AcraExpressError
 
 WATCH_SECONDS = 2.0
@@ -29,7 +29,7 @@ WORDS = {"pass": ("It is fine", "bold green"), "warn": ("Worth a look", "bold ye
 Ask = Callable[[], Awaitable[dict[str, Any]]]
 
 
-@click.command()
+@click.command(short_help="Is it fine? Workers, queue, budgets, companies.")
 @json_option
 @click.option(
     "--watch", is_flag=True, help="Stay and refresh every two seconds until Ctrl-C; JSON: one line each time."
@@ -124,21 +124,20 @@ def _workers(answer: dict[str, Any]) -> Table:
 def _queue(answer: dict[str, Any]) -> RenderableType:
     if not answer["queue"]:
         return Text("the queue is empty")
-    table = _table("queue", "type", "state", "jobs", "oldest (s)")
+    table = _table("queue", "type", "state", "jobs", "oldest")
     for line in answer["queue"]:
-        table.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), f"{line['oldest_age_seconds']:.0f}")
+        table.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), span(line["oldest_age_seconds"]))
     return table
 
 
 def _budgets(answer: dict[str, Any]) -> Table:
-    table = _table("budgets (rolling windows)", "provider", "budget", "used", "limit", "%", "all free in (s)")
+    table = _table("budgets (rolling windows)", "provider", "budget", "used", "limit", "%", "all free in")
     for line in answer["budgets"]:
         share = line["used"] / line["limit"] if line["limit"] else 0.0
         colour = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
-        frees = "" if line["frees_all_seconds"] is None else str(line["frees_all_seconds"])
         table.add_row(
             line["provider"], line["budget"], str(line["used"]), str(line["limit"]),
-            f"[{colour}]{share:.0%}[/{colour}]", frees,
+            f"[{colour}]{share:.0%}[/{colour}]", span(line["frees_all_seconds"]),
         )  # fmt: skip
     cap = answer["daily_cap"]
     table.add_row("", "companies today", str(cap["used"]), str(cap["limit"]), "", "")
@@ -150,25 +149,20 @@ def _campaigns(answer: dict[str, Any]) -> Table:
     for line in answer["campaigns"]:
         left = "all that match" if line["left"] is None else str(line["left"])
         table.add_row(
-            str(line["campaign_id"]), _moment(line["enqueued_at"]), str(line["ended"]), str(line["waiting"]), left,
-            _moment(line["expected_end"]),
+            str(line["campaign_id"]), moment(line["enqueued_at"]), str(line["ended"]), str(line["waiting"]), left,
+            moment(line["expected_end"]),
         )  # fmt: skip
     return table
 
 
 def _companies(answer: dict[str, Any]) -> Table:
-    table = _table("last companies", "UEN", "name", "outcome", "reason", "website", "seconds")
+    table = _table("last companies", "UEN", "name", "outcome", "reason", "website", "took")
     for line in answer["companies"][:SHOWN_COMPANIES]:
-        seconds = "" if line["latency_seconds"] is None else f"{line['latency_seconds']:.0f}"
         # registry and web wrote these: square brackets are no markup of ours
         cells = (line["uen"], line["name"] or "(left out)", line["outcome"], line["reason"], line["domain"] or "")
-        table.add_row(*(escape(cell) for cell in cells), seconds)
+        table.add_row(*(escape(cell) for cell in cells), span(line["latency_seconds"]))
     return table
 
 
 def _short(job_type: str | None) -> str:
     return (job_type or "").removeprefix("acra_express_")
-
-
-def _moment(moment: str | None) -> str:
-    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%m-%d %H:%M}"

@@ -19,7 +19,7 @@ EXAMPLES = (5, 50, 300, 1000)
 NO_DATABASE = "postgresql://nowhere"
 
 
-@click.command("plan")
+@click.command("plan", short_help="What the budgets can carry, and what bounds it.")
 @json_option
 @synchronous
 async def command(as_json: bool) -> None:

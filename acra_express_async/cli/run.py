@@ -8,7 +8,7 @@ import sys
 import click
 
 
-@click.command()
+@click.command(short_help="The service: runs until SIGTERM.")
 @click.option("--until-idle", is_flag=True, help="Drain what is due, then exit 0.")
 def run(until_idle: bool) -> None:
     """Run the service until SIGTERM.

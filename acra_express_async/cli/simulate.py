@@ -31,7 +31,7 @@ PROFILES = {
 """The profiles of the sandbox and what they are like: named here, so that `--help` needs no sandbox."""
 
 
-@click.command()
+@click.command(short_help="A simulated day of the real service.")
 @click.option("--hours", type=click.FloatRange(0.5, 72), default=24.0, show_default=True, help="Simulated hours.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="paced", show_default=True,
               help="; ".join(f"{name}: {about}" for name, about in PROFILES.items()) + ".")  # fmt: skip

@@ -12,12 +12,12 @@ from acra_express_async.db.outcomes import fail_unfinished
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import JobError
 from acra_express_async.models import JobId, JobType
-from acra_express_async.params import StagingParams
+from acra_express_async.params import StagingParams, moment_in
 
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as an operator sees it; `state` is due, snoozed, running, done or error."""
+    """A job as an operator sees it; `state` is due, snoozed, running, done or error, `failed` counts companies."""
 
     job_id: int
     job_type: str
@@ -33,6 +33,7 @@ class JobLine:
     crashes: int
     error: str | None
     params: dict[str, Any]
+    failed: int = 0
 
 
 _LINE = """
@@ -86,10 +87,18 @@ class Operator:
                 state,
                 limit,
             )
-        return [JobLine(**row) for row in rows]
+            failed = await connection.fetch(
+                """
+                SELECT job_id, count(*) AS companies FROM acra_express.outcomes
+                WHERE job_id = ANY ($1::bigint[]) AND kind = 'failed' GROUP BY job_id
+                """,
+                [row["job_id"] for row in rows],
+            )
+        counts = {row["job_id"]: row["companies"] for row in failed}
+        return [JobLine(**row, failed=counts.get(row["job_id"], 0)) for row in rows]
 
     async def shown(self, job_id: int) -> tuple[JobLine, list[dict[str, Any]]]:
-        """One job and how its companies ended.
+        """One job and how its companies ended; of a staging job, how those of its whole campaign did so far.
 
         Raises:
             JobError: no express job has this id.
@@ -100,14 +109,17 @@ class Operator:
                 raise JobError(f"there is no express job {job_id}")
             outcomes = await connection.fetch(
                 """
-                SELECT o.company_id, o.uen, c.name, o.kind, o.reason, o.ended_at,
+                SELECT o.job_id, o.company_id, o.uen, c.name, o.kind, o.reason, o.ended_at,
                        extract(epoch FROM o.ended_at - o.staged_at)::float8 AS latency_seconds
                 FROM acra_express.outcomes o LEFT JOIN public.companies c USING (company_id)
-                WHERE o.job_id = $1 ORDER BY o.ended_at
+                WHERE o.job_id = $1 OR (o.ended_at >= $2::timestamptz AND o.campaign_at = $2::timestamptz)
+                ORDER BY o.ended_at
                 """,
                 job_id,
+                _campaign_at(row),
             )
-        return JobLine(**row), [dict(outcome) for outcome in outcomes]
+        failed = sum(outcome["kind"] == "failed" for outcome in outcomes)
+        return JobLine(**row, failed=failed), [dict(outcome) for outcome in outcomes]
 
     async def retry(self, job_id: int) -> str:
         """Queue an ended or snoozed job again, due at once, errors and crashes forgotten; notifies the service.
@@ -174,6 +186,15 @@ class Operator:
                 job_id,
             )
         return str(row["status"])
+
+
+def _campaign_at(row: Mapping[str, Any]) -> datetime | None:
+    """By which a staging job's companies are known in outcomes; None for any other job."""
+    if row["job_type"] != JobType.STAGING.value:
+        return None
+    campaign = row["params"].get("campaign") if isinstance(row["params"], dict) else None
+    told = moment_in(campaign, "enqueued_at") if isinstance(campaign, dict) else None
+    return told or row["created_at"]
 
 
 async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
+import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,10 @@ from acra_express_async.sandbox.world import World
 ALLOWANCE_SCALE = 60
 LATENCY_SCALE = 1 / 20
 GENERATED_COMPANIES = 20
+KEPT_ROWS = 800
+"""Registry rows of a demo that stays up: enough for a dozen companies of every trade to try commands on."""
+APPROVER = "ops"
+"""Who may raise throttles in the demo."""
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 600.0
 """When a demo that makes no progress gives up and shows the end of the service's log."""
@@ -94,6 +98,7 @@ async def run(options: DemoOptions, console: Console) -> int:
                 environ = settings_for(
                     simulator, postgres.dsn(DATABASE), cap=len(uens), sole_proprietors=options.csv is not None
                 )
+                environ["ACRA_EXPRESS_OVERRIDE_APPROVERS"] = APPROVER
                 service = ServiceProcess(environ, home / "service.log")
                 return await _perform(options, owner, uens, simulator, service, world, console)
         finally:
@@ -104,7 +109,7 @@ async def _registry(options: DemoOptions, owner: Connection, home: Path, console
     file, wanted = options.csv, options.companies
     if file is None:
         file, wanted = home / "registry.csv", wanted or GENERATED_COMPANIES
-        registry_sample.write_csv(file, wanted * 3, options.seed)
+        registry_sample.write_csv(file, max(wanted * 3, KEPT_ROWS if options.keep else 0), options.seed)
     loaded = await load(owner, file, home / "rejects.csv")
     uens = await live_uens(owner, wanted)
     console.print(
@@ -133,7 +138,7 @@ async def _perform(
         state = simulator.state()
         report.show(console, found, report.agreement(found, world.truth), state)
         if options.keep and done:
-            await _stay(service, console)
+            await _stay(service, simulator, console)
     finally:
         exit_code = await service.stop()
     failed = [result for result in found if result.kind == "failed"]
@@ -172,20 +177,36 @@ async def _follow(owner: Connection, wanted: int, service: ServiceProcess, conso
     return ended >= wanted
 
 
-async def _stay(service: ServiceProcess, console: Console) -> None:
+async def _stay(service: ServiceProcess, simulator: Simulator, console: Console) -> None:
     """Keep everything up until Ctrl-C or SIGTERM; a service that was stopped by hand may be started again by hand."""
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _settings(service.environ).items())
+    environment = service.log_path.with_name("environment")
+    environment.write_text(_exports(service, simulator), encoding="utf-8")
+    fault = '{"provider": "duckduckgo", "knob": "status", "value": 303, "count": 2}'
+    console.print("\n[bold]kept up[/bold]; Ctrl-C ends it.", highlight=False)
     console.print(
-        f"\n[bold]kept up[/bold]; Ctrl-C ends it. Log: {service.log_path}\nIn another terminal:\n", highlight=False
-    )
-    console.print(exports, markup=False, highlight=False)
-    console.print(
-        f"\n.venv/bin/acra-express enqueue --uen UEN      # picked up at once\n"
-        f"curl -s http://127.0.0.1:{service.port}/healthz\n"
-        f"curl -s http://127.0.0.1:{service.port}/metrics\n"
-        f"kill -TERM {service.process.pid}               # drains; `.venv/bin/acra-express run` starts a second one",
+        f"""status page  http://127.0.0.1:{service.port}/
+log          {service.log_path}
+
+In another terminal, first of all (the settings of this demo, and its acra-express on the PATH):
+
+. {environment}
+
+acra-express enqueue --term bakery --limit 10    # answers what will happen; then jobs show ID
+acra-express status --watch                      # Ctrl-C leaves
+acra-express enqueue --term cafes --batch-size 10 --authorized-by {APPROVER}
+acra-express pause; acra-express resume
+
+Let the next company fail, look why, and read what Slack was told:
+
+curl -s -X POST $SIMULATOR/__sim/faults -d '{fault}'
+acra-express enqueue --term clinics --limit 3    # then jobs show ID, explain UEN
+curl -s $SIMULATOR/__sim/slack
+curl -s -X DELETE $SIMULATOR/__sim/faults        # all faults back; GET lists every knob
+
+kill -TERM {service.process.pid}                 # drains; `acra-express run` starts a second one""",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
@@ -194,5 +215,15 @@ async def _stay(service: ServiceProcess, console: Console) -> None:
     await ending.wait()
 
 
-def _settings(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name.startswith("ACRA_EXPRESS_")}
+def _exports(service: ServiceProcess, simulator: Simulator) -> str:
+    """A shell's lines: the service's settings, the simulator's address, and this installation's commands."""
+    lines = [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in service.environ.items()
+        if name.startswith("ACRA_EXPRESS_")
+    ]
+    lines += [
+        f"export SIMULATOR={simulator.root}",
+        f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"',
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,106 @@
+"""`acra-express enqueue`: one staging job, and an answer that says what will become of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from acra_express_async.cli.foresight import Foreseen, foreseen
+from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.wording import span
+from acra_express_async.db.operator import Operator
+from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.params import StagingParams
+from acra_express_async.settings import Settings
+
+
+@click.command(short_help="Ask for companies by term, SSIC code or UEN.")
+@click.option("--term", "terms", multiple=True, help="Words of a trade, looked up in ssic_ref; repeatable.")
+@click.option("--ssic", "ssic_codes", multiple=True, help="SSIC code, padded or not; repeatable.")
+@click.option("--uen", "uens", multiple=True, help="One company; repeatable.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many companies; all that match without it.")
+@click.option("--batch-size", type=click.IntRange(1), help="Companies a batch, for this campaign.")
+@click.option("--daily-cap", type=click.IntRange(0), help="Companies a day at which this campaign waits.")
+@click.option("--authorized-by", help="Who approved a raise; one of OVERRIDE_APPROVERS.")
+@json_option
+@synchronous
+async def enqueue(
+    terms: tuple[str, ...],
+    ssic_codes: tuple[str, ...],
+    uens: tuple[str, ...],
+    limit: int | None,
+    batch_size: int | None,
+    daily_cap: int | None,
+    authorized_by: str | None,
+    as_json: bool,
+) -> None:
+    """Enqueue one staging job; the service picks it up at once.
+
+    The answer says how many companies match and how many will be taken, when they should be done, what that takes of
+    the budgets, and what stands in the way. More than the configured batch or cap needs an approver.
+
+    \b
+      acra-express enqueue --term bakery --limit 10
+      acra-express enqueue --ssic 56111 --ssic 56121 --limit 300
+      acra-express enqueue --uen 201912345K
+      acra-express enqueue --term bakery --batch-size 10 --authorized-by NAME
+    """
+    asked = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
+    throttle = {key: value for key, value in asked.items() if value is not None} or None
+    wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes), "uens": [uen.upper() for uen in _words(uens)]}
+    if not any(wanted.values()):
+        raise click.UsageError("name at least one --term, --ssic or --uen")
+    params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
+    settings = settings_or_exit()
+    judged = resolve(throttle, settings)
+    async with as_tenant(settings) as database:
+        seen = await foreseen(database, settings, params, judged)
+        job_id = await Operator(database).enqueue(params)
+    answer = {
+        "job_id": job_id,
+        "matched": seen.matched,
+        "companies": seen.companies,
+        "batch_size": judged.batch_size,
+        "waiting": seen.waiting,
+        "expected_seconds": round(seen.seconds),
+        "expected_end": seen.ends_at.isoformat(timespec="seconds") if seen.ends_at else None,
+        "bound": seen.bound,
+        "budgets": [asdict(need) for need in seen.needs],
+        "notes": [*seen.notes, *_cut(judged, settings)],
+    }
+    say(answer, as_json=as_json, text="\n".join(_said(answer, seen, settings)))
+
+
+def _words(given: tuple[str, ...]) -> list[str]:
+    """Each once, in order; what is blank is nothing."""
+    return list(dict.fromkeys(word.strip() for word in given if word.strip()))
+
+
+def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[str]:
+    """The answer for a person."""
+    job_id, size = answer["job_id"], answer["batch_size"]
+    count = f"{seen.companies}" if seen.exact else f"up to {seen.companies}"
+    lines = [f"enqueued job {job_id}: {count} of {seen.matched} matching companies, in batches of {size}"]
+    if seen.ends_at is not None:
+        behind = f", {seen.waiting} companies of other jobs included" if seen.waiting else ""
+        lines.append(
+            f"expected to be done by {seen.ends_at:%Y-%m-%d %H:%M} ({settings.timezone}), in about "
+            f"{span(seen.seconds)}{behind}; bound by {seen.bound}"
+        )
+        lines += [f"takes of {need}" for need in seen.needs]
+    lines += [f"note: {note}" for note in answer["notes"]]
+    return [*lines, f"follow it with: acra-express jobs show {job_id}"]
+
+
+def _cut(judged: JobThrottle, settings: Settings) -> list[str]:
+    """Raises that were refused or cut, and what it would take."""
+    approvers = settings.override_approvers
+    if judged.authorized_by in approvers:
+        why = "more than the provider allows"
+    elif approvers:
+        why = f"--authorized-by must be one of OVERRIDE_APPROVERS: {', '.join(approvers)}"
+    else:
+        why = "OVERRIDE_APPROVERS is empty, so nobody can approve it"
+    return [f"throttle not raised: {refused} ({why})" for refused in judged.refused]

@@ -1,0 +1,173 @@
+"""What an enqueue will do, read from the registry, the queue and the budgets before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, groupby
+
+from acra_express_async.capacity import DOCUMENTED, Costs, Plan, plan
+from acra_express_async.db.budgets import BudgetLedger, BudgetUse
+from acra_express_async.db.control import Control
+from acra_express_async.db.costs import measured_costs
+from acra_express_async.db.display import Display
+from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.platform import probe
+from acra_express_async.db.pool import Database
+from acra_express_async.db.selection import Picked, Selection
+from acra_express_async.errors import JobError
+from acra_express_async.limits import JobThrottle, allowances
+from acra_express_async.models import Provider
+from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.settings import Settings
+
+LOOK_AHEAD = 1000
+"""Companies that are looked for one by one; of a larger selection the answer is an upper bound."""
+NAMED = 5
+"""UENs that a note names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the campaign takes of one rolling window, what that holds now, and what express may take of it."""
+
+    provider: str
+    budget: str
+    needs: int
+    used: int
+    limit: int
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.budget}: about {self.needs}; {self.used} of {self.limit} are used now"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What one enqueue will do.
+
+    Args:
+        matched: live companies that match, explicit UENs as given.
+        companies: how many of them will be staged; an upper bound unless `exact`.
+        waiting: companies of other campaigns that are before it.
+        ends_at: when the last one should be committed; None without companies.
+        bound: what the pace comes from.
+        notes: what is left out and what stands in the way, one sentence each.
+    """
+
+    matched: int
+    companies: int
+    exact: bool
+    waiting: int
+    asked_at: datetime
+    ends_at: datetime | None
+    bound: str
+    needs: tuple[Need, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Until the expected end."""
+        return 0.0 if self.ends_at is None else (self.ends_at - self.asked_at).total_seconds()
+
+
+async def foreseen(database: Database, settings: Settings, params: StagingParams, throttle: JobThrottle) -> Foreseen:
+    """What the job will do.
+
+    Raises:
+        JobError: a term resolves to nothing, or none of the UENs can be taken: better said now than in the job's row.
+    """
+    now = datetime.now(settings.zone)
+    async with database.session() as connection:
+        shape = await probe(connection)
+    selection = Selection(
+        database,
+        shape=shape,
+        include_sole_proprietors=settings.include_sole_proprietors,
+        recheck_days=settings.recheck_days,
+        hold_nights=settings.nightly_hold_nights,
+    )
+    matched = await selection.count(params)
+    most = min(matched, params.limit or matched)
+    picked = await selection.pick(params, Campaign(id=1, enqueued_at=now), max(1, min(most, LOOK_AHEAD)))
+    if not (params.terms or params.ssic_codes or picked.rows):
+        raise JobError("; ".join(_refused(picked)))
+    exact = most <= LOOK_AHEAD
+    companies = len(picked.rows) if exact else most
+    costs = await measured_costs(database) or DOCUMENTED
+    pace = plan(settings, costs)
+    waiting = sum(line.waiting + (line.left or 0) for line in await Display(database).campaigns())
+    room = max(0, throttle.daily_cap - await DailyCap(database, settings.zone).used())
+    uses = await BudgetLedger(database).usage(chain(*allowances(settings).values()))
+    notes = [*_refused(picked), *_left_out(picked, matched, params, settings)]
+    if companies and waiting + companies > room:
+        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; what is above follows after midnight")
+    return Foreseen(
+        matched=matched,
+        companies=companies,
+        exact=exact,
+        waiting=waiting,
+        asked_at=now,
+        ends_at=_end(now, pace, waiting + companies, room) if companies else None,
+        bound=(pace.bottleneck if companies > pace.per_day else pace.slowest).name,
+        needs=_needs(uses, costs, companies),
+        notes=(*notes, *await _hindrances(Control(database), settings)),
+    )
+
+
+def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
+    """When so many are done: today's cap first, then a day's figure from each midnight on."""
+    if companies <= room:
+        return now + pace.time_for(companies)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + pace.time_for(companies - room)
+
+
+def _needs(uses: Sequence[BudgetUse], costs: Costs, companies: int) -> tuple[Need, ...]:
+    each = {
+        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
+        (Provider.JINA, "calls_1h"): costs.pages,
+        (Provider.JINA, "tokens_1m"): costs.tokens,
+        (Provider.ZEROBOUNCE, "verifications_1d"): costs.verifications,
+    }
+    return tuple(
+        Need(
+            provider=use.allowance.provider.value,
+            budget=use.allowance.name,
+            needs=math.ceil(companies * each[use.allowance.provider, use.allowance.name]),
+            used=use.used + use.elsewhere,
+            limit=use.allowance.own,
+        )
+        for use in uses
+    )
+
+
+def _refused(picked: Picked) -> list[str]:
+    """Explicit UENs that will not be taken, by reason."""
+    notes = []
+    for reason, group in groupby(sorted(picked.refused, key=lambda one: one[1]), key=lambda one: one[1]):
+        uens = [uen for uen, _ in group]
+        more = f" and {len(uens) - NAMED} more" if len(uens) > NAMED else ""
+        notes.append(f"{reason}: {', '.join(uens[:NAMED])}{more}")
+    return notes
+
+
+def _left_out(picked: Picked, matched: int, params: StagingParams, settings: Settings) -> list[str]:
+    """Why fewer companies of a selection are taken than match."""
+    if not (params.terms or params.ssic_codes):
+        return []
+    if not matched:
+        return ["no live company in the registry has one of these SSIC codes"]
+    notes = [f"{picked.held} new companies are left to a pending nightly job for now"] if picked.held else []
+    others = matched - len(picked.rows) - len(picked.refused) - picked.held
+    if picked.exhausted and others > 0:
+        notes.append(f"{others} were looked at within {settings.recheck_days} days, or wait in a job already")
+    return notes
+
+
+async def _hindrances(control: Control, settings: Settings) -> list[str]:
+    notes = ["claiming is paused: nothing starts before `acra-express resume`"] if await control.paused() else []
+    if settings.stand_back_while_nightly_runs and await control.nightly_running():
+        notes.append("the nightly is running: provider calls wait until it has ended")
+    return notes
