@@ -25,6 +25,8 @@ from acra_express_async.settings import Settings
 
 LOOK_AHEAD = 1000
 """Companies that are looked for one by one; of a larger selection the answer is an upper bound."""
+UNKNOWN = "not in the registry"
+"""As db/selection.py says it."""
 NAMED = 5
 """UENs that a note names."""
 
@@ -40,7 +42,7 @@ class Need:
     limit: int
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.budget}: about {self.needs}; {self.used} of {self.limit} are used now"
+        return f"{self.provider} {self.budget}: about {self.needs}; {self.used} of express's {self.limit} are used now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
     Raises:
         JobError: a term resolves to nothing, or none of the UENs can be taken: better said now than in the job's row.
     """
-    now = datetime.now(settings.zone)
+    now = (await Control(database).moment()).astimezone(settings.zone)
     async with database.session() as connection:
         shape = await probe(connection)
     selection = Selection(
@@ -92,7 +94,7 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
     most = min(matched, params.limit or matched)
     picked = await selection.pick(params, Campaign(id=1, enqueued_at=now), max(1, min(most, LOOK_AHEAD)))
     if not (params.terms or params.ssic_codes or picked.rows):
-        raise JobError("; ".join(_refused(picked)))
+        raise JobError(_nothing(picked))
     exact = most <= LOOK_AHEAD
     companies = len(picked.rows) if exact else most
     costs = await measured_costs(database) or DOCUMENTED
@@ -151,6 +153,13 @@ def _refused(picked: Picked) -> list[str]:
         more = f" and {len(uens) - NAMED} more" if len(uens) > NAMED else ""
         notes.append(f"{reason}: {', '.join(uens[:NAMED])}{more}")
     return notes
+
+
+def _nothing(picked: Picked) -> str:
+    """Why no job is worth its while."""
+    if all(reason == UNKNOWN for _, reason in picked.refused):
+        return f"none of these UENs is in the registry: {', '.join(uen for uen, _ in picked.refused[:NAMED])}"
+    return f"none of these UENs can be taken ({'; '.join(_refused(picked))})"
 
 
 def _left_out(picked: Picked, matched: int, params: StagingParams, settings: Settings) -> list[str]:

@@ -6,22 +6,23 @@ import dataclasses
 import getpass
 import json
 from collections import Counter
+from datetime import tzinfo
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+from rich.table import Table
 
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
-from acra_express_async.cli.wording import moment
+from acra_express_async.cli.wording import cell, moment, span, table
 from acra_express_async.db.control import Control
 from acra_express_async.db.operator import JobLine, Operator
 from acra_express_async.logs import printable
 
 SHORT_PARAM = 200
 """Characters of the params that a person is shown; `--json` has all."""
+WIDE = 100
+"""Columns from which on the list has room for tries and creation beside what a job says."""
 
 
 @click.group(short_help="List, show, retry or cancel express jobs.")
@@ -36,7 +37,8 @@ def jobs() -> None:
 @synchronous
 async def list_(state: str | None, limit: int, as_json: bool) -> None:
     """The newest jobs first."""
-    async with as_tenant(settings_or_exit()) as database:
+    settings = settings_or_exit()
+    async with as_tenant(settings) as database:
         lines = await Operator(database).listed(state=state, limit=limit)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(line) for line in lines], default=str))
@@ -44,21 +46,8 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
     if not lines:
         click.echo("there are no express jobs" + (f" that are {state}" if state else ""))
         return
-    # whatever the width, the last column gives way
-    heads = ("job", "type", "state", "done", "failed", "tries", "created", "due or ended")
-    table = Table(
-        *(Column(head, no_wrap=True, min_width=len(head)) for head in heads),
-        Column("what it says", no_wrap=True, overflow="ellipsis", min_width=8),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for line in lines:
-        table.add_row(
-            str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
-            str(line.failed or ""), str(line.attempts), moment(line.created_at), moment(line.ended_at or line.due_at),
-            _cell(line.error),
-        )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    console.print(_listed(lines, settings.zone, wide=console.width >= WIDE))
 
 
 @jobs.command(short_help="One job, and how its companies ended.")
@@ -70,13 +59,14 @@ async def show(job_id: int, as_json: bool) -> None:
 
     Of a job that `enqueue` answered with, those of all its batches so far.
     """
-    async with as_tenant(settings_or_exit()) as database:
+    settings = settings_or_exit()
+    async with as_tenant(settings) as database:
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(line) | {"outcomes": outcomes}, default=str))
         return
     console = Console()
-    for name, value in _facts(line).items():
+    for name, value in _facts(line, settings.zone).items():
         console.print(printable(f"{name:<9} {value}"), markup=False, highlight=False)
     if not outcomes:
         return
@@ -131,11 +121,6 @@ async def resume(as_json: bool) -> None:
     say({"paused": False}, as_json=as_json, text="claiming goes on")
 
 
-def _cell(text: str | None) -> Text:
-    """Text of others in a table: no markup of theirs is read, no control character reaches the terminal."""
-    return Text(printable(text or ""))
-
-
 def _who() -> str:
     try:
         return getpass.getuser()
@@ -149,31 +134,36 @@ def _short(job_type: str) -> str:
     )
 
 
-def _companies(outcomes: list[dict[str, Any]]) -> Table:
-    heads = ("UEN", "outcome", "reason", "job", "took s")
-    table = Table(
-        *(Column(head, no_wrap=True, min_width=len(head)) for head in heads),
-        Column("name", no_wrap=True, overflow="ellipsis"),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for o in sorted(outcomes, key=lambda o: o["kind"] != "failed"):
-        seconds = "" if o["latency_seconds"] is None else f"{o['latency_seconds']:.1f}"
-        table.add_row(
-            _cell(o["uen"]), o["kind"], _cell(o["reason"]), str(o["job_id"]), seconds, _cell(o["name"])
+def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
+    heads = ("job", "type", "state", "done", "failed", *(("tries", "created") if wide else ()), "due or ended", "says")
+    shown = table(None, *heads, yielding=("says",))
+    for line in lines:
+        more = (str(line.attempts), moment(line.created_at, zone)) if wide else ()
+        shown.add_row(
+            str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
+            str(line.failed or ""), *more, moment(line.ended_at or line.due_at, zone), cell(line.error),
         )  # fmt: skip
-    return table
+    return shown
 
 
-def _facts(line: JobLine) -> dict[str, str]:
+def _companies(outcomes: list[dict[str, Any]]) -> Table:
+    shown = table(None, "UEN", "outcome", "reason", "job", "took", "name", yielding=("name",))
+    for o in sorted(outcomes, key=lambda o: o["kind"] != "failed"):
+        shown.add_row(
+            cell(o["uen"]), o["kind"], cell(o["reason"]), str(o["job_id"]), span(o["latency_seconds"]), cell(o["name"])
+        )
+    return shown
+
+
+def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
     """What a person asks of a job; nothing that says nothing."""
     params = json.dumps(line.params)
     facts = {
         "job": f"{line.job_id}, {_short(line.job_type)}",
-        "state": line.state + (f" until {moment(line.due_at)}" if line.state == "snoozed" else ""),
-        "created": moment(line.created_at),
-        "started": moment(line.started_at),
-        "ended": moment(line.ended_at),
+        "state": line.state + (f" until {moment(line.due_at, zone, seconds=True)}" if line.state == "snoozed" else ""),
+        "created": moment(line.created_at, zone, seconds=True),
+        "started": moment(line.started_at, zone, seconds=True),
+        "ended": moment(line.ended_at, zone, seconds=True),
         "done": f"{line.processed} of {line.total}" if line.total else "",
         "tries": f"{line.attempts}, with {line.errors} errors and {line.crashes} crashes",
         "says": line.error or "",

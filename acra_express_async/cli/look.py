@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import click
 import httpx
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from acra_express_async.cli.sessions import json_option, settings_or_exit, synchronous
-from acra_express_async.cli.wording import moment, span
+from acra_express_async.cli.wording import cell, moment, span, table
 from acra_express_async.errors import AcraExpressError
 
 WATCH_SECONDS = 2.0
@@ -107,61 +106,56 @@ def screen(answer: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, *heads: str) -> Table:
-    """One line a row, whatever the width: what does not fit ends in an ellipsis."""
-    columns = [Column(head, no_wrap=True, overflow="ellipsis") for head in heads]
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-
-
 def _workers(answer: dict[str, Any]) -> Table:
-    table = _table("workers", "worker", "job", "type", "attempt")
+    shown = table("workers", "worker", "job", "type", "attempt")
     for worker in answer["workers"]:
         attempt = "" if worker["attempt"] is None else str(worker["attempt"])
-        table.add_row(worker["name"], str(worker["job_id"] or "idle"), _short(worker["job_type"]), attempt)
-    return table
+        shown.add_row(worker["name"], str(worker["job_id"] or "idle"), _short(worker["job_type"]), attempt)
+    return shown
 
 
 def _queue(answer: dict[str, Any]) -> RenderableType:
     if not answer["queue"]:
         return Text("the queue is empty")
-    table = _table("queue", "type", "state", "jobs", "oldest")
+    shown = table("queue", "type", "state", "jobs", "oldest")
     for line in answer["queue"]:
-        table.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), span(line["oldest_age_seconds"]))
-    return table
+        shown.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), span(line["oldest_age_seconds"]))
+    return shown
 
 
 def _budgets(answer: dict[str, Any]) -> Table:
-    table = _table("budgets (rolling windows)", "provider", "budget", "used", "limit", "%", "all free in")
+    shown = table("budgets (rolling windows)", "provider", "budget", "used", "limit", "%", "all free in")
     for line in answer["budgets"]:
         share = line["used"] / line["limit"] if line["limit"] else 0.0
         colour = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
-        table.add_row(
+        shown.add_row(
             line["provider"], line["budget"], str(line["used"]), str(line["limit"]),
             f"[{colour}]{share:.0%}[/{colour}]", span(line["frees_all_seconds"]),
         )  # fmt: skip
     cap = answer["daily_cap"]
-    table.add_row("", "companies today", str(cap["used"]), str(cap["limit"]), "", "")
-    return table
+    shown.add_row("", "companies today", str(cap["used"]), str(cap["limit"]), "", "")
+    return shown
 
 
 def _campaigns(answer: dict[str, Any]) -> Table:
-    table = _table("campaigns", "job", "enqueued", "ended", "in work", "to stage", "expected end")
+    shown = table("campaigns", "job", "enqueued", "ended", "in work", "to stage", "expected end")
+    zone = datetime.fromisoformat(answer["now"]).tzinfo
     for line in answer["campaigns"]:
         left = "all that match" if line["left"] is None else str(line["left"])
-        table.add_row(
-            str(line["campaign_id"]), moment(line["enqueued_at"]), str(line["ended"]), str(line["waiting"]), left,
-            moment(line["expected_end"]),
+        shown.add_row(
+            str(line["campaign_id"]), moment(line["enqueued_at"], zone), str(line["ended"]), str(line["waiting"]), left,
+            moment(line["expected_end"], zone),
         )  # fmt: skip
-    return table
+    return shown
 
 
 def _companies(answer: dict[str, Any]) -> Table:
-    table = _table("last companies", "UEN", "name", "outcome", "reason", "website", "took")
+    shown = table("last companies", "UEN", "name", "outcome", "reason", "website", "took", yielding=("name", "website"))
     for line in answer["companies"][:SHOWN_COMPANIES]:
         # registry and web wrote these: square brackets are no markup of ours
         cells = (line["uen"], line["name"] or "(left out)", line["outcome"], line["reason"], line["domain"] or "")
-        table.add_row(*(escape(cell) for cell in cells), span(line["latency_seconds"]))
-    return table
+        shown.add_row(*(cell(text) for text in cells), span(line["latency_seconds"]))
+    return shown
 
 
 def _short(job_type: str | None) -> str:

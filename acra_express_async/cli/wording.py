@@ -1,8 +1,14 @@
-"""How the commands say figures to a person: spans of time and moments."""
+"""How the commands say figures to a person: spans of time, moments, and tables that keep what matters."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
+
+from rich import box
+from rich.table import Column, Table
+from rich.text import Text
+
+from acra_express_async.logs import printable
 
 
 def span(seconds: float | None) -> str:
@@ -15,9 +21,22 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def moment(at: datetime | str | None) -> str:
-    """``11-25 23:52:48`` in the terminal's own time zone; nothing for None."""
+def moment(at: datetime | str | None, zone: tzinfo | None, *, seconds: bool = False) -> str:
+    """``11-25 23:52``, with `seconds` ``11-25 23:52:48``, in `zone` (the service's, as on the status page)."""
     if at is None:
         return ""
     read = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{read.astimezone():%m-%d %H:%M:%S}"
+    return format(read.astimezone(zone), "%m-%d %H:%M:%S" if seconds else "%m-%d %H:%M")
+
+
+def table(title: str | None, *heads: str, yielding: tuple[str, ...] = ()) -> Table:
+    """One line a row, whatever the width: the columns `yielding` give way, all others stay whole."""
+    columns = [Column(head, no_wrap=head not in yielding, overflow="ellipsis") for head in heads]
+    made = Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    made.pad_edge = False
+    return made
+
+
+def cell(text: str | None) -> Text:
+    """Text of others in a table: no markup of theirs is read, no control character reaches the terminal."""
+    return Text(printable(text or ""), no_wrap=True, overflow="ellipsis")

@@ -46,6 +46,13 @@ class Control:
             )
             await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
 
+    async def moment(self) -> datetime:
+        """Now, by the clock that decides."""
+        async with self._database.session() as connection:
+            at = await connection.fetchval("SELECT acra_express.clock()")
+        assert isinstance(at, datetime)
+        return at
+
     async def paused(self) -> bool:
         """Whether an operator has paused claiming."""
         async with self._database.session() as connection:

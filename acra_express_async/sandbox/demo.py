@@ -181,7 +181,7 @@ async def _stay(service: ServiceProcess, simulator: Simulator, console: Console)
     """Keep everything up until Ctrl-C or SIGTERM; a service that was stopped by hand may be started again by hand."""
     environment = service.log_path.with_name("environment")
     environment.write_text(_exports(service, simulator), encoding="utf-8")
-    fault = '{"provider": "duckduckgo", "knob": "status", "value": 303, "count": 2}'
+    fault = '{"provider": "duckduckgo", "knob": "status", "value": 303}'
     console.print("\n[bold]kept up[/bold]; Ctrl-C ends it.", highlight=False)
     console.print(
         f"""status page  http://127.0.0.1:{service.port}/
@@ -196,7 +196,7 @@ acra-express status --watch                      # Ctrl-C leaves
 acra-express enqueue --term cafes --batch-size 10 --authorized-by {APPROVER}
 acra-express pause; acra-express resume
 
-Let the next company fail, look why, and read what Slack was told:
+Let companies fail, look why, and read what Slack was told:
 
 curl -s -X POST $SIMULATOR/__sim/faults -d '{fault}'
 acra-express enqueue --term clinics --limit 3    # then jobs show ID, explain UEN

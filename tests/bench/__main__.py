@@ -11,7 +11,7 @@ import click
 
 from acra_express_async.sandbox.results import record, table
 
-from . import alone, pickup, replicas
+from . import alone, pickup, replicas, watching
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
 PEERS = "BENCH_PEERS"
@@ -99,6 +99,23 @@ def memory_(companies: int) -> None:
     """Resident memory with two workers."""
     rows = asyncio.run(alone.memory(companies))
     _tell("memory", ("MB when ready", "MB afterwards", "companies"), rows, "Goal: under 120 MB with two workers.")
+
+
+@main.command("scrape")
+@click.option("--scrapes", type=click.IntRange(50), default=300, show_default=True, help="Of each service.")
+def scrape_(scrapes: int) -> None:
+    """What /metrics takes with 100 and with 100,000 jobs in the table."""
+    rows = asyncio.run(watching.scrape(scrapes))
+    note = (
+        f"{scrapes} scrapes of each service in turns over one connection; all jobs are due and claiming is paused. "
+        "Goal: under 20 ms, whatever stands in the table; under 600 series."
+    )
+    _tell(
+        "scrape",
+        ("due jobs", "best ms", "p50 ms", "p50 / the empty one", "CPU ms", "series", "snapshot ms"),
+        rows,
+        note,
+    )
 
 
 if __name__ == "__main__":

@@ -126,10 +126,10 @@ async def idle(seconds: float) -> list[tuple[str, ...]]:
         pid = service.process.pid
         async with owned(dsn) as owner:
             await asyncio.sleep(5)  # the start is not idleness
-            cpu, statements, began = _cpu_seconds(pid), await _transactions(owner), time.monotonic()
+            cpu, statements, began = cpu_seconds(pid), await _transactions(owner), time.monotonic()
             await asyncio.sleep(seconds)
             hours = (time.monotonic() - began) / 3600
-            cpu, statements = _cpu_seconds(pid) - cpu, await _transactions(owner) - statements
+            cpu, statements = cpu_seconds(pid) - cpu, await _transactions(owner) - statements
             resident = resident_megabytes(pid)
         await service.stop()
     return [(f"{cpu / hours:.0f}", f"{statements / hours:.0f}", f"{resident:.0f}")]
@@ -165,6 +165,6 @@ def resident_megabytes(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -87,6 +87,85 @@ async def test_a_raise_without_approval_is_told_at_once(run: Run, uens: list[str
     assert (code, answer["batch_size"], answer["notes"]) == (0, 9, [])
 
 
+async def test_enqueue_counts_what_will_be_taken_not_what_matches(run: Run, uens: list[str], owner: Connection) -> None:
+    """Looked at lately, in a job already, struck off, cut by a raise nobody approved, paused: all of it is said."""
+    code = await owner.fetchval("SELECT primary_ssic_code::text FROM staging_acra_companies WHERE uen = $1", uens[0])
+    before = json.loads((await run("enqueue", "--json", "--ssic", code))[1])
+    assert before["companies"] == before["matched"] >= 1
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, staged_at, campaign_at, ended_at)"
+        " VALUES (1, 1, $1, 'no_website', 'no_proof', now(), now(), now())",
+        uens[0],
+    )
+    await run("pause")
+    struck = await owner.fetchval(
+        "SELECT uen FROM staging_acra_companies WHERE entity_status_description = 'Struck Off' LIMIT 1"
+    )
+    status, out, err = await run("enqueue", "--json", "--ssic", code, "--uen", struck, "--batch-size", "9")
+    answer = json.loads(out)
+    assert status == 0, err
+    assert answer["companies"] == before["matched"] - 1
+    assert answer["matched"] == before["matched"] + 1
+    for said in (
+        f"not live (Struck Off): {struck}",
+        "1 were looked at within 7 days, or wait in a job already",
+        "claiming is paused: nothing starts before `acra-express resume`",
+        "OVERRIDE_APPROVERS is empty, so nobody can approve it",
+    ):
+        assert any(said in note for note in answer["notes"]), (said, answer["notes"])
+    assert {need["budget"] for need in answer["budgets"]} == {
+        "requests_1h", "calls_1h", "tokens_1m", "verifications_1d",
+    }  # fmt: skip
+    status, _, err = await run("enqueue", "--uen", struck)
+    assert (status, err.strip()) == (
+        1,
+        f"acra-express: none of these UENs can be taken (not live (Struck Off): {struck})",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--term", " "], 2), (["--term", "x" * 300], 1), (["--ssic", ""], 2), (["--uen", ""], 2)]
+)
+async def test_no_word_of_an_operator_becomes_a_traceback(run: Run, arguments: list[str], code: int) -> None:
+    found, _, err = await run("enqueue", *arguments)
+    assert (found, "Traceback" in err) == (code, False), err
+
+
+async def test_the_job_that_enqueue_answered_with_shows_what_failed_and_where_to_look(
+    run: Run, uens: list[str], owner: Connection
+) -> None:
+    job_id = json.loads((await run("enqueue", "--json", "--uen", uens[0], "--uen", uens[1]))[1])["job_id"]
+    for uen, kind, reason in ((uens[0], "enriched", ""), (uens[1], "failed", "provider_error")):
+        await owner.execute(
+            "INSERT INTO acra_express.outcomes"
+            " (job_id, company_id, uen, kind, reason, staged_at, campaign_at, ended_at)"
+            " SELECT job_id + 1, $2, $3, $4, $5, created_at, created_at, created_at + interval '7 s'"
+            " FROM background_jobs WHERE job_id = $1",
+            job_id,
+            uens.index(uen),
+            uen,
+            kind,
+            reason,
+        )
+    code, out, err = await run("jobs", "show", str(job_id))
+    assert code == 0, err
+    assert "1 enriched, 1 failed so far" in out
+    table = out.partition("so far")[2]
+    assert table.index(uens[1]) < table.index(uens[0]), "what failed comes first"
+    assert out.strip().endswith(f"why: acra-express explain {uens[1]}")
+
+
+async def test_a_narrow_terminal_keeps_ids_states_and_counts(run: Run, owner: Connection) -> None:
+    await owner.execute(
+        "INSERT INTO background_jobs (job_id, job_type, status, processed, total, error)"
+        " VALUES (4711, 'acra_express_enrich_candidates', 'done', 2, 5, repeat('a long sentence ', 20))"
+    )
+    _, out, _ = await run("jobs", "list", COLUMNS="80")
+    [line] = [line for line in out.splitlines() if "4711" in line]
+    assert line.split()[:4] == ["4711", "enrichment", "done", "2/5"]
+    assert len(line) <= 80
+
+
 async def test_list_show_cancel_retry(run: Run, uens: list[str], owner: Connection) -> None:
     _, out, _ = await run("enqueue", "--json", "--uen", uens[0])
     job_id = str(json.loads(out)["job_id"])
