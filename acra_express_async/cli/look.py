@@ -94,7 +94,10 @@ def screen(answer: dict[str, Any]) -> RenderableType:
     word, style = WORDS[answer["verdict"]["word"]]
     parts: list[RenderableType] = [Text(f"{word} (acra-express {answer['version']})", style=style)]
     parts += [Text(f"  {sentence}") for sentence in answer["verdict"]["why"]]
-    parts += [Text(f"  {line['provider']} is {line['kind']} ({line['reason']})") for line in answer["breakers"]]
+    zone = datetime.fromisoformat(answer["now"]).tzinfo
+    for line in answer["breakers"]:
+        probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""
+        parts.append(Text(f"  {line['provider']} is {line['kind']} ({line['reason']}){probe}"))
     if answer["stands_back"]:
         parts.append(Text("  the nightly is running, so we stand back"))
     parts += [_workers(answer), _queue(answer), _budgets(answer)]

@@ -12,6 +12,7 @@ from acra_express_async.capacity import plan
 from acra_express_async.courtesy import Courtesy
 from acra_express_async.db.display import CompanyLine
 from acra_express_async.health import Health
+from acra_express_async.models import Provider
 from acra_express_async.settings import Settings
 from acra_express_async.watch import Picture, Watch
 from acra_express_async.web import READY_DATABASE_SECONDS
@@ -76,7 +77,7 @@ def status(
         "daily_cap": {"used": picture.cap_used, "limit": settings.daily_cap},
         "companies_today": picture.companies_today,
         "budgets": [_budget(picture, key) for key in sorted(picture.budgets)],
-        "campaigns": _campaigns(picture, settings, now()),
+        "campaigns": _campaigns(picture, settings, max([now(), *_probes(alerts)]).astimezone(settings.zone)),
         "companies": [_company(line) for line in picture.companies],
         "failures_24h": picture.failures,
     }
@@ -130,8 +131,16 @@ def _budget(picture: Picture, key: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _campaigns(picture: Picture, settings: Settings, now: datetime) -> list[dict[str, Any]]:
-    """Oldest first, each expected to end after those before it; None where the end of the selection is not known."""
+def _probes(alerts: Alerts) -> list[datetime]:
+    """When the providers without which no company ends are asked again; verification is not one of them."""
+    return [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
+
+
+def _campaigns(picture: Picture, settings: Settings, goes_on: datetime) -> list[dict[str, Any]]:
+    """Oldest first, each expected to end after those before it, once work goes on at `goes_on`.
+
+    None where the end of the selection is not known.
+    """
     pace, before = plan(settings), 0
     known = True
     lines = []
@@ -144,7 +153,7 @@ def _campaigns(picture: Picture, settings: Settings, now: datetime) -> list[dict
             "ended": line.ended,
             "waiting": line.waiting,
             "left": line.left,
-            "expected_end": (now + pace.time_for(before)).isoformat() if known else None,
+            "expected_end": (goes_on + pace.time_for(before)).isoformat() if known else None,
         })  # fmt: skip
     return lines
 

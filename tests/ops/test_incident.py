@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ class Night:
             await self.standing.owner.execute("NOTIFY acra_express_jobs")
         return bool(live == 0)
 
+    async def recent(self) -> tuple[int, int]:
+        """Companies of the last half hour that count, and how many of them failed."""
+        row = await self.standing.owner.fetchrow(
+            "SELECT count(*) AS total, count(*) FILTER (WHERE kind = 'failed') AS failed FROM acra_express.outcomes"
+            " WHERE kind <> 'skipped' AND ended_at > acra_express.clock() - interval '30 min'"
+        )
+        assert row is not None
+        return row["total"], row["failed"]
+
     @property
     def told(self) -> list[str]:
         """Headers of everything Slack took, in order."""
@@ -110,6 +120,38 @@ class Night:
 
         await self.prometheus.until(shown, f"{alert} at {count}")
 
+    async def everybody_looked(self) -> None:
+        """Both replicas have judged all alerts once more, and Prometheus has evaluated its rules since."""
+        tick = 'acra_express_last_tick_timestamp_seconds{loop="alerts"}'
+        before = await self.prometheus.value(f"max({tick})")
+        assert before is not None
+
+        async def later() -> bool:
+            # two turns, since the one that was under way may have begun before
+            return (await self.prometheus.value(f"min({tick})") or 0) > before + 15
+
+        await self.prometheus.until(later, "another look at the alerts")
+
+
+class Reader:
+    """Somebody with a browser."""
+
+    def __init__(self, chromium: str, folder: Path, port: int) -> None:
+        self._chromium = chromium
+        self._folder = folder
+        self._url = f"http://127.0.0.1:{port}/"
+
+    async def reads(self, *sentences: str, picture: str, window: str = "1100,1500", dark: bool = False) -> None:
+        """The page says all of this; what it looks like is kept as a picture beside the test's other files."""
+        profile = f"--user-data-dir={self._folder / 'profile'}"
+        document = await browse(self._chromium, profile, "--virtual-time-budget=4000", "--dump-dom", self._url)
+        for sentence in sentences:
+            assert sentence in document, sentence
+        scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
+        target = self._folder / f"{picture}.png"
+        await browse(self._chromium, profile, *scheme, f"--window-size={window}", f"--screenshot={target}", self._url)
+        assert target.stat().st_size > 10_000
+
 
 async def probes(port: int) -> tuple[int, int, dict[str, Any]]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
@@ -123,8 +165,45 @@ async def started(standing: Stage, port: int) -> Process:
     return process
 
 
+async def one_in_twenty_fails(night: Night) -> None:
+    """Exactly 5%: not a word."""
+    await night.work(19)
+    night.break_something(Provider.DUCKDUCKGO, "status", 303)
+    await night.work(1)
+    assert await night.recent() == (20, 1)
+    await night.everybody_looked()
+    assert len(night.told) == 4, night.told
+    await night.active("failure_ratio", 0)
+    night.standing.simulator.faults.clear()
+
+
+async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
+    """Three of thirty: one message, the rule of Prometheus too, and one message once it is over."""
+    await night.work(8)
+    night.break_something(Provider.DUCKDUCKGO, "status", 303)
+    await night.work(2)
+    assert await night.recent() == (30, 3)
+    await night.hear(r"\[FIRING\] Failure ratio (6\.9|10)% > 5% \(30 min\)")
+    await night.active("failure_ratio", 1)
+
+    async def rule_fires() -> bool:
+        return "AcraExpressFailureRatio" in await night.prometheus.firing()
+
+    await night.prometheus.until(rule_fires, "its own rule about the failure ratio")
+    alive, ready, status = await probes(port)
+    assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
+    assert status["failures_24h"] == {"provider_error": 3}
+    await reader.reads("Failure ratio", "provider_error", picture="failing", dark=True)
+    night.standing.simulator.faults.clear()
+    await night.pass_minutes(HALF_AN_HOUR)
+    await night.work(5)
+    await night.hear(r"\[RESOLVED\] Failure ratio 0% \(limit 5%, 30 min\)")
+    await night.active("failure_ratio", 0)
+    assert len(night.told) == 6, night.told
+
+
 @pytest.mark.tools
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_a_night_of_incidents(tool: Tool, standing: Stage, tmp_path: Path) -> None:
     binary, chromium = tool("prometheus"), tool("chromium", "chromium-browser", "google-chrome")
     ports = [free_port(), free_port()]
@@ -144,11 +223,13 @@ async def test_a_night_of_incidents(tool: Tool, standing: Stage, tmp_path: Path)
         await night.active("provider_blocked", 1)
         alive, ready, status = await probes(ports[0])
         assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
-        assert status["breakers"][0]["reason"] == "challenge"
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        seen = await browse(chromium, profile, "--dump-dom", f"http://127.0.0.1:{ports[0]}/")
-        assert "Something is wrong" in seen
-        assert "duckduckgo: refuses us" in seen
+        [breaker] = status["breakers"]
+        assert breaker["reason"] == "challenge"
+        ends = [datetime.fromisoformat(line["expected_end"]) for line in status["campaigns"]]
+        assert ends
+        assert min(ends) > datetime.fromisoformat(breaker["open_until"]), "nobody may search before that"
+        reader = Reader(chromium, tmp_path, ports[1])
+        await reader.reads("Something is wrong", "duckduckgo: refuses us", "next probe", picture="blocked")
         first.signal(signal.SIGTERM)
         assert await first.ended() == 0
         await night.pass_minutes(61)
@@ -161,36 +242,29 @@ async def test_a_night_of_incidents(tool: Tool, standing: Stage, tmp_path: Path)
         night.break_something(Provider.ZEROBOUNCE, "credits", 0, count=1)
         await night.enqueue(10)
         await night.hear(r"\[FIRING\] zerobounce: key or credits are bad")
-        assert (await probes(ports[1]))[:2] == (200, 200)
+        await night.active("key_or_credits", 1)
+        alive, ready, status = await probes(ports[1])
+        assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
+        await reader.reads("zerobounce: key or credits are bad", "no_credits", picture="credits", window="400,2400")
         night.break_something(Provider.ZEROBOUNCE, "credits", 1000, count=1)
         await night.pass_minutes(SIXTEEN_MINUTES)
         night.ended += 10
         await night.work(10)
         await night.hear(r"\[RESOLVED\] zerobounce answers again")
 
-        # every search is refused for good: the companies fail
-        await night.pass_minutes(HALF_AN_HOUR)
-        await night.work(15)
-        night.break_something(Provider.DUCKDUCKGO, "status", 303)
-        await night.work(8)
-        await night.hear(r"\[FIRING\] Failure ratio [\d.]+% > 5% \(30 min\)")
-        await night.active("failure_ratio", 1)
-
-        async def rule_fires() -> bool:
-            return "AcraExpressFailureRatio" in await prometheus.firing()
-
-        await prometheus.until(rule_fires, "its own rule about the failure ratio")
-        standing.simulator.faults.clear()
-        await night.pass_minutes(HALF_AN_HOUR)
-        await night.work(5)
-        await night.hear(r"\[RESOLVED\] Failure ratio 0% \(limit 5%, 30 min\)")
+    # a Prometheus whose half hour holds nothing but what comes now
+    async with scraping(binary, tmp_path / "later", ports, rules) as prometheus:
+        night.prometheus = prometheus
         await night.active("failure_ratio", 0)
-        assert len(night.told) == 6, night.told
-        text = str(list(standing.simulator.slack.messages))
-        assert "@" not in text
-        assert standing.environ["ACRA_EXPRESS_ZEROBOUNCE__API_KEY"] not in text
+        await night.pass_minutes(HALF_AN_HOUR)
+        await one_in_twenty_fails(night)
+        await one_in_ten_fails(night, reader, ports[1])
         alive, ready, status = await probes(ports[1])
         assert (alive, ready, status["verdict"]["word"]) == (200, 200, "pass"), status["verdict"]
+        await reader.reads("It is fine", picture="fine")
+    text = str(list(standing.simulator.slack.messages))
+    assert "@" not in text
+    assert standing.environ["ACRA_EXPRESS_ZEROBOUNCE__API_KEY"] not in text
     for process in (first, second):
         process.signal(signal.SIGTERM)
         assert await process.ended() == 0

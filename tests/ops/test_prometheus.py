@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from acra_express_async.sandbox.postgres import free_port
 from .conftest import RULES, dashboard_expressions, rules_as_text
 from .observers import scraping
 
+SELECTOR = re.compile(r"\b(?:(?:acra_express|process)_[a-z0-9_]+|up)(?:\{[^}]*\})?")
+"""A series as a rule selects it, label matchers included."""
 Tool = Callable[..., str]
 
 
@@ -62,6 +65,9 @@ async def test_every_expression_answers_and_counts_agree_with_the_database(
         assert empty == []
         for rule in rules_as_text():
             await prometheus.query(rule["expr"])
+            # a rule that does not fire answers nothing; each series that it looks at must be there
+            lost = [series for series in SELECTOR.findall(rule["expr"]) if not await prometheus.query(series)]
+            assert lost == [], rule["alert"]
         kinds = {
             row["metric"]["outcome"]: int(row["value"][1])
             for row in await prometheus.query("acra_express_companies_processed_total > 0")
