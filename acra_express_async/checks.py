@@ -15,7 +15,7 @@ from acra_express_async.db.platform import costs, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, connect, host_and_port, session_settings
 from acra_express_async.db.reach import overreach
 from acra_express_async.db.tenant import tenant_id_of, tenant_is_free
-from acra_express_async.errors import ConfigError, SchemaError
+from acra_express_async.errors import ConfigError, SchemaError, in_words
 from acra_express_async.settings import Settings
 
 ECHO_SECONDS = 2.0
@@ -45,7 +45,7 @@ async def all_of(settings: Settings, *, platforms_webhook: bool) -> AsyncIterato
         yield Finding("FAIL", str(wrong))
         return
     except AWAY as away:
-        yield Finding("FAIL", f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({type(away).__name__}: {away})")
+        yield Finding("FAIL", f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})")
         return
     try:
         yield Finding("ok", f"database: {host_and_port(dsn)} answers under the role {settings.tenant_role}")

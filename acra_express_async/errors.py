@@ -122,3 +122,11 @@ class Blocked(ProviderError):
 
 class Permanent(ProviderError):
     """This request can never succeed (bad URL, target refuses robots). The company may go on without it."""
+
+
+def in_words(error: BaseException) -> str:
+    """``ConnectionRefusedError: …`` for one line of a person's reading; a time-out says nothing by itself."""
+    said = str(error).strip()
+    if not said and isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -112,6 +112,8 @@ def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: Tex
     # httpx writes each request's URL at INFO, and ZeroBounce's URL holds the key.
     for noisy in ("httpx", "httpcore", "aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # a traceback every few seconds while the database is away, which every loop of ours says in one line by itself
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

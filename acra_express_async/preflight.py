@@ -15,7 +15,7 @@ from acra_express_async.db.platform import PlatformShape, missing_required, prob
 from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
 from acra_express_async.db.reach import overreach
 from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
-from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
+from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError, in_words
 from acra_express_async.settings import Settings
 
 log = logs.logger("preflight")
@@ -55,9 +55,9 @@ async def prepare(
             if clock() >= deadline:
                 raise ConfigError(
                     f"PostgreSQL at {host_and_port(dsn)} could not be reached for {UNREACHABLE_SECONDS:g} s"
-                    f" ({type(away).__name__}: {away})"
+                    f" ({in_words(away)})"
                 ) from away
-            log.warning("database.unreachable", server=host_and_port(dsn), error=f"{type(away).__name__}: {away}")
+            log.warning("database.unreachable", server=host_and_port(dsn), error=in_words(away))
             await pause(RETRY_SECONDS)
     pooled = settings.listen_dsn is not None
     work = Database(dsn, role=settings.tenant_role, tenant_id=tenant_id, size=WORK_CONNECTIONS, pooled=pooled)

@@ -14,7 +14,7 @@ import click
 from acra_express_async.db.migrate import check as check_schema
 from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
 from acra_express_async.db.tenant import tenant_id_of
-from acra_express_async.errors import ConfigError
+from acra_express_async.errors import ConfigError, in_words
 from acra_express_async.settings import Settings, load_settings
 
 EXIT_CONFIG = 78
@@ -80,9 +80,7 @@ async def _dial(settings: Settings, session: dict[str, str]) -> Any:
     try:
         return await connect(dsn, session)
     except AWAY as away:
-        raise ConfigError(
-            f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({type(away).__name__}: {away})"
-        ) from away
+        raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})") from away
 
 
 def settings_or_exit() -> Settings:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError
+from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError, in_words
 from acra_express_async.realtime import real
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -234,7 +234,7 @@ class Database:
                 f"gave way to another's lock: {busy}", reason="lock_timeout", retry_after=LOCK_PAUSE
             ) from busy
         except AWAY as away:
-            raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {type(away).__name__}: {away}") from away
+            raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {in_words(away)}") from away
 
     async def _set_local(self, connection: Connection) -> None:
         settings = session_settings(self._role or "none", self._tenant)

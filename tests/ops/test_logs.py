@@ -15,6 +15,7 @@ import structlog
 from process import stage
 
 from acra_express_async import logs
+from acra_express_async.errors import in_words
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.simulator import Fault
 from acra_express_async.settings import load_settings, secrets_of
@@ -81,6 +82,25 @@ def test_nothing_planted_comes_out_however_it_was_said(stream: io.StringIO) -> N
 def test_httpx_does_not_log_the_urls_it_calls(stream: io.StringIO) -> None:
     logging.getLogger("httpx").info("HTTP Request: GET %s", "https://x")
     assert stream.getvalue() == ""
+
+
+def test_a_database_that_is_away_is_no_stream_of_tracebacks(stream: io.StringIO) -> None:
+    """asyncpg repeats one with each try to fill its pool; a minute of outage was a screen of stack frames."""
+    logging.getLogger("asyncpg.pool").warning("Failed to restore the pool", exc_info=raised("away"))
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (TimeoutError("5 s"), "TimeoutError: 5 s"),
+        (ConnectionResetError(), "ConnectionResetError"),
+        (OSError("refused"), "OSError: refused"),
+    ],
+)
+def test_no_sentence_ends_in_a_colon(error: Exception, words: str) -> None:
+    assert in_words(error) == words
 
 
 def test_a_long_value_cannot_fill_the_disk(stream: io.StringIO) -> None:
