@@ -3,5 +3,6 @@
 from acra_express_async.sandbox.nightly.process import run_apart
 from acra_express_async.sandbox.nightly.standin import DAILY_LIMIT, Nightly
 from acra_express_async.sandbox.nightly.store import Figures, domain_of
+from acra_express_async.sandbox.nightly.watchers import alerts, queue_depth
 
-__all__ = ["DAILY_LIMIT", "Figures", "Nightly", "domain_of", "run_apart"]
+__all__ = ["DAILY_LIMIT", "Figures", "Nightly", "alerts", "domain_of", "queue_depth", "run_apart"]

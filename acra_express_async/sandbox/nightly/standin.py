@@ -2,7 +2,7 @@
 
 It keeps the original's habits on purpose: a whole staging job in one transaction, claims without a guard, an ALTER in
 every store, a fresh header for each stored company, errors of single companies swallowed, connections opened for every
-step. It knows nothing of us.
+step, a run context that a job without a tenant inherits from the one before. It knows nothing of us.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.sandbox.nightly.store import Desk, Figures, Pause, Store, no_pause
+from acra_express_async.sandbox.nightly.staging import Staging
+from acra_express_async.sandbox.nightly.store import Desk, Figures, Pause, Run, Store, no_pause
 
 DAILY_LIMIT = 20
 BATCH = 200
-FETCH = 500
 STALE_MINUTES = 30
 MAX_RETRIES = 2
+RUN_NOW_LIMIT = 10
+DONE_TRIES = 3
 
 
 class Nightly:
@@ -35,10 +37,21 @@ class Nightly:
     def __init__(self, dsn: str, *, default_tenant: int | None = None, pause: Pause = no_pause) -> None:
         self.figures = Figures()
         self._desk = Desk(dsn, self.figures)
+        self._staging = Staging(pause)
         self._store = Store(self._desk, default_tenant, pause)
-        self._pause = pause
+        self._run: Run | None = None
 
-    async def run_pass(self) -> Figures:
+    async def run_all(self) -> Figures:
+        """The scheduled night: new customers get their first job, then a pass."""
+        async with self._desk.connection() as connection:
+            await _bootstrap(connection)
+        return await self.run_pass()
+
+    async def run_now(self) -> Figures:
+        """What somebody starts over HTTP, at any time of day."""
+        return await self.run_pass(limit=RUN_NOW_LIMIT)
+
+    async def run_pass(self, limit: int | None = None) -> Figures:
         """Maintenance, then all staging jobs, then all enrichment jobs, by id; the list is read once."""
         began = time.monotonic()
         await self._maintain()
@@ -47,16 +60,12 @@ class Nightly:
                 """
                 SELECT job_id, job_type, tenant_id, params FROM background_jobs
                 WHERE status = 'queued' AND job_type IN ('staging_upsert', 'enrich_candidates')
-                ORDER BY job_type = 'enrich_candidates', job_id
-                """
+                ORDER BY job_type = 'enrich_candidates', job_id LIMIT $1
+                """,
+                limit,
             )
         for job in jobs:
-            run = self._stage if job["job_type"] == "staging_upsert" else self._enrich
-            async with self._desk.connection() as connection:
-                await connection.execute(
-                    "UPDATE background_jobs SET status = 'running', started_at = now() WHERE job_id = $1", job["job_id"]
-                )
-            await run(job["job_id"], job["tenant_id"], job["params"] or {})
+            await self._dispatch(job)
         async with self._desk.connection() as connection:
             self.figures.jobs = Counter(
                 {
@@ -69,6 +78,24 @@ class Nightly:
             )
         self.figures.seconds += time.monotonic() - began
         return self.figures
+
+    async def _dispatch(self, job: Any) -> None:
+        """Claimed by id alone, whatever its status has become; a failure leaves its header `running` for ever."""
+        run = self._stage if job["job_type"] == "staging_upsert" else self._enrich
+        async with self._desk.connection() as connection:
+            await connection.execute(
+                "UPDATE background_jobs SET status = 'running', started_at = now() WHERE job_id = $1", job["job_id"]
+            )
+        try:
+            await run(job["job_id"], job["tenant_id"], job["params"] or {})
+        except asyncpg.PostgresError as failure:
+            self.figures.failed_jobs += 1
+            async with self._desk.connection() as connection:
+                await connection.execute(
+                    "UPDATE background_jobs SET status = 'error', error = $2, ended_at = now() WHERE job_id = $1",
+                    job["job_id"],
+                    str(failure),
+                )
 
     async def _maintain(self) -> None:
         async with self._desk.connection() as connection:
@@ -94,21 +121,16 @@ class Nightly:
     async def _stage(self, job_id: int, tenant: int | None, params: dict[str, Any]) -> None:
         terms = [str(term).strip().lower() for term in params.get("terms", [])]
         async with self._desk.connection() as connection:
-            codes = await _codes(connection, terms)
+            codes = await self._staging.codes(connection, terms)
             affected = 0
             try:
                 async with connection.transaction():
-                    affected = await self._upsert_all(connection, codes, " ".join(terms))
+                    affected = await self._staging.upsert_all(connection, codes, terms)
             except asyncpg.PostgresError as swallowed:
                 self.figures.failed[type(swallowed).__name__] += 1
                 self.figures.lost_staging_jobs += 1
             self.figures.staged += affected
-            await connection.execute(
-                "UPDATE background_jobs SET status = 'done', processed = $2, total = $2, ended_at = now()"
-                " WHERE job_id = $1",
-                job_id,
-                affected,
-            )
+            await self._staged(connection, job_id, affected)
             if codes:
                 await connection.execute(
                     "INSERT INTO background_jobs (tenant_id, job_type, status, params)"
@@ -117,68 +139,24 @@ class Nightly:
                     {"ssic_codes": codes},
                 )
 
-    async def _upsert_all(self, connection: Any, codes: list[str], term: str) -> int:
-        affected = 0
-        rows = await connection.cursor(
-            r"""
-            SELECT uen, entity_name, primary_ssic_code, registration_incorporation_date, entity_status_description,
-                   company_type_description
-            FROM staging_acra_companies
-            WHERE regexp_replace(primary_ssic_code::text, '\D', '', 'g') = ANY ($1::text[])
-            """,
-            codes,
-        )
-        while fetched := await rows.fetch(FETCH):
-            for row in fetched:
-                await self._upsert(connection, row, term)
-                affected += 1
-        return affected
-
-    async def _upsert(self, connection: Any, row: Any, term: str) -> None:
-        found = await connection.fetchval("SELECT company_id FROM companies WHERE uen = $1", row["uen"])
-        if found is None:
-            found = await connection.fetchval(
-                "SELECT company_id FROM companies WHERE lower(name) = lower($1) LIMIT 1", row["entity_name"]
-            )
-        await self._pause("looked_up")
-        year = int((row["registration_incorporation_date"] or "0")[:4])
-        live = (row["entity_status_description"] or "").lower() in ("live", "registered", "existing")
-        values = (row["uen"], row["entity_name"].strip(), term, str(row["primary_ssic_code"]), year or None, live)
-        if found is not None:
-            await connection.execute(
-                """
-                UPDATE companies SET uen = $1, name = $2, industry_norm = $3, industry_code = $4,
-                    incorporation_year = coalesce($5, incorporation_year), founded_year = coalesce($5, founded_year),
-                    sg_registered = $6, last_seen = now() WHERE company_id = $7
-                """,
-                *values,
-                found,
-            )
-            return
-        await connection.execute(
-            """
-            INSERT INTO companies (uen, name, industry_norm, industry_code, incorporation_year, founded_year,
-                                   sg_registered, last_seen)
-            VALUES ($1, $2, $3, $4, $5, $5, $6, now())
-            """,
-            *values,
-        )
+    async def _staged(self, connection: Any, job_id: int, affected: int) -> None:
+        """Three tries; if all fail, the row stays `running`."""
+        for _ in range(DONE_TRIES):
+            try:
+                await connection.execute(
+                    "UPDATE background_jobs SET status = 'done', processed = $2, total = $2, ended_at = now()"
+                    " WHERE job_id = $1",
+                    job_id,
+                    affected,
+                )
+            except asyncpg.PostgresError as swallowed:
+                self.figures.failed[type(swallowed).__name__] += 1
+            else:
+                return
 
     async def _enrich(self, job_id: int, tenant: int | None, params: dict[str, Any]) -> None:
         async with self._desk.connection() as connection:
-            limit, run_id = BATCH, None
-            if tenant is not None:
-                already = await connection.fetchval(
-                    """
-                    SELECT count(*) FROM company_enrichment_runs h JOIN enrichment_runs r ON r.run_id = h.run_id
-                    WHERE r.tenant_id = $1 AND r.started_at >= date_trunc('day', now())
-                    """,
-                    tenant,
-                )
-                limit = min(BATCH, DAILY_LIMIT - already)
-                run_id = await connection.fetchval(
-                    "INSERT INTO enrichment_runs (tenant_id, status) VALUES ($1, 'running') RETURNING run_id", tenant
-                )
+            limit = await self._begin(connection, tenant)
             if limit <= 0:
                 self.figures.deferred += 1
                 await connection.execute(
@@ -186,7 +164,7 @@ class Nightly:
                     " WHERE job_id = $1",
                     job_id,
                 )
-                await self._close_run(connection, run_id)
+                await self._close_run(connection, tenant)
                 return
             candidates = await connection.fetch(
                 r"""
@@ -197,35 +175,67 @@ class Nightly:
                 [str(code) for code in params.get("ssic_codes", [])],
                 limit,
             )
-        await asyncio.gather(*(self._store.one(row["company_id"], row["uen"], run_id) for row in candidates))
-        done = len(candidates)
+        await asyncio.gather(*(self._store.one(row["company_id"], row["uen"], self._run) for row in candidates))
         async with self._desk.connection() as connection:
-            if tenant is not None and done >= limit:
-                await connection.execute(
-                    "UPDATE background_jobs SET status = 'queued', processed = processed + $2, total = total + $2,"
-                    " ended_at = now() WHERE job_id = $1",
-                    job_id,
-                    done,
-                )
-            else:
-                await connection.execute(
-                    "UPDATE background_jobs SET status = 'done', processed = $2, total = $2, ended_at = now()"
-                    " WHERE job_id = $1",
-                    job_id,
-                    done,
-                )
-            await self._close_run(connection, run_id)
+            await _count_batch(connection, job_id, len(candidates), partial=len(candidates) >= limit)
+            await self._close_run(connection, tenant)
 
-    async def _close_run(self, connection: Any, run_id: int | None) -> None:
-        await connection.execute(
-            "UPDATE enrichment_runs SET status = 'succeeded', ended_at = now() WHERE run_id = $1", run_id
+    async def _begin(self, connection: Any, tenant: int | None) -> int:
+        """How many companies this job may take. Without a tenant: no cap and no header, but the last job's context."""
+        if tenant is None:
+            return BATCH
+        try:
+            already = await connection.fetchval(
+                """
+                SELECT count(*) FROM company_enrichment_runs h JOIN enrichment_runs r ON r.run_id = h.run_id
+                WHERE r.tenant_id = $1 AND r.started_at >= date_trunc('day', now())
+                """,
+                tenant,
+            )
+        except asyncpg.PostgresError as swallowed:
+            self.figures.failed[type(swallowed).__name__] += 1
+            already = 0
+        run_id = await connection.fetchval(
+            "INSERT INTO enrichment_runs (tenant_id, status) VALUES ($1, 'running') RETURNING run_id", tenant
         )
+        self._run = Run(run_id, tenant)
+        return int(min(BATCH, DAILY_LIMIT - already))
+
+    async def _close_run(self, connection: Any, tenant: int | None) -> None:
+        if tenant is not None and self._run is not None:
+            await connection.execute(
+                "UPDATE enrichment_runs SET status = 'succeeded', ended_at = now() WHERE run_id = $1", self._run.run_id
+            )
 
 
-async def _codes(connection: Any, terms: list[str]) -> list[str]:
-    rows = await connection.fetch(
-        "SELECT code FROM ssic_ref, websearch_to_tsquery('english', $1) q WHERE fts @@ q"
-        " ORDER BY ts_rank(fts, q) DESC LIMIT 30",
-        " ".join(terms),
+async def _count_batch(connection: Any, job_id: int, done: int, *, partial: bool) -> None:
+    """A full batch leaves the job queued and adds up; any other ends it and overwrites what earlier nights added."""
+    await connection.execute(
+        """
+        UPDATE background_jobs SET status = CASE WHEN $3 THEN 'queued' ELSE 'done' END, ended_at = now(),
+            processed = CASE WHEN $3 THEN processed ELSE 0 END + $2, total = CASE WHEN $3 THEN total ELSE 0 END + $2
+        WHERE job_id = $1
+        """,
+        job_id,
+        done,
+        partial,
     )
-    return [row["code"].lstrip("0") for row in rows]
+
+
+async def _bootstrap(connection: Any) -> None:
+    """A first staging job for each active customer without any job of the two types, from its newest rules."""
+    if await connection.fetchval("SELECT to_regclass('public.icp_rules') IS NULL"):
+        return
+    await connection.execute(
+        """
+        INSERT INTO background_jobs (tenant_id, job_type, status, params)
+        SELECT o.tenant_id, 'staging_upsert', 'queued', jsonb_build_object('terms', r.terms)
+        FROM odoo_connections o
+        CROSS JOIN LATERAL (
+            SELECT coalesce(i.payload -> 'preferred_titles', '[]') || coalesce(i.payload -> 'industries', '[]') AS terms
+            FROM icp_rules i WHERE i.tenant_id = o.tenant_id ORDER BY i.created_at DESC LIMIT 1) AS r
+        WHERE o.active AND NOT EXISTS (
+            SELECT FROM background_jobs b
+            WHERE b.tenant_id = o.tenant_id AND b.job_type IN ('staging_upsert', 'enrich_candidates'))
+        """
+    )

@@ -33,9 +33,18 @@ class Figures:
     failed: Counter[str] = field(default_factory=Counter)
     staged: int = 0
     lost_staging_jobs: int = 0
+    failed_jobs: int = 0
     deferred: int = 0
     longest_statement: float = 0.0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run context: whose header a degraded row and the vendor usage are filed under."""
+
+    run_id: int
+    tenant: int
 
 
 class Desk:
@@ -69,13 +78,14 @@ class Store:
         self._default_tenant = default_tenant
         self._pause = pause
 
-    async def one(self, company_id: int, uen: str, run_id: int | None) -> None:
+    async def one(self, company_id: int, uen: str, run: Run | None) -> None:
+        """Enrich one company of a batch; `run` is the context, for a job without a tenant that of the job before."""
         try:
-            await self._enrich(company_id, uen, run_id)
+            await self._enrich(company_id, uen, run)
         except asyncpg.PostgresError as swallowed:
             self._desk.figures.failed[type(swallowed).__name__] += 1
 
-    async def _enrich(self, company_id: int, uen: str, run_id: int | None) -> None:
+    async def _enrich(self, company_id: int, uen: str, run: Run | None) -> None:
         async with self._desk.connection() as connection:
             if await connection.fetchval(
                 """
@@ -100,35 +110,47 @@ class Store:
                 domain,
             )
         # its capped headers are those of degraded rows: without a domain of its own every third is one
-        degraded = company_id % 3 == 0
-        async with self._desk.connection() as connection, connection.transaction():
-            await connection.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
-            header = run_id
-            if not degraded or header is None:
-                header = await connection.fetchval(
-                    "INSERT INTO enrichment_runs (tenant_id) VALUES ($1) RETURNING run_id", self._default_tenant
-                )
-            await self._pause("stored_header")
-            await connection.execute(
-                "INSERT INTO company_enrichment_runs (company_id, run_id, about_text, public_emails, degraded_reasons)"
-                " VALUES ($1, $2, $3, $4, $5)",
-                company_id,
-                header,
-                None if degraded else f"About {uen}",
-                [f"info@{domain}"],
-                "CRAWL_THIN" if degraded else None,
-            )
-            await connection.execute(
-                "UPDATE companies SET website_domain = $2, linkedin_url = NULL, last_seen = now()"
-                " WHERE company_id = $1",
-                company_id,
-                domain,
-            )
-        await self._contacts(company_id, f"info@{domain}")
+        degraded = run if company_id % 3 == 0 else None
+        for snapshot in range(company_id % 3):
+            await self._file(company_id, None, {"about_text": None, "domain": f"{snapshot}.{domain}"})
+        facts = {"about_text": None if degraded else f"About {uen}", "public_emails": [f"info@{domain}"]}
+        await self._file(company_id, degraded, facts, website=domain)
+        await self._contacts(company_id, f"info@{domain}", run)
         self._desk.figures.stored += 1
 
-    async def _contacts(self, company_id: int, address: str) -> None:
+    async def _file(
+        self, company_id: int, run: Run | None, facts: dict[str, Any], *, website: str | None = None
+    ) -> None:
+        """A history row, of the context's run or of a fresh one that is never closed, and what the company gets."""
+        async with self._desk.connection() as connection, connection.transaction():
+            await connection.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
+            header = run.run_id if run is not None else await connection.fetchval(
+                "INSERT INTO enrichment_runs (tenant_id) VALUES ($1) RETURNING run_id", self._default_tenant
+            )  # fmt: skip
+            if website is not None:
+                await self._pause("stored_header")
+            await connection.execute(
+                "INSERT INTO company_enrichment_runs"
+                " (company_id, run_id, about_text, domain, public_emails, degraded_reasons)"
+                " VALUES ($1, $2, $3, $4, $5, $6)",
+                company_id,
+                header,
+                facts["about_text"],
+                facts.get("domain"),
+                facts.get("public_emails"),
+                "CRAWL_THIN" if run is not None else None,
+            )
+            if website is not None:
+                await connection.execute(
+                    "UPDATE companies SET website_domain = $2, linkedin_url = NULL, last_seen = now()"
+                    " WHERE company_id = $1",
+                    company_id,
+                    website,
+                )
+
+    async def _contacts(self, company_id: int, address: str, run: Run | None) -> None:
         async with self._desk.connection() as connection:
+            await self._verify(connection, address, run)
             await connection.execute(
                 "INSERT INTO contacts (company_id, email, email_verified, contact_source)"
                 " VALUES ($1, $2, true, 'site_page') ON CONFLICT DO NOTHING",
@@ -142,6 +164,23 @@ class Store:
                 " source = excluded.source, last_verified_at = excluded.last_verified_at",
                 address,
                 company_id,
+            )
+
+    async def _verify(self, connection: Any, address: str, run: Run | None) -> None:
+        """Any cached answer is trusted for ever; a fresh one is cached and its call added to the run's usage."""
+        if await connection.fetchval("SELECT status FROM email_verification_cache WHERE email = $1", address):
+            return
+        await connection.execute(
+            "INSERT INTO email_verification_cache (email, status, confidence) VALUES ($1, 'valid', 0.0)"
+            " ON CONFLICT (email) DO UPDATE SET status = excluded.status, checked_at = now()",
+            address,
+        )
+        if run is not None:
+            await connection.execute(
+                "INSERT INTO run_vendor_usage AS u (run_id, tenant_id, vendor, calls) VALUES ($1, $2, 'zerobounce', 1)"
+                " ON CONFLICT (run_id, tenant_id, vendor) DO UPDATE SET calls = u.calls + excluded.calls",
+                run.run_id,
+                run.tenant,
             )
 
 
