@@ -13,8 +13,8 @@ from acra_express_async.db.listen import hears_itself
 from acra_express_async.db.migrate import check as check_schema
 from acra_express_async.db.platform import costs, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, connect, host_and_port, session_settings
-from acra_express_async.db.reach import overreach
-from acra_express_async.db.tenant import tenant_id_of, tenant_is_free
+from acra_express_async.db.reach import reach_faults
+from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, SchemaError, in_words
 from acra_express_async.settings import Settings
 
@@ -48,42 +48,47 @@ async def all_of(settings: Settings, *, platforms_webhook: bool) -> AsyncIterato
         yield Finding("FAIL", f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})")
         return
     try:
-        yield Finding("ok", f"database: {host_and_port(dsn)} answers under the role {settings.tenant_role}")
-        async for finding in _database(connection, settings):
-            yield finding
+        # one transaction: behind a pooler the role holds for no longer
+        async with connection.transaction():
+            found = await _database(connection, settings, pooled=pooled)
     finally:
         connection.terminate()
+    for finding in found:
+        yield finding
     yield await _echo((settings.listen_dsn or settings.postgres_dsn).get_secret_value(), settings)
     for finding in _providers(settings, platforms_webhook=platforms_webhook):
         yield finding
 
 
-async def _database(connection: Connection, settings: Settings) -> AsyncIterator[Finding]:
+async def _database(connection: Connection, settings: Settings, *, pooled: bool) -> list[Finding]:
+    """All that is asked of the database, under the tenant role throughout."""
+    role, server = settings.tenant_role, host_and_port(settings.postgres_dsn.get_secret_value())
+    found = []
     try:
+        await assume_role(connection, role, pooled=pooled)
+        found.append(Finding("ok", f"database: {server} answers under the role {role}"))
         await check_schema(connection)
-        yield Finding("ok", "schema: every migration is applied")
+        found.append(Finding("ok", "schema: every migration is applied"))
         tenant_id = await tenant_id_of(connection, settings.tenant_id)
     except (ConfigError, SchemaError) as wrong:
-        yield Finding("FAIL", str(wrong))
-        return
-    if tenant_id == settings.default_tenant_id:
-        yield Finding("FAIL", f"tenant: {tenant_id} is the platform's DEFAULT_TENANT_ID")
-    elif not await tenant_is_free(connection, tenant_id):
-        yield Finding("FAIL", f"tenant: {tenant_id} belongs to a customer of the nightly")
-    else:
-        yield Finding("ok", f"tenant: {tenant_id} is express's own")
+        return [*found, Finding("FAIL", str(wrong))]
+    found.append(await _tenant(connection, tenant_id, settings))
     shape = await probe(connection)
     lacking = missing_required(shape)
-    for lack in lacking:
-        yield Finding("FAIL", lack)
+    found += [Finding("FAIL", lack) for lack in lacking]
     if not lacking:
-        faults = await overreach(connection, settings.tenant_role, tenant_id)
-        for fault in faults:
-            yield Finding("FAIL", f"reach: {fault}")
-        if not faults:
-            yield Finding("ok", "reach: the role was refused what it must not see or write")
-    for cost in costs(shape):
-        yield Finding("warn", f"platform: {cost}")
+        faults = await reach_faults(connection, role, tenant_id)
+        found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
+        found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
+    return found + [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
+
+
+async def _tenant(connection: Connection, tenant_id: int, settings: Settings) -> Finding:
+    if tenant_id == settings.default_tenant_id:
+        return Finding("FAIL", f"tenant: {tenant_id} is the platform's DEFAULT_TENANT_ID")
+    if not await tenant_is_free(connection, tenant_id):
+        return Finding("FAIL", f"tenant: {tenant_id} belongs to a customer of the nightly")
+    return Finding("ok", f"tenant: {tenant_id} is express's own")
 
 
 async def _echo(dsn: str, settings: Settings) -> Finding:

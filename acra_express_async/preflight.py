@@ -13,7 +13,7 @@ from acra_express_async import logs
 from acra_express_async.db.migrate import check
 from acra_express_async.db.platform import PlatformShape, missing_required, probe
 from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
-from acra_express_async.db.reach import overreach
+from acra_express_async.db.reach import reach_faults
 from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError, in_words
 from acra_express_async.settings import Settings
@@ -81,7 +81,7 @@ async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:
             tenant_id = await tenant_id_of(connection, settings.tenant_id)
             await _require_own_tenant(connection, tenant_id, settings)
             shape = await probe(connection)
-            faults = missing_required(shape) or await overreach(connection, settings.tenant_role, tenant_id)
+            faults = missing_required(shape) or await reach_faults(connection, settings.tenant_role, tenant_id)
             if faults:
                 raise SchemaError("; ".join(faults))
             return tenant_id, shape

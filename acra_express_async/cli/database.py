@@ -29,11 +29,11 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
         if bootstrap_platform:
             created = await platform.bootstrap_platform(connection)
             click.echo(f"platform tables created: {', '.join(created) or 'none were missing'}")
-        applied = await runner.migrate(connection, settings.tenant_role)
+        applied = await runner.migrate(connection, settings.tenant_role, default_tenant_id=settings.default_tenant_id)
     for migration in applied:
         click.echo(f"applied {migration.version:04d}_{migration.name}")
     if not applied:
-        click.echo("nothing to do: the schema is up to date")
+        click.echo("the schema is up to date; the role's grants were given again")
 
 
 @click.command("load-registry", short_help="Load ACRA's registry file (CSV).")

@@ -14,7 +14,9 @@ from typing import Final
 
 import asyncpg
 
+from acra_express_async.db.grants import grant_all
 from acra_express_async.db.pool import Connection
+from acra_express_async.db.tenant import NAME as TENANT
 from acra_express_async.errors import SchemaError
 
 LOCK_KEY: Final = 0x6163_7261  # "acra"
@@ -76,10 +78,11 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(connection: Connection, role: str) -> list[Migration]:
-    """Apply what is missing, as the login account; returns what was applied.
+async def migrate(connection: Connection, role: str, *, default_tenant_id: int | None = None) -> list[Migration]:
+    """Apply what is missing and give the role its grants again, as the login account; returns what was applied.
 
-    Several runners may start at once: one works, the others wait and find nothing left to do.
+    Several runners may start at once: one works, the others wait and find nothing left to do. An older build than the
+    database's leaves the grants to the newer one. `default_tenant_id` is the platform's, which ours must not be.
 
     Raises:
         SchemaError: an applied file was changed, the platform's tables are missing, the role cannot be made, or another
@@ -92,6 +95,7 @@ async def migrate(connection: Connection, role: str) -> list[Migration]:
     try:
         await _require_platform(connection)
         await _ensure_role(connection, role)
+        await _ensure_tenant(connection, default_tenant_id)
         await connection.execute(LEDGER)
         applied = await _applied(connection)
         done = []
@@ -101,6 +105,8 @@ async def migrate(connection: Connection, role: str) -> list[Migration]:
                 continue
             await _apply(connection, migration, role)
             done.append(migration)
+        if not applied or max(applied) <= migrations()[-1].version:
+            await _grant(connection, role)
         return done
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
@@ -178,6 +184,33 @@ async def _ensure_role(connection: Connection, role: str) -> None:
         ) from refused
 
 
+async def _ensure_tenant(connection: Connection, default_tenant_id: int | None) -> None:
+    """A tenant of our own, with an id that nobody uses: customers may be known by jobs and connections alone, and rows
+    with ids given by hand leave the sequence behind."""
+    async with connection.transaction():
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM public.tenants WHERE name = $1)", TENANT):
+            return
+        highest = default_tenant_id or 0
+        for table in await connection.fetch(
+            """
+            SELECT format('SELECT coalesce(max(tenant_id), 0) FROM %s', a.attrelid::regclass) AS asked
+            FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            WHERE c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' AND NOT a.attisdropped
+              AND c.relname IN ('tenants', 'odoo_connections', 'background_jobs', 'enrichment_runs')
+            """
+        ):
+            highest = max(highest, await connection.fetchval(table["asked"]))
+        await connection.execute(
+            """
+            INSERT INTO public.tenants (tenant_id, name)
+            SELECT CASE WHEN s.name IS NULL THEN $2 + 1 ELSE setval(s.name, greatest(nextval(s.name), $2 + 1)) END, $1
+            FROM pg_get_serial_sequence('public.tenants', 'tenant_id') AS s(name)
+            """,
+            TENANT,
+            highest,
+        )
+
+
 async def _create_role(connection: Connection, role: str) -> None:
     try:
         await connection.execute(f'CREATE ROLE "{role}" NOLOGIN NOINHERIT')
@@ -216,6 +249,18 @@ async def _apply(connection: Connection, migration: Migration, role: str) -> Non
         raise SchemaError(
             f"migration {migration.version:04d}_{migration.name} needs the owner of the platform's tables: {refused}"
         ) from refused
+
+
+async def _grant(connection: Connection, role: str) -> None:
+    try:
+        async with connection.transaction():
+            await grant_all(connection, role)
+    except asyncpg.LockNotAvailableError as busy:
+        raise SchemaError(
+            f"a platform table stayed locked for {LOCK_TIMEOUT}; the grants are as they were, try again"
+        ) from busy
+    except asyncpg.InsufficientPrivilegeError as refused:
+        raise SchemaError(f"the grants of the role {role} need the owner of the tables: {refused}") from refused
 
 
 async def _drop_invalid_indexes(connection: Connection) -> None:

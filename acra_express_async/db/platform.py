@@ -43,9 +43,10 @@ _KNOWN = (
     *REQUIRED, "ssic_ref", "contacts", "email_verification_cache", "run_vendor_usage", "run_event_logs", "tenants",
 )  # fmt: skip
 
-_LATE = (
+LATE = (
     "companies.sg_phone", "companies.sg_postcode", "company_enrichment_runs.tenant_id",
     "company_enrichment_runs.public_emails", "company_enrichment_runs.verification_results", "lead_emails.source_json",
+    "run_vendor_usage.errors", "run_vendor_usage.rate_limit_hits", "run_vendor_usage.quota_exhausted",
 )  # fmt: skip
 """Columns that the platform's own migrations may bring after ours, and that we would write."""
 
@@ -63,6 +64,8 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      "verdicts are not shared with the nightly: an address may be verified twice"),
     ("run_vendor_usage", ("run_id", "tenant_id", "vendor", "calls"),
      "our calls do not show in the platform's usage, and those of others cannot be subtracted from our share"),
+    ("run_vendor_usage", ("errors", "rate_limit_hits", "quota_exhausted"),
+     "refusals of our providers show only in our own metrics"),
     ("run_event_logs", ("run_id", "tenant_id", "stage", "event", "status"), "no event is logged on the platform"),
     ("ssic_ref", ("code", "title"), "terms cannot be resolved to codes; only --ssic and --uen work"),
     ("ssic_ref", ("fts",), "terms are resolved without the full-text column, a little slower"),
@@ -124,7 +127,7 @@ async def probe(connection: Connection) -> PlatformShape:
           AND a.attnum > 0 AND NOT a.attisdropped
         """,
         list(_KNOWN),
-        list(_LATE),
+        list(LATE),
         [*REQUIRED, "tenants"],
     ):
         if row["granted"]:
@@ -195,8 +198,8 @@ def costs(shape: PlatformShape) -> list[str]:
         lines.append("no unique index on contacts (company_id, email): doubles are only avoided by our look-up")
     if shape.ungranted:
         lines.append(
-            f"the role has no grant on {', '.join(shape.ungranted)}, which came after `acra-express migrate`: "
-            "they count as missing until the owner grants them"
+            f"the role has no grant on {', '.join(shape.ungranted)}, which came after the last "
+            "`acra-express migrate`: they count as missing until it is run again"
         )
     if not shape.trigrams:
         lines.append("extension pg_trgm is missing: a misspelt term finds no code")

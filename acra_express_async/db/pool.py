@@ -33,7 +33,8 @@ SESSION_SETTINGS = {
     "lock_timeout": "300ms",
     "statement_timeout": "5s",
     "idle_in_transaction_session_timeout": "5s",
-    "search_path": "pg_catalog, public",
+    # pg_temp, if it is not named, comes before everything: behind a pooler others leave their tables there
+    "search_path": "pg_catalog, public, pg_temp",
     "timezone": "UTC",
     "jit": "off",
 }
@@ -56,6 +57,18 @@ def session_settings(role: str | None, tenant_id: int | None) -> dict[str, str]:
     if tenant_id is not None:
         settings["request.tenant_id"] = str(tenant_id)
     return settings
+
+
+async def set_for_transaction(connection: Connection, settings: dict[str, str]) -> None:
+    """The same until the end of this transaction: all that survives a transaction pooler."""
+    # a hostile search_path of the session still holds here: nothing may be left to it
+    await connection.execute(
+        "SELECT pg_catalog.set_config(s.name, s.value, true)"
+        " FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))"
+        " AS s(name, value)",
+        list(settings.keys()),
+        list(settings.values()),
+    )
 
 
 AWAY = (
@@ -237,12 +250,7 @@ class Database:
             raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {in_words(away)}") from away
 
     async def _set_local(self, connection: Connection) -> None:
-        settings = session_settings(self._role or "none", self._tenant)
-        await connection.execute(
-            "SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS s(name, value)",
-            list(settings.keys()),
-            list(settings.values()),
-        )
+        await set_for_transaction(connection, session_settings(self._role or "none", self._tenant))
 
     async def close(self, deadline: timedelta = timedelta(seconds=2)) -> None:
         """Close politely within `deadline`, then cut what is left: close() alone may hang on a frozen server."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncpg
 
 from acra_express_async import logs
+from acra_express_async.db.grants import lost_grants
 from acra_express_async.db.pool import Connection
 
 log = logs.logger("reach")
@@ -33,6 +34,14 @@ _MUST_FAIL = (
 """What, of which table (one that is missing is out of reach), and the attempt."""
 
 _HEADER = "INSERT INTO public.enrichment_runs (tenant_id) VALUES ($1)"
+
+
+async def reach_faults(connection: Connection, role: str, tenant_id: int) -> list[str]:
+    """One sentence for what the role lacks, else those of `overreach`; [] is right."""
+    lost = await lost_grants(connection, role)
+    if lost:
+        return [f"the role {role} has lost its grants ({', '.join(lost)}); run `acra-express migrate` again"]
+    return await overreach(connection, role, tenant_id)
 
 
 async def overreach(connection: Connection, role: str, tenant_id: int) -> list[str]:

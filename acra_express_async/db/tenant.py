@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from acra_express_async.db.pool import Connection
+import asyncpg
+
+from acra_express_async.db.pool import Connection, session_settings, set_for_transaction
 from acra_express_async.errors import ConfigError, SchemaError
 
 NAME = "acra_express"
 
 
 async def assume_role(connection: Connection, role: str, *, pooled: bool) -> None:
-    """Behind a pooler take the role for this transaction; then make sure that the session really acts as it.
+    """Behind a pooler take role and settings for this transaction; then make sure that the session acts as the role.
 
     Raises:
         SchemaError: it does not; nothing was asked of the database under the wrong role.
     """
     if pooled:
-        await connection.execute("SELECT set_config('role', $1, true)", role)
+        try:
+            await set_for_transaction(connection, session_settings(role, None))
+        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as wrong:
+            raise SchemaError(
+                f"the login may not act as role {role} ({wrong}); "
+                "run `acra-express migrate` as the owner of the platform's tables"
+            ) from wrong
     acting = await connection.fetchval("SELECT current_user")
     if acting != role:
         raise SchemaError(f"the session acts as {acting}, not as the tenant role {role}")

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from acra_express_async.db.grants import lost_grants
 from acra_express_async.db.migrate import check, migrate, migrations
 from acra_express_async.db.platform import bootstrap_platform
 from acra_express_async.db.pool import Connection, connect, session_settings
@@ -117,6 +118,122 @@ async def test_uninstall_leaves_the_dump_as_it_was(
     assert len(set(installed) - set(before)) > 100
     await uninstall(empty, ROLE)
     assert await schema_dump(pg_dump, empty_dsn) == before
+
+
+async def test_migrate_heals_a_role_that_was_dropped_and_made_anew(empty: Connection) -> None:
+    """Dropped with all it owned, made again by a bare CREATE ROLE: the next `migrate` gives it the same again."""
+    await bootstrap_platform(empty)
+    await empty.execute("DROP POLICY enrichment_runs_isolation ON enrichment_runs")
+    role = f"r_{secrets.token_hex(4)}"
+    await migrate(empty, role)
+    before = await privileges(empty, role)
+    assert len(before) > 100
+    await empty.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"; CREATE ROLE "{role}" NOLOGIN NOINHERIT')
+    try:
+        assert "EXECUTE of acra_express.claim" in await lost_grants(empty, role)
+        assert await privileges(empty, role) == []
+        assert await migrate(empty, role) == []
+        assert await privileges(empty, role) == before
+        assert await lost_grants(empty, role) == []
+    finally:
+        await uninstall(empty, role)
+
+
+@pytest.mark.parametrize(
+    "widened",
+    ["GRANT SELECT ON background_jobs TO acra_express", "GRANT UPDATE (uen) ON companies TO acra_express",
+     "GRANT ALL ON odoo_connections TO acra_express", "GRANT ALL ON SEQUENCE companies_company_id_seq TO acra_express"],
+)  # fmt: skip
+async def test_migrate_takes_back_what_was_given_to_the_role_on_the_platform_s_tables(
+    owner: Connection, widened: str
+) -> None:
+    before = await privileges(owner, ROLE)
+    await owner.execute(widened)
+    assert await privileges(owner, ROLE) != before
+    await migrate(owner, ROLE)
+    assert await privileges(owner, ROLE) == before
+
+
+async def test_migrate_mends_owner_s_functions_that_became_anybody_s(owner: Connection) -> None:
+    """A restore without owners or ACLs: functions that act for the role itself, and callable by everybody."""
+    await owner.execute(
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA acra_express TO PUBLIC;"
+        "GRANT CREATE ON SCHEMA acra_express TO acra_express;"
+        "ALTER FUNCTION acra_express.claim(text, interval, int) OWNER TO acra_express;"
+        "ALTER VIEW acra_express.express_jobs OWNER TO acra_express;"
+        "REVOKE CREATE ON SCHEMA acra_express FROM acra_express"
+    )
+    await migrate(owner, ROLE)
+    open_to_all = await owner.fetch(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'acra_express'::regnamespace AND prosecdef"
+        " AND has_function_privilege('public', oid, 'EXECUTE')"
+    )
+    assert open_to_all == []
+    owners = await owner.fetch(
+        "SELECT DISTINCT proowner::regrole::text FROM pg_proc WHERE pronamespace = 'acra_express'::regnamespace"
+        " UNION SELECT relowner::regrole::text FROM pg_class WHERE oid = 'acra_express.express_jobs'::regclass"
+    )
+    assert [row[0] for row in owners] == ["postgres"]
+    assert await lost_grants(owner, ROLE) == []
+
+
+async def test_what_the_platform_added_later_is_granted_by_the_next_migrate(owner: Connection) -> None:
+    await owner.execute("ALTER TABLE companies DROP sg_phone; ALTER TABLE companies ADD sg_phone text")
+    asked = "SELECT has_column_privilege('acra_express', 'companies', 'sg_phone', 'UPDATE')"
+    assert await owner.fetchval(asked) is False
+    await migrate(owner, ROLE)
+    assert await owner.fetchval(asked) is True
+
+
+async def test_an_older_build_leaves_the_grants_of_a_newer_one_alone(owner: Connection) -> None:
+    await owner.execute(
+        "INSERT INTO acra_express.schema_migrations VALUES (99, 'from_the_future', 'x');"
+        "GRANT UPDATE (employees_est) ON companies TO acra_express"
+    )
+    before = await privileges(owner, ROLE)
+    await migrate(owner, ROLE)
+    assert await privileges(owner, ROLE) == before
+
+
+async def test_our_tenant_is_nobody_s_although_customers_are_known_by_other_tables_only(empty: Connection) -> None:
+    """An empty `tenants` with customers 1 and 2 elsewhere, and DEFAULT_TENANT_ID 3: a plain insert would become 1."""
+    await bootstrap_platform(empty)
+    await empty.execute(
+        "INSERT INTO odoo_connections (tenant_id) VALUES (1);"
+        "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES (2, 'staging_upsert', 'done')"
+    )
+    await migrate(empty, ROLE, default_tenant_id=3)
+    tenant = await empty.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    assert tenant == 4
+    assert await empty.fetchval("SELECT acra_express.tenant_is_free($1)", tenant)
+    assert await empty.fetchval("INSERT INTO tenants (name) VALUES ('next') RETURNING tenant_id") == 5
+
+
+async def test_tenants_with_ids_by_hand_do_not_stop_the_migration(empty: Connection) -> None:
+    await bootstrap_platform(empty)
+    await empty.execute("INSERT INTO tenants (tenant_id, name) VALUES (1, 'first'), (2, 'second')")
+    await migrate(empty, ROLE)
+    assert await empty.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'") == 3
+
+
+async def privileges(connection: Connection, role: str) -> list[str]:
+    """Everything that the role itself was given, anywhere in the database, and the policies made for it."""
+    rows = await connection.fetch(
+        """
+        SELECT format('%s %s of %s', e.privilege_type, thing.part, thing.name) AS line FROM (
+            SELECT c.oid::regclass::text AS name, '' AS part, c.relacl AS acl FROM pg_class c
+            UNION ALL SELECT a.attrelid::regclass::text, a.attname, a.attacl FROM pg_attribute a
+            UNION ALL SELECT f.oid::regprocedure::text, '', f.proacl FROM pg_proc f
+            UNION ALL SELECT n.nspname, '', n.nspacl FROM pg_namespace n
+        ) AS thing CROSS JOIN LATERAL aclexplode(thing.acl) AS e JOIN pg_roles r ON r.oid = e.grantee
+        WHERE r.rolname = $1
+        UNION ALL
+        SELECT format('policy %s on %s', p.policyname, p.tablename) FROM pg_policies p WHERE $1::name = ANY (p.roles)
+        ORDER BY 1
+        """,
+        role,
+    )
+    return [row["line"] for row in rows]
 
 
 async def schema_dump(pg_dump: Path, dsn: str) -> list[str]:

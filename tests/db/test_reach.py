@@ -67,6 +67,59 @@ async def test_the_service_refuses_to_start_and_check_says_it(fresh_dsn: str, ow
     assert "FAIL  reach: the role acra_express can read customers' connections" in out
 
 
+@pytest.mark.parametrize(
+    ("revoked", "named"),
+    [
+        ("REVOKE EXECUTE ON FUNCTION acra_express.claim(text, interval, int) FROM acra_express",
+         "EXECUTE of acra_express.claim"),
+        ("REVOKE UPDATE (website_domain) ON companies FROM acra_express", "UPDATE of public.companies"),
+        ("REVOKE ALL ON acra_express.leases FROM acra_express", "DELETE of acra_express.leases"),
+        ("REVOKE USAGE ON SEQUENCE enrichment_runs_run_id_seq FROM acra_express",
+         "USAGE of public.enrichment_runs_run_id_seq"),
+    ],
+)  # fmt: skip
+async def test_a_lost_grant_is_named_and_healed_by_migrate(
+    fresh_dsn: str, owner: Connection, revoked: str, named: str
+) -> None:
+    await owner.execute(revoked)
+    code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
+    assert code == 78
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("acra-express: the role acra_express has lost its grants (")
+    assert named in last
+    assert last.endswith("); run `acra-express migrate` again")
+    code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn)
+    assert (code, out) == (0, "the schema is up to date; the role's grants were given again\n")
+    code, out, _ = await acra_express("check", POSTGRES_DSN=fresh_dsn)
+    assert code == 0, out
+
+
+async def test_it_refuses_to_start_under_a_tenant_that_is_not_its_own(fresh_dsn: str, owner: Connection) -> None:
+    """Missing, the platform's default, a customer's by its connection, a customer's by its jobs: a sentence each."""
+    ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
+    await owner.execute("INSERT INTO odoo_connections (tenant_id) VALUES (501)")
+    await owner.execute(
+        "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES (502, 'staging_upsert', 'done')"
+    )
+    customer = "belongs to a customer of the nightly"
+    refusals = {
+        "there is no tenant with id 777": {"ACRA_EXPRESS_TENANT_ID": "777"},
+        f"the express tenant ({ours}) is the platform's DEFAULT_TENANT_ID": {"DEFAULT_TENANT_ID": str(ours)},
+        f"tenant 501 {customer}": {"ACRA_EXPRESS_TENANT_ID": "501"},
+        f"tenant 502 {customer}": {"ACRA_EXPRESS_TENANT_ID": "502"},
+    }
+    for sentence, environ in refusals.items():
+        code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn, **environ)
+        print(f"\n{environ} -> {code}: {err.strip().splitlines()[-1]}")
+        assert code == 78
+        assert err.strip().splitlines()[-1].startswith(f"acra-express: {sentence}")
+    await owner.execute("DELETE FROM tenants WHERE name = 'acra_express'")
+    code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
+    print(f"\nno tenant -> {code}: {err.strip().splitlines()[-1]}")
+    assert (code, "there is no tenant named acra_express" in err) == (78, True)
+
+
 @pytest_asyncio.fixture
 async def own_login(postgres: EmbeddedPostgres, owner: Connection, fresh_dsn: str) -> AsyncIterator[str]:
     """DSN of a login that owns nothing and is a member of the tenant role only."""

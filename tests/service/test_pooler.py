@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pooler
 import pytest
 import pytest_asyncio
@@ -74,3 +75,68 @@ async def test_without_a_direct_connection_the_pooler_is_named(pooled_dsn: str, 
     code, _, err = await command({"ACRA_EXPRESS_POSTGRES_DSN": pooled_dsn}, "run")
     assert code == 78
     assert "ACRA_EXPRESS_LISTEN_DSN" in err
+
+
+async def test_check_asks_under_the_tenant_role_throughout(pooled_dsn: str, fresh_dsn: str, owner: Connection) -> None:
+    """Its findings behind the pooler are those of a direct session; the login, who sees everything, is never asked."""
+
+    async def findings(**environ: str) -> tuple[int, list[str]]:
+        code, out, err = await command({f"ACRA_EXPRESS_{name}": value for name, value in environ.items()}, "check")
+        assert not err
+        return code, [line for line in out.splitlines() if "database:" not in line and "listener:" not in line]
+
+    pooled = {"POSTGRES_DSN": pooled_dsn, "LISTEN_DSN": fresh_dsn}
+    assert await findings(**pooled) == await findings(POSTGRES_DSN=fresh_dsn)
+    await owner.execute("REVOKE UPDATE ON companies FROM acra_express; ALTER TABLE companies DROP sg_phone")
+    await owner.execute("ALTER TABLE companies ADD sg_phone text")  # the login may write it, the role may not
+    code, lines = await findings(**pooled)
+    assert (code, lines) == await findings(POSTGRES_DSN=fresh_dsn)
+    assert code == 78
+    assert any("has lost its grants" in line for line in lines)
+    assert any("no grant on companies.sg_phone" in line for line in lines)
+
+
+async def test_a_role_that_cannot_be_taken_is_one_sentence_behind_a_pooler_too(pooled_dsn: str, fresh_dsn: str) -> None:
+    environ = {
+        "ACRA_EXPRESS_POSTGRES_DSN": pooled_dsn,
+        "ACRA_EXPRESS_LISTEN_DSN": fresh_dsn,
+        "ACRA_EXPRESS_TENANT_ROLE": "nobody_at_all",
+    }
+    for name in ("check", "run"):
+        code, out, err = await command(environ, name)
+        assert code == 78
+        assert "the login may not act as role nobody_at_all" in (out + err)
+        assert "Traceback" not in out + err
+
+
+async def test_tables_that_others_left_in_the_pooler_s_sessions_change_nothing(
+    pooled_dsn: str, fresh_dsn: str, tmp_path: Path
+) -> None:
+    """Sessions are shared: somebody's temporary `pg_class`, `companies` and `unnest` stand in them."""
+    strangers = [await asyncpg.connect(pooled_dsn, statement_cache_size=0) for _ in range(2)]
+    transactions = [stranger.transaction() for stranger in strangers]
+    for stranger, transaction in zip(strangers, transactions, strict=True):
+        await transaction.start()  # each holds one of the pooler's two server sessions
+        await stranger.execute(TRAPS)
+    for transaction in transactions:
+        await transaction.commit()
+    async with stage(fresh_dsn, tmp_path) as standing:
+        standing.environ["ACRA_EXPRESS_POSTGRES_DSN"] = pooled_dsn
+        await standing.enqueue({"uens": standing.uens[:3]})
+        service = await standing.start("run", "--until-idle", LISTEN_DSN=fresh_dsn)
+        assert await service.ended() == 0, "\n".join(service.lines[-5:])
+        assert sorted(await standing.outcomes()) == standing.uens[:3]
+    for stranger in strangers:
+        await stranger.close()
+
+
+TRAPS = """
+    CREATE TEMP TABLE companies (company_id bigint, uen text);
+    CREATE TEMP TABLE tenants (tenant_id int, name text);
+    CREATE TEMP TABLE background_jobs (job_id bigint);
+    CREATE TEMP TABLE pg_class (oid oid, relname name);
+    CREATE TEMP TABLE pg_attribute (attrelid oid);
+    CREATE TEMP TABLE pg_stat_activity (usesysid oid, datid oid);
+    CREATE TEMP TABLE pg_roles (rolname name);
+    SET search_path = pg_temp, pg_catalog, public
+"""

@@ -1,0 +1,240 @@
+"""What the tenant role may do, in one list: given again at every `migrate`, and compared before the service starts.
+
+The migrations gave the same once, but a restore, a hand or a re-created role takes it away again, and the platform may
+add tables and columns later. Columns and tables that a deployment lacks are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import asyncpg
+
+from acra_express_async import logs
+from acra_express_async.db.platform import LATE, REQUIRED
+from acra_express_async.db.pool import Connection
+
+log = logs.logger("grants")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Privileges on one relation; on all of it, or on some of its columns."""
+
+    relation: str
+    privileges: tuple[str, ...]
+    columns: tuple[str, ...] | None = None
+
+
+READ: Final = ("SELECT",)
+ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_OURS: Final = (
+    *(Wish(f"acra_express.{name}", READ) for name in ("schema_migrations", "hash_key", "budget_charges", "breakers")),
+    *(Wish(f"acra_express.{name}", ALL) for name in (
+        "leases", "outcomes", "daily_slots", "staged", "ticks", "verifications", "searches", "pages", "opt_outs",
+        "code_members", "code_fills", "postal_counts",
+    )),
+    *(Wish(f"acra_express.{name}", ("SELECT", "UPDATE")) for name in ("control", "registry_state")),
+    Wish("acra_express.alerts", ("SELECT", "INSERT", "UPDATE")),
+    Wish("acra_express.breakers", ("UPDATE",), ("open_until", "probe_until", "closed_at")),
+    Wish("acra_express.express_jobs", READ),
+    Wish("acra_express.express_jobs", ("INSERT",),
+         ("tenant_id", "job_type", "status", "params", "total", "created_at")),
+    Wish("acra_express.express_jobs", ("UPDATE",),
+         ("status", "started_at", "ended_at", "params", "processed", "total", "error")),
+)  # fmt: skip
+_PLATFORM: Final = (
+    *(Wish(f"public.{name}", READ) for name in (
+        "staging_acra_companies", "ssic_ref", "companies", "enrichment_runs", "company_enrichment_runs", "contacts",
+        "lead_emails", "email_verification_cache", "run_vendor_usage", "run_event_logs",
+    )),
+    Wish("public.tenants", READ, ("tenant_id", "name")),
+    Wish("public.companies", ("UPDATE",),
+         ("name", "industry_norm", "industry_code", "incorporation_year", "last_seen", "website_domain", "email",
+          "phone_number", "linkedin_url", "sg_phone", "sg_postcode")),
+    Wish("public.enrichment_runs", ("INSERT",), ("started_at", "ended_at", "tenant_id", "status")),
+    Wish("public.company_enrichment_runs", ("INSERT",),
+         ("company_id", "run_id", "domain", "about_text", "linkedin_url", "source_json", "updated_at", "tenant_id",
+          "public_emails", "verification_results")),
+    Wish("public.contacts", ("INSERT",),
+         ("company_id", "email", "email_verified", "contact_source", "created_at", "updated_at")),
+    Wish("public.contacts", ("UPDATE",), ("email_verified", "updated_at")),
+    Wish("public.lead_emails", ("INSERT",),
+         ("email", "company_id", "verification_status", "source", "last_verified_at", "source_json")),
+    Wish("public.lead_emails", ("UPDATE",), ("company_id", "verification_status", "last_verified_at", "source_json")),
+    Wish("public.email_verification_cache", ("INSERT",), ("email", "status", "confidence", "checked_at")),
+    Wish("public.email_verification_cache", ("UPDATE",), ("status", "confidence", "checked_at")),
+    Wish("public.run_vendor_usage", ("INSERT",),
+         ("run_id", "tenant_id", "vendor", "calls", "tokens_output", "errors", "rate_limit_hits", "quota_exhausted")),
+    Wish("public.run_event_logs", ("INSERT",),
+         ("run_id", "tenant_id", "stage", "company_id", "event", "status", "error_code", "duration_ms", "extra", "ts")),
+)  # fmt: skip
+WISHES: Final = (*_OURS, *_PLATFORM)
+
+FUNCTIONS: Final = (
+    "claim", "fence", "nightly_running", "nightly_codes", "tenant_is_free", "verifications_elsewhere_since",
+    "nightly_companies", "insert_company", "charge", "settle", "refund", "prune_charges", "trip_breaker",
+)  # fmt: skip
+"""Owner's functions that the role may call."""
+_INNER: Final = ("nightly_holds", "frees_in", "frees_beside_others_in")
+"""Those that only other functions call."""
+_ISOLATED: Final = ("enrichment_runs", "run_vendor_usage", "run_event_logs", "company_enrichment_runs")
+
+
+async def grant_all(connection: Connection, role: str) -> None:
+    """Make the role's privileges what they should be, as the login account and in the caller's transaction.
+
+    On the platform's tables it then has these and no others; in our own schema nothing is taken from it, since a newer
+    migration may have given more. Takes no lock on a table, unless a policy of ours is missing (ACCESS EXCLUSIVE).
+
+    Raises:
+        asyncpg.InsufficientPrivilegeError: this login does not own what is to be granted.
+    """
+    for statement in await _revocations(connection, role):
+        try:
+            async with connection.transaction():
+                await connection.execute(statement)
+        except asyncpg.InsufficientPrivilegeError as refused:
+            # another owner's table: if the role sees too much there, the probe at start says so
+            log.warning("grants.foreign", error=str(refused))
+    for statement in (
+        *await _ownership(connection),
+        *await _grants(connection, role),
+        *await _functions(connection, role),
+        *await _policies(connection, role),
+    ):
+        await connection.execute(statement)
+
+
+async def lost_grants(connection: Connection, role: str) -> list[str]:
+    """What the role lacks of all that the service cannot do without, for example ``UPDATE of public.companies``.
+
+    What a deployment may lack altogether, and columns that came after the last `migrate`, is no loss (`platform.costs`
+    names it).
+    """
+    wishes = [wish for wish in WISHES if wish in _OURS or wish.relation.removeprefix("public.") in REQUIRED]
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT p.privilege || ' of ' || w.relation AS lack
+        FROM jsonb_to_recordset($2) AS w(relation text, privileges text[], columns text[])
+        CROSS JOIN LATERAL unnest(w.privileges) AS p(privilege)
+        JOIN pg_class c ON c.oid = to_regclass(w.relation)
+        LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.attname = ANY (w.columns) AND NOT c.relname || '.' || a.attname = ANY ($4::text[])
+        WHERE CASE WHEN w.columns IS NULL THEN NOT has_table_privilege($1::name, c.oid, p.privilege)
+                   ELSE a.attnum IS NOT NULL AND NOT has_column_privilege($1::name, c.oid, a.attnum, p.privilege) END
+        UNION
+        SELECT 'EXECUTE of acra_express.' || f.proname FROM pg_proc f
+        WHERE f.pronamespace = to_regnamespace('acra_express') AND f.proname = ANY ($3::text[])
+          AND NOT has_function_privilege($1::name, f.oid, 'EXECUTE')
+        UNION
+        SELECT 'USAGE of ' || s.name FROM (VALUES
+            (pg_get_serial_sequence('public.background_jobs', 'job_id')),
+            (pg_get_serial_sequence('public.enrichment_runs', 'run_id'))) AS s(name)
+        WHERE s.name IS NOT NULL AND NOT has_sequence_privilege($1::name, s.name, 'USAGE')
+        ORDER BY 1
+        """,
+        role,
+        [asdict(wish) for wish in wishes],
+        list(FUNCTIONS),
+        list(LATE),
+    )
+    return [row["lack"] for row in rows]
+
+
+async def _revocations(connection: Connection, role: str) -> list[str]:
+    """Everything that the role holds on tables and sequences of the platform (a table's revoke is its columns' too)."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT format('REVOKE ALL ON %s %s FROM %I',
+                               CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass, $1::text) AS s
+        FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid
+        CROSS JOIN LATERAL unnest(coalesce(c.relacl, '{}') || coalesce(a.attacl, '{}')) AS item
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+          AND EXISTS (SELECT FROM aclexplode(ARRAY[item]) e JOIN pg_roles r ON r.oid = e.grantee WHERE r.rolname = $1)
+        """,
+        role,
+    )
+    return [row["s"] for row in rows]
+
+
+async def _ownership(connection: Connection) -> list[str]:
+    """The owner's functions and the view act as their owner: it must be able to do what the jobs' owner can."""
+    rows = await connection.fetch(
+        """
+        WITH wrong AS (
+            SELECT format('FUNCTION %s', f.oid::regprocedure) AS what, f.proowner AS owner
+            FROM pg_proc f WHERE f.pronamespace = 'acra_express'::regnamespace AND f.prosecdef
+            UNION ALL
+            SELECT format('VIEW %s', c.oid::regclass), c.relowner
+            FROM pg_class c WHERE c.oid = to_regclass('acra_express.express_jobs'))
+        SELECT format('ALTER %s OWNER TO CURRENT_USER', w.what) AS s
+        FROM wrong w JOIN pg_class jobs ON jobs.oid = 'public.background_jobs'::regclass
+        WHERE NOT pg_has_role(w.owner, jobs.relowner, 'USAGE')
+        """
+    )
+    return [row["s"] for row in rows]
+
+
+async def _grants(connection: Connection, role: str) -> list[str]:
+    rows = await connection.fetch(
+        """
+        SELECT format('GRANT USAGE ON SCHEMA %s TO %I', name, $1::text) AS s
+        FROM unnest(ARRAY['acra_express', 'public']) AS name
+        UNION ALL
+        SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', pg_get_serial_sequence(owner.t, owner.c), $1::text)
+        FROM (VALUES ('public.background_jobs', 'job_id'), ('public.enrichment_runs', 'run_id')) AS owner(t, c)
+        UNION ALL
+        SELECT CASE WHEN w.columns IS NULL
+                    THEN format('GRANT %s ON %s TO %I', p.privilege, c.oid::regclass, $1::text)
+                    ELSE format('GRANT %s (%s) ON %s TO %I', p.privilege, named.columns, c.oid::regclass, $1::text) END
+        FROM jsonb_to_recordset($2) AS w(relation text, privileges text[], columns text[])
+        CROSS JOIN LATERAL unnest(w.privileges) AS p(privilege)
+        JOIN pg_class c ON c.oid = to_regclass(w.relation)
+        CROSS JOIN LATERAL (
+            SELECT string_agg(quote_ident(a.attname), ', ') AS columns FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (w.columns)) AS named
+        WHERE w.columns IS NULL OR named.columns IS NOT NULL
+        """,
+        role,
+        [asdict(wish) for wish in WISHES],
+    )
+    return [row["s"] for row in rows]
+
+
+async def _functions(connection: Connection, role: str) -> list[str]:
+    """What acts as its owner is nobody's to call but the role's, and that only as far as the list goes."""
+    rows = await connection.fetch(
+        """
+        SELECT format(form, f.oid::regprocedure, $1::text) AS s
+        FROM pg_proc f CROSS JOIN (VALUES
+            ('REVOKE ALL ON FUNCTION %1$s FROM PUBLIC', true), ('GRANT EXECUTE ON FUNCTION %1$s TO %2$I', false)
+        ) AS forms(form, takes)
+        WHERE f.pronamespace = 'acra_express'::regnamespace
+          AND CASE WHEN takes THEN f.prosecdef OR f.proname = ANY ($3::text[]) ELSE f.proname = ANY ($2::text[]) END
+        ORDER BY takes DESC
+        """,
+        role,
+        list(FUNCTIONS),
+        list(_INNER),
+    )
+    return [row["s"] for row in rows]
+
+
+async def _policies(connection: Connection, role: str) -> list[str]:
+    """The dumps enable row-level security without a policy: there our role alone gets the platform's own rule."""
+    rows = await connection.fetch(
+        """
+        SELECT format('CREATE POLICY acra_express_own ON %s TO %I USING (%s) WITH CHECK (%s)',
+                      c.oid::regclass, $1::text, rule, rule) AS s
+        FROM pg_class c,
+             (VALUES ('tenant_id::text = current_setting(''request.tenant_id'', true)')) AS rules(rule)
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity AND c.relname = ANY ($2::text[])
+          AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
+          AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
+        """,
+        role,
+        list(_ISOLATED),
+    )
+    return [row["s"] for row in rows]
