@@ -11,11 +11,14 @@ from random import Random
 from typing import TypeVar
 
 from acra_express_async.errors import Draining, LeaseLost, LockBusy, StandBack
-from acra_express_async.models import JobLimits, Provider, Usage
+from acra_express_async.models import JobLimits, Provider, Refused, Usage
 
 STAND_BACK_PAUSE = timedelta(seconds=60)
-"""How long a job steps aside for a running nightly job before it looks again."""
-
+"""How long a job steps aside for a running nightly job, or in quiet hours, before it looks again."""
+NIGHTLY_RUNNING = "nightly_running"
+QUIET_HOURS = "quiet_hours"
+"""Why a guest takes nothing new; labels of `nightly_yields_total`."""
+_STANDING_BACK = {NIGHTLY_RUNNING: "the nightly has the right of way", QUIET_HOURS: "quiet hours: nothing is begun"}
 
 WRITE_TRIES = 12
 WRITE_PAUSE_SECONDS = 2.0
@@ -80,7 +83,7 @@ class JobScope:
     draining: asyncio.Event
     clock: Callable[[], float]
     lease_ends: float
-    stands_back: Callable[[], bool]
+    stands_back: Callable[[], str | None]
     moved: Callable[[], None] = lambda: None
     limits: JobLimits = field(default_factory=JobLimits)
     usage: Usage = field(default_factory=Usage)
@@ -92,14 +95,24 @@ class JobScope:
             raise LeaseLost("the lease could have lapsed: no heartbeat got through in time")
         if self.draining.is_set():
             raise Draining("the service is stopping")
-        if self.stands_back():
-            raise StandBack("the nightly has the right of way", reason="nightly_running", retry_after=STAND_BACK_PAUSE)
+        why = self.stands_back()
+        if why is not None:
+            raise StandBack(_STANDING_BACK.get(why, why), reason=why, retry_after=STAND_BACK_PAUSE)
 
-    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+    def spent(
+        self,
+        provider: Provider,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        verifications: int = 0,
+        refused: Refused | None = None,
+    ) -> None:
         """Count what was sent for the company at hand."""
         self.usage = Usage(
             searches=self.usage.searches + (requests if provider is Provider.DUCKDUCKGO else 0),
             pages=self.usage.pages + (requests if provider is Provider.JINA else 0),
             tokens=self.usage.tokens + tokens,
             verifications=self.usage.verifications + verifications,
+            refused=(*self.usage.refused, refused) if refused is not None else self.usage.refused,
         )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from acra_express_async import logs
+from acra_express_async.attempts import NIGHTLY_RUNNING, QUIET_HOURS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 from acra_express_async.quiet_hours import QuietHours
@@ -41,6 +42,7 @@ class Courtesy:
         self._workers = workers
         self._metrics = metrics
         self._nightly_running = False
+        self._stood_back = False
         self.connections = 0.0
 
     def saw(self, *, nightly_running: bool, connections: float) -> bool:
@@ -50,13 +52,14 @@ class Courtesy:
             nightly_running: a nightly job holds its lock.
             connections: part of the server's connections that are taken, by anybody.
         """
-        stood_back, room = self.nightly_has_the_way, self.room
+        stood_back, room = self._stood_back, self.room
         self._nightly_running = nightly_running
         self.connections = connections
         if self.room < room:
             self._metrics.nightly_yields.labels("connections").inc()
             log.warning("connections.scarce", taken=round(connections, 2), workers=self.room)
-        return self.room > room or (stood_back and not self.nightly_has_the_way)
+        self._stood_back = self.stands_back() is not None
+        return self.room > room or (stood_back and not self._stood_back)
 
     @property
     def room(self) -> int:
@@ -80,13 +83,15 @@ class Courtesy:
         """The configured quiet hours hold now."""
         return self._quiet.hold(self._now())
 
-    def stands_back(self) -> bool:
-        """Whether no new provider call may start: workers put their jobs off."""
-        return self.nightly_has_the_way or self.quiet
+    def stands_back(self) -> str | None:
+        """Why no new provider call may start and workers put their jobs off (a label of `nightly_yields_total`)."""
+        if self.nightly_has_the_way:
+            return NIGHTLY_RUNNING
+        return QUIET_HOURS if self.quiet else None
 
     def may_claim(self) -> bool:
         """Whether anything may be claimed now."""
-        return self.room > 0 and not self.stands_back()
+        return self.room > 0 and self.stands_back() is None
 
 
 class Claims(Protocol):

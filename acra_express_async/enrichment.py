@@ -16,7 +16,16 @@ import structlog
 from acra_express_async import logs
 from acra_express_async.attempts import End, JobScope, Patient
 from acra_express_async.db.pool import Connection
-from acra_express_async.errors import AcraExpressError, CapReached, ProviderError, RateLimited, Transient
+from acra_express_async.errors import (
+    AcraExpressError,
+    CapReached,
+    DatabaseAway,
+    LeaseLost,
+    ProviderError,
+    RateLimited,
+    StandBack,
+    Transient,
+)
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage
@@ -58,6 +67,7 @@ class Companies(Protocol):
     async def load(self, company_id: CompanyId) -> Company | None: ...
     async def recently_checked(self, company_id: CompanyId) -> bool: ...
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> Saved: ...
+    async def book(self, connection: Connection, usage: Usage) -> None: ...
 
 
 class Outcomes(Protocol):
@@ -201,15 +211,25 @@ class Enrichment:
         scope.usage = Usage()
         try:
             outcome = await self._story.run(company, scope)
-        except AcraExpressError:
-            if scope.usage == Usage():
+        except AcraExpressError as broken_off:
+            if replace(scope.usage, refused=()) == Usage():
                 await self._cap.hand_back(company.company_id, batch.job.job_id)
+            if scope.usage != Usage() and not isinstance(broken_off, LeaseLost | DatabaseAway):
+                await self._book(batch, scope.usage)
             raise
         except Exception as error:
             log.exception("company.broke", uen=company.uen)
             note = f"{type(error).__name__}: {error}"
             return Outcome(OutcomeKind.FAILED, "internal_error", notes=(note[:500],), usage=scope.usage)
         return replace(outcome, usage=scope.usage)
+
+    async def _book(self, batch: _Batch, usage: Usage) -> None:
+        """What a broken-off attempt cost, in one try: why it broke off matters more than a lock in the way of this."""
+        try:
+            async with self._jobs.owned(batch.job) as connection:
+                await self._companies.book(connection, usage)
+        except (LeaseLost, DatabaseAway, StandBack) as lost:
+            log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
     async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> None:
         """Records, outcome and the job's progress in one short transaction that carries the token."""

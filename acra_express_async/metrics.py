@@ -34,7 +34,7 @@ CLAIM_RESULTS = ("job", "empty", "error")
 STAGES = ("search", "read", "extract", "verify", "save")
 DOERS = ("express", "nightly")
 BREAKER_STATES = ("closed", "open", "half_open")
-YIELD_REASONS = ("nightly_running", "table_busy", "lock_timeout", "connections")
+YIELD_REASONS = ("nightly_running", "quiet_hours", "table_busy", "lock_timeout", "connections")
 FAILURE_REASONS = (
     "provider_unavailable",
     "provider_blocked",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType, Protocol
+from typing import Any, NamedTuple, NewType, Protocol
 
 JobId = NewType("JobId", int)
 Token = NewType("Token", int)
@@ -192,14 +192,24 @@ class Phone:
     read_at: datetime | None = None
 
 
+class Refused(NamedTuple):
+    """One send that brought nothing: its outcome (label of `provider_calls_total`), its reason, whether it was free."""
+
+    provider: Provider
+    outcome: str
+    reason: str
+    free: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one company cost: requests sent (retries included), tokens billed, verifications spent."""
+    """What one company cost: requests sent (retries included), tokens billed, verifications spent, what failed."""
 
     searches: int = 0
     pages: int = 0
     tokens: int = 0
     verifications: int = 0
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +288,9 @@ class Scope(Protocol):
         """
         ...
 
-    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+    def spent(
+        self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0,
+        refused: Refused | None = None,
+    ) -> None:  # fmt: skip
         """Told by the provider clients what one send cost, so that `Outcome.usage` counts retries too."""
         ...

@@ -29,7 +29,8 @@ TURN_SECONDS = 5.0
 FIGURES_EVERY = 3
 """Turns between two looks at the queue: every 15 s (ops.md)."""
 COMPARED_EVERY = 12
-"""Turns between two counts of the nightly's companies: once a minute, since it reads the nightly's own tables."""
+"""Turns between two counts of the nightly's companies: once a minute, since it reads the nightly's own tables, and not
+while it runs: its ALTER would wait for our look (platform.md B25)."""
 
 PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
@@ -168,7 +169,7 @@ class Watch:
             if self._turn % FIGURES_EVERY == 0:
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
-            if self._turn % COMPARED_EVERY == 0:
+            if self._turn % COMPARED_EVERY == 0 and not self.picture.nightly_running:
                 await self._compare()
             self._turn += 1
         except (DatabaseAway, StandBack) as away:

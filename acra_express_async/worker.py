@@ -59,7 +59,7 @@ class Worker:
         handlers: the work of each job type.
         heartbeat: time between two heartbeats, at most a quarter of the lease.
         freed: told after every job, so that the poller claims for free workers only.
-        stands_back: whether the nightly has the right of way now.
+        stands_back: why nothing new may be begun now, or None.
         pace: waits between heartbeats, in seconds.
     """
 
@@ -75,7 +75,7 @@ class Worker:
         draining: asyncio.Event,
         beacon: Beacon,
         freed: Callable[[], None],
-        stands_back: Callable[[], bool],
+        stands_back: Callable[[], str | None],
         metrics: Metrics,
         clock: Callable[[], float],
         pace: Callable[[float], Awaitable[None]] = asyncio.sleep,

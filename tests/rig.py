@@ -41,7 +41,7 @@ class Rig:
         max_errors: int = 5,
         max_crashes: int = 3,
         drain_seconds: float = 10.0,
-        stands_back: Callable[[], bool] = lambda: False,
+        stands_back: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._work = work
         self.database = database
@@ -61,7 +61,7 @@ class Rig:
             owner="rig",
             lease=lease,
             workers=workers,
-            may_claim=lambda: not stands_back(),
+            may_claim=lambda: stands_back() is None,
             draining=self.draining,
             idle=self.idle,
             until_idle=until_idle,

@@ -27,6 +27,7 @@ from acra_express_async.models import (
     OutcomeKind,
     Page,
     Provider,
+    Refused,
     Scope,
     SearchHit,
     SearchPage,
@@ -51,7 +52,15 @@ class FreeScope:
 
     def check(self) -> None: ...
 
-    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None: ...
+    def spent(
+        self,
+        provider: Provider,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        verifications: int = 0,
+        refused: Refused | None = None,
+    ) -> None: ...
 
 
 @dataclass

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from acra_express_async import logs
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import SHAPE_CHANGED, PlatformShape, costs, probe
 from acra_express_async.db.pool import Connection, Database, forget_statements
 from acra_express_async.db.records import SavedCompany, save
+from acra_express_async.db.runs import book
 from acra_express_async.errors import StandBack
-from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome
+from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, Usage
 from acra_express_async.registry import RegistryRow
 
 log = logs.logger("companies")
+
+WrittenT = TypeVar("WrittenT")
 
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
 """How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
@@ -64,13 +69,20 @@ class Companies:
         When the platform's tables changed under us (platform.md C), their shape is read again and the save repeated
         once; what it needs and no longer finds is then an error.
         """
+        return await self._in_any_shape(connection, lambda: self._save(connection, job, company, outcome))
+
+    async def book(self, connection: Connection, usage: Usage) -> None:
+        """Write down what an attempt cost that ended without an outcome; see `runs.book`."""
+        await self._in_any_shape(connection, lambda: book(connection, self._database.tenant_id, self._shape, usage))
+
+    async def _in_any_shape(self, connection: Connection, write: Callable[[], Awaitable[WrittenT]]) -> WrittenT:
         try:
             async with connection.transaction():
-                return await self._save(connection, job, company, outcome)
+                return await write()
         except SHAPE_CHANGED as changed:
             await forget_statements(connection)
             await self._look_again(connection, changed)
-            return await self._save(connection, job, company, outcome)
+            return await write()
 
     async def _look_again(self, connection: Connection, changed: Exception) -> None:
         """Another worker may have seen the change before; then only this connection's statements were of yesterday."""

@@ -60,7 +60,8 @@ async def save(
     """
     outcome, gone = await _respect_opt_outs(connection, company, outcome, hashes)
     facts = facts_of(job, outcome, hashes=hashes, store_personal=store_personal_emails, opted_out=gone)
-    run_id = await write_header(connection, tenant_id, shape, outcome)
+    seconds = sum(seconds for _, seconds in outcome.stage_seconds)
+    run_id = await write_header(connection, tenant_id, shape, outcome.usage, seconds)
     await _history(connection, tenant_id, shape, company, run_id, facts)
     taken = False
     if facts.domain is not None:
@@ -69,7 +70,7 @@ async def save(
         await write_contacts(connection, shape, company.company_id, facts.emails)
         await write_lead_emails(connection, shape, company.company_id, facts)
         await keep_verdicts(connection, shape, facts.emails)
-    await write_usage(connection, tenant_id, shape, run_id, outcome)
+    await write_usage(connection, tenant_id, shape, run_id, outcome.usage)
     await write_event(connection, tenant_id, shape, company, run_id, outcome, facts.story)
     story = facts.story | {"domain_taken": True} if taken else facts.story
     return SavedCompany(outcome=outcome, run_id=run_id, story=story, domain_taken=taken)

@@ -3,20 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from acra_express_async.db.platform import PlatformShape
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.stored_json import stored_json
-from acra_express_async.models import Company, Outcome, OutcomeKind
+from acra_express_async.models import Company, Outcome, OutcomeKind, Provider, Refused, Usage
 
 STAGE = "acra_express"
 _INT_MAX = 2**31 - 1
 _MAX_ERROR_CODE = 64
+_QUOTA_REASONS = frozenset({"no_credits"})
 
 
-async def write_header(connection: Connection, tenant_id: int, shape: PlatformShape, outcome: Outcome) -> int:
-    """A header that is born finished: the platform's alert takes any other status of a newest run for a fault (B8)."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One row of `run_vendor_usage`."""
+
+    vendor: str
+    calls: int
+    tokens: int
+    refused: tuple[Refused, ...]
+
+    @property
+    def rate_limit_hits(self) -> int:
+        return sum(one.outcome == "rate_limited" for one in self.refused)
+
+    @property
+    def quota_exhausted(self) -> bool:
+        """Only the vendor's own word counts; our budgets are not its quota."""
+        return any(one.reason in _QUOTA_REASONS for one in self.refused)
+
+
+def _lines_of(usage: Usage) -> list[_Line]:
+    """What was sent, retries and refusals included; a free verification that failed was a call all the same."""
+    refused = {provider: tuple(one for one in usage.refused if one.provider == provider) for provider in Provider}
+    free = sum(one.free for one in refused[Provider.ZEROBOUNCE])
+    lines = (
+        _Line("acra_express_ddg", usage.searches, 0, refused[Provider.DUCKDUCKGO]),
+        _Line("acra_express_jina", usage.pages, usage.tokens, refused[Provider.JINA]),
+        _Line("zerobounce", usage.verifications + free, 0, refused[Provider.ZEROBOUNCE]),
+    )
+    return [line for line in lines if line.calls or line.refused]
+
+
+async def write_header(
+    connection: Connection, tenant_id: int, shape: PlatformShape, usage: Usage, seconds: float
+) -> int:
+    """A header that is born finished: the platform's alert takes any other status of a newest run for a fault (B8).
+
+    The platform also posts every five minutes for as long as the newest header of a tenant, any tenant, has rate-limit
+    hits (B10). They are the platform's to read and ours to act on, so a run that met some is followed, in the same
+    transaction, by a newer header without: nobody ever sees it as the newest.
+    """
+    run_id = await _insert_header(connection, tenant_id, shape, seconds)
+    if any(line.rate_limit_hits or line.quota_exhausted for line in _lines_of(usage)):
+        await _insert_header(connection, tenant_id, shape, 0.0)
+    return run_id
+
+
+async def _insert_header(connection: Connection, tenant_id: int, shape: PlatformShape, seconds: float) -> int:
     if not shape.has("enrichment_runs", "started_at", "ended_at", "status"):
         return int(
             await connection.fetchval(
@@ -32,36 +79,58 @@ async def write_header(connection: Connection, tenant_id: int, shape: PlatformSh
             RETURNING run_id
             """,
             tenant_id,
-            sum(seconds for _, seconds in outcome.stage_seconds),
+            seconds,
         )
     )
 
 
-async def write_usage(
-    connection: Connection, tenant_id: int, shape: PlatformShape, run_id: int, outcome: Outcome
-) -> None:
-    """Vendor names of our own, so that our figures never trip an alert made for the platform's vendors (B10)."""
+async def write_usage(connection: Connection, tenant_id: int, shape: PlatformShape, run_id: int, usage: Usage) -> None:
+    """One row for each vendor of this run, under vendor names of our own so that they trip no alert made for others.
+
+    A run is one company's, or one attempt's that broke off, so its rows never meet earlier ones: sums over the runs
+    add up as those of the platform's additive upsert do.
+    """
     if not shape.has("run_vendor_usage", "run_id", "tenant_id", "vendor", "calls", "tokens_output"):
         return
-    used = outcome.usage
-    vendors = {
-        "acra_express_ddg": (used.searches, 0),
-        "acra_express_jina": (used.pages, used.tokens),
-        "zerobounce": (used.verifications, 0),
-    }
-    rows = [(name, calls, tokens) for name, (calls, tokens) in vendors.items() if calls]
-    await connection.execute(
-        """
-        INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor, calls, tokens_output)
-        SELECT $1, $2, u.vendor, u.calls, u.tokens
-        FROM unnest($3::text[], $4::int[], $5::int[]) AS u(vendor, calls, tokens)
-        """,
+    lines = _lines_of(usage)
+    base = (
         run_id,
         tenant_id,
-        [row[0] for row in rows],
-        [row[1] for row in rows],
-        [row[2] for row in rows],
+        [line.vendor for line in lines],
+        [line.calls for line in lines],
+        [line.tokens for line in lines],
     )
+    if not shape.has("run_vendor_usage", "errors", "rate_limit_hits", "quota_exhausted"):
+        await connection.execute(
+            """
+            INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor, calls, tokens_output)
+            SELECT $1, $2, u.vendor, u.calls, u.tokens
+            FROM unnest($3::text[], $4::int[], $5::int[]) AS u(vendor, calls, tokens)
+            """,
+            *base,
+        )
+        return
+    await connection.execute(
+        """
+        INSERT INTO public.run_vendor_usage
+            (run_id, tenant_id, vendor, calls, tokens_output, errors, rate_limit_hits, quota_exhausted)
+        SELECT $1, $2, u.vendor, u.calls, u.tokens, u.errors, u.hits, u.exhausted
+        FROM unnest($3::text[], $4::int[], $5::int[], $6::int[], $7::int[], $8::boolean[])
+             AS u(vendor, calls, tokens, errors, hits, exhausted)
+        """,
+        *base,
+        [len(line.refused) for line in lines],
+        [line.rate_limit_hits for line in lines],
+        [line.quota_exhausted for line in lines],
+    )
+
+
+async def book(connection: Connection, tenant_id: int, shape: PlatformShape, usage: Usage) -> None:
+    """A run of its own for what an attempt cost that broke off: it found nothing, but the vendors were called."""
+    if not shape.has("run_vendor_usage", "run_id", "tenant_id", "vendor", "calls", "tokens_output"):
+        return
+    run_id = await write_header(connection, tenant_id, shape, usage, 0.0)
+    await write_usage(connection, tenant_id, shape, run_id, usage)
 
 
 async def write_event(

@@ -20,7 +20,7 @@ from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, R
 from acra_express_async.limits import BREAKER_OPEN, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import JobLimits, Provider, Scope
+from acra_express_async.models import JobLimits, Provider, Refused, Scope
 from acra_express_async.providers.wire import Answer, Wire
 
 Value = TypeVar("Value")
@@ -91,7 +91,15 @@ class Unscoped:
     def check(self) -> None:
         """Nothing speaks against it."""
 
-    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+    def spent(
+        self,
+        provider: Provider,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        verifications: int = 0,
+        refused: Refused | None = None,
+    ) -> None:
         """Nobody counts it."""
 
 
@@ -221,7 +229,7 @@ class Caller:
     ) -> Value:
         self._throttle.started()
         began = _now()
-        outcome, free = "error", False
+        outcome, free, refused = "error", False, None
         try:
             answer = await wire.send(
                 http, call.request(), provider=self.provider, patience=policy.patience, cap=policy.body_cap
@@ -229,6 +237,7 @@ class Caller:
             value = await call.judge(answer)
         except ProviderError as error:
             outcome, free = _outcome(error), not error.sent
+            refused = Refused(self.provider, outcome, error.reason, free)
             if isinstance(error, RateLimited) and error.retry_after is not None:
                 self._throttle.hold(error.retry_after)
             _log.info("provider.try_failed", provider=self.provider, reason=error.reason, sent=wire.sent)
@@ -243,9 +252,8 @@ class Caller:
                 tokens = sum(wire.answer.billed.values()) if wire.answer is not None else 0
                 if tokens:
                     self._metrics.tokens.labels(self.provider).inc(tokens)
-                scope.spent(
-                    self.provider, requests=1, tokens=tokens, verifications=0 if free else call.verifications
-                )  # fmt: skip
+                paid = 0 if free else call.verifications
+                scope.spent(self.provider, requests=1, tokens=tokens, verifications=paid, refused=refused)
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter on 5 s, 15 s …, never beyond `BACKOFF_SECONDS` in all; a Retry-After is obeyed and jittered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,21 @@ from rig import enqueue, statuses
 from acra_express_async.db.companies import load_company
 from acra_express_async.db.courtesy import connection_share
 from acra_express_async.db.pool import Connection, Database, connect
-from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Token
-from acra_express_async.sandbox.nightly import Nightly
+from acra_express_async.models import (
+    Company,
+    CompanyId,
+    Job,
+    JobId,
+    JobType,
+    Provider,
+    Refused,
+    Token,
+    Usage,
+)
+from acra_express_async.sandbox.nightly import Nightly, alerts, queue_depth
 
 from .guest import Guest, outcome_for
+from .worlds import CUSTOMERS
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -40,12 +52,13 @@ async def first_company(owner: Connection) -> Company:
     return company
 
 
-async def saved(guest: Guest, owner: Connection, database: Database) -> Company:
+async def saved(guest: Guest, owner: Connection, database: Database, *, usage: Usage | None = None) -> Company:
     """One company with a stored result."""
     company = await first_company(owner)
     async with database.transaction() as connection:
         job = Job(JobId(1), JobType.ENRICHMENT, Token(1), {}, await connection.fetchval("SELECT now()"))
-        await guest.companies.save(connection, job, company, outcome_for(company))
+        outcome = replace(outcome_for(company), usage=usage or Usage())
+        await guest.companies.save(connection, job, company, outcome)
     return company
 
 
@@ -67,22 +80,97 @@ async def test_b9_no_summaries_and_no_manifests(guest: Guest, furnished: Connect
         assert await furnished.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
-async def test_b10_vendors_of_our_own_trip_no_alert_of_the_platform(
+LIMITED = Usage(
+    searches=3,
+    pages=4,
+    tokens=2100,
+    verifications=1,
+    refused=(
+        Refused(Provider.DUCKDUCKGO, "timeout", "timeout"),
+        Refused(Provider.JINA, "rate_limited", "http_429"),
+        Refused(Provider.JINA, "rate_limited", "http_429"),
+        Refused(Provider.ZEROBOUNCE, "blocked", "no_credits", free=True),
+    ),
+)
+
+
+async def customers_headers(owner: Connection) -> None:
+    """A customer whose last run succeeded, one whose last run failed, and one whose last run met a rate limit."""
+    for tenant, status, hits in ((501, "succeeded", 0), (502, "running", 0), (503, "succeeded", 3)):
+        run = await owner.fetchval(
+            "INSERT INTO enrichment_runs (tenant_id, status) VALUES ($1, $2) RETURNING run_id", tenant, status
+        )
+        await owner.execute(
+            "INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls, rate_limit_hits)"
+            " VALUES ($1, $2, 'jina_mcp', 9, $3)",
+            run,
+            tenant,
+            hits,
+        )
+
+
+async def test_b8_b10_the_platform_s_alerts_say_the_same_with_and_without_us(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
+    """Neither one more for our own tenant, nor one less that a customer's people should have heard."""
+    await customers_headers(furnished)
+    before = await alerts(furnished)
+    assert before == {"tenant 502: last run running", "tenant 503: rate limit jina_mcp"}
     await saved(guest, furnished, database)
-    rows = await furnished.fetch("SELECT vendor, rate_limit_hits, quota_exhausted FROM run_vendor_usage")
-    assert {row["vendor"] for row in rows} <= {"acra_express_ddg", "acra_express_jina", "zerobounce"}
-    assert all(row["rate_limit_hits"] == 0 and row["quota_exhausted"] is False for row in rows)
+    await saved(guest, furnished, database, usage=LIMITED)
+    assert await alerts(furnished) == before
+
+
+async def test_b10_what_vendors_refused_is_booked_truthfully_under_our_own_tenant_and_names(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
+    await saved(guest, furnished, database, usage=LIMITED)
+    async with database.transaction() as connection:
+        await guest.companies.book(connection, LIMITED)
+    rows = await furnished.fetch(
+        "SELECT vendor, calls, errors, tokens_output AS tokens, rate_limit_hits AS hits, quota_exhausted AS quota"
+        " FROM run_vendor_usage WHERE tenant_id = $1 ORDER BY run_id, vendor",
+        database.tenant_id,
+    )
+    lines = [
+        ("acra_express_ddg", 3, 1, 0, 0, False),
+        ("acra_express_jina", 4, 2, 2100, 2, False),
+        ("zerobounce", 2, 1, 0, 0, True),
+    ]
+    assert [tuple(row.values()) for row in rows] == lines * 2
+    assert (
+        await furnished.fetchval("SELECT count(*) FROM run_vendor_usage WHERE tenant_id <> $1", database.tenant_id) == 0
+    )
+    assert await alerts(furnished) == set()  # in each of the two transactions a newer header clears it
+
+
+async def test_b10_the_alert_is_real_a_run_with_hits_as_the_newest_would_trip_it(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
+    await saved(guest, furnished, database, usage=LIMITED)
+    await furnished.execute("DELETE FROM enrichment_runs WHERE run_id = (SELECT max(run_id) FROM enrichment_runs)")
+    ours = f"tenant {database.tenant_id}: rate limit "
+    assert await alerts(furnished) == {ours + "acra_express_jina", ours + "zerobounce"}
+
+
+@pytest.mark.parametrize("lacks", ["rate_limit_hits", "quota_exhausted", "errors"])
+async def test_b10_a_deployment_without_these_columns_still_gets_the_calls(
+    guest: Guest, furnished: Connection, database: Database, lacks: str
+) -> None:
+    await furnished.execute(f"ALTER TABLE run_vendor_usage DROP {lacks}")
+    await saved(guest, furnished, database, usage=LIMITED)
+    rows = await furnished.fetch("SELECT vendor, calls FROM run_vendor_usage ORDER BY vendor")
+    assert [tuple(row) for row in rows] == [("acra_express_ddg", 3), ("acra_express_jina", 4), ("zerobounce", 2)]
 
 
 async def test_b11_job_rows_stand_under_the_express_tenant(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
+    """Whoever asked for it: no customer's queue grows."""
     async with database.transaction() as connection:
-        await guest.jobs.insert(connection, JobType.ENRICHMENT, {"company_ids": [1]})
-    tenants = await furnished.fetch("SELECT DISTINCT tenant_id FROM background_jobs")
-    assert [row[0] for row in tenants] == [database.tenant_id]
+        await guest.jobs.insert(connection, JobType.ENRICHMENT, {"company_ids": [1], "requested_by_tenant": 501})
+    assert await queue_depth(furnished, database.tenant_id) == 1
+    assert [await queue_depth(furnished, customer) for customer in CUSTOMERS] == [0, 0]
 
 
 async def test_b12_the_platform_s_worker_is_not_woken(furnished: Connection, fresh_dsn: str) -> None:

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from quality.cases import Case, missing
 
 from acra_express_async.extract.domains import same_url
-from acra_express_async.models import JobLimits, Outcome, OutcomeKind, Page, Provider, Scope, SearchPage, Verdict
+from acra_express_async.models import (
+    JobLimits,
+    Outcome,
+    OutcomeKind,
+    Page,
+    Provider,
+    Refused,
+    Scope,
+    SearchPage,
+    Verdict,
+)
 from acra_express_async.pipeline import Pipeline
 
 
@@ -20,7 +30,15 @@ class FreeScope:
     def check(self) -> None:
         """Nothing speaks against it."""
 
-    def spent(self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0) -> None:
+    def spent(
+        self,
+        provider: Provider,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        verifications: int = 0,
+        refused: Refused | None = None,
+    ) -> None:
         """Nobody counts."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,7 +14,9 @@ import pytest
 import pytest_asyncio
 from process import Stage, stage
 from prometheus_client import CollectorRegistry
+from rig import Rig, enqueue
 
+from acra_express_async.attempts import End, JobScope
 from acra_express_async.courtesy import CourteousClaims, Courtesy
 from acra_express_async.db.control import Control
 from acra_express_async.db.pool import Connection, Database, connect
@@ -111,14 +114,70 @@ async def test_b15_busy_workers_count_against_the_room(metrics: Metrics, taken: 
 )
 def test_quiet_hours(metrics: Metrics, setting: str, clock: str, quiet: bool) -> None:
     guest = courtesy(metrics, quiet=setting, clock=Clock(clock))
-    assert (guest.quiet, guest.stands_back(), guest.may_claim()) == (quiet, quiet, not quiet)
+    why = "quiet_hours" if quiet else None
+    assert (guest.quiet, guest.stands_back(), guest.may_claim()) == (quiet, why, not quiet)
 
 
 def test_quiet_hours_hold_also_when_we_do_not_stand_back(metrics: Metrics) -> None:
     guest = courtesy(metrics, quiet="00:45-02:30", clock=Clock("01:00"), stand_back=False)
     guest.saw(nightly_running=True, connections=0.1)
-    assert guest.stands_back()
+    assert guest.stands_back() == "quiet_hours"
     assert not guest.nightly_has_the_way
+
+
+def test_the_end_of_quiet_hours_is_told_so_that_the_poller_wakes(metrics: Metrics) -> None:
+    clock = Clock("02:29")
+    guest = courtesy(metrics, quiet="00:45-02:30", clock=clock)
+    assert not guest.saw(nightly_running=True, connections=0.1)
+    assert guest.stands_back() == "nightly_running"
+    assert not guest.saw(nightly_running=False, connections=0.1)
+    clock.at += timedelta(minutes=1)
+    assert guest.saw(nightly_running=False, connections=0.1)
+
+
+@pytest.mark.parametrize("why", ["quiet_hours", "nightly_running"])
+async def test_a_job_that_gives_way_is_put_off_free_of_charge_and_counted_by_its_reason(
+    database: Database, owner: Connection, why: str
+) -> None:
+    """It was claimed a moment before; the way is then not ours, and the job's row says whose or why."""
+    clock, metrics = Clock("00:44"), Metrics(CollectorRegistry())
+    guest = courtesy(metrics, quiet="00:45-02:30", clock=clock)
+    ended = asyncio.Event()
+
+    async def work(_job: Job, scope: JobScope) -> End:
+        scope.check()
+        if why == "quiet_hours":
+            clock.at += timedelta(minutes=1)
+        else:
+            guest.saw(nightly_running=True, connections=0.1)
+        scope.check()
+        raise AssertionError("the second call was let through")
+
+    rig = Rig(database, work, workers=1, stands_back=guest.stands_back)
+    freed = rig.poller.worker_freed
+
+    def told() -> None:
+        freed()
+        ended.set()
+
+    rig.workers[0]._freed = told
+    [job_id] = await enqueue(owner)
+    async with rig.running():
+        await ended.wait()
+    row = await owner.fetchrow(
+        "SELECT b.status, b.error, l.attempts, l.errors FROM background_jobs b"
+        " JOIN acra_express.leases l USING (job_id) WHERE job_id = $1",
+        job_id,
+    )
+    assert row is not None
+    says = {"quiet_hours": "quiet hours", "nightly_running": "the nightly has the right of way"}[why]
+    assert (row["status"], row["attempts"], row["errors"]) == ("queued", 0, 0)
+    assert says in row["error"]
+    counted = {
+        reason: rig.metrics.registry.get_sample_value("acra_express_nightly_yields_total", {"reason": reason})
+        for reason in ("quiet_hours", "nightly_running")
+    }
+    assert counted == {"quiet_hours": 0, "nightly_running": 0} | {why: 1}
 
 
 @pytest.mark.parametrize("wrong", ["1:00-2:00", "00:45", "25:00-26:00", "02:00-02:00", "00:45-02:30;"])
