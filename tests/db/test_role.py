@@ -7,7 +7,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.pool import Connection, Database
 
 REFUSED = [
     "SELECT * FROM background_jobs",
@@ -60,24 +60,6 @@ async def test_b23_headers_of_other_tenants_cannot_be_seen_or_made(database: Dat
         assert await connection.fetchval("SELECT count(*) FROM enrichment_runs") == 0
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (777, 'succeeded')")
-
-
-async def test_a_hostile_search_path_changes_nothing(database: Database, owner: Connection, fresh_dsn: str) -> None:
-    """Somebody's own `companies` and operators before ours in the path: the owner's functions never look there."""
-    await owner.execute(
-        "CREATE SCHEMA evil; CREATE TABLE evil.companies (company_id bigint, uen text);"
-        "INSERT INTO evil.companies VALUES (666, '201912345K');"
-        "CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''hacked''';"
-        "GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT ALL ON evil.companies TO PUBLIC"
-    )
-    hostile = await connect(fresh_dsn, {"role": "acra_express", "search_path": "evil, pg_catalog, public"})
-    try:
-        made = await hostile.fetchrow("SELECT * FROM acra_express.insert_company('201912345K', 'A', NULL, NULL, NULL)")
-    finally:
-        await hostile.close()
-    assert made is not None
-    assert made["company_id"] != 666
-    assert await owner.fetchval("SELECT uen FROM companies WHERE company_id = $1", made["company_id"]) == "201912345K"
 
 
 async def nightly_job(owner: Connection, job_type: str, status: str, *, age: timedelta, params: object = None) -> None:
