@@ -5,19 +5,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rig import Rig
 
 from acra_express_async.attempts import End, JobScope
+from acra_express_async.courtesy import Courtesy
+from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.companies import Companies, load_company
+from acra_express_async.db.control import Control
+from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import load_address_hash
-from acra_express_async.db.outcomes import Outcomes
+from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.platform import probe
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.db.selection import Selection
 from acra_express_async.errors import LockBusy, StandBack
+from acra_express_async.metrics import YIELD_REASONS
 from acra_express_async.models import (
     Company,
     CompanyId,
@@ -31,10 +41,13 @@ from acra_express_async.models import (
     Verdict,
 )
 from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.quiet_hours import QuietHours
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
+from acra_express_async.watch import Watch
 
 SAVE_TRIES = 200
+ZONE = ZoneInfo("Asia/Singapore")
 
 
 def outcome_for(company: Company) -> Outcome:
@@ -51,10 +64,23 @@ def outcome_for(company: Company) -> Outcome:
 
 
 class Guest(Rig):
-    """Takes jobs as fast as the real loops give them; each stages and saves up to `batch` companies."""
+    """Takes jobs as fast as the real loops give them; each stages and saves up to `batch` companies.
 
-    def __init__(self, database: Database, codes: list[str], *, shape: Any, hashes: Any, batch: int = 5) -> None:
-        super().__init__(database, self._work_on)
+    With `stand_back` it has the product's manners as well: its snapshot loop looks whether the nightly runs.
+    """
+
+    def __init__(
+        self, database: Database, codes: list[str], *, shape: Any, hashes: Any, batch: int = 5, stand_back: bool = False
+    ) -> None:
+        super().__init__(database, self._work_on, stands_back=self._stands_back)
+        self.courtesy = Courtesy(
+            stand_back=stand_back, quiet=QuietHours(), now=self._now, workers=len(self.workers), metrics=self.metrics
+        )
+        self.watch = Watch(
+            shared=Control(database), slots=DailyCap(database, ZONE), budgets=self._no_budgets, shown=Display(database),
+            manners=self.courtesy, zone=ZONE, cap=300, health=self.health, metrics=self.metrics, now=self._now,
+            resumed=self.poller.wake,
+        )  # fmt: skip
         self.params = StagingParams(ssic_codes=codes)
         self.batch = batch
         self.saved = 0
@@ -69,9 +95,32 @@ class Guest(Rig):
             shape, hashes = await probe(connection), await load_address_hash(connection)
         return cls(database, codes, shape=shape, hashes=hashes, **options)
 
+    def _stands_back(self) -> str | None:
+        return self.courtesy.stands_back()
+
+    @staticmethod
+    def _now() -> datetime:
+        return datetime.now(ZONE)
+
+    @staticmethod
+    async def _no_budgets() -> list[BudgetUse]:
+        return []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[int]]:
+        """As in the product, it has looked once before anything is claimed."""
+        await self.watch.look()
+        watching = asyncio.create_task(self.watch.run())
+        try:
+            async with super().running() as service:
+                yield service
+        finally:
+            watching.cancel()
+
     async def _work_on(self, job: Job, scope: JobScope) -> End:
         picked = await self.selection.pick(self.params, Campaign(id=job.job_id, enqueued_at=job.created_at), self.batch)
         for row in picked.rows:
+            scope.check()
             try:
                 company_id = await self.upsert(row)
             except StandBack as way:
@@ -94,6 +143,15 @@ class Guest(Rig):
                 self.saved += 1
                 return
         raise AssertionError("the nightly's locks never ended")
+
+    @property
+    def gave_way(self) -> Counter[str]:
+        """How often, by reason: on the spot, and by putting a job off."""
+        put_off = {
+            reason: self.metrics.registry.get_sample_value("acra_express_nightly_yields_total", {"reason": reason})
+            for reason in YIELD_REASONS
+        }
+        return +(self.yields + Counter({reason: int(count or 0) for reason, count in put_off.items()}))
 
     async def upsert(self, row: RegistryRow) -> CompanyId:
         return await self.selection.upsert(row)
