@@ -106,6 +106,23 @@ async def test_b1_an_insert_stands_back_while_a_nightly_staging_job_runs(
     await upserted(database, shape)  # an update of an existing row needs neither lock nor check
 
 
+async def test_b1_the_lock_is_held_when_the_check_asks(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    """The other way round a nightly job could start, and look its UENs up, between our check and our lock."""
+    await owner.execute(
+        """
+        CREATE OR REPLACE FUNCTION acra_express.nightly_holds(p_types text[]) RETURNS boolean LANGUAGE sql AS $$
+            SELECT NOT EXISTS (
+                SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = 'public.companies'::regclass
+                  AND l.mode = 'AccessExclusiveLock' AND l.granted)
+        $$
+        """
+    )
+    await upserted(database, shape)
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 1
+
+
 async def test_b1_the_check_sees_what_was_committed_after_our_transaction_began(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:

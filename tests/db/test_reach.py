@@ -94,7 +94,7 @@ async def test_a_lost_grant_is_named_and_healed_by_migrate(
     assert code == 0, out
 
 
-async def test_it_refuses_to_start_under_a_tenant_that_is_not_its_own(fresh_dsn: str, owner: Connection) -> None:
+async def test_b4_it_refuses_to_start_under_a_tenant_that_is_not_its_own(fresh_dsn: str, owner: Connection) -> None:
     """Missing, the platform's default, a customer's by its connection, a customer's by its jobs: a sentence each."""
     ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")

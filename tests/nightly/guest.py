@@ -1,6 +1,6 @@
 """Express at full speed beside the stand-in nightly: the real loops, selection and records; only the story is made up.
 
-`Guest` keeps every rule. Each subclass breaks one, so that the harness can be seen to notice.
+`Guest` keeps every rule; those of bad_guests.py break one each, so that the harness can be seen to notice.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from acra_express_async.db.pool import Connection
 
 TRADES = (("33120", "Repair of pumps"), ("62011", "Software for bakeries"), ("01111", "Growing of leafy vegetables"))
 CODES = [code.lstrip("0") for code, _ in TRADES]
-CUSTOMERS = (501, 502)
+CUSTOMERS = (501, 502, 503)
 
 
 async def furnish(owner: Connection, rows: int) -> None:

@@ -21,7 +21,7 @@ from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.quiet_hours import QuietHours
-from acra_express_async.watch import PULSE_SECONDS, Pulse, Watch
+from acra_express_async.watch import COMPARED_EVERY, PULSE_SECONDS, Pulse, Watch
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -123,6 +123,21 @@ async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
         await snapshot.watch.look()
         assert snapshot.watch.picture.taken_at == NOON
         assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+
+
+async def test_b25_the_nightly_s_history_is_not_asked_about_while_it_runs(
+    owner: Connection, snapshot: Snapshot
+) -> None:
+    await owner.execute(
+        "INSERT INTO background_jobs (job_id, job_type, status) VALUES (1, 'enrich_candidates', 'running')"
+    )
+    await snapshot.watch.look()
+    assert snapshot.watch.picture.nightly_running
+    assert snapshot.watch.picture.companies_today == {}
+    await owner.execute("UPDATE background_jobs SET status = 'done'")
+    for _ in range(COMPARED_EVERY):
+        await snapshot.watch.look()
+    assert snapshot.watch.picture.companies_today == {"express": 0, "nightly": 0}
 
 
 class Beat:

@@ -208,6 +208,35 @@ async def test_a_company_without_a_website_does_not_come_back(
     assert [row["kind"] for row in kinds] == ["no_website"] * 3 + ["skipped"] * 3
 
 
+async def test_b2_no_transaction_of_ours_is_open_while_a_company_s_story_runs(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    """A provider takes seconds; a header held for so long stretched a nightly run from 1.9 to 29.5 s.
+
+    A heartbeat may be seen in its own short transaction, but no transaction is there at every one of fifty looks.
+    """
+    lasting = []
+
+    async def open_now() -> set[tuple[Any, ...]]:
+        rows = await owner.fetch(
+            "SELECT pid, xact_start FROM pg_stat_activity WHERE application_name = 'acra-express'"
+            " AND datname = current_database() AND xact_start IS NOT NULL"
+        )
+        return {tuple(row) for row in rows}
+
+    async def look(_company: Company, _scope: Scope) -> None:
+        always = await open_now()
+        for _ in range(50):
+            always &= await open_now()
+        lasting.append(always)
+
+    story.before = look
+    await enqueue(owner, {"uens": registry[:3]})
+    rig = await campaigns(workers=1)
+    assert await rig.supervisor.run() == 0
+    assert lasting == [set(), set(), set()]
+
+
 async def test_a_company_that_breaks_does_not_take_its_batch_with_it(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:

@@ -136,7 +136,7 @@ def test_the_end_of_quiet_hours_is_told_so_that_the_poller_wakes(metrics: Metric
 
 
 @pytest.mark.parametrize("why", ["quiet_hours", "nightly_running"])
-async def test_a_job_that_gives_way_is_put_off_free_of_charge_and_counted_by_its_reason(
+async def test_b16_a_job_that_gives_way_is_put_off_free_of_charge_and_counted_by_its_reason(
     database: Database, owner: Connection, why: str
 ) -> None:
     """It was claimed a moment before; the way is then not ours, and the job's row says whose or why."""
@@ -227,3 +227,33 @@ async def test_b15_a_crowded_server_gets_no_work_from_us_until_it_empties(standi
     service.signal(signal.SIGTERM)
     assert await service.ended() == 0
     assert sorted(await standing.outcomes()) == standing.uens[:2]
+
+
+async def test_b15_the_service_holds_at_most_five_connections(standing: Stage) -> None:
+    """Sixteen workers and a backlog for all of them: four sessions and one that listens."""
+    for start in range(0, 40, 2):
+        await standing.enqueue({"uens": standing.uens[start : start + 2]})
+    service = await standing.start("run", WORKERS="16")
+    most = 0
+    for _ in range(20):
+        await service.event("company.ended")
+        counted = await standing.owner.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'acra-express'"
+            " AND datname = current_database()"
+        )
+        most = max(most, counted)
+    service.signal(signal.SIGTERM)
+    assert await service.ended() == 0
+    assert 3 <= most <= 5
+
+
+async def test_b25_a_question_about_the_nightly_s_history_ends_after_two_seconds(
+    owner: Connection, database: Database
+) -> None:
+    """The function that reads it tells in place of its figure which time-out holds for it."""
+    await owner.execute(
+        "CREATE OR REPLACE FUNCTION acra_express.nightly_companies(p_day date) RETURNS bigint LANGUAGE sql"
+        " SECURITY DEFINER AS"
+        " $$SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::bigint$$"
+    )
+    assert await Control(database).companies_today(SINGAPORE) == (0, 2)

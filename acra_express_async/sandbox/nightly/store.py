@@ -110,7 +110,7 @@ class Store:
                 domain,
             )
         # its capped headers are those of degraded rows: without a domain of its own every third is one
-        degraded = run if company_id % 3 == 0 else None
+        degraded = run if company_id // 3 % 3 == 0 else None
         for snapshot in range(company_id % 3):
             await self._file(company_id, None, {"about_text": None, "domain": f"{snapshot}.{domain}"})
         facts = {"about_text": None if degraded else f"About {uen}", "public_emails": [f"info@{domain}"]}

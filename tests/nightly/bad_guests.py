@@ -1,0 +1,117 @@
+"""Guests that break one rule each, for the pair: what they do, a good guest's grants and time-outs would not let them.
+
+They act as the shared service account and wait, where it takes two, for what the database says of the nightly.
+"""
+
+from __future__ import annotations
+
+from acra_express_async.attempts import End, JobScope
+from acra_express_async.db.pool import Connection
+from acra_express_async.models import Company, Job
+from acra_express_async.sandbox.nightly import domain_of
+
+from .guest import Guest
+
+
+class BadGuest(Guest):
+    """Does its misdeed once, then works like any guest."""
+
+    done = False
+
+    async def _work_on(self, job: Job, scope: JobScope) -> End:
+        if not self.done:
+            self.done = True
+            await self.misdeed()
+        return await super()._work_on(job, scope)
+
+    async def misdeed(self) -> None:
+        """Nothing; some break their rule in another place."""
+
+    async def until(self, connection: Connection, asked: str) -> None:
+        """Until the database says yes, or no nightly job is left that could make it."""
+        while not await connection.fetchval(asked):
+            if not await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM background_jobs WHERE status IN ('queued', 'running')"
+                " AND job_type IN ('staging_upsert', 'enrich_candidates'))"
+            ):
+                return
+
+
+class WrongTenant(BadGuest):
+    """Its headers stand under a customer; the harness gives it that tenant."""
+
+
+class InsertRace(BadGuest):
+    """Inserts companies while a staging job runs, in one transaction and from the other end."""
+
+    async def misdeed(self) -> None:
+        async with self.database.transaction() as connection:
+            await self.until(
+                connection, "SELECT EXISTS (SELECT FROM background_jobs"
+                " WHERE job_type = 'staging_upsert' AND status = 'running')"
+            )  # fmt: skip
+            await connection.execute(
+                "INSERT INTO companies (uen, name) SELECT uen, 'RACE' FROM (SELECT uen FROM staging_acra_companies s"
+                " WHERE NOT EXISTS (SELECT FROM companies c WHERE c.uen = s.uen) ORDER BY uen DESC LIMIT 60) AS last"
+            )
+            await self.until(connection, f"{WAITED})" % "0.1 s")
+
+
+class CompaniesFirst(BadGuest):
+    """Updates companies, and writes a header only when a store of the nightly, with its own, stands behind it."""
+
+    async def misdeed(self) -> None:
+        async with self.database.session() as connection:
+            await self.until(connection, STORING)
+            while await connection.fetchval(STORING):
+                async with connection.transaction():
+                    await connection.execute("UPDATE companies SET last_seen = now()")
+                    met = [await connection.fetchval(STORE_BEHIND_US) for _ in range(20)]
+                    if any(met):
+                        await connection.execute(
+                            "INSERT INTO enrichment_runs (tenant_id, status) VALUES ($1, 'succeeded')",
+                            self.database.tenant_id,
+                        )
+                        return
+
+
+class LongTransaction(BadGuest):
+    """Keeps the transaction of a company open while the nightly stores, as if it called a provider inside it."""
+
+    held = False
+
+    async def save(self, connection: Connection, job: Job, company: Company) -> None:
+        await super().save(connection, job, company)
+        if not self.held and await connection.fetchval(STORING):
+            self.held = True
+            await self.until(connection, f"{WAITED} AND relation = 'enrichment_runs'::regclass)" % "1.5 s")
+
+
+class StolenDomain(BadGuest):
+    """Gives the domains of the nightly's first candidates to the last companies."""
+
+    async def misdeed(self) -> None:
+        async with self.database.transaction() as connection:
+            ids = await connection.fetch("SELECT company_id, uen FROM companies ORDER BY company_id")
+            for thief, robbed in zip(reversed(ids), ids[: len(ids) // 2], strict=False):
+                await connection.execute(
+                    "UPDATE companies SET website_domain = $2 WHERE company_id = $1",
+                    thief["company_id"],
+                    domain_of(robbed["uen"]),
+                )
+
+
+WAITED = (
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND clock_timestamp() - waitstart > interval '%s'"
+    " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+)
+"""Somebody has waited behind this very session for so long, by the server's clock; open for a further condition."""
+STORE_BEHIND_US = (
+    "SELECT EXISTS (SELECT FROM pg_locks w JOIN pg_locks h ON h.pid = w.pid WHERE NOT w.granted AND h.granted"
+    " AND h.relation = 'enrichment_runs'::regclass AND h.mode = 'AccessExclusiveLock'"
+    " AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid)))"
+)
+"""Somebody who changed the headers' table in its transaction waits for this session."""
+STORING = (
+    "SELECT EXISTS (SELECT FROM background_jobs WHERE job_type = 'enrich_candidates' AND status = 'running')"
+)  # fmt: skip
