@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -70,15 +71,22 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
-@pytest_asyncio.fixture
-async def fresh_dsn(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
-    """DSN (superuser) of a migrated database that only this test uses."""
+@asynccontextmanager
+async def cloned_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """DSN (superuser) of a database like `template`, for as long as it is needed."""
     name = f"t_{secrets.token_hex(6)}"
-    await _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield postgres.dsn(name)
     finally:
         await _execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def fresh_dsn(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
+    """DSN (superuser) of a migrated database that only this test uses."""
+    async with cloned_database(postgres, template_database) as dsn:
+        yield dsn
 
 
 @pytest_asyncio.fixture

@@ -11,7 +11,7 @@ import click
 
 from acra_express_async.sandbox.results import record, table
 
-from . import alone, pickup, replicas, watching
+from . import alone, limiters, pickup, replicas, reservation, watching
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
 PEERS = "BENCH_PEERS"
@@ -59,6 +59,31 @@ def backlog_() -> None:
     rows = asyncio.run(alone.backlog())
     note = f"Medians of {alone.TIMED} after {alone.WARM_UP} executions of the same statement. Goal: at most 1 ms, flat."
     _tell("backlog", ("rows", "claim ms", "idle poll ms"), rows, note)
+
+
+@main.command("limiters")
+def limiters_() -> None:
+    """Plain AsyncLimiters beside our throttle and ledger: violations, worst window, share used."""
+    rows = limiters.limiters()
+    note = (
+        f"{limiters.HOURS:g} simulated hours of hammering 200 requests an hour with two workers a process; shares and"
+        " violations of the last two. Ours survives restarts and is shared, because it stands in the"
+        " database; its first minute is held to what DuckDuckGo is known to let through."
+    )
+    _tell("limiters", limiters.HEADER, rows, note)
+
+
+@main.command("reservation")
+@rounds_option
+@click.option("--times", type=click.IntRange(20), default=200, show_default=True, help="In each round.")
+def reservation_(rounds: int, times: int) -> None:
+    """A reservation with 10^5 rows in the ledger, beside a plain one-row INSERT; pruning."""
+    rows = asyncio.run(reservation.reservation(rounds, times))
+    note = (
+        f"Durable commits over loopback TCP, {rounds} interleaved rounds of {times}, medians over rounds. Goal: one"
+        " statement, under 1 ms median; what the machine's disk adds to both is in the INSERT."
+    )
+    _tell("reservation", reservation.HEADER, rows, note)
 
 
 @main.command("start")

@@ -1,63 +1,142 @@
-"""A process that searches without pause until it is killed: ``python hammer.py DSN TENANT BASE_URL WINDOW_SCALE``."""
+"""A replica that spends without pause until it is killed: ``python hammer.py ASSIGNMENT`` (JSON, see fleet.py).
+
+It says ``ready`` and its wall clock, then one line for each call that failed otherwise than for want of budget. The
+parts are the product's; only windows, paces and cool-downs are shortened by the speed of the simulator's clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
 import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
 import httpx
 from prometheus_client import CollectorRegistry
 
+from acra_express_async import logs
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.pool import Database
-from acra_express_async.errors import Blocked, BudgetExhausted
-from acra_express_async.limits import Breaker, Budget, Pace, Throttle, allowances
+from acra_express_async.errors import BudgetExhausted, ProviderError
+from acra_express_async.limits import SEND_MARGIN, Breaker, Budget, Throttle, allowances
+from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS, OUTAGE_COOLDOWNS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Caller, Unscoped
 from acra_express_async.providers.duckduckgo import DuckDuckGo
-from acra_express_async.settings import load_settings
+from acra_express_async.providers.jina import JinaReader
+from acra_express_async.providers.zerobounce import ZeroBounce
+from acra_express_async.service.calls import paces
+from acra_express_async.settings import Settings, load_settings
 
-WORKERS = 2
+LEAST_MARGIN = timedelta(seconds=1)
+"""From a charge to the wire: this machine is not so many times as fast as the simulator's clock."""
+LEAST_PATIENCE = timedelta(seconds=1)
+LONGEST_PAUSE = 5.0
+
+Act = Callable[[str], Awaitable[object]]
 
 
-async def main(dsn: str, tenant: int, base_url: str, window_scale: float) -> None:
-    settings = load_settings(
-        {"ACRA_EXPRESS_POSTGRES_DSN": dsn, "ACRA_EXPRESS_DUCKDUCKGO__BASE_URL": base_url}
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What one replica does to one budget: `speed` is that of the provider's clock, `settings` have no prefix."""
+
+    title: str
+    provider: Provider
+    dsn: str
+    tenant: int
+    speed: float
+    workers: int
+    settings: Mapping[str, str]
+
+
+def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
+    """As service/calls.py builds it, on a shorter scale of time."""
+    provider, metrics, scale = task.provider, Metrics(CollectorRegistry()), 1 / task.speed
+    margin = max(SEND_MARGIN * scale, LEAST_MARGIN)
+    patience = max(timedelta(seconds=settings.budget_wait_seconds) * scale, LEAST_PATIENCE)
+    pace = paces(settings)[provider]
+    pace = replace(
+        pace, interval=pace.interval * scale, spacing=pace.spacing * scale, jitter=pace.jitter * scale
     )  # fmt: skip
-    database = Database(dsn, role="acra_express", tenant_id=tenant, size=3)
-    await database.open()
-    provider, metrics = Provider.DUCKDUCKGO, Metrics(CollectorRegistry())
-    figures = allowances(settings, window_scale=window_scale)[provider]
-    patience = timedelta(seconds=5)
-    pace = Pace.of_allowance(figures[0].limit, figures[0].window, burst=40)
-    caller = Caller(
+    figures = allowances(settings, window_scale=scale, margin=margin / scale)[provider]
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds * scale)
+
+    return Caller(
         provider,
         Throttle(provider, pace, patience=patience, random=random.random),
         metrics,
         budget=Budget(provider, figures, BudgetLedger(database), patience=patience),
-        breaker=Breaker(provider, BreakerRows(database), metrics),
+        breaker=Breaker(
+            provider,
+            BreakerRows(database),
+            metrics,
+            blocked=[cooldown * scale for cooldown in BLOCKED_COOLDOWNS],
+            outage=[cooldown * scale for cooldown in OUTAGE_COOLDOWNS],
+        ),
+        margin=margin,
         random=random.random,
+        sleep=sleep,
     )
-    async with httpx.AsyncClient() as http, asyncio.TaskGroup() as group:
-        engine = DuckDuckGo(http, settings.duckduckgo, caller)
-        for worker in range(WORKERS):
-            group.create_task(search(engine, worker))
 
 
-async def search(engine: DuckDuckGo, worker: int) -> None:
+def act_of(task: Assignment, database: Database, http: httpx.AsyncClient) -> Act:
+    """One call of the provider's own client; `name` makes it a question that was not asked before."""
+    settings = load_settings(
+        {"ACRA_EXPRESS_POSTGRES_DSN": task.dsn} | {f"ACRA_EXPRESS_{name}": v for name, v in task.settings.items()}
+    )
+    through = caller(task, settings, database)
+    if task.provider is Provider.DUCKDUCKGO:
+        engine = DuckDuckGo(http, settings.duckduckgo, through)
+        return lambda name: engine.search(f"company {name}", Unscoped())
+    if task.provider is Provider.JINA:
+        reader = JinaReader(http, settings.jina, through)
+        return lambda name: reader.read(f"https://kopi.com.sg/{name}", Unscoped())
+    verifier = ZeroBounce(http, settings.zerobounce, through)
+    return lambda name: verifier.verify(f"info.{name}@kopi.com.sg", Unscoped())
+
+
+async def spend(title: str, act: Act, worker: int) -> None:
     for number in count():
         try:
-            await engine.search(f"company {worker} {number}", Unscoped())
+            await act(f"{os.getpid()}-{worker}-{number}")
         except BudgetExhausted as refused:
             await asyncio.sleep((refused.retry_after or timedelta()).total_seconds())
-        except Blocked:
-            print("blocked", flush=True)
-            return
+        except ProviderError as failed:
+            print(f"{title}: {failed.reason}", flush=True)
+            pause = (failed.retry_after or timedelta()).total_seconds()
+            await asyncio.sleep(min(max(pause, 0.1), LONGEST_PAUSE))
+
+
+async def main(tasks: list[Assignment], address: str) -> None:
+    """Each replica has an address of its own on the loopback, as replicas on hosts of their own have."""
+    async with AsyncExitStack() as stack:
+        transport = httpx.AsyncHTTPTransport(local_address=address)
+        http = await stack.enter_async_context(httpx.AsyncClient(transport=transport))
+        databases: dict[str, Database] = {}
+        for task in tasks:
+            if task.dsn not in databases:
+                databases[task.dsn] = Database(task.dsn, role="acra_express", tenant_id=task.tenant, size=4)
+                await databases[task.dsn].open()
+        print(f"ready {time.time()}", flush=True)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for task in tasks:
+            act = act_of(task, databases[task.dsn], http)
+            for worker in range(task.workers):
+                group.create_task(spend(task.title, act, worker))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])))
+    logs.configure(level="ERROR", form="console")
+    told = json.loads(sys.argv[1])
+    assignments = [Assignment(**{**task, "provider": Provider(task["provider"])}) for task in told["tasks"]]
+    asyncio.run(main(assignments, told["address"]))

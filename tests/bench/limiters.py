@@ -1,0 +1,63 @@
+"""Plain AsyncLimiters beside our throttle and ledger, on simulated time; the code is that of tests/limits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+import looptime
+from limits.simulated import HOUR, REQUESTS, SHAPES, Shape, Vendor, hammer, judge, limiter_arrivals, settings
+
+from acra_express_async.providers import duckduckgo
+
+HOURS = 3.0
+HEADER = (
+    "limiter", "violations", "worst window", "share used", "worst, restarted each half hour", "worst, 4 processes",
+    "in the first minute",
+)  # fmt: skip
+
+Booked = Sequence[tuple[float, int]]
+Run = Callable[[int, float | None], Awaitable[Booked]]
+"""Processes, hours between restarts -> arrivals."""
+
+
+def limiters() -> list[tuple[str, ...]]:
+    """One row for each way to keep 200 requests an hour: violations, worst window and share of one process that lives
+    on, then the worst window where it does not, or is not alone, and what it serves at once after a quiet time."""
+    ours = ("ours", _ours)
+    shapes = [(f"AsyncLimiter({shape.rate:g}, {shape.period:g}): {shape.name}", _plain(shape)) for shape in SHAPES]
+    return [(name, *_judged(run)) for name, run in (*shapes, ours)]
+
+
+def _judged(run: Run) -> tuple[str, ...]:
+    alone, restarted, four = (_lived(run, *how) for how in ((1, None), (1, 0.5), (4, None)))
+    said = judge(alone, 200, HOUR, HOUR, HOURS * HOUR)
+    worst = [str(judge(booked, 200, HOUR, HOUR, HOURS * HOUR).worst) for booked in (restarted, four)]
+    first_minute = sum(at < alone[0][0] + 60 for at, _ in alone)
+    return (str(said.violations), str(said.worst), f"{said.share:.2f}", *worst, str(first_minute))
+
+
+def _lived(run: Run, processes: int, restart_every: float | None) -> Booked:
+    """The arrivals of some simulated hours, lived in a moment."""
+    loop = looptime.new_event_loop()
+    try:
+        return loop.run_until_complete(run(processes, restart_every))
+    finally:
+        loop.close()
+
+
+def _plain(shape: Shape) -> Run:
+    async def run(processes: int, restart_every: float | None) -> Booked:
+        return await limiter_arrivals(shape, HOURS, processes=processes, restart_every=restart_every)
+
+    return run
+
+
+async def _ours(processes: int, restart_every: float | None) -> Booked:
+    random = Random(1)
+    vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
+    await hammer(
+        REQUESTS, duckduckgo.pace(settings().duckduckgo), vendor, cost={"requests_1h": 1}, hours=HOURS,
+        processes=processes, restart_every=restart_every,
+    )  # fmt: skip
+    return [(at, 1) for at in vendor.arrivals]

@@ -1,0 +1,140 @@
+"""What a reservation costs beside the least that a durable write can cost, and that pruning bounds the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.limits import Ask, Charge, allowances
+from acra_express_async.models import JobLimits, Provider
+from acra_express_async.settings import load_settings
+
+from .figures import typical
+from .server import ROLE, durable_server, new_database, owned
+
+ROWS = 100_000
+WARM_UP = 20
+"""Executions of a statement before it is timed: by then the plan is the generic one."""
+PAGE_TOKENS = 1502
+HEADER = ("what", "median ms", "p95 ms", "/ INSERT", "statements", "rows in the ledger")
+
+Act = Callable[[], Awaitable[object]]
+FIGURES = allowances(load_settings({"POSTGRES_DSN": "postgresql://unused"}))[Provider.JINA]
+
+
+async def reservation(rounds: int, times: int) -> list[tuple[str, ...]]:
+    """Rows: a plain one-row INSERT, a reservation of a call with its tokens, and the pruning of old rows.
+
+    Reservation and INSERT take turns, one by one, each its own durable commit on a connection of its own.
+    """
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(durable_server())
+        dsn = await new_database(server, express=True)
+        owner = await stack.enter_async_context(owned(dsn))
+        await _fill(owner)
+        tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+        database = Database(dsn, role=ROLE, tenant_id=tenant, size=1)
+        await database.open()
+        stack.push_async_callback(database.close)
+        said: list[str] = []
+        async with database.session() as connection:
+            connection.add_query_logger(lambda record: said.append(record.query))
+        ledger = BudgetLedger(database)
+        plain, ours = await _turns(owner, ledger, rounds, times)
+        said.clear()
+        await _reserve(ledger)
+        statements = len(said)
+        rows = await _rows(owner)
+        pruned, calls = await _prune(ledger)
+        left = await _rows(owner)
+    peer = typical(plain, 0.5)
+    return [
+        _row("one-row INSERT", plain, peer, "1", ""),
+        _row("reservation (a call and its tokens)", ours, peer, str(statements), f"{rows:,}"),
+        _row(f"prune, {PRUNE_ROWS:,} rows at most ({calls} calls)", [pruned], peer, "1", f"{left:,} afterwards"),
+    ]
+
+
+def _row(name: str, rounds: list[list[float]], peer: float, statements: str, rows: str) -> tuple[str, ...]:
+    middle, late = typical(rounds, 0.5), typical(rounds, 0.95)
+    return (name, f"{middle:.2f}", f"{late:.2f}", f"{middle / peer:.2f}", statements, rows)
+
+
+async def _turns(
+    owner: Connection, ledger: BudgetLedger, rounds: int, times: int
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Milliseconds of each INSERT and each reservation, by round; a reservation is handed back outside the clock."""
+    await owner.execute("CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount int NOT NULL)")
+
+    async def insert() -> None:
+        await owner.execute("INSERT INTO plain (amount) VALUES ($1)", 1)
+
+    granted: list[Charge] = []
+
+    async def reserve() -> None:
+        granted.append(await _reserve(ledger))
+
+    plain: list[list[float]] = []
+    ours: list[list[float]] = []
+    for number in range(rounds + 1):
+        lists: tuple[list[float], list[float]] = ([], [])
+        for _ in range(times if number else WARM_UP):
+            lists[0].append(await _milliseconds(insert))
+            lists[1].append(await _milliseconds(reserve))
+            await ledger.refund(granted.pop())
+        if number:
+            plain.append(lists[0])
+            ours.append(lists[1])
+    return plain, ours
+
+
+async def _reserve(ledger: BudgetLedger) -> Charge:
+    calls, tokens = FIGURES
+    answer = await ledger.charge([Ask(calls, 1), Ask(tokens, PAGE_TOKENS)], JobLimits())
+    if not isinstance(answer, Charge):
+        raise RuntimeError(f"refused: {answer}")
+    return answer
+
+
+async def _prune(ledger: BudgetLedger) -> tuple[list[float], int]:
+    """Milliseconds of each call until nothing old is left, and how many calls that took."""
+    took = []
+    while True:
+        began = time.perf_counter()
+        gone = await ledger.prune(FIGURES)
+        took.append((time.perf_counter() - began) * 1e3)
+        if gone == 0:
+            return took, len(took)
+        if gone > PRUNE_ROWS:
+            raise RuntimeError(f"one prune removed {gone} rows")
+
+
+async def _milliseconds(act: Act) -> float:
+    began = time.perf_counter()
+    await act()
+    return (time.perf_counter() - began) * 1e3
+
+
+async def _rows(owner: Connection) -> int:
+    return int(await owner.fetchval("SELECT count(*) FROM acra_express.budget_charges"))
+
+
+async def _fill(owner: Connection) -> None:
+    """A hundred calls in the running hour, the rest calls and tokens of the days before."""
+    await owner.execute("SET statement_timeout = 0")
+    await owner.execute(
+        """
+        INSERT INTO acra_express.budget_charges (charge_id, provider, budget, amount, charged_at, ages_from)
+        SELECT nextval('acra_express.charge_ids'), 'jina', b.budget, 1, moment, moment
+        FROM (SELECT n, CASE WHEN n <= 100 OR n % 2 = 0 THEN 'calls_1h' ELSE 'tokens_1m' END AS budget,
+                     clock_timestamp() - CASE WHEN n <= 100 THEN n * interval '20 seconds'
+                                              ELSE interval '1 day' + n * interval '1 second' END AS moment
+              FROM generate_series(1, $1::int) AS n) AS b
+        """,
+        ROWS,
+        timeout=600,
+    )
+    await owner.execute("VACUUM ANALYZE acra_express.budget_charges", timeout=600)
