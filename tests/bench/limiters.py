@@ -24,12 +24,12 @@ Run = Callable[[int, float | None], Awaitable[Booked]]
 def limiters() -> list[tuple[str, ...]]:
     """One row for each way to keep 200 requests an hour: violations, worst window and share of one process that lives
     on, then the worst window where it does not, or is not alone, and what it serves at once after a quiet time."""
-    ours = ("ours", _ours)
-    shapes = [(f"AsyncLimiter({shape.rate:g}, {shape.period:g}): {shape.name}", _plain(shape)) for shape in SHAPES]
-    return [(name, *_judged(run)) for name, run in (*shapes, ours)]
+    own = ("ours", ours)
+    shapes = [(f"AsyncLimiter({shape.rate:g}, {shape.period:g}): {shape.name}", plain(shape)) for shape in SHAPES]
+    return [(name, *judged(run)) for name, run in (*shapes, own)]
 
 
-def _judged(run: Run) -> tuple[str, ...]:
+def judged(run: Run) -> tuple[str, ...]:
     alone, restarted, four = (_lived(run, *how) for how in ((1, None), (1, 0.5), (4, None)))
     said = judge(alone, 200, HOUR, HOUR, HOURS * HOUR)
     worst = [str(judge(booked, 200, HOUR, HOUR, HOURS * HOUR).worst) for booked in (restarted, four)]
@@ -46,14 +46,14 @@ def _lived(run: Run, processes: int, restart_every: float | None) -> Booked:
         loop.close()
 
 
-def _plain(shape: Shape) -> Run:
+def plain(shape: Shape) -> Run:
     async def run(processes: int, restart_every: float | None) -> Booked:
         return await limiter_arrivals(shape, HOURS, processes=processes, restart_every=restart_every)
 
     return run
 
 
-async def _ours(processes: int, restart_every: float | None) -> Booked:
+async def ours(processes: int, restart_every: float | None) -> Booked:
     random = Random(1)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
     await hammer(

@@ -12,7 +12,11 @@ from acra_express_async.db.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 from . import replicas
+
+
+from . import limiters
 from .figures import rank, typical
+from .limiters import SHAPES, judged, plain
 from .pickup import contenders, working
 from .server import new_database, owned
 
@@ -71,3 +75,12 @@ def test_a_way_that_was_not_measured_is_a_dash() -> None:
 def test_what_runs_beside_the_peers_needs_nothing_of_ours(name: str) -> None:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     assert "acra_express_async" not in text
+
+
+def test_a_naive_limiter_violates_in_the_table_and_ours_does_not() -> None:
+    """One row of each kind; the whole table is the command's business."""
+    naive, ours = judged(plain(SHAPES[0])), judged(limiters.ours)
+    assert int(naive[0]) > 0
+    assert int(naive[1]) >= 399
+    assert ours[:3] == ("0", "200", "1.00")
+    assert ours[3:5] == ("200", "200"), "restarted, and four at once"

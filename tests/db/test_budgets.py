@@ -242,6 +242,24 @@ async def test_the_window_is_read_through_its_index_however_long_the_history(
     print(f"a reservation with 10^5 rows of history: median {statistics.median(took) * 1000:.2f} ms")
 
 
+async def test_a_reservation_is_one_statement_granted_or_refused(fresh_dsn: str, database: Database) -> None:
+    said: list[str] = []
+    single = Database(fresh_dsn, role="acra_express", tenant_id=database.tenant_id, size=1)
+    await single.open()
+    try:
+        async with single.session() as connection:
+            connection.add_query_logger(lambda record: said.append(record.query))
+        ledger = BudgetLedger(single)
+        await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
+        said.clear()  # the first time a connection asks for the types it is to speak
+        await granted(ledger, Ask(CALLS, 9), Ask(TOKENS, 1502))
+        await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
+    finally:
+        await single.close()
+    assert len(said) == 2
+    assert all("acra_express.charge(" in statement for statement in said)
+
+
 async def test_eight_clients_of_two_pools_never_pass_the_allowance_together(
     ledger: BudgetLedger, database: Database, fresh_dsn: str, owner: Connection
 ) -> None:

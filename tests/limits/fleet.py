@@ -137,6 +137,7 @@ class Replica:
         self._process.kill()
         await self._process.wait()
         await self._reading
+        self._ready.exception()  # looked at, or a replica that was killed before it was ready would be complained of
 
 
 class Fleet:

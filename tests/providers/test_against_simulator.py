@@ -158,7 +158,7 @@ async def test_an_error_under_http_200_is_an_error(clients: Clients) -> None:
         await clients.jina.read(clients.site, FakeScope())
 
 
-@pytest.mark.parametrize(("asked", "waited"), [("absent", 1), (0, 0), (-5, 0), (7, 7)])
+@pytest.mark.parametrize(("asked", "waited"), [("absent", 1), (0, 0), (-5, 0), (7, 7), ("date", 30)])
 async def test_a_429_is_obeyed_in_every_form(clients: Clients, asked: Any, waited: float) -> None:
     clients.turn(Provider.JINA, "status", 429, count=1)
     clients.turn(Provider.JINA, "retry_after", asked, count=1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import httpx
 import pytest
-from sandbox.asking import read
+from sandbox.asking import in_virtual_time, read
 from sandbox.conftest import Starter
 
 from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
@@ -97,6 +98,32 @@ async def test_the_real_layer_gives_keyless_callers_twenty_a_minute(
     clock.advance(40)
     assert (await read(http, sim, gone, key=None)).status_code == 200
     assert sim.violations == []
+
+
+async def test_the_real_layer_lets_two_keyless_calls_fly_at_once(
+    start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
+) -> None:
+    sim = await start(Options(real_layer=True, latency_scale=1.0))
+    asking = asyncio.gather(*(read(http, sim, home(found) + f"gone{number}", key=None) for number in range(3)))
+    statuses = [response.status_code for response in await in_virtual_time(clock, _gathered(asking))]
+    assert sorted(statuses) == [200, 200, 429]
+    assert sim.violations == []
+
+
+async def _gathered(asking: asyncio.Future[list[httpx.Response]]) -> list[httpx.Response]:
+    return await asking
+
+
+async def test_the_real_layer_gives_a_key_its_own_minute(
+    start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
+) -> None:
+    options = dataclasses.replace(CALM, real_layer=True, budget_layer=False, allowance_scale=0.01)  # 5 of the 500
+    sim = await start(options)
+    gone = home(found) + "gone"
+    assert [(await read(http, sim, gone)).status_code for _ in range(6)] == [200] * 5 + [429]
+    assert "Per UID rate limit exceeded" in (await read(http, sim, gone)).json()["message"]
+    clock.advance(60)
+    assert (await read(http, sim, gone)).status_code == 200
 
 
 async def test_ten_failures_of_a_url_pause_it_for_an_hour(

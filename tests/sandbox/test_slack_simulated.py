@@ -28,6 +28,7 @@ async def test_a_message_is_stored_and_ok(start: Starter, http: httpx.AsyncClien
     [
         ("not an object", "invalid_payload"),
         ({}, "no_text"),
+        ({"text": "x" * 40_001}, "msg_too_long"),
         ({"text": "x", "attachments": [{}] * 101}, "too_many_attachments"),
         ({"text": "x", "blocks": "none"}, "invalid_blocks_format"),
         ({"text": "x", "blocks": [{"type": "section", "text": {"text": "y" * 3_001}}]}, "invalid_blocks"),

@@ -148,6 +148,7 @@ async def test_the_budgets_day_can_be_a_calendar_day(
         ("validate", "x", 2, 3_600),
         ("getcredits", "x", 2, 86_400),
         ("nothing", "", 1, 3_600),
+        ("getapiusage", "", 8, 3_600),
         ("validatebatch", "", 5, 600),
     ],
 )
@@ -177,6 +178,18 @@ async def test_published_limits_end_in_a_block(
     clock.advance(max(block_seconds, 3_600) + 1)
     assert await ask() != 429
     assert sim.violations == []
+
+
+async def test_a_hundred_bad_requests_in_a_minute_block_everything_for_an_hour(
+    start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
+) -> None:
+    sim = await start(dataclasses.replace(CALM, real_layer=True, real_scale=0.02))  # 2 of the 100
+    url = f"{sim.base_url('zerobounce')}/v2/validate"
+    keyed = {"api_key": sim.options.zerobounce_key}
+    assert [(await http.get(url, params=keyed)).status_code for _ in range(3)] == [400, 400, 429]
+    assert (await verify(http, sim, "valid@example.com")).status_code == 429, "a good request is blocked too"
+    clock.advance(3_600)
+    assert (await verify(http, sim, "valid@example.com")).status_code == 200
 
 
 async def test_usage_tells_what_was_found(start: Starter, http: httpx.AsyncClient) -> None:

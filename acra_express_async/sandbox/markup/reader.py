@@ -144,6 +144,8 @@ ERRORS: Mapping[str, ReaderError] = {
             "RateLimitTriggeredError",
             "Per {who} rate limit exceeded (CRAWL {count} times since {since})",
         ),
+        ("payload_too_large", 41301, "RequestPayloadTooLargeError", "Request body is larger than 102 MB"),
+        ("target_too_large", 41302, "TargetFileTooLargeError", "The target file of {url} is larger than 1 GB"),
         ("generic", 50000, "Error", "Internal error"),
         ("ServiceDisabled", 50301, "ServiceDisabledError", "Service is temporarily disabled"),
         ("ServiceCrashed", 50302, "ServiceCrashedError", "Browser crashed, try again"),
