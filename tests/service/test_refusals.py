@@ -71,6 +71,8 @@ class Ground:
                 "ACRA_EXPRESS_DUCKDUCKGO__SPACING_SECONDS": "0",
                 "ACRA_EXPRESS_JINA__BASE_URL": simulator.base_url(Provider.JINA),
                 "ACRA_EXPRESS_JINA__API_KEY": simulator.options.jina_key,
+                # all jobs at once fit the minute of a clock that stands still; who had to wait would wait in real time
+                "ACRA_EXPRESS_JINA__TOKENS_PER_PAGE": "500",
                 "ACRA_EXPRESS_ZEROBOUNCE__BASE_URL": simulator.base_url(Provider.ZEROBOUNCE),
                 "ACRA_EXPRESS_ZEROBOUNCE__API_KEY": simulator.options.zerobounce_key,
             }
