@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
@@ -21,14 +21,18 @@ WARM_UP = 20
 PAGE_TOKENS = 1502
 HEADER = ("what", "median ms", "p95 ms", "/ INSERT", "statements", "rows in the ledger")
 
+ALLOWANCES = allowances(load_settings({"POSTGRES_DSN": "postgresql://unused"}))
+FIGURES = ALLOWANCES[Provider.JINA]
+SEARCH = [Ask(ALLOWANCES[Provider.DUCKDUCKGO][0], 1)]
+READ = [Ask(FIGURES[0], 1), Ask(FIGURES[1], PAGE_TOKENS)]
+
 Act = Callable[[], Awaitable[object]]
-FIGURES = allowances(load_settings({"POSTGRES_DSN": "postgresql://unused"}))[Provider.JINA]
 
 
 async def reservation(rounds: int, times: int) -> list[tuple[str, ...]]:
-    """Rows: a plain one-row INSERT, a reservation of a call with its tokens, and the pruning of old rows.
+    """Rows: a plain one-row INSERT, a reservation of one budget and of two, and the pruning of old rows.
 
-    Reservation and INSERT take turns, one by one, each its own durable commit on a connection of its own.
+    Reservations and INSERT take turns, one by one, each its own durable commit on a connection of its own.
     """
     async with AsyncExitStack() as stack:
         server = stack.enter_context(durable_server())
@@ -43,9 +47,9 @@ async def reservation(rounds: int, times: int) -> list[tuple[str, ...]]:
         async with database.session() as connection:
             connection.add_query_logger(lambda record: said.append(record.query))
         ledger = BudgetLedger(database)
-        plain, ours = await _turns(owner, ledger, rounds, times)
+        plain, search, read = await _turns(owner, ledger, rounds, times)
         said.clear()
-        await _reserve(ledger)
+        await _reserve(ledger, READ)
         statements = len(said)
         rows = await _rows(owner)
         pruned, calls = await _prune(ledger)
@@ -53,7 +57,8 @@ async def reservation(rounds: int, times: int) -> list[tuple[str, ...]]:
     peer = typical(plain, 0.5)
     return [
         _row("one-row INSERT", plain, peer, "1", ""),
-        _row("reservation (a call and its tokens)", ours, peer, str(statements), f"{rows:,}"),
+        _row("reservation of a search", search, peer, str(statements), f"{rows:,}"),
+        _row("reservation of a read (call and tokens)", read, peer, str(statements), f"{rows:,}"),
         _row(f"prune, {PRUNE_ROWS:,} rows at most ({calls} calls)", [pruned], peer, "1", f"{left:,} afterwards"),
     ]
 
@@ -63,37 +68,36 @@ def _row(name: str, rounds: list[list[float]], peer: float, statements: str, row
     return (name, f"{middle:.2f}", f"{late:.2f}", f"{middle / peer:.2f}", statements, rows)
 
 
-async def _turns(
-    owner: Connection, ledger: BudgetLedger, rounds: int, times: int
-) -> tuple[list[list[float]], list[list[float]]]:
-    """Milliseconds of each INSERT and each reservation, by round; a reservation is handed back outside the clock."""
+async def _turns(owner: Connection, ledger: BudgetLedger, rounds: int, times: int) -> list[list[list[float]]]:
+    """Milliseconds of INSERTs, searches' and reads' reservations, by round; what was reserved is handed back outside
+    the clock."""
     await owner.execute("CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount int NOT NULL)")
+    granted: list[Charge] = []
 
     async def insert() -> None:
         await owner.execute("INSERT INTO plain (amount) VALUES ($1)", 1)
 
-    granted: list[Charge] = []
+    async def search() -> None:
+        granted.append(await _reserve(ledger, SEARCH))
 
-    async def reserve() -> None:
-        granted.append(await _reserve(ledger))
+    async def read() -> None:
+        granted.append(await _reserve(ledger, READ))
 
-    plain: list[list[float]] = []
-    ours: list[list[float]] = []
+    acts: tuple[Act, ...] = (insert, search, read)
+    took: list[list[list[float]]] = [[] for _ in acts]
     for number in range(rounds + 1):
-        lists: tuple[list[float], list[float]] = ([], [])
+        for each in took:
+            each.append([])
         for _ in range(times if number else WARM_UP):
-            lists[0].append(await _milliseconds(insert))
-            lists[1].append(await _milliseconds(reserve))
-            await ledger.refund(granted.pop())
-        if number:
-            plain.append(lists[0])
-            ours.append(lists[1])
-    return plain, ours
+            for act, each in zip(acts, took, strict=True):
+                each[-1].append(await _milliseconds(act))
+                while granted:
+                    await ledger.refund(granted.pop())
+    return [each[1:] for each in took]
 
 
-async def _reserve(ledger: BudgetLedger) -> Charge:
-    calls, tokens = FIGURES
-    answer = await ledger.charge([Ask(calls, 1), Ask(tokens, PAGE_TOKENS)], JobLimits())
+async def _reserve(ledger: BudgetLedger, asks: Sequence[Ask]) -> Charge:
+    answer = await ledger.charge(asks, JobLimits())
     if not isinstance(answer, Charge):
         raise RuntimeError(f"refused: {answer}")
     return answer
@@ -123,14 +127,16 @@ async def _rows(owner: Connection) -> int:
 
 
 async def _fill(owner: Connection) -> None:
-    """A hundred calls in the running hour, the rest calls and tokens of the days before."""
+    """A hundred calls and a hundred searches in the running hour, the rest calls and tokens of the days before."""
     await owner.execute("SET statement_timeout = 0")
     await owner.execute(
         """
         INSERT INTO acra_express.budget_charges (charge_id, provider, budget, amount, charged_at, ages_from)
-        SELECT nextval('acra_express.charge_ids'), 'jina', b.budget, 1, moment, moment
-        FROM (SELECT n, CASE WHEN n <= 100 OR n % 2 = 0 THEN 'calls_1h' ELSE 'tokens_1m' END AS budget,
-                     clock_timestamp() - CASE WHEN n <= 100 THEN n * interval '20 seconds'
+        SELECT nextval('acra_express.charge_ids'), CASE b.budget WHEN 'requests_1h' THEN 'duckduckgo' ELSE 'jina' END,
+               b.budget, 1, moment, moment
+        FROM (SELECT n, CASE WHEN n <= 100 THEN 'requests_1h' WHEN n <= 200 OR n % 2 = 0 THEN 'calls_1h'
+                             ELSE 'tokens_1m' END AS budget,
+                     clock_timestamp() - CASE WHEN n <= 200 THEN n * interval '15 seconds'
                                               ELSE interval '1 day' + n * interval '1 second' END AS moment
               FROM generate_series(1, $1::int) AS n) AS b
         """,
