@@ -65,10 +65,16 @@ class Redactor:
         for secret in self._secrets:
             value = value.replace(secret, "***")
         value = value[:_MAX_VALUE]
-        value = _PASSWORD.sub(r"\1:***@", value)
-        value = _WEBHOOK.sub(r"\1/***", value)
-        value = _KEY_PARAMETER.sub(r"\1***", value)
-        return _ADDRESS.sub(r"\1***@\2", value).translate(_LINES_KEPT)
+        # most values are single words: a pattern is tried only where the character stands that it cannot do without
+        if "@" in value:
+            value = _PASSWORD.sub(r"\1:***@", value)
+        if "/" in value:
+            value = _WEBHOOK.sub(r"\1/***", value)
+        if "=" in value or ":" in value:
+            value = _KEY_PARAMETER.sub(r"\1***", value)
+        if "@" in value:
+            value = _ADDRESS.sub(r"\1***@\2", value)
+        return value.translate(_LINES_KEPT)
 
 
 def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

@@ -144,6 +144,7 @@ class Poller:
                 self._out += 1
                 self._queue.put_nowait(job)
             claimed += found
+            await asyncio.sleep(0)  # the worker has its turn before the next round trip is sent
         return claimed
 
     def _patience(self, due: timedelta | None, claimed: list[Job]) -> tuple[float, str]:

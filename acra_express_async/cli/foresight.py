@@ -97,7 +97,8 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
         raise JobError(_nothing(picked))
     exact = most <= LOOK_AHEAD
     companies = len(picked.rows) if exact else most
-    costs = await measured_costs(database) or DOCUMENTED
+    async with database.session() as connection:
+        costs = await measured_costs(connection) or DOCUMENTED
     pace = plan(settings, costs)
     waiting = sum(line.waiting + (line.left or 0) for line in await Display(database).campaigns())
     room = max(0, throttle.daily_cap - await DailyCap(database, settings.zone).used())

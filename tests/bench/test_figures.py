@@ -11,10 +11,7 @@ from rig import enqueue
 from acra_express_async.db.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
-from . import replicas
-
-
-from . import limiters
+from . import limiters, replicas
 from .figures import rank, typical
 from .limiters import SHAPES, judged, plain
 from .pickup import contenders, working
