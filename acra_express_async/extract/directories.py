@@ -46,6 +46,7 @@ _PHRASES = re.compile(
     r"is this your (?:business|company|listing)|(?:add|list|submit) your (?:business|company)|suggest an edit|"
     r"report (?:this|incorrect) (?:listing|information)|write a review|company profile and (?:contacts|financials)|"
     r"data(?:base)? of singapore companies|search (?:for )?(?:\w+ )?(?:companies|businesses)|"
+    r"marketed by|appointed (?:sales|marketing) agen|developer['’]?s? (?:official )?sales (?:team|agent)|"
     r"information (?:is )?(?:sourced|extracted|obtained) from acra",
     re.IGNORECASE,
 )

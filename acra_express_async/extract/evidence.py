@@ -9,17 +9,23 @@ from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import sells_addresses
 from acra_express_async.extract.domains import is_singaporean, label_of
-from acra_express_async.extract.labels import address_evidence, label_fit
+from acra_express_async.extract.labels import Fit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
-from acra_express_async.extract.other_names import THIRD_PARTY, other_legal_names, stands_as_owner
-from acra_express_async.extract.page_kinds import is_home_page, speaks_for_its_owner, speaks_of_others
+from acra_express_async.extract.other_names import THIRD_PARTY, is_titled, other_legal_names, stands_as_owner
+from acra_express_async.extract.page_kinds import is_home_page, lists_places, speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
 from acra_express_async.extract.trade import speaks_of, trade_behind, trade_words
-from acra_express_async.extract.uens import states_uen, uens_in
+from acra_express_async.extract.uens import states_uen, strangers_in
 from acra_express_async.models import Company, Evidence, Page
 
 CROWDED_POSTAL = 20
 """Registry rows at one postal code above which it says little: an incorporation agent's address (quality.md B2)."""
+
+_SPEAKING = 3
+"""Words of a name from which on it is nobody else's: the registry gives no name twice."""
+
+_PLATES_WITHIN = 400
+"""Lines of a home page; what stands further down is a list."""
 
 _ENOUGH_TEXT = 800
 """Characters; a page with less may be silent about its trade without meaning anything by it."""
@@ -53,7 +59,7 @@ class Reading:
         return next((page.url for page in self.pages if wanted in self.cleaned(page).casefold()), self.pages[0].url)
 
 
-def reading_of(pages: Sequence[Page], candidate: Candidate) -> Reading:
+def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, ...]) -> Reading:
     """Prepare the usable pages of a site, and the words of its search results, for the signals."""
     told = Page(url=candidate.urls[0], title="", text=candidate.text)
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
@@ -62,7 +68,8 @@ def reading_of(pages: Sequence[Page], candidate: Candidate) -> Reading:
         everything = (*pages, told)
         texts[told.url] = candidate.text
     text = "\n".join([*texts.values(), candidate.text])
-    heads = "\n".join([*(clean(page.title) for page in pages), candidate.text, *_head_lines(text)])
+    lines = (*_head_lines(text), *_nameplates(pages, texts, names))
+    heads = "\n".join([*(clean(page.title) for page in pages), candidate.text, *lines])
     return Reading(everything, len(pages), texts, text, padded(heads), padded(text), street_words(text), where_in(text))
 
 
@@ -71,6 +78,8 @@ def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, .
     fits = [label_fit(label_of(candidate.domain), name).beside(reading.heads, reading.words) for name in names]
     best = max(fits, key=lambda fit: fit.points)
     yield from address_evidence(candidate.domain, candidate.urls[0], best)
+    if any(fit.fit is Fit.EXACT and len(name.core) >= _SPEAKING for fit, name in zip(fits, names, strict=True)):
+        yield Evidence("name_in_domain", 10, candidate.urls[0], candidate.domain)
     if candidate.rank == 1:
         yield Evidence("first_result", 3, candidate.urls[0])
 
@@ -81,7 +90,7 @@ def number_evidence(reading: Reading, company: Company, *, fitting: bool) -> Ite
     if ours:
         told = not fitting and all(_is_told(page, reading, company) for page in ours)
         yield Evidence("uen_told_by_others" if told else "uen", 0 if told else 60, ours[0].url, company.uen)
-    elif others := [uen for uen in uens_in(reading.text) if uen != company.uen.upper()]:
+    elif others := strangers_in(reading.text, company.uen):
         yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
 
 
@@ -90,17 +99,28 @@ def _is_told(page: Page, reading: Reading, company: Company) -> bool:
     return speaks_of_others(page.url) or any(THIRD_PARTY.search(line) for line in lines)
 
 
-def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...]) -> Iterator[Evidence]:
-    """Our legal name where an owner stands, and our place beside it: a brand may hide behind another label."""
+def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...], *, borne: bool) -> Iterator[Evidence]:
+    """Our legal name where an owner stands, and our place on a page of the owner: a brand may hide behind any label.
+
+    `borne` says that the domain shows a part of the name: then a line that begins with the legal name is the owner's
+    on the home page too. Where many companies share the place, it has to stand on the very page of the name.
+    """
+    owned, placed = [], []
     for page in reading.pages[: reading.read]:
         text = reading.cleaned(page)
         if not speaks_for_its_owner(page.url) or sells_addresses(text):
             continue
-        owned = any(stands_as_owner(text, name, alone=not is_home_page(page.url)) for name in names)
+        alone = borne or not (is_home_page(page.url) or lists_places(page.url))
+        if any(stands_as_owner(text, name, alone=alone) for name in names) or (
+            is_home_page(page.url) and any(is_titled(page.title, name) for name in names)
+        ):
+            owned.append(page.url)
         coded = company.postal_code is not None and states_postal_code(text, company.postal_code)
-        if owned and (coded or states_street(street_words(text), company.block, company.street_name)):
-            yield Evidence("imprint", 0, page.url, names[0].legal)
-            return
+        if coded or states_street(street_words(text), company.block, company.street_name):
+            placed.append(page.url)
+    together = [url for url in owned if url in placed]
+    if together or (owned and placed and company.shared_postal <= CROWDED_POSTAL):
+        yield Evidence("imprint", 0, (together or owned)[0], names[0].legal)
 
 
 def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
@@ -111,15 +131,20 @@ def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidenc
     shown = next(filter(None, (_shown_name(reading, name) for name in names)), None)
     if shown:
         yield shown
-    whole = shown is not None and shown.signal == "name_in_head"
+    whole = shown is not None and shown.signal != "brand_in_head"
     if not legal and not whole and (others := other_legal_names(reading.text, names)):
         yield Evidence("other_legal_name", -25, reading.url_with(others[0]), others[0])
 
 
 def _shown_name(reading: Reading, name: Name) -> Evidence | None:
     core, brand = " ".join(name.core), " ".join(name.brand)
+    phrase = f" {core} " in reading.heads or f" {' '.join(name.words)} " in reading.heads
+    if phrase and (len(name.core) >= _SPEAKING or (len(name.core) > 1 and not name.is_common)):
+        return Evidence("full_name_in_head", 15, reading.pages[0].url, core)
     if f" {core} " in reading.heads or all(f" {word} " in reading.heads for word in name.core):
         return Evidence("name_in_head", 15, reading.pages[0].url, core)
+    if (rest := name.without_country) and f" {' '.join(rest)} " in reading.heads and reading.where.singapore:
+        return Evidence("name_in_head", 15, reading.pages[0].url, " ".join(rest))
     if f" {brand} " in reading.heads and not name.is_common:
         beside = any(f" {word[:5]}" in reading.words for word in name.trades)
         return Evidence("brand_in_head", 12 if beside or not name.trades else 8, reading.pages[0].url, brand)
@@ -144,7 +169,7 @@ def place_evidence(reading: Reading, company: Company, domain: str) -> Iterator[
         yield Evidence("singapore", 10, reading.url_with(seen.removeprefix("Singapore ")), seen)
     elif reading.where.elsewhere and not is_singaporean(domain):
         yield Evidence("elsewhere", -25, reading.url_with(reading.where.elsewhere[0]), reading.where.elsewhere[0])
-    elif reading.where.local_phone:
+    elif reading.where.local_phone or (reading.where.bare_phone and is_singaporean(domain)):
         yield Evidence("local_phone", 5, reading.pages[0].url)
     elif reading.where.mentions:
         yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
@@ -171,6 +196,15 @@ def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[E
         yield Evidence("other_trade", -10, reading.pages[0].url, " ".join(name.trades))
     elif trade and (other := trade_behind(reading.heads, name.brand)):
         yield Evidence("namesake_trade", -15, reading.pages[0].url, other)
+
+
+def _nameplates(pages: Sequence[Page], texts: Mapping[str, str], names: tuple[Name, ...]) -> Iterator[str]:
+    """Lines of a home page that are the name and nothing else: a heading whose mark-up was lost."""
+    plates = {words for name in names for words in (name.core, name.words, words_of(name.legal)) if len(words) > 1}
+    for page in pages:
+        if is_home_page(page.url):
+            lines = texts[page.url].split("\n")[:_PLATES_WITHIN]
+            yield from (line for line in lines if len(line) < 200 and words_of(line) in plates)
 
 
 def _head_lines(text: str) -> Iterator[str]:

@@ -37,11 +37,27 @@ LEAD = 15
 ENOUGH_WHEN_UNIQUE = 45
 """Initials (12), the registry's postal code (25) and Singapore (10) are enough: no namesake sits at that address."""
 
+ENOUGH_WHEN_NAMED = 50
+"""The whole name as a heading (15), its initials as a domain (12) of Singapore (10), its trade (10), a local number
+(5): the registry gives no name twice, so under .sg a fitting domain beside the whole name is enough."""
+
 MANY_UENS = 4
 """This many companies' numbers on one site are a list, not an imprint."""
 
-_HOPE = FITTING | {"legal_name", "name_in_head", "brand_in_head", "postal_code", "street", "neighbourhood", "uen"}
+_HOPE = FITTING | {
+    "legal_name",
+    "full_name_in_head",
+    "name_in_head",
+    "brand_in_head",
+    "postal_code",
+    "street",
+    "neighbourhood",
+    "uen",
+}
 """Signals for which another page of the same site is worth reading."""
+
+_TELLING = FITTING - {"domain_group", "domain_common", "domain_some"}
+"""Fits that stand for the name itself and not for a parent's or for one word of it."""
 
 _KNOWN_DIRECTORY = "known directory"
 
@@ -90,13 +106,13 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         names: registry name first, then former names.
     """
     usable = tuple(page for page in pages if page.usable and not is_challenge(page.title, page.text))
-    reading = reading_of(usable, candidate)
+    reading = reading_of(usable, candidate, names)
     address = tuple(domain_evidence(candidate, reading, names))
     fitting = any(item.signal in FITTING for item in address)
     evidence = (
         *address,
         *number_evidence(reading, company, fitting=fitting),
-        *imprint_evidence(reading, company, names),
+        *imprint_evidence(reading, company, names, borne=fitting or any(e.signal == "domain_part" for e in address)),
         *name_evidence(reading, names),
         *place_evidence(reading, company, candidate.domain),
         *trade_evidence(reading, company, names[0]),
@@ -107,8 +123,10 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         evidence = (*evidence, against)
     site = Site(candidate.domain, candidate.urls[0], sum(item.points for item in evidence), evidence)
     if against:
-        # A company may be the very directory we know; the number that proves it may stand on another of its pages.
-        return Judgement(site, Doubt(against.signal), hopeful=against.detail == _KNOWN_DIRECTORY and _is_named(signals))
+        # A company may be the very directory; the number that proves it may stand on another of its pages.
+        known = against.detail == _KNOWN_DIRECTORY and _is_named(signals)
+        named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE))
+        return Judgement(site, Doubt(against.signal), hopeful=known or named)
     if not usable:
         # A page that could not be read proves nothing, except where its own words in the results hold the number.
         believed = "uen" in signals and bool(signals.intersection(FITTING))
@@ -124,11 +142,12 @@ def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
 
 
 def _verdict(site: Site, signals: set[str]) -> Judgement:
-    unique, shared = _proofs(signals)
+    unique, named, shared = _proofs(signals)
     whole = bool(signals.intersection(WHOLE))
     if "other_uen" in signals or ("other_legal_name" in signals and not (unique and whole)):
         return Judgement(site, Doubt.OTHER_COMPANY)
-    if site.points >= (ENOUGH_WHEN_UNIQUE if unique else ENOUGH) and (unique or shared):
+    enough = ENOUGH_WHEN_UNIQUE if unique else ENOUGH_WHEN_NAMED if named else ENOUGH
+    if site.points >= enough and (unique or named or shared):
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
         # A tagline may name another country; the contact page of a site that bears the name settles it.
@@ -143,8 +162,8 @@ def _is_named(signals: set[str]) -> bool:
     return bool(signals.intersection({*FITTING, "legal_name"}))
 
 
-def _proofs(signals: set[str]) -> tuple[bool, bool]:
-    """Whether there is a proof that belongs to one company only, and whether there is one that a namesake may share."""
+def _proofs(signals: set[str]) -> tuple[bool, bool, bool]:
+    """Whether there is a proof of one company only; of the whole name under .sg; that a namesake shares."""
     fitting = bool(signals.intersection(FITTING))
     here = bool(signals.intersection(("singapore", "sg_domain", "local_phone")))
     placed = bool(signals.intersection(("postal_code", "street")))
@@ -153,8 +172,14 @@ def _proofs(signals: set[str]) -> tuple[bool, bool]:
     # A sister sits at the same address, bears the same brand and sells something else.
     sister = "namesake_trade" in signals and signals.isdisjoint(WHOLE)
     unique = "uen" in signals or "imprint" in signals or (fitting and not sister and (placed or (crowded and legal)))
-    whole = bool(signals.intersection(WHOLE)) and signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
-    return unique, here and (whole or (legal and fitting))
+    contradicted = not signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
+    whole = bool(signals.intersection(WHOLE)) and not contradicted
+    # Nobody else may be registered under the whole name, its trade included: a domain that only shortens it will do.
+    told = "full_name_in_head" in signals and bool(signals.intersection(_TELLING)) and not contradicted
+    shown = told or (whole and "name_in_head" in signals)
+    named = here and shown and "sg_domain" in signals and "namesake_trade" not in signals
+    told = told and "namesake_trade" not in signals
+    return unique, named, here and (whole or told or (legal and fitting))
 
 
 def _disqualification(

@@ -114,18 +114,31 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
             yield LabelFit(alone)
         elif affix := _affix(label, spelling):
             yield LabelFit(Fit.GROUP if affix in GROUP_AFFIXES or alone is Fit.COMMON else Fit.AFFIXED)
+    yield from _headless_fits(label, name)
     yield from _shorter_fits(label, name)
     if _has_all_words(label, name.core):
         yield LabelFit(Fit.WORDS)
     for words in (name.core, name.words):
         yield from _shortened_fits(label, words, common=name.is_common)
-    if len(label) >= _SHORTEST_INITIALS and label in _initials(name):
+    if _says_initials(label, name):
         yield LabelFit(Fit.INITIALS)
     if len(label) >= 6 and label in name.core[1:] and label not in COMMON:
         yield LabelFit(Fit.BRAND, tuple(word for word in name.core if word != label))
     brand = joined(name.brand)
     if any(len(word) >= 4 and word in label for word in name.brand) or (len(label) >= 4 and brand.startswith(label)):
         yield LabelFit(Fit.PART)
+
+
+def _headless_fits(label: str, name: Name) -> Iterable[LabelFit]:
+    """Labels that leave out the country or trade a name begins with: ``kiteacademy`` for Singapore Kite Academy."""
+    if label in _spellings(name.without_country):
+        yield LabelFit(Fit.AFFIXED)
+    head, *behind = name.words
+    while behind and behind[0] in _SMALL:
+        behind.pop(0)
+    telling = len(behind) >= 2 and not all(word in COMMON for word in behind)
+    if head in TRADES and telling and label in _spellings(tuple(behind)):
+        yield LabelFit(Fit.BRAND, (head,))
 
 
 def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
@@ -170,9 +183,22 @@ def _has_all_words(label: str, words: tuple[str, ...]) -> bool:
 
 
 def _shortened_fits(label: str, words: tuple[str, ...], *, common: bool) -> Iterable[LabelFit]:
-    """Labels that are a row of beginnings, short forms or initials of the first two or more words (``stengg``)."""
+    """Labels that are a row of beginnings, short forms or initials of the first two or more words (``stengg``).
+
+    One word of trade or structure in the middle may be missing (``kianteckengrg`` for Kian Teck Marine Engineering).
+    """
     wanted = [word for word in words if word not in _SMALL]
-    if len(wanted) < 2 or not 5 <= len(label) <= 40:
+    if not 5 <= len(label) <= 40:
+        return
+    yield from _rows_of_beginnings(label, wanted, common=common)
+    for index in range(1, len(wanted) - 1):
+        if wanted[index] in TRADES or wanted[index] in STRUCTURE:
+            for fit in _rows_of_beginnings(label, [*wanted[:index], *wanted[index + 1 :]], common=common):
+                yield LabelFit(Fit.SHORTENED, (*fit.dropped, wanted[index]))
+
+
+def _rows_of_beginnings(label: str, wanted: list[str], *, common: bool) -> Iterable[LabelFit]:
+    if len(wanted) < 2:
         return
     reached = {(0, False, True)}  # characters said so far, whether by more than initials, whether by no initial at all
     for used, word in enumerate(wanted, start=1):
@@ -194,8 +220,22 @@ def _beginnings(word: str) -> set[str]:
     return {word[0], word, *(word[:length] for length in range(3, len(word))), *SHORT_FORMS.get(word, ())}
 
 
+def _says_initials(label: str, name: Name) -> bool:
+    """Initials alone, or with what owners put around a name or say of their trade: ``tlmlaw``, ``pilship``."""
+    for initials in _initials(name):
+        if len(initials) < _SHORTEST_INITIALS:
+            continue
+        if label == initials or _affix(label, initials):
+            return True
+        rest = label.removeprefix(initials)
+        if rest != label and len(rest) >= 3 and any(trade == rest or trade.startswith(rest) for trade in TRADES):
+            return True
+    return False
+
+
 def _initials(name: Name) -> set[str]:
     without_and = tuple(word for word in name.words if word != "and")
     without_small = tuple(word for word in name.words if word not in _SMALL)
-    rows = (name.words, name.core, without_and, without_small, words_of(name.legal))
+    brand = name.brand if len(name.brand) >= _SHORTEST_INITIALS else ()
+    rows = (name.words, name.core, without_and, without_small, words_of(name.legal), brand)
     return {"".join(word[0] for word in row) for row in rows}

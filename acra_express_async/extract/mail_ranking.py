@@ -57,6 +57,9 @@ _ABROAD = re.compile(
     r"taiwan|japan|korea|india|australia|myanmar|cambodia|dubai|london|new york",
     re.IGNORECASE,
 )
+_LOCAL_DESK = re.compile(r"(?:^|[._-])(?:sg|sgp|spore)(?:$|[._-])|singapore", re.IGNORECASE)
+"""The mailbox of a foreign parent that is ours: sg@parent.dk."""
+
 _QUOTED = re.compile(r"[\"“”«»]|testimonial|review|\bsaid\b|\bwrote\b|customer:|guest:", re.IGNORECASE)
 _LABELLED = re.compile(
     r"e-?mail|mail|邮箱|电邮|電郵|contact|enquir|write|reach|tel|phone|call|fax|✉|📧|📩", re.IGNORECASE
@@ -107,7 +110,8 @@ def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[st
     if seen.domain in FREEMAIL:
         return 2 if _is_own_freemail(seen, domain, names) else None
     if shares_brand(seen.domain, domain, names):
-        return None if is_offshore(seen.domain) and not is_offshore(domain) else 1
+        abroad = is_offshore(seen.domain) and not is_offshore(domain) and not _LOCAL_DESK.search(seen.local)
+        return None if abroad else 1
     if is_listed(seen.domain):
         return None
     alone = not any(other == domain for other in spread)

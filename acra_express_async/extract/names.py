@@ -38,6 +38,13 @@ class Name:
         return tuple(word for word in self.core if word in TRADES and word not in self.brand)
 
     @property
+    def without_country(self) -> tuple[str, ...]:
+        """The words behind a leading Singapore, where they still name somebody; empty otherwise."""
+        rest = self.words[1:]
+        telling = self.words[0] == "singapore" and len(rest) >= 2 and not all(word in COMMON for word in rest)
+        return rest if telling else ()
+
+    @property
     def is_common(self) -> bool:
         """True when the brand is made of words that many firms carry: alone it names nobody."""
         return all(word in COMMON or word.isdigit() for word in self.brand)

@@ -24,6 +24,8 @@ THIRD_PARTY = re.compile(
 )
 """Words of a line that speaks about a company which is not the site's owner."""
 
+_GREETINGS = frozenset("home homepage welcome to official website site page singapore contact us about".split())
+
 _IMPRINT = re.compile(r"©|\(c\)|copyright|all rights reserved|版权|版權", re.IGNORECASE)
 
 
@@ -45,6 +47,14 @@ def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
         begins = words.startswith(f" {name.words[0]} ")
         owned = owned or bool(_OWNER.search(line[:4000])) or (alone and begins)
     return owned
+
+
+def is_titled(title: str, name: Name) -> bool:
+    """True when a page is titled with the legal name and nothing else, a greeting aside."""
+    words = padded(title)
+    if not legal_name_stands_in(words, name):
+        return False
+    return not set(words.split()) - set(padded(name.legal).split()) - _GREETINGS
 
 
 def other_legal_names(text: str, names: tuple[Name, ...]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ import re
 from acra_express_async.extract.domains import path_of
 
 CONTACT = re.compile(
-    r"contact|get in touch|say hello|reach us|find us|enquir|inquir|talk to us|write to us|联系|聯絡|联络|聯繫|lianxi|"
+    r"contact|get in touch|say (?:hello|hi)\b|reach us|reach out|find us|call us|locate us|directions|"
+    r"enquir|inquir|talk to us|write to us|联系|聯絡|联络|聯繫|lianxi|"
     r"hubungi|kontakt|customer (?:care|service)",
     re.IGNORECASE,
 )
@@ -47,6 +48,11 @@ def speaks_for_its_owner(url: str) -> bool:
     last = _last_part(url)
     own = any(pattern.search(last) for pattern in (CONTACT, PLACES, ABOUT, LEGAL))
     return own and not speaks_of_others(url)
+
+
+def lists_places(url: str) -> bool:
+    """True for pages of branches, outlets or offices: not all of them need be the owner's."""
+    return PLACES.search(_last_part(url)) is not None
 
 
 def speaks_of_others(url: str) -> bool:

@@ -54,7 +54,8 @@ _NUMBERED = (
 _OTHER_THINGS = re.compile(
     rf"(?:\b(?:{_NUMBERED})\s?(?:reg(?:istration)?\.?\s?)?(?:no|nos|number|num|code|id|#)\b\s{{0,2}}[.:#\-]{{0,3}}\s{{0,2}}"
     r"|\b(?:sku|isbn|gst|uen|roc|rcb|lat|lng|long|iso|paynow|barcode|version|model|"
-    r"licen[cs]e|account|invoice|code)\b(?:\s?reg\b)?\.?(?:\s?(?:no|number)\b)?\s{0,2}[.:#\-]{0,3}\s{0,2})$",
+    r"licen[cs]e|account|invoice|code|over|more than|nearly|almost)\b"
+    r"(?:\s?reg\b)?\.?(?:\s?(?:no|number)\b)?\s{0,2}[.:#\-]{0,3}\s{0,2})$",
     re.IGNORECASE,
 )
 _GLUED_LABEL = re.compile(

@@ -41,6 +41,7 @@ _LOCAL_PHONE = re.compile(
     r"(?<![\d+])[689]\d{3}[ \-]?\d{4}(?!\d)",
     re.IGNORECASE,
 )
+_BARE_PHONE = re.compile(r"(?<![\d+.,$-])(?<!\d )[689]\d{3}[ \-]\d{4}(?![\d.,]?\d)(?! \d)")
 _SPREAD = re.compile(
     r"ship|deliver|worldwide|export|serving|clients? (?:in|from|across)|offices?:|offices in|regions?:|"
     r"countries|presence|"
@@ -83,13 +84,14 @@ class Where:
     """What a text says about where its people sit.
 
     `singapore` is firm: a +65 number or an address with a postal code. `mentions` is a mere word, shipping lists left
-    out. `local_phone` is a labelled number of eight digits, as Singapore (and Hong Kong) has them. `elsewhere` are
-    signs of other countries.
+    out. `local_phone` is a labelled number of eight digits, as Singapore (and Hong Kong) has them; `bare_phone` one
+    without a label. `elsewhere` are signs of other countries.
     """
 
     singapore: tuple[str, ...]
     mentions: bool
     local_phone: bool
+    bare_phone: bool
     elsewhere: tuple[str, ...]
 
 
@@ -151,7 +153,8 @@ def where_in(text: str) -> Where:
     local = _LOCAL_PHONE.search(text)
     if not firm and mentions and not elsewhere and local:
         firm.append(local.group().strip()[-9:])
-    return Where(tuple(firm), mentions, local is not None, tuple(elsewhere))
+    bare = _BARE_PHONE.search(text) is not None
+    return Where(tuple(firm), mentions, local is not None, bare, tuple(elsewhere))
 
 
 def _sector_exists(code: str) -> bool:

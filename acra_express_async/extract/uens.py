@@ -30,6 +30,17 @@ _LABEL = re.compile(
 )
 
 
+_OWN_LABEL = re.compile(
+    r"(?:uen|roc|rcb|acra|(?:co|company|business|biz)\.?\s*(?:reg|registration)\w*)\.?[^0-9A-Za-z]{0,6}"
+    r"(?:no|number|num)?[^0-9A-Za-z]{0,6}$",
+    re.IGNORECASE,
+)
+"""Labels of a company's number only; a bare "Reg. No." may be a licence."""
+
+_TYPING_ERROR = 2
+"""Characters that differ when a number was mistyped: one wrong, or two neighbours swapped."""
+
+
 def has_right_check_letter(uen: str) -> bool:
     """True when the last letter is the one that the other characters demand."""
     uen = uen.upper()
@@ -60,6 +71,27 @@ def uens_in(text: str) -> tuple[str, ...]:
             continue
         found[uen] = None
     return tuple(found)
+
+
+def strangers_in(text: str, ours: str) -> tuple[str, ...]:
+    """Numbers of other companies in a text, in order: the well-formed ones, else what is labelled as one.
+
+    A label (UEN, Co. Reg. No.) makes a number somebody's even where its check letter is wrong; only one that is ours
+    but for a typing error says nothing.
+    """
+    wanted = ours.upper()
+    if right := tuple(uen for uen in uens_in(text) if uen != wanted):
+        return right
+    found: dict[str, None] = {}
+    for match in _SEEN.finditer(text):
+        uen = re.sub(r"[-. ]", "", match.group()).upper()
+        if _OWN_LABEL.search(text[max(0, match.start() - 40) : match.start()]) and _is_another(uen, wanted):
+            found[uen] = None
+    return tuple(found)
+
+
+def _is_another(uen: str, ours: str) -> bool:
+    return len(uen) != len(ours) or sum(a != b for a, b in zip(uen, ours, strict=True)) > _TYPING_ERROR
 
 
 def states_uen(text: str, uen: str) -> bool:

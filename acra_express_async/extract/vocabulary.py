@@ -20,8 +20,8 @@ somebody else's."""
 
 AFFIXES = (
     "singapore", "international", "holdings", "company", "online", "official", "global", "group", "intl", "asia",
-    "corp", "shop", "store", "home", "grp", "inc", "ltd", "sgp", "pte", "spore", "web", "sg", "hq", "co", "my", "the",
-    "we", "go", "get",
+    "limited", "corp", "shop", "store", "home", "grp", "inc", "ltd", "sgp", "pte", "spore", "web", "sg", "hq", "co",
+    "my", "the", "we", "go", "get",
 )  # fmt: skip
 """What owners put before or behind their name in a domain."""
 
@@ -119,5 +119,7 @@ SHORT_FORMS = {
     "supplies": ("supply",),
     "systems": ("system", "sys"),
     "air": ("ac",),
+    "southeast": ("se",),
+    "northeast": ("ne",),
 }
 """How owners shorten a word in a domain."""

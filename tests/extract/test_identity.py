@@ -110,6 +110,56 @@ def test_a_brand_may_hide_behind_another_domain() -> None:
     assert "imprint" in signals(result)
 
 
+def visited(domain: str, home: Page, contact: Page, firm: Company) -> Judgement:
+    return judge(Candidate(domain, (home.url,), 0, (), rank=2), [home, contact], firm, names_for(firm))
+
+
+def test_owner_and_place_may_stand_on_two_pages() -> None:
+    home = page("https://boltnut.sg/", "Bolts.\n\n© 2026 Orchid Hardware Pte Ltd", "Bolt & Nut")
+    contact = page("https://boltnut.sg/contact", "10 Kaki Bukit Ave 4 S415874", "Contact")
+    assert visited("boltnut.sg", home, contact, company()).believed
+    assert not visited("boltnut.sg", home, contact, company(shared_postal=400)).believed
+    stranger = page("https://boltnut.sg/", "Our client: Orchid Hardware Pte Ltd", "Bolt & Nut")
+    assert not visited("boltnut.sg", stranger, contact, company()).believed
+
+
+def test_a_home_page_titled_with_the_legal_name_is_the_owners() -> None:
+    contact = page("https://steel88.com/contact", "10 Kaki Bukit Ave 4 S415874", "Contact")
+    titled = page("https://steel88.com/", "Gates and grilles", "Welcome to Orchid Hardware Pte Ltd")
+    listed = page("https://steel88.com/", "Gates and grilles", "Orchid Hardware Pte Ltd - Steel Lists")
+    assert visited("steel88.com", titled, contact, company()).believed
+    assert not visited("steel88.com", listed, contact, company()).believed
+
+
+def test_a_list_of_places_is_not_its_tenants() -> None:
+    text = "Orchid Hardware Pte Ltd\n10 Kaki Bukit Avenue 4 Singapore 415874\n\nLily Mart\n1 Ubi Link Singapore 408553"
+    assert not judged(text, domain="parcels.sg", path="locations", title="Collection points").believed
+
+
+def test_the_whole_name_beside_a_domain_that_shortens_it() -> None:
+    firm = company("KIAN TECK MARINE ENGINEERING PTE LTD")
+    text = "Office: 30 Gul Way Singapore 629200"
+    whole = judged(text, domain="ktme.com.sg", firm=firm, title="Kian Teck Marine Engineering")
+    assert whole.believed
+    assert not whole.proven
+    brand = judged(text, domain="ktme.com.sg", firm=firm, title="Kian Teck")
+    assert not brand.believed
+    away = judged("Batam +62 778 412 345", domain="ktme.com", firm=firm, title="Kian Teck Marine Engineering")
+    assert not away.believed
+
+
+def test_a_heading_may_have_lost_its_mark() -> None:
+    firm = company("KIAN TECK MARINE ENGINEERING PTE LTD")
+    text = "Kian Teck Marine Engineering\n\nOffice 6861 2290"
+    assert judged(text, domain="ktme.com.sg", firm=firm, title="KTME").believed
+    assert not judged(f"We supply {text}", domain="ktme.com.sg", firm=firm, title="KTME").believed
+
+
+def test_a_number_without_a_label_is_local_only_under_sg() -> None:
+    assert signals(judged("Reserve 6735 9090", domain="orchidhardware.sg"))["local_phone"] == 5
+    assert "local_phone" not in signals(judged("Reserve 6735 9090"))
+
+
 def test_directories_by_shape_and_by_list() -> None:
     listing = f"UEN {UEN}. Claim this listing. Similar companies nearby. Buy report."
     assert judged(listing, domain="anylist.net", path="view?id=3", title="Orchid Hardware").doubt is Doubt.DIRECTORY

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.sg import uen as reference
 
-from acra_express_async.extract.uens import has_right_check_letter, states_uen, uens_in, without_uens
+from acra_express_async.extract.uens import (
+    has_right_check_letter,
+    states_uen,
+    strangers_in,
+    uens_in,
+    without_uens,
+)
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -40,6 +46,24 @@ def test_the_registrys_number_is_found_in_any_spelling() -> None:
     assert states_uen("193200032w", "193200032W")
     assert not states_uen("1932000321W", "193200032W")
     assert not states_uen("anything", "short")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("UEN 196800351N", ("196800351N",)),
+        ("Our client 196800351N", ("196800351N",)),
+        ("UEN 199702345A", ("199702345A",)),  # the check letter is wrong, the label is not
+        ("Co. Reg. No: 199702345A", ("199702345A",)),
+        ("Licence Reg. No. 199702345A", ()),
+        ("batch 199702345A", ()),
+        ("UEN 193200032X", ()),  # ours, mistyped
+        ("UEN 193200302W", ()),  # ours, two figures swapped
+        ("UEN 193200032W", ()),
+    ],
+)
+def test_numbers_of_others(text: str, found: tuple[str, ...]) -> None:
+    assert strangers_in(text, "193200032W") == found
 
 
 def test_blanking_keeps_positions_and_telephones() -> None:
