@@ -30,6 +30,9 @@ _INVISIBLE = dict.fromkeys(
 )
 _CONTROL = {code: " " for code in [*range(32), *range(0x7F, 0xA0)] if code not in (9, 10)}
 _BREAKS = dict.fromkeys([0x0B, 0x0C, 0x85, 0x2028, 0x2029], "\n")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+"""Says no more than one empty line, and every reader goes line by line."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!@|<>~:/&])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,12});", re.IGNORECASE)
@@ -52,7 +55,7 @@ def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
         text = _SURROGATES.sub("\ufffd", text.translate(_BREAKS))
         text = "\n".join(_normal(line, form) for line in text.split("\n"))
         text = text.translate(_INVISIBLE)
-    text = text.translate(_BREAKS).translate(_CONTROL)
+    text = _EMPTY_LINES.sub("\n\n", text.translate(_BREAKS).translate(_CONTROL))
     return _ESCAPED.sub(r"\1", text)[:MAX_CHARS]
 
 

@@ -23,6 +23,9 @@ TINY_CHARACTERS = 1500
 """A CAPTCHA warning counts only with little text (some 200 tokens and the wall's own words); big pages carry it too."""
 MOST_LINKS = 500
 
+MAX_TITLE_CHARS = 1_000
+"""A longer title is an accident or an attack; unlike the text it is read whole."""
+
 _TARGET_STATUS = re.compile(r"Target URL returned error (\d{3})")
 _MARKDOWN_LINK = re.compile(
     r"(?<!!)\[([^\[\]]{0,200})\]\(<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?"
@@ -124,7 +127,7 @@ def _page(data: dict[str, Any], answer: Answer, url: str) -> Page:
     links = tuple(_links(data.get("links"), text, address))
     return Page(
         url=address,
-        title=title,
+        title=title[:MAX_TITLE_CHARS],
         text=text,
         links=links,
         tokens=tokens or 0,

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from quality.calls import HEADER, compare
 
 from acra_express_async.sandbox.results import record, table
 
-from . import alone, limiters, pickup, replicas, reservation, watching
+from . import alone, limiters, loading, pickup, pickup
+from . import pages as reading, replicas, reservation, watching
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
 PEERS = "BENCH_PEERS"
@@ -141,6 +143,37 @@ def scrape_(scrapes: int) -> None:
         rows,
         note,
     )
+
+
+@main.command("load")
+def load_() -> None:
+    """Peak memory of `acra-express load-registry` at 50,000 and at 500,000 rows."""
+    rows = asyncio.run(loading.load())
+    note = "VmHWM of the command's own process, each file into an empty registry. Goal: flat."
+    _tell("load", ("rows", "file MB", "peak MB", "/ smallest", "rows/s"), rows, note)
+
+
+@main.command("calls")
+@click.option("--companies", type=click.IntRange(10), default=400, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+def calls_(companies: int, seed: int) -> None:
+    """Searches, pages and verifications a company: a plan without savings against ours, at what quality."""
+    arms = asyncio.run(compare(companies, seed))
+    note = (
+        f"{arms[0].companies} live companies of the simulator's world, seed {seed}, both plans over the same ones. "
+        "Naive: two searches for everybody, pages up to the budget, both addresses verified; the same decisions."
+    )
+    _tell("calls", HEADER, [*(arm.row() for arm in arms), arms[1].beside(arms[0])], note)
+
+
+@main.command("pages")
+def pages_() -> None:
+    """CPU and memory of reading hostile pages, as they grow."""
+    note = (
+        f"Every reader of a page over {reading.LENGTH:,} characters and {reading.FACTOR} times as many; linear work is"
+        f" a ratio of {reading.FACTOR}, a square {reading.FACTOR**2}. Peak: what {reading.MEGABYTE:,} characters cost."
+    )
+    _tell("pages", ("made of", "ms", "ms of 8 x", "ratio", "peak MB"), reading.pages(), note)
 
 
 if __name__ == "__main__":

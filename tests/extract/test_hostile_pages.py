@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
-from extract.builders import company, hit
+from extract.hostile import DOMAIN, FIRM, NAMES, REPEATED, cpu_seconds, everything, of_length, peak_megabytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in
 from acra_express_async.extract.cleaning import MAX_CHARS, clean
 from acra_express_async.extract.emails import MAX_PER_PAGE
 from acra_express_async.extract.identity import judge
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import name_of
-from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.places import postal_code_of
-from acra_express_async.extract.plan import names_for
-from acra_express_async.extract.reading import leads_from
-from acra_express_async.extract.socials import socials_of
-from acra_express_async.models import Company, Link, Page, SearchHit
-
-FIRM = company()
-NAMES = names_for(FIRM)
-DOMAIN = "orchidhardware.sg"
-CANDIDATE = candidates_in([hit(f"https://{DOMAIN}/", "Orchid Hardware")], FIRM, NAMES)[0]
-
-
-def everything(text: str, title: str = "", links: tuple[Link, ...] = ()) -> tuple[object, ...]:
-    """Every reader of a page, once."""
-    pages = [Page(f"https://{DOMAIN}/", title, text, links)]
-    return (
-        judge(CANDIDATE, pages, FIRM, NAMES),
-        emails_of(pages, DOMAIN, FIRM, NAMES),
-        phones_of(pages),
-        postal_code_of(pages, FIRM),
-        socials_of(pages),
-        about_of(pages, NAMES),
-        leads_from(pages, DOMAIN),
-    )
-
+from acra_express_async.models import Company, Page, SearchHit
 
 PIECES = st.sampled_from(
     ["@", "info@x.com.sg", "(at)", " dot ", "[", "](", ")", "|", "\\", "&#64;", "+65 ", "6741 1100", "#01-", "S(",
@@ -89,42 +60,6 @@ def test_megabytes_are_cut_before_anything_looks_at_them() -> None:
     assert len(clean("ﷺ" * 200_000)) <= MAX_CHARS
 
 
-REPEATED = {
-    "brackets": "[",
-    "pairs": "[(",
-    "ats": "a@",
-    "bracketed": "(at)",
-    "dots": "a.",
-    "digits": "9",
-    "spaced_digits": "9 ",
-    "groups": "6741 ",
-    "letters": "a ",
-    "spoken": "x at y dot ",
-    "escapes": "\\",
-    "entities": "&#",
-    "marks": "\u0301\u0316",
-    "links": "[a](http://x.sg/contact) ",
-    "names": "Abc Def Pte ",
-    "imprint": "© Abc Def Ghi ",
-    "blanks": " ",
-    "lines": "\n",
-    "codes": "/cdn-cgi/l/email-protection#",
-    "units": "#01-",
-    "chats": "api.whatsapp.com/send?",
-    "phrases": "domain is ",
-}
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Processor time of the quickest of three runs; no wall clock, so a busy machine does not matter."""
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return min(taken)
-
-
 @pytest.mark.parametrize("piece", REPEATED.values(), ids=REPEATED.keys())
 def test_work_grows_with_the_length(piece: str) -> None:
     small, factor = 3000, 8
@@ -133,3 +68,10 @@ def test_work_grows_with_the_length(piece: str) -> None:
     # room for all that a shared machine does to a measurement; what takes no time at all proves nothing either way.
     ratio = cpu_seconds(lambda: everything(little * factor)) / max(cpu_seconds(lambda: everything(little)), 0.002)
     assert ratio < 3 * factor
+
+
+@pytest.mark.parametrize("name", ["entities", "full_width"])
+def test_a_page_of_megabytes_is_read_in_bounded_memory(name: str) -> None:
+    page = of_length(REPEATED[name], 3_000_000)
+    # Work is done on the first hundred thousand characters and some copies of them, however much more there is.
+    assert peak_megabytes(lambda: everything(page)) < 20

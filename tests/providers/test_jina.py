@@ -90,6 +90,14 @@ async def test_links_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
 
 
 @respx.mock
+async def test_a_title_of_megabytes_is_cut(reader: JinaReader, rig: Bench) -> None:
+    respx.post(URL).respond(json=page("Bolts and nuts", title="Orchid Hardware " * 100_000))
+    read = await reader.read(SITE, rig.scope)
+    assert len(read.title) == 1000
+    assert read.usable
+
+
+@respx.mock
 async def test_without_a_list_the_links_of_the_markdown_count(reader: JinaReader, rig: Bench) -> None:
     text = (
         "![logo](https://kopi.sg/a.png) [About us](about.html) [Wiki](https://w.org/a_(b)) [Home](<https://kopi.sg/>)"

@@ -1,85 +1,34 @@
-"""The simulator's world as a second opinion: its pages and its truth were written by another hand."""
+"""The simulator's world as a second opinion on quality, and on what it costs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
-from quality.cases import Case, company_of
-from quality.scoring import CaseWorld, run_in
-
-from acra_express_async.extract.domains import registrable
-from acra_express_async.extract.status import is_live
-from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage
-from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.world.truth import Truth
-from acra_express_async.sandbox.world.world import World
+from quality.calls import compare
+from quality.scoring import run_in
+from quality.world import count, webs
 
 COMPANIES = 120
-CHARACTERS_PER_TOKEN = 4
-
-
-class Web(CaseWorld):
-    """Search and reading over a world, pages cut at the reserved tokens as Reader cuts them."""
-
-    def __init__(self, world: World, case: Case) -> None:
-        super().__init__(case)
-        self.world = world
-
-    async def search(self, query: str, scope: Scope | None = None) -> SearchPage:
-        found = enumerate(self.world.search(query), start=1)
-        return SearchPage(query, tuple(SearchHit(rank, item.title, item.url, item.snippet) for rank, item in found))
-
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
-        target = self.world.page(url)
-        text = target.markdown(images=False)[: (max_tokens or 1500) * CHARACTERS_PER_TOKEN]
-        reason = target.failure or ("robots" if target.robots_denied else "captcha" if target.wall else None)
-        if reason is None and target.http_status >= 400:
-            reason = f"http_{target.http_status}"
-        links = tuple(Link(label, there) for label, there in target.links()) if with_links else ()
-        page = Page(url, target.title, text, links, tokens=len(text) // CHARACTERS_PER_TOKEN)
-        return page if reason is None else replace(page, text="", links=(), usable=False, unusable_reason=reason)
-
-
-def right_domains(truth: Truth) -> set[str]:
-    return {registrable(host) for host in (truth.domain, truth.own_domain, *truth.aliases) if host}
-
-
-def count(tally: Counter[str], truth: Truth, outcome: Outcome) -> None:
-    """Add one company's result to the tally."""
-    right = right_domains(truth)
-    answer = outcome.site.domain if outcome.site else None
-    tally["answered"] += answer is not None
-    tally["right"] += answer in right
-    tally["expected"] += truth.domain is not None and not truth.may_abstain
-    tally["found"] += truth.domain is not None and not truth.may_abstain and answer in right
-    tally["trapped"] += answer in {registrable(host) for host in truth.trap_domains} - right
-    mails = {mail.address for mail in outcome.emails}
-    tally["forbidden"] += len(mails & set(truth.forbidden_emails))
-    if answer in right and truth.domain:
-        wanted = {mail.email for mail in truth.emails if mail.kind not in ("dpo", "careers")}
-        tally["mails"] += len(wanted)
-        tally["mails_found"] += len(wanted & mails)
-        tally["strangers"] += len(mails - {mail.email for mail in truth.emails})
-        numbers = {phone.number for phone in outcome.phones}
-        tally["phones"] += len(truth.phones)
-        tally["phones_found"] += len(numbers & set(truth.phones))
-        tally["strange_phones"] += len(numbers - set(truth.phones) - set(truth.optional_phones))
 
 
 async def test_the_world_of_the_simulator() -> None:
-    rows = list(registry_sample.rows(COMPANIES, seed=7))
-    world = World(rows, seed=7)
-    postal_codes = Counter(row["postal_code"] for row in rows)
     tally: Counter[str] = Counter()
-    for number, row in enumerate(rows, start=1):
-        if not is_live(row["entity_status_description"]):
-            continue  # staged never, skipped if it should be
-        case = Case(row["uen"], (), company_of(number, row, postal_codes, None), (), {}, {})
-        count(tally, world.truth(row["uen"]), await run_in(Web(world, case)))
+    for truth, web in webs(COMPANIES, seed=7):
+        count(tally, truth, await run_in(web))
     assert tally["answered"] > COMPANIES / 4
     assert tally["answered"] == tally["right"]
     assert tally["found"] >= 0.97 * tally["expected"]
     assert (tally["trapped"], tally["forbidden"], tally["strangers"], tally["strange_phones"]) == (0, 0, 0, 0)
     assert tally["mails_found"] >= 0.97 * tally["mails"]
     assert tally["phones_found"] >= 0.97 * tally["phones"]
+
+
+async def test_the_savings_cost_no_quality() -> None:
+    """The same decisions with and without the plan's savings; the simulator counts nothing here, the web does."""
+    naive, ours = await compare(60, seed=11)
+    assert ours.searches < 0.7 * naive.searches
+    assert ours.pages < 0.9 * naive.pages
+    assert ours.verifications < naive.verifications
+    for fact in ("right", "found", "usable"):
+        assert ours.tally[fact] >= naive.tally[fact], fact
+    assert ours.tally["answered"] == ours.tally["right"]

@@ -1,0 +1,32 @@
+"""The registry's monthly file: does loading it take more memory when it is longer?"""
+
+from __future__ import annotations
+
+import time
+
+from registry_months import load_month
+
+from .server import durable_server, new_database
+
+SIZES = (50_000, 500_000)
+
+
+async def load() -> list[tuple[str, ...]]:
+    """Rows: rows and MB of the file, highest resident MB of the command, its ratio to the smallest, rows a second."""
+    taken = []
+    with durable_server() as server:
+        for size in SIZES:
+            dsn = await new_database(server, express=True)
+            began = time.monotonic()
+            taken.append((await load_month(dsn, size), time.monotonic() - began))
+    least = taken[0][0].megabytes
+    return [
+        (
+            f"{load.rows:,}",
+            f"{load.file_megabytes:.0f}",
+            f"{load.megabytes:.1f}",
+            f"{load.megabytes / least:.2f}",
+            f"{load.rows / seconds:.0f}",
+        )
+        for load, seconds in taken
+    ]

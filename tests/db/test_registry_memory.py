@@ -1,0 +1,23 @@
+"""A month's registry in flat memory: what a load takes does not grow with the file."""
+
+from __future__ import annotations
+
+import pytest
+from registry_months import load_month
+
+from acra_express_async.db.pool import Connection
+
+SMALL, MONTH = 50_000, 500_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+async def test_half_a_million_rows_take_no_more_than_fifty_thousand(fresh_dsn: str, owner: Connection) -> None:
+    small = await load_month(fresh_dsn, SMALL)
+    assert (small.loaded, small.updated) == (SMALL, 0)
+    month = await load_month(fresh_dsn, MONTH)
+    assert (month.loaded, month.updated) == (MONTH - SMALL, SMALL)
+    assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == MONTH
+    # Ten times the file: anything that kept a byte of each row would show as tens of megabytes.
+    assert month.file_megabytes > 9 * small.file_megabytes
+    assert month.megabytes < 1.15 * small.megabytes

@@ -1,0 +1,131 @@
+"""What the plan saves: calls of the real pipeline against one that never stops early, on the same companies.
+
+The naive arm makes the same decisions from the same public functions, without the savings: two searches for
+everybody, pages up to the budget whether or not anything is left to win, and both addresses verified.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from quality.scoring import FreeScope, run_in
+from quality.world import Web, count, webs
+
+from acra_express_async.extract.candidates import candidates_in
+from acra_express_async.extract.domains import same_url
+from acra_express_async.extract.mail_ranking import emails_of
+from acra_express_async.extract.phones import phones_of
+from acra_express_async.extract.plan import Progress, Step, chosen, names_for, next_step
+from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.reading import conventional_urls, leads_from
+from acra_express_async.models import Email, EmailKind, Outcome, OutcomeKind, SearchPage, Usage
+
+MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = 3, 1500, 2, 2
+"""The service's default budgets of one company, and the searches of a plan that does not look before it asks again."""
+
+
+@dataclass
+class Arm:
+    """What one way of working cost and found over all companies."""
+
+    name: str
+    companies: int = 0
+    searches: int = 0
+    pages: int = 0
+    tokens: int = 0
+    verifications: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+
+    def add(self, usage: Usage) -> None:
+        """Count one company's calls."""
+        self.companies += 1
+        self.searches += usage.searches
+        self.pages += usage.pages
+        self.tokens += usage.tokens
+        self.verifications += usage.verifications
+
+    def row(self) -> tuple[str, ...]:
+        """Cells of the table: name, calls and tokens a company, then what was found."""
+        spent = (self.searches, self.pages, self.verifications)
+        tally = self.tally
+        found = (
+            tally["right"] / max(1, tally["answered"]),
+            tally["found"] / max(1, tally["expected"]),
+            tally["mails_found"] / max(1, tally["mails"]),
+            tally["phones_found"] / max(1, tally["phones"]),
+        )
+        return (
+            self.name,
+            *(f"{number / self.companies:.2f}" for number in spent),
+            f"{self.tokens / self.companies:.0f}",
+            *(f"{share:.3f}" for share in found),
+            str(tally["usable"]),
+        )
+
+    def beside(self, other: Arm) -> tuple[str, ...]:
+        """Cells of a row of ratios: what is spent here for each one spent there."""
+        spent = [(self.searches, other.searches), (self.pages, other.pages), (self.verifications, other.verifications)]
+        ratios = (f"{mine / max(1, theirs):.2f}" for mine, theirs in [*spent, (self.tokens, other.tokens)])
+        return (f"{self.name} / {other.name}", *ratios, *[""] * 5)
+
+
+HEADER = (
+    "plan", "searches", "pages", "verifications", "tokens", "precision", "recall", "mail recall", "phone recall",
+    "companies with a usable address",
+)  # fmt: skip
+
+
+async def compare(companies: int, seed: int) -> tuple[Arm, Arm]:
+    """The naive arm and ours over the live companies of one world."""
+    naive, ours = Arm("naive"), Arm("ours")
+    for truth, web in webs(companies, seed):
+        for arm, outcome in ((naive, await _run_naively(web)), (ours, await run_in(web))):
+            arm.add(outcome.usage)
+            count(arm.tally, truth, outcome)
+    return naive, ours
+
+
+async def _run_naively(web: Web) -> Outcome:
+    company, scope = web.case.company, FreeScope()
+    asked = list(queries_for(company)[:SEARCHES])
+    answers: list[SearchPage] = [await web.search(query) for query in asked]
+    progress = Progress(company, names_for(company))
+    for answer in answers:
+        progress = progress.with_candidates(candidates_in(answer.hits, company, progress.names))
+    usage = Usage(searches=len(asked))
+    read: set[str] = set()
+    while len(read) < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
+        page = await web.read(
+            step.url, scope, max_tokens=TOKENS_PER_PAGE, with_links=step.domain not in progress.visited
+        )
+        read.add(same_url(step.url))
+        usage = replace(usage, pages=usage.pages + 1, tokens=usage.tokens + page.tokens)
+        progress = progress.with_page(step.domain, replace(page, url=step.url))
+    found = chosen(progress)
+    if found is None:
+        return Outcome(OutcomeKind.NO_WEBSITE, "no_proof", usage=usage)
+    site = found.judgement.site
+    emails = emails_of(found.usable, site.domain, company, progress.names)
+    askable = [email for email in emails if email.kind is not EmailKind.PERSON][:MAX_VERIFICATIONS]
+    checked: list[Email] = [replace(mail, verdict=await web.verify(mail.address, scope)) for mail in askable]
+    rest = [mail for mail in emails if mail.address not in {known.address for known in checked}]
+    usage = replace(usage, verifications=len(checked))
+    return Outcome(
+        OutcomeKind.ENRICHED, "", site=site, emails=(*checked, *rest), phones=phones_of(found.usable), usage=usage
+    )
+
+
+def _anything_else(progress: Progress, read: set[str]) -> Step | None:
+    """A page to spend the budget on: more of the site that was found, else the next candidate."""
+    best = chosen(progress)
+    if best is not None:
+        domain = best.judgement.site.domain
+        urls = [lead.url for lead in leads_from(best.pages, domain)] + list(conventional_urls(best.judgement.site.url))
+        if more := next((url for url in urls if same_url(url) not in read), None):
+            return Step(domain, more)
+    for candidate in progress.candidates:
+        for url in (*candidate.urls, *conventional_urls(candidate.urls[0])):
+            if same_url(url) not in read:
+                return Step(candidate.domain, url)
+    return None

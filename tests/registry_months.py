@@ -1,0 +1,97 @@
+"""Registry files of any size, made up line by line, and the peak memory of the process that loads one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import tempfile
+from asyncio import create_subprocess_exec, subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from acra_express_async.sandbox.registry_sample import COLUMNS, MISSING
+
+_WEIGHTS = (10, 8, 6, 4, 9, 7, 5, 3, 1)
+_LETTERS = "ZKCMDNERGWH"
+_FIRST_YEAR, _A_YEAR = 1990, 20_000
+
+_MEASURED = Path(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one load took: `megabytes` is the highest resident memory (VmHWM) of the process itself."""
+
+    rows: int
+    file_megabytes: float
+    loaded: int
+    updated: int
+    megabytes: float
+
+
+def write_month(path: Path, rows: int) -> None:
+    """A file of so many rows under the 53-column header, every UEN once with its check letter, three in ten live."""
+    with path.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.writer(sink)
+        writer.writerow(COLUMNS)
+        writer.writerows(_cells(number) for number in range(rows))
+
+
+def _cells(number: int) -> list[str]:
+    digits = f"{_FIRST_YEAR + number // _A_YEAR}{number % _A_YEAR:05d}"
+    letter = _LETTERS[sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=True)) % 11]
+    told = {
+        "uen": digits + letter,
+        "issuance_agency_id": "ACRA",
+        "entity_name": f'MADE UP COMPANY {number}, "SINGAPORE" PTE. LTD.',
+        "entity_type_description": "Local Company",
+        "entity_status_description": "Live Company" if number % 10 < 3 else "Struck Off",
+        "registration_incorporation_date": "2012-03-05",
+        "block": str(number % 900 + 1),
+        "street_name": "UBI AVENUE 3",
+        "postal_code": f"{400_000 + number % 9000:06d}",
+        "primary_ssic_code": f"{10_000 + number % 600 * 100}",
+        "primary_user_described_activity": "WHOLESALE OF THINGS THAT WERE MADE UP FOR A MEASUREMENT",
+    }
+    return [told.get(column, MISSING) for column in COLUMNS]
+
+
+async def load_month(dsn: str, rows: int) -> Load:
+    """Write a file of `rows` and load it by ``acra-express load-registry`` in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, said = Path(folder) / "month.csv", Path(folder) / "peak"
+        write_month(path, rows)
+        process = await create_subprocess_exec(
+            sys.executable, str(_MEASURED), str(said), "load-registry", str(path), "--json",
+            env={"PATH": os.environ["PATH"], "HOME": folder, "ACRA_EXPRESS_POSTGRES_DSN": dsn},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()[-2000:]
+        answer = json.loads(out)
+        size = path.stat().st_size / 1e6
+        return Load(rows, size, answer["loaded"], answer["updated"], float(said.read_text()))
+
+
+def _peak_megabytes() -> float:
+    # VmHWM begins anew at the exec; ru_maxrss would begin with what the parent had.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def _measured() -> None:
+    """The command itself, and then what it took at most."""
+    from acra_express_async.cli import main
+
+    said = Path(sys.argv[1])
+    try:
+        main(sys.argv[2:], prog_name="acra-express", standalone_mode=False)
+    finally:
+        said.write_text(f"{_peak_megabytes():.1f}")
+
+
+if __name__ == "__main__":
+    _measured()
