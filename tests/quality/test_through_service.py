@@ -1,23 +1,29 @@
-"""The gates of quality.md D once more, this time through the real service and what it stored."""
+"""The gates of quality.md D once more, this time through the real service and what it stored, three times alike."""
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import replace
+
+import asyncpg
 import pytest
-from quality.cases import DEVELOPMENT, OWN, load
+from quality.cases import DEVELOPMENT, OWN, Case, load
 from quality.scoring import score
 from quality.test_quality import AT_LEAST, GATES
 from quality.through_service import run_service
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.pool import Connection, connect
+from acra_express_async.models import Outcome
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+needs_development = pytest.mark.skipif(not DEVELOPMENT.exists(), reason="no development set here")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "which",
     [
-        pytest.param(
-            "development", marks=pytest.mark.skipif(not DEVELOPMENT.exists(), reason="no development set here")
-        ),
+        pytest.param("development", marks=needs_development),
         pytest.param("own", marks=pytest.mark.slow),
     ],
 )
@@ -30,3 +36,39 @@ async def test_the_service_stores_what_the_cases_expect(which: str, fresh_dsn: s
     assert not [gate for gate in GATES if figures[gate]], tally.misses
     short = {name: figures[name] for name, least in AT_LEAST.items() if figures[name] < least}
     assert not short, tally.misses
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "which",
+    [pytest.param("development", marks=needs_development), pytest.param("strangers", marks=pytest.mark.slow)],
+)
+async def test_three_services_on_three_databases_store_the_same(
+    which: str, postgres: EmbeddedPostgres, template_database: str
+) -> None:
+    path = DEVELOPMENT if which == "development" else OWN / f"{which}.jsonl"
+    cases = list({case.company.uen: case for case in load([path])}.values())
+    first, second, third = [await on_a_database_of_its_own(cases, postgres, template_database) for _ in range(3)]
+    assert len(first) == len(cases)
+    assert any(outcome.site for outcome in first)
+    assert first == second
+    assert first == third
+
+
+async def on_a_database_of_its_own(cases: list[Case], postgres: EmbeddedPostgres, template: str) -> list[Outcome]:
+    """What a service stored, in full but for the moment at which it read a page."""
+    name = f"t_{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(postgres.dsn())
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        owner = await connect(postgres.dsn(name), {"search_path": "public"})
+        try:
+            results = await run_service(cases, postgres.dsn(name), owner)
+        finally:
+            await owner.close()
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+    return [
+        replace(outcome, emails=tuple(replace(mail, read_at=None) for mail in outcome.emails)) for _, outcome in results
+    ]
