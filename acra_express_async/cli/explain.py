@@ -12,57 +12,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchronous
+from acra_express_async.cli.wording import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.explain import Decision, Told
 from acra_express_async.db.explain import explain as last_decision
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
 
-REASONS = {
-    "no_search_results": "the search found nothing",
-    "no_credible_site": "the search found nothing that could be its own",
-    "ambiguous": "more than one site could be its own, and none could be told apart",
-    "site_unreadable": "the best candidate could not be read",
-    "parked": "the best candidate is a parked domain",
-    "hijacked": "the best candidate's pages belong to somebody else now",
-    "imitation": "the best candidate imitates the company",
-    "directory": "the best candidate is a directory, not the company's own site",
-    "other_company": "the best candidate belongs to another company",
-    "elsewhere": "the best candidate is a company in another country",
-    "no_proof": "the best candidate showed no proof that it is the company's own",
-    "recently_checked": "somebody had looked at it within RECHECK_DAYS",
-    "opted_out": "it asked to be left alone",
-    "not_live": "the registry does not call it live",
-    "company_vanished": "its row in companies was gone",
-    "provider_unavailable": "a provider was away for too long",
-}
-SIGNALS = {
-    "uen": "its UEN stands on the page",
-    "uen_told_by_others": "its UEN stands there, but in an article or list about others",
-    "other_uen": "another company's UEN stands on the page",
-    "imprint": "legal name and address stand side by side",
-    "legal_name": "its legal name stands on the page",
-    "name_in_head": "its name stands where a site says who it is",
-    "brand_in_head": "the brand in its name stands where a site says who it is",
-    "other_legal_name": "another company's legal name stands there",
-    "postal_code": "its postal code stands on the page",
-    "postal_code_shared": "its postal code stands there, but many companies share it",
-    "street": "its street and block stand on the page",
-    "street_shared": "its street and block stand there, but many companies share them",
-    "neighbourhood": "its building or street is named, without the number",
-    "singapore": "an address or number in Singapore",
-    "singapore_mentioned": "Singapore is mentioned",
-    "elsewhere": "an address or number in another country",
-    "local_phone": "a local phone number",
-    "trade": "it speaks of the trade in the registry",
-    "other_trade": "it does not speak of the trade in the name",
-    "namesake_trade": "the name is followed by another trade",
-    "sg_domain": "the domain ends in .sg",
-    "offshore_domain": "the domain belongs to another country",
-    "first_result": "it was the first result",
-    "known_website": "the platform already held this website",
-    "domain_exact": "the domain is the name",
-}
-"""What a signal saw; one that is not listed is said as it is written."""
+_REJECTED = "rejected_"
 
 
 @click.command(short_help="Why this website for a company, or why none.")
@@ -135,7 +91,7 @@ def _story(story: Mapping[str, Any]) -> Iterator[str]:
             yield "  Another company already holds this domain, so companies.website_domain was left alone."
     for number, rejected in enumerate(story.get("rejected") or []):
         yield from ("", "Not believed:") if number == 0 else ()
-        yield f"{rejected['domain']}: {rejected['points']} points."
+        yield f"{rejected['domain']}: {rejected['points']} points{_doubt(rejected)}."
         yield from _evidence(rejected)
     contacts = [*_emails(story), *_numbers(story)]
     if contacts:
@@ -145,11 +101,20 @@ def _story(story: Mapping[str, Any]) -> Iterator[str]:
         yield f"Notes: {', '.join(notes)}."
 
 
+def _doubt(site: Mapping[str, Any]) -> str:
+    """Why a candidate was not believed; the last thing that was noted of it."""
+    last = (site.get("evidence") or [{"signal": ""}])[-1]["signal"]
+    said = REJECTED.get(str(last).removeprefix(_REJECTED)) if str(last).startswith(_REJECTED) else None
+    return f", but {said}" if said else ""
+
+
 def _evidence(site: Mapping[str, Any]) -> Iterator[str]:
     for seen in site.get("evidence") or []:
+        if str(seen["signal"]).startswith(_REJECTED):
+            continue
         said = SIGNALS.get(seen["signal"]) or str(seen["signal"]).replace("_", " ")
-        detail = f' "{seen["detail"]}"' if seen.get("detail") else ""
-        yield f"  {seen['points']:+4d}  {said}:{detail} at {seen['url']} [{seen['signal']}]"
+        detail = f': "{seen["detail"]}"' if seen.get("detail") else ""
+        yield f"  {seen['points']:+4d}  {said}{detail}, at {seen['url']} [{seen['signal']}]"
 
 
 def _emails(story: Mapping[str, Any]) -> Iterator[str]:
@@ -176,12 +141,12 @@ def _cost(story: Mapping[str, Any]) -> str:
     usage = story.get("usage") or {}
     seconds = sum((story.get("stage_seconds") or {}).values())
     parts = [
-        f"{usage.get(key, 0)} {word}"
+        f"{(number := usage.get(key, 0))} {word}{'' if number == 1 else 's'}"
         for key, word in (
-            ("searches", "search requests"),
-            ("pages", "page requests"),
-            ("tokens", "tokens"),
-            ("verifications", "verifications"),
+            ("searches", "search request"),
+            ("pages", "page request"),
+            ("tokens", "token"),
+            ("verifications", "verification"),
         )
     ]
     return f"It cost {', '.join(parts)} and {seconds:.1f} s."

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from process import acra_express
 
+from acra_express_async import extract
+from acra_express_async.cli.wording import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.hashing import AddressHash, load_address_hash
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.story import facts_of
+from acra_express_async.extract.identity import Doubt
+from acra_express_async.extract.labels import Fit
 from acra_express_async.models import (
     Email,
     EmailKind,
@@ -40,6 +46,7 @@ RIGHT = Outcome(
     )),
     rejected=(Site("lotuspond.com", "https://lotuspond.com/", -25, (
         Evidence("elsewhere", -25, "https://lotuspond.com/", "Ohio"),
+        Evidence("rejected_elsewhere", 0, "https://lotuspond.com/"),
     )),),
     about="Lotus repairs pumps.",
     emails=(
@@ -61,7 +68,9 @@ TRAP = Outcome(
     "other_company",
     rejected=(Site("lotusgroup.sg", "https://lotusgroup.sg/", 5, (
         Evidence("domain_part", 15, "https://lotusgroup.sg/", "lotusgroup.sg"),
+        Evidence("seen_in_a_dream", 10, "https://lotusgroup.sg/"),
         Evidence("other_uen", -50, "https://lotusgroup.sg/", "198800001A"),
+        Evidence("rejected_other_company", 0, "https://lotusgroup.sg/"),
     )),),
 )  # fmt: skip
 
@@ -111,12 +120,12 @@ async def test_a_right_answer(run: Run, owner: Connection, company: Callable[[],
         "Read: https://lotus.com.sg/, https://lotus.com.sg/contact.",
         "",
         "Why lotus.com.sg: 70 points.",
-        f'   +60  its UEN stands on the page: "{UEN}" at https://lotus.com.sg/about [uen]',
-        "   +10  the domain ends in .sg: at https://lotus.com.sg/ [sg_domain]",
+        f'   +60  its UEN stands on the page: "{UEN}", at https://lotus.com.sg/about [uen]',
+        "   +10  the domain ends in .sg, at https://lotus.com.sg/ [sg_domain]",
         "",
         "Not believed:",
-        "lotuspond.com: -25 points.",
-        '   -25  an address or number in another country: "Ohio" at https://lotuspond.com/ [elsewhere]',
+        "lotuspond.com: -25 points, but it is a company in another country.",
+        '   -25  an address or number in another country: "Ohio", at https://lotuspond.com/ [elsewhere]',
         "",
         "Contacts:",
         "  info@lotus.com.sg, do_not_mail (role_based) says zerobounce, seen at https://lotus.com.sg/contact",
@@ -124,7 +133,7 @@ async def test_a_right_answer(run: Run, owner: Connection, company: Callable[[],
         "  +6561112222 (phone), seen at https://lotus.com.sg/contact",
         "  postal code 637123, seen at https://lotus.com.sg/contact",
         "",
-        "It cost 1 search requests, 2 page requests, 2100 tokens, 1 verifications and 3.5 s.",
+        "It cost 1 search request, 2 page requests, 2100 tokens, 1 verification and 3.5 s.",
     ]
 
 
@@ -145,8 +154,24 @@ async def test_a_trap_that_was_not_believed(run: Run, owner: Connection) -> None
     await decided(owner, TRAP)
     _, out, _ = await run("explain", UEN)
     assert "because the best candidate belongs to another company (other_company)" in out
-    assert '   -50  another company\'s UEN stands on the page: "198800001A" at https://lotusgroup.sg/' in out
-    assert "   +15  domain part:" in out  # a signal without words of its own is said as it is written
+    assert '   -50  another company\'s UEN stands on the page: "198800001A", at https://lotusgroup.sg/' in out
+    assert "lotusgroup.sg: 5 points, but it belongs to another company." in out
+    assert "   +15  a word of the name stands in the domain:" in out
+    assert "   +10  seen in a dream, at" in out  # a signal without words of its own is said as it is written
+
+
+def test_every_signal_and_every_doubt_has_words() -> None:
+    """A signal stands in the code as `Evidence("name", …)`, as a fit of a domain or as a doubt."""
+    package = Path(extract.__file__).parent
+    source = "\n".join(path.read_text("utf-8") for path in package.glob("*.py"))
+    written = set(re.findall(r'Evidence\(\s*"(\w+)"', source))
+    written |= {word for pair in re.findall(r'"(\w+)" if (?:crowded|told) else "(\w+)"', source) for word in pair}
+    fits = {f"domain_{fit}" for fit in Fit if fit is not Fit.NONE}
+    assert len(written) > 25
+    assert written | fits <= set(SIGNALS)
+    doubts = {doubt.value for doubt in Doubt if doubt.value}
+    assert doubts | {"second_best", "not_read"} == set(REJECTED)
+    assert doubts - {"unreadable"} <= set(REASONS)
 
 
 async def test_a_hostile_page_does_not_reach_the_terminal(run: Run, owner: Connection) -> None:
@@ -156,7 +181,7 @@ async def test_a_hostile_page_does_not_reach_the_terminal(run: Run, owner: Conne
     )
     _, out, _ = await run("explain", UEN)
     assert "\x1b" not in out
-    assert '" [2J198800001A Decided: yours" at https://evil.sg/' in out
+    assert '" [2J198800001A Decided: yours", at https://evil.sg/' in out
 
 
 async def test_nothing_known(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
