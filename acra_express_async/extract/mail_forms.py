@@ -66,6 +66,10 @@ _NOT_A_MAILBOX = frozenset(
     "us me you visit at here find more online now shop order call follow see join meet log click book open only "
     "twitter instagram insta ig facebook fb tiktok telegram linkedin youtube threads x".split()
 )
+_LABEL_BEHIND = re.compile(
+    r"\s{0,2}\.\s{1,2}(tel|telephone|phone|mobile|fax|call|whatsapp|hotline|office|address|website|web|or|and|we)\b",
+    re.IGNORECASE,
+)
 _NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|antispam)[._-]?", re.IGNORECASE)
 
 
@@ -133,6 +137,9 @@ def _closed_up(match: re.Match[str]) -> str:
         return match.group()
     if match["gap"] != "@" and (match["local"].lower() in _NOT_A_MAILBOX or compact.lower().startswith("www.")):
         return match.group()
+    if label := _LABEL_BEHIND.search(match["domain"]):  # "INFO@X.COM. TEL 6741 1100"; .tel is an ending, too
+        head, rest = match["domain"][: label.start()], match["domain"][label.start() :]
+        return f"{match['local']}@{''.join(head.split())}{rest}"
     # A blank behind a dot is the end of a sentence when a capital follows: "Mail info@x.com. We answer".
     if re.search(r"\.\s+[A-Z]", match["domain"]) and not match["domain"].isupper():
         head, _, tail = match["domain"].partition(". ")

@@ -45,6 +45,8 @@ def coded(address: str, key: int = 0x2F) -> str:
         ("Emailsales@orchid.com", ["sales@orchid.com"]),
         ("邮箱info@x.com.sg微信x", ["info@x.com.sg"]),
         ("Write to info@orchid.com. We answer.", ["info@orchid.com"]),
+        ("INFO@ORCHID.COM.SG. TEL. 6741 1100", ["info@orchid.com.sg"]),
+        ("INFO @ ORCHID . COM . SG. Fax 6741 1101", ["info@orchid.com.sg"]),
         ("grow@NOSPAMorchid.com", ["grow@orchid.com"]),
     ],
 )

@@ -1,7 +1,12 @@
-"""Lines that stand on real pages and mean nothing; the cases must come out the same with some of them sprinkled in."""
+"""What real pages do to the same words: lines that mean nothing, other mark-up, other order, other case.
+
+The cases must come out the same.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -43,3 +48,68 @@ def noisy(case: Case, random: Random) -> Case:
             text = f"{line}\n\n{text}" if random.random() < 0.5 else f"{text}\n\n{line}\n"
         pages[url] = replace(page, text=text) if page.usable else page
     return replace(case, pages=pages)
+
+
+def _on_pages(case: Case, change: Callable[[str], str]) -> Case:
+    pages = {url: replace(page, text=change(page.text)) if page.usable else page for url, page in case.pages.items()}
+    return replace(case, pages=pages)
+
+
+def loud(case: Case, random: Random) -> Case:
+    """Everything in capitals but the lines with links, whose addresses are what they are."""
+    return _on_pages(case, lambda text: "\n".join(_loud(line) for line in text.split("\n")))
+
+
+def _loud(line: str) -> str:
+    if re.search(r"\]\(|://|wa\.me", line):
+        return line
+    return "".join(part if part[:1] == "&" else part.upper() for part in re.split(r"(&#?\w+;)", line))
+
+
+def without_marks(case: Case, random: Random) -> Case:
+    """Headings, lists and emphasis as a plain-text rendering leaves them."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"\*\*", "", re.sub(r"(?m)^\s{0,8}(?:#{1,6}|[*+-])\s+", "", text))
+
+    return _on_pages(case, plain)
+
+
+def with_marks(case: Case, random: Random) -> Case:
+    """Every paragraph that is no table and no link as a bullet, in bold, or quoted, as page builders have it."""
+
+    def dressed(text: str) -> str:
+        return "\n".join(_dressed(line, random) for line in text.split("\n"))
+
+    return _on_pages(case, dressed)
+
+
+def _dressed(line: str, random: Random) -> str:
+    if not line.strip() or line.lstrip()[:1] in "#|*>!" or "](" in line:
+        return line
+    return random.choice(("{}", "* {}", "**{}**", "> {}", "### {}")).format(line)
+
+
+def shuffled(case: Case, random: Random) -> Case:
+    """The paragraphs of a page in another order: footers first, menus last."""
+
+    def mixed(text: str) -> str:
+        blocks = re.split(r"\n\s*\n", text)
+        random.shuffle(blocks)
+        return "\n\n".join(blocks)
+
+    return _on_pages(case, mixed)
+
+
+def spaced(case: Case, random: Random) -> Case:
+    """Windows line ends, hard blanks and many empty lines."""
+    return _on_pages(case, lambda text: text.replace("\n\n", "\n\n\n\n").replace(", ", ",\u00a0").replace("\n", "\r\n"))
+
+
+def searched_otherwise(case: Case, random: Random) -> Case:
+    """The same results in another order."""
+    hits = random.sample(case.hits, len(case.hits))
+    return replace(case, hits=tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)))
+
+
+MUTATIONS = (loud, without_marks, with_marks, shuffled, spaced, searched_otherwise)
