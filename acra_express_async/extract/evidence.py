@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ CROWDED_POSTAL = 20
 _SPEAKING = 3
 """Words of a name from which on it is nobody else's: the registry gives no name twice."""
 
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[|·•:–—,]|\s-\s")
 _PLATES_WITHIN = 400
 """Lines of a home page; what stands further down is a list."""
 
@@ -36,8 +38,8 @@ class Reading:
     """Everything that is known of one site's words, prepared once.
 
     `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their
-    titles, headings and imprint lines; `words` and `streets` the whole text in the forms of names.padded and
-    places.street_words.
+    titles, headings and imprint lines, `own_heads` the same without what the results tell; `words` and `streets` the
+    whole text in the forms of names.padded and places.street_words.
     """
 
     pages: tuple[Page, ...]
@@ -45,6 +47,7 @@ class Reading:
     texts: Mapping[str, str]
     text: str
     heads: str
+    own_heads: str
     words: str
     streets: str
     where: Where
@@ -68,9 +71,13 @@ def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, .
         everything = (*pages, told)
         texts[told.url] = candidate.text
     text = "\n".join([*texts.values(), candidate.text])
-    lines = (*_head_lines(text), *_nameplates(pages, texts, names))
-    heads = "\n".join([*(clean(page.title) for page in pages), candidate.text, *lines])
-    return Reading(everything, len(pages), texts, text, padded(heads), padded(text), street_words(text), where_in(text))
+    own = "\n".join(
+        [*(clean(page.title) for page in pages), *_head_lines(text), *_nameplates(pages, told, texts, names)]
+    )
+    heads = padded(f"{own}\n{candidate.text}")
+    return Reading(
+        everything, len(pages), texts, text, heads, padded(own), padded(text), street_words(text), where_in(text)
+    )
 
 
 def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
@@ -138,7 +145,7 @@ def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidenc
 
 def _shown_name(reading: Reading, name: Name) -> Evidence | None:
     core, brand = " ".join(name.core), " ".join(name.brand)
-    phrase = f" {core} " in reading.heads or f" {' '.join(name.words)} " in reading.heads
+    phrase = f" {core} " in reading.own_heads or f" {' '.join(name.words)} " in reading.own_heads
     if phrase and (len(name.core) >= _SPEAKING or (len(name.core) > 1 and not name.is_common)):
         return Evidence("full_name_in_head", 15, reading.pages[0].url, core)
     if f" {core} " in reading.heads or all(f" {word} " in reading.heads for word in name.core):
@@ -198,13 +205,15 @@ def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[E
         yield Evidence("namesake_trade", -15, reading.pages[0].url, other)
 
 
-def _nameplates(pages: Sequence[Page], texts: Mapping[str, str], names: tuple[Name, ...]) -> Iterator[str]:
-    """Lines of a home page that are the name and nothing else: a heading whose mark-up was lost."""
+def _nameplates(pages: Sequence[Page], told: Page, texts: Mapping[str, str], names: tuple[Name, ...]) -> Iterator[str]:
+    """Lines of a home page or a result whose first sentence is the name and nothing else: headings without a mark."""
     plates = {words for name in names for words in (name.core, name.words, words_of(name.legal)) if len(words) > 1}
+    lines = told.text.split("\n")
     for page in pages:
         if is_home_page(page.url):
-            lines = texts[page.url].split("\n")[:_PLATES_WITHIN]
-            yield from (line for line in lines if len(line) < 200 and words_of(line) in plates)
+            lines += texts[page.url].split("\n")[:_PLATES_WITHIN]
+    begun = (_SENTENCE_END.split(line[:200], maxsplit=1)[0] for line in lines)
+    yield from (line for line in begun if words_of(line) in plates)
 
 
 def _head_lines(text: str) -> Iterator[str]:

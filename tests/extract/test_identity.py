@@ -148,10 +148,23 @@ def test_the_whole_name_beside_a_domain_that_shortens_it() -> None:
     assert not away.believed
 
 
+def test_a_name_in_passing_is_no_heading() -> None:
+    firm = company("MARINA SOUTH PIER SERVICES PTE. LTD.")
+    text = "Marine pupils. 50 Nanyang Ave Singapore 639798. Tel 6777 0001"
+    told = "MSPS - Marine Pupils\nOur trip to Marina South Pier Services"
+    passing = judged(text, domain="msps.org.sg", firm=firm, title="MSPS", results=told)
+    assert not passing.believed
+    titled = judged(text, domain="msps.org.sg", firm=firm, title="MSPS", results="Marina South Pier Services - MSPS\nx")
+    assert "full_name_in_head" in signals(titled)
+
+
 def test_a_heading_may_have_lost_its_mark() -> None:
     firm = company("KIAN TECK MARINE ENGINEERING PTE LTD")
     text = "Kian Teck Marine Engineering\n\nOffice 6861 2290"
     assert judged(text, domain="ktme.com.sg", firm=firm, title="KTME").believed
+    assert judged(
+        "Kian Teck Marine Engineering. Pumps since 1969. Office 6861 2290", domain="ktme.com.sg", firm=firm, title="K"
+    ).believed
     assert not judged(f"We supply {text}", domain="ktme.com.sg", firm=firm, title="KTME").believed
 
 
