@@ -13,6 +13,9 @@ from acra_express_async.db.pool import Connection, Database
 from acra_express_async.db.selection import Selection
 from acra_express_async.params import Campaign, StagingParams
 
+WINDOW = 200
+"""Keys of one step through the selection, as `values` below asks for them."""
+
 RUNS = 20
 """After five executions PostgreSQL may turn to a generic plan; the promise holds for both."""
 
@@ -48,12 +51,23 @@ async def assert_no_scan(database: Database, shape: PlatformShape, rows_of_regis
         assert len(picked.rows) == 5
         campaign = campaign.model_copy(update={"after": picked.after})
     async with database.session() as connection:
-        values = (asked, "", False, 200, timedelta(days=7), timedelta(days=1), datetime.now(UTC))
+        values = (asked, "", False, WINDOW, timedelta(days=7), timedelta(days=1), datetime.now(UTC))
         for _ in range(RUNS):
             window = await plan(connection, selection._WINDOW_SQL, *values)
     assert "Seq Scan on staging_acra_companies" not in window
     read = [int(n) for n in re.findall(r"staging_acra_companies.*?rows=(\d+)", window)]
     assert max(read) < rows_of_registry / 20
+    async with database.session() as connection:
+        lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {selection._WINDOW_SQL}", *values)
+    done = "\n".join(line[0] for line in lines)
+    print(done)
+    looked_at = [
+        float(rows) * int(loops)
+        for rows, loops in re.findall(r"staging_acra_companies.*?actual rows=([\d.]+) loops=(\d+)", done)
+    ]
+    # A window of 200 keys, each looked up once: the work of a job does not know how large the registry is.
+    assert looked_at
+    assert sum(looked_at) <= 2 * WINDOW
 
 
 async def plan(connection: Connection, sql: str, *values: object) -> str:
