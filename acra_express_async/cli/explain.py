@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchronous
-from acra_express_async.cli.wording import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.explain import Decision, Told
 from acra_express_async.db.explain import explain as last_decision
 from acra_express_async.errors import AcraExpressError

@@ -12,8 +12,8 @@ from quality.calls import HEADER, compare
 
 from acra_express_async.sandbox.results import record, table
 
-from . import alone, limiters, loading, pickup, pickup
-from . import pages as reading, replicas, reservation, watching
+from . import alone, limiters, loading, pickup, replicas, reservation, watching
+from . import pages as reading
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
 PEERS = "BENCH_PEERS"

@@ -13,7 +13,7 @@ import pytest
 from process import acra_express
 
 from acra_express_async import extract
-from acra_express_async.cli.wording import REASONS, REJECTED, SIGNALS
+from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.hashing import AddressHash, load_address_hash
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.story import facts_of
