@@ -24,17 +24,18 @@ class Costs:
     `measured` counts the companies it was averaged over; 0 means the documented figures.
     """
 
-    searches: float = 1.4
-    pages: float = 1.2
-    tokens: float = 1300.0
-    verifications: float = 0.6
+    searches: float = 1.35
+    pages: float = 1.28
+    tokens: float = 1900.0
+    verifications: float = 0.4
     seconds: float = 20.0
     measured: int = 0
 
 
 DOCUMENTED = Costs()
-"""From the simulator's world (55 % of companies have a site), whose latencies follow contracts/providers.md 5.4: 1.4
-searches at 0.8 s with 4.5 s spacing, 1.2 pages at 6 s, 0.6 verifications at 3 s, and saving."""
+"""Measured by `acra-express simulate --profile backlog` in the simulator's world (nearly half of the companies have a
+site), whose latencies follow contracts/providers.md 5.4: 13 s of providers for each company, 6 s of spacing, and saving.
+Its pages are short (700 tokens a company); real ones fill what a page may have, 1,500 tokens."""
 
 
 @dataclass(frozen=True, slots=True)

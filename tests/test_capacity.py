@@ -17,7 +17,7 @@ def settings(**figures: str) -> Settings:
 def test_the_defaults_are_bound_by_the_cap_a_day_and_by_reading_an_hour() -> None:
     answer = plan(settings())
     assert (answer.bottleneck.name, answer.per_day) == ("daily cap", 300)
-    assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(100))
+    assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(93.75))
     assert answer.third_worker_gains == 0
 
 
@@ -35,13 +35,14 @@ def test_slow_providers_make_a_third_worker_worth_its_place() -> None:
 
 def test_more_than_a_day_takes_the_night_too() -> None:
     answer = plan(settings(DAILY_CAP="100"))
-    assert answer.time_for(100) == timedelta(hours=1)
-    assert answer.time_for(250) == timedelta(days=2, minutes=30)
+    hundred = timedelta(hours=1) * (100 / 93.75)
+    assert answer.time_for(100) == hundred
+    assert answer.time_for(250) == timedelta(days=2) + hundred / 2
 
 
 def test_a_share_bounds_what_express_takes() -> None:
     answer = plan(settings(JINA__SHARE="0.5", DAILY_CAP="100000"))
-    assert answer.per_hour == pytest.approx(50)
+    assert answer.per_hour == pytest.approx(60 / 1.28)
 
 
 def test_verifications_never_bound_companies_but_are_told() -> None:
