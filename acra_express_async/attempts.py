@@ -11,7 +11,7 @@ from random import Random
 from typing import TypeVar
 
 from acra_express_async.errors import Draining, LeaseLost, LockBusy, StandBack
-from acra_express_async.models import JobLimits, Provider, Refused, Usage
+from acra_express_async.models import JobLimits, Usage
 
 STAND_BACK_PAUSE = timedelta(seconds=60)
 """How long a job steps aside for a running nightly job, or in quiet hours, before it looks again."""
@@ -99,20 +99,6 @@ class JobScope:
         if why is not None:
             raise StandBack(_STANDING_BACK.get(why, why), reason=why, retry_after=STAND_BACK_PAUSE)
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:
+    def spent(self, cost: Usage) -> None:
         """Count what was sent for the company at hand."""
-        self.usage = Usage(
-            searches=self.usage.searches + (requests if provider is Provider.DUCKDUCKGO else 0),
-            pages=self.usage.pages + (requests if provider is Provider.JINA else 0),
-            tokens=self.usage.tokens + tokens,
-            verifications=self.usage.verifications + verifications,
-            refused=(*self.usage.refused, refused) if refused is not None else self.usage.refused,
-        )
+        self.usage += cost

@@ -34,8 +34,8 @@ class Costs:
 
 DOCUMENTED = Costs()
 """Measured by `acra-express simulate --profile backlog` in the simulator's world (nearly half of the companies have a
-site), whose latencies follow contracts/providers.md 5.4: 13 s of providers for each company, 6 s of spacing, and saving.
-Its pages are short (700 tokens a company); real ones fill what a page may have, 1,500 tokens."""
+site), whose latencies follow contracts/providers.md 5.4: 13 s of providers for each company, spacing, and saving. Its
+pages are short (700 tokens a company); real ones fill what a page may have, 1,500 tokens."""
 
 
 @dataclass(frozen=True, slots=True)

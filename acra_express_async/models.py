@@ -6,7 +6,7 @@ in README.md (company, page, contact, evidence, outcome).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType, Protocol
@@ -203,13 +203,19 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one company cost: requests sent (retries included), tokens billed, verifications spent, what failed."""
+    """What one company cost: requests sent (retries included), tokens billed, verifications spent, what failed, and the
+    seconds that were waited for turns and budgets (they are the hour's, not the company's, and do not compare)."""
 
     searches: int = 0
     pages: int = 0
     tokens: int = 0
     verifications: int = 0
     refused: tuple[Refused, ...] = ()
+    waited: float = field(default=0.0, compare=False)
+
+    def __add__(self, other: Usage) -> Usage:
+        sums = (getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
+        return Usage(*sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +294,6 @@ class Scope(Protocol):
         """
         ...
 
-    def spent(
-        self, provider: Provider, *, requests: int = 0, tokens: int = 0, verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:  # fmt: skip
+    def spent(self, cost: Usage) -> None:
         """Told by the provider clients what one send cost, so that `Outcome.usage` counts retries too."""
         ...

@@ -24,7 +24,7 @@ from acra_express_async.limits import (
     Throttle,
 )
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import JobLimits, Provider, Refused
+from acra_express_async.models import JobLimits, Provider, Usage
 from acra_express_async.providers.base import Caller
 
 FAST = Pace(burst=1000, interval=0.001, in_flight=100)
@@ -48,18 +48,10 @@ class FakeScope:
         if self.error is not None and self.refuse_at is not None and self.checks >= self.refuse_at:
             raise self.error
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:
-        self.requests += requests
-        self.tokens += tokens
-        self.verifications += verifications
+    def spent(self, cost: Usage) -> None:
+        self.requests += 1
+        self.tokens += cost.tokens
+        self.verifications += cost.verifications
 
 
 @dataclass

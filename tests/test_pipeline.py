@@ -26,11 +26,10 @@ from acra_express_async.models import (
     JobLimits,
     OutcomeKind,
     Page,
-    Provider,
-    Refused,
     Scope,
     SearchHit,
     SearchPage,
+    Usage,
     Verdict,
 )
 from acra_express_async.pipeline import Pipeline
@@ -52,15 +51,7 @@ class FreeScope:
 
     def check(self) -> None: ...
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None: ...
+    def spent(self, cost: Usage) -> None: ...
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acra_express_async.limits import fair_share
-from acra_express_async.models import Email, EmailKind, JobLimits, Provider, Refused, Verdict
+from acra_express_async.models import Email, EmailKind, JobLimits, Usage, Verdict
 from acra_express_async.verification import Verification
 
 
@@ -41,15 +41,7 @@ class Free:
     def check(self) -> None:
         """Nothing speaks against it."""
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:
+    def spent(self, cost: Usage) -> None:
         """Nobody counts."""
 
 

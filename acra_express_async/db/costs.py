@@ -13,7 +13,7 @@ LEAST_COMPANIES = 30
 
 
 async def measured_costs(connection: Connection) -> Costs | None:
-    """The average company of the last week; None while there are too few to speak of."""
+    """The average company of the last week, without its waits for turns and budgets; None while there are too few."""
     row = await connection.fetchrow(
         """
         SELECT count(*) AS companies,
@@ -21,7 +21,8 @@ async def measured_costs(connection: Connection) -> Costs | None:
                avg((detail->'usage'->>'pages')::float8) AS pages,
                avg((detail->'usage'->>'tokens')::float8) AS tokens,
                avg((detail->'usage'->>'verifications')::float8) AS verifications,
-               avg((SELECT sum(value::float8) FROM jsonb_each_text(detail->'stage_seconds'))) AS seconds
+               avg((SELECT sum(value::float8) FROM jsonb_each_text(detail->'stage_seconds'))
+                   - coalesce((detail->>'waited_seconds')::float8, 0)) AS seconds
         FROM acra_express.outcomes
         WHERE ended_at > (SELECT acra_express.clock()) - $1::interval AND kind IN ('enriched', 'no_website')
           AND detail ? 'usage'

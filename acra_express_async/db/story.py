@@ -109,6 +109,7 @@ def _story(job: Job, outcome: Outcome, scrub: _Scrubber) -> dict[str, Any]:
             "tokens": outcome.usage.tokens,
             "verifications": outcome.usage.verifications,
         },
+        "waited_seconds": round(outcome.usage.waited, 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in outcome.stage_seconds},
         "notes": [scrub.text(note)[:MAX_DETAIL] for note in outcome.notes[:MAX_NOTES]],
     }

@@ -20,7 +20,7 @@ from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, R
 from acra_express_async.limits import BREAKER_OPEN, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import JobLimits, Provider, Refused, Scope
+from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
 from acra_express_async.providers.wire import Answer, Wire
 
 Value = TypeVar("Value")
@@ -91,15 +91,7 @@ class Unscoped:
     def check(self) -> None:
         """Nothing speaks against it."""
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:
+    def spent(self, cost: Usage) -> None:
         """Nobody counts it."""
 
 
@@ -192,11 +184,12 @@ class Caller:
                 if probe and call.probe is not None:
                     await call.probe()
                 async with self._charged(call, scope) as wire:
-                    self._metrics.throttle_wait.labels(self.provider).observe(_now() - began)
+                    waited = _now() - began
+                    self._metrics.throttle_wait.labels(self.provider).observe(waited)
                     if not probe:
                         await self._breaker.check()  # it may have opened while this try waited for its budget
                     scope.check()
-                    return await self._send(http, policy, call, wire, scope)
+                    return await self._send(http, policy, call, wire, scope, waited)
         except BudgetExhausted:
             self._count("budget_denied")
             raise
@@ -225,7 +218,7 @@ class Caller:
                 await self._budget.settle(charge, wire.answer.billed)
 
     async def _send(
-        self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], wire: Wire, scope: Scope
+        self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], wire: Wire, scope: Scope, waited: float
     ) -> Value:
         self._throttle.started()
         began = _now()
@@ -252,8 +245,16 @@ class Caller:
                 tokens = sum(wire.answer.billed.values()) if wire.answer is not None else 0
                 if tokens:
                     self._metrics.tokens.labels(self.provider).inc(tokens)
-                paid = 0 if free else call.verifications
-                scope.spent(self.provider, requests=1, tokens=tokens, verifications=paid, refused=refused)
+                scope.spent(
+                    Usage(
+                        searches=int(self.provider is Provider.DUCKDUCKGO),
+                        pages=int(self.provider is Provider.JINA),
+                        tokens=tokens,
+                        verifications=0 if free else call.verifications,
+                        refused=() if refused is None else (refused,),
+                        waited=waited,
+                    )
+                )
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter on 5 s, 15 s …, never beyond `BACKOFF_SECONDS` in all; a Retry-After is obeyed and jittered."""

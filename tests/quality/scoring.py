@@ -13,10 +13,9 @@ from acra_express_async.models import (
     Outcome,
     OutcomeKind,
     Page,
-    Provider,
-    Refused,
     Scope,
     SearchPage,
+    Usage,
     Verdict,
 )
 from acra_express_async.pipeline import Pipeline
@@ -30,15 +29,7 @@ class FreeScope:
     def check(self) -> None:
         """Nothing speaks against it."""
 
-    def spent(
-        self,
-        provider: Provider,
-        *,
-        requests: int = 0,
-        tokens: int = 0,
-        verifications: int = 0,
-        refused: Refused | None = None,
-    ) -> None:
+    def spent(self, cost: Usage) -> None:
         """Nobody counts."""
 
 
