@@ -127,7 +127,9 @@ class Poller:
                 continue
             self._failures = 0
             self._health.saw_database()
-            if self._until_idle and allowed and not claimed and self._out == 0:
+            # a wake since the clear: the claim may be older than what a worker left behind when it ended
+            woken = self._wake.is_set()
+            if self._until_idle and allowed and not claimed and self._out == 0 and not woken:
                 self._idle.set()
                 return
             await self._wait(self._patience(due, claimed))

@@ -99,7 +99,7 @@ async def test_the_whole_service_works_from_a_hostile_session(
         assert code == 0, out + err
         service = await standing.start("run", "--until-idle", POSTGRES_DSN=hostile_login)
         assert await service.ended() == 0, "\n".join(service.lines[-5:])
-        assert sorted(await standing.outcomes()) == standing.uens[:1]
+        assert sorted(await standing.outcomes()) == standing.uens[:1], "\n".join(service.lines)
         code, out, err = await acra_express("explain", standing.uens[0], **environ)
         assert code == 0, out + err
         assert not any("trapped" in line for line in service.lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from rig import Rig, enqueue, statuses
@@ -42,6 +43,45 @@ async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
         [job_id] = await enqueue(owner)
         assert await seen.get() == job_id
         assert rig.metrics.registry.get_sample_value("acra_express_wakes_total", {"reason": "notify"}) == 1
+
+
+async def test_a_claim_older_than_what_a_worker_left_behind_is_no_idle_queue(
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job inserts another when it ends; the claim beside it looked before that and returns behind it."""
+    looked, freed = asyncio.Event(), asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        if rig.attempts(End.DONE) == 0:
+            await looked.wait()
+            await enqueue(owner)
+        return await rig.finish(job)
+
+    rig = Rig(database, work, until_idle=True)
+    claim, worker_freed = rig.jobs.claim, rig.poller.worker_freed
+
+    calls = count(1)
+
+    async def slow_claim(name: str, lease: timedelta, limit: int) -> list[Job]:
+        number = next(calls)
+        found = await claim(name, lease, limit)
+        if number == 2:  # nothing for the second worker; look once more
+            rig.poller.wake("tick")
+        if number == 3:
+            looked.set()
+            await freed.wait()
+        return found
+
+    def free() -> None:
+        worker_freed()
+        freed.set()
+
+    monkeypatch.setattr(rig.jobs, "claim", slow_claim)
+    for worker in rig.workers:
+        monkeypatch.setattr(worker, "_freed", free)
+    await enqueue(owner)
+    assert await rig.supervisor.run() == 0
+    assert await statuses(owner) == {"done": 2}
 
 
 async def test_a_notify_during_the_claim_is_not_lost(
