@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from acra_express_async import logs
 from acra_express_async.db.migrate import check
 from acra_express_async.db.platform import PlatformShape, missing_required, probe
-from acra_express_async.db.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
+from acra_express_async.db.pool import AWAY, Database, connect, host_and_port, session_settings
 from acra_express_async.db.reach import reach_faults
-from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
+from acra_express_async.db.tenant import assume_role, require_own_tenant, tenant_id_of
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError, in_words
 from acra_express_async.settings import Settings
 
@@ -79,7 +79,7 @@ async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:
             await assume_role(connection, settings.tenant_role, pooled=pooled)
             await check(connection)
             tenant_id = await tenant_id_of(connection, settings.tenant_id)
-            await _require_own_tenant(connection, tenant_id, settings)
+            await require_own_tenant(connection, tenant_id, settings.default_tenant_id)
             shape = await probe(connection)
             faults = missing_required(shape) or await reach_faults(connection, settings.tenant_role, tenant_id)
             if faults:
@@ -87,15 +87,3 @@ async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:
             return tenant_id, shape
     finally:
         connection.terminate()
-
-
-async def _require_own_tenant(connection: Connection, tenant_id: int, settings: Settings) -> None:
-    if tenant_id == settings.default_tenant_id:
-        raise ConfigError(
-            f"the express tenant ({tenant_id}) is the platform's DEFAULT_TENANT_ID; express needs a tenant of its own"
-        )
-    if not await tenant_is_free(connection, tenant_id):
-        raise ConfigError(
-            f"tenant {tenant_id} belongs to a customer of the nightly; work under it would use up the customer's cap. "
-            "Set ACRA_EXPRESS_TENANT_ID to the express tenant or leave it out"
-        )

@@ -29,7 +29,12 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
         if bootstrap_platform:
             created = await platform.bootstrap_platform(connection)
             click.echo(f"platform tables created: {', '.join(created) or 'none were missing'}")
-        applied = await runner.migrate(connection, settings.tenant_role, default_tenant_id=settings.default_tenant_id)
+        applied = await runner.migrate(
+            connection,
+            settings.tenant_role,
+            tenant_id=settings.tenant_id,
+            default_tenant_id=settings.default_tenant_id,
+        )
     for migration in applied:
         click.echo(f"applied {migration.version:04d}_{migration.name}")
     if not applied:

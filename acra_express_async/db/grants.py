@@ -14,6 +14,7 @@ import asyncpg
 from acra_express_async import logs
 from acra_express_async.db.platform import LATE, REQUIRED
 from acra_express_async.db.pool import Connection
+from acra_express_async.db.wall import ISOLATED
 
 log = logs.logger("grants")
 
@@ -79,7 +80,6 @@ FUNCTIONS: Final = (
 """Owner's functions that the role may call."""
 _INNER: Final = ("nightly_holds", "frees_in", "frees_beside_others_in")
 """Those that only other functions call."""
-_ISOLATED: Final = ("enrichment_runs", "run_vendor_usage", "run_event_logs", "company_enrichment_runs")
 
 
 async def grant_all(connection: Connection, role: str) -> None:
@@ -231,10 +231,10 @@ async def _policies(connection: Connection, role: str) -> list[str]:
         FROM pg_class c,
              (VALUES ('tenant_id::text = current_setting(''request.tenant_id'', true)')) AS rules(rule)
         WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity AND c.relname = ANY ($2::text[])
-          AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
+          AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive)
           AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')
         """,
         role,
-        list(_ISOLATED),
+        list(ISOLATED),
     )
     return [row["s"] for row in rows]

@@ -17,6 +17,8 @@ import asyncpg
 from acra_express_async.db.grants import grant_all
 from acra_express_async.db.pool import Connection
 from acra_express_async.db.tenant import NAME as TENANT
+from acra_express_async.db.tenant import require_own_tenant, tenant_id_of
+from acra_express_async.db.wall import raise_wall
 from acra_express_async.errors import SchemaError
 
 LOCK_KEY: Final = 0x6163_7261  # "acra"
@@ -78,13 +80,20 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(connection: Connection, role: str, *, default_tenant_id: int | None = None) -> list[Migration]:
-    """Apply what is missing and give the role its grants again, as the login account; returns what was applied.
+async def migrate(
+    connection: Connection, role: str, *, tenant_id: int | None = None, default_tenant_id: int | None = None
+) -> list[Migration]:
+    """Apply what is missing, give the role its grants again and hold it to its tenant; returns what was applied.
 
-    Several runners may start at once: one works, the others wait and find nothing left to do. An older build than the
-    database's leaves the grants to the newer one. `default_tenant_id` is the platform's, which ours must not be.
+    Runs as the login account. Several runners may start at once: one works, the others wait and find nothing left to
+    do. An older build than the database's leaves the grants to the newer one.
+
+    Args:
+        tenant_id: the express tenant, if it is not the one named acra_express.
+        default_tenant_id: the platform's, which ours must not be.
 
     Raises:
+        ConfigError: the tenant does not exist, or is the platform's or a customer's.
         SchemaError: an applied file was changed, the platform's tables are missing, the role cannot be made, or another
             runner holds the lock for longer than a minute.
     """
@@ -106,7 +115,9 @@ async def migrate(connection: Connection, role: str, *, default_tenant_id: int |
             await _apply(connection, migration, role)
             done.append(migration)
         if not applied or max(applied) <= migrations()[-1].version:
-            await _grant(connection, role)
+            tenant = await tenant_id_of(connection, tenant_id)
+            await require_own_tenant(connection, tenant, default_tenant_id)
+            await _grant(connection, role, tenant)
         return done
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
@@ -251,8 +262,9 @@ async def _apply(connection: Connection, migration: Migration, role: str) -> Non
         ) from refused
 
 
-async def _grant(connection: Connection, role: str) -> None:
+async def _grant(connection: Connection, role: str, tenant_id: int) -> None:
     try:
+        await raise_wall(connection, role, tenant_id)
         async with connection.transaction():
             await grant_all(connection, role)
     except asyncpg.LockNotAvailableError as busy:

@@ -11,6 +11,7 @@ import asyncpg
 from acra_express_async import logs
 from acra_express_async.db.grants import lost_grants
 from acra_express_async.db.pool import Connection
+from acra_express_async.db.wall import holes
 
 log = logs.logger("reach")
 
@@ -35,12 +36,37 @@ _MUST_FAIL = (
 
 _HEADER = "INSERT INTO public.enrichment_runs (tenant_id) VALUES ($1)"
 
+_DISGUISED = (
+    ("enrichment_runs", _HEADER),
+    ("run_vendor_usage", "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (0, $1, 'probe')"),
+    (
+        "run_event_logs",
+        "INSERT INTO public.run_event_logs (run_id, tenant_id, stage, event, status) VALUES (0, $1, 'x', 'x', 'x')",
+    ),
+)
+"""Rows of another tenant, written with `request.tenant_id` set to it; tried where the table is secured by row."""
+
+_SEEN = """
+    SELECT EXISTS (
+        SELECT FROM public.enrichment_runs
+        WHERE run_id > (SELECT nextval(pg_get_serial_sequence('public.enrichment_runs', 'run_id'))) - 1000
+          AND tenant_id <> $1)
+"""
+"""Headers of other tenants among the newest thousand: an index's range, however long the nightly has been at work."""
+
+_OTHERS = 20
+"""How many other tenants' names the role puts on; each costs a round trip."""
+
 
 async def reach_faults(connection: Connection, role: str, tenant_id: int) -> list[str]:
     """One sentence for what the role lacks, else those of `overreach`; [] is right."""
     lost = await lost_grants(connection, role)
     if lost:
         return [f"the role {role} has lost its grants ({', '.join(lost)}); run `acra-express migrate` again"]
+    unheld = await holes(connection, role, tenant_id)
+    if unheld:
+        held = f"nothing holds the role {role} to tenant {tenant_id} whatever it sets ({', '.join(unheld)})"
+        return [f"{held}; run `acra-express migrate`"]
     return await overreach(connection, role, tenant_id)
 
 
@@ -68,9 +94,47 @@ async def overreach(connection: Connection, role: str, tenant_id: int) -> list[s
             faults.append(f"row-level security of enrichment_runs does not hold the role {role} to its own tenant")
         elif await _succeeds(connection, _HEADER, tenant_id) is False:
             faults.append(f"the role {role} cannot write a header of its own tenant into enrichment_runs")
+        faults += await _disguised(connection, role, tenant_id)
     finally:
         await outer.rollback()
     return faults
+
+
+async def _disguised(connection: Connection, role: str, tenant_id: int) -> list[str]:
+    """What the role gets at by calling itself another tenant; leaves `request.tenant_id` changed."""
+    secured = await connection.fetch(
+        "SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity"
+    )
+    tables = {row["name"] for row in secured}
+    others = await connection.fetch(
+        "SELECT tenant_id FROM public.tenants WHERE tenant_id <> $1 ORDER BY tenant_id LIMIT $2", tenant_id, _OTHERS
+    )
+    called = "SELECT set_config('request.tenant_id', $1, true)"
+    faults = []
+    for row in others:
+        await connection.execute(called, str(row["tenant_id"]))
+        if "enrichment_runs" in tables and await _answers(connection, _SEEN, tenant_id):
+            faults.append(f"the role {role} can see another tenant's rows of enrichment_runs")
+            break
+    other = others[0]["tenant_id"] if others else tenant_id + 1
+    await connection.execute(called, str(other))
+    for table, attempt in _DISGUISED:
+        if table in tables and await _succeeds(connection, attempt, other):
+            faults.append(f"the role {role} can write another tenant's rows into {table}")
+    return faults
+
+
+async def _answers(connection: Connection, question: str, *values: object) -> bool:
+    """The answer to a yes-or-no question; no, when a lock or a missing grant was in the way of one."""
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        return bool(await connection.fetchval(question, *values))
+    except (*_REFUSED, *_BUSY) as refused:
+        log.info("reach.unanswered", error=str(refused))
+        return False
+    finally:
+        await attempt.rollback()
 
 
 async def _succeeds(connection: Connection, statement: str, *values: object) -> bool | None:
@@ -84,6 +148,8 @@ async def _succeeds(connection: Connection, statement: str, *values: object) -> 
     except _BUSY as busy:
         log.info("reach.busy", error=str(busy))
         return None
+    except asyncpg.IntegrityConstraintViolationError:
+        return True  # row-level security is asked before constraints: it had let the row through
     else:
         return True
     finally:

@@ -52,3 +52,20 @@ async def tenant_id_of(connection: Connection, configured: int | None) -> int:
 async def tenant_is_free(connection: Connection, tenant_id: int) -> bool:
     """Whether no customer and no nightly job stands under this tenant; asked through an owner's function."""
     return bool(await connection.fetchval("SELECT acra_express.tenant_is_free($1)", tenant_id))
+
+
+async def require_own_tenant(connection: Connection, tenant_id: int, default_tenant_id: int | None) -> None:
+    """Express works under a tenant of its own, neither the platform's DEFAULT_TENANT_ID nor a customer's.
+
+    Raises:
+        ConfigError: it is one of these.
+    """
+    if tenant_id == default_tenant_id:
+        raise ConfigError(
+            f"the express tenant ({tenant_id}) is the platform's DEFAULT_TENANT_ID; express needs a tenant of its own"
+        )
+    if not await tenant_is_free(connection, tenant_id):
+        raise ConfigError(
+            f"tenant {tenant_id} belongs to a customer of the nightly; work under it would use up the customer's cap. "
+            "Set ACRA_EXPRESS_TENANT_ID to the express tenant or leave it out"
+        )

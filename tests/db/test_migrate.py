@@ -116,6 +116,7 @@ async def test_uninstall_leaves_the_dump_as_it_was(
     await migrate(empty, ROLE)
     installed = await schema_dump(pg_dump, empty_dsn)
     assert len(set(installed) - set(before)) > 100
+    assert sum("CREATE POLICY acra_express_only" in line for line in installed) == 3
     await uninstall(empty, ROLE)
     assert await schema_dump(pg_dump, empty_dsn) == before
 
@@ -175,6 +176,74 @@ async def test_migrate_mends_owner_s_functions_that_became_anybody_s(owner: Conn
     )
     assert [row[0] for row in owners] == ["postgres"]
     assert await lost_grants(owner, ROLE) == []
+
+
+WALL = """
+    SELECT tablename::text, p.oid, p.xmin::text, permissive, roles::text, qual, with_check
+    FROM pg_policies JOIN pg_policy p ON polname = policyname AND polrelid = tablename::regclass
+    WHERE policyname = 'acra_express_only' ORDER BY 1
+"""
+
+
+async def test_the_wall_is_made_anew_where_it_fell_and_left_alone_without_a_lock_where_it_stands(
+    owner: Connection, fresh_dsn: str
+) -> None:
+    built = {row["tablename"]: row for row in await owner.fetch(WALL)}
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    rule = f"((tenant_id = {tenant}) OR (CURRENT_USER <> 'acra_express'::name))"
+    assert set(built) == {"enrichment_runs", "run_event_logs", "run_vendor_usage"}
+    assert {tuple(row)[3:] for row in built.values()} == {("RESTRICTIVE", "{acra_express}", rule, rule)}
+    await owner.execute("DROP POLICY acra_express_only ON run_event_logs")
+    reader = await connect(fresh_dsn, {})
+    try:
+        async with reader.transaction():  # as a store of the nightly: nobody may take these two for himself
+            await reader.execute("SELECT FROM enrichment_runs, run_vendor_usage LIMIT 1")
+            await migrate(owner, ROLE)
+        healed = {row["tablename"]: row for row in await owner.fetch(WALL)}
+        assert {name for name in built if healed[name] != built[name]} == {"run_event_logs"}
+        assert tuple(healed["run_event_logs"])[3:] == tuple(built["run_event_logs"])[3:]
+        async with reader.transaction():
+            await reader.execute("SELECT FROM enrichment_runs, run_vendor_usage, run_event_logs LIMIT 1")
+            await migrate(owner, ROLE)
+        assert {row["tablename"]: row for row in await owner.fetch(WALL)} == healed
+    finally:
+        await reader.close()
+
+
+async def test_a_table_that_stays_locked_is_left_as_it_was_and_named(
+    owner: Connection, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acra_express_async.db.migrate.LOCK_TIMEOUT", "50ms")
+    await owner.execute("DROP POLICY acra_express_only ON run_event_logs")
+    reader = await connect(fresh_dsn, {})
+    try:
+        async with reader.transaction():
+            await reader.execute("SELECT FROM run_event_logs LIMIT 1")
+            with pytest.raises(SchemaError, match=r"a platform table stayed locked for 50ms; .* try again"):
+                await migrate(owner, ROLE)
+    finally:
+        await reader.close()
+    await migrate(owner, ROLE)
+    assert len(await owner.fetch(WALL)) == 3
+
+
+async def test_the_wall_binds_the_role_alone_even_where_row_level_security_is_forced(owner: Connection) -> None:
+    """A policy `TO role` binds whoever inherits the role: the shared service account, which `migrate` made a member."""
+    account = f"account_{secrets.token_hex(4)}"
+    await owner.execute("INSERT INTO enrichment_runs (tenant_id) VALUES (501), (502)")
+    await owner.execute("ALTER TABLE enrichment_runs FORCE ROW LEVEL SECURITY")
+    await owner.execute(f"CREATE ROLE {account} INHERIT; GRANT {ROLE} TO {account}")
+    await owner.execute(f"ALTER TABLE enrichment_runs OWNER TO {account}")
+    try:
+        seen = {}
+        for who in (account, ROLE):
+            async with owner.transaction():
+                await owner.execute(f"SET LOCAL ROLE {who}; SET LOCAL request.tenant_id = '501'")
+                seen[who] = [row[0] for row in await owner.fetch("SELECT tenant_id FROM enrichment_runs")]
+        assert seen == {account: [501], ROLE: []}
+    finally:
+        await owner.execute(f"REASSIGN OWNED BY {account} TO CURRENT_USER; DROP OWNED BY {account}")
+        await owner.execute(f"DROP ROLE {account}")
 
 
 async def test_what_the_platform_added_later_is_granted_by_the_next_migrate(owner: Connection) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from process import acra_express, stage
 
 from acra_express_async.db.pool import Connection, Database, connect
-from acra_express_async.db.reach import overreach
+from acra_express_async.db.reach import overreach, reach_faults
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 ROLE = "acra_express"
@@ -45,6 +45,94 @@ async def test_what_the_database_lets_through_is_named(database: Database, owner
     async with database.session() as connection:
         assert await overreach(connection, ROLE, database.tenant_id) == [WIDENED[widened]]
     assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0  # what got through was rolled back
+
+
+DISGUISE = "the role acra_express can write another tenant's rows into "
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ("enrichment_runs", [DISGUISE + "enrichment_runs"]),
+        ("run_vendor_usage", [DISGUISE + "run_vendor_usage"]),
+        ("run_event_logs", [DISGUISE + "run_event_logs"]),
+    ],
+)
+async def test_the_probe_calls_itself_another_tenant_and_names_where_that_works(
+    database: Database, owner: Connection, table: str, named: list[str]
+) -> None:
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
+    await owner.execute(f"DROP POLICY acra_express_only ON {table}")
+    async with database.session() as connection:
+        assert await overreach(connection, ROLE, database.tenant_id) == named
+        assert await connection.fetchval("SELECT current_setting('request.tenant_id')") == str(database.tenant_id)
+    assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0
+    await owner.execute("DELETE FROM tenants WHERE tenant_id > 500")
+    async with database.session() as connection:  # writing needs nobody else to be there
+        assert await overreach(connection, ROLE, database.tenant_id) == named
+
+
+async def test_the_probe_sees_another_tenant_s_header_where_it_can_be_seen(
+    database: Database, owner: Connection
+) -> None:
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
+    await owner.execute("INSERT INTO enrichment_runs (tenant_id) VALUES (502)")
+    async with database.session() as connection:
+        assert await overreach(connection, ROLE, database.tenant_id) == []
+        await owner.execute("ALTER POLICY acra_express_only ON enrichment_runs USING (true)")
+        assert await overreach(connection, ROLE, database.tenant_id) == [
+            "the role acra_express can see another tenant's rows of enrichment_runs"
+        ]
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "DROP POLICY acra_express_only ON run_vendor_usage",
+        "ALTER POLICY acra_express_only ON run_vendor_usage TO public",
+        "ALTER POLICY acra_express_only ON run_vendor_usage USING (true)",
+        "ALTER POLICY acra_express_only ON run_vendor_usage WITH CHECK (tenant_id > 0)",
+    ],
+)
+async def test_a_breach_in_the_wall_is_named_and_healed_by_migrate(
+    fresh_dsn: str, owner: Connection, database: Database, breach: str
+) -> None:
+    await owner.execute(breach)
+    code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
+    sentence = (
+        f"nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets (run_vendor_usage); "
+        "run `acra-express migrate`"
+    )
+    assert (code, err.strip().splitlines()[-1]) == (78, f"acra-express: {sentence}")
+    async with database.session() as connection:
+        assert await reach_faults(connection, ROLE, database.tenant_id) == [sentence]
+    code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn)
+    assert (code, out) == (0, "the schema is up to date; the role's grants were given again\n")
+    async with database.session() as connection:
+        assert await reach_faults(connection, ROLE, database.tenant_id) == []
+
+
+async def test_the_wall_follows_a_changed_tenant_id(fresh_dsn: str, owner: Connection, database: Database) -> None:
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (600, 'express anew')")
+    code, _, err = await acra_express("run", "--until-idle", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
+    assert code == 78
+    assert "nothing holds the role acra_express to tenant 600" in err
+    code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
+    assert code == 0, out
+    async with database.session() as connection:
+        assert await reach_faults(connection, ROLE, 600) == []
+        assert len(await reach_faults(connection, ROLE, database.tenant_id)) == 1
+    code, out, _ = await acra_express("check", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
+    assert code == 0, out
+
+
+async def test_migrate_builds_no_wall_around_a_customer(fresh_dsn: str, owner: Connection) -> None:
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a')")
+    await owner.execute("INSERT INTO odoo_connections (tenant_id) VALUES (501)")
+    code, _, err = await acra_express("migrate", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="501")
+    assert code == 78
+    assert "tenant 501 belongs to a customer of the nightly" in err
+    assert await owner.fetchval("SELECT count(*) FROM pg_policies WHERE qual LIKE '%= 501%'") == 0
 
 
 async def test_a_lock_of_the_nightly_s_is_no_verdict(database: Database, owner: Connection) -> None:

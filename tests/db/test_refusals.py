@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest_asyncio
 
+from acra_express_async.db.grants import grant_all
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.models import Outcome, OutcomeKind, Usage
 
@@ -52,26 +54,53 @@ ATTEMPTS = (
     ("lock companies", "LOCK TABLE public.companies IN ACCESS EXCLUSIVE MODE"),
     ("make a role", "CREATE ROLE mine"),
 )  # fmt: skip
+SECURED = ("enrichment_runs", "run_vendor_usage", "run_event_logs")
+DISGUISED = (
+    *((f"as 501: read its rows of {table}", f"SELECT * FROM public.{table}") for table in SECURED),
+    ("as 501: write a header", "INSERT INTO public.enrichment_runs (tenant_id) VALUES (501)"),
+    ("as 501: write its usage",
+     "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (1000, 501, 'serper')"),
+    ("as 501: write into its log",
+     "INSERT INTO public.run_event_logs (run_id, tenant_id, stage, event, status) VALUES (1000, 501, 'x', 'x', 'ok')"),
+    ("as 501: write a header of ours", "INSERT INTO public.enrichment_runs (tenant_id) VALUES ({ours})"),
+    ("as 501: lift the wall", "DROP POLICY acra_express_only ON public.enrichment_runs"),
+    ("as 501: widen the wall", "ALTER POLICY acra_express_only ON public.enrichment_runs USING (true)"),
+)  # fmt: skip
+"""What the role tries after `set_config('request.tenant_id', '501', true)`, which nothing forbids it."""
 
 
 @pytest_asyncio.fixture
 async def neighbours(owner: Connection) -> AsyncIterator[Connection]:
-    """A nightly job, one of ours, a customer with connection, header and usage, and a header of nobody."""
+    """A nightly job, one of ours, a customer with connection, header, usage and event, and a header of nobody."""
     await owner.execute(
         """
         INSERT INTO background_jobs (job_id, job_type, status, tenant_id) VALUES
             (900, 'staging_upsert', 'running', 501), (901, 'acra_express_staging_upsert', 'queued', NULL);
         INSERT INTO odoo_connections (tenant_id) VALUES (501);
         INSERT INTO enrichment_runs (run_id, tenant_id, status) VALUES (1000, 501, 'succeeded'), (1001, NULL, NULL);
-        INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls) VALUES (1000, 501, 'zerobounce', 5)
+        INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls) VALUES (1000, 501, 'zerobounce', 5);
+        INSERT INTO run_event_logs (run_id, tenant_id, stage, event, status) VALUES (1000, 501, 'search', 'x', 'ok')
         """
     )
     yield owner
 
 
 async def picture(owner: Connection) -> list[object]:
-    tables = ("background_jobs", "odoo_connections", "enrichment_runs", "run_vendor_usage", "companies")
+    tables = ("background_jobs", "odoo_connections", *SECURED, "companies")
     return [await owner.fetch(f"SELECT * FROM {table} ORDER BY 1") for table in tables]
+
+
+async def answer_to(connection: Connection, attempt: str, tenant_id: int) -> str:
+    """What the database says to the role that calls itself this tenant; what it lets through is marked DONE."""
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('request.tenant_id', $1, true)", str(tenant_id))
+            # an UPDATE or DELETE answers with its count, anything read with its rows
+            rows = await connection.fetch(attempt)
+            done = await connection.execute(attempt) if not rows else f"{len(rows)} rows"
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.WithCheckOptionViolationError) as refused:
+        return f"{refused.sqlstate} {refused}".splitlines()[0]
+    return NO_ROW if done.endswith(" 0") else f"DONE: {done}"
 
 
 async def test_b24_every_attempt_and_the_database_s_answer(database: Database, neighbours: Connection) -> None:
@@ -80,30 +109,40 @@ async def test_b24_every_attempt_and_the_database_s_answer(database: Database, n
     async with database.session() as connection:
         assert await connection.fetchval("SELECT current_user") == "acra_express"
         for what, attempt in ATTEMPTS:
-            try:
-                async with connection.transaction():
-                    # an UPDATE or DELETE answers with its count, anything read with its rows
-                    rows = await connection.fetch(attempt)
-                    done = await connection.execute(attempt) if not rows else f"{len(rows)} rows"
-                answer = NO_ROW if done.endswith(" 0") else f"DONE: {done}"
-            except (asyncpg.InsufficientPrivilegeError, asyncpg.WithCheckOptionViolationError) as refused:
-                answer = f"{refused.sqlstate} {refused}".splitlines()[0]
-            answers.append((what, answer))
+            answers.append((what, await answer_to(connection, attempt, database.tenant_id)))
+        for what, attempt in DISGUISED:
+            statement = attempt.format(ours=database.tenant_id)
+            answers.append((what, await answer_to(connection, statement, 501)))
     print("\n" + "\n".join(f"{what:<38} {answer}" for what, answer in answers))
     assert [(what, answer) for what, answer in answers if answer.startswith("DONE")] == []
     hidden = {what for what, answer in answers if answer == NO_ROW}
     assert hidden == {  # row-level security and the view do not refuse: there is nothing there for us
-        "read one through our view", "requeue one through our view", "read another tenant's headers",
-        "read a header without tenant", "read another tenant's usage",
-    }  # fmt: skip
+        "read one through our view",
+        "requeue one through our view",
+        "read another tenant's headers",
+        "read a header without tenant",
+        "read another tenant's usage",
+        *(f"as 501: read its rows of {table}" for table in SECURED),
+    }
+    assert {answer[:5] for what, answer in answers if what not in hidden} == {"42501", "44000"}  # fmt: skip
     assert await picture(neighbours) == before
 
 
+@pytest_asyncio.fixture
+async def a_customer_s_role(owner: Connection) -> AsyncIterator[str]:
+    """A role with the same grants but no wall: ours would be refused a customer's rows, also those it wrote itself."""
+    role = f"theirs_{secrets.token_hex(4)}"
+    await owner.execute(f"CREATE ROLE {role} NOLOGIN NOINHERIT")
+    await grant_all(owner, role)
+    yield role
+    await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 async def test_b23_two_tenants_rows_side_by_side_leak_neither_way(
-    database: Database, neighbours: Connection, fresh_dsn: str, shape: object
+    database: Database, neighbours: Connection, a_customer_s_role: str, fresh_dsn: str, shape: object
 ) -> None:
-    """The same role under our tenant and under a customer's: each sees its own run, usage and events, and no other."""
-    theirs = Database(fresh_dsn, role="acra_express", tenant_id=501, size=1)
+    """Our role under our tenant, another under a customer's: each sees its own run, usage and events, and no other."""
+    theirs = Database(fresh_dsn, role=a_customer_s_role, tenant_id=501, size=1)
     await theirs.open()
     usage = Usage(searches=1, pages=2, tokens=3)
     try:
@@ -115,14 +154,14 @@ async def test_b23_two_tenants_rows_side_by_side_leak_neither_way(
         for tenant, before in ((database, set()), (theirs, {1000})):
             seen = {}
             async with tenant.session() as connection:
-                for table in ("enrichment_runs", "run_vendor_usage", "run_event_logs"):
+                for table in SECURED:
                     rows = await connection.fetch(f"SELECT run_id, tenant_id FROM {table}")
                     assert {row["tenant_id"] for row in rows} == {tenant.tenant_id}
                     seen[table] = {row["run_id"] for row in rows}
             assert seen == {
                 "enrichment_runs": {runs[tenant]} | before,
                 "run_vendor_usage": {runs[tenant]} | before,
-                "run_event_logs": {runs[tenant]},
+                "run_event_logs": {runs[tenant]} | before,
             }
     finally:
         await theirs.close()

@@ -11,9 +11,11 @@ from shapes import BARE, DUMP, MIGRATED, shaped_database
 
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.db.uninstall import uninstall
+from acra_express_async.db.wall import ISOLATED, holes
 from acra_express_async.models import Site
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
@@ -76,6 +78,23 @@ async def test_uninstall_takes_our_rule_away_again(shaped: Connection) -> None:
 @pytest.mark.parametrize("shaped", [MIGRATED], indirect=True)
 async def test_the_platform_s_own_policies_are_left_alone(shaped: Connection) -> None:
     assert await shaped.fetchval("SELECT count(*) FROM pg_policies WHERE policyname = 'acra_express_own'") == 0
+
+
+@pytest.mark.parametrize("shaped", [DUMP, MIGRATED, BARE], indirect=True, ids=["dump", "migrated", "bare"])
+async def test_the_wall_stands_where_the_platform_secures_by_row_and_nowhere_else(shaped: Connection) -> None:
+    secured = await shaped.fetch(
+        "SELECT relname FROM pg_class WHERE relname = ANY ($1::text[]) AND relrowsecurity ORDER BY 1", list(ISOLATED)
+    )
+    walled = await shaped.fetch("SELECT tablename FROM pg_policies WHERE policyname = 'acra_express_only' ORDER BY 1")
+    assert [row[0] for row in walled] == [row[0] for row in secured] != []
+    await shaped.execute(
+        "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY; DROP POLICY acra_express_only ON enrichment_runs"
+    )
+    tenant = await shaped.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    assert await holes(shaped, "acra_express", tenant) == []
+    await migrate(shaped, "acra_express")
+    again = await shaped.fetch("SELECT tablename FROM pg_policies WHERE policyname = 'acra_express_only' ORDER BY 1")
+    assert [row[0] for row in again] == [row[0] for row in walled if row[0] != "enrichment_runs"]
 
 
 @pytest.mark.parametrize("shaped", [BARE], indirect=True)

@@ -38,7 +38,7 @@ class BadGuest(Guest):
 
 
 class WrongTenant(BadGuest):
-    """Its headers stand under a customer; the harness gives it that tenant."""
+    """Its headers stand under a customer; the harness gives it that tenant, which the role would be refused."""
 
 
 class InsertRace(BadGuest):

@@ -176,7 +176,8 @@ async def test_b4_headers_under_a_customer_eat_its_cap(
     furnished: Connection, database: Database, fresh_dsn: str, tenant: int | None
 ) -> None:
     await enrichment_job(furnished)
-    under = Database(fresh_dsn, role="acra_express", tenant_id=tenant or database.tenant_id, size=1)
+    # under a customer it acts as the shared login: the database holds the role to its own tenant
+    under = Database(fresh_dsn, role=None if tenant else "acra_express", tenant_id=tenant or database.tenant_id, size=1)
     await under.open()
     try:
         guest = await Guest.made(under, ["62011"])
