@@ -5,6 +5,10 @@ They act as the shared service account and wait, where it takes two, for what th
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from acra_express_async.attempts import End, JobScope
 from acra_express_async.db.pool import Connection
 from acra_express_async.models import Company, Job
@@ -88,9 +92,10 @@ class LongTransaction(BadGuest):
 
 
 class StolenDomain(BadGuest):
-    """Gives the domains of the nightly's first candidates to the last companies."""
+    """Has given the domains of the nightly's first candidates to the last companies when the nightly begins."""
 
-    async def misdeed(self) -> None:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[int]]:
         async with self.database.transaction() as connection:
             ids = await connection.fetch("SELECT company_id, uen FROM companies ORDER BY company_id")
             for thief, robbed in zip(reversed(ids), ids[: len(ids) // 2], strict=False):
@@ -99,6 +104,8 @@ class StolenDomain(BadGuest):
                     thief["company_id"],
                     domain_of(robbed["uen"]),
                 )
+        async with super().running() as service:
+            yield service
 
 
 WAITED = (
