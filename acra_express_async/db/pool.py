@@ -100,6 +100,19 @@ async def _prepare(connection: Connection) -> None:
         await connection.set_type_codec(name, encoder=json.dumps, decoder=_decode, schema="pg_catalog")
 
 
+async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Cancelled or failed, it cuts the connection: nobody else knows of it yet."""
+    ready = False
+    try:
+        # in a transaction: behind a pooler two statements outside of one may meet two servers
+        async with connection.transaction():
+            await _prepare(connection)
+        ready = True
+    finally:
+        if not ready:
+            connection.terminate()
+
+
 async def forget_statements(connection: Connection) -> None:
     """Prepare every statement anew: those of before know the tables as they were; a transaction goes on."""
     await _prepare(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
@@ -154,9 +167,7 @@ async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -
             f"the login may not act as role {role} ({wrong}); "
             "run `acra-express migrate` as the owner of the platform's tables"
         ) from wrong
-    # in a transaction: behind a pooler two statements outside of one may meet two servers
-    async with connection.transaction():
-        await _prepare(connection)
+    await _first_prepare(connection)
     return connection
 
 

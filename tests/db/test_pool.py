@@ -1,0 +1,55 @@
+"""Connections: none is left behind that nobody knows of."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from acra_express_async.db import pool
+from acra_express_async.db.pool import Connection, connect
+
+NAME = "acra-express that never was"
+
+
+async def until_gone(owner: Connection) -> None:
+    """The test's own time-out ends a wait in vain."""
+    while await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", NAME):
+        continue
+
+
+async def test_a_connection_that_fails_after_its_login_is_cut(
+    fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Connection] = []
+
+    async def fail(connection: Connection) -> None:
+        kept.append(connection)
+        raise OSError("the link broke")
+
+    monkeypatch.setattr(pool, "_prepare", fail)
+    with pytest.raises(OSError, match="the link broke"):
+        await connect(fresh_dsn, {"application_name": NAME})
+    await until_gone(owner)
+    assert kept[0].is_closed()
+
+
+async def test_a_connection_whose_maker_is_cancelled_is_cut(
+    fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Connection] = []
+    prepared = asyncio.Event()
+
+    async def hang(connection: Connection) -> None:
+        kept.append(connection)
+        prepared.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pool, "_prepare", hang)
+    making = asyncio.create_task(connect(fresh_dsn, {"application_name": NAME}))
+    await prepared.wait()
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    await until_gone(owner)
+    assert kept[0].is_closed()
