@@ -212,7 +212,8 @@ def _rest(params: StagingParams, campaign: Campaign, picked: Picked, staged: int
 
 
 def _note(picked: Picked, throttle: JobThrottle) -> str | None:
-    """What the job's row should say although it is done: UENs left out, raises refused."""
+    """What the row of a job that is done should say: UENs left out, raises refused, raises and who approved them."""
     parts = [f"{uen}: {why}" for uen, why in picked.refused]
     parts += [f"throttle not raised: {refused}" for refused in throttle.refused]
+    parts += [f"throttle raised by {throttle.authorized_by}: {raised}" for raised in throttle.raised]
     return "; ".join(parts) or None
