@@ -88,10 +88,21 @@ class Outcomes(Protocol):
     ) -> Ended: ...
 
 
+class Slot(Protocol):
+    """A company's place in the day; see db/outcomes.py."""
+
+    @property
+    def ours(self) -> bool: ...
+    @property
+    def elsewhere(self) -> bool: ...
+    @property
+    def until_tomorrow(self) -> timedelta: ...
+
+
 class DailyCap(Protocol):
     """See db/outcomes.py."""
 
-    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> timedelta | None: ...
+    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot: ...
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None: ...
 
 
@@ -196,15 +207,19 @@ class Enrichment:
         if await self._companies.recently_checked(company_id):
             await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "recently_checked"), processed)
             return
-        await self._take_slot(batch, company_id)
+        if not await self._take_slot(batch, company_id):
+            await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "in_another_job"), processed)
+            return
         outcome = await self._outcome_of(batch, company, scope)
         await self._commit(batch, company, outcome, processed)
 
-    async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> None:
+    async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
+        """Whether the company is ours to work on today; False while another job is at work on it."""
         cap = batch.throttle.daily_cap
-        until_tomorrow = await self._patient.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
-        if until_tomorrow is not None:
-            raise CapReached("daily cap reached", retry_after=until_tomorrow)
+        slot = await self._patient.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
+        if not (slot.ours or slot.elsewhere):
+            raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
+        return slot.ours
 
     async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
         """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards."""

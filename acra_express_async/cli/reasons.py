@@ -15,6 +15,7 @@ REASONS = {
     "elsewhere": "the best candidate is a company in another country",
     "no_proof": "the best candidate showed no proof that it is the company's own",
     "recently_checked": "somebody had looked at it within RECHECK_DAYS",
+    "in_another_job": "another job was at work on it",
     "opted_out": "it asked to be left alone",
     "not_live": "the registry does not call it live",
     "company_vanished": "its row in companies was gone",

@@ -21,6 +21,15 @@ class Ended:
     campaign_age: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Whether a company may be worked on: the slot is ours, or another job's that has not ended, or none is left."""
+
+    ours: bool
+    elsewhere: bool
+    until_tomorrow: timedelta
+
+
 class Outcomes:
     """Outcomes of enrichment jobs; one row for each company of a job."""
 
@@ -118,8 +127,12 @@ class DailyCap:
         self._database = database
         self._zone = zone
 
-    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> timedelta | None:
-        """Take today's slot for a company; None when it is ours, else how long until the next day begins."""
+    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
+        """Take today's slot for a company.
+
+        A slot is one job's: while another job that has not ended holds it, the company is that job's; the slot of a job
+        that has ended is taken over.
+        """
         async with self._database.transaction() as connection:
             # one taker at a time, or two replicas would both see the last free slot
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('acra_express.daily_slots'))")
@@ -127,15 +140,23 @@ class DailyCap:
                 """
                 WITH today AS (
                     SELECT now, (now AT TIME ZONE $1)::date AS day FROM (SELECT acra_express.clock() AS now) c),
+                slot AS (
+                    SELECT s.day, s.job_id <> $3 AND EXISTS (
+                        SELECT FROM acra_express.express_jobs j
+                        WHERE j.job_id = s.job_id AND j.status IN ('queued', 'running')) AS elsewhere
+                    FROM acra_express.daily_slots s JOIN today ON today.day = s.day WHERE s.company_id = $2),
                 taken AS (
                     INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)
                     SELECT day, $2, $3, now FROM today
-                    WHERE (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
-                    ON CONFLICT (day, company_id) DO NOTHING
+                    WHERE NOT EXISTS (SELECT FROM slot)
+                      AND (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
+                    RETURNING true),
+                taken_over AS (
+                    UPDATE acra_express.daily_slots s SET job_id = $3 FROM slot
+                    WHERE s.day = slot.day AND s.company_id = $2 AND NOT slot.elsewhere
                     RETURNING true)
-                SELECT EXISTS (SELECT FROM taken) OR EXISTS (
-                           SELECT FROM acra_express.daily_slots s
-                           WHERE s.day = today.day AND s.company_id = $2) AS ours,
+                SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM taken_over) AS ours,
+                       EXISTS (SELECT FROM slot WHERE slot.elsewhere) AS elsewhere,
                        ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
                 FROM today
                 """,
@@ -145,7 +166,7 @@ class DailyCap:
                 cap,
             )
         assert row is not None
-        return None if row["ours"] else row["until_tomorrow"]
+        return Slot(ours=row["ours"], elsewhere=row["elsewhere"], until_tomorrow=row["until_tomorrow"])
 
     async def full(self, cap: int) -> timedelta | None:
         """How long until the next day begins when no slot is left today; None while there is one."""

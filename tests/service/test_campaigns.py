@@ -346,3 +346,23 @@ async def test_unknown_uens_are_named_in_a_job_that_is_done(
     row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
     assert row is not None
     assert (row["status"], row["error"]) == ("done", "199999999Z: not in the registry")
+
+
+async def test_a_company_in_two_jobs_is_worked_on_by_one(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    """The first is at work on it when the second comes to it: nothing is paid for twice, one slot is one company."""
+
+    async def until_the_other_has_passed_it_over(_company: Company, _scope: Scope) -> None:
+        while not await owner.fetchval("SELECT count(*) FROM acra_express.outcomes WHERE reason = 'in_another_job'"):
+            continue
+
+    story.before = until_the_other_has_passed_it_over
+    for _ in range(2):
+        await enqueue(owner, {"uens": registry[:1]})
+    assert await (await campaigns()).supervisor.run() == 0
+    assert story.ran == registry[:1]
+    kinds = await owner.fetch("SELECT kind, reason FROM acra_express.outcomes ORDER BY kind")
+    assert [(row["kind"], row["reason"]) for row in kinds][-1] == ("skipped", "in_another_job")
+    assert len(kinds) == 2
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.daily_slots") == 1

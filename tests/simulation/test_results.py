@@ -17,6 +17,7 @@ def day(**changes: object) -> DayReport:
     facts: dict[str, object] = {
         "options": {"hours": 2.0, "profile": "paced", "workers": 2, "replicas": 1, "seed": 7, "speed": 300.0},
         "companies": 20,
+        "repeated": 0,
         "outcomes": {"enriched": 12, "no_website": 8},
         "digest": "0123456789abcdef",
         "latency": Spread.of([60.0, 120.0, 180.0]),

@@ -76,10 +76,11 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class DayReport:
     """What `acra-express simulate` prints; `digest` is equal for equal companies and outcomes, `by_day` counts the
-    companies served on each calendar day in Singapore."""
+    companies served on each calendar day in Singapore, `repeated` the outcomes beyond one a company and day."""
 
     options: dict[str, Any]
     companies: int
+    repeated: int
     outcomes: dict[str, int]
     digest: str
     latency: Spread
@@ -122,19 +123,21 @@ async def report(record: Record) -> DayReport:
         """
     )
     served = [row for row in rows if row["kind"] in ("enriched", "no_website")]
+    distinct = {(row["uen"], row["day"]) for row in served}
     state = record.simulator.state()
     nightly = _beside(record.nightly, record.undisturbed)
     theirs = max(NIGHTLY_FLOOR, record.nightly.stored if record.nightly is not None else 0)
     return DayReport(
         options=asdict(record.options),
-        companies=len(served),
+        companies=len(distinct),
+        repeated=len(served) - len(distinct),
         outcomes=dict(Counter(row["kind"] for row in rows)),
         digest=_digest((row["uen"], row["kind"], row["reason"], row["domain"]) for row in rows),
         latency=Spread.of(row["latency"] for row in served),
         campaign_age=Spread.of(row["age"] for row in served),
         spent=_spent(record.metrics, [row["latency"] for row in served]),
         pace=await _pace(record),
-        by_day=dict(sorted(Counter(str(row["day"]) for row in served).items())),
+        by_day=dict(sorted(Counter(str(day) for _, day in distinct).items())),
         budgets=[
             Use(name, window["allowance"], window["worst"], window["window_seconds"])
             for name, window in state["budgets"].items()
@@ -142,7 +145,7 @@ async def report(record: Record) -> DayReport:
         violations=state["violations"],
         verified_twice=state["verifications"]["sent_more_than_once"],
         nightly=nightly,
-        times_nightly=round(len(served) / theirs, 2),
+        times_nightly=round(len(distinct) / theirs, 2),
         memory_growth_mb=_growth(record.samples),
         real_seconds=round(record.real_seconds, 1),
         cpu_seconds=round(record.cpu_seconds, 1),

@@ -22,7 +22,8 @@ def show(day: DayReport, console: Console | None = None) -> None:
         f"lived in {day.real_seconds:g} s ({options['speed']:g} x real), {day.cpu_seconds:g} s of CPU"
     )
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(day.outcomes.items()))
-    console.print(f"companies: {day.companies} ({kinds}); outcomes {day.digest}")
+    again = f", {day.repeated} of them done again" if day.repeated else ""
+    console.print(f"companies: {day.companies}{again} ({kinds}); outcomes {day.digest}")
     console.print(f"that is {day.times_nightly:g} x the nightly's day (taken for 100 at least)")
     table = Table("from", "p50", "p95", "p99", "max", title="until the company was committed")
     table.add_row("its own batch's enqueue", *_row(day.latency))

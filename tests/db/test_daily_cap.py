@@ -1,0 +1,51 @@
+"""Slots of the daily cap: one company, one job, one day."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.pool import Connection, Database
+from acra_express_async.models import CompanyId, JobId
+
+COMPANY, OTHER = CompanyId(7), CompanyId(8)
+
+
+async def jobs(owner: Connection, *statuses: str) -> list[JobId]:
+    return [
+        JobId(
+            await owner.fetchval(
+                "INSERT INTO background_jobs (job_type, status, params)"
+                " VALUES ('acra_express_enrich_candidates', $1, '{}') RETURNING job_id",
+                status,
+            )
+        )
+        for status in statuses
+    ]
+
+
+async def test_a_slot_is_one_live_job_s_and_cannot_be_given_back_by_another(
+    database: Database, owner: Connection
+) -> None:
+    cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
+    mine, theirs = await jobs(owner, "running", "running")
+    assert (await cap.take(COMPANY, theirs, 1)).ours
+    assert (await cap.take(COMPANY, theirs, 1)).ours, "resumed: the same slot"
+    met = await cap.take(COMPANY, mine, 1)
+    assert (met.ours, met.elsewhere) == (False, True)
+    await cap.hand_back(COMPANY, mine)
+    assert await cap.used() == 1
+    full = await cap.take(OTHER, mine, 1)
+    assert (full.ours, full.elsewhere) == (False, False)
+    assert full.until_tomorrow.total_seconds() > 0
+
+
+async def test_the_slot_of_an_ended_job_is_taken_over(database: Database, owner: Connection) -> None:
+    cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
+    mine, ended = await jobs(owner, "running", "error")
+    assert (await cap.take(COMPANY, ended, 1)).ours
+    assert (await cap.take(COMPANY, mine, 1)).ours, "although the cap is reached: it is the same company"
+    await cap.hand_back(COMPANY, ended)
+    assert await cap.used() == 1, "it is no longer the ended job's to give back"
+    await cap.hand_back(COMPANY, mine)
+    assert await cap.used() == 0
