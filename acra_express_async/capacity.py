@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from acra_express_async.limits import allowances
 from acra_express_async.models import Provider
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 HOUR = timedelta(hours=1)
 TOKEN_USE = 0.9

@@ -16,7 +16,7 @@ from acra_express_async.db.pool import AWAY, Connection, connect, host_and_port,
 from acra_express_async.db.reach import reach_faults
 from acra_express_async.db.tenant import assume_role, tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, SchemaError, in_words
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 ECHO_SECONDS = 2.0
 

@@ -13,7 +13,7 @@ from acra_express_async import logs
 from acra_express_async.attempts import NIGHTLY_RUNNING, QUIET_HOURS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
-from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.settings.quiet_hours import QuietHours
 
 log = logs.logger("courtesy")
 

@@ -16,7 +16,7 @@ from acra_express_async.db.pool import AWAY, Database, connect, host_and_port, s
 from acra_express_async.db.reach import reach_faults
 from acra_express_async.db.tenant import assume_role, require_own_tenant, tenant_id_of
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError, in_words
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 log = logs.logger("preflight")
 

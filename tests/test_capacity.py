@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from acra_express_async.capacity import Costs, plan, verified_share
-from acra_express_async.settings import Settings, load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 
 def settings(**figures: str) -> Settings:

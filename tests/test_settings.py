@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from acra_express_async.errors import ConfigError
-from acra_express_async.settings import ignored_names, load_settings, secrets_of
+from acra_express_async.settings.tree import ignored_names, load_settings, secrets_of
 
 DSN = {"POSTGRES_DSN": "postgresql://svc:pa%40ss-w0rd@db:5432/platform"}
 

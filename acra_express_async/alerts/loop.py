@@ -15,7 +15,7 @@ from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.health import Health
 from acra_express_async.metrics import ALERTS, Metrics
-from acra_express_async.settings import AlertSettings
+from acra_express_async.settings.tree import AlertSettings
 
 log = logs.logger("alerts")
 

@@ -10,7 +10,7 @@ from acra_express_async.alerts.machine import Reading
 from acra_express_async.db.alerts import BreakerLine, Failures
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.models import Provider
-from acra_express_async.settings import AlertSettings
+from acra_express_async.settings.tree import AlertSettings
 
 HYSTERESIS = 0.8
 """Resolve at 4% when the limit is 5% (ops.md): a ratio that hovers at the limit must not flap."""

@@ -128,7 +128,7 @@ async def check(slack_test: bool, as_json: bool) -> None:
     """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
     from acra_express_async import checks
     from acra_express_async.service.slack_trial import slack_trial
-    from acra_express_async.settings import uses_platforms_webhook
+    from acra_express_async.settings.tree import uses_platforms_webhook
 
     settings = settings_or_exit()
     found = [finding async for finding in checks.all_of(settings, platforms_webhook=uses_platforms_webhook())]

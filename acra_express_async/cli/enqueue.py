@@ -13,7 +13,7 @@ from acra_express_async.cli.wording import span
 from acra_express_async.db.operator import Operator
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.params import StagingParams
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 
 @click.command(short_help="Ask for companies by term, SSIC code or UEN.")

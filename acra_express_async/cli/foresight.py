@@ -21,7 +21,7 @@ from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
 from acra_express_async.models import Provider
 from acra_express_async.params import Campaign, StagingParams
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 LOOK_AHEAD = 1000
 """Companies that are looked for one by one; of a larger selection the answer is an upper bound."""

@@ -13,7 +13,7 @@ from acra_express_async.capacity import DOCUMENTED, Plan, plan, verified_share
 from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
 from acra_express_async.db.costs import measured_costs
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.settings import Settings, load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 EXAMPLES = (5, 50, 300, 1000)
 NO_DATABASE = "postgresql://nowhere"

@@ -18,7 +18,7 @@ from acra_express_async.errors import BudgetExhausted, DatabaseAway, JobError, S
 from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, Sleep, pause
 from acra_express_async.logs import logger
 from acra_express_async.models import JobLimits, Provider, Scope
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 SEND_MARGIN = timedelta(seconds=5)
 """A request that is not on the wire so long after its charge is abandoned."""

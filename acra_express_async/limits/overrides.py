@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from acra_express_async.errors import JobError
 from acra_express_async.limits.budget import Allowance, allowances
 from acra_express_async.models import JobLimits, Provider
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 LARGEST_BATCH = 100
 """The same bound as the setting BATCH_SIZE has."""

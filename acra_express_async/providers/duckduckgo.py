@@ -16,7 +16,7 @@ from acra_express_async.models import Provider, Scope, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.serp import Verdict, classify
 from acra_express_async.providers.wire import Answer
-from acra_express_async.settings import DuckDuckGoSettings
+from acra_express_async.settings.tree import DuckDuckGoSettings
 
 PROVIDER = Provider.DUCKDUCKGO
 LONGEST_QUERY = 499

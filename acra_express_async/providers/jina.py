@@ -17,7 +17,7 @@ from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.readings import judge
 from acra_express_async.providers.targets import RefusedTarget, checked
 from acra_express_async.providers.wire import Answer
-from acra_express_async.settings import JinaSettings
+from acra_express_async.settings.tree import JinaSettings
 
 PROVIDER = Provider.JINA
 TOKEN_SLACK = 2

@@ -14,7 +14,7 @@ from acra_express_async.limits import Pace
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Call, Caller, Policy, Unscoped
 from acra_express_async.providers.wire import Answer, retry_after
-from acra_express_async.settings import SlackSettings
+from acra_express_async.settings.tree import SlackSettings
 
 PROVIDER = Provider.SLACK
 BODY_CAP = 4 * 1024

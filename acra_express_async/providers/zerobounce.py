@@ -17,7 +17,7 @@ from acra_express_async.logs import logger
 from acra_express_async.models import Provider, Scope, Verdict
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer, retry_after
-from acra_express_async.settings import ZeroBounceSettings
+from acra_express_async.settings.tree import ZeroBounceSettings
 
 PROVIDER = Provider.ZEROBOUNCE
 BODY_CAP = 64 * 1024

@@ -35,7 +35,7 @@ from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 from acra_express_async.watch import Picture
 
 

@@ -37,7 +37,7 @@ from acra_express_async.preflight import Ground
 from acra_express_async.service.calls import Providers, build_pipeline, build_providers
 from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 from acra_express_async.staging import Staging
 from acra_express_async.supervisor import Closer, Component, Supervisor
 from acra_express_async.ticks import Cron

@@ -16,7 +16,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.slack import PACE, Slack
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 PATIENCE = timedelta(seconds=10)
 """One message waits for no other here."""

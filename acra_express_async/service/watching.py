@@ -15,9 +15,9 @@ from acra_express_async.db.refresh import RefreshRows
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
-from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.refresh import Refresh
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 
 def build_alerts(

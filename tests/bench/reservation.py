@@ -10,7 +10,7 @@ from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.limits import Ask, Charge, allowances
 from acra_express_async.models import JobLimits, Provider
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.tree import load_settings
 
 from .figures import typical
 from .server import ROLE, durable_server, new_database, owned

@@ -34,7 +34,7 @@ from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.zerobounce import ZeroBounce
 from acra_express_async.service.calls import paces
-from acra_express_async.settings import Settings, load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 LEAST_MARGIN = timedelta(seconds=1)
 """From a charge to the wire: this machine is not so many times as fast as the simulator's clock."""

@@ -23,7 +23,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer
-from acra_express_async.settings import Settings, load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 HOUR = 3600.0
 

@@ -13,7 +13,7 @@ from provider_fakes import FakeLedger, FakeScope
 from acra_express_async.errors import BudgetExhausted, DatabaseAway, Draining, JobError
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Refusal, allowances, fair_share
 from acra_express_async.models import JobLimits, Provider
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.tree import load_settings
 
 pytestmark = pytest.mark.looptime
 TOKENS = Allowance(

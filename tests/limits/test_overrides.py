@@ -9,7 +9,7 @@ import pytest
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.models import Provider
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.tree import load_settings
 
 SETTINGS = load_settings(
     {"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://x@localhost/x", "ACRA_EXPRESS_OVERRIDE_APPROVERS": "mei, arjun"}

@@ -41,7 +41,7 @@ from acra_express_async.models import (
     Verdict,
 )
 from acra_express_async.params import Campaign, StagingParams
-from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
 from acra_express_async.watch import Watch

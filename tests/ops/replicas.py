@@ -14,7 +14,7 @@ from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
 from acra_express_async.health import Health
 from acra_express_async.metrics import Metrics
-from acra_express_async.settings import AlertSettings
+from acra_express_async.settings.tree import AlertSettings
 
 
 class Channel:

@@ -11,7 +11,7 @@ from acra_express_async.db.alerts import BreakerLine, Failures, Standing, Window
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.limits import Allowance
 from acra_express_async.models import Provider
-from acra_express_async.settings import AlertSettings
+from acra_express_async.settings.tree import AlertSettings
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COOLDOWN = timedelta(minutes=30)

@@ -18,7 +18,7 @@ from acra_express_async import logs
 from acra_express_async.errors import in_words
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.simulator import Fault
-from acra_express_async.settings import load_settings, secrets_of
+from acra_express_async.settings.tree import load_settings, secrets_of
 
 KEY = "zb-0123456789abcdef"
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/planted-secret"

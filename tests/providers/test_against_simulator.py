@@ -22,7 +22,7 @@ from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.simulator.faults import Fault
 from acra_express_async.sandbox.world import World
-from acra_express_async.settings import DuckDuckGoSettings, JinaSettings, SlackSettings, ZeroBounceSettings
+from acra_express_async.settings.tree import DuckDuckGoSettings, JinaSettings, SlackSettings, ZeroBounceSettings
 
 ADDRESS = "valid@example.com"
 

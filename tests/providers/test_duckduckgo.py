@@ -15,7 +15,7 @@ from serp_pages import CHALLENGE, EOF, NO_RESULT_2026, html_page, html_result
 from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
 from acra_express_async.models import Provider
 from acra_express_async.providers.duckduckgo import LONGEST_QUERY, DuckDuckGo, cleaned, pace
-from acra_express_async.settings import DuckDuckGoSettings
+from acra_express_async.settings.tree import DuckDuckGoSettings
 
 URL = "https://html.duckduckgo.com/html/"
 GOOD = html_page(html_result("Own", "https://own.sg/"))

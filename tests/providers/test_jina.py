@@ -17,7 +17,7 @@ from reader_answers import SITE, URL, capture, error, page
 from acra_express_async.errors import Permanent
 from acra_express_async.models import JobLimits, Link, Provider
 from acra_express_async.providers.jina import JinaReader, pace
-from acra_express_async.settings import JinaSettings
+from acra_express_async.settings.tree import JinaSettings
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from reader_answers import SITE, URL, capture, error, page
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.models import Provider
 from acra_express_async.providers.jina import JinaReader
-from acra_express_async.settings import JinaSettings
+from acra_express_async.settings.tree import JinaSettings
 
 pytestmark = pytest.mark.looptime
 

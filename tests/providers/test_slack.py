@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from acra_express_async.errors import Blocked, Permanent, RateLimited, Transient
 from acra_express_async.models import Provider
 from acra_express_async.providers.slack import LONGEST_TEXT, Slack, escaped
-from acra_express_async.settings import SlackSettings
+from acra_express_async.settings.tree import SlackSettings
 
 SECRET = "T000/B000/abcdefghijkl"
 WEBHOOK = f"https://hooks.slack.com/services/{SECRET}"

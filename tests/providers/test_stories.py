@@ -27,7 +27,7 @@ from acra_express_async.sandbox.markup.reader import ERRORS
 from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import SCENARIOS, Fault, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.world import World
-from acra_express_async.settings import DuckDuckGoSettings, JinaSettings, SlackSettings, ZeroBounceSettings
+from acra_express_async.settings.tree import DuckDuckGoSettings, JinaSettings, SlackSettings, ZeroBounceSettings
 
 HOUR = 3600.0
 SCOPE = FakeScope()

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.models import Provider
 from acra_express_async.providers.zerobounce import ZeroBounce
-from acra_express_async.settings import ZeroBounceSettings
+from acra_express_async.settings.tree import ZeroBounceSettings
 
 KEY = "0123456789abcdef"
 ADDRESS = "info@kopi.com.sg"

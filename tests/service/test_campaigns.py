@@ -27,7 +27,7 @@ from acra_express_async.errors import Transient
 from acra_express_async.limits import resolve
 from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.tree import load_settings
 from acra_express_async.staging import Staging
 
 

@@ -23,8 +23,8 @@ from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobId, JobType, Token
-from acra_express_async.quiet_hours import QuietHours
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.quiet_hours import QuietHours
+from acra_express_async.settings.tree import load_settings
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 

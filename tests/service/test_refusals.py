@@ -30,7 +30,7 @@ from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Fault, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.world import World
 from acra_express_async.service.calls import Providers, build_providers
-from acra_express_async.settings import load_settings
+from acra_express_async.settings.tree import load_settings
 
 WORKERS = 2
 JOBS = 4

@@ -36,7 +36,7 @@ from acra_express_async.sandbox.stage import DATABASE, build_database
 from acra_express_async.sandbox.world import World
 from acra_express_async.service import Service
 from acra_express_async.service.parts import Parts
-from acra_express_async.settings import Settings, load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 REGISTRY_ROWS = 800
 """Some 560 live companies: the cap of 300, and what the nightly's customers are after."""

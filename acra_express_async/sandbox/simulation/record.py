@@ -15,7 +15,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
 from acra_express_async.sandbox.simulation.clock import Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulator import Simulator
-from acra_express_async.settings import Settings
+from acra_express_async.settings.tree import Settings
 
 SAMPLE_EVERY = timedelta(minutes=10)
 FEEL_SECONDS = 0.05

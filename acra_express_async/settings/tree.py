@@ -29,7 +29,7 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from acra_express_async import environment
 from acra_express_async.errors import ConfigError
-from acra_express_async.quiet_hours import QuietHours
+from acra_express_async.settings.quiet_hours import QuietHours
 
 
 def _words(value: object) -> object:
