@@ -17,7 +17,7 @@ from prometheus_async import aio
 from acra_express_async import logs
 from acra_express_async.db.display import BudgetFrees, CampaignLine, CompanyLine
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
 

@@ -15,11 +15,11 @@ from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.listen import Listener
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.ends import Ends
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.poller import Poller
-from acra_express_async.supervisor import Closer, Component, Supervisor
+from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.worker import Worker
 
 Work = Callable[[Job, JobScope], Awaitable[End]]

@@ -13,7 +13,7 @@ from acra_express_async.alerts.machine import Reading, judged
 from acra_express_async.db.alerts import BreakerLine, Failures, Standing
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import ALERTS, Metrics
 from acra_express_async.settings.tree import AlertSettings
 

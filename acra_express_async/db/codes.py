@@ -8,7 +8,7 @@ from datetime import timedelta
 from acra_express_async.db.platform import PlatformShape
 from acra_express_async.db.pool import Connection
 from acra_express_async.errors import JobError
-from acra_express_async.realtime import real
+from acra_express_async.runtime.realtime import real
 from acra_express_async.registry import ssic_digits
 
 CODES_PER_TERM = 30

@@ -17,7 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError, in_words
-from acra_express_async.realtime import real
+from acra_express_async.runtime.realtime import real
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 

@@ -28,7 +28,7 @@ from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.selection import Selection
 from acra_express_async.ends import Ends
 from acra_express_async.enrichment import Enrichment
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
@@ -39,8 +39,8 @@ from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
 from acra_express_async.settings.tree import Settings
 from acra_express_async.staging import Staging
-from acra_express_async.supervisor import Closer, Component, Supervisor
-from acra_express_async.ticks import Cron
+from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
+from acra_express_async.runtime.cron import Cron
 from acra_express_async.watch import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.worker import Handler, Worker

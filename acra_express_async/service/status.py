@@ -11,7 +11,7 @@ from acra_express_async.alerts import Alerts
 from acra_express_async.capacity import plan
 from acra_express_async.courtesy import Courtesy
 from acra_express_async.db.display import CompanyLine
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import Settings
 from acra_express_async.watch import Picture, Watch

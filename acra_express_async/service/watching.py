@@ -12,7 +12,7 @@ from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.operator import Operator
 from acra_express_async.db.pool import Database
 from acra_express_async.db.refresh import RefreshRows
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
 from acra_express_async.settings.quiet_hours import QuietHours

@@ -12,7 +12,7 @@ from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
-from acra_express_async.health import Health
+from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.settings.tree import AlertSettings
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acra_express_async.health import Health
-from acra_express_async.watchdog import OVERTIME_SECONDS, STUCK_SECONDS, Watchdog
+from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.watchdog import OVERTIME_SECONDS, STUCK_SECONDS, Watchdog
 
 
 class Clock:

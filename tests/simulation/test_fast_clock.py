@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from acra_express_async.db.pool import Connection, connect
-from acra_express_async.realtime import rate, real
+from acra_express_async.runtime.realtime import rate, real
 from acra_express_async.sandbox.simulation.clock import MIDNIGHT, SHIFT_SECONDS, FastLoop, Gearbox, SimulatedTime
 
 RATE = 1_000.0

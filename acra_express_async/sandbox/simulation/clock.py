@@ -90,7 +90,7 @@ class _Selector(selectors.DefaultSelector):
 class FastLoop(asyncio.SelectorEventLoop):
     """Time, every timer and every wait run by a gearbox; sockets are as fast as they are.
 
-    `rate` is what `acra_express_async.realtime` asks for: patience with machines reckons with the fastest gear.
+    `rate` is what `acra_express_async.runtime.realtime` asks for: patience with machines reckons with the fastest gear.
     """
 
     def __init__(self, gearbox: Gearbox) -> None:

@@ -11,7 +11,7 @@ from cronsim import CronSim
 
 from acra_express_async import logs
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.health import BEAT_SECONDS, Health
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
 
 log = logs.logger("cron")

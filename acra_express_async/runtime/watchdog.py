@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from acra_express_async import logs
-from acra_express_async.health import SILENCE_SECONDS, Health
+from acra_express_async.runtime.health import SILENCE_SECONDS, Health
 
 log = logs.logger("watchdog")
 
