@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.attempts import End, JobScope, Patient
+from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.db.pool import Connection
 from acra_express_async.errors import (
     AcraExpressError,

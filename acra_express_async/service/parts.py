@@ -14,8 +14,8 @@ from random import Random, SystemRandom
 import httpx
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.attempts import Patient
-from acra_express_async.courtesy import CourteousClaims
+from acra_express_async.jobs.attempts import Patient
+from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.control import Control
@@ -26,13 +26,13 @@ from acra_express_async.db.listen import Listener
 from acra_express_async.db.memory import Memory
 from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.selection import Selection
-from acra_express_async.ends import Ends
+from acra_express_async.jobs.ends import Ends
 from acra_express_async.enrichment import Enrichment
 from acra_express_async.runtime.health import Health
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.poller import Poller
+from acra_express_async.jobs.poller import Poller
 from acra_express_async.preflight import Ground
 from acra_express_async.service.calls import Providers, build_pipeline, build_providers
 from acra_express_async.service.status import status
@@ -43,7 +43,7 @@ from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.watch import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
-from acra_express_async.worker import Handler, Worker
+from acra_express_async.jobs.worker import Handler, Worker
 
 
 class Parts:

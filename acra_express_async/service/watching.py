@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from acra_express_async.alerts import Alerts, Courier
-from acra_express_async.courtesy import Courtesy
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.operator import Operator

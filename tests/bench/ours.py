@@ -10,7 +10,7 @@ import uvloop
 from rig import Rig
 
 from acra_express_async import logs
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.pool import Database, connect
 from acra_express_async.models import Job
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from rig import Rig
 
-from acra_express_async.attempts import End, JobScope
-from acra_express_async.courtesy import Courtesy
+from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.companies import Companies, load_company
 from acra_express_async.db.control import Control

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from acra_express_async.courtesy import Courtesy
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display

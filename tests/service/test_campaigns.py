@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from rig import Rig, statuses
 
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.hashing import load_address_hash
 from acra_express_async.db.outcomes import DailyCap, Outcomes

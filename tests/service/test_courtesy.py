@@ -16,8 +16,8 @@ from process import Stage, stage
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue
 
-from acra_express_async.attempts import End, JobScope
-from acra_express_async.courtesy import CourteousClaims, Courtesy
+from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.jobs.courtesy import CourteousClaims, Courtesy
 from acra_express_async.db.control import Control
 from acra_express_async.db.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError

@@ -11,7 +11,7 @@ import pytest
 from faults import proxied
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.errors import LeaseLost

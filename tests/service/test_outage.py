@@ -12,7 +12,7 @@ import pytest_asyncio
 from database_clock import Clock
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.control import Control
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.operator import Operator

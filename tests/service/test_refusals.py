@@ -20,7 +20,7 @@ from database_clock import Clock
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.attempts import End, JobScope
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS

@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.attempts import End, Patient
+from acra_express_async.jobs.attempts import End, Patient
 from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,

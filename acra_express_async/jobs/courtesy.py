@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.attempts import NIGHTLY_RUNNING, QUIET_HOURS
+from acra_express_async.jobs.attempts import NIGHTLY_RUNNING, QUIET_HOURS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 from acra_express_async.settings.quiet_hours import QuietHours
