@@ -32,7 +32,7 @@ from acra_express_async.models import (
     Usage,
     Verdict,
 )
-from acra_express_async.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Pipeline
 
 UEN = "201506781N"
 HOME = "https://orchidhardware.sg/"

@@ -6,7 +6,7 @@ import pytest
 
 from acra_express_async.limits import fair_share
 from acra_express_async.models import Email, EmailKind, JobLimits, Usage, Verdict
-from acra_express_async.verification import Verification
+from acra_express_async.companies.verification import Verification
 
 
 class Bounce:

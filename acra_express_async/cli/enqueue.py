@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from acra_express_async.cli.foresight import Foreseen, foreseen
+from acra_express_async.companies.forecast import Foreseen, foreseen
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
 from acra_express_async.cli.wording import span
 from acra_express_async.db.operator import Operator

@@ -27,7 +27,7 @@ from acra_express_async.limits import (
 )
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.preflight import Ground
 from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller

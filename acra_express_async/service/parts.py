@@ -27,7 +27,7 @@ from acra_express_async.db.memory import Memory
 from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.selection import Selection
 from acra_express_async.jobs.ends import Ends
-from acra_express_async.enrichment import Enrichment
+from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.runtime.health import Health
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
@@ -38,7 +38,7 @@ from acra_express_async.service.calls import Providers, build_pipeline, build_pr
 from acra_express_async.service.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
 from acra_express_async.settings.tree import Settings
-from acra_express_async.staging import Staging
+from acra_express_async.companies.staging import Staging
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.watch import Pulse, Watch

@@ -16,7 +16,7 @@ from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
 from acra_express_async.settings.quiet_hours import QuietHours
-from acra_express_async.refresh import Refresh
+from acra_express_async.companies.refresh import Refresh
 from acra_express_async.settings.tree import Settings
 
 

@@ -12,7 +12,7 @@ from database_clock import START, Clock
 from acra_express_async.db.operator import Operator
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.db.refresh import Look, RefreshRows
-from acra_express_async.refresh import Refresh, due_now
+from acra_express_async.companies.refresh import Refresh, due_now
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 QUARTER = timedelta(minutes=15)

@@ -22,13 +22,13 @@ from acra_express_async.db.platform import probe
 from acra_express_async.db.pool import Connection, Database
 from acra_express_async.db.registry import load_registry
 from acra_express_async.db.selection import Selection
-from acra_express_async.enrichment import Enrichment
+from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.errors import Transient
 from acra_express_async.limits import resolve
 from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.settings.tree import load_settings
-from acra_express_async.staging import Staging
+from acra_express_async.companies.staging import Staging
 
 
 class Story:

@@ -39,7 +39,7 @@ from acra_express_async.models import (
     Site,
     Usage,
 )
-from acra_express_async.verification import VerdictStore, Verification, Verifier
+from acra_express_async.companies.verification import VerdictStore, Verification, Verifier
 
 MAX_EMAILS = 20
 MAX_PHONES = 40
