@@ -28,7 +28,7 @@ from acra_express_async.limits import (
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.companies.pipeline import Pipeline
-from acra_express_async.preflight import Ground
+from acra_express_async.ops.preflight import Ground
 from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
@@ -36,7 +36,7 @@ from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
 from acra_express_async.settings.tree import Settings
-from acra_express_async.watch import Picture
+from acra_express_async.ops.snapshot import Picture
 
 
 @dataclass(frozen=True, slots=True)

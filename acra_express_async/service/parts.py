@@ -33,15 +33,15 @@ from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.jobs.poller import Poller
-from acra_express_async.preflight import Ground
+from acra_express_async.ops.preflight import Ground
 from acra_express_async.service.calls import Providers, build_pipeline, build_providers
-from acra_express_async.service.status import status
+from acra_express_async.ops.status import status
 from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
 from acra_express_async.settings.tree import Settings
 from acra_express_async.companies.staging import Staging
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.runtime.cron import Cron
-from acra_express_async.watch import Pulse, Watch
+from acra_express_async.ops.snapshot import Pulse, Watch
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.jobs.worker import Handler, Worker
 

@@ -9,7 +9,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from acra_express_async import __version__
-from acra_express_async.checks import Finding
+from acra_express_async.ops.checks import Finding
 from acra_express_async.errors import ProviderError
 from acra_express_async.limits import Throttle
 from acra_express_async.metrics import Metrics

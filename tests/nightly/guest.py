@@ -44,7 +44,7 @@ from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
-from acra_express_async.watch import Watch
+from acra_express_async.ops.snapshot import Watch
 
 SAVE_TRIES = 200
 ZONE = ZoneInfo("Asia/Singapore")

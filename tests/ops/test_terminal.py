@@ -9,7 +9,7 @@ from typing import Any
 from process import stage
 from rich.console import Console
 
-from acra_express_async.cli.look import screen
+from acra_express_async.cli.status_command import screen
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.simulator import Fault

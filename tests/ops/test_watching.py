@@ -21,7 +21,7 @@ from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.settings.quiet_hours import QuietHours
-from acra_express_async.watch import COMPARED_EVERY, PULSE_SECONDS, Pulse, Watch
+from acra_express_async.ops.snapshot import COMPARED_EVERY, PULSE_SECONDS, Pulse, Watch
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -22,7 +22,7 @@ from acra_express_async import logs
 from acra_express_async.db.pool import Database, connect
 from acra_express_async.limits import SEND_MARGIN
 from acra_express_async.models import JobType
-from acra_express_async.preflight import prepare
+from acra_express_async.ops.preflight import prepare
 from acra_express_async.runtime.realtime import real
 from acra_express_async.sandbox.nightly import run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

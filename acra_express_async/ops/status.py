@@ -14,7 +14,7 @@ from acra_express_async.db.display import CompanyLine
 from acra_express_async.runtime.health import Health
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import Settings
-from acra_express_async.watch import Picture, Watch
+from acra_express_async.ops.snapshot import Picture, Watch
 from acra_express_async.web import READY_DATABASE_SECONDS
 from acra_express_async.jobs.worker import Worker
 

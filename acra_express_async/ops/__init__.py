@@ -1,0 +1,5 @@
+"""What operators look at: the snapshot of shared state, the status built from it, and the checks before a start.
+
+`snapshot` asks the database at intervals so that no probe or scrape has to, `status` builds /status.json from it,
+`checks` is `acra-express check`, and `preflight` refuses to start on what a check calls FAIL.
+"""
