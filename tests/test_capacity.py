@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.capacity import Costs, plan, verified_share
+from acra_express_async.limits.capacity import Costs, plan, verified_share
 from acra_express_async.settings.tree import Settings, load_settings
 
 

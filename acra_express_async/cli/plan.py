@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from acra_express_async.capacity import DOCUMENTED, Plan, plan, verified_share
+from acra_express_async.limits.capacity import DOCUMENTED, Plan, plan, verified_share
 from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
 from acra_express_async.db.costs import measured_costs
 from acra_express_async.errors import AcraExpressError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
-from acra_express_async.capacity import DOCUMENTED, Costs, Plan, plan
+from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
 from acra_express_async.db.budgets import BudgetLedger, BudgetUse
 from acra_express_async.db.control import Control
 from acra_express_async.db.costs import measured_costs

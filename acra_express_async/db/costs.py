@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acra_express_async.capacity import Costs
+from acra_express_async.limits.capacity import Costs
 from acra_express_async.db.pool import Connection
 
 LOOK_BACK = timedelta(days=7)

@@ -8,7 +8,7 @@ from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
-from acra_express_async.capacity import plan
+from acra_express_async.limits.capacity import plan
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.display import CompanyLine
 from acra_express_async.runtime.health import Health

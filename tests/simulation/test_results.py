@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from acra_express_async.capacity import DOCUMENTED
+from acra_express_async.limits.capacity import DOCUMENTED
 from acra_express_async.sandbox.results import record, table
 from acra_express_async.sandbox.simulation.picture import day_picture
 from acra_express_async.sandbox.simulation.record import Sample
