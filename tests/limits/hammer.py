@@ -33,7 +33,7 @@ from acra_express_async.providers.base import Caller, Unscoped
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.zerobounce import ZeroBounce
-from acra_express_async.service.calls import paces
+from acra_express_async.service.clients import paces
 from acra_express_async.settings.tree import Settings, load_settings
 
 LEAST_MARGIN = timedelta(seconds=1)

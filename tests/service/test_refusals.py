@@ -29,7 +29,7 @@ from acra_express_async.models import Job, Provider, Scope
 from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Fault, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.world import World
-from acra_express_async.service.calls import Providers, build_providers
+from acra_express_async.service.clients import Providers, build_providers
 from acra_express_async.settings.tree import load_settings
 
 WORKERS = 2

@@ -35,7 +35,7 @@ from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.stage import DATABASE, build_database
 from acra_express_async.sandbox.world import World
 from acra_express_async.service import Service
-from acra_express_async.service.parts import Parts
+from acra_express_async.service.composition import Parts
 from acra_express_async.settings.tree import Settings, load_settings
 
 REGISTRY_ROWS = 800

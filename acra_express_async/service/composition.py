@@ -34,9 +34,9 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.ops.preflight import Ground
-from acra_express_async.service.calls import Providers, build_pipeline, build_providers
+from acra_express_async.service.clients import Providers, build_pipeline, build_providers
 from acra_express_async.ops.status import status
-from acra_express_async.service.watching import build_alerts, build_courtesy, build_refresh
+from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
 from acra_express_async.settings.tree import Settings
 from acra_express_async.companies.staging import Staging
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
