@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import bootstrap_platform
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 ROLE = "acra_express"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

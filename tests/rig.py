@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.listen import Listener
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics

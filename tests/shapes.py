@@ -10,7 +10,7 @@ import asyncpg
 
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import bootstrap_platform
-from acra_express_async.db.pool import connect
+from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 # RLS stays enabled in the dumps, but without a policy; no index of the migrations; smtp and source_json as there

@@ -15,7 +15,7 @@ import structlog
 
 from acra_express_async import logs
 from acra_express_async.jobs.attempts import End, JobScope, Patient
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import (
     AcraExpressError,
     CapReached,

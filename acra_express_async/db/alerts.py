@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 
 STALE = timedelta(days=1)
 """Good news this old is not worth a message any more (the webhook was dead, or set up only now)."""

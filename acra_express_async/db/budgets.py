@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import Allowance, Ask, BreakerState, Charge, Kind, Refusal, State
 from acra_express_async.models import JobLimits, Provider
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import JobError
 from acra_express_async.runtime.realtime import real
 from acra_express_async.registry import ssic_digits

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection
-from acra_express_async.db.stored_json import stored_json
+from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.db.story import Facts
 from acra_express_async.db.verdicts import DEFINITIVE
 from acra_express_async.models import CompanyId, Email

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from acra_express_async.db.courtesy import companies_today, connection_share
 from acra_express_async.db.listen import CHANNEL
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)
 """A running row of ours without a lease is adopted after the platform's own JOB_STALE_MINUTES."""

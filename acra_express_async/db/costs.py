@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from acra_express_async.limits.capacity import Costs
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 LOOK_BACK = timedelta(days=7)
 LEAST_COMPANIES = 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 LOOK_TIMEOUT = "2s"
 """How long a question about the nightly's history may hold a lock on it (platform.md B25)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType
 from acra_express_async.params import companies_named_in, moment_in

@@ -13,7 +13,7 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.platform import LATE, REQUIRED
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.wall import ISOLATED
 
 log = logs.logger("grants")

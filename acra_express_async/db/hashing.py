@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from acra_express_async.db.outcomes import fail_unfinished
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.logs import printable
 from acra_express_async.models import Job, JobId, JobType, Token

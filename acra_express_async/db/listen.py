@@ -14,7 +14,7 @@ from random import Random
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.pool import AWAY, SESSION_SETTINGS, connect, host_and_port, session_settings
+from acra_express_async.db.session.pool import AWAY, SESSION_SETTINGS, connect, host_and_port, session_settings
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from acra_express_async.db.pool import Database
-from acra_express_async.db.stored_json import stored_json, stored_text
+from acra_express_async.db.session.pool import Database
+from acra_express_async.db.session.stored_json import stored_json, stored_text
 from acra_express_async.models import Link, Page, SearchHit, SearchPage
 
 SEARCH_AGE = timedelta(days=3)

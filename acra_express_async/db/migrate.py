@@ -15,9 +15,9 @@ from typing import Final
 import asyncpg
 
 from acra_express_async.db.grants import grant_all
-from acra_express_async.db.pool import Connection
-from acra_express_async.db.tenant import NAME as TENANT
-from acra_express_async.db.tenant import require_own_tenant, tenant_id_of
+from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.session.tenant import NAME as TENANT
+from acra_express_async.db.session.tenant import require_own_tenant, tenant_id_of
 from acra_express_async.db.wall import raise_wall
 from acra_express_async.errors import SchemaError
 

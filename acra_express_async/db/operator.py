@@ -9,7 +9,7 @@ from typing import Any
 
 from acra_express_async.db.listen import CHANNEL
 from acra_express_async.db.outcomes import fail_unfinished
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
 from acra_express_async.models import JobId, JobType
 from acra_express_async.params import StagingParams, moment_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 OptOutKind = Literal["company", "domain", "address"]
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome
 from acra_express_async.params import companies_named_in, moment_in
 

@@ -13,7 +13,7 @@ from importlib import resources
 
 import asyncpg
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 SHAPE_CHANGED = (
     asyncpg.UndefinedColumnError,

@@ -10,7 +10,7 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.grants import lost_grants
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.wall import holes
 
 log = logs.logger("reach")

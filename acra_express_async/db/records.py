@@ -16,9 +16,9 @@ from acra_express_async.db.contacts import keep_verdicts, write_contacts, write_
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.optouts import domain_and_parents
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.runs import write_event, write_header, write_usage
-from acra_express_async.db.stored_json import stored_json, stored_text
+from acra_express_async.db.session.stored_json import stored_json, stored_text
 from acra_express_async.db.story import Facts, facts_of, without_facts
 from acra_express_async.models import Company, Job, Outcome
 

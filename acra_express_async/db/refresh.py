@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.models import JobId
 
 

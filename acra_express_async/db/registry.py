@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from acra_express_async.db.pool import Connection
-from acra_express_async.db.stored_json import stored_json
+from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.registry import Accepted, RegistryFile, Rejected
 
 BATCH_ROWS = 2_000

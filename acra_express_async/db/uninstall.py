@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from acra_express_async.db.migrate import LOCK_TIMEOUT
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import SchemaError
 
 

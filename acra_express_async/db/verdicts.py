@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.models import Verdict
 
 DEFINITIVE = ("valid", "invalid", "catch-all", "spamtrap", "abuse", "do_not_mail")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 ISOLATED: Final = ("enrichment_runs", "run_vendor_usage", "run_event_logs", "company_enrichment_runs")
 """The platform's tables that we write and that it may secure by row."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.sandbox import registry_sample, report
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

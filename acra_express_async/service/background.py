@@ -10,7 +10,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.operator import Operator
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.db.refresh import RefreshRows
 from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics

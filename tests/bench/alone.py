@@ -17,7 +17,7 @@ from process import stage
 from rig import enqueue
 
 from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.stage import ServiceProcess
 

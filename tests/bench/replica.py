@@ -15,7 +15,7 @@ import uvloop
 
 from acra_express_async.db.budgets import BudgetLedger
 from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.pool import Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import Allowance, Ask, Charge
 from acra_express_async.models import JobLimits, Provider
 

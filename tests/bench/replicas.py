@@ -14,7 +14,7 @@ from statistics import median
 import pooler
 from rig import enqueue
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 from .server import durable_server, new_database, owned
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import bootstrap_platform
-from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 ROLE = "acra_express"

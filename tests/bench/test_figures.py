@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rig import enqueue
 
-from acra_express_async.db.pool import connect
+from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 from . import limiters, replicas

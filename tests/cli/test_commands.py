@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from process import acra_express
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox import registry_sample
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]

@@ -9,7 +9,7 @@ import pytest
 from process import acra_express
 
 from acra_express_async import logs
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import JobError
 from acra_express_async.logs import Redactor, printable
 from acra_express_async.params import EnrichmentParams, companies_named_in

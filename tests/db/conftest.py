@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from acra_express_async.db.hashing import AddressHash, load_address_hash
 from acra_express_async.db.platform import PlatformShape, probe
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 
 @pytest_asyncio.fixture

@@ -12,7 +12,7 @@ import pytest_asyncio
 from database_clock import START, Clock
 
 from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider
 

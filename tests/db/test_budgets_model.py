@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acra_express_async.db.budgets import BudgetLedger
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

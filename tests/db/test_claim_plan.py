@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 ROWS = 100_000
 LEASE = timedelta(seconds=60)

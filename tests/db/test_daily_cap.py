@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.outcomes import DailyCap
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId, JobId
 
 COMPANY, OTHER = CompanyId(7), CompanyId(8)

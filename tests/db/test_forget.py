@@ -11,7 +11,7 @@ from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.memory import Memory
 from acra_express_async.db.optouts import OptOuts
 from acra_express_async.db.platform import PlatformShape
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from acra_express_async.db.control import Control
 from acra_express_async.db.jobs import Jobs
 from acra_express_async.db.operator import Operator
-from acra_express_async.db.pool import Database, connect
+from acra_express_async.db.session.pool import Database, connect
 from acra_express_async.errors import JobError, LeaseLost
 from acra_express_async.models import Job, JobType
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

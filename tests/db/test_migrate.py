@@ -14,7 +14,7 @@ import pytest_asyncio
 from acra_express_async.db.grants import lost_grants
 from acra_express_async.db.migrate import check, migrate, migrations
 from acra_express_async.db.platform import bootstrap_platform
-from acra_express_async.db.pool import Connection, connect, session_settings
+from acra_express_async.db.session.pool import Connection, connect, session_settings
 from acra_express_async.db.uninstall import uninstall
 from acra_express_async.errors import SchemaError
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

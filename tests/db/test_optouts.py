@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.optouts import OptOuts, domain_and_parents, record_opt_out
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 
 async def test_companies_domains_and_addresses(database: Database, owner: Connection, hashes: AddressHash) -> None:

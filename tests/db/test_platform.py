@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acra_express_async.db.platform import bootstrap_platform, costs, missing_required, probe
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 
 async def test_a_bootstrapped_platform_lacks_nothing(owner: Connection) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.optouts import record_opt_out
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import EmailKind, Outcome, OutcomeKind, Usage
 
 from .builders import AT, a_company, a_verdict, an_email, an_outcome, count, one, stored

@@ -12,7 +12,7 @@ from asyncpg.connection import LoggedQuery
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import probe
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.records import save
 from acra_express_async.errors import LockBusy
 

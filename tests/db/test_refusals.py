@@ -9,7 +9,7 @@ import asyncpg
 import pytest_asyncio
 
 from acra_express_async.db.grants import grant_all
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Outcome, OutcomeKind, Usage
 
 from .builders import a_company, stored

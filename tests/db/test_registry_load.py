@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from acra_express_async.db import registry
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.registry import LoadReport, load_registry
 from acra_express_async.errors import RegistryFileError
 

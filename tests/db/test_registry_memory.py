@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from registry_months import load_month
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 SMALL, MONTH = 50_000, 500_000
 

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from process import acra_express, stage
 
-from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 TABLES = (

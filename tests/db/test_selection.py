@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from acra_express_async.db import selection
 from acra_express_async.db.platform import PlatformShape, probe
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.selection import Picked, Selection
 from acra_express_async.errors import JobError
 from acra_express_async.params import Campaign, StagingParams

@@ -13,7 +13,7 @@ from acra_express_async.db.companies import Companies
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import PlatformShape, costs, missing_required, probe
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.db.uninstall import uninstall
 from acra_express_async.db.wall import ISOLATED, holes
 from acra_express_async.models import Site

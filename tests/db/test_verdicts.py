@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.platform import PlatformShape, probe
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.models import Verdict
 

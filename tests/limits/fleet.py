@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from acra_express_async.db.pool import connect
+from acra_express_async.db.session.pool import connect
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Ledger, Options, Simulator, SimulatorClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest_asyncio
 
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 from .guest import Guest
 from .worlds import CODES, furnish

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from rig import enqueue
 
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.sandbox.nightly import Figures, alerts, run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

@@ -15,7 +15,7 @@ from rig import enqueue, statuses
 
 from acra_express_async.db.companies import load_company
 from acra_express_async.db.courtesy import connection_share
-from acra_express_async.db.pool import Connection, Database, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import (
     Company,
     CompanyId,

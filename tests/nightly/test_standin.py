@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.nightly import DAILY_LIMIT, Nightly, alerts
 
 from .test_bad_guests import enrichment_job

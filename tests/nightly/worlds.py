@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 TRADES = (("33120", "Repair of pumps"), ("62011", "Software for bakeries"), ("01111", "Growing of leafy vegetables"))
 CODES = [code.lstrip("0") for code, _ in TRADES]

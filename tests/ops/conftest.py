@@ -14,7 +14,7 @@ from database_clock import Clock
 from prometheus_client import CollectorRegistry, generate_latest
 from tools import ROOT, require_tool
 
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.metrics import Metrics
 
 from .replicas import Channel, Replica

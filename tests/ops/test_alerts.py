@@ -8,7 +8,7 @@ from database_clock import Clock
 
 from acra_express_async.db.alerts import AlertRows, Standing, Window
 from acra_express_async.db.budgets import BudgetUse
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import Allowance
 from acra_express_async.models import Provider

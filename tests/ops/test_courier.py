@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from database_clock import Clock
 
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 
 from .replicas import Channel, Replica, ended
 

@@ -12,7 +12,7 @@ from quality.scoring import score
 from quality.test_quality import AT_LEAST, GATES
 from quality.through_service import run_service
 
-from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.models import Outcome
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

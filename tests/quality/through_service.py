@@ -12,7 +12,7 @@ from aiohttp import web
 from quality.cases import Case, missing
 from rapidfuzz.fuzz import token_set_ratio
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.models import Email, EmailKind, Evidence, Outcome, OutcomeKind, Phone, Site, Usage

@@ -17,7 +17,7 @@ from process import Process, Stage, stage
 
 from acra_express_async.db.migrate import migrate
 from acra_express_async.db.platform import bootstrap_platform
-from acra_express_async.db.pool import connect
+from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 COMPANIES = 60

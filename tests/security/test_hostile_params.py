@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from process import Stage, stage
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.stage import command
 
 STAGING, ENRICHMENT = "acra_express_staging_upsert", "acra_express_enrich_candidates"

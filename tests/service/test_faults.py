@@ -13,7 +13,7 @@ from rig import Rig, enqueue, statuses
 
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
@@ -124,7 +124,7 @@ async def test_the_service_outlives_a_restart_of_the_server() -> None:
 
     from acra_express_async.db.migrate import migrate
     from acra_express_async.db.platform import bootstrap_platform
-    from acra_express_async.db.pool import connect
+    from acra_express_async.db.session.pool import connect
 
     with EmbeddedPostgres() as server:
         owner = await connect(server.dsn(), {})

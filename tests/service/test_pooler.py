@@ -14,7 +14,7 @@ from process import stage
 from tools import require_tool
 
 from acra_express_async.db.listen import hears_itself
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import ConfigError
 from acra_express_async.sandbox.stage import command
 

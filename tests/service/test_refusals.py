@@ -22,7 +22,7 @@ from rig import Rig, enqueue, statuses
 
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
-from acra_express_async.db.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, Provider, Scope

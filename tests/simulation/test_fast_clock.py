@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.runtime.realtime import rate, real
 from acra_express_async.sandbox.simulation.clock import MIDNIGHT, SHIFT_SECONDS, FastLoop, Gearbox, SimulatedTime
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 LOW_CANDIDATES = 20
 

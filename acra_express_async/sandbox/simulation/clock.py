@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 
 ZONE = ZoneInfo("Asia/Singapore")
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=ZONE)

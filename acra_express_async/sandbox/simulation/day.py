@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from acra_express_async import logs
-from acra_express_async.db.pool import Database, connect
+from acra_express_async.db.session.pool import Database, connect
 from acra_express_async.limits import SEND_MARGIN
 from acra_express_async.models import JobType
 from acra_express_async.ops.preflight import prepare

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.simulation.clock import SHIFT_SECONDS, SimulatedTime
 
 SOON = timedelta(minutes=10)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from acra_express_async.db.pool import Connection
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures

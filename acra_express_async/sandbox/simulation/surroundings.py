@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from acra_express_async.db.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.nightly import Figures, run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres

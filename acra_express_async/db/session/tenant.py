@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from acra_express_async.db.pool import Connection, session_settings, set_for_transaction
+from acra_express_async.db.session.pool import Connection, session_settings, set_for_transaction
 from acra_express_async.errors import ConfigError, SchemaError
 
 NAME = "acra_express"
