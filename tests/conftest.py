@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from acra_express_async.db.migrate import migrate
-from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.schema.migrate import migrate
+from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

@@ -79,7 +79,7 @@ async def load_registry(file: Path, as_json: bool) -> None:
 @synchronous
 async def uninstall(yes: bool) -> None:
     """Take our trigger, index, schema, grants and role out again. Results in the platform's tables stay."""
-    from acra_express_async.db.uninstall import uninstall as take_out
+    from acra_express_async.db.schema.uninstall import uninstall as take_out
 
     settings = settings_or_exit()
     if not yes:
@@ -102,8 +102,8 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
     from acra_express_async.db.forget import forget as take_away
     from acra_express_async.db.forget import kind_of
     from acra_express_async.db.hashing import load_address_hash
-    from acra_express_async.db.migrate import check as check_schema
-    from acra_express_async.db.platform import probe
+    from acra_express_async.db.schema.migrate import check as check_schema
+    from acra_express_async.db.schema.platform_shape import probe
 
     settings = settings_or_exit()
     kind, value = kind_of(subject)

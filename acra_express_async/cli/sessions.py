@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from acra_express_async.db.migrate import check as check_schema
+from acra_express_async.db.schema.migrate import check as check_schema
 from acra_express_async.db.session.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
 from acra_express_async.db.session.tenant import tenant_id_of
 from acra_express_async.errors import ConfigError, in_words

@@ -14,7 +14,7 @@ from acra_express_async.db.control import Control
 from acra_express_async.db.costs import measured_costs
 from acra_express_async.db.display import Display
 from acra_express_async.db.outcomes import DailyCap
-from acra_express_async.db.platform import probe
+from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.selection import Picked, Selection
 from acra_express_async.errors import JobError

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from acra_express_async import logs
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.platform import SHAPE_CHANGED, PlatformShape, costs, probe
+from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
 from acra_express_async.db.session.pool import Connection, Database, forget_statements
 from acra_express_async.db.records import SavedCompany, save
 from acra_express_async.db.runs import book

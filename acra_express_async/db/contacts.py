@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.db.story import Facts

@@ -13,7 +13,7 @@ from typing import Any
 from acra_express_async.db.contacts import SOURCE
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.optouts import OptOutKind, record_opt_out
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.story import SERVICE
 from acra_express_async.registry.cleaning import uen_in

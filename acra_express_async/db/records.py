@@ -15,7 +15,7 @@ import asyncpg
 from acra_express_async.db.contacts import keep_verdicts, write_contacts, write_lead_emails
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.optouts import domain_and_parents
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.runs import write_event, write_header, write_usage
 from acra_express_async.db.session.stored_json import stored_json, stored_text

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.models import Company, Outcome, OutcomeKind, Provider, Refused, Usage

@@ -16,7 +16,7 @@ import asyncpg
 
 from acra_express_async.db.codes import codes_of, fill_codes
 from acra_express_async.db.companies import upsert_company
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.registry import count_postal_codes
 from acra_express_async.models import CompanyId

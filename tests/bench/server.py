@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
-from acra_express_async.db.migrate import migrate
-from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.schema.migrate import migrate
+from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

@@ -10,7 +10,7 @@ from acra_express_async.db.forget import forget, kind_of
 from acra_express_async.db.hashing import AddressHash
 from acra_express_async.db.memory import Memory
 from acra_express_async.db.optouts import OptOuts
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage

@@ -11,11 +11,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from acra_express_async.db.grants import lost_grants
-from acra_express_async.db.migrate import check, migrate, migrations
-from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.schema.grants import lost_grants
+from acra_express_async.db.schema.migrate import check, migrate, migrations
+from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import Connection, connect, session_settings
-from acra_express_async.db.uninstall import uninstall
+from acra_express_async.db.schema.uninstall import uninstall
 from acra_express_async.errors import SchemaError
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
@@ -213,7 +213,7 @@ async def test_the_wall_is_made_anew_where_it_fell_and_left_alone_without_a_lock
 async def test_a_table_that_stays_locked_is_left_as_it_was_and_named(
     owner: Connection, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("acra_express_async.db.migrate.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("acra_express_async.db.schema.migrate.LOCK_TIMEOUT", "50ms")
     await owner.execute("DROP POLICY acra_express_only ON run_event_logs")
     reader = await connect(fresh_dsn, {})
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from acra_express_async.db.platform import bootstrap_platform, costs, missing_required, probe
+from acra_express_async.db.schema.platform_shape import bootstrap_platform, costs, missing_required, probe
 from acra_express_async.db.session.pool import Connection, Database
 
 

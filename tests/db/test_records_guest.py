@@ -11,7 +11,7 @@ import pytest
 from asyncpg.connection import LoggedQuery
 
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.platform import probe
+from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.records import save
 from acra_express_async.errors import LockBusy

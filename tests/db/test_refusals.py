@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest_asyncio
 
-from acra_express_async.db.grants import grant_all
+from acra_express_async.db.schema.grants import grant_all
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Outcome, OutcomeKind, Usage
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from acra_express_async.db import selection
-from acra_express_async.db.platform import PlatformShape, probe
+from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.selection import Picked, Selection
 from acra_express_async.errors import JobError

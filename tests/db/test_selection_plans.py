@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acra_express_async.db import codes, selection
-from acra_express_async.db.platform import PlatformShape
+from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.selection import Selection
 from acra_express_async.params import Campaign, StagingParams

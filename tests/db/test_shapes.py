@@ -11,11 +11,11 @@ from shapes import BARE, DUMP, MIGRATED, shaped_database
 
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.migrate import migrate
-from acra_express_async.db.platform import PlatformShape, costs, missing_required, probe
+from acra_express_async.db.schema.migrate import migrate
+from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.session.pool import Connection, Database, connect
-from acra_express_async.db.uninstall import uninstall
-from acra_express_async.db.wall import ISOLATED, holes
+from acra_express_async.db.schema.uninstall import uninstall
+from acra_express_async.db.schema.row_security import ISOLATED, holes
 from acra_express_async.models import Site
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

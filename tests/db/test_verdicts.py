@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.platform import PlatformShape, probe
+from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.verdicts import Verdicts
 from acra_express_async.models import Verdict

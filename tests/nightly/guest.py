@@ -23,7 +23,7 @@ from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import load_address_hash
 from acra_express_async.db.outcomes import DailyCap, Outcomes
-from acra_express_async.db.platform import probe
+from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.selection import Selection
 from acra_express_async.errors import LockBusy, StandBack

@@ -15,8 +15,8 @@ import pytest
 from networks import Host
 from process import Process, Stage, stage
 
-from acra_express_async.db.migrate import migrate
-from acra_express_async.db.platform import bootstrap_platform
+from acra_express_async.db.schema.migrate import migrate
+from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

@@ -18,7 +18,7 @@ import pytest_asyncio
 from process import Process, Stage, stage
 from tools import ROOT, run
 
-from acra_express_async.db.migrate import migrations
+from acra_express_async.db.schema.migrate import migrations
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 EX_CONFIG = 78

@@ -15,7 +15,7 @@ import pytest
 from tools import ROOT, require_tool, run
 
 from acra_express_async import __version__
-from acra_express_async.db.migrate import migrations
+from acra_express_async.db.schema.migrate import migrations
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 CONFIG = ROOT / "config"

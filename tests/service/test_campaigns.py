@@ -18,7 +18,7 @@ from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.companies import Companies
 from acra_express_async.db.hashing import load_address_hash
 from acra_express_async.db.outcomes import DailyCap, Outcomes
-from acra_express_async.db.platform import probe
+from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.registry import load_registry
 from acra_express_async.db.selection import Selection

@@ -122,8 +122,8 @@ async def test_the_service_outlives_a_restart_of_the_server() -> None:
     """Every connection dies in mid-job; the job is done all the same, by the same process."""
     from conftest import ROLE
 
-    from acra_express_async.db.migrate import migrate
-    from acra_express_async.db.platform import bootstrap_platform
+    from acra_express_async.db.schema.migrate import migrate
+    from acra_express_async.db.schema.platform_shape import bootstrap_platform
     from acra_express_async.db.session.pool import connect
 
     with EmbeddedPostgres() as server:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from acra_express_async.db.migrate import LOCK_TIMEOUT
+from acra_express_async.db.schema.migrate import LOCK_TIMEOUT
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import SchemaError
 

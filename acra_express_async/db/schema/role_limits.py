@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.grants import lost_grants
+from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.wall import holes
+from acra_express_async.db.schema.row_security import holes
 
 log = logs.logger("reach")
 

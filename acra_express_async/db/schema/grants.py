@@ -12,9 +12,9 @@ from typing import Final
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.platform import LATE, REQUIRED
+from acra_express_async.db.schema.platform_shape import LATE, REQUIRED
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.wall import ISOLATED
+from acra_express_async.db.schema.row_security import ISOLATED
 
 log = logs.logger("grants")
 

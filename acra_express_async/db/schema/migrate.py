@@ -14,11 +14,11 @@ from typing import Final
 
 import asyncpg
 
-from acra_express_async.db.grants import grant_all
+from acra_express_async.db.schema.grants import grant_all
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.tenant import NAME as TENANT
 from acra_express_async.db.session.tenant import require_own_tenant, tenant_id_of
-from acra_express_async.db.wall import raise_wall
+from acra_express_async.db.schema.row_security import raise_wall
 from acra_express_async.errors import SchemaError
 
 LOCK_KEY: Final = 0x6163_7261  # "acra"
