@@ -11,8 +11,8 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from acra_express_async.jobs.attempts import End, JobScope, Patient
-from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.listen import Listener
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.runtime.health import Health

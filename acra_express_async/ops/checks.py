@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
-from acra_express_async.db.listen import hears_itself
+from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.schema.migrate import check as check_schema
 from acra_express_async.db.schema.platform_shape import costs, missing_required, probe
 from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings

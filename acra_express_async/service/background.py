@@ -9,7 +9,7 @@ from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
-from acra_express_async.db.operator import Operator
+from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.refresh import RefreshRows
 from acra_express_async.runtime.health import Health

@@ -21,8 +21,8 @@ from acra_express_async.db.companies import Companies
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
 from acra_express_async.db.hashing import AddressHash, load_address_hash
-from acra_express_async.db.jobs import Jobs
-from acra_express_async.db.listen import Listener
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.memory import Memory
 from acra_express_async.db.outcomes import DailyCap, Outcomes
 from acra_express_async.db.selection import Selection

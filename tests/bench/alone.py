@@ -16,7 +16,7 @@ from statistics import median
 from process import stage
 from rig import enqueue
 
-from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.stage import ServiceProcess

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 
 ROWS = 100_000

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobType

@@ -14,7 +14,7 @@ import pytest
 from rig import enqueue, statuses
 
 from acra_express_async.db.companies import load_company
-from acra_express_async.db.courtesy import connection_share
+from acra_express_async.db.jobs.neighbours import connection_share
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import (
     Company,

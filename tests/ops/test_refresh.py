@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from database_clock import START, Clock
 
-from acra_express_async.db.operator import Operator
+from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.refresh import Look, RefreshRows
 from acra_express_async.companies.refresh import Refresh, due_now

@@ -12,7 +12,7 @@ from faults import proxied
 from rig import Rig, enqueue, statuses
 
 from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.db.jobs import Jobs
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job

@@ -14,7 +14,7 @@ from faults import proxied
 from prometheus_client import CollectorRegistry
 
 from acra_express_async.db import listen
-from acra_express_async.db.listen import CHANNEL, Listener
+from acra_express_async.db.jobs.listen import CHANNEL, Listener
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics

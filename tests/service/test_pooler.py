@@ -13,7 +13,7 @@ import pytest_asyncio
 from process import stage
 from tools import require_tool
 
-from acra_express_async.db.listen import hears_itself
+from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import ConfigError
 from acra_express_async.sandbox.stage import command
