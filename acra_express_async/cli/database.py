@@ -99,9 +99,9 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 
     Only rows and cells of our own making go. It is recorded as an opt-out, which the running service obeys at once.
     """
-    from acra_express_async.db.forget import forget as take_away
-    from acra_express_async.db.forget import kind_of
-    from acra_express_async.db.hashing import load_address_hash
+    from acra_express_async.db.companies.forget import forget as take_away
+    from acra_express_async.db.companies.forget import kind_of
+    from acra_express_async.db.companies.address_hash import load_address_hash
     from acra_express_async.db.schema.migrate import check as check_schema
     from acra_express_async.db.schema.platform_shape import probe
 

@@ -13,8 +13,8 @@ import click
 
 from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchronous
-from acra_express_async.db.explain import Decision, Told
-from acra_express_async.db.explain import explain as last_decision
+from acra_express_async.db.companies.decisions import Decision, Told
+from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
 

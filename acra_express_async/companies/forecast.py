@@ -13,10 +13,10 @@ from acra_express_async.db.budgets import BudgetLedger, BudgetUse
 from acra_express_async.db.control import Control
 from acra_express_async.db.costs import measured_costs
 from acra_express_async.db.display import Display
-from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
-from acra_express_async.db.selection import Picked, Selection
+from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
 from acra_express_async.models import Provider

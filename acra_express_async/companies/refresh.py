@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.db.refresh import Look
+from acra_express_async.db.companies.refresh_rows import Look
 from acra_express_async.models import JobId
 from acra_express_async.params import StagingParams
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from acra_express_async import logs
 from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.selection import Picked
+from acra_express_async.db.companies.selection import Picked
 from acra_express_async.errors import CapReached, JobError, StandBack
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics

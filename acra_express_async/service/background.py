@@ -11,7 +11,7 @@ from acra_express_async.db.alerts import AlertRows
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Database
-from acra_express_async.db.refresh import RefreshRows
+from acra_express_async.db.companies.refresh_rows import RefreshRows
 from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack

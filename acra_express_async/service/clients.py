@@ -9,10 +9,10 @@ from random import Random
 
 import httpx
 
-from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.memory import Memory
-from acra_express_async.db.optouts import OptOuts
-from acra_express_async.db.verdicts import Verdicts
+from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.optouts import OptOuts
+from acra_express_async.db.companies.verification_rows import Verdicts
 from acra_express_async.limits import (
     SEND_MARGIN,
     Allowance,

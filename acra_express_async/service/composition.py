@@ -17,15 +17,15 @@ from prometheus_client import CollectorRegistry
 from acra_express_async.jobs.attempts import Patient
 from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.db.budgets import BreakerRows, BudgetLedger
-from acra_express_async.db.companies import Companies
+from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
-from acra_express_async.db.hashing import AddressHash, load_address_hash
+from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
-from acra_express_async.db.memory import Memory
-from acra_express_async.db.outcomes import DailyCap, Outcomes
-from acra_express_async.db.selection import Selection
+from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.selection import Selection
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.runtime.health import Health

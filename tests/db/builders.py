@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from acra_express_async.db.hashing import load_address_hash
+from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.records import SavedCompany, save
+from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.models import (
     Company,
     CompanyId,

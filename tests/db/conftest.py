@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest_asyncio
 
-from acra_express_async.db.hashing import AddressHash, load_address_hash
+from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.db.companies import load_company, recently_checked, upsert_company
+from acra_express_async.db.companies.company_rows import load_company, recently_checked, upsert_company
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.db.registry import count_postal_codes

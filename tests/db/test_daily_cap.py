@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId, JobId
 

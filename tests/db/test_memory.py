@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acra_express_async.db.memory import MAX_PAGE_BYTES, Memory
+from acra_express_async.db.companies.answer_memory import MAX_PAGE_BYTES, Memory
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Link, Page, SearchHit, SearchPage
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.optouts import OptOuts, domain_and_parents, record_opt_out
+from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.optouts import OptOuts, domain_and_parents, record_opt_out
 from acra_express_async.db.session.pool import Connection, Database
 
 

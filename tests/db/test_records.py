@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from acra_express_async.db.hashing import AddressHash
-from acra_express_async.db.optouts import record_opt_out
+from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.optouts import record_opt_out
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import EmailKind, Outcome, OutcomeKind, Usage
 

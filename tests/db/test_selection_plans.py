@@ -10,7 +10,7 @@ import pytest
 from acra_express_async.db import codes, selection
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.selection import Selection
+from acra_express_async.db.companies.selection import Selection
 from acra_express_async.params import Campaign, StagingParams
 
 WINDOW = 200

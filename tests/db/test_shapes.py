@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from shapes import BARE, DUMP, MIGRATED, shaped_database
 
-from acra_express_async.db.companies import Companies
-from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.companies.company_rows import Companies
+from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.session.pool import Connection, Database, connect

@@ -18,14 +18,14 @@ from rig import Rig
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.budgets import BudgetUse
-from acra_express_async.db.companies import Companies, load_company
+from acra_express_async.db.companies.company_rows import Companies, load_company
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
-from acra_express_async.db.hashing import load_address_hash
-from acra_express_async.db.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.address_hash import load_address_hash
+from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.selection import Selection
+from acra_express_async.db.companies.selection import Selection
 from acra_express_async.errors import LockBusy, StandBack
 from acra_express_async.metrics import YIELD_REASONS
 from acra_express_async.models import (

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from acra_express_async.db.companies import load_company
+from acra_express_async.db.companies.company_rows import load_company
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import LockBusy, StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Token

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from rig import enqueue, statuses
 
-from acra_express_async.db.companies import load_company
+from acra_express_async.db.companies.company_rows import load_company
 from acra_express_async.db.jobs.neighbours import connection_share
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import (

@@ -14,7 +14,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.budgets import BudgetUse
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
-from acra_express_async.db.outcomes import DailyCap
+from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.runtime.health import Health
 from acra_express_async.limits import Allowance

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from acra_express_async.db.outcomes import fail_unfinished
+from acra_express_async.db.companies.outcomes import fail_unfinished
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.logs import printable

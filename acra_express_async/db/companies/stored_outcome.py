@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from acra_express_async import __version__
-from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.models import Email, EmailKind, Job, Outcome, OutcomeKind, Phone, Site
 
 SERVICE = "acra-express"

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from acra_express_async.db.codes import codes_of, fill_codes
-from acra_express_async.db.companies import upsert_company
+from acra_express_async.db.companies.company_rows import upsert_company
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.db.registry import count_postal_codes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Database
 from acra_express_async.models import Verdict

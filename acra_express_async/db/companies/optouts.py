@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from acra_express_async.db.hashing import AddressHash
+from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.session.pool import Connection, Database
 
 OptOutKind = Literal["company", "domain", "address"]

@@ -1,0 +1,1 @@
+"""Companies in the database: selection, records, outcomes, verifications, opt-outs, and forgetting."""
