@@ -50,7 +50,7 @@ async def load_registry(file: Path, as_json: bool) -> None:
 
     Bad rows go with line and reason into FILE.rejects.csv beside it; good rows are upserted.
     """
-    from acra_express_async.db.registry import load_registry as load
+    from acra_express_async.db.registry.registry_rows import load_registry as load
 
     settings = settings_or_exit()
     size = file.stat().st_size  # noqa: ASYNC240 - one stat before the work begins

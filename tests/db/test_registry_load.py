@@ -10,7 +10,7 @@ import pytest
 
 from acra_express_async.db import registry
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.registry import LoadReport, load_registry
+from acra_express_async.db.registry.registry_rows import LoadReport, load_registry
 from acra_express_async.errors import RegistryFileError
 
 from .builders import one

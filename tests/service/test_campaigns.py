@@ -20,7 +20,7 @@ from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.registry import load_registry
+from acra_express_async.db.registry.registry_rows import load_registry
 from acra_express_async.db.companies.selection import Selection
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.errors import Transient
