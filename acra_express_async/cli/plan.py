@@ -11,7 +11,7 @@ from rich.table import Table
 
 from acra_express_async.limits.capacity import DOCUMENTED, Plan, plan, verified_share
 from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
-from acra_express_async.db.costs import measured_costs
+from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.settings.tree import Settings, load_settings
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from itertools import chain, groupby
 
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
-from acra_express_async.db.budgets import BudgetLedger, BudgetUse
+from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
 from acra_express_async.db.control import Control
-from acra_express_async.db.costs import measured_costs
+from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.db.display import Display
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.schema.platform_shape import probe

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.alerts import AlertRows
-from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.companies.refresh_rows import RefreshRows

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from acra_express_async.jobs.attempts import Patient
 from acra_express_async.jobs.courtesy import CourteousClaims
-from acra_express_async.db.budgets import BreakerRows, BudgetLedger
+from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display

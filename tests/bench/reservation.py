@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
+from acra_express_async.db.limits.budget_ledger import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Ask, Charge, allowances
 from acra_express_async.models import JobLimits, Provider

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from database_clock import Clock
 
-from acra_express_async.db.budgets import BreakerRows
+from acra_express_async.db.limits.budget_ledger import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Kind, State
 from acra_express_async.models import Provider

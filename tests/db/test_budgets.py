@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from database_clock import START, Clock
 
-from acra_express_async.db.budgets import PRUNE_ROWS, BudgetLedger
+from acra_express_async.db.limits.budget_ledger import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider

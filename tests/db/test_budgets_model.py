@@ -19,7 +19,7 @@ from database_clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acra_express_async.db.budgets import BudgetLedger
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider

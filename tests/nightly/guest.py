@@ -17,7 +17,7 @@ from rig import Rig
 
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.companies.company_rows import Companies, load_company
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display

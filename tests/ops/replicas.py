@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.db.alerts import AlertRows
-from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
 from acra_express_async.runtime.health import Health

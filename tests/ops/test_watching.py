@@ -11,7 +11,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
 from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.budgets import BudgetUse
+from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.control import Control
 from acra_express_async.db.display import Display
 from acra_express_async.db.companies.outcomes import DailyCap
