@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from acra_express_async import logs
 from acra_express_async.alerts.message import message
-from acra_express_async.db.alerts import Standing
+from acra_express_async.db.ops.alert_rows import Standing
 from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from acra_express_async.db.alerts import Standing
+from acra_express_async.db.ops.alert_rows import Standing
 
 FIRING = "firing"
 REMINDER = "reminder"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from acra_express_async.alerts.machine import FIRING, MISSED, REMINDER, RESOLVED
-from acra_express_async.db.alerts import Standing
+from acra_express_async.db.ops.alert_rows import Standing
 from acra_express_async.providers.slack import escaped
 
 LONGEST_HEADER = 150

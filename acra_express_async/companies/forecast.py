@@ -10,9 +10,9 @@ from itertools import chain, groupby
 
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
-from acra_express_async.db.control import Control
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.limits.measured_costs import measured_costs
-from acra_express_async.db.display import Display
+from acra_express_async.db.ops.display import Display
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database

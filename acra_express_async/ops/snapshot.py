@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from prometheus_async import aio
 
 from acra_express_async import logs
-from acra_express_async.db.display import BudgetFrees, CampaignLine, CompanyLine
+from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.runtime.health import Health
 from acra_express_async.limits import Allowance

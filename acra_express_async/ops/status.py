@@ -10,7 +10,7 @@ from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
 from acra_express_async.limits.capacity import plan
 from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.display import CompanyLine
+from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.runtime.health import Health
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import Settings

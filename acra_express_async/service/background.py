@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.alerts import AlertRows
+from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Database

@@ -18,8 +18,8 @@ from acra_express_async.jobs.attempts import Patient
 from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.companies.company_rows import Companies
-from acra_express_async.db.control import Control
-from acra_express_async.db.display import Display
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener

@@ -19,8 +19,8 @@ from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.companies.company_rows import Companies, load_company
-from acra_express_async.db.control import Control
-from acra_express_async.db.display import Display
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
 from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.schema.platform_shape import probe

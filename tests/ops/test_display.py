@@ -7,7 +7,7 @@ from typing import Any
 
 from database_clock import Clock
 
-from acra_express_async.db.display import CampaignLine, Display
+from acra_express_async.db.ops.display import CampaignLine, Display
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType, Provider

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.control import Control
-from acra_express_async.db.display import Display
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.runtime.health import Health

@@ -18,7 +18,7 @@ from rig import Rig, enqueue
 
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.jobs.courtesy import CourteousClaims, Courtesy
-from acra_express_async.db.control import Control
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError
 from acra_express_async.metrics import Metrics

@@ -13,7 +13,7 @@ from database_clock import Clock
 from rig import Rig, enqueue, statuses
 
 from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.db.control import Control
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database

@@ -1,0 +1,1 @@
+"""What operators and alerts read: shared control rows, alert states, and the figures of the status page."""
