@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from acra_express_async.alerts.machine import FIRING, MISSED, REMINDER, RESOLVED
+from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED
 from acra_express_async.db.ops.alert_rows import Standing
 from acra_express_async.providers.slack import escaped
 

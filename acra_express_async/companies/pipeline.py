@@ -16,7 +16,7 @@ from acra_express_async.extract.candidates import candidates_in, known_candidate
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.phones import branch_marks, phones_of
 from acra_express_async.extract.places import postal_code_of
-from acra_express_async.extract.plan import (
+from acra_express_async.extract.reading_plan import (
     Progress,
     Step,
     Visited,

@@ -14,7 +14,7 @@ from acra_express_async.errors import Permanent
 from acra_express_async.limits import Pace
 from acra_express_async.models import Page, Provider, Scope
 from acra_express_async.providers.base import Call, Caller, Policy
-from acra_express_async.providers.readings import judge
+from acra_express_async.providers.reader_answers import judge
 from acra_express_async.providers.targets import RefusedTarget, checked
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import JinaSettings

@@ -1,6 +1,6 @@
 """The company registry (ACRA, data.gov.sg): its columns, its words and its dirt. Pure: no SQL, no settings."""
 
-from acra_express_async.registry.reading import Accepted, RegistryFile, Rejected
+from acra_express_async.registry.registry_file import Accepted, RegistryFile, Rejected
 from acra_express_async.registry.rows import COLUMNS, RegistryRow, is_live, is_sole_proprietor, ssic_digits
 
 __all__ = [

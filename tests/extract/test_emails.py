@@ -5,7 +5,7 @@ import pytest
 from acra_express_async.extract.emails import emails_in
 from acra_express_async.extract.mail_forms import decoded_cloudflare
 from acra_express_async.extract.mail_ranking import emails_of
-from acra_express_async.extract.plan import names_for
+from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import Company, CompanyId, EmailKind, Link, Page
 
 

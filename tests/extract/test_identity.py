@@ -6,7 +6,7 @@ from extract.builders import OTHER_UEN, UEN, company, page, unreadable
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.identity import Doubt, Judgement, judge
 from acra_express_async.extract.places import postal_codes_in, states_street, street_words, where_in
-from acra_express_async.extract.plan import names_for
+from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import Company, Page
 
 HOME = "https://www.orchidhardware.com/"

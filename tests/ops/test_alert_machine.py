@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from acra_express_async.alerts.machine import FIRING, MISSED, REMINDER, RESOLVED, Reading, judged
+from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED, Reading, judged
 from acra_express_async.alerts.readings import breakers, budgets, failure_ratio
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing, Window
 from acra_express_async.db.limits.budget_ledger import BudgetUse

@@ -16,7 +16,7 @@ from acra_express_async.db.companies.optouts import OptOutKind, record_opt_out
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.companies.stored_outcome import SERVICE
-from acra_express_async.registry.cleaning import uen_in
+from acra_express_async.registry.cells import uen_in
 
 
 @dataclass(frozen=True, slots=True)

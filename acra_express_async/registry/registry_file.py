@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from acra_express_async.errors import RegistryFileError
-from acra_express_async.registry import cleaning
+from acra_express_async.registry import cells
 from acra_express_async.registry.header import Header, read_header, separator_of
 
 MAX_LINE_BYTES = 1024 * 1024
