@@ -16,9 +16,9 @@ from typing import Any
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.db.registry.registry_rows import load_registry
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.demo import settings_for
+from acra_express_async.sandbox.demo_run import settings_for
 from acra_express_async.sandbox.simulator import Options, Simulator
-from acra_express_async.sandbox.stage import KEEP_FROM_PARENT
+from acra_express_async.sandbox.testbed import KEEP_FROM_PARENT
 from acra_express_async.sandbox.world import World
 
 

@@ -24,7 +24,7 @@ async def demo(companies: int | None, csv: Path | None, keep: bool) -> None:
     from rich.console import Console
 
     try:
-        from acra_express_async.sandbox.demo import DemoOptions, run
+        from acra_express_async.sandbox.demo_run import DemoOptions, run
     except ImportError as missing:
         raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
     sys.exit(await run(DemoOptions(companies, csv, keep), Console(width=None if sys.stdout.isatty() else 120)))

@@ -19,7 +19,7 @@ from rig import enqueue
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
-from acra_express_async.sandbox.stage import ServiceProcess
+from acra_express_async.sandbox.testbed import ServiceProcess
 
 from .server import ROLE, durable_server, new_database, owned
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
-from acra_express_async.sandbox.stage import ServiceProcess
+from acra_express_async.sandbox.testbed import ServiceProcess
 
 from .alone import cpu_seconds
 from .server import durable_server, new_database, owned

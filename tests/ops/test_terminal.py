@@ -13,7 +13,7 @@ from acra_express_async.cli.status_command import screen
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.simulator import Fault
-from acra_express_async.sandbox.stage import command
+from acra_express_async.sandbox.testbed import command
 
 from .pages import status
 

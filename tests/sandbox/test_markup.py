@@ -11,7 +11,7 @@ from sandbox.shared_data import shared
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acra_express_async.sandbox import markup
-from acra_express_async.sandbox.markup import Ad, Listing, reader, zerobounce
+from acra_express_async.sandbox.markup import Ad, Listing, reader, zerobounce_answer
 
 QUERY = "Copper Heron Bakery Singapore"
 LISTINGS = [

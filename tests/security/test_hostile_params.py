@@ -13,7 +13,7 @@ import pytest_asyncio
 from process import Stage, stage
 
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.sandbox.stage import command
+from acra_express_async.sandbox.testbed import command
 
 STAGING, ENRICHMENT = "acra_express_staging_upsert", "acra_express_enrich_candidates"
 LONGEST_SENTENCE = 2000

@@ -11,7 +11,7 @@ import httpx
 import pytest_asyncio
 from process import Stage, stage
 
-from acra_express_async.sandbox.demo import ALLOWANCE_SCALE
+from acra_express_async.sandbox.demo_run import ALLOWANCE_SCALE
 from acra_express_async.sandbox.postgres import free_port
 
 ZEROBOUNCE_ALLOWANCE = 500 * ALLOWANCE_SCALE

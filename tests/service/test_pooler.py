@@ -16,7 +16,7 @@ from tools import require_tool
 from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import ConfigError
-from acra_express_async.sandbox.stage import command
+from acra_express_async.sandbox.testbed import command
 
 pytestmark = pytest.mark.tools
 

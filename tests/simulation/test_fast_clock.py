@@ -12,7 +12,7 @@ import pytest
 
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.runtime.realtime import rate, real
-from acra_express_async.sandbox.simulation.clock import MIDNIGHT, SHIFT_SECONDS, FastLoop, Gearbox, SimulatedTime
+from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, SHIFT_SECONDS, FastLoop, Gearbox, SimulatedTime
 
 RATE = 1_000.0
 

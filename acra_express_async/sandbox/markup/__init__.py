@@ -4,7 +4,7 @@ Tests mount them as respx fixtures, so that parsers, tests and simulator cannot 
 contracts/providers.md; no captured body is copied.
 """
 
-from acra_express_async.sandbox.markup import cdn, reader, zerobounce
+from acra_express_async.sandbox.markup import cdn, reader, zerobounce_answer
 from acra_express_async.sandbox.markup.challenge import ChallengeKind, challenge_page
 from acra_express_async.sandbox.markup.html_page import (
     NO_RESULTS,
@@ -15,7 +15,7 @@ from acra_express_async.sandbox.markup.html_page import (
     html_results,
 )
 from acra_express_async.sandbox.markup.lite_page import lite_no_results, lite_results
-from acra_express_async.sandbox.markup.parts import Ad, LinkForm, Listing, href, vqd
+from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, vqd
 
 __all__ = [
     "NO_RESULTS",

@@ -6,8 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import Literal
 
-from acra_express_async.sandbox.markup import parts
-from acra_express_async.sandbox.markup.parts import Ad, LinkForm, Listing, href, marked, shown
+from acra_express_async.sandbox.markup import fragments
+from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, marked, shown
 
 NoResult = Literal["eof", "message", "past_end"]
 """The genuine pages without results: a fake entry to Google (2025), a message (2026), and past the last page."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from acra_express_async.sandbox.markup import parts
-from acra_express_async.sandbox.markup.parts import Ad, LinkForm, Listing, href, marked, shown
+from acra_express_async.sandbox.markup import fragments
+from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, marked, shown
 
 _HEAD = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN" "http://www.w3.org/TR/html4/loose.dtd">
 <html>

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.sandbox.nightly.staging import Staging
+from acra_express_async.sandbox.nightly.nightly_staging import Staging
 from acra_express_async.sandbox.nightly.store import Desk, Figures, Pause, Run, Store, no_pause
 
 DAILY_LIMIT = 20

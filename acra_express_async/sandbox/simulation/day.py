@@ -27,12 +27,12 @@ from acra_express_async.runtime.realtime import real
 from acra_express_async.sandbox.nightly import run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulation.arrivals import EVERY, PROFILES, WHOLE_DAY, Enqueue, Market
-from acra_express_async.sandbox.simulation.clock import MIDNIGHT, Gearbox, SimulatedTime
+from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulation.gears import Driver
 from acra_express_async.sandbox.simulation.record import DayOptions, Record, cpu_seconds, feel, look, sample
 from acra_express_async.sandbox.simulation.surroundings import settle, undisturbed_night
 from acra_express_async.sandbox.simulator import Options, Simulator
-from acra_express_async.sandbox.stage import DATABASE, build_database
+from acra_express_async.sandbox.testbed import DATABASE, build_database
 from acra_express_async.sandbox.world import World
 from acra_express_async.service import Service
 from acra_express_async.service.composition import Parts

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.sandbox.simulation.clock import SHIFT_SECONDS, SimulatedTime
+from acra_express_async.sandbox.simulation.fast_clock import SHIFT_SECONDS, SimulatedTime
 
 SOON = timedelta(minutes=10)
 """A job that falls due within this time is work at hand: its snooze is lived through slowly, as it will be served."""

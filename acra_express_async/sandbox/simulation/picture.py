@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from acra_express_async.sandbox.simulation.report import DayReport
+from acra_express_async.sandbox.simulation.day_report import DayReport
 
 WIDTH, HEIGHT = 860, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 200, 50, 40

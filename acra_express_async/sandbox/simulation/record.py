@@ -13,7 +13,7 @@ from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
-from acra_express_async.sandbox.simulation.clock import Gearbox, SimulatedTime
+from acra_express_async.sandbox.simulation.fast_clock import Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulator import Simulator
 from acra_express_async.settings.tree import Settings
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from acra_express_async.sandbox.results import table as markdown_table
-from acra_express_async.sandbox.simulation.report import DayReport, Spread
+from acra_express_async.sandbox.simulation.day_report import DayReport, Spread
 
 
 def show(day: DayReport, console: Console | None = None) -> None:

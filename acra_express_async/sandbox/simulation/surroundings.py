@@ -9,7 +9,7 @@ from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.nightly import Figures, run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
-from acra_express_async.sandbox.stage import DATABASE, load
+from acra_express_async.sandbox.testbed import DATABASE, load
 
 ALONE = "alone"
 CUSTOMERS = (501, 502)

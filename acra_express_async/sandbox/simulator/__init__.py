@@ -3,7 +3,7 @@
 Answers, limits, latencies and faults follow contracts/providers.md section 5. All time goes through an injected clock.
 """
 
-from acra_express_async.sandbox.simulator.clock import Clock, SimulatorClock
+from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
 from acra_express_async.sandbox.simulator.faults import Fault
 from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger, Violation
 from acra_express_async.sandbox.simulator.options import Options

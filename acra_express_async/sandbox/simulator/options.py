@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from acra_express_async.sandbox.markup.parts import LinkForm
+from acra_express_async.sandbox.markup.fragments import LinkForm
 
 TokenRule = Literal["strict", "admit"]
 DayBoundary = Literal["rolling", "Asia/Singapore", "UTC"]

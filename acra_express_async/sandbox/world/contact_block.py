@@ -6,7 +6,7 @@ from random import Random
 
 from acra_express_async.sandbox.draws import draw
 from acra_express_async.sandbox.world.firms import Firm, written
-from acra_express_async.sandbox.world.plan import Place, SitePlan
+from acra_express_async.sandbox.world.company_draw import Place, SitePlan
 
 
 def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:

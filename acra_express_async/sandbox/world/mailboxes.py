@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from acra_express_async.sandbox.draws import hexadecimal, unit, weighted
-from acra_express_async.sandbox.world.plan import FREE_HOSTS
+from acra_express_async.sandbox.world.company_draw import FREE_HOSTS
 
 ROLE_VERDICTS: dict[tuple[str, str], float] = {
     ("valid", ""): 0.42, ("do_not_mail", "role_based"): 0.34, ("catch-all", ""): 0.10,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from acra_express_async.sandbox.world.firms import Firm
-from acra_express_async.sandbox.world.plan import FREE_HOSTS, Presence, SitePlan
+from acra_express_async.sandbox.world.company_draw import FREE_HOSTS, Presence, SitePlan
 from acra_express_async.sandbox.world.third_parties import UNKNOWN_DIRECTORIES
 
 MailKind = Literal["role", "person", "freemail", "dpo", "careers"]

@@ -19,10 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.sandbox import registry_sample, report
+from acra_express_async.sandbox import registry_sample, demo_report
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulator import Options, Simulator
-from acra_express_async.sandbox.stage import (
+from acra_express_async.sandbox.testbed import (
     DATABASE,
     ServiceProcess,
     arguments_of,

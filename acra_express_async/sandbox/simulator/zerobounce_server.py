@@ -12,7 +12,7 @@ from typing import Any
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import hexadecimal, unit
 from acra_express_async.sandbox.markup import cdn
-from acra_express_async.sandbox.markup import zerobounce as bodies
+from acra_express_async.sandbox.markup import zerobounce_answer as bodies
 from acra_express_async.sandbox.simulator.exchange import (
     Call,
     Effects,
