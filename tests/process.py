@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.db.registry.registry_rows import load_registry
+from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.demo_run import settings_for
 from acra_express_async.sandbox.simulator import Options, Simulator

@@ -10,17 +10,17 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.jobs.ends import Ends
-from acra_express_async.runtime.health import Health
+from acra_express_async.jobs.poller import Poller
+from acra_express_async.jobs.worker import Worker
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.jobs.poller import Poller
+from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
-from acra_express_async.jobs.worker import Worker
 
 Work = Callable[[Job, JobScope], Awaitable[End]]
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.errors import (
     Blocked,
     BudgetExhausted,
@@ -32,7 +33,6 @@ from acra_express_async.models import (
     Usage,
     Verdict,
 )
-from acra_express_async.companies.pipeline import Pipeline
 
 UEN = "201506781N"
 HOME = "https://orchidhardware.sg/"

@@ -15,7 +15,7 @@ from acra_express_async.registry import (
     Accepted,
     RegistryFile,
     Rejected,
-    cleaning,
+    cell_cleaning,
     is_live,
     is_sole_proprietor,
     ssic_digits,
@@ -162,7 +162,7 @@ def test_an_endless_quoted_cell_is_given_up_and_reading_goes_on(tmp_path: Path) 
     ],
 )
 def test_uens(cell: str, uen: str, remark: str | None) -> None:
-    found, said = cleaning.uen_in(cell)
+    found, said = cell_cleaning.uen_in(cell)
     assert found == uen
     assert (said is None) if remark is None else (remark in (said or ""))
 
@@ -183,7 +183,7 @@ def test_uens(cell: str, uen: str, remark: str | None) -> None:
     ],
 )
 def test_postal_codes(cell: str, value: str | None, remarked: bool) -> None:
-    found, remark = cleaning.postal_code_in(cell)
+    found, remark = cell_cleaning.postal_code_in(cell)
     assert (found, remark is not None) == (value, remarked)
 
 
@@ -193,7 +193,7 @@ def test_postal_codes(cell: str, value: str | None, remarked: bool) -> None:
      ("0", None, True), ("123456", None, True), ("A01", None, True)],
 )  # fmt: skip
 def test_ssic_codes(cell: str, value: int | None, remarked: bool) -> None:
-    found, remark = cleaning.ssic_in(cell)
+    found, remark = cell_cleaning.ssic_in(cell)
     assert (found, remark is not None) == (value, remarked)
 
 
@@ -214,7 +214,7 @@ def test_ssic_codes(cell: str, value: int | None, remarked: bool) -> None:
     ],
 )
 def test_names(cell: str, name: str | None) -> None:
-    assert cleaning.name_in(cell) == name
+    assert cell_cleaning.name_in(cell) == name
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_names(cell: str, name: str | None) -> None:
     ],
 )
 def test_other_cells(column: str, cell: str, value: str | None) -> None:
-    assert cleaning.text_in(column, cell) == value
+    assert cell_cleaning.text_in(column, cell) == value
 
 
 def test_words() -> None:

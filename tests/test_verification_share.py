@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from acra_express_async.companies.verification import Verification
 from acra_express_async.limits import fair_share
 from acra_express_async.models import Email, EmailKind, JobLimits, Usage, Verdict
-from acra_express_async.companies.verification import Verification
 
 
 class Bounce:

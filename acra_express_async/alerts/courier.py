@@ -15,8 +15,8 @@ from acra_express_async import logs
 from acra_express_async.alerts.message import message
 from acra_express_async.db.ops.alert_rows import Standing
 from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.settings.tree import AlertSettings
 
 log = logs.logger("courier")

@@ -10,11 +10,11 @@ from typing import Protocol
 from acra_express_async import logs
 from acra_express_async.alerts import readings
 from acra_express_async.alerts.state import Reading, judged
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing
 from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import ALERTS, Metrics
+from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import AlertSettings
 
 log = logs.logger("alerts")

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from acra_express_async.alerts.state import Reading
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures
 from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import BreakerLine, Failures
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
 

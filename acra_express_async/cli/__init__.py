@@ -29,7 +29,7 @@ COMMANDS = {
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",
     "resume": "jobs:resume",
-    "status": "look:status",
+    "status": "status_command:status",
     "plan": "plan:command",
     "demo": "demo:demo",
     "simulate": "simulate:simulate",

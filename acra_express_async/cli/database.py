@@ -17,8 +17,8 @@ from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, 
 @synchronous
 async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
     """Create or bring up to date our schema, role, trigger and index. Runs as the login account."""
-    from acra_express_async.db import migrate as runner
-    from acra_express_async.db import platform
+    from acra_express_async.db.schema import migrate as runner
+    from acra_express_async.db.schema import platform_shape
 
     settings = settings_or_exit()
     if only_print:
@@ -27,7 +27,7 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
         return
     async with as_login(settings) as connection:
         if bootstrap_platform:
-            created = await platform.bootstrap_platform(connection)
+            created = await platform_shape.bootstrap_platform(connection)
             click.echo(f"platform tables created: {', '.join(created) or 'none were missing'}")
         applied = await runner.migrate(
             connection,
@@ -99,9 +99,9 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 
     Only rows and cells of our own making go. It is recorded as an opt-out, which the running service obeys at once.
     """
+    from acra_express_async.db.companies.address_hash import load_address_hash
     from acra_express_async.db.companies.forget import forget as take_away
     from acra_express_async.db.companies.forget import kind_of
-    from acra_express_async.db.companies.address_hash import load_address_hash
     from acra_express_async.db.schema.migrate import check as check_schema
     from acra_express_async.db.schema.platform_shape import probe
 
@@ -126,7 +126,7 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 @synchronous
 async def check(slack_test: bool, as_json: bool) -> None:
     """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
-    from acra_express_async import checks
+    from acra_express_async.ops import checks
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings.tree import uses_platforms_webhook
 

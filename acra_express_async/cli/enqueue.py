@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from acra_express_async.companies.forecast import Foreseen, foreseen
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
 from acra_express_async.cli.wording import span
+from acra_express_async.companies.forecast import Foreseen, foreseen
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.params import StagingParams

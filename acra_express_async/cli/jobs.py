@@ -15,8 +15,8 @@ from rich.table import Table
 
 from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
-from acra_express_async.db.ops.control import Control
 from acra_express_async.db.jobs.job_commands import JobLine, Operator
+from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
 
 SHORT_PARAM = 200

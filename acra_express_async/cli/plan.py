@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from acra_express_async.limits.capacity import DOCUMENTED, Plan, plan, verified_share
 from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
 from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.errors import AcraExpressError
+from acra_express_async.limits.capacity import DOCUMENTED, Plan, plan, verified_share
 from acra_express_async.settings.tree import Settings, load_settings
 
 EXAMPLES = (5, 50, 300, 1000)

@@ -102,7 +102,7 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _day(options: DayOptions, log_path: Path) -> DayReport:
-    from acra_express_async.sandbox.simulation import FastLoop, lived, day_report
+    from acra_express_async.sandbox.simulation import FastLoop, lived, report
 
     gearbox = options.gearbox()
 

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import (
     AcraExpressError,
@@ -26,6 +25,7 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
+from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage

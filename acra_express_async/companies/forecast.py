@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
-from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
-from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
-from acra_express_async.db.ops.control import Control
-from acra_express_async.db.limits.measured_costs import measured_costs
-from acra_express_async.db.ops.display import Display
 from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.companies.selection import Picked, Selection
+from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
+from acra_express_async.db.limits.measured_costs import measured_costs
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
-from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
+from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
 from acra_express_async.models import Provider
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.settings.tree import Settings

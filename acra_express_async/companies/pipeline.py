@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from acra_express_async.companies.verification import VerdictStore, Verification, Verifier
 from acra_express_async.errors import Permanent
 from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in, known_candidate
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.phones import branch_marks, phones_of
 from acra_express_async.extract.places import postal_code_of
+from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import (
     Progress,
     Step,
@@ -26,7 +28,6 @@ from acra_express_async.extract.reading_plan import (
     reason_for_none,
     rejected,
 )
-from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.socials import socials_of
 from acra_express_async.extract.status import is_live
 from acra_express_async.models import (
@@ -39,7 +40,6 @@ from acra_express_async.models import (
     Site,
     Usage,
 )
-from acra_express_async.companies.verification import VerdictStore, Verification, Verifier
 
 MAX_EMAILS = 20
 MAX_PHONES = 40

@@ -14,10 +14,10 @@ from random import Random
 from typing import Any, Protocol
 
 from acra_express_async import logs
-from acra_express_async.jobs.attempts import End, JobScope, Patient
-from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.companies.selection import Picked
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import CapReached, JobError, StandBack
+from acra_express_async.jobs.attempts import End, JobScope, Patient
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import CompanyId, Job, JobId, JobType

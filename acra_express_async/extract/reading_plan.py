@@ -14,9 +14,9 @@ from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
+from acra_express_async.extract.next_page import conventional_urls, leads_from
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.next_page import conventional_urls, leads_from
 from acra_express_async.extract.successors import successor_of
 from acra_express_async.models import Company, Evidence, Page, Site
 

@@ -12,8 +12,8 @@ from acra_express_async.extract.directories import is_listed, is_public_body, is
 from acra_express_async.extract.domains import domain_of, home_of, label_of
 from acra_express_async.extract.labels import FITTING, address_evidence, label_fit
 from acra_express_async.extract.names import Name
-from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.next_page import links_on
+from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Evidence, Page
 
 _MOVED = re.compile(

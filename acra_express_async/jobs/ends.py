@@ -7,7 +7,6 @@ from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.jobs.attempts import End, Patient
 from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,
@@ -17,6 +16,7 @@ from acra_express_async.errors import (
     ProviderError,
     StandBack,
 )
+from acra_express_async.jobs.attempts import End, Patient
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, DatabaseAway, StandBack
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
 
 log = logs.logger("poller")
 

@@ -13,11 +13,11 @@ from typing import Protocol
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
-from acra_express_async.runtime.health import BEAT_SECONDS, Beacon
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
+from acra_express_async.runtime.health import BEAT_SECONDS, Beacon
 from acra_express_async.runtime.realtime import real
 
 log = logs.logger("worker")

@@ -12,8 +12,8 @@ from typing import Literal
 from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.schema.migrate import check as check_schema
 from acra_express_async.db.schema.platform_shape import costs, missing_required, probe
-from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings
 from acra_express_async.db.schema.role_limits import reach_faults
+from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings
 from acra_express_async.db.session.tenant import assume_role, tenant_id_of, tenant_is_free
 from acra_express_async.errors import ConfigError, SchemaError, in_words
 from acra_express_async.settings.tree import Settings

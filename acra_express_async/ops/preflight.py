@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from acra_express_async import logs
 from acra_express_async.db.schema.migrate import check
 from acra_express_async.db.schema.platform_shape import PlatformShape, missing_required, probe
-from acra_express_async.db.session.pool import AWAY, Database, connect, host_and_port, session_settings
 from acra_express_async.db.schema.role_limits import reach_faults
+from acra_express_async.db.session.pool import AWAY, Database, connect, host_and_port, session_settings
 from acra_express_async.db.session.tenant import assume_role, require_own_tenant, tenant_id_of
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError, in_words
 from acra_express_async.settings.tree import Settings

@@ -17,9 +17,9 @@ from prometheus_async import aio
 from acra_express_async import logs
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.runtime.health import Health
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
+from acra_express_async.runtime.health import Health
 
 log = logs.logger("watch")
 

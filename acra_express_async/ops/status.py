@@ -8,15 +8,15 @@ from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
-from acra_express_async.limits.capacity import plan
-from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.db.ops.display import CompanyLine
-from acra_express_async.runtime.health import Health
-from acra_express_async.models import Provider
-from acra_express_async.settings.tree import Settings
-from acra_express_async.ops.snapshot import Picture, Watch
-from acra_express_async.web import READY_DATABASE_SECONDS
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
+from acra_express_async.limits.capacity import plan
+from acra_express_async.models import Provider
+from acra_express_async.ops.snapshot import Picture, Watch
+from acra_express_async.runtime.health import Health
+from acra_express_async.settings.tree import Settings
+from acra_express_async.web import READY_DATABASE_SECONDS
 
 OLDEST_DUE_SECONDS = 45 * 60.0
 """The limit of the rule "oldest due job" (ops.md)."""

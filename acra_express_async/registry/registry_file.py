@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from acra_express_async.errors import RegistryFileError
-from acra_express_async.registry import cells
+from acra_express_async.registry import cell_cleaning
 from acra_express_async.registry.header import Header, read_header, separator_of
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -97,13 +97,13 @@ class RegistryFile:
             where = f" (lines {line} to {last_line})" if last_line > line else ""
             return Rejected(
                 line,
-                cleaning.plain(named.get("uen", ""))[:20],
+                cell_cleaning.plain(named.get("uen", ""))[:20],
                 f"{len(cells)} cells where the header has {self.header.width}{where}",
             )
-        uen, remark = cleaning.uen_in(named["uen"])
+        uen, remark = cell_cleaning.uen_in(named["uen"])
         if uen is None:
-            return Rejected(line, cleaning.plain(named["uen"])[:20], remark or "")
-        name = cleaning.name_in(named["entity_name"])
+            return Rejected(line, cell_cleaning.plain(named["uen"])[:20], remark or "")
+        name = cell_cleaning.name_in(named["entity_name"])
         if name is None:
             return Rejected(line, uen, "the name is blank")
         remarks = [remark] if remark else []
@@ -118,13 +118,13 @@ def _value(column: str, cell: str, remarks: list[str]) -> str | int | None:
     value: str | int | None
     remark = None
     if column == "postal_code":
-        value, remark = cleaning.postal_code_in(cell)
+        value, remark = cell_cleaning.postal_code_in(cell)
     elif column == "primary_ssic_code":
-        value, remark = cleaning.ssic_in(cell)
+        value, remark = cell_cleaning.ssic_in(cell)
     elif column == "no_of_officers":
-        value = cleaning.number_in(cell)
+        value = cell_cleaning.number_in(cell)
     else:
-        value = cleaning.text_in(column, cell)
+        value = cell_cleaning.text_in(column, cell)
     if remark:
         remarks.append(remark)
     return value

@@ -11,8 +11,8 @@ from cronsim import CronSim
 
 from acra_express_async import logs
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
 
 log = logs.logger("cron")
 

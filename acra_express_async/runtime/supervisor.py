@@ -16,9 +16,9 @@ from typing import Protocol
 
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
+from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.realtime import real
 
 log = logs.logger("supervisor")

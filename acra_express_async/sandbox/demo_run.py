@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.sandbox import registry_sample, demo_report
+from acra_express_async.sandbox import demo_report, registry_sample
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.testbed import (
@@ -134,9 +134,9 @@ async def _perform(
             raise AcraExpressError(f"enqueue failed: {wrong.strip()}")
         console.print(f"service on http://127.0.0.1:{service.port} (pid {service.process.pid}); {said.strip()}")
         done = await _follow(owner, len(uens), service, console)
-        found = await report.results(owner)
+        found = await demo_report.results(owner)
         state = simulator.state()
-        report.show(console, found, report.agreement(found, world.truth), state)
+        demo_report.show(console, found, demo_report.agreement(found, world.truth), state)
         if options.keep and done:
             await _stay(service, simulator, console)
     finally:

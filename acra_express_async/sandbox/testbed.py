@@ -10,10 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from acra_express_async.db.registry.registry_rows import LoadReport, load_registry
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import Connection, connect
-from acra_express_async.db.registry.registry_rows import LoadReport, load_registry
 from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
 from acra_express_async.sandbox.registry_sample import ssic_ref
 

@@ -8,12 +8,12 @@ import httpx
 
 from acra_express_async import logs
 from acra_express_async.errors import ConfigError
-from acra_express_async.runtime.health import Health
 from acra_express_async.ops.preflight import Ground, prepare
-from acra_express_async.service.composition import Parts
-from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
+from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.supervisor import Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
+from acra_express_async.service.composition import Parts
+from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
 from acra_express_async.web import WebServer
 
 log = logs.logger("service")

@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from acra_express_async.alerts import Alerts, Courier
-from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.ops.alert_rows import AlertRows
-from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.jobs.job_commands import Operator
-from acra_express_async.db.session.pool import Database
+from acra_express_async.companies.refresh import Refresh
 from acra_express_async.db.companies.refresh_rows import RefreshRows
-from acra_express_async.runtime.health import Health
+from acra_express_async.db.jobs.job_commands import Operator
+from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import AlertRows
+from acra_express_async.db.session.pool import Database
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
+from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours
-from acra_express_async.companies.refresh import Refresh
 from acra_express_async.settings.tree import Settings
 
 

@@ -9,6 +9,7 @@ from random import Random
 
 import httpx
 
+from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
@@ -27,8 +28,8 @@ from acra_express_async.limits import (
 )
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.ops.preflight import Ground
+from acra_express_async.ops.snapshot import Picture
 from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
@@ -36,7 +37,6 @@ from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
 from acra_express_async.settings.tree import Settings
-from acra_express_async.ops.snapshot import Picture
 
 
 @dataclass(frozen=True, slots=True)

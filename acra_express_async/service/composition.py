@@ -14,36 +14,36 @@ from random import Random, SystemRandom
 import httpx
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.jobs.attempts import Patient
-from acra_express_async.jobs.courtesy import CourteousClaims
-from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
-from acra_express_async.db.companies.company_rows import Companies
-from acra_express_async.db.ops.control import Control
-from acra_express_async.db.ops.display import Display
+from acra_express_async.companies.enrichment import Enrichment
+from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
-from acra_express_async.db.jobs.leases import Jobs
-from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.listen import Listener
+from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
+from acra_express_async.jobs.attempts import Patient
+from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.jobs.ends import Ends
-from acra_express_async.companies.enrichment import Enrichment
-from acra_express_async.runtime.health import Health
+from acra_express_async.jobs.poller import Poller
+from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.jobs.poller import Poller
 from acra_express_async.ops.preflight import Ground
-from acra_express_async.service.clients import Providers, build_pipeline, build_providers
-from acra_express_async.ops.status import status
-from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
-from acra_express_async.settings.tree import Settings
-from acra_express_async.companies.staging import Staging
-from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
-from acra_express_async.runtime.cron import Cron
 from acra_express_async.ops.snapshot import Pulse, Watch
+from acra_express_async.ops.status import status
+from acra_express_async.runtime.cron import Cron
+from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
+from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
+from acra_express_async.service.clients import Providers, build_pipeline, build_providers
+from acra_express_async.settings.tree import Settings
 from acra_express_async.web import WebServer, build_app
-from acra_express_async.jobs.worker import Handler, Worker
 
 
 class Parts:

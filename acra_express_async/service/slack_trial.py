@@ -9,11 +9,11 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from acra_express_async import __version__
-from acra_express_async.ops.checks import Finding
 from acra_express_async.errors import ProviderError
 from acra_express_async.limits import Throttle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
+from acra_express_async.ops.checks import Finding
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.slack import PACE, Slack
 from acra_express_async.settings.tree import Settings

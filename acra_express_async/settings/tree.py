@@ -27,8 +27,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import EnvSettingsSource
 
-from acra_express_async import environment
 from acra_express_async.errors import ConfigError
+from acra_express_async.settings import environment
 from acra_express_async.settings.quiet_hours import QuietHours
 
 

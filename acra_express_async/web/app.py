@@ -11,8 +11,8 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from acra_express_async import __version__
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import Health
 from acra_express_async.web.page import page
 
 READY_DATABASE_SECONDS = 30.0

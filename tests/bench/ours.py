@@ -10,8 +10,8 @@ import uvloop
 from rig import Rig
 
 from acra_express_async import logs
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.session.pool import Database, connect
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 
 from .reporting import said, starts_now

@@ -13,8 +13,8 @@ from datetime import timedelta
 
 import uvloop
 
-from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import Allowance, Ask, Charge
 from acra_express_async.models import JobLimits, Provider

@@ -15,8 +15,8 @@ from process import acra_express
 from acra_express_async import extract
 from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
-from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.companies.stored_outcome import facts_of
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.extract.identity import Doubt
 from acra_express_async.extract.labels import Fit
 from acra_express_async.models import (

@@ -11,12 +11,12 @@ import pytest
 from tools import ROOT, require_tool, run
 
 from acra_express_async import __version__
-from acra_express_async.settings.environment import PREFIX, known_names
 from acra_express_async.models import Provider
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.demo_run import settings_for
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.world import World
+from acra_express_async.settings.environment import PREFIX, known_names
 from acra_express_async.settings.tree import Settings
 
 CONFIG = ROOT / "config"

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acra_express_async.db.companies.address_hash import load_address_hash
+from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.models import (
     Company,
     CompanyId,

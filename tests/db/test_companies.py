@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from acra_express_async.db.companies.company_rows import load_company, recently_checked, upsert_company
+from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, connect
-from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.errors import StandBack
 from acra_express_async.models import CompanyId, JobId
 from acra_express_async.registry import RegistryRow

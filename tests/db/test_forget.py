@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from acra_express_async.db.companies.forget import forget, kind_of
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.forget import forget, kind_of
 from acra_express_async.db.companies.optouts import OptOuts
+from acra_express_async.db.companies.verification_rows import Verdicts
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.verification_rows import Verdicts
 from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
 
 from .builders import a_company, a_verdict, an_email, an_outcome, count, one, stored

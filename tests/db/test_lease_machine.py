@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from acra_express_async.db.ops.control import Control
-from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.job_commands import Operator
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Database, connect
 from acra_express_async.errors import JobError, LeaseLost
 from acra_express_async.models import Job, JobType

@@ -14,8 +14,8 @@ import pytest_asyncio
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.schema.migrate import check, migrate, migrations
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
-from acra_express_async.db.session.pool import Connection, connect, session_settings
 from acra_express_async.db.schema.uninstall import uninstall
+from acra_express_async.db.session.pool import Connection, connect, session_settings
 from acra_express_async.errors import SchemaError
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from acra_express_async.db import pool
+from acra_express_async.db.session import pool
 from acra_express_async.db.session.pool import Connection, connect
 
 NAME = "acra-express that never was"

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from process import acra_express, stage
 
-from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.db.schema.role_limits import overreach, reach_faults
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 ROLE = "acra_express"

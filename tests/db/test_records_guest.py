@@ -11,9 +11,9 @@ import pytest
 from asyncpg.connection import LoggedQuery
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.platform_records import save
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.platform_records import save
 from acra_express_async.errors import LockBusy
 
 from .builders import AT, a_company, a_job, a_verdict, an_email, an_outcome, count, one, stored

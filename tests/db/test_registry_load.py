@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from acra_express_async.db import registry
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.registry import registry_rows
 from acra_express_async.db.registry.registry_rows import LoadReport, load_registry
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import RegistryFileError
 
 from .builders import one
@@ -68,7 +68,7 @@ async def test_a_file_with_fewer_columns_takes_nothing_away(owner: Connection, t
 async def test_duplicates_across_batches_are_explained_too(
     owner: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "BATCH_ROWS", 2)
+    monkeypatch.setattr(registry_rows, "BATCH_ROWS", 2)
     seen: list[int] = []
     path = tmp_path / "file.csv"
     rows = [f"197200573N,V{n}\n198107599C,W{n}\n" for n in range(3)]

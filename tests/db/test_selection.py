@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from acra_express_async.db import selection
+from acra_express_async.db.companies import selection
+from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.errors import JobError
 from acra_express_async.params import Campaign, StagingParams
 

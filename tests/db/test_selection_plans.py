@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acra_express_async.db import codes, selection
+from acra_express_async.db.companies import selection
+from acra_express_async.db.companies.selection import Selection
+from acra_express_async.db.registry import ssic_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.selection import Selection
 from acra_express_async.params import Campaign, StagingParams
 
 WINDOW = 200
@@ -43,7 +44,7 @@ async def assert_no_scan(database: Database, shape: PlatformShape, rows_of_regis
     params = StagingParams(ssic_codes=asked)
     campaign = Campaign(id=1, enqueued_at=datetime.now(UTC))
     async with database.session() as connection:
-        fill = await plan(connection, codes._FILL, asked[0], [asked[0]])
+        fill = await plan(connection, ssic_codes._FILL, asked[0], [asked[0]])
     assert "idx_staging_acra_companies_ssic_norm" in fill
     assert "Seq Scan on staging_acra_companies" not in fill
     for _ in range(RUNS):

@@ -9,13 +9,13 @@ import pytest
 import pytest_asyncio
 from shapes import BARE, DUMP, MIGRATED, shaped_database
 
-from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
-from acra_express_async.db.session.pool import Connection, Database, connect
-from acra_express_async.db.schema.uninstall import uninstall
 from acra_express_async.db.schema.row_security import ISOLATED, holes
+from acra_express_async.db.schema.uninstall import uninstall
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import Site
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 

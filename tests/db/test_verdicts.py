@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.verification_rows import Verdicts
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.verification_rows import Verdicts
 from acra_express_async.models import Verdict
 
 from .builders import advance

@@ -12,10 +12,10 @@ from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in
 from acra_express_async.extract.identity import judge
 from acra_express_async.extract.mail_ranking import emails_of
+from acra_express_async.extract.next_page import leads_from
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.places import postal_code_of
 from acra_express_async.extract.reading_plan import names_for
-from acra_express_async.extract.next_page import leads_from
 from acra_express_async.extract.socials import socials_of
 from acra_express_async.models import Link, Page
 

@@ -5,8 +5,8 @@ from extract.builders import UEN, company, hit
 
 from acra_express_async.extract.candidates import candidates_in, known_candidate
 from acra_express_async.extract.domains import domain_of, registrable, same_url
-from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import SearchHit
 
 

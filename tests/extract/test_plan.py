@@ -3,8 +3,8 @@ from __future__ import annotations
 from extract.builders import UEN, company, page, unreadable
 
 from acra_express_async.extract.candidates import Candidate
-from acra_express_async.extract.reading_plan import Progress, chosen, names_for, next_step, reason_for_none, rejected
 from acra_express_async.extract.next_page import leads_from
+from acra_express_async.extract.reading_plan import Progress, chosen, names_for, next_step, reason_for_none, rejected
 from acra_express_async.models import Link, Page
 
 HOME = "https://orchidhardware.sg/"

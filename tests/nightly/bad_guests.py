@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Company, Job
 from acra_express_async.sandbox.nightly import domain_of
 

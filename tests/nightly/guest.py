@@ -15,18 +15,18 @@ from zoneinfo import ZoneInfo
 
 from rig import Rig
 
-from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.jobs.courtesy import Courtesy
-from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.companies.company_rows import Companies, load_company
+from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.selection import Selection
+from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
-from acra_express_async.db.companies.address_hash import load_address_hash
-from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.selection import Selection
 from acra_express_async.errors import LockBusy, StandBack
+from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.metrics import YIELD_REASONS
 from acra_express_async.models import (
     Company,
@@ -40,11 +40,11 @@ from acra_express_async.models import (
     Site,
     Verdict,
 )
+from acra_express_async.ops.snapshot import Watch
 from acra_express_async.params import Campaign, StagingParams
-from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
-from acra_express_async.ops.snapshot import Watch
+from acra_express_async.settings.quiet_hours import QuietHours
 
 SAVE_TRIES = 200
 ZONE = ZoneInfo("Asia/Singapore")

@@ -8,12 +8,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from acra_express_async.alerts import Alerts, Courier
-from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import AlertSettings
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED, Reading, judged
 from acra_express_async.alerts.readings import breakers, budgets, failure_ratio
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing, Window
+from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED, Reading, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing, Window
 from acra_express_async.limits import Allowance
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from database_clock import Clock
 
-from acra_express_async.db.ops.alert_rows import AlertRows, Standing, Window
 from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.alert_rows import AlertRows, Standing, Window
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import Allowance

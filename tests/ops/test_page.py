@@ -12,8 +12,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import Health
 from acra_express_async.web import WebServer, build_app
 from acra_express_async.web.page import page
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from database_clock import START, Clock
 
+from acra_express_async.companies.refresh import Refresh, due_now
+from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
-from acra_express_async.companies.refresh import Refresh, due_now
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 QUARTER = timedelta(minutes=15)

@@ -10,18 +10,18 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
-from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.runtime.health import Health
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.ops.snapshot import COMPARED_EVERY, PULSE_SECONDS, Pulse, Watch
+from acra_express_async.runtime.health import Health
+from acra_express_async.settings.quiet_hours import QuietHours
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

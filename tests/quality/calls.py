@@ -15,10 +15,10 @@ from quality.world import Web, count, webs
 from acra_express_async.extract.candidates import candidates_in
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.mail_ranking import emails_of
-from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.reading_plan import Progress, Step, chosen, names_for, next_step
-from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.next_page import conventional_urls, leads_from
+from acra_express_async.extract.phones import phones_of
+from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.reading_plan import Progress, Step, chosen, names_for, next_step
 from acra_express_async.models import Email, EmailKind, Outcome, OutcomeKind, SearchPage, Usage
 
 MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = 3, 1500, 2, 2

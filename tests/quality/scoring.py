@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from quality.cases import Case, missing
 
+from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.extract.domains import same_url
 from acra_express_async.models import (
     JobLimits,
@@ -18,7 +19,6 @@ from acra_express_async.models import (
     Usage,
     Verdict,
 )
-from acra_express_async.companies.pipeline import Pipeline
 
 
 class FreeScope:

@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and path.suffix != ".pyc"
     }
     assert packed == in_the_checkout
-    assert {f"acra_express_async/db/migrations/{m.version:04d}_{m.name}.sql" for m in migrations()} <= packed
+    assert {f"acra_express_async/db/schema/migrations/{m.version:04d}_{m.name}.sql" for m in migrations()} <= packed
     assert all(".dist-info/" in name for name in names - packed)
 
 

@@ -231,17 +231,17 @@ def test_sandbox_addresses_answer_as_the_providers_mocks() -> None:
     checked = 0
     for address, body in mocks.items():
         if "@" in address:
-            assert zerobounce.sandbox_result(address, processed_at=body["processed_at"]) == body
+            assert zerobounce_answer.sandbox_result(address, processed_at=body["processed_at"]) == body
             checked += 1
     assert checked == 32
-    assert zerobounce.sandbox_result("info@example.com", processed_at="") is None
+    assert zerobounce_answer.sandbox_result("info@example.com", processed_at="") is None
 
 
 def test_a_result_has_the_fields_and_types_of_a_real_one() -> None:
     captured = json.loads(
         json.loads(shared("captured/zerobounce/validate_ok_2025-10-16.json").read_text())["response"]["body"]
     )
-    ours = zerobounce.result(
+    ours = zerobounce_answer.result(
         "a@b.sg", "valid", processed_at="2025-10-16 08:28:31.200", mx_record="mx.b.sg", domain_age_days="9"
     )
     assert list(ours) == list(captured)
@@ -254,6 +254,6 @@ def test_usage_counts_have_the_keys_of_a_real_one() -> None:
     captured = json.loads(
         json.loads(shared("captured/zerobounce/getapiusage_ok_2025-10-16.json").read_text())["response"]["body"]
     )
-    ours = zerobounce.api_usage({("valid", ""): 2, ("invalid", "mailbox_not_found"): 3}, "9/4/2023", "9/4/2023")
+    ours = zerobounce_answer.api_usage({("valid", ""): 2, ("invalid", "mailbox_not_found"): 3}, "9/4/2023", "9/4/2023")
     assert captured.keys() <= ours.keys()
     assert (ours["total"], ours["status_valid"], ours["sub_status_mailbox_not_found"]) == (5, 2, 3)

@@ -14,21 +14,21 @@ import pytest
 import pytest_asyncio
 from rig import Rig, statuses
 
-from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.db.companies.company_rows import Companies
+from acra_express_async.companies.enrichment import Enrichment
+from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.address_hash import load_address_hash
+from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.selection import Selection
+from acra_express_async.db.registry.registry_rows import load_registry
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.registry.registry_rows import load_registry
-from acra_express_async.db.companies.selection import Selection
-from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.errors import Transient
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits import resolve
 from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.settings.tree import load_settings
-from acra_express_async.companies.staging import Staging
 
 
 class Story:

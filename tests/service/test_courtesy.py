@@ -16,11 +16,11 @@ from process import Stage, stage
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue
 
-from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.jobs.courtesy import CourteousClaims, Courtesy
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError
+from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.jobs.courtesy import CourteousClaims, Courtesy
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.settings.quiet_hours import QuietHours

@@ -11,10 +11,10 @@ import pytest
 from faults import proxied
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
@@ -212,7 +212,7 @@ async def test_a_server_that_turned_standby_is_waited_for(database: Database, ow
 
 async def test_frozen_backends_of_the_pool_are_given_up(fresh_dsn: str, owner: Connection) -> None:
     """A stopped backend answers nothing; the call ends by its own time-out as DatabaseAway, not never."""
-    from acra_express_async.db import pool
+    from acra_express_async.db.session import pool
     from acra_express_async.errors import DatabaseAway
 
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")

@@ -13,11 +13,11 @@ import pytest
 from faults import proxied
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.db import listen
+from acra_express_async.db.jobs import listen
 from acra_express_async.db.jobs.listen import CHANNEL, Listener
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.runtime.health import Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import Health
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 

@@ -9,9 +9,9 @@ from itertools import count
 import pytest
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, BudgetExhausted, CapReached, JobError, StandBack
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 
 

@@ -12,12 +12,12 @@ import pytest_asyncio
 from database_clock import Clock
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.db.ops.control import Control
-from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.job_commands import Operator
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError, LeaseLost, StandBack, Transient
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job, JobType
 
 

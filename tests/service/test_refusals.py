@@ -20,9 +20,9 @@ from database_clock import Clock
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, Provider, Scope

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from acra_express_async import logs
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
-from acra_express_async.db.session.pool import Connection, Database, forget_statements
 from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.companies.platform_runs import book
+from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
+from acra_express_async.db.session.pool import Connection, Database, forget_statements
 from acra_express_async.errors import StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, Usage
 from acra_express_async.registry import RegistryRow

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from acra_express_async.db.companies.stored_outcome import Facts
+from acra_express_async.db.companies.verification_rows import DEFINITIVE
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
-from acra_express_async.db.companies.stored_outcome import Facts
-from acra_express_async.db.companies.verification_rows import DEFINITIVE
 from acra_express_async.models import CompanyId, Email
 
 SOURCE = "acra_express"

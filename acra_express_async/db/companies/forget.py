@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acra_express_async.db.companies.contact_rows import SOURCE
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.contact_rows import SOURCE
 from acra_express_async.db.companies.optouts import OptOutKind, record_opt_out
+from acra_express_async.db.companies.stored_outcome import SERVICE
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.companies.stored_outcome import SERVICE
-from acra_express_async.registry.cells import uen_in
+from acra_express_async.registry.cell_cleaning import uen_in
 
 
 @dataclass(frozen=True, slots=True)

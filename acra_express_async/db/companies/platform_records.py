@@ -12,14 +12,14 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.db.companies.contact_rows import keep_verdicts, write_contacts, write_lead_emails
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.contact_rows import keep_verdicts, write_contacts, write_lead_emails
 from acra_express_async.db.companies.optouts import domain_and_parents
+from acra_express_async.db.companies.platform_runs import write_event, write_header, write_usage
+from acra_express_async.db.companies.stored_outcome import Facts, facts_of, without_facts
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.db.companies.platform_runs import write_event, write_header, write_usage
 from acra_express_async.db.session.stored_json import stored_json, stored_text
-from acra_express_async.db.companies.stored_outcome import Facts, facts_of, without_facts
 from acra_express_async.models import Company, Job, Outcome
 
 STRONG_POINTS = 55

@@ -14,11 +14,11 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
 from acra_express_async.db.companies.company_rows import upsert_company
+from acra_express_async.db.registry.registry_rows import count_postal_codes
+from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, ssic_digits

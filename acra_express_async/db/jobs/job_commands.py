@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.companies.outcomes import fail_unfinished
+from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
 from acra_express_async.models import JobId, JobType

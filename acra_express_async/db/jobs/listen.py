@@ -16,8 +16,8 @@ import asyncpg
 from acra_express_async import logs
 from acra_express_async.db.session.pool import AWAY, SESSION_SETTINGS, connect, host_and_port, session_settings
 from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.runtime.realtime import real
 
 log = logs.logger("listener")

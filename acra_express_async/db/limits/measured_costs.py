@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acra_express_async.limits.capacity import Costs
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.limits.capacity import Costs
 
 LOOK_BACK = timedelta(days=7)
 LEAST_COMPANIES = 30

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from acra_express_async.db.jobs.neighbours import companies_today, connection_share
 from acra_express_async.db.jobs.listen import CHANNEL
+from acra_express_async.db.jobs.neighbours import companies_today, connection_share
 from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import JobError
-from acra_express_async.runtime.realtime import real
 from acra_express_async.registry import ssic_digits
+from acra_express_async.runtime.realtime import real
 
 CODES_PER_TERM = 30
 """As many as the platform's own look-up takes."""

@@ -13,8 +13,8 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.schema.platform_shape import LATE, REQUIRED
-from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.schema.row_security import ISOLATED
+from acra_express_async.db.session.pool import Connection
 
 log = logs.logger("grants")
 

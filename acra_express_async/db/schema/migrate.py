@@ -15,10 +15,10 @@ from typing import Final
 import asyncpg
 
 from acra_express_async.db.schema.grants import grant_all
+from acra_express_async.db.schema.row_security import raise_wall
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.tenant import NAME as TENANT
 from acra_express_async.db.session.tenant import require_own_tenant, tenant_id_of
-from acra_express_async.db.schema.row_security import raise_wall
 from acra_express_async.errors import SchemaError
 
 LOCK_KEY: Final = 0x6163_7261  # "acra"
@@ -64,13 +64,13 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """All files of `db/migrations`, in order.
+    """All files of `db/schema/migrations`, in order.
 
     Raises:
         SchemaError: two files share a number.
     """
     found = []
-    for entry in resources.files("acra_express_async.db").joinpath("migrations").iterdir():
+    for entry in resources.files("acra_express_async.db.schema").joinpath("migrations").iterdir():
         match = _FILE.match(entry.name)
         if match:
             found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))

@@ -100,7 +100,9 @@ async def bootstrap_platform(connection: Connection) -> list[str]:
 
     An existing table is left exactly as it is: no column, index or policy is added to it.
     """
-    text = resources.files("acra_express_async.db").joinpath("migrations/platform/platform.sql").read_text("utf-8")
+    text = (
+        resources.files("acra_express_async.db.schema").joinpath("migrations/platform/platform.sql").read_text("utf-8")
+    )
     parts = _SECTION.split(text)[1:]
     made = []
     async with connection.transaction():

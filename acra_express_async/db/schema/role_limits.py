@@ -10,8 +10,8 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.schema.grants import lost_grants
-from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.schema.row_security import holes
+from acra_express_async.db.session.pool import Connection
 
 log = logs.logger("reach")
 

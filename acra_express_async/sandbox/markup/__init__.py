@@ -6,6 +6,7 @@ contracts/providers.md; no captured body is copied.
 
 from acra_express_async.sandbox.markup import cdn, reader, zerobounce_answer
 from acra_express_async.sandbox.markup.challenge import ChallengeKind, challenge_page
+from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, vqd
 from acra_express_async.sandbox.markup.html_page import (
     NO_RESULTS,
     NoResult,
@@ -15,7 +16,6 @@ from acra_express_async.sandbox.markup.html_page import (
     html_results,
 )
 from acra_express_async.sandbox.markup.lite_page import lite_no_results, lite_results
-from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, vqd
 
 __all__ = [
     "NO_RESULTS",
@@ -35,5 +35,5 @@ __all__ = [
     "lite_results",
     "reader",
     "vqd",
-    "zerobounce",
+    "zerobounce_answer",
 ]

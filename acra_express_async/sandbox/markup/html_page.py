@@ -126,7 +126,7 @@ def html_results(
     """
     entries = [_ad(ad, form)] if ad else []
     entries += [_result(listing, query, form) for listing in listings]
-    more = "\n          ".join(parts.next_page_fields(query, offset, region, " /"))
+    more = "\n          ".join(fragments.next_page_fields(query, offset, region, " /"))
     forward = f"""
                 <div class="nav-link">
         <form action="/html/" method="post">
@@ -202,8 +202,8 @@ def _head(query: str, region: str, title: str) -> str:
         title=html.escape(title),
         icons=_ICONS,
         query=html.escape(query, quote=True),
-        regions=parts.options(parts.REGIONS, region or None),
-        periods=parts.options(parts.PERIODS, ""),
+        regions=fragments.options(fragments.REGIONS, region or None),
+        periods=fragments.options(fragments.PERIODS, ""),
     )
 
 

@@ -103,13 +103,13 @@ def _head(query: str, region: str) -> str:
     return _HEAD.format(
         title=html.escape(f"{query} at DuckDuckGo"),
         query=html.escape(query, quote=True),
-        regions=parts.options(parts.REGIONS, region or None),
-        periods=parts.options(parts.PERIODS, ""),
+        regions=fragments.options(fragments.REGIONS, region or None),
+        periods=fragments.options(fragments.PERIODS, ""),
     )
 
 
 def _next_form(query: str, offset: int, region: str) -> str:
-    hidden = "\n    ".join(parts.next_page_fields(query, offset, region, ""))
+    hidden = "\n    ".join(fragments.next_page_fields(query, offset, region, ""))
     return f"""
 <form class="next_form" action="/lite/" method="post">
     <input type="submit" class='navbutton' value="Next Page &gt;">

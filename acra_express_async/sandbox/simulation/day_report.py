@@ -11,8 +11,8 @@ from typing import Any
 
 from prometheus_client import Histogram
 
-from acra_express_async.limits.capacity import DOCUMENTED, Costs, plan
 from acra_express_async.db.limits.measured_costs import measured_costs
+from acra_express_async.limits.capacity import DOCUMENTED, Costs, plan
 from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
 from acra_express_async.sandbox.simulation.record import Record, Sample

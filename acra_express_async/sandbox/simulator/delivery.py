@@ -12,9 +12,9 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.simulator.exchange import HTML_TYPE, Call, Effects, Reply, SimulatedProvider
 from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.simulator_clock import Clock
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

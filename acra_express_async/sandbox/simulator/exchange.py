@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from acra_express_async.models import Provider
-from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger, Violation
 from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.world import World
 
 Latency = tuple[float, float, float]

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from acra_express_async.models import Provider
-from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.simulator.windows import CalendarDay, SlidingWindow, Window
 
 REQUESTS_PER_HOUR = 200

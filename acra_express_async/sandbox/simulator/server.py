@@ -13,7 +13,6 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import lognormal
 from acra_express_async.sandbox.simulator import delivery
 from acra_express_async.sandbox.simulator.admin import admin_routes
-from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
 from acra_express_async.sandbox.simulator.duckduckgo_server import DuckDuckGo
 from acra_express_async.sandbox.simulator.exchange import Call, Effects, Reply, SimulatedProvider, Surroundings
 from acra_express_async.sandbox.simulator.faults import Fault, Faults
@@ -21,6 +20,7 @@ from acra_express_async.sandbox.simulator.jina_server import JinaReader
 from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger
 from acra_express_async.sandbox.simulator.options import Options
 from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
+from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
 from acra_express_async.sandbox.simulator.slack_server import Slack
 from acra_express_async.sandbox.simulator.zerobounce_server import ZeroBounce
 from acra_express_async.sandbox.world import Truth, World

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from acra_express_async.sandbox.draws import draw
-from acra_express_async.sandbox.world.firms import Firm, written
 from acra_express_async.sandbox.world.company_draw import Place, SitePlan
+from acra_express_async.sandbox.world.firms import Firm, written
 
 
 def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:

@@ -9,8 +9,8 @@ from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.draws import draw
 from acra_express_async.sandbox.trades import Trade, trade_of, trades
 from acra_express_async.sandbox.world import contact_block, phrases
-from acra_express_async.sandbox.world.firms import Firm, own_name
 from acra_express_async.sandbox.world.company_draw import Lookalike, invented_place
+from acra_express_async.sandbox.world.firms import Firm, own_name
 from acra_express_async.sandbox.world.web import WebPage, error_page
 
 ABROAD = {

@@ -9,8 +9,8 @@ from acra_express_async.sandbox.draws import draw, weighted
 from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.trades import trade_of
 from acra_express_async.sandbox.world import third_parties
-from acra_express_async.sandbox.world.firms import Firm, own_name, written
 from acra_express_async.sandbox.world.company_draw import Lookalike, Presence, SitePlan
+from acra_express_async.sandbox.world.firms import Firm, own_name, written
 
 RANKS: dict[tuple[int, int], float] = {(1, 1): 0.60, (2, 3): 0.20, (4, 10): 0.08}
 """Where the company's own site stands when it is listed at all; the missing 12 % are the unlisted sites."""

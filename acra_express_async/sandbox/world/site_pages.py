@@ -5,8 +5,8 @@ from __future__ import annotations
 from acra_express_async.sandbox.draws import draw, lognormal
 from acra_express_async.sandbox.trades import trade_of
 from acra_express_async.sandbox.world import contact_block, phrases
-from acra_express_async.sandbox.world.firms import Firm, written
 from acra_express_async.sandbox.world.company_draw import SitePlan
+from acra_express_async.sandbox.world.firms import Firm, written
 from acra_express_async.sandbox.world.web import WebPage, error_page, nothing_at, wall_page
 
 HOME_CHARACTERS = (4200, 12_000, 24_000)

@@ -9,8 +9,8 @@ from random import Random
 from acra_express_async.sandbox.draws import unit
 from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.trades import trade_of
-from acra_express_async.sandbox.world.firms import Firm, joined, slug, written
 from acra_express_async.sandbox.world.company_draw import registered_place
+from acra_express_async.sandbox.world.firms import Firm, joined, slug, written
 from acra_express_async.sandbox.world.web import WebPage, error_page
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from acra_express_async.sandbox.world.firms import Firm
 from acra_express_async.sandbox.world.company_draw import FREE_HOSTS, Presence, SitePlan
+from acra_express_async.sandbox.world.firms import Firm
 from acra_express_async.sandbox.world.third_parties import UNKNOWN_DIRECTORIES
 
 MailKind = Literal["role", "person", "freemail", "dpo", "careers"]

@@ -12,11 +12,11 @@ from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from acra_express_async.sandbox.markup.fragments import Listing
+from acra_express_async.sandbox.world.company_draw import AGENCIES, Lookalike, Presence, SitePlan, presence_of
 from acra_express_async.sandbox.world.firms import Firm, firm_of, words
 from acra_express_async.sandbox.world.index import NameIndex
-from acra_express_async.sandbox.world.namesakes import lookalike_page
 from acra_express_async.sandbox.world.mailboxes import Mailbox, mailbox_of
-from acra_express_async.sandbox.world.company_draw import AGENCIES, Lookalike, Presence, SitePlan, presence_of
+from acra_express_async.sandbox.world.namesakes import lookalike_page
 from acra_express_async.sandbox.world.search_results import listings_for
 from acra_express_async.sandbox.world.site_pages import site_page
 from acra_express_async.sandbox.world.third_parties import third_party_page
