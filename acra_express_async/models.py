@@ -145,7 +145,7 @@ class EmailKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationResult:
     """What ZeroBounce said of one address; `status` and `sub_status` in its own words, raw.
 
     `source` is ``zerobounce`` for a fresh answer, ``zerobounce-cache`` for a stored one.
@@ -178,7 +178,7 @@ class Email:
     kind: EmailKind
     url: str
     role: str = ""
-    verdict: Verdict | None = None
+    verdict: VerificationResult | None = None
     read_at: datetime | None = None
 
 

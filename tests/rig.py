@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.jobs.attempts import End, JobScope, Patient
+from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Worker
@@ -53,8 +53,10 @@ class Rig:
         self.queue: asyncio.Queue[Job] = asyncio.Queue()
         self.jobs = Jobs(database, database)
         random = Random(7)
-        self.patient = Patient(random, lambda _reason: None)
-        self.ends = Ends(self.jobs, self.metrics, random, self.patient, max_errors=max_errors, max_crashes=max_crashes)
+        self.lock_retry = LockRetry(random, lambda _reason: None)
+        self.ends = Ends(
+            self.jobs, self.metrics, random, self.lock_retry, max_errors=max_errors, max_crashes=max_crashes
+        )
         self.poller = Poller(
             queue=self.queue,
             jobs=self.jobs,
@@ -73,7 +75,7 @@ class Rig:
             Worker(
                 f"worker-{number}",
                 queue=self.queue,
-                heart=self.jobs,
+                heartbeats=self.jobs,
                 ends=self.ends,
                 handlers=dict.fromkeys(JobType, self),
                 heartbeat=heartbeat,

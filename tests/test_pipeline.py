@@ -31,7 +31,7 @@ from acra_express_async.models import (
     SearchHit,
     SearchPage,
     Usage,
-    Verdict,
+    VerificationResult,
 )
 
 UEN = "201506781N"
@@ -67,7 +67,7 @@ class World:
     calls: list[str] = field(default_factory=list)
     searches: dict[str, SearchPage] = field(default_factory=dict)
     kept: dict[str, Page] = field(default_factory=dict)
-    settled: dict[str, Verdict] = field(default_factory=dict)
+    settled: dict[str, VerificationResult] = field(default_factory=dict)
     intents: set[str] = field(default_factory=set)
     now: float = 0.0
 
@@ -77,17 +77,17 @@ class World:
         if what in self.failures:
             raise self.failures[what]
 
-    async def verify(self, address: str, scope: Scope) -> Verdict:
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
         assert address in self.intents, "the intent stands before the send"
         self._call(f"verify {address}")
-        return Verdict(address, self.statuses.get(address, "valid"))
+        return VerificationResult(address, self.statuses.get(address, "valid"))
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
         self._call(f"read {url}")
         assert max_tokens == 1500
         return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
 
-    async def cached(self, address: str) -> Verdict | None:
+    async def cached(self, address: str) -> VerificationResult | None:
         verdict = self.settled.get(address)
         return verdict if verdict and verdict.status != "unknown" else None
 
@@ -97,7 +97,7 @@ class World:
         self.intents.add(address)
         return True
 
-    async def settle(self, verdict: Verdict) -> None:
+    async def settle(self, verdict: VerificationResult) -> None:
         self.settled[verdict.address] = verdict
 
     async def withdraw(self, address: str) -> None:
@@ -162,7 +162,7 @@ async def test_search_read_verify_in_that_order_and_no_call_more() -> None:
     assert outcome.site is not None
     assert outcome.site.domain == "orchidhardware.sg"
     assert [mail.address.split("@")[0] for mail in outcome.emails] == ["info", "sales", "farah"]
-    assert outcome.emails[0].verdict == Verdict("info@orchidhardware.sg", "valid")
+    assert outcome.emails[0].verdict == VerificationResult("info@orchidhardware.sg", "valid")
     assert [phone.number for phone in outcome.phones] == ["+6567411100"]
     assert (outcome.postal_code, outcome.postal_code_url) == ("415874", CONTACT)
     assert outcome.about == "We sell bolts to shipyards."
@@ -324,7 +324,7 @@ async def test_addresses_that_take_no_mail_go_to_the_end() -> None:
 
 
 async def test_what_is_known_is_not_asked_again() -> None:
-    world = World(settled={"sales@orchidhardware.sg": Verdict("sales@orchidhardware.sg", "valid")})
+    world = World(settled={"sales@orchidhardware.sg": VerificationResult("sales@orchidhardware.sg", "valid")})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert not [call for call in world.calls if call.startswith("verify")]
     assert outcome.emails[0].address == "sales@orchidhardware.sg"

@@ -6,7 +6,7 @@ import pytest
 
 from acra_express_async.companies.verification import Verification
 from acra_express_async.limits import fair_share
-from acra_express_async.models import Email, EmailKind, JobLimits, Usage, Verdict
+from acra_express_async.models import Email, EmailKind, JobLimits, Usage, VerificationResult
 
 
 class Bounce:
@@ -15,20 +15,22 @@ class Bounce:
     configured = True
 
     def __init__(self, **known: str) -> None:
-        self.known = {address.replace("_", "@"): Verdict(address, status) for address, status in known.items()}
+        self.known = {
+            address.replace("_", "@"): VerificationResult(address, status) for address, status in known.items()
+        }
         self.asked: list[str] = []
 
-    async def verify(self, address: str, scope: object) -> Verdict:
+    async def verify(self, address: str, scope: object) -> VerificationResult:
         self.asked.append(address)
-        return Verdict(address, "invalid")
+        return VerificationResult(address, "invalid")
 
-    async def cached(self, address: str) -> Verdict | None:
+    async def cached(self, address: str) -> VerificationResult | None:
         return self.known.get(address)
 
     async def open_intent(self, address: str) -> bool:
         return True
 
-    async def settle(self, verdict: Verdict) -> None:
+    async def settle(self, verdict: VerificationResult) -> None:
         self.known[verdict.address] = verdict
 
     async def withdraw(self, address: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from acra_express_async import logs
 from acra_express_async.alerts.message import message
-from acra_express_async.db.ops.alert_rows import Standing
+from acra_express_async.db.ops.alert_rows import AlertState
 from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
@@ -33,10 +33,10 @@ LAST_SECONDS = 3.0
 class Rows(Protocol):
     """See db/alerts.py."""
 
-    async def claim_unsent(self, lease: timedelta) -> Standing | None: ...
-    async def told(self, standing: Standing) -> None: ...
-    async def dropped(self, standing: Standing) -> None: ...
-    async def postpone(self, standing: Standing, delay: timedelta) -> None: ...
+    async def claim_unsent(self, lease: timedelta) -> AlertState | None: ...
+    async def told(self, state: AlertState) -> None: ...
+    async def dropped(self, state: AlertState) -> None: ...
+    async def postpone(self, state: AlertState, delay: timedelta) -> None: ...
 
 
 class Channel(Protocol):
@@ -105,14 +105,14 @@ class Courier:
         """
         while self._slack.configured and self._slack.dead is None:
             self._beacon.allow(SEND_STEP_SECONDS)
-            standing = await self._rows.claim_unsent(CLAIM_LEASE)
-            if standing is None:
+            state = await self._rows.claim_unsent(CLAIM_LEASE)
+            if state is None:
                 return
-            await _to_its_end(self._send(standing))
+            await _to_its_end(self._send(state))
 
-    async def _send(self, standing: Standing) -> None:
+    async def _send(self, state: AlertState) -> None:
         text, blocks = message(
-            standing,
+            state,
             runbook_url=self._settings.runbook_url,
             dashboard_url=self._settings.dashboard_url,
             instance=self._instance,
@@ -120,17 +120,17 @@ class Courier:
         try:
             await self._slack.post(text, blocks)
         except (Transient, Blocked) as refused:
-            await self._rows.postpone(standing, RETRY_AFTER)
+            await self._rows.postpone(state, RETRY_AFTER)
             outcome = "error"
-            log.error("alert.unsent", alert=standing.key, message=standing.unsent, reason=refused.reason)
+            log.error("alert.unsent", alert=state.key, message=state.unsent, reason=refused.reason)
         except Permanent as wrong:
-            await self._rows.dropped(standing)
+            await self._rows.dropped(state)
             outcome = "error"
-            log.error("alert.dropped", alert=standing.key, message=standing.unsent, reason=wrong.reason)
+            log.error("alert.dropped", alert=state.key, message=state.unsent, reason=wrong.reason)
         else:
-            await self._rows.told(standing)
+            await self._rows.told(state)
             outcome = "sent"
-            log.info("alert.told", alert=standing.key, message=standing.unsent)
+            log.info("alert.told", alert=state.key, message=state.unsent)
         self._metrics.alert_notifications.labels(outcome).inc()
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.alerts import readings
-from acra_express_async.alerts.state import Reading, judged
+from acra_express_async.alerts import measurements
+from acra_express_async.alerts.state import Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing
+from acra_express_async.db.ops.alert_rows import AlertState, BreakerLine, Failures
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.metrics import ALERTS, Metrics
 from acra_express_async.runtime.health import Health
@@ -28,8 +28,8 @@ OVERLAP = timedelta(minutes=1)
 class Rows(Protocol):
     """See db/alerts.py."""
 
-    async def known(self) -> tuple[datetime, dict[str, Standing]]: ...
-    async def put(self, standing: Standing) -> bool: ...
+    async def known(self) -> tuple[datetime, dict[str, AlertState]]: ...
+    async def put(self, state: AlertState) -> bool: ...
     async def breakers(self) -> list[BreakerLine]: ...
     async def failures(self, window: timedelta, *, since: datetime, least: int) -> Failures: ...
 
@@ -62,7 +62,7 @@ class Alerts:
         self._metrics = metrics
         self._pause = pause
         self._looked_at: datetime | None = None
-        self.firing: list[Standing] = []
+        self.firing: list[AlertState] = []
         self.open_breakers: list[BreakerLine] = []
 
     async def run(self) -> None:
@@ -84,8 +84,8 @@ class Alerts:
         now, known = await self._rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
         self.open_breakers = await self._rows.breakers()
-        seen += readings.breakers(self.open_breakers)
-        seen += readings.budgets(await self._budgets())
+        seen += measurements.breakers(self.open_breakers)
+        seen += measurements.budgets(await self._budgets())
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)
@@ -94,16 +94,16 @@ class Alerts:
             count = sum(one.key.partition(":")[0] == name for one in self.firing)
             self._metrics.alert_active.labels(name).set(count)
 
-    async def _failure_ratio(self, now: datetime, standing: Standing | None) -> Reading:
+    async def _failure_ratio(self, now: datetime, state: AlertState | None) -> Measurement:
         window = timedelta(minutes=self._settings.window_minutes)
         since = now - window if self._looked_at is None else self._looked_at - OVERLAP
-        if standing is not None:
+        if state is not None:
             # what was over the limit before the last change has been told; a firing alert asks for the present only
-            since = now if standing.firing else max(since, standing.since)
+            since = now if state.firing else max(since, state.since)
         seen = await self._rows.failures(window, since=min(since, now), least=self._settings.min_companies)
-        return readings.failure_ratio(seen, self._settings)
+        return measurements.failure_ratio(seen, self._settings)
 
-    async def _judge(self, reading: Reading, known: dict[str, Standing], now: datetime) -> None:
+    async def _judge(self, reading: Measurement, known: dict[str, AlertState], now: datetime) -> None:
         """Store what follows; `known` then says how the alert stands, as far as this replica knows."""
         before = known.get(reading.key)
         after = judged(before, reading, now, timedelta(minutes=self._settings.cooldown_minutes))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED
-from acra_express_async.db.ops.alert_rows import Standing
+from acra_express_async.db.ops.alert_rows import AlertState
 from acra_express_async.providers.slack import escaped
 
 LONGEST_HEADER = 150
@@ -17,19 +17,19 @@ _LABELS = {FIRING: "FIRING", REMINDER: "STILL FIRING", RESOLVED: "RESOLVED", MIS
 
 
 def message(
-    standing: Standing, *, runbook_url: str, dashboard_url: str | None, instance: str
+    state: AlertState, *, runbook_url: str, dashboard_url: str | None, instance: str
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Text and blocks of what `standing.unsent` has to say.
+    """Text and blocks of what `state.unsent` has to say.
 
     Args:
         runbook_url: where config/runbook.md can be read; the alert's name is the anchor.
         dashboard_url: left out when None.
         instance: which process speaks.
     """
-    assert standing.unsent is not None
-    headline = f"[{_LABELS[standing.unsent]}] {standing.detail.get('headline', standing.key)}"
-    fields = dict(standing.detail.get("fields", {})) | _when(standing) | {"Instance": instance}
-    name = standing.key.partition(":")[0]
+    assert state.unsent is not None
+    headline = f"[{_LABELS[state.unsent]}] {state.detail.get('headline', state.key)}"
+    fields = dict(state.detail.get("fields", {})) | _when(state) | {"Instance": instance}
+    name = state.key.partition(":")[0]
     links = [_link(f"{runbook_url}#{name.replace('_', '-')}", "Runbook")]
     if dashboard_url is not None:
         links.append(_link(dashboard_url, "Dashboard"))
@@ -49,13 +49,13 @@ def message(
     return escaped(f"{headline}: {said}"), blocks
 
 
-def _when(standing: Standing) -> dict[str, str]:
-    if standing.unsent == RESOLVED and isinstance(fired_at := standing.detail.get("fired_at"), str):
-        lasted = standing.since - datetime.fromisoformat(fired_at)
-        return {"Since": f"{standing.since:%Y-%m-%d %H:%M} UTC", "Lasted": f"{lasted.total_seconds() / 60:.0f} min"}
-    if standing.unsent == MISSED:
+def _when(state: AlertState) -> dict[str, str]:
+    if state.unsent == RESOLVED and isinstance(fired_at := state.detail.get("fired_at"), str):
+        lasted = state.since - datetime.fromisoformat(fired_at)
+        return {"Since": f"{state.since:%Y-%m-%d %H:%M} UTC", "Lasted": f"{lasted.total_seconds() / 60:.0f} min"}
+    if state.unsent == MISSED:
         return {"Note": "over the limit during the cooldown after the last resolve; it is not any more"}
-    return {"Since": f"{standing.since:%Y-%m-%d %H:%M} UTC"}
+    return {"Since": f"{state.since:%Y-%m-%d %H:%M} UTC"}
 
 
 def _link(url: str, title: str) -> str:

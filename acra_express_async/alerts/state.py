@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from acra_express_async.db.ops.alert_rows import Standing
+from acra_express_async.db.ops.alert_rows import AlertState
 
 FIRING = "firing"
 REMINDER = "reminder"
@@ -18,7 +18,7 @@ REMIND_AFTER = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Measurement:
     """How one alert's subject is now.
 
     Neither `breached` nor `cleared` (between the limits, or nothing to judge by) changes nothing.
@@ -43,24 +43,24 @@ class Reading:
         return self.key.partition(":")[0]
 
 
-def judged(known: Standing | None, reading: Reading, now: datetime, cooldown: timedelta) -> Standing | None:
+def judged(known: AlertState | None, reading: Measurement, now: datetime, cooldown: timedelta) -> AlertState | None:
     """The alert's next state, or None when it stays as it is.
 
     A breach within `cooldown` after a resolve is delayed, not dropped: it fires when the cooldown ends, or is told as
     missed if it is over by then.
     """
-    standing = known or Standing(reading.key, since=now)
-    if standing.firing:
-        return _firing(standing, reading, now, cooldown)
+    state = known or AlertState(reading.key, since=now)
+    if state.firing:
+        return _firing(state, reading, now, cooldown)
     if not reading.breached:
-        return _calm(standing, now)
-    lasting = standing.pending_since or now
+        return _calm(state, now)
+    lasting = state.pending_since or now
     if now - lasting < reading.hold:
-        return None if standing.pending_since else replace(standing, pending_since=now)
-    if standing.cooled_at is not None and now < standing.cooled_at:
-        return None if standing.missed else replace(standing, missed=reading.detail)
+        return None if state.pending_since else replace(state, pending_since=now)
+    if state.cooled_at is not None and now < state.cooled_at:
+        return None if state.missed else replace(state, missed=reading.detail)
     return replace(
-        standing,
+        state,
         firing=True,
         since=now,
         pending_since=None,
@@ -72,25 +72,25 @@ def judged(known: Standing | None, reading: Reading, now: datetime, cooldown: ti
     )
 
 
-def _firing(standing: Standing, reading: Reading, now: datetime, cooldown: timedelta) -> Standing | None:
+def _firing(state: AlertState, reading: Measurement, now: datetime, cooldown: timedelta) -> AlertState | None:
     if reading.cleared:
-        untold = standing.told_at is None and standing.unsent is None
+        untold = state.told_at is None and state.unsent is None
         return replace(
-            standing,
+            state,
             firing=False,
             since=now,
             cooled_at=now + cooldown,
             unsent=None if untold else RESOLVED,
-            detail=reading.detail | {"fired_at": standing.since.isoformat()},
+            detail=reading.detail | {"fired_at": state.since.isoformat()},
         )
-    if standing.unsent is None and standing.told_at is not None and now - standing.told_at >= REMIND_AFTER:
-        return replace(standing, unsent=REMINDER, detail=reading.detail)
+    if state.unsent is None and state.told_at is not None and now - state.told_at >= REMIND_AFTER:
+        return replace(state, unsent=REMINDER, detail=reading.detail)
     return None
 
 
-def _calm(standing: Standing, now: datetime) -> Standing | None:
-    if standing.missed is not None and (standing.cooled_at is None or now >= standing.cooled_at):
+def _calm(state: AlertState, now: datetime) -> AlertState | None:
+    if state.missed is not None and (state.cooled_at is None or now >= state.cooled_at):
         return replace(
-            standing, pending_since=None, missed=None, unsent=MISSED, since=now, detail=standing.missed
+            state, pending_since=None, missed=None, unsent=MISSED, since=now, detail=state.missed
         )  # fmt: skip
-    return replace(standing, pending_since=None) if standing.pending_since else None
+    return replace(state, pending_since=None) if state.pending_since else None

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, synchronous
+from acra_express_async.settings.tree import load_settings
 
 
 @click.command(short_help="Create or update our schema, role, trigger and index.")
@@ -20,7 +21,7 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
     from acra_express_async.db.schema import migrate as runner
     from acra_express_async.db.schema import platform_shape
 
-    settings = settings_or_exit()
+    settings = load_settings()
     if only_print:
         for migration in runner.migrations():
             click.echo(f"-- {migration.version:04d}_{migration.name}\n{migration.sql(settings.tenant_role)}")
@@ -52,7 +53,7 @@ async def load_registry(file: Path, as_json: bool) -> None:
     """
     from acra_express_async.db.registry.registry_rows import load_registry as load
 
-    settings = settings_or_exit()
+    settings = load_settings()
     size = file.stat().st_size  # noqa: ASYNC240 - one stat before the work begins
     rejects = file.with_name(f"{file.stem}.rejects.csv")
     bar = Progress(
@@ -81,7 +82,7 @@ async def uninstall(yes: bool) -> None:
     """Take our trigger, index, schema, grants and role out again. Results in the platform's tables stay."""
     from acra_express_async.db.schema.uninstall import uninstall as take_out
 
-    settings = settings_or_exit()
+    settings = load_settings()
     if not yes:
         click.confirm("Remove the schema acra_express with all leases, outcomes and budgets?", abort=True)
     async with as_login(settings) as connection:
@@ -105,7 +106,7 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
     from acra_express_async.db.schema.migrate import check as check_schema
     from acra_express_async.db.schema.platform_shape import probe
 
-    settings = settings_or_exit()
+    settings = load_settings()
     kind, value = kind_of(subject)
     if kind == "domain" and "." not in value:
         raise click.UsageError(f"{subject} is no UEN, no domain and no mail address")
@@ -130,7 +131,7 @@ async def check(slack_test: bool, as_json: bool) -> None:
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings.tree import uses_platforms_webhook
 
-    settings = settings_or_exit()
+    settings = load_settings()
     found = [finding async for finding in checks.all_of(settings, platforms_webhook=uses_platforms_webhook())]
     if slack_test:
         found.append(await slack_trial(settings))

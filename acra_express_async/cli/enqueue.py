@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
 from acra_express_async.cli.wording import span
 from acra_express_async.companies.forecast import Foreseen, foreseen
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.params import StagingParams
-from acra_express_async.settings.tree import Settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 
 @click.command(short_help="Ask for companies by term, SSIC code or UEN.")
@@ -53,7 +53,7 @@ async def enqueue(
     if not any(wanted.values()):
         raise click.UsageError("name at least one --term, --ssic or --uen")
     params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
-    settings = settings_or_exit()
+    settings = load_settings()
     judged = resolve(throttle, settings)
     async with as_tenant(settings) as database:
         seen = await foreseen(database, settings, params, judged)

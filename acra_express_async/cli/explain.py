@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
-from acra_express_async.cli.sessions import as_tenant, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import as_tenant, synchronous
 from acra_express_async.db.companies.decisions import Decision, Told
 from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
+from acra_express_async.settings.tree import load_settings
 
 _REJECTED = "rejected_"
 
@@ -27,7 +28,7 @@ _REJECTED = "rejected_"
 @synchronous
 async def explain(uen: str, as_json: bool) -> None:
     """Tell what was searched and read about a company, what was chosen, why, and when."""
-    settings = settings_or_exit()
+    settings = load_settings()
     wanted = uen.strip().upper()
     async with as_tenant(settings) as database:
         told = await last_decision(database, wanted)

@@ -13,11 +13,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from acra_express_async.cli.sessions import as_tenant, json_option, say, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
 from acra_express_async.db.jobs.job_commands import JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
+from acra_express_async.settings.tree import load_settings
 
 SHORT_PARAM = 200
 """Characters of the params that a person is shown; `--json` has all."""
@@ -37,7 +38,7 @@ def jobs() -> None:
 @synchronous
 async def list_(state: str | None, limit: int, as_json: bool) -> None:
     """The newest jobs first."""
-    settings = settings_or_exit()
+    settings = load_settings()
     async with as_tenant(settings) as database:
         lines = await Operator(database).listed(state=state, limit=limit)
     if as_json:
@@ -59,7 +60,7 @@ async def show(job_id: int, as_json: bool) -> None:
 
     Of a job that `enqueue` answered with, those of all its batches so far.
     """
-    settings = settings_or_exit()
+    settings = load_settings()
     async with as_tenant(settings) as database:
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
@@ -83,7 +84,7 @@ async def show(job_id: int, as_json: bool) -> None:
 @synchronous
 async def retry(job_id: int, as_json: bool) -> None:
     """Queue an ended or snoozed job again, due at once; its failed companies are tried again."""
-    async with as_tenant(settings_or_exit()) as database:
+    async with as_tenant(load_settings()) as database:
         before = await Operator(database).retry(job_id)
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is queued again (was {before})")
 
@@ -94,7 +95,7 @@ async def retry(job_id: int, as_json: bool) -> None:
 @synchronous
 async def cancel(job_id: int, as_json: bool) -> None:
     """End a job in `error`; a worker that runs it lets go within one heartbeat. What it won stays."""
-    async with as_tenant(settings_or_exit()) as database:
+    async with as_tenant(load_settings()) as database:
         before = await Operator(database).cancel(job_id, _who())
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is cancelled (was {before})")
 
@@ -104,7 +105,7 @@ async def cancel(job_id: int, as_json: bool) -> None:
 @synchronous
 async def pause(as_json: bool) -> None:
     """Stop claiming on all replicas; running jobs go on to their end."""
-    async with as_tenant(settings_or_exit()) as database:
+    async with as_tenant(load_settings()) as database:
         await Control(database).pause(_who(), paused=True)
     text = "claiming is paused on all replicas (jobs that run go on to their end; the status page says so within 5 s); "
     text += "`acra-express resume` starts it again"
@@ -116,7 +117,7 @@ async def pause(as_json: bool) -> None:
 @synchronous
 async def resume(as_json: bool) -> None:
     """Start claiming again on all replicas."""
-    async with as_tenant(settings_or_exit()) as database:
+    async with as_tenant(load_settings()) as database:
         await Control(database).pause(_who(), paused=False)
     say({"paused": False}, as_json=as_json, text="claiming goes on")
 

@@ -16,9 +16,9 @@ def run(until_idle: bool) -> None:
     The first SIGTERM drains within ACRA_EXPRESS_DRAIN_SECONDS, a second one ends at once. Exit codes: 0 drained, 1 a
     component gave up, 78 bad configuration or schema.
     """
-    from acra_express_async.cli.sessions import settings_or_exit
+    from acra_express_async.settings.tree import load_settings
 
-    settings = settings_or_exit()
+    settings = load_settings()
     from acra_express_async.service import run as serve  # after the settings: a wrong one is said at once
 
     try:

@@ -15,7 +15,7 @@ from acra_express_async.db.schema.migrate import check as check_schema
 from acra_express_async.db.session.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
 from acra_express_async.db.session.tenant import tenant_id_of
 from acra_express_async.errors import ConfigError, in_words
-from acra_express_async.settings.tree import Settings, load_settings
+from acra_express_async.settings.tree import Settings
 
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h."""
@@ -81,11 +81,6 @@ async def _dial(settings: Settings, session: dict[str, str]) -> Any:
         return await connect(dsn, session)
     except AWAY as away:
         raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})") from away
-
-
-def settings_or_exit() -> Settings:
-    """The configuration; ConfigError says what is wrong."""
-    return load_settings()
 
 
 def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:

@@ -15,9 +15,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from acra_express_async.cli.sessions import json_option, settings_or_exit, synchronous
+from acra_express_async.cli.sessions import json_option, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
 from acra_express_async.errors import AcraExpressError
+from acra_express_async.settings.tree import load_settings
 
 WATCH_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -40,7 +41,7 @@ async def status(as_json: bool, watch: bool) -> None:
     Whether it is fine and why not, alerts, workers, queue, budgets, campaigns and the last companies. The service is
     looked for where ACRA_EXPRESS_HTTP__HOST and __PORT say.
     """
-    http = settings_or_exit().http
+    http = load_settings().http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
     url = f"http://{host}:{http.port}/status.json"
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:

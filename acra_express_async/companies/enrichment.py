@@ -25,7 +25,7 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
-from acra_express_async.jobs.attempts import End, JobScope, Patient
+from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage
@@ -106,7 +106,7 @@ class DailyCap(Protocol):
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None: ...
 
 
-class Story(Protocol):
+class CompanyPipeline(Protocol):
     """The story of one company; see pipeline.py."""
 
     async def run(self, company: Company, scope: Scope) -> Outcome: ...
@@ -127,7 +127,7 @@ class Enrichment:
 
     Args:
         resolve: judges `params.throttle` (see limits.overrides); raises JobError.
-        patient: repeats transactions that gave way.
+        lock_retry: repeats transactions that gave way.
     """
 
     def __init__(
@@ -137,20 +137,20 @@ class Enrichment:
         companies: Companies,
         outcomes: Outcomes,
         cap: DailyCap,
-        story: Story,
+        pipeline: CompanyPipeline,
         resolve: Callable[[object, str], JobThrottle],
         metrics: Metrics,
-        patient: Patient,
+        lock_retry: LockRetry,
         clock: Callable[[], float],
     ) -> None:
         self._jobs = jobs
         self._companies = companies
         self._outcomes = outcomes
         self._cap = cap
-        self._story = story
+        self._pipeline = pipeline
         self._resolve = resolve
         self._metrics = metrics
-        self._patient = patient
+        self._lock_retry = lock_retry
         self._clock = clock
 
     async def handle(self, job: Job, scope: JobScope) -> End:
@@ -191,7 +191,7 @@ class Enrichment:
                 return End.RELEASED
         if put_off is not None:
             raise put_off
-        await self._patient.write(lambda: self._finish(batch))
+        await self._lock_retry.write(lambda: self._finish(batch))
         return End.DONE
 
     async def _finish(self, batch: _Batch) -> None:
@@ -216,7 +216,7 @@ class Enrichment:
     async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
         """Whether the company is ours to work on today; False while another job is at work on it."""
         cap = batch.throttle.daily_cap
-        slot = await self._patient.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
+        slot = await self._lock_retry.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
         if not (slot.ours or slot.elsewhere):
             raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
         return slot.ours
@@ -225,7 +225,7 @@ class Enrichment:
         """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards."""
         scope.usage = Usage()
         try:
-            outcome = await self._story.run(company, scope)
+            outcome = await self._pipeline.run(company, scope)
         except AcraExpressError as broken_off:
             if replace(scope.usage, refused=()) == Usage():
                 await self._cap.hand_back(company.company_id, batch.job.job_id)
@@ -268,7 +268,7 @@ class Enrichment:
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended
 
-        outcome, ended = await self._patient.write(save)
+        outcome, ended = await self._lock_retry.write(save)
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
             self._metrics.stage_duration.labels(stage).observe(seconds)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from acra_express_async.companies.verification import VerdictStore, Verification, Verifier
+from acra_express_async.companies.verification import Verification, VerificationStore, Verifier
 from acra_express_async.errors import Permanent
 from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in, known_candidate
@@ -87,7 +87,7 @@ class Memory(Protocol):
 
 
 @dataclass(slots=True)
-class _Story:
+class _Run:
     """What one run has done so far."""
 
     company: Company
@@ -125,7 +125,7 @@ class Pipeline:
         searcher: Searcher,
         reader: Reader,
         verifier: Verifier,
-        verdicts: VerdictStore,
+        verdicts: VerificationStore,
         opt_outs: OptOuts,
         memory: Memory,
         clock: Callable[[], float],
@@ -162,112 +162,110 @@ class Pipeline:
             return Outcome(OutcomeKind.SKIPPED, "not_live")
         if await self._opt_outs.company(company.uen):
             return Outcome(OutcomeKind.SKIPPED, "opted_out")
-        story = _Story(company, scope, Progress(company, names_for(company)))
-        await self._look_at_known_site(story)
-        if chosen(story.progress) is None:
-            await self._search_and_read(story)
-        found = await self._welcome(story, chosen(story.progress))
-        return self._without_site(story) if found is None else await self._with_site(story, found)
+        run = _Run(company, scope, Progress(company, names_for(company)))
+        await self._look_at_known_site(run)
+        if chosen(run.progress) is None:
+            await self._search_and_read(run)
+        found = await self._welcome(run, chosen(run.progress))
+        return self._without_site(run) if found is None else await self._with_site(run, found)
 
-    async def _look_at_known_site(self, story: _Story) -> None:
+    async def _look_at_known_site(self, run: _Run) -> None:
         """The website that the platform holds already, before any search is spent."""
-        website = story.company.website_domain
-        candidate = known_candidate(website, story.progress.names) if website else None
+        website = run.company.website_domain
+        candidate = known_candidate(website, run.progress.names) if website else None
         if candidate is not None:
-            story.progress = story.progress.with_candidates([candidate])
-            await self._read_on(story)
+            run.progress = run.progress.with_candidates([candidate])
+            await self._read_on(run)
 
-    async def _search_and_read(self, story: _Story) -> None:
+    async def _search_and_read(self, run: _Run) -> None:
         """Search until a credible candidate turns up, then read what is worth reading."""
-        for query in queries_for(story.company):
-            hits = (await self._search(story, query)).hits
-            found = candidates_in(hits, story.company, story.progress.names)
-            story.hits += len(hits)
-            story.progress = story.progress.with_candidates(found)
+        for query in queries_for(run.company):
+            hits = (await self._search(run, query)).hits
+            found = candidates_in(hits, run.company, run.progress.names)
+            run.hits += len(hits)
+            run.progress = run.progress.with_candidates(found)
             if any(candidate.credible for candidate in found):
                 break
-        await self._read_on(story)
+        await self._read_on(run)
 
-    async def _read_on(self, story: _Story) -> None:
+    async def _read_on(self, run: _Run) -> None:
         """Read page after page until nothing more can be won or the pages are used up."""
-        while story.reads < self._max_pages and (step := next_step(story.progress)) is not None:
+        while run.reads < self._max_pages and (step := next_step(run.progress)) is not None:
             if await self._opt_outs.domain(step.domain):
-                story.progress = story.progress.without(step.domain)
-                story.notes.append(_OPTED_OUT_SITE)
+                run.progress = run.progress.without(step.domain)
+                run.notes.append(_OPTED_OUT_SITE)
                 continue
-            page = await self._read(story, step)
-            story.progress = story.progress.with_page(step.domain, page)
+            page = await self._read(run, step)
+            run.progress = run.progress.with_page(step.domain, page)
 
-    async def _welcome(self, story: _Story, found: Visited | None) -> Visited | None:
+    async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
         """The chosen site, unless it opted out: a redirect may have led from another domain to it."""
         if found is None or not await self._opt_outs.domain(found.judgement.site.domain):
             return found
-        story.progress = story.progress.without(found.judgement.site.domain)
-        story.notes.append(_OPTED_OUT_SITE)
+        run.progress = run.progress.without(found.judgement.site.domain)
+        run.notes.append(_OPTED_OUT_SITE)
         return None
 
-    async def _search(self, story: _Story, query: str) -> SearchPage:
-        story.queries.append(query)
+    async def _search(self, run: _Run, query: str) -> SearchPage:
+        run.queries.append(query)
         remembered = await self._memory.search(query)
         if remembered is not None:
-            story.answered += 1
+            run.answered += 1
             return remembered
         try:
-            with self._timed(story, "search"):
-                answer = await self._searcher.search(query, story.scope)
+            with self._timed(run, "search"):
+                answer = await self._searcher.search(query, run.scope)
         except Permanent as error:
-            story.notes.append(f"search_refused:{error.reason}")
+            run.notes.append(f"search_refused:{error.reason}")
             return SearchPage(query, ())
-        story.answered += 1
-        story.usage = replace(story.usage, searches=story.usage.searches + 1)
+        run.answered += 1
+        run.usage = replace(run.usage, searches=run.usage.searches + 1)
         await self._memory.keep_search(answer)
         return answer
 
-    async def _read(self, story: _Story, step: Step) -> Page:
+    async def _read(self, run: _Run, step: Step) -> Page:
         """The page, or in its place one that says why it could not be read."""
-        story.reads += 1
+        run.reads += 1
         remembered = await self._memory.page(step.url)
         if remembered is not None:
             return remembered
-        first = step.domain not in story.progress.visited
+        first = step.domain not in run.progress.visited
         try:
-            with self._timed(story, "read"):
-                page = await self._reader.read(
-                    step.url, story.scope, max_tokens=self._tokens_per_page, with_links=first
-                )
+            with self._timed(run, "read"):
+                page = await self._reader.read(step.url, run.scope, max_tokens=self._tokens_per_page, with_links=first)
         except Permanent as error:
-            story.notes.append(f"page_refused:{error.reason}")
+            run.notes.append(f"page_refused:{error.reason}")
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
         # The provider may spell the address in its own way; the plan and the memory know it as it was asked for.
         page = replace(page, url=step.url)
-        used = story.usage
-        story.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
+        used = run.usage
+        run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
         await self._memory.keep_page(page)
         return page
 
-    def _without_site(self, story: _Story) -> Outcome:
-        if not story.answered:
-            return self._outcome(story, OutcomeKind.FAILED, "provider_error")
-        reason = reason_for_none(story.progress, found_anything=story.hits > 0)
-        if _OPTED_OUT_SITE in story.notes:
+    def _without_site(self, run: _Run) -> Outcome:
+        if not run.answered:
+            return self._outcome(run, OutcomeKind.FAILED, "provider_error")
+        reason = reason_for_none(run.progress, found_anything=run.hits > 0)
+        if _OPTED_OUT_SITE in run.notes:
             reason = _OPTED_OUT_SITE
-        return self._outcome(story, OutcomeKind.NO_WEBSITE, reason)
+        return self._outcome(run, OutcomeKind.NO_WEBSITE, reason)
 
-    async def _with_site(self, story: _Story, found: Visited) -> Outcome:
-        company, names = story.company, story.progress.names
+    async def _with_site(self, run: _Run, found: Visited) -> Outcome:
+        company, names = run.company, run.progress.names
         pages, site = found.usable, found.judgement.site
-        with self._timed(story, "extract"):
+        with self._timed(run, "extract"):
             emails = emails_of(pages, site.domain, company, names)[:MAX_EMAILS]
             phones = phones_of(pages, near=branch_marks(company, names[0]))[:MAX_PHONES]
             postal = postal_code_of(pages, company)
             about, socials = about_of(pages, names), socials_of(pages)
         welcome = [email for email in emails if not await self._opt_outs.address(email.address)]
-        with self._timed(story, "verify"):
-            verified = await self._verification.of(welcome, story.scope)
-        story.notes.extend(verified.notes)
-        story.usage = replace(story.usage, verifications=verified.sent)
+        with self._timed(run, "verify"):
+            verified = await self._verification.of(welcome, run.scope)
+        run.notes.extend(verified.notes)
+        run.usage = replace(run.usage, verifications=verified.sent)
         return replace(
-            self._outcome(story, OutcomeKind.ENRICHED, "", site),
+            self._outcome(run, OutcomeKind.ENRICHED, "", site),
             about=about,
             emails=verified.emails,
             phones=phones,
@@ -276,24 +274,24 @@ class Pipeline:
             postal_code_url=postal[1] if postal else None,
         )
 
-    def _outcome(self, story: _Story, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:
-        read = [page.url for visit in story.progress.visited.values() for page in visit.pages]
+    def _outcome(self, run: _Run, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:
+        read = [page.url for visit in run.progress.visited.values() for page in visit.pages]
         return Outcome(
             kind,
             reason,
             site=site,
-            rejected=rejected(story.progress, site),
+            rejected=rejected(run.progress, site),
             pages=tuple(read),
-            queries=tuple(story.queries),
-            usage=story.usage,
-            stage_seconds=tuple(story.seconds.items()),
-            notes=tuple(dict.fromkeys(story.notes)),
+            queries=tuple(run.queries),
+            usage=run.usage,
+            stage_seconds=tuple(run.seconds.items()),
+            notes=tuple(dict.fromkeys(run.notes)),
         )
 
     @contextmanager
-    def _timed(self, story: _Story, stage: str) -> Iterator[None]:
+    def _timed(self, run: _Run, stage: str) -> Iterator[None]:
         began = self._clock()
         try:
             yield
         finally:
-            story.seconds[stage] = story.seconds.get(stage, 0.0) + self._clock() - began
+            run.seconds[stage] = run.seconds.get(stage, 0.0) + self._clock() - began

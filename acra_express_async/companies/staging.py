@@ -17,7 +17,7 @@ from acra_express_async import logs
 from acra_express_async.db.companies.selection import Picked
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import CapReached, JobError, StandBack
-from acra_express_async.jobs.attempts import End, JobScope, Patient
+from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import CompanyId, Job, JobId, JobType
@@ -64,7 +64,7 @@ class Staging:
         resolve: judges `params.throttle` (see limits.overrides); raises JobError.
         until_tick: how long until the next cron tick, when a continuation goes on behind other work.
         at_once: continuations are due at once (--until-idle).
-        patient: repeats transactions that gave way.
+        lock_retry: repeats transactions that gave way.
         pause: waits, in seconds.
     """
 
@@ -78,7 +78,7 @@ class Staging:
         until_tick: Callable[[], timedelta],
         at_once: bool,
         metrics: Metrics,
-        patient: Patient,
+        lock_retry: LockRetry,
         random: Random,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -89,7 +89,7 @@ class Staging:
         self._until_tick = until_tick
         self._at_once = at_once
         self._metrics = metrics
-        self._patient = patient
+        self._lock_retry = lock_retry
         self._random = random
         self._pause = pause
 
@@ -156,7 +156,7 @@ class Staging:
         async def hand_on() -> tuple[JobId | None, JobId | None]:
             return await self._hand_on(job, params, campaign, companies, rest, due_in, note)
 
-        enrichment, continuation = await self._patient.write(hand_on)
+        enrichment, continuation = await self._lock_retry.write(hand_on)
         log.info(
             "batch.staged",
             companies=len(companies),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from acra_express_async.errors import Draining, ProviderError, StandBack
-from acra_express_async.models import Email, EmailKind, Scope, Verdict
+from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
 
 
 class Verifier(Protocol):
@@ -22,15 +22,15 @@ class Verifier(Protocol):
         """False when there is no key: nothing is sent and addresses stay unverified."""
         ...
 
-    async def verify(self, address: str, scope: Scope) -> Verdict:
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
         """One paid question."""
         ...
 
 
-class VerdictStore(Protocol):
+class VerificationStore(Protocol):
     """What is known of addresses, and the intents."""
 
-    async def cached(self, address: str) -> Verdict | None:
+    async def cached(self, address: str) -> VerificationResult | None:
         """A definitive verdict that is still good."""
         ...
 
@@ -38,7 +38,7 @@ class VerdictStore(Protocol):
         """Commit the intent to send; False when it must not be sent now."""
         ...
 
-    async def settle(self, verdict: Verdict) -> None:
+    async def settle(self, verdict: VerificationResult) -> None:
         """Store the verdict, which closes the intent."""
         ...
 
@@ -71,7 +71,7 @@ class Verification:
     def __init__(
         self,
         verifier: Verifier,
-        verdicts: VerdictStore,
+        verdicts: VerificationStore,
         *,
         max_addresses: int,
         personal: bool,
@@ -84,7 +84,7 @@ class Verification:
         self._fair_share = fair_share
 
     async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
-        """Verdicts for the best addresses, until one settles it. A provider's failure leaves the rest unverified.
+        """Results for the best addresses, until one is conclusive. A provider's failure leaves the rest unverified.
 
         Raises:
             Draining, LeaseLost, StandBack: from the scope, before a send; the intent was taken back.
@@ -99,20 +99,22 @@ class Verification:
         checked = [replace(email, verdict=known.get(email.address)) for email in emails]
         return Verified(tuple(sorted(checked, key=_rank)), notes, sent)
 
-    async def _known(self, emails: Sequence[Email]) -> dict[str, Verdict]:
+    async def _known(self, emails: Sequence[Email]) -> dict[str, VerificationResult]:
         """What the cache says, so that a good second address costs nothing."""
-        known: dict[str, Verdict] = {}
+        known: dict[str, VerificationResult] = {}
         for email in emails:
             verdict = await self._verdicts.cached(email.address)
             if verdict is not None:
                 known[email.address] = verdict
         return known
 
-    async def _asked(self, addresses: Sequence[str], scope: Scope) -> tuple[dict[str, Verdict], tuple[str, ...], int]:
+    async def _asked(
+        self, addresses: Sequence[str], scope: Scope
+    ) -> tuple[dict[str, VerificationResult], tuple[str, ...], int]:
         """Fresh verdicts until one settles or a call fails, why something stayed unverified, how many were sent."""
         if addresses and not self._verifier.configured:
             return {}, ("verification_not_configured",), 0
-        fresh: dict[str, Verdict] = {}
+        fresh: dict[str, VerificationResult] = {}
         notes: list[str] = []
         sent = 0
         share = len(addresses) if self._fair_share is None else self._fair_share()
@@ -136,7 +138,7 @@ class Verification:
         allowed = [email for email in emails if self._personal or email.kind is not EmailKind.PERSON]
         return allowed[: self._max_addresses]
 
-    async def _ask(self, address: str, scope: Scope) -> Verdict:
+    async def _ask(self, address: str, scope: Scope) -> VerificationResult:
         """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
         try:
             verdict = await self._verifier.verify(address, scope)

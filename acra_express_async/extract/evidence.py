@@ -34,7 +34,7 @@ _ENOUGH_TEXT = 800
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PageFindings:
     """Everything that is known of one site's words, prepared once.
 
     `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their
@@ -62,7 +62,7 @@ class Reading:
         return next((page.url for page in self.pages if wanted in self.cleaned(page).casefold()), self.pages[0].url)
 
 
-def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, ...]) -> Reading:
+def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, ...]) -> PageFindings:
     """Prepare the usable pages of a site, and the words of its search results, for the signals."""
     told = Page(url=candidate.urls[0], title="", text=candidate.text)
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
@@ -75,12 +75,12 @@ def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, .
         [*(clean(page.title) for page in pages), *_head_lines(text), *_nameplates(pages, told, texts, names)]
     )
     heads = padded(f"{own}\n{candidate.text}")
-    return Reading(
+    return PageFindings(
         everything, len(pages), texts, text, heads, padded(own), padded(text), street_words(text), where_in(text)
     )
 
 
-def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
+def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
     """What the address itself says, in the light of the pages: what the label leaves out they have to show."""
     fits = [label_fit(label_of(candidate.domain), name).beside(reading.heads, reading.words) for name in names]
     best = max(fits, key=lambda fit: fit.points)
@@ -91,7 +91,7 @@ def domain_evidence(candidate: Candidate, reading: Reading, names: tuple[Name, .
         yield Evidence("first_result", 3, candidate.urls[0])
 
 
-def number_evidence(reading: Reading, company: Company, *, fitting: bool) -> Iterator[Evidence]:
+def number_evidence(reading: PageFindings, company: Company, *, fitting: bool) -> Iterator[Evidence]:
     """The registry's UEN, or somebody else's. Where a stranger speaks of us as a third party it proves nothing."""
     ours = [page for page in reading.pages if states_uen(reading.cleaned(page), company.uen)]
     if ours:
@@ -101,12 +101,14 @@ def number_evidence(reading: Reading, company: Company, *, fitting: bool) -> Ite
         yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
 
 
-def _is_told(page: Page, reading: Reading, company: Company) -> bool:
+def _is_told(page: Page, reading: PageFindings, company: Company) -> bool:
     lines = [line for line in reading.cleaned(page).split("\n") if states_uen(line, company.uen)]
     return speaks_of_others(page.url) or any(THIRD_PARTY.search(line) for line in lines)
 
 
-def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...], *, borne: bool) -> Iterator[Evidence]:
+def imprint_evidence(
+    reading: PageFindings, company: Company, names: tuple[Name, ...], *, borne: bool
+) -> Iterator[Evidence]:
     """Our legal name where an owner stands, and our place on a page of the owner: a brand may hide behind any label.
 
     `borne` says that the domain shows a part of the name: then a line that begins with the legal name is the owner's
@@ -130,7 +132,7 @@ def imprint_evidence(reading: Reading, company: Company, names: tuple[Name, ...]
         yield Evidence("imprint", 0, (together or owned)[0], names[0].legal)
 
 
-def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidence]:
+def name_evidence(reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
     """The legal name anywhere, and the words of the name where a site says who it is."""
     legal = next((name for name in names if legal_name_stands_in(reading.words, name)), None)
     if legal:
@@ -143,7 +145,7 @@ def name_evidence(reading: Reading, names: tuple[Name, ...]) -> Iterator[Evidenc
         yield Evidence("other_legal_name", -25, reading.url_with(others[0]), others[0])
 
 
-def _shown_name(reading: Reading, name: Name) -> Evidence | None:
+def _shown_name(reading: PageFindings, name: Name) -> Evidence | None:
     core, brand = " ".join(name.core), " ".join(name.brand)
     phrase = f" {core} " in reading.own_heads or f" {' '.join(name.words)} " in reading.own_heads
     if phrase and (len(name.core) >= _SPEAKING or (len(name.core) > 1 and not name.is_common)):
@@ -158,7 +160,7 @@ def _shown_name(reading: Reading, name: Name) -> Evidence | None:
     return None
 
 
-def place_evidence(reading: Reading, company: Company, domain: str) -> Iterator[Evidence]:
+def place_evidence(reading: PageFindings, company: Company, domain: str) -> Iterator[Evidence]:
     """Postal code or street of the registry; signs of Singapore or of another country."""
     crowded = company.shared_postal > CROWDED_POSTAL or sells_addresses(reading.text)
     if company.postal_code and states_postal_code(reading.text, company.postal_code):
@@ -182,7 +184,7 @@ def place_evidence(reading: Reading, company: Company, domain: str) -> Iterator[
         yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
 
 
-def _neighbourhood(reading: Reading, company: Company) -> str:
+def _neighbourhood(reading: PageFindings, company: Company) -> str:
     """The registry's building or street on the page without its number: a hint where to read on, no more."""
     for place in (company.building_name, company.street_name):
         words = words_of(place or "")
@@ -191,7 +193,7 @@ def _neighbourhood(reading: Reading, company: Company) -> str:
     return ""
 
 
-def trade_evidence(reading: Reading, company: Company, name: Name) -> Iterator[Evidence]:
+def trade_evidence(reading: PageFindings, company: Company, name: Name) -> Iterator[Evidence]:
     """The trade of the registry on the page, or another one behind our own name.
 
     The absence of a trade counts only where there is enough text to miss it in.

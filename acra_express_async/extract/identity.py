@@ -14,7 +14,7 @@ from enum import StrEnum
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, names_a_group
 from acra_express_async.extract.evidence import (
-    Reading,
+    PageFindings,
     domain_evidence,
     imprint_evidence,
     name_evidence,
@@ -185,7 +185,7 @@ def _proofs(signals: set[str]) -> tuple[bool, bool, bool]:
 def _disqualification(
     candidate: Candidate,
     pages: Sequence[Page],
-    reading: Reading,
+    reading: PageFindings,
     company: Company,
     names: tuple[Name, ...],
     signals: set[str],
@@ -209,7 +209,9 @@ def _disqualification(
     return None
 
 
-def _directory_reason(candidate: Candidate, reading: Reading, company: Company, name: Name, signals: set[str]) -> str:
+def _directory_reason(
+    candidate: Candidate, reading: PageFindings, company: Company, name: Name, signals: set[str]
+) -> str:
     fitting = bool(signals.intersection(FITTING))
     if candidate.listed:
         return "" if "uen" in signals and _is_named(signals) else _KNOWN_DIRECTORY

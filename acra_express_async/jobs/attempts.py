@@ -27,7 +27,7 @@ WRITE_PAUSE_SECONDS = 2.0
 ResultT = TypeVar("ResultT")
 
 
-class Patient:
+class LockRetry:
     """Repeats a transaction that gave way to somebody's lock; nothing was written when it did.
 
     Args:

@@ -16,11 +16,11 @@ from acra_express_async.errors import (
     ProviderError,
     StandBack,
 )
-from acra_express_async.jobs.attempts import End, Patient
+from acra_express_async.jobs.attempts import End, LockRetry
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 
-log = logs.logger("worker")
+log = logs.logger("ends")
 
 BACKOFF_BASE = timedelta(seconds=30)
 BACKOFF_CAP = timedelta(minutes=15)
@@ -46,18 +46,18 @@ class Ends:
     Every method raises LeaseLost when the job is no longer ours and DatabaseAway when the end could not be written.
 
     Args:
-        patient: repeats writes that gave way.
+        lock_retry: repeats writes that gave way.
         max_errors: job-specific errors after which the job ends in `error`.
         max_crashes: crashes without progress after which it does.
     """
 
     def __init__(
-        self, jobs: Jobs, metrics: Metrics, random: Random, patient: Patient, *, max_errors: int, max_crashes: int
+        self, jobs: Jobs, metrics: Metrics, random: Random, lock_retry: LockRetry, *, max_errors: int, max_crashes: int
     ) -> None:
         self._jobs = jobs
         self._metrics = metrics
         self._random = random
-        self._patient = patient
+        self._lock_retry = lock_retry
         self._max_errors = max_errors
         self._max_crashes = max_crashes
 
@@ -70,7 +70,7 @@ class Ends:
 
     async def release(self, job: Job) -> End:
         """Hand the job back, due at once and free of charge."""
-        await self._patient.write(lambda: self._jobs.release(job))
+        await self._lock_retry.write(lambda: self._jobs.release(job))
         return End.RELEASED
 
     async def by(self, job: Job, error: AcraExpressError) -> End:
@@ -99,7 +99,7 @@ class Ends:
         if job.errors + 1 >= self._max_errors:
             return await self._fail(job, text, reason="too_many_errors")
         delay = self._backoff(job.errors)
-        await self._patient.write(lambda: self._jobs.retry_later(job, delay, text))
+        await self._lock_retry.write(lambda: self._jobs.retry_later(job, delay, text))
         return End.RETRY
 
     async def _outage(self, job: Job, error: ProviderError) -> End:
@@ -113,12 +113,12 @@ class Ends:
 
     async def _snooze(self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False) -> End:
         delay += self._jitter(SNOOZE_JITTER)
-        await self._patient.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage))
+        await self._lock_retry.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage))
         log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
         return End.SNOOZED
 
     async def _fail(self, job: Job, text: str, *, reason: str) -> End:
-        waited = await self._patient.write(lambda: self._jobs.fail(job, text, reason=reason))
+        waited = await self._lock_retry.write(lambda: self._jobs.fail(job, text, reason=reason))
         for latency in waited:
             self._metrics.company_ended("failed", reason, latency)
         log.error("job.failed", reason=reason, error=text, companies=len(waited))

@@ -36,7 +36,7 @@ class Handler(Protocol):
     async def handle(self, job: Job, scope: JobScope) -> End: ...
 
 
-class Heart(Protocol):
+class Heartbeats(Protocol):
     """Extends a lease; see db/jobs.py."""
 
     async def heartbeat(self, job: Job) -> None: ...
@@ -68,7 +68,7 @@ class Worker:
         name: str,
         *,
         queue: asyncio.Queue[Job],
-        heart: Heart,
+        heartbeats: Heartbeats,
         ends: Ends,
         handlers: Mapping[JobType, Handler],
         heartbeat: timedelta,
@@ -84,7 +84,7 @@ class Worker:
         self.job: Job | None = None
         self.scope: JobScope | None = None
         self._queue = queue
-        self._heart = heart
+        self._heartbeats = heartbeats
         self._ends = ends
         self._handlers = handlers
         self._heartbeat = heartbeat
@@ -170,7 +170,7 @@ class Worker:
             await self._pace(wait.total_seconds())
             asked = self._clock()
             try:
-                await self._heart.heartbeat(job)
+                await self._heartbeats.heartbeat(job)
             except (DatabaseAway, StandBack) as away:
                 # a missed beat is made up for soon: the lease must not depend on the next one alone
                 wait = self._heartbeat / HURRY

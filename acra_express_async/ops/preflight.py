@@ -28,7 +28,7 @@ WORK_CONNECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class DatabaseAccess:
     """What the service stands on: sessions for work, one kept free for heartbeats, the platform's shape."""
 
     work: Database
@@ -39,7 +39,7 @@ class Ground:
 
 async def prepare(
     settings: Settings, *, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> Ground:
+) -> DatabaseAccess:
     """Check everything and open the pools.
 
     Raises:
@@ -68,7 +68,7 @@ async def prepare(
     except (DatabaseAway, *AWAY) as away:
         await work.close()
         raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} went away while starting: {away}") from away
-    return Ground(work, vital, tenant_id, shape)
+    return DatabaseAccess(work, vital, tenant_id, shape)
 
 
 async def _examine(settings: Settings, dsn: str) -> tuple[int, PlatformShape]:

@@ -39,7 +39,7 @@ SIGNS_EVERY = 5
 
 
 class Figure(Protocol):
-    """One row of the queue's picture."""
+    """One row of the queue's snapshot."""
 
     @property
     def job_type(self) -> str: ...
@@ -61,7 +61,7 @@ class Shared(Protocol):
     async def queue(self) -> Sequence[Figure]: ...
 
 
-class Manners(Protocol):
+class CourtesyState(Protocol):
     """See courtesy.py."""
 
     def saw(self, *, nightly_running: bool, connections: float) -> bool: ...
@@ -95,7 +95,7 @@ class Shown(Protocol):
 
 
 @dataclass(slots=True)
-class Picture:
+class Snapshot:
     """What is known of the shared state; `taken_at` is None before the first look."""
 
     taken_at: datetime | None = None
@@ -111,12 +111,12 @@ class Picture:
     campaigns: list[CampaignLine] = field(default_factory=list)
 
 
-class Watch:
-    """Keeps `picture` and the gauges fresh.
+class SnapshotLoop:
+    """Keeps `snapshot` and the gauges fresh.
 
     Args:
         shown: what the status page shows of shared work.
-        manners: told of every look at the nightly and the server; answers whether more may be claimed than before.
+        courtesy: told of every look at the nightly and the server; answers whether more may be claimed than before.
         zone: whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
@@ -130,7 +130,7 @@ class Watch:
         slots: Slots,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
         shown: Shown,
-        manners: Manners,
+        courtesy: CourtesyState,
         zone: ZoneInfo,
         cap: int,
         health: Health,
@@ -139,12 +139,12 @@ class Watch:
         resumed: Callable[[str], None],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.picture = Picture()
+        self.snapshot = Snapshot()
         self._shared = shared
         self._slots = slots
         self._budgets = budgets
         self._shown = shown
-        self._manners = manners
+        self._courtesy = courtesy
         self._zone = zone
         self._turn = 0
         self._health = health
@@ -162,14 +162,14 @@ class Watch:
             await self._pause(TURN_SECONDS)
 
     async def look(self) -> None:
-        """One turn, the first before anything is claimed; with the database away the last picture stands."""
+        """One turn, the first before anything is claimed; with the database away the last snapshot stands."""
         self._beacon.beat()
         try:
             await self._look_at_others()
             if self._turn % FIGURES_EVERY == 0:
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
-            if self._turn % COMPARED_EVERY == 0 and not self.picture.nightly_running:
+            if self._turn % COMPARED_EVERY == 0 and not self.snapshot.nightly_running:
                 await self._compare()
             self._turn += 1
         except (DatabaseAway, StandBack) as away:
@@ -179,13 +179,13 @@ class Watch:
         running = await self._shared.nightly_running()
         share = await self._shared.connection_share()
         self._health.saw_database()
-        self.picture.nightly_running = running
+        self.snapshot.nightly_running = running
         self._metrics.nightly_running.set(int(running))
         # an operator who pauses wants to see it
-        self.picture.paused = await self._shared.paused()
-        self._metrics.paused.set(int(self.picture.paused))
-        more = self._manners.saw(nightly_running=running, connections=share)
-        self._metrics.standing_back.set(int(not self._manners.may_claim()))
+        self.snapshot.paused = await self._shared.paused()
+        self._metrics.paused.set(int(self.snapshot.paused))
+        more = self._courtesy.saw(nightly_running=running, connections=share)
+        self._metrics.standing_back.set(int(not self._courtesy.may_claim()))
         if more:
             self._resumed("due")
 
@@ -196,47 +196,47 @@ class Watch:
         except (DatabaseAway, StandBack) as busy:
             log.info("comparison.missed", error=str(busy))
             return
-        self.picture.companies_today = {"express": express, "nightly": nightly}
-        for by, companies in self.picture.companies_today.items():
+        self.snapshot.companies_today = {"express": express, "nightly": nightly}
+        for by, companies in self.snapshot.companies_today.items():
             self._metrics.companies_today.labels(by).set(companies)
 
     async def _take_figures(self) -> None:
-        picture = self.picture
+        snapshot = self.snapshot
         figures = await self._shared.queue()
-        picture.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
-        picture.cap_used = await self._slots.used()
+        snapshot.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
+        snapshot.cap_used = await self._slots.used()
         uses = await self._budgets()
-        picture.budgets = {
+        snapshot.budgets = {
             (use.allowance.provider.value, use.allowance.name): (use.used + use.elsewhere, use.allowance.limit)
             for use in uses
         }
         frees = await self._shown.frees(use.allowance for use in uses)
-        picture.frees = {(line.provider, line.budget): line for line in frees}
-        picture.taken_at = self._now()
-        self._publish(picture)
+        snapshot.frees = {(line.provider, line.budget): line for line in frees}
+        snapshot.taken_at = self._now()
+        self._publish(snapshot)
 
     async def _show(self) -> None:
         """What only people look at; it reads a table of the platform, and may be late where that is locked."""
         try:
-            self.picture.companies = await self._shown.companies()
-            self.picture.failures = await self._shown.failures()
-            self.picture.campaigns = await self._shown.campaigns()
+            self.snapshot.companies = await self._shown.companies()
+            self.snapshot.failures = await self._shown.failures()
+            self.snapshot.campaigns = await self._shown.campaigns()
         except (DatabaseAway, StandBack) as busy:
             log.info("display.missed", error=str(busy))
 
-    def _publish(self, picture: Picture) -> None:
+    def _publish(self, snapshot: Snapshot) -> None:
         metrics = self._metrics
         for job_type in JOB_TYPES:
             for state in JOB_STATES:
-                depth, age = picture.queue.get((job_type.value, state), (0, 0.0))
+                depth, age = snapshot.queue.get((job_type.value, state), (0, 0.0))
                 metrics.queue_depth.labels(job_type.value, state).set(depth)
                 metrics.queue_oldest_age.labels(job_type.value, state).set(age)
-        metrics.daily_cap_used.set(picture.cap_used)
-        for (provider, budget), (used, limit) in picture.budgets.items():
+        metrics.daily_cap_used.set(snapshot.cap_used)
+        for (provider, budget), (used, limit) in snapshot.budgets.items():
             metrics.budget_used.labels(provider, budget).set(used)
             metrics.budget_limit.labels(provider, budget).set(limit)
-        assert picture.taken_at is not None
-        metrics.queue_snapshot.set(picture.taken_at.timestamp())
+        assert snapshot.taken_at is not None
+        metrics.queue_snapshot.set(snapshot.taken_at.timestamp())
 
 
 class Pulse:

@@ -13,7 +13,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
 from acra_express_async.limits.capacity import plan
 from acra_express_async.models import Provider
-from acra_express_async.ops.snapshot import Picture, Watch
+from acra_express_async.ops.snapshot import Snapshot, SnapshotLoop
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import Settings
 from acra_express_async.web import READY_DATABASE_SECONDS
@@ -26,7 +26,7 @@ def status(
     *,
     settings: Settings,
     health: Health,
-    watch: Watch,
+    watch: SnapshotLoop,
     courtesy: Courtesy,
     alerts: Alerts,
     workers: Sequence[Worker],
@@ -34,17 +34,17 @@ def status(
     now: Callable[[], datetime],
 ) -> dict[str, Any]:
     """One picture of this replica and of the shared state as last seen."""
-    picture = watch.picture
+    snapshot = watch.snapshot
     return {
         "service": "acra-express",
         "version": __version__,
-        "verdict": _verdict(health, picture, courtesy, alerts),
+        "verdict": _verdict(health, snapshot, courtesy, alerts),
         "started_at": started_at.isoformat(),
         "now": now().isoformat(),
-        "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
+        "taken_at": snapshot.taken_at.isoformat() if snapshot.taken_at else None,
         "draining": health.draining,
-        "paused": picture.paused,
-        "nightly_running": picture.nightly_running,
+        "paused": snapshot.paused,
+        "nightly_running": snapshot.nightly_running,
         "stands_back": courtesy.nightly_has_the_way,
         "quiet_hours": courtesy.quiet,
         "connections_taken": round(courtesy.connections, 3),
@@ -54,11 +54,11 @@ def status(
         "stuck": health.stuck,
         "alerts": [
             {
-                "alert": standing.key,
-                "since": standing.since.isoformat(),
-                "headline": standing.detail.get("headline", standing.key),
+                "alert": state.key,
+                "since": state.since.isoformat(),
+                "headline": state.detail.get("headline", state.key),
             }
-            for standing in alerts.firing
+            for state in alerts.firing
         ],
         "breakers": [
             {
@@ -72,34 +72,34 @@ def status(
         "workers": [_worker(worker) for worker in workers],
         "queue": [
             {"job_type": job_type, "state": state, "depth": depth, "oldest_age_seconds": round(age, 1)}
-            for (job_type, state), (depth, age) in sorted(picture.queue.items())
+            for (job_type, state), (depth, age) in sorted(snapshot.queue.items())
         ],
-        "daily_cap": {"used": picture.cap_used, "limit": settings.daily_cap},
-        "companies_today": picture.companies_today,
-        "budgets": [_budget(picture, key) for key in sorted(picture.budgets)],
-        "campaigns": _campaigns(picture, settings, max([now(), *_probes(alerts)]).astimezone(settings.zone)),
-        "companies": [_company(line) for line in picture.companies],
-        "failures_24h": picture.failures,
+        "daily_cap": {"used": snapshot.cap_used, "limit": settings.daily_cap},
+        "companies_today": snapshot.companies_today,
+        "budgets": [_budget(snapshot, key) for key in sorted(snapshot.budgets)],
+        "campaigns": _campaigns(snapshot, settings, max([now(), *_probes(alerts)]).astimezone(settings.zone)),
+        "companies": [_company(line) for line in snapshot.companies],
+        "failures_24h": snapshot.failures,
     }
 
 
-def _verdict(health: Health, picture: Picture, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
+def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
     """`fail`: somebody must act; `warn`: it is not as usual; `pass` otherwise. `why` says it in sentences."""
     age = health.database_age
     away = age is None or age >= READY_DATABASE_SECONDS
-    oldest = max((age for (_, state), (_, age) in picture.queue.items() if state == "due"), default=0.0)
+    oldest = max((age for (_, state), (_, age) in snapshot.queue.items() if state == "due"), default=0.0)
     fails = [f"loop {name} does not move" for name in health.stuck]
     fails += ["the database does not answer"] if away else []
-    fails += [str(standing.detail.get("headline", standing.key)) for standing in alerts.firing]
+    fails += [str(state.detail.get("headline", state.key)) for state in alerts.firing]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
-    warns = ["claiming is paused by an operator"] if picture.paused else []
+    warns = ["claiming is paused by an operator"] if snapshot.paused else []
     warns += ["quiet hours: nothing is claimed"] if courtesy.quiet else []
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
     warns += ["the process is stopping"] if health.draining else []
     warns += [] if health.listener_proven else ["the listener is not proven; work is found by polling"]
-    warns += ["no picture of the queue was taken yet"] if picture.taken_at is None else []
+    warns += ["no snapshot of the queue was taken yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
     return {"word": word, "why": fails + warns}
 
@@ -118,9 +118,9 @@ def _worker(worker: Worker) -> dict[str, Any]:
     }
 
 
-def _budget(picture: Picture, key: tuple[str, str]) -> dict[str, Any]:
-    used, limit = picture.budgets[key]
-    frees = picture.frees.get(key)
+def _budget(snapshot: Snapshot, key: tuple[str, str]) -> dict[str, Any]:
+    used, limit = snapshot.budgets[key]
+    frees = snapshot.frees.get(key)
     return {
         "provider": key[0],
         "budget": key[1],
@@ -136,7 +136,7 @@ def _probes(alerts: Alerts) -> list[datetime]:
     return [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
 
 
-def _campaigns(picture: Picture, settings: Settings, goes_on: datetime) -> list[dict[str, Any]]:
+def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> list[dict[str, Any]]:
     """Oldest first, each expected to end after those before it, once work goes on at `goes_on`.
 
     None where the end of the selection is not known.
@@ -144,7 +144,7 @@ def _campaigns(picture: Picture, settings: Settings, goes_on: datetime) -> list[
     pace, before = plan(settings), 0
     known = True
     lines = []
-    for line in picture.campaigns:
+    for line in snapshot.campaigns:
         known = known and line.left is not None
         before += line.waiting + (line.left or 0)
         lines.append({

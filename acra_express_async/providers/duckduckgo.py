@@ -14,7 +14,7 @@ from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import Pace
 from acra_express_async.models import Provider, Scope, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
-from acra_express_async.providers.serp import Verdict, classify
+from acra_express_async.providers.serp import PageKind, classify
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import DuckDuckGoSettings
 
@@ -113,7 +113,7 @@ def judge(answer: Answer, query: str) -> SearchPage:
         Blocked, Permanent, Transient: see `DuckDuckGo.search`.
     """
     verdict, hits = classify(answer.text)
-    if answer.status == 202 or verdict is Verdict.CHALLENGE:
+    if answer.status == 202 or verdict is PageKind.CHALLENGE:
         raise Blocked("DuckDuckGo asks for proof of a human", provider=PROVIDER, reason="challenge")
     if answer.status == 301 or 400 <= answer.status < 500:
         raise Blocked(
@@ -125,7 +125,7 @@ def judge(answer: Answer, query: str) -> SearchPage:
         raise Transient(
             f"DuckDuckGo answered with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
         )
-    if answer.status == 200 and verdict in (Verdict.RESULTS, Verdict.NO_RESULTS):
+    if answer.status == 200 and verdict in (PageKind.RESULTS, PageKind.NO_RESULTS):
         return SearchPage(query, hits)
     raise Transient(
         "a page of DuckDuckGo is neither results nor an empty result", provider=PROVIDER, reason="markup_changed"

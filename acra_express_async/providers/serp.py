@@ -20,7 +20,7 @@ _NO_RESULT_WORDS = ("No results.", "No more results.")
 _MOST_HITS = 50
 
 
-class Verdict(StrEnum):
+class PageKind(StrEnum):
     """What a page is."""
 
     CHALLENGE = "challenge"
@@ -29,16 +29,16 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-def classify(html: str) -> tuple[Verdict, tuple[SearchHit, ...]]:
-    """Judge a page by its markup alone, whatever its status was; hits only with `Verdict.RESULTS`."""
+def classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
+    """Judge a page by its markup alone, whatever its status was; hits only with `PageKind.RESULTS`."""
     if any(marker in html for marker in CHALLENGE_MARKERS):
-        return Verdict.CHALLENGE, ()
+        return PageKind.CHALLENGE, ()
     page = LexborHTMLParser(html)
     found = list(_html_items(page)) or list(_lite_items(page))
     hits = tuple(_ranked(found))
     if hits:
-        return Verdict.RESULTS, hits
-    return (Verdict.NO_RESULTS if _says_no_results(page) else Verdict.UNKNOWN), ()
+        return PageKind.RESULTS, hits
+    return (PageKind.NO_RESULTS if _says_no_results(page) else PageKind.UNKNOWN), ()
 
 
 def unwrapped(href: str) -> str | None:

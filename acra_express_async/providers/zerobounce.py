@@ -14,7 +14,7 @@ import httpx
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.limits import Pace
 from acra_express_async.logs import logger
-from acra_express_async.models import Provider, Scope, Verdict
+from acra_express_async.models import Provider, Scope, VerificationResult
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer, retry_after
 from acra_express_async.settings.tree import ZeroBounceSettings
@@ -52,7 +52,7 @@ class ZeroBounce:
         """Without a key no address is ever verified."""
         return self._settings.api_key is not None
 
-    async def verify(self, address: str, scope: Scope) -> Verdict:
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
         """Verify `address`; ``unknown`` is a verdict too, but says nothing that may be kept.
 
         Raises:
@@ -65,9 +65,9 @@ class ZeroBounce:
         if not self.configured:
             raise Permanent("no ZeroBounce key is configured", provider=PROVIDER, reason="not_configured", sent=False)
 
-        async def judged(answer: Answer) -> Verdict:
+        async def judged(answer: Answer) -> VerificationResult:
             verdict = judge(answer, address)
-            if isinstance(verdict, Verdict):
+            if isinstance(verdict, VerificationResult):
                 return verdict
             raise await self._explained(verdict)
 
@@ -129,7 +129,7 @@ class ZeroBounce:
         )
 
 
-def judge(answer: Answer, address: str) -> Verdict | Blocked:
+def judge(answer: Answer, address: str) -> VerificationResult | Blocked:
     """The verdict; a `Blocked` is returned, not raised, when the account must be asked what it means.
 
     Raises:
@@ -140,14 +140,14 @@ def judge(answer: Answer, address: str) -> Verdict | Blocked:
     status = told.get("status")
     if answer.status == 200 and isinstance(status, str) and status.strip():
         sub_status = told.get("sub_status")
-        return Verdict(
+        return VerificationResult(
             address, status.strip().lower(), sub_status.strip().lower() if isinstance(sub_status, str) else ""
         )
     message = _message_in(told)
     if any(words in message for words in _KEY_WORDS) and answer.status in (200, 400, 401, 402, 403):
         return Blocked("ZeroBounce refuses key or account", provider=PROVIDER, reason="key_or_credits", sent=False)
     if answer.status == 200 and "still in progress" in message:
-        return Verdict(address, "unknown", "greylisted")
+        return VerificationResult(address, "unknown", "greylisted")
     raise _error(answer)
 
 

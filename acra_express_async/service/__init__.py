@@ -8,11 +8,11 @@ import httpx
 
 from acra_express_async import logs
 from acra_express_async.errors import ConfigError
-from acra_express_async.ops.preflight import Ground, prepare
+from acra_express_async.ops.preflight import DatabaseAccess, prepare
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.supervisor import Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
-from acra_express_async.service.composition import Parts
+from acra_express_async.service.composition import Composition
 from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
 from acra_express_async.web import WebServer
 
@@ -31,13 +31,13 @@ async def run(settings: Settings, *, until_idle: bool = False) -> int:
     logs.configure(level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings))
     for name in ignored_names():
         log.info("setting.ignored", name=name, why="injected by Kubernetes for a Service of that name")
-    ground = await prepare(settings, clock=asyncio.get_running_loop().time)
+    access = await prepare(settings, clock=asyncio.get_running_loop().time)
     async with httpx.AsyncClient(
         follow_redirects=False,  # a redirect is a provider's answer, and never to be followed elsewhere
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
     ) as http:
-        service = await Service.build(settings, ground, http, until_idle=until_idle)
+        service = await Service.build(settings, access, http, until_idle=until_idle)
         return await service.run()
 
 
@@ -68,9 +68,11 @@ class Service:
             watchdog.stop()
 
     @classmethod
-    async def build(cls, settings: Settings, ground: Ground, http: httpx.AsyncClient, *, until_idle: bool) -> Service:
+    async def build(
+        cls, settings: Settings, access: DatabaseAccess, http: httpx.AsyncClient, *, until_idle: bool
+    ) -> Service:
         """Construct and connect every part; starts nothing."""
-        parts = Parts(settings, ground, until_idle=until_idle)
-        await parts.connect(http)
-        web = parts.web()
-        return cls(parts.supervisor(web), web, parts.health)
+        composition = Composition(settings, access, until_idle=until_idle)
+        await composition.connect(http)
+        web = composition.web()
+        return cls(composition.supervisor(web), web, composition.health)

@@ -13,7 +13,7 @@ from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
-from acra_express_async.db.companies.verification_rows import Verdicts
+from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.limits import (
     SEND_MARGIN,
     Allowance,
@@ -28,8 +28,8 @@ from acra_express_async.limits import (
 )
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.ops.preflight import Ground
-from acra_express_async.ops.snapshot import Picture
+from acra_express_async.ops.preflight import DatabaseAccess
+from acra_express_async.ops.snapshot import Snapshot
 from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
@@ -104,19 +104,19 @@ def build_providers(
 
 def build_pipeline(
     settings: Settings,
-    ground: Ground,
+    access: DatabaseAccess,
     providers: Providers,
     *,
     hashes: AddressHash,
     memory: Memory,
-    picture: Callable[[], Picture],
+    snapshot: Callable[[], Snapshot],
     clock: Callable[[], float],
 ) -> Pipeline:
-    """The story of one company, over these providers and what is remembered; `picture` is the last snapshot."""
+    """The pipeline over these providers and what is remembered; `snapshot` gives the latest one."""
     [verifications] = providers.allowances[Provider.ZEROBOUNCE]
 
     def share() -> int:
-        seen = picture()
+        seen = snapshot()
         used, _limit = seen.budgets.get((verifications.provider.value, verifications.name), (0, 0))
         takers = settings.daily_cap - seen.cap_used
         return fair_share(verifications.own - used, takers, settings.zerobounce.max_per_company)
@@ -125,8 +125,10 @@ def build_pipeline(
         searcher=providers.duckduckgo,
         reader=providers.jina,
         verifier=providers.zerobounce,
-        verdicts=Verdicts(ground.work, shape=ground.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days),
-        opt_outs=OptOuts(ground.work, hashes),
+        verdicts=VerificationRows(
+            access.work, shape=access.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days
+        ),
+        opt_outs=OptOuts(access.work, hashes),
         memory=memory,
         max_pages=settings.jina.max_pages,
         tokens_per_page=settings.jina.tokens_per_page,

@@ -26,7 +26,7 @@ from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
-from acra_express_async.jobs.attempts import Patient
+from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.jobs.poller import Poller
@@ -34,8 +34,8 @@ from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.ops.preflight import Ground
-from acra_express_async.ops.snapshot import Pulse, Watch
+from acra_express_async.ops.preflight import DatabaseAccess
+from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
 from acra_express_async.ops.status import status
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.runtime.health import Health
@@ -46,7 +46,7 @@ from acra_express_async.settings.tree import Settings
 from acra_express_async.web import WebServer, build_app
 
 
-class Parts:
+class Composition:
     """The wiring, in the order in which the parts need one another.
 
     Args:
@@ -57,7 +57,7 @@ class Parts:
     def __init__(
         self,
         settings: Settings,
-        ground: Ground,
+        access: DatabaseAccess,
         *,
         until_idle: bool,
         wall: Callable[[], datetime] | None = None,
@@ -65,7 +65,7 @@ class Parts:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
-        self.ground = ground
+        self.access = access
         self.until_idle = until_idle
         self.clock = loop.time
         self._wall = wall
@@ -79,22 +79,22 @@ class Parts:
         self.draining = asyncio.Event()
         self.idle = asyncio.Event()
         self.queue: asyncio.Queue[Job] = asyncio.Queue()
-        self.jobs = Jobs(ground.work, ground.vital)
-        self.control = Control(ground.work)
-        self.cap = DailyCap(ground.work, settings.zone)
+        self.jobs = Jobs(access.work, access.vital)
+        self.control = Control(access.work)
+        self.cap = DailyCap(access.work, settings.zone)
         self.selection = Selection(
-            ground.work,
-            shape=ground.shape,
+            access.work,
+            shape=access.shape,
             include_sole_proprietors=settings.include_sole_proprietors,
             recheck_days=settings.recheck_days,
             hold_nights=settings.nightly_hold_nights,
         )
-        self.patient = Patient(self.random, lambda reason: self.metrics.nightly_yields.labels(reason).inc())
+        self.lock_retry = LockRetry(self.random, lambda reason: self.metrics.nightly_yields.labels(reason).inc())
         self.ends = Ends(
             self.jobs,
             self.metrics,
             self.random,
-            self.patient,
+            self.lock_retry,
             max_errors=settings.max_errors,
             max_crashes=settings.max_crashes,
         )
@@ -109,27 +109,27 @@ class Parts:
 
     async def connect(self, http: httpx.AsyncClient) -> None:
         """Providers, loops and workers."""
-        settings, ground = self.settings, self.ground
-        async with ground.work.session() as connection:
+        settings, access = self.settings, self.access
+        async with access.work.session() as connection:
             hashes = await load_address_hash(connection)
-        ledger = BudgetLedger(ground.work)
+        ledger = BudgetLedger(access.work)
         providers = build_providers(
             settings,
             http,
             ledger=ledger,
-            breaker_store=BreakerRows(ground.work),
+            breaker_store=BreakerRows(access.work),
             metrics=self.metrics,
             random=self.random,
             margin=self._send_margin,
         )
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
-        memory = Memory(ground.work)
-        self.watch = Watch(
+        memory = Memory(access.work)
+        self.snapshot_loop = SnapshotLoop(
             shared=self.control,
             slots=self.cap,
             budgets=lambda: ledger.usage(every),
-            shown=Display(ground.work),
-            manners=self.courtesy,
+            shown=Display(access.work),
+            courtesy=self.courtesy,
             zone=settings.zone,
             cap=settings.daily_cap,
             health=self.health,
@@ -148,7 +148,7 @@ class Parts:
         )
         self.alerts, self.courier = build_alerts(
             settings,
-            ground.work,
+            access.work,
             providers.slack,
             budgets=lambda: ledger.usage(every),
             instance=self.owner,
@@ -157,7 +157,7 @@ class Parts:
         )
         self.pulse = Pulse(health=self.health, metrics=self.metrics, clock=self.clock, now=self.now)
         refresh = build_refresh(
-            settings, ground.work, self.courtesy, until_tick=lambda: self.cron.next_tick() - self.now(), now=self.now
+            settings, access.work, self.courtesy, until_tick=lambda: self.cron.next_tick() - self.now(), now=self.now
         )
         self.cron = Cron(
             settings.schedule,
@@ -172,7 +172,7 @@ class Parts:
         handlers = self._handlers(providers, hashes, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
-        await self.watch.look()  # before the first claim, not beside it
+        await self.snapshot_loop.look()  # before the first claim, not beside it
 
     def _poller(self) -> Poller:
         return Poller(
@@ -194,7 +194,7 @@ class Parts:
         return Worker(
             f"worker-{number}",
             queue=self.queue,
-            heart=self.jobs,
+            heartbeats=self.jobs,
             ends=self.ends,
             handlers=handlers,
             heartbeat=timedelta(seconds=self.settings.heartbeat_seconds),
@@ -207,10 +207,10 @@ class Parts:
         )
 
     def _handlers(self, providers: Providers, hashes: AddressHash, memory: Memory) -> dict[JobType, Handler]:
-        settings, ground = self.settings, self.ground
+        settings, access = self.settings, self.access
         companies = Companies(
-            ground.work,
-            shape=ground.shape,
+            access.work,
+            shape=access.shape,
             hashes=hashes,
             store_personal_emails=settings.store_personal_emails,
             recheck_days=settings.recheck_days,
@@ -218,20 +218,20 @@ class Parts:
         enrichment = Enrichment(
             jobs=self.jobs,
             companies=companies,
-            outcomes=Outcomes(ground.work),
+            outcomes=Outcomes(access.work),
             cap=self.cap,
-            story=build_pipeline(
+            pipeline=build_pipeline(
                 settings,
-                ground,
+                access,
                 providers,
                 hashes=hashes,
                 memory=memory,
-                picture=lambda: self.watch.picture,
+                snapshot=lambda: self.snapshot_loop.snapshot,
                 clock=self.clock,
             ),
             resolve=self._resolve,
             metrics=self.metrics,
-            patient=self.patient,
+            lock_retry=self.lock_retry,
             clock=self.clock,
         )
         staging = Staging(
@@ -242,7 +242,7 @@ class Parts:
             until_tick=lambda: self.cron.next_tick() - self.now(),
             at_once=self.until_idle,
             metrics=self.metrics,
-            patient=self.patient,
+            lock_retry=self.lock_retry,
             random=self.random,
         )
         return {JobType.STAGING: staging, JobType.ENRICHMENT: enrichment}
@@ -258,7 +258,7 @@ class Parts:
             status=lambda: status(
                 settings=self.settings,
                 health=self.health,
-                watch=self.watch,
+                watch=self.snapshot_loop,
                 courtesy=self.courtesy,
                 alerts=self.alerts,
                 workers=self.workers,
@@ -272,7 +272,7 @@ class Parts:
         """Start order: snapshot (it knows whether the nightly runs), listener, cron, poller; workers beside."""
         return Supervisor(
             loops=[
-                Component("snapshot", self.watch.run),
+                Component("snapshot", self.snapshot_loop.run),
                 Component("listener", self.listener.run),
                 Component("cron", self.cron.run),
                 Component("poller", self.poller.run),
@@ -285,8 +285,8 @@ class Parts:
             hand_back=self.jobs.release,
             closers=[
                 Closer("slack", self.courier.deliver),
-                Closer("vital pool", self.ground.vital.close),
-                Closer("work pool", self.ground.work.close),
+                Closer("vital pool", self.access.vital.close),
+                Closer("work pool", self.access.work.close),
                 Closer("web", web.stop),
             ],
             draining=self.draining,

@@ -32,7 +32,7 @@ from acra_express_async.models import (
     Site,
     Token,
     Usage,
-    Verdict,
+    VerificationResult,
 )
 
 UEN = "201912345K"
@@ -51,7 +51,7 @@ RIGHT = Outcome(
     about="Lotus repairs pumps.",
     emails=(
         Email("info@lotus.com.sg", EmailKind.ROLE, "https://lotus.com.sg/contact", "info",
-              Verdict("info@lotus.com.sg", "do_not_mail", "role_based", checked_at=AT)),
+              VerificationResult("info@lotus.com.sg", "do_not_mail", "role_based", checked_at=AT)),
         Email("mei.tan@lotus.com.sg", EmailKind.PERSON, "https://lotus.com.sg/team"),
     ),
     phones=(Phone("+6561112222", "phone", "https://lotus.com.sg/contact"),),

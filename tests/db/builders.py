@@ -24,7 +24,7 @@ from acra_express_async.models import (
     Site,
     Token,
     Usage,
-    Verdict,
+    VerificationResult,
 )
 
 AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
@@ -34,11 +34,11 @@ def a_job(number: int = 1) -> Job:
     return Job(JobId(number), JobType.ENRICHMENT, Token(1), {}, AT)
 
 
-def a_verdict(address: str, status: str = "valid", **more: Any) -> Verdict:
-    return Verdict(address, status, **({"checked_at": AT} | more))
+def a_verdict(address: str, status: str = "valid", **more: Any) -> VerificationResult:
+    return VerificationResult(address, status, **({"checked_at": AT} | more))
 
 
-def an_email(address: str, kind: EmailKind = EmailKind.ROLE, verdict: Verdict | None = None) -> Email:
+def an_email(address: str, kind: EmailKind = EmailKind.ROLE, verdict: VerificationResult | None = None) -> Email:
     return Email(address, kind, "https://lotus.com.sg/contact", role="info", verdict=verdict, read_at=AT)
 
 

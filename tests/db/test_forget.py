@@ -10,7 +10,7 @@ from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.forget import forget, kind_of
 from acra_express_async.db.companies.optouts import OptOuts
-from acra_express_async.db.companies.verification_rows import Verdicts
+from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
@@ -49,7 +49,7 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
         company.uen,
         saved.story,
     )
-    verdicts = Verdicts(database, shape=shape, hashes=hashes, cache_days=90)
+    verdicts = VerificationRows(database, shape=shape, hashes=hashes, cache_days=90)
     await verdicts.settle(a_verdict("info@lotus.com.sg"))
     memory = Memory(database)
     await memory.keep_page(Page("https://lotus.com.sg/contact", "", f"Write to info@lotus.com.sg or {PERSON}"))

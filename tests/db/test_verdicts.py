@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.verification_rows import Verdicts
+from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Verdict
+from acra_express_async.models import VerificationResult
 
 from .builders import advance
 
@@ -20,11 +20,11 @@ ADDRESS = "Info@lotus.com.sg"
 
 
 @pytest_asyncio.fixture
-async def verdicts(database: Database, shape: PlatformShape, hashes: AddressHash) -> Verdicts:
-    return Verdicts(database, shape=shape, hashes=hashes, cache_days=90)
+async def verdicts(database: Database, shape: PlatformShape, hashes: AddressHash) -> VerificationRows:
+    return VerificationRows(database, shape=shape, hashes=hashes, cache_days=90)
 
 
-async def test_an_intent_without_a_verdict_is_spent_for_a_day(verdicts: Verdicts, owner: Connection) -> None:
+async def test_an_intent_without_a_verdict_is_spent_for_a_day(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
     assert not await verdicts.open_intent(ADDRESS.lower())
     assert await verdicts.cached(ADDRESS) is None
@@ -35,14 +35,14 @@ async def test_an_intent_without_a_verdict_is_spent_for_a_day(verdicts: Verdicts
     assert not await verdicts.open_intent(ADDRESS)
 
 
-async def test_of_many_who_want_to_send_one_may(verdicts: Verdicts) -> None:
+async def test_of_many_who_want_to_send_one_may(verdicts: VerificationRows) -> None:
     answers = await asyncio.gather(*(verdicts.open_intent(ADDRESS) for _ in range(8)))
     assert sorted(answers) == [False] * 7 + [True]
 
 
-async def test_a_verdict_answers_until_it_is_too_old(verdicts: Verdicts, owner: Connection) -> None:
+async def test_a_verdict_answers_until_it_is_too_old(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(Verdict(ADDRESS, "do_not_mail", "role_based"))
+    await verdicts.settle(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
     cached = await verdicts.cached(ADDRESS.upper())
     assert cached is not None
     assert (cached.status, cached.sub_status, cached.source) == ("do_not_mail", "role_based", "zerobounce-cache")
@@ -54,20 +54,20 @@ async def test_a_verdict_answers_until_it_is_too_old(verdicts: Verdicts, owner: 
     assert await verdicts.open_intent(ADDRESS)
 
 
-async def test_unknown_is_never_cached_and_rests_for_hours(verdicts: Verdicts, owner: Connection) -> None:
+async def test_unknown_is_never_cached_and_rests_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(Verdict(ADDRESS, "unknown", "mail_server_temporary_error"))
+    await verdicts.settle(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
     assert await verdicts.cached(ADDRESS) is None
     assert not await verdicts.open_intent(ADDRESS)
     await advance(owner, 6.1)
     assert await verdicts.open_intent(ADDRESS)
 
 
-async def test_a_withdrawn_intent_cost_nothing_but_a_verdict_stays(verdicts: Verdicts) -> None:
+async def test_a_withdrawn_intent_cost_nothing_but_a_verdict_stays(verdicts: VerificationRows) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.withdraw(ADDRESS)
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(Verdict(ADDRESS, "valid"))
+    await verdicts.settle(VerificationResult(ADDRESS, "valid"))
     await verdicts.withdraw(ADDRESS)
     assert await verdicts.cached(ADDRESS) is not None
 
@@ -77,7 +77,7 @@ async def test_a_withdrawn_intent_cost_nothing_but_a_verdict_stays(verdicts: Ver
     [("valid", 1, True), ("unknown", 1, None), ("valid", 91, None), ("invalid", 1, False)],
 )
 async def test_the_platform_s_cache_is_read(
-    verdicts: Verdicts, owner: Connection, status: str, age: int, usable: bool | None
+    verdicts: VerificationRows, owner: Connection, status: str, age: int, usable: bool | None
 ) -> None:
     await owner.execute(
         "INSERT INTO email_verification_cache VALUES ('info@lotus.com.sg', $1, 0, $2)",
@@ -92,13 +92,13 @@ async def test_a_platform_without_a_cache_is_no_fault(
     database: Database, owner: Connection, hashes: AddressHash
 ) -> None:
     await owner.execute("DROP TABLE email_verification_cache")
-    verdicts = Verdicts(database, shape=await probe(owner), hashes=hashes, cache_days=90)
+    verdicts = VerificationRows(database, shape=await probe(owner), hashes=hashes, cache_days=90)
     assert await verdicts.cached(ADDRESS) is None
 
 
-async def test_no_address_stands_in_our_table(verdicts: Verdicts, owner: Connection) -> None:
+async def test_no_address_stands_in_our_table(verdicts: VerificationRows, owner: Connection) -> None:
     await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(Verdict(ADDRESS, "valid"))
+    await verdicts.settle(VerificationResult(ADDRESS, "valid"))
     assert (
         "lotus" not in str(await owner.fetchval("SELECT jsonb_agg(v)::text FROM acra_express.verifications v")).lower()
     )

@@ -183,7 +183,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FleetResult:
     """What the provider says of one budget; `lost` was charged by us and never arrived there."""
 
     target: Target
@@ -243,7 +243,7 @@ class Field:
         """The shares count to here."""
         self._until = self._marks()
 
-    async def judged(self) -> list[Verdict]:
+    async def judged(self) -> list[FleetResult]:
         """The end: every replica is killed, and what happened is told and printed."""
         if not self._until:
             self.measured()
@@ -252,7 +252,7 @@ class Field:
         print(*verdicts, sep="\n")
         return verdicts
 
-    async def _verdict(self, target: Target) -> Verdict:
+    async def _verdict(self, target: Target) -> FleetResult:
         ledger = self._simulator(target).ledger
         window = ledger.budgets[target.book]
         (began, before), (ended, after) = self._since[target.title], self._until[target.title]
@@ -263,7 +263,7 @@ class Field:
             target.budget,
         )
         await owner.close()
-        return Verdict(
+        return FleetResult(
             target,
             sum(violation.budget == target.book for violation in ledger.violations),
             window.worst,

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 import pytest_asyncio
 from conftest import cloned_database
-from limits.fleet import LATE_SHARE, TARGETS, Field, Verdict, hammering
+from limits.fleet import LATE_SHARE, TARGETS, Field, FleetResult, hammering
 from tools import require_tool, run
 
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
@@ -38,14 +38,14 @@ def faketime_library(request: pytest.FixtureRequest) -> str:
     return run(faketime, "-m", "-f", "+0s", "printenv", "LD_PRELOAD").stdout.strip()
 
 
-def assert_nothing_was_exceeded(verdicts: Sequence[Verdict]) -> None:
+def assert_nothing_was_exceeded(verdicts: Sequence[FleetResult]) -> None:
     for verdict in verdicts:
         assert verdict.violations == 0, verdict
         assert verdict.worst <= verdict.allowance, verdict
         assert verdict.share > 0, verdict
 
 
-def assert_only_what_was_in_flight_is_lost(field: Field, verdicts: Sequence[Verdict]) -> None:
+def assert_only_what_was_in_flight_is_lost(field: Field, verdicts: Sequence[FleetResult]) -> None:
     """Every kill may cut off the calls that the replica had on their way, and no charge is lost otherwise."""
     for verdict in verdicts:
         target = verdict.target
@@ -57,7 +57,7 @@ def assert_nobody_was_refused(field: Field) -> None:
     assert {line for line in field.fleet.said if not line.endswith(": not_sent")} == set()
 
 
-def assert_all_was_used(verdicts: Sequence[Verdict], *, excused: float = 0.0) -> None:
+def assert_all_was_used(verdicts: Sequence[FleetResult], *, excused: float = 0.0) -> None:
     for verdict in verdicts:
         assert verdict.share >= verdict.target.least_share - excused, verdict
 

@@ -38,9 +38,9 @@ from acra_express_async.models import (
     Outcome,
     OutcomeKind,
     Site,
-    Verdict,
+    VerificationResult,
 )
-from acra_express_async.ops.snapshot import Watch
+from acra_express_async.ops.snapshot import SnapshotLoop
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
@@ -58,7 +58,12 @@ def outcome_for(company: Company) -> Outcome:
         site=Site(domain, f"https://{domain}/", 90, (Evidence("uen", 60, f"https://{domain}/"),)),
         about=f"{company.name} is a company in Singapore.",
         emails=(
-            Email(f"info@{domain}", EmailKind.ROLE, f"https://{domain}/", verdict=Verdict(f"info@{domain}", "valid")),
+            Email(
+                f"info@{domain}",
+                EmailKind.ROLE,
+                f"https://{domain}/",
+                verdict=VerificationResult(f"info@{domain}", "valid"),
+            ),
         ),
     )
 
@@ -76,9 +81,9 @@ class Guest(Rig):
         self.courtesy = Courtesy(
             stand_back=stand_back, quiet=QuietHours(), now=self._now, workers=len(self.workers), metrics=self.metrics
         )
-        self.watch = Watch(
+        self.watch = SnapshotLoop(
             shared=Control(database), slots=DailyCap(database, ZONE), budgets=self._no_budgets, shown=Display(database),
-            manners=self.courtesy, zone=ZONE, cap=300, health=self.health, metrics=self.metrics, now=self._now,
+            courtesy=self.courtesy, zone=ZONE, cap=300, health=self.health, metrics=self.metrics, now=self._now,
             resumed=self.poller.wake,
         )  # fmt: skip
         self.params = StagingParams(ssic_codes=codes)

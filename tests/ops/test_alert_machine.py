@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from acra_express_async.alerts.readings import breakers, budgets, failure_ratio
-from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED, Reading, judged
+from acra_express_async.alerts.measurements import breakers, budgets, failure_ratio
+from acra_express_async.alerts.state import FIRING, MISSED, REMINDER, RESOLVED, Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, Standing, Window
+from acra_express_async.db.ops.alert_rows import AlertState, BreakerLine, Failures, Window
 from acra_express_async.limits import Allowance
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COOLDOWN = timedelta(minutes=30)
-BREACH = Reading("failure_ratio", breached=True, cleared=False, detail={"headline": "bad"})
-CLEAR = Reading("failure_ratio", breached=False, cleared=True, detail={"headline": "good"})
-NEITHER = Reading("failure_ratio", breached=False, cleared=False)
+BREACH = Measurement("failure_ratio", breached=True, cleared=False, detail={"headline": "bad"})
+CLEAR = Measurement("failure_ratio", breached=False, cleared=True, detail={"headline": "good"})
+NEITHER = Measurement("failure_ratio", breached=False, cleared=False)
 
 
 def after(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def fired(*, told: bool = True) -> Standing:
+def fired(*, told: bool = True) -> AlertState:
     standing = judged(None, BREACH, NOON, COOLDOWN)
     assert standing is not None
     return replace(standing, unsent=None, told_at=NOON) if told else standing
@@ -110,7 +110,7 @@ def test_a_breach_must_last_as_long_as_its_hold() -> None:
     assert late.firing
 
 
-def ratio(failed: int, total: int, *, current: Window | None = None) -> Reading:
+def ratio(failed: int, total: int, *, current: Window | None = None) -> Measurement:
     window = Window(total, failed)
     return failure_ratio(Failures(current or window, window if total else None, "provider_error"), AlertSettings())
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from database_clock import Clock
 
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.ops.alert_rows import AlertRows, Standing, Window
+from acra_express_async.db.ops.alert_rows import AlertRows, AlertState, Window
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import Allowance
@@ -179,7 +179,7 @@ async def test_a_state_that_moved_on_while_a_message_was_sent_keeps_its_own_mess
 
 async def test_a_compare_and_set_is_won_once(database: Database, clock: Clock) -> None:
     rows = AlertRows(database)
-    new = Standing("failure_ratio", since=clock.now, firing=True)
+    new = AlertState("failure_ratio", since=clock.now, firing=True)
     assert await rows.put(new)
     assert not await rows.put(new)
     _, known = await rows.known()

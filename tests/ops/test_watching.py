@@ -19,7 +19,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.ops.snapshot import COMPARED_EVERY, PULSE_SECONDS, Pulse, Watch
+from acra_express_async.ops.snapshot import COMPARED_EVERY, PULSE_SECONDS, Pulse, SnapshotLoop
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours
 
@@ -43,12 +43,12 @@ class Snapshot:
     def __init__(self, database: Database) -> None:
         self.metrics = Metrics(CollectorRegistry())
         self.health = Health(lambda: 0.0)
-        self.watch = Watch(
+        self.snapshot_loop = SnapshotLoop(
             shared=Control(database),
             slots=DailyCap(database, SINGAPORE),
             budgets=self._budgets,
             shown=Display(database),
-            manners=Courtesy(
+            courtesy=Courtesy(
                 stand_back=True, quiet=QuietHours.of(""), now=lambda: NOON, workers=2, metrics=self.metrics
             ),
             zone=SINGAPORE,
@@ -91,7 +91,7 @@ async def test_gauges_follow_the_database(owner: Connection, snapshot: Snapshot)
     assert value(metrics, "standing_back") == 0
     assert value(metrics, "snapshot_duration_seconds_count") == 1
     assert value(metrics, "queue_snapshot_timestamp_seconds") == NOON.timestamp()
-    assert [line.left for line in snapshot.watch.picture.campaigns] == [1, 1, 1]
+    assert [line.left for line in snapshot.watch.snapshot.campaigns] == [1, 1, 1]
 
 
 async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
@@ -121,7 +121,7 @@ async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
     async with owner.transaction():
         await owner.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
         await snapshot.watch.look()
-        assert snapshot.watch.picture.taken_at == NOON
+        assert snapshot.watch.snapshot.taken_at == NOON
         assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
 
 
@@ -132,12 +132,12 @@ async def test_b25_the_nightly_s_history_is_not_asked_about_while_it_runs(
         "INSERT INTO background_jobs (job_id, job_type, status) VALUES (1, 'enrich_candidates', 'running')"
     )
     await snapshot.watch.look()
-    assert snapshot.watch.picture.nightly_running
-    assert snapshot.watch.picture.companies_today == {}
+    assert snapshot.watch.snapshot.nightly_running
+    assert snapshot.watch.snapshot.companies_today == {}
     await owner.execute("UPDATE background_jobs SET status = 'done'")
     for _ in range(COMPARED_EVERY):
         await snapshot.watch.look()
-    assert snapshot.watch.picture.companies_today == {"express": 0, "nightly": 0}
+    assert snapshot.watch.snapshot.companies_today == {"express": 0, "nightly": 0}
 
 
 class Beat:

@@ -17,7 +17,7 @@ from acra_express_async.models import (
     Scope,
     SearchPage,
     Usage,
-    Verdict,
+    VerificationResult,
 )
 
 
@@ -47,16 +47,16 @@ class CaseWorld:
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
         return self.case.pages.get(same_url(url)) or missing(url)
 
-    async def verify(self, address: str, scope: Scope) -> Verdict:
-        return Verdict(address, "valid")
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
+        return VerificationResult(address, "valid")
 
-    async def cached(self, address: str) -> Verdict | None:
+    async def cached(self, address: str) -> VerificationResult | None:
         return None
 
     async def open_intent(self, address: str) -> bool:
         return True
 
-    async def settle(self, verdict: Verdict) -> None:
+    async def settle(self, verdict: VerificationResult) -> None:
         """Nothing is kept."""
 
     async def withdraw(self, address: str) -> None:

@@ -11,7 +11,7 @@ from quality.scoring import CaseWorld
 
 from acra_express_async.extract.domains import registrable
 from acra_express_async.extract.status import is_live
-from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage, Verdict
+from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage, VerificationResult
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.world.truth import Truth
 from acra_express_async.sandbox.world.world import World
@@ -40,9 +40,13 @@ class Web(CaseWorld):
         page = Page(url, target.title, text, links, tokens=len(text) // CHARACTERS_PER_TOKEN)
         return page if reason is None else replace(page, text="", links=(), usable=False, unusable_reason=reason)
 
-    async def verify(self, address: str, scope: Scope) -> Verdict:
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
         box = self.world.mailbox(address)
-        return Verdict(address, "unknown", box.unknown) if box.unknown else Verdict(address, box.status, box.sub_status)
+        return (
+            VerificationResult(address, "unknown", box.unknown)
+            if box.unknown
+            else VerificationResult(address, box.status, box.sub_status)
+        )
 
 
 def webs(companies: int, seed: int) -> Iterator[tuple[Truth, Web]]:

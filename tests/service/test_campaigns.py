@@ -69,7 +69,7 @@ class Campaigns(Rig):
                 story=story,
                 resolve=judged,
                 metrics=self.metrics,
-                patient=self.patient,
+                lock_retry=self.lock_retry,
                 clock=asyncio.get_running_loop().time,
             ),
             JobType.STAGING: Staging(
@@ -82,7 +82,7 @@ class Campaigns(Rig):
                 until_tick=lambda: timedelta(hours=1),
                 at_once=at_once,
                 metrics=self.metrics,
-                patient=self.patient,
+                lock_retry=self.lock_retry,
                 random=Random(1),
             ),
         }

@@ -11,7 +11,7 @@ from datetime import timedelta
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Database
-from acra_express_async.models import Verdict
+from acra_express_async.models import VerificationResult
 
 DEFINITIVE = ("valid", "invalid", "catch-all", "spamtrap", "abuse", "do_not_mail")
 """ZeroBounce's words that say something about the address; `unknown` says something about that hour."""
@@ -23,8 +23,8 @@ UNKNOWN_HOLDS = timedelta(hours=6)
 """How long an `unknown` is let rest: grey-listing mail servers open up after hours, not minutes."""
 
 
-class Verdicts:
-    """Verdicts and intents; every method is a transaction of its own, committed when it returns.
+class VerificationRows:
+    """VerificationRows and intents; every method is a transaction of its own, committed when it returns.
 
     Args:
         database: sessions under the tenant role.
@@ -39,7 +39,7 @@ class Verdicts:
         self._hashes = hashes
         self._age = timedelta(days=cache_days)
 
-    async def cached(self, address: str) -> Verdict | None:
+    async def cached(self, address: str) -> VerificationResult | None:
         """A definitive verdict younger than `cache_days`: ours first (it knows the sub-status), then the platform's."""
         async with self._database.session() as connection:
             row = await connection.fetchrow(
@@ -67,7 +67,7 @@ class Verdicts:
                 )
         if row is None:
             return None
-        return Verdict(
+        return VerificationResult(
             address=address,
             status=row["status"],
             sub_status=row["sub_status"],
@@ -102,7 +102,7 @@ class Verdicts:
             )
         return bool(opened)
 
-    async def settle(self, verdict: Verdict) -> None:
+    async def settle(self, verdict: VerificationResult) -> None:
         """Store what the verifier said; an `unknown` only closes the intent and is never answered from here."""
         async with self._database.transaction() as connection:
             await connection.execute(

@@ -13,7 +13,7 @@ STALE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AlertState:
     """One alert as the table knows it; `version` 0 has no row yet. See migration 0005 for the columns."""
 
     key: str
@@ -66,7 +66,7 @@ class AlertRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def known(self) -> tuple[datetime, dict[str, Standing]]:
+    async def known(self) -> tuple[datetime, dict[str, AlertState]]:
         """The database's moment and every alert it knows."""
         async with self._database.session() as connection:
             now = await connection.fetchval("SELECT acra_express.clock()")
@@ -76,9 +76,9 @@ class AlertRows:
                 FROM acra_express.alerts
                 """
             )
-        return now, {row["key"]: Standing(**row) for row in rows}
+        return now, {row["key"]: AlertState(**row) for row in rows}
 
-    async def put(self, standing: Standing) -> bool:
+    async def put(self, state: AlertState) -> bool:
         """Compare-and-set: store it as the next version; False when somebody else was first.
 
         A message that is still to be sent becomes due at once.
@@ -98,20 +98,20 @@ class AlertRows:
                 WHERE a.version = $4
                 RETURNING true
                 """,
-                standing.key,
-                standing.since,
-                standing.firing,
-                standing.version,
-                standing.pending_since,
-                standing.cooled_at,
-                standing.missed,
-                standing.unsent,
-                standing.told_at,
-                standing.detail,
+                state.key,
+                state.since,
+                state.firing,
+                state.version,
+                state.pending_since,
+                state.cooled_at,
+                state.missed,
+                state.unsent,
+                state.told_at,
+                state.detail,
             )
         return stored is True
 
-    async def claim_unsent(self, lease: timedelta) -> Standing | None:
+    async def claim_unsent(self, lease: timedelta) -> AlertState | None:
         """One message that waits to be sent, for this caller alone during `lease`; the oldest first."""
         async with self._database.session() as connection:
             row = await connection.fetchrow(
@@ -130,17 +130,17 @@ class AlertRows:
                 lease,
                 STALE,
             )
-        return None if row is None else Standing(**row)
+        return None if row is None else AlertState(**row)
 
-    async def told(self, standing: Standing) -> None:
+    async def told(self, state: AlertState) -> None:
         """Slack took the claimed message. A newer state of the alert keeps what it has to say."""
-        await self._sent(standing, told=True)
+        await self._sent(state, told=True)
 
-    async def dropped(self, standing: Standing) -> None:
+    async def dropped(self, state: AlertState) -> None:
         """The claimed message can never be sent."""
-        await self._sent(standing, told=False)
+        await self._sent(state, told=False)
 
-    async def _sent(self, standing: Standing, *, told: bool) -> None:
+    async def _sent(self, state: AlertState, *, told: bool) -> None:
         async with self._database.session() as connection:
             await connection.execute(
                 """
@@ -149,12 +149,12 @@ class AlertRows:
                     told_at = CASE WHEN $3 THEN (SELECT acra_express.clock()) ELSE told_at END
                 WHERE key = $1 AND version = $2
                 """,
-                standing.key,
-                standing.version,
+                state.key,
+                state.version,
                 told,
             )
 
-    async def postpone(self, standing: Standing, delay: timedelta) -> None:
+    async def postpone(self, state: AlertState, delay: timedelta) -> None:
         """The claimed message was not taken; it is due again after `delay`."""
         async with self._database.session() as connection:
             await connection.execute(
@@ -162,8 +162,8 @@ class AlertRows:
                 UPDATE acra_express.alerts SET sending_until = (SELECT acra_express.clock()) + $3::interval
                 WHERE key = $1 AND version = $2
                 """,
-                standing.key,
-                standing.version,
+                state.key,
+                state.version,
                 delay,
             )
 

@@ -35,7 +35,7 @@ from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.testbed import DATABASE, build_database
 from acra_express_async.sandbox.world import World
 from acra_express_async.service import Service
-from acra_express_async.service.composition import Parts
+from acra_express_async.service.composition import Composition
 from acra_express_async.settings.tree import Settings, load_settings
 
 REGISTRY_ROWS = 800
@@ -120,9 +120,9 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: s
 async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
     """Start the replicas, let the day go by, stop them; everything seen goes into the record."""
     settings = record.settings
-    ground = await prepare(settings, clock=asyncio.get_running_loop().time)
+    access = await prepare(settings, clock=asyncio.get_running_loop().time)
     operator = Database(
-        settings.postgres_dsn.get_secret_value(), role=settings.tenant_role, tenant_id=ground.tenant_id, size=1
+        settings.postgres_dsn.get_secret_value(), role=settings.tenant_role, tenant_id=access.tenant_id, size=1
     )
     await operator.open()
     async with httpx.AsyncClient(
@@ -132,8 +132,8 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
     ) as http:
         services = [await _service(settings, clock, http, record) for _ in range(record.options.replicas)]
-        await ground.work.close()
-        await ground.vital.close()
+        await access.work.close()
+        await access.vital.close()
         await clock.start(record.owner)
         began, cpu = time.monotonic(), cpu_seconds()
         async with asyncio.TaskGroup() as group:
@@ -158,17 +158,17 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
 
 async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncClient, record: Record) -> Service:
     """One replica, wired as `service.run` wires it, with the simulated wall clock."""
-    parts = Parts(
+    composition = Composition(
         settings,
         await prepare(settings, clock=asyncio.get_running_loop().time),
         until_idle=False,
         wall=clock.wall,
         send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * record.options.speed),
     )
-    await parts.connect(http)
-    record.metrics.append(parts.metrics)
-    web = parts.web()
-    return Service(parts.supervisor(web), web, parts.health)
+    await composition.connect(http)
+    record.metrics.append(composition.metrics)
+    web = composition.web()
+    return Service(composition.supervisor(web), web, composition.health)
 
 
 async def _drive(record: Record, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:

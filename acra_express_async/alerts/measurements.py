@@ -1,4 +1,4 @@
-"""How things are: readings of the failure ratio, the budgets and the breakers. Pure."""
+"""How things are: measurements of the failure ratio, the budgets and the breakers. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from acra_express_async.alerts.state import Reading
+from acra_express_async.alerts.state import Measurement
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures
 from acra_express_async.models import Provider
@@ -33,7 +33,7 @@ def percent(share: float, *, beside: float | None = None) -> str:
     return f"{round(share * 100, 3):g}%" if beside is not None and text == percent(beside) else text
 
 
-def failure_ratio(seen: Failures, settings: AlertSettings) -> Reading:
+def failure_ratio(seen: Failures, settings: AlertSettings) -> Measurement:
     """More than `failure_ratio` in any window fires; an empty window resolves nothing."""
     limit, minutes = settings.failure_ratio, settings.window_minutes
     breached = seen.worst is not None and seen.worst.ratio > limit
@@ -53,12 +53,12 @@ def failure_ratio(seen: Failures, settings: AlertSettings) -> Reading:
             "Top reason": seen.reason or "none",
         },
     }
-    return Reading("failure_ratio", breached, cleared, detail)
+    return Measurement("failure_ratio", breached, cleared, detail)
 
 
-def budgets(uses: Iterable[BudgetUse]) -> list[Reading]:
-    """Two readings for each budget; what other tenants spent of it counts."""
-    readings = []
+def budgets(uses: Iterable[BudgetUse]) -> list[Measurement]:
+    """Two measurements for each budget; what other tenants spent of it counts."""
+    measurements = []
     for use in uses:
         allowance = use.allowance
         used = use.used + use.elsewhere
@@ -78,15 +78,15 @@ def budgets(uses: Iterable[BudgetUse]) -> list[Reading]:
                 },
             }
             cleared = share <= level - BUDGET_CLEARS
-            readings.append(Reading(f"{name}:{subject}", breached, cleared, detail, hold=hold, quiet=graver))
+            measurements.append(Measurement(f"{name}:{subject}", breached, cleared, detail, hold=hold, quiet=graver))
             graver = graver or breached
-    return readings
+    return measurements
 
 
-def breakers(lines: Sequence[BreakerLine]) -> list[Reading]:
+def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
     """Per provider: it refuses us, or our key or credits are bad. A mere outage is no reading: nobody here can act."""
     refusing = {line.provider: line for line in lines if line.kind == "blocked"}
-    readings = []
+    measurements = []
     for provider in BREAKING:
         line = refusing.get(provider.value)
         money = line is not None and line.reason in KEY_REASONS
@@ -99,5 +99,5 @@ def breakers(lines: Sequence[BreakerLine]) -> list[Reading]:
         ):
             headline = f"{provider.value}: {says}" if breached else f"{provider.value} answers again"
             detail = {"headline": headline, "fields": fields if breached else {}}
-            readings.append(Reading(f"{name}:{provider.value}", breached, not breached, detail))
-    return readings
+            measurements.append(Measurement(f"{name}:{provider.value}", breached, not breached, detail))
+    return measurements
