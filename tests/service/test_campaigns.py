@@ -66,7 +66,7 @@ class Campaigns(Rig):
                 companies=companies,
                 outcomes=Outcomes(database),
                 cap=DailyCap(database, settings.zone),
-                story=story,
+                pipeline=story,
                 resolve=judged,
                 metrics=self.metrics,
                 lock_retry=self.lock_retry,
