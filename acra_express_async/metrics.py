@@ -113,9 +113,11 @@ class Metrics:
             "provider_calls_total", "Provider calls by outcome.", provider=PROVIDERS, outcome=CALL_OUTCOMES
         )
         self.provider_call_duration = self._histogram(
-            "provider_call_duration_seconds", "One send, from first byte to parsed answer.", CALL_BUCKETS,
+            "provider_call_duration_seconds",
+            "One send, from first byte to parsed answer.",
+            CALL_BUCKETS,
             provider=PROVIDERS,
-        )  # fmt: skip
+        )
         self.throttle_wait = self._histogram(
             "throttle_wait_seconds", "Waiting for throttle and budget before a send.", CALL_BUCKETS, provider=PROVIDERS
         )

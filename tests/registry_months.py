@@ -11,7 +11,8 @@ from asyncio import create_subprocess_exec, subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from acra_express_async.sandbox.registry_sample import COLUMNS, MISSING
+from acra_express_async.registry import COLUMNS
+from acra_express_async.sandbox.registry_sample import MISSING
 
 _WEIGHTS = (10, 8, 6, 4, 9, 7, 5, 3, 1)
 _LETTERS = "ZKCMDNERGWH"

@@ -90,9 +90,15 @@ def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
     for provider in BREAKING:
         line = refusing.get(provider.value)
         money = line is not None and line.reason in KEY_REASONS
-        fields = {} if line is None else {
-            "Value": line.reason, "Threshold": "any refusal", "Next probe": f"{line.open_until:%Y-%m-%d %H:%M} UTC"
-        }  # fmt: skip
+        fields = (
+            {}
+            if line is None
+            else {
+                "Value": line.reason,
+                "Threshold": "any refusal",
+                "Next probe": f"{line.open_until:%Y-%m-%d %H:%M} UTC",
+            }
+        )
         for name, breached, says in (
             ("provider_blocked", line is not None and not money, "refuses us"),
             ("key_or_credits", money, "key or credits are bad"),

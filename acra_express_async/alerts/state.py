@@ -90,7 +90,5 @@ def _firing(state: AlertState, reading: Measurement, now: datetime, cooldown: ti
 
 def _calm(state: AlertState, now: datetime) -> AlertState | None:
     if state.missed is not None and (state.cooled_at is None or now >= state.cooled_at):
-        return replace(
-            state, pending_since=None, missed=None, unsent=MISSED, since=now, detail=state.missed
-        )  # fmt: skip
+        return replace(state, pending_since=None, missed=None, unsent=MISSED, since=now, detail=state.missed)
     return replace(state, pending_since=None) if state.pending_since else None

@@ -57,9 +57,13 @@ async def load_registry(file: Path, as_json: bool) -> None:
     size = file.stat().st_size  # noqa: ASYNC240 - one stat before the work begins
     rejects = file.with_name(f"{file.stem}.rejects.csv")
     bar = Progress(
-        TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True,
+        TextColumn("loading"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        transient=True,
         disable=as_json or not sys.stderr.isatty(),
-    )  # fmt: skip
+    )
     async with as_login(settings) as connection:
         with bar:
             task = bar.add_task("load", total=size)

@@ -141,9 +141,15 @@ def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
     for line in lines:
         more = (str(line.attempts), moment(line.created_at, zone)) if wide else ()
         shown.add_row(
-            str(line.job_id), _short(line.job_type), line.state, f"{line.processed}/{line.total}",
-            str(line.failed or ""), *more, moment(line.ended_at or line.due_at, zone), cell(line.error),
-        )  # fmt: skip
+            str(line.job_id),
+            _short(line.job_type),
+            line.state,
+            f"{line.processed}/{line.total}",
+            str(line.failed or ""),
+            *more,
+            moment(line.ended_at or line.due_at, zone),
+            cell(line.error),
+        )
     return shown
 
 

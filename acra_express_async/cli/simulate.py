@@ -33,17 +33,32 @@ PROFILES = {
 
 @click.command(short_help="A simulated day of the real service.")
 @click.option("--hours", type=click.FloatRange(0.5, 72), default=24.0, show_default=True, help="Simulated hours.")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default="paced", show_default=True,
-              help="; ".join(f"{name}: {about}" for name, about in PROFILES.items()) + ".")  # fmt: skip
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="paced",
+    show_default=True,
+    help="; ".join(f"{name}: {about}" for name, about in PROFILES.items()) + ".",
+)
 @click.option("--workers", type=click.IntRange(1, 16), multiple=True, help="Repeatable: one day for each.")
 @click.option(
     "--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Processes' worth of service."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of registry, web and chances.")
-@click.option("--speed", type=click.FloatRange(1, 480), default=100, show_default=True,
-              help="Simulated seconds a real one while there is work; many more while there is none.")  # fmt: skip
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE",
-              help="A setting of the simulated service, without prefix; repeatable.")  # fmt: skip
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, 480),
+    default=100,
+    show_default=True,
+    help="Simulated seconds a real one while there is work; many more while there is none.",
+)
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the simulated service, without prefix; repeatable.",
+)
 @click.option("--scenario", default="happy", show_default=True, help="Of the provider simulator.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the (last) day.")
 @click.option("--log", "log_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the service's warnings.")

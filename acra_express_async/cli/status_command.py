@@ -23,8 +23,11 @@ from acra_express_async.settings.tree import load_settings
 WATCH_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 SHOWN_COMPANIES = 8
-WORDS = {"pass": ("It is fine", "bold green"), "warn": ("Worth a look", "bold yellow"),
-         "fail": ("Something is wrong", "bold red")}  # fmt: skip
+WORDS = {
+    "pass": ("It is fine", "bold green"),
+    "warn": ("Worth a look", "bold yellow"),
+    "fail": ("Something is wrong", "bold red"),
+}
 
 Ask = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -133,9 +136,13 @@ def _budgets(answer: dict[str, Any]) -> Table:
         share = line["used"] / line["limit"] if line["limit"] else 0.0
         colour = "red" if share > 0.95 else "yellow" if share > 0.8 else "green"
         shown.add_row(
-            line["provider"], line["budget"], str(line["used"]), str(line["limit"]),
-            f"[{colour}]{share:.0%}[/{colour}]", span(line["frees_all_seconds"]),
-        )  # fmt: skip
+            line["provider"],
+            line["budget"],
+            str(line["used"]),
+            str(line["limit"]),
+            f"[{colour}]{share:.0%}[/{colour}]",
+            span(line["frees_all_seconds"]),
+        )
     cap = answer["daily_cap"]
     shown.add_row("", "companies today", str(cap["used"]), str(cap["limit"]), "", "")
     return shown
@@ -147,9 +154,13 @@ def _campaigns(answer: dict[str, Any]) -> Table:
     for line in answer["campaigns"]:
         left = "all that match" if line["left"] is None else str(line["left"])
         shown.add_row(
-            str(line["campaign_id"]), moment(line["enqueued_at"], zone), str(line["ended"]), str(line["waiting"]), left,
+            str(line["campaign_id"]),
+            moment(line["enqueued_at"], zone),
+            str(line["ended"]),
+            str(line["waiting"]),
+            left,
             moment(line["expected_end"], zone),
-        )  # fmt: skip
+        )
     return shown
 
 

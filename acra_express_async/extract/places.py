@@ -14,10 +14,11 @@ from acra_express_async.models import Company, Page
 _CODE = r"(?P<code>\d{6})(?!\d)"
 _POSTAL = re.compile(
     r"(?:singapore|s'?pore|sg|republic of singapore|新加坡|postal\s*(?:code)?|postcode|邮区|邮编|郵區)"
-    r"[\s,.:：()\-–|*]{0,6}(?:postal\s*(?:code)?[\s:]{0,3})?" + _CODE
+    r"[\s,.:：()\-–|*]{0,6}(?:postal\s*(?:code)?[\s:]{0,3})?"
+    + _CODE
     + r"|(?<![A-Za-z0-9])\(?S\)?\s{0,2}[(\-]?\s{0,2}(?P<short>\d{6})(?!\d)",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _SPLIT_CODE = re.compile(r"(?<![A-Za-z])(?:singapore|S)\s{0,2}\(?(\d{3}) (\d{3})\)?(?![\d ]{0,2}\d)", re.IGNORECASE)
 _AT_ADDRESS_END = re.compile(
     r"#\s?[A-Z]?\d{1,3}[A-Z]?\s?-\s?[A-Z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)", re.IGNORECASE
@@ -26,12 +27,39 @@ _LAST_SECTOR = 82
 _BOX_SECTORS = (90, 91)
 
 _STREET_WORDS = {
-    "road": "rd", "street": "st", "avenue": "ave", "drive": "dr", "lane": "ln", "crescent": "cres", "boulevard": "blvd",
-    "place": "pl", "close": "cl", "terrace": "ter", "square": "sq", "garden": "gdn", "gardens": "gdns", "park": "pk",
-    "central": "ctrl", "north": "nth", "south": "sth", "jalan": "jln", "lorong": "lor", "bukit": "bt", "upper": "upp",
-    "kampong": "kg", "tanjong": "tg", "industrial": "ind", "commonwealth": "cwealth", "heights": "hts", "link": "lk",
-    "bvd": "blvd", "av": "ave", "str": "st", "cresent": "cres", "saint": "st",
-}  # fmt: skip
+    "road": "rd",
+    "street": "st",
+    "avenue": "ave",
+    "drive": "dr",
+    "lane": "ln",
+    "crescent": "cres",
+    "boulevard": "blvd",
+    "place": "pl",
+    "close": "cl",
+    "terrace": "ter",
+    "square": "sq",
+    "garden": "gdn",
+    "gardens": "gdns",
+    "park": "pk",
+    "central": "ctrl",
+    "north": "nth",
+    "south": "sth",
+    "jalan": "jln",
+    "lorong": "lor",
+    "bukit": "bt",
+    "upper": "upp",
+    "kampong": "kg",
+    "tanjong": "tg",
+    "industrial": "ind",
+    "commonwealth": "cwealth",
+    "heights": "hts",
+    "link": "lk",
+    "bvd": "blvd",
+    "av": "ave",
+    "str": "st",
+    "cresent": "cres",
+    "saint": "st",
+}
 
 _SG_PHONE = re.compile(
     r"(?<![\d+])(?:\+|00)\s?\(?65\)?[\s.\-)]{0,3}[3689]\d{3}[\s\-.]?\d{4}(?!\d)|\(65\)\s{0,2}[3689]\d{3}"

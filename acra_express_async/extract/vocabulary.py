@@ -18,11 +18,12 @@ STRUCTURE = frozenset(
 """Words of structure, place and no trade in particular: a site may leave them out or put them in without being
 somebody else's."""
 
-AFFIXES = (
-    "singapore", "international", "holdings", "company", "online", "official", "global", "group", "intl", "asia",
-    "limited", "corp", "shop", "store", "home", "grp", "inc", "ltd", "sgp", "pte", "spore", "web", "sg", "hq", "co",
-    "my", "the", "we", "go", "get",
-)  # fmt: skip
+AFFIXES = tuple(
+    """
+    singapore international holdings company online official global group intl asia limited corp shop store home grp
+    inc ltd sgp pte spore web sg hq co my the we go get
+    """.split()
+)
 """What owners put before or behind their name in a domain."""
 
 GROUP_AFFIXES = frozenset("group grp holdings international intl corp global".split())

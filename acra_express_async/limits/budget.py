@@ -79,15 +79,11 @@ def allowances(
     reading = margin + timedelta(seconds=jina.timeout_seconds)
     return {
         Provider.DUCKDUCKGO: (
-            Allowance(
-                Provider.DUCKDUCKGO, "requests_1h", duckduckgo.requests_per_hour, duckduckgo.share, hour, margin
-            ),
+            Allowance(Provider.DUCKDUCKGO, "requests_1h", duckduckgo.requests_per_hour, duckduckgo.share, hour, margin),
         ),
         Provider.JINA: (
             Allowance(Provider.JINA, "calls_1h", jina.calls_per_hour, jina.share, hour, margin),
-            Allowance(
-                Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading, settles=True
-            ),
+            Allowance(Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading, settles=True),
         ),
         Provider.ZEROBOUNCE: (
             Allowance(
@@ -100,7 +96,7 @@ def allowances(
                 elsewhere=True,
             ),
         ),
-    }  # fmt: skip
+    }
 
 
 def fair_share(left: int, takers: int, most: int) -> int:

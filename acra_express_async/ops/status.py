@@ -147,14 +147,16 @@ def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> lis
     for line in snapshot.campaigns:
         known = known and line.left is not None
         before += line.waiting + (line.left or 0)
-        lines.append({
-            "campaign_id": line.campaign_id,
-            "enqueued_at": line.enqueued_at.isoformat(),
-            "ended": line.ended,
-            "waiting": line.waiting,
-            "left": line.left,
-            "expected_end": (goes_on + pace.time_for(before)).isoformat() if known else None,
-        })  # fmt: skip
+        lines.append(
+            {
+                "campaign_id": line.campaign_id,
+                "enqueued_at": line.enqueued_at.isoformat(),
+                "ended": line.ended,
+                "waiting": line.waiting,
+                "left": line.left,
+                "expected_end": (goes_on + pace.time_for(before)).isoformat() if known else None,
+            }
+        )
     return lines
 
 

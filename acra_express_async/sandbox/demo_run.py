@@ -155,9 +155,13 @@ async def _perform(
 async def _follow(owner: Connection, wanted: int, service: ServiceProcess, console: Console) -> bool:
     """Show progress until all companies have an outcome; False when the service ended or nothing moved for long."""
     bar = Progress(
-        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
-        console=console, transient=True,
-    )  # fmt: skip
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )
     quiet = 0.0
     with bar:
         task = bar.add_task("", total=wanted)

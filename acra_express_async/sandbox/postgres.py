@@ -101,9 +101,12 @@ class EmbeddedPostgres:
             self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
                 [
                     str(self._seed.bin_path / "postgres"),
-                    "-D", str(self._seed.pgdata),
-                    "-p", str(self.port),
-                    "-k", "",
+                    "-D",
+                    str(self._seed.pgdata),
+                    "-p",
+                    str(self.port),
+                    "-k",
+                    "",
                     *settings,
                 ],
                 stdout=sink,
@@ -111,7 +114,7 @@ class EmbeddedPostgres:
                 user=user,
                 cwd="/",
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self._wait_ready()
         return self
 
@@ -119,11 +122,18 @@ class EmbeddedPostgres:
         ready = subprocess.run(  # noqa: S603
             [
                 str(self._seed.bin_path / "psql"),
-                "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qAtc", "SELECT 1",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                "-U",
+                "postgres",
+                "-qAtc",
+                "SELECT 1",
             ],
             capture_output=True,
             check=False,
-        )  # fmt: skip
+        )
         attempts = 0
         while ready.returncode != 0 and attempts < START_SECONDS * 10:
             attempts += 1

@@ -12,58 +12,71 @@ from pathlib import Path
 
 from stdnum.sg import uen as stdnum_uen
 
+from acra_express_async.registry import COLUMNS
 from acra_express_async.sandbox.draws import draw, one_of, unit, weighted
 from acra_express_async.sandbox.trades import Trade, trades
-
-COLUMNS: tuple[str, ...] = (
-    "uen", "issuance_agency_id", "entity_name", "entity_type_description", "business_constitution_description",
-    "company_type_description", "paf_constitution_description", "entity_status_description",
-    "registration_incorporation_date", "uen_issue_date", "address_type", "block", "street_name", "level_no", "unit_no",
-    "building_name", "postal_code", "other_address_line1", "other_address_line2", "account_due_date",
-    "annual_return_date", "primary_ssic_code", "primary_ssic_description", "primary_user_described_activity",
-    "secondary_ssic_code", "secondary_ssic_description", "secondary_user_described_activity", "no_of_officers",
-    *(f"former_entity_name{number}" for number in range(1, 16)),
-    *(f"{column}{number}" for number in range(1, 6) for column in ("uen_of_audit_firm", "name_of_audit_firm")),
-)  # fmt: skip
-"""The header of the current release, in its order."""
 
 MISSING = "na"
 """The registry's own word for a missing value."""
 
-FIRST_WORDS = (
-    "COPPER", "PAPER", "VELORA", "TIDEWATER", "JADE", "SAFFRON", "QUILLON", "NORTHERLY", "MARBLE", "LUMERA", "OSPREY",
-    "CINDER", "BRIGHTWELL", "AMBERLINE", "KESTREL", "TEMBUSU", "RAINTREE", "SILVERGRASS", "ORIOLE", "PERIWINKLE",
-    "XINYUE", "HUALANG", "KAMPARI", "SERUNAI", "MELATI", "BUNGARA", "VANDERLOOM", "ZEPHYRA", "OCTAVIAN", "FERNWAY",
-    "COBALT", "MONSOON", "LANTANA", "ARKADIN", "TELUKA", "SUNBIRD", "HARBOURNE", "INDIGO", "PANDAN", "MERIDIA",
-    "CASSIA", "DOVETAIL",
-)  # fmt: skip
-SECOND_WORDS = (
-    "HERON", "LANTERN", "OTTER", "FERN", "COMPASS", "ANCHOR", "PAVILION", "CRANE", "TERRACE", "BRIDGE", "MOSAIC",
-    "ORCHARD", "SPARROW", "GARDEN", "MERCHANT", "HARVEST", "CIRCLE", "LOOM", "VALLEY", "PRISM", "JUNCTION", "SUMMIT",
-    "FABLE", "PETAL", "CURRENT", "WILLOW", "STUDIO", "QUARTER", "LEGEND", "ATLAS", "EMBER", "VISTA", "CORAL",
-    "HORIZON", "NECTAR", "THREAD",
-)  # fmt: skip
+FIRST_WORDS = tuple(
+    """
+    COPPER PAPER VELORA TIDEWATER JADE SAFFRON QUILLON NORTHERLY MARBLE LUMERA OSPREY CINDER BRIGHTWELL AMBERLINE
+    KESTREL TEMBUSU RAINTREE SILVERGRASS ORIOLE PERIWINKLE XINYUE HUALANG KAMPARI SERUNAI MELATI BUNGARA VANDERLOOM
+    ZEPHYRA OCTAVIAN FERNWAY COBALT MONSOON LANTANA ARKADIN TELUKA SUNBIRD HARBOURNE INDIGO PANDAN MERIDIA CASSIA
+    DOVETAIL
+    """.split()
+)
+SECOND_WORDS = tuple(
+    """
+    HERON LANTERN OTTER FERN COMPASS ANCHOR PAVILION CRANE TERRACE BRIDGE MOSAIC ORCHARD SPARROW GARDEN MERCHANT
+    HARVEST CIRCLE LOOM VALLEY PRISM JUNCTION SUMMIT FABLE PETAL CURRENT WILLOW STUDIO QUARTER LEGEND ATLAS EMBER
+    VISTA CORAL HORIZON NECTAR THREAD
+    """.split()
+)
 STREETS = (
-    ("UBI ROAD 1", "UBI TECHPARK LOFTS"), ("KAKI BUKIT AVENUE 4", "PREMIUM COURTYARD"),
-    ("TOH GUAN ROAD EAST", "ENTERPRISE COURT"), ("ANSON ROAD", "HARBOUR TOWER"),
-    ("CECIL STREET", "THE SAMPLE CENTRE"), ("NORTH BRIDGE ROAD", "HIGH STREET ARCADE"),
-    ("SIN MING LANE", "MIDVIEW PLAZA"), ("WOODLANDS INDUSTRIAL PARK E5", ""), ("TAMPINES STREET 92", ""),
-    ("EUNOS AVENUE 3", ""), ("ALEXANDRA ROAD", "DEPOT LOFTS"), ("JALAN BESAR", ""),
-    ("PAYA LEBAR ROAD", "PAYA SAMPLE SQUARE"), ("BUKIT BATOK CRESCENT", "PRESTIGE COURT"), ("GEYLANG LORONG 23", ""),
-    ("CHANGI SOUTH AVENUE 2", ""), ("UPPER THOMSON ROAD", ""), ("DEFU LANE 10", ""),
-)  # fmt: skip
+    ("UBI ROAD 1", "UBI TECHPARK LOFTS"),
+    ("KAKI BUKIT AVENUE 4", "PREMIUM COURTYARD"),
+    ("TOH GUAN ROAD EAST", "ENTERPRISE COURT"),
+    ("ANSON ROAD", "HARBOUR TOWER"),
+    ("CECIL STREET", "THE SAMPLE CENTRE"),
+    ("NORTH BRIDGE ROAD", "HIGH STREET ARCADE"),
+    ("SIN MING LANE", "MIDVIEW PLAZA"),
+    ("WOODLANDS INDUSTRIAL PARK E5", ""),
+    ("TAMPINES STREET 92", ""),
+    ("EUNOS AVENUE 3", ""),
+    ("ALEXANDRA ROAD", "DEPOT LOFTS"),
+    ("JALAN BESAR", ""),
+    ("PAYA LEBAR ROAD", "PAYA SAMPLE SQUARE"),
+    ("BUKIT BATOK CRESCENT", "PRESTIGE COURT"),
+    ("GEYLANG LORONG 23", ""),
+    ("CHANGI SOUTH AVENUE 2", ""),
+    ("UPPER THOMSON ROAD", ""),
+    ("DEFU LANE 10", ""),
+)
 SHARED_ADDRESS = ("10", "ANSON ROAD", "26", "INTERNATIONAL SAMPLE PLAZA", "079903")
 """One in eight companies sits at its corporate secretary's: that postal code proves nothing."""
 
 STATUSES = {
-    "Live Company": 0.80, "Struck Off": 0.09, "Gazetted To Be Struck Off": 0.02, "Ceased Registration": 0.03,
-    "Cancelled (Non-Renewal)": 0.02, "In Liquidation - Creditors' Voluntary Winding Up": 0.01,
-    "Dissolved - Members' Voluntary Winding Up": 0.01, "Amalgamated": 0.01, MISSING: 0.01,
-}  # fmt: skip
+    "Live Company": 0.80,
+    "Struck Off": 0.09,
+    "Gazetted To Be Struck Off": 0.02,
+    "Ceased Registration": 0.03,
+    "Cancelled (Non-Renewal)": 0.02,
+    "In Liquidation - Creditors' Voluntary Winding Up": 0.01,
+    "Dissolved - Members' Voluntary Winding Up": 0.01,
+    "Amalgamated": 0.01,
+    MISSING: 0.01,
+}
 FORMS = {
-    " PTE. LTD.": 0.72, " PTE LTD": 0.08, " (S) PTE. LTD.": 0.04, " (ASIA) PTE. LTD.": 0.03, " PRIVATE LIMITED": 0.04,
-    " LLP": 0.05, "": 0.04,
-}  # fmt: skip
+    " PTE. LTD.": 0.72,
+    " PTE LTD": 0.08,
+    " (S) PTE. LTD.": 0.04,
+    " (ASIA) PTE. LTD.": 0.03,
+    " PRIVATE LIMITED": 0.04,
+    " LLP": 0.05,
+    "": 0.04,
+}
 
 
 def rows(count: int, seed: int = 1) -> Iterator[dict[str, str]]:
@@ -120,8 +133,10 @@ def _name(index: int, seed: int, trade: Trade) -> str:
     word = dice.choice(trade.name_words)
     return weighted(
         {f"{first} {second} {word}": 6, f"{first} {word}": 2, f"{first} & {second} {word}": 1, f"{first} {second}": 1},
-        seed, "name shape", index,
-    )  # fmt: skip
+        seed,
+        "name shape",
+        index,
+    )
 
 
 def _unused_name(index: int, seed: int, trade: Trade, used: set[str]) -> str:
@@ -187,6 +202,11 @@ def _address(index: int, seed: int) -> dict[str, str]:
         block = str(dice.randint(1, 220))
         postal = f"{(number * 4 + 9) % 72 + 10:02d}{int(block):03d}{dice.randint(0, 9)}"
     return {
-        "address_type": "LOCAL", "block": block, "street_name": street, "level_no": level, "unit_no": unit_no,
-        "building_name": building or MISSING, "postal_code": postal,
-    }  # fmt: skip
+        "address_type": "LOCAL",
+        "block": block,
+        "street_name": street,
+        "level_no": level,
+        "unit_no": unit_no,
+        "building_name": building or MISSING,
+        "postal_code": postal,
+    }

@@ -133,8 +133,13 @@ def _budgets(status: dict[str, Any]) -> str:
         frees = "" if first is None else _age(first)
         if frees and _age(rest) != frees:
             frees = f"from {frees}, all in {_age(rest)}"
-        rows.append((f"{_text(line['provider'])}<br><small>{_text(line['budget'])}</small>",
-                     f"{bar}<br><small>{used} of {limit}</small>", frees))  # fmt: skip
+        rows.append(
+            (
+                f"{_text(line['provider'])}<br><small>{_text(line['budget'])}</small>",
+                f"{bar}<br><small>{used} of {limit}</small>",
+                frees,
+            )
+        )
     return _table("Budgets (rolling windows)", ("budget", "used", "frees in"), rows, empty="not read yet")
 
 
@@ -156,13 +161,15 @@ def _companies(status: dict[str, Any]) -> str:
         name = _text(line["name"]) if line["name"] else "<i>name left out</i>"
         latency = line["latency_seconds"]
         kind, reason = _text(line["outcome"]), _text(line["reason"])
-        rows.append((
-            f"{name}<br><small>{_text(line['uen'])}</small>",
-            f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}</small>',
-            _link(line["evidence_url"], line["domain"]),
-            _moment(status, line["ended_at"]),
-            "" if latency is None else _age(latency),
-        ))  # fmt: skip
+        rows.append(
+            (
+                f"{name}<br><small>{_text(line['uen'])}</small>",
+                f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}</small>',
+                _link(line["evidence_url"], line["domain"]),
+                _moment(status, line["ended_at"]),
+                "" if latency is None else _age(latency),
+            )
+        )
     return _table("Last companies", ("company", "outcome", "evidence", "ended", "took"), rows, empty="none yet")
 
 

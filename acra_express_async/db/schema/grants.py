@@ -28,55 +28,83 @@ class Wish:
     columns: tuple[str, ...] | None = None
 
 
-READ: Final = ("SELECT",)
-ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+def _wish(privileges: str, relation: str, columns: str | None = None) -> Wish:
+    """``_wish("SELECT UPDATE", "schema.table", "column column")``; without columns the whole relation is meant."""
+    return Wish(relation, tuple(privileges.split()), None if columns is None else tuple(columns.split()))
+
+
+def _wishes(privileges: str, schema: str, relations: str) -> tuple[Wish, ...]:
+    return tuple(_wish(privileges, f"{schema}.{name}") for name in relations.split())
+
+
 _OURS: Final = (
-    *(Wish(f"acra_express.{name}", READ) for name in ("schema_migrations", "hash_key", "budget_charges", "breakers")),
-    *(Wish(f"acra_express.{name}", ALL) for name in (
-        "leases", "outcomes", "daily_slots", "staged", "ticks", "verifications", "searches", "pages", "opt_outs",
-        "code_members", "code_fills", "postal_counts",
-    )),
-    *(Wish(f"acra_express.{name}", ("SELECT", "UPDATE")) for name in ("control", "registry_state")),
-    Wish("acra_express.alerts", ("SELECT", "INSERT", "UPDATE")),
-    Wish("acra_express.breakers", ("UPDATE",), ("open_until", "probe_until", "closed_at")),
-    Wish("acra_express.express_jobs", READ),
-    Wish("acra_express.express_jobs", ("INSERT",),
-         ("tenant_id", "job_type", "status", "params", "total", "created_at")),
-    Wish("acra_express.express_jobs", ("UPDATE",),
-         ("status", "started_at", "ended_at", "params", "processed", "total", "error")),
-)  # fmt: skip
+    *_wishes("SELECT", "acra_express", "schema_migrations hash_key budget_charges breakers express_jobs"),
+    *_wishes(
+        "SELECT INSERT UPDATE DELETE",
+        "acra_express",
+        """
+        leases outcomes daily_slots staged ticks verifications searches pages opt_outs code_members code_fills
+        postal_counts
+        """,
+    ),
+    *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
+    _wish("SELECT INSERT UPDATE", "acra_express.alerts"),
+    _wish("UPDATE", "acra_express.breakers", "open_until probe_until closed_at"),
+    _wish("INSERT", "acra_express.express_jobs", "tenant_id job_type status params total created_at"),
+    _wish("UPDATE", "acra_express.express_jobs", "status started_at ended_at params processed total error"),
+)
 _PLATFORM: Final = (
-    *(Wish(f"public.{name}", READ) for name in (
-        "staging_acra_companies", "ssic_ref", "companies", "enrichment_runs", "company_enrichment_runs", "contacts",
-        "lead_emails", "email_verification_cache", "run_vendor_usage", "run_event_logs",
-    )),
-    Wish("public.tenants", READ, ("tenant_id", "name")),
-    Wish("public.companies", ("UPDATE",),
-         ("name", "industry_norm", "industry_code", "incorporation_year", "last_seen", "website_domain", "email",
-          "phone_number", "linkedin_url", "sg_phone", "sg_postcode")),
-    Wish("public.enrichment_runs", ("INSERT",), ("started_at", "ended_at", "tenant_id", "status")),
-    Wish("public.company_enrichment_runs", ("INSERT",),
-         ("company_id", "run_id", "domain", "about_text", "linkedin_url", "source_json", "updated_at", "tenant_id",
-          "public_emails", "verification_results")),
-    Wish("public.contacts", ("INSERT",),
-         ("company_id", "email", "email_verified", "contact_source", "created_at", "updated_at")),
-    Wish("public.contacts", ("UPDATE",), ("email_verified", "updated_at")),
-    Wish("public.lead_emails", ("INSERT",),
-         ("email", "company_id", "verification_status", "source", "last_verified_at", "source_json")),
-    Wish("public.lead_emails", ("UPDATE",), ("company_id", "verification_status", "last_verified_at", "source_json")),
-    Wish("public.email_verification_cache", ("INSERT",), ("email", "status", "confidence", "checked_at")),
-    Wish("public.email_verification_cache", ("UPDATE",), ("status", "confidence", "checked_at")),
-    Wish("public.run_vendor_usage", ("INSERT",),
-         ("run_id", "tenant_id", "vendor", "calls", "tokens_output", "errors", "rate_limit_hits", "quota_exhausted")),
-    Wish("public.run_event_logs", ("INSERT",),
-         ("run_id", "tenant_id", "stage", "company_id", "event", "status", "error_code", "duration_ms", "extra", "ts")),
-)  # fmt: skip
+    *_wishes(
+        "SELECT",
+        "public",
+        """
+        staging_acra_companies ssic_ref companies enrichment_runs company_enrichment_runs contacts lead_emails
+        email_verification_cache run_vendor_usage run_event_logs
+        """,
+    ),
+    _wish("SELECT", "public.tenants", "tenant_id name"),
+    _wish(
+        "UPDATE",
+        "public.companies",
+        """
+        name industry_norm industry_code incorporation_year last_seen website_domain email phone_number linkedin_url
+        sg_phone sg_postcode
+        """,
+    ),
+    _wish("INSERT", "public.enrichment_runs", "started_at ended_at tenant_id status"),
+    _wish(
+        "INSERT",
+        "public.company_enrichment_runs",
+        """
+        company_id run_id domain about_text linkedin_url source_json updated_at tenant_id public_emails
+        verification_results
+        """,
+    ),
+    _wish("INSERT", "public.contacts", "company_id email email_verified contact_source created_at updated_at"),
+    _wish("UPDATE", "public.contacts", "email_verified updated_at"),
+    _wish("INSERT", "public.lead_emails", "email company_id verification_status source last_verified_at source_json"),
+    _wish("UPDATE", "public.lead_emails", "company_id verification_status last_verified_at source_json"),
+    _wish("INSERT", "public.email_verification_cache", "email status confidence checked_at"),
+    _wish("UPDATE", "public.email_verification_cache", "status confidence checked_at"),
+    _wish(
+        "INSERT",
+        "public.run_vendor_usage",
+        "run_id tenant_id vendor calls tokens_output errors rate_limit_hits quota_exhausted",
+    ),
+    _wish(
+        "INSERT",
+        "public.run_event_logs",
+        "run_id tenant_id stage company_id event status error_code duration_ms extra ts",
+    ),
+)
 WISHES: Final = (*_OURS, *_PLATFORM)
 
-FUNCTIONS: Final = (
-    "claim", "fence", "nightly_running", "nightly_codes", "tenant_is_free", "verifications_elsewhere_since",
-    "nightly_companies", "insert_company", "charge", "settle", "refund", "prune_charges", "trip_breaker",
-)  # fmt: skip
+FUNCTIONS: Final = tuple(
+    """
+    claim fence nightly_running nightly_codes tenant_is_free verifications_elsewhere_since nightly_companies
+    insert_company charge settle refund prune_charges trip_breaker
+    """.split()
+)
 """Owner's functions that the role may call."""
 _INNER: Final = ("nightly_holds", "frees_in", "frees_beside_others_in")
 """Those that only other functions call."""

@@ -27,49 +27,65 @@ SHAPE_CHANGED = (
 _SECTION = re.compile(r"^-- table: (\w+)$", re.MULTILINE)
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "background_jobs": (
-        "job_id", "tenant_id", "job_type", "status", "created_at", "started_at", "ended_at", "params", "processed",
-        "total", "error",
+    "background_jobs": tuple(
+        "job_id tenant_id job_type status created_at started_at ended_at params processed total error".split()
     ),
     "staging_acra_companies": ("uen", "entity_name", "primary_ssic_code"),
     "companies": ("company_id", "uen", "name", "industry_code"),
     "company_enrichment_runs": ("company_id", "run_id"),
     "enrichment_runs": ("run_id", "tenant_id"),
     "lead_emails": ("email", "company_id"),
-}  # fmt: skip
+}
 """Without these the service refuses to start."""
 
-_KNOWN = (
-    *REQUIRED, "ssic_ref", "contacts", "email_verification_cache", "run_vendor_usage", "run_event_logs", "tenants",
-)  # fmt: skip
+_OPTIONAL = ("ssic_ref", "contacts", "email_verification_cache", "run_vendor_usage", "run_event_logs", "tenants")
+_KNOWN = (*REQUIRED, *_OPTIONAL)
 
-LATE = (
-    "companies.sg_phone", "companies.sg_postcode", "company_enrichment_runs.tenant_id",
-    "company_enrichment_runs.public_emails", "company_enrichment_runs.verification_results", "lead_emails.source_json",
-    "run_vendor_usage.errors", "run_vendor_usage.rate_limit_hits", "run_vendor_usage.quota_exhausted",
-)  # fmt: skip
+LATE = tuple(
+    """
+    companies.sg_phone companies.sg_postcode
+    company_enrichment_runs.tenant_id company_enrichment_runs.public_emails company_enrichment_runs.verification_results
+    lead_emails.source_json
+    run_vendor_usage.errors run_vendor_usage.rate_limit_hits run_vendor_usage.quota_exhausted
+    """.split()
+)
 """Columns that the platform's own migrations may bring after ours, and that we would write."""
 
 _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("enrichment_runs", ("started_at", "ended_at", "status"), "headers carry no times and status"),
-    ("company_enrichment_runs", ("about_text", "source_json", "updated_at", "domain", "linkedin_url"),
-     "no history row is written; the evidence stands only in our own outcomes"),
-    ("company_enrichment_runs", ("tenant_id", "public_emails", "verification_results"),
-     "addresses and verdicts stand only inside source_json"),
+    (
+        "company_enrichment_runs",
+        ("about_text", "source_json", "updated_at", "domain", "linkedin_url"),
+        "no history row is written; the evidence stands only in our own outcomes",
+    ),
+    (
+        "company_enrichment_runs",
+        ("tenant_id", "public_emails", "verification_results"),
+        "addresses and verdicts stand only inside source_json",
+    ),
     ("companies", ("sg_phone", "sg_postcode"), "phone and postal code stand only in phone_number and source_json"),
     ("lead_emails", ("verification_status", "source", "last_verified_at"), "no lead_emails row is written"),
     ("lead_emails", ("source_json",), "the evidence of an address stands only in the history"),
     ("contacts", ("company_id", "email", "contact_source"), "no contacts are written"),
-    ("email_verification_cache", ("email", "status", "confidence", "checked_at"),
-     "verdicts are not shared with the nightly: an address may be verified twice"),
-    ("run_vendor_usage", ("run_id", "tenant_id", "vendor", "calls"),
-     "our calls do not show in the platform's usage, and those of others cannot be subtracted from our share"),
-    ("run_vendor_usage", ("errors", "rate_limit_hits", "quota_exhausted"),
-     "refusals of our providers show only in our own metrics"),
+    (
+        "email_verification_cache",
+        ("email", "status", "confidence", "checked_at"),
+        "verdicts are not shared with the nightly: an address may be verified twice",
+    ),
+    (
+        "run_vendor_usage",
+        ("run_id", "tenant_id", "vendor", "calls"),
+        "our calls do not show in the platform's usage, and those of others cannot be subtracted from our share",
+    ),
+    (
+        "run_vendor_usage",
+        ("errors", "rate_limit_hits", "quota_exhausted"),
+        "refusals of our providers show only in our own metrics",
+    ),
     ("run_event_logs", ("run_id", "tenant_id", "stage", "event", "status"), "no event is logged on the platform"),
     ("ssic_ref", ("code", "title"), "terms cannot be resolved to codes; only --ssic and --uen work"),
     ("ssic_ref", ("fts",), "terms are resolved without the full-text column, a little slower"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

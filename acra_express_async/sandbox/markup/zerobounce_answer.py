@@ -9,26 +9,52 @@ BAD_KEY_OR_NO_CREDITS = "Invalid API key or your account ran out of credits"
 """One text for two causes; only getcredits tells them apart."""
 
 SUB_STATUSES: Mapping[str, str] = {
-    "alias_address": "valid", "leading_period_removed": "valid", "alternate": "valid", "gold": "valid",
-    "role_based_accept_all": "valid", "accept_all": "catch-all", "ai_agent_mailbox": "valid", "allowed": "valid",
-    "does_not_accept_mail": "invalid", "failed_syntax_check": "invalid", "possible_typo": "invalid",
-    "mailbox_not_found": "invalid", "no_dns_entries": "invalid", "mailbox_quota_exceeded": "invalid",
-    "unroutable_ip_address": "invalid", "role_based": "do_not_mail", "role_based_catch_all": "do_not_mail",
-    "disposable": "do_not_mail", "toxic": "do_not_mail", "global_suppression": "do_not_mail",
-    "possible_trap": "do_not_mail", "mx_forward": "do_not_mail", "blocked": "do_not_mail",
-    "antispam_system": "unknown", "exception_occurred": "unknown", "failed_smtp_connection": "unknown",
-    "forcible_disconnect": "unknown", "greylisted": "unknown", "mail_server_did_not_respond": "unknown",
-    "mail_server_temporary_error": "unknown", "timeout_exceeded": "unknown",
-}  # fmt: skip
+    "alias_address": "valid",
+    "leading_period_removed": "valid",
+    "alternate": "valid",
+    "gold": "valid",
+    "role_based_accept_all": "valid",
+    "accept_all": "catch-all",
+    "ai_agent_mailbox": "valid",
+    "allowed": "valid",
+    "does_not_accept_mail": "invalid",
+    "failed_syntax_check": "invalid",
+    "possible_typo": "invalid",
+    "mailbox_not_found": "invalid",
+    "no_dns_entries": "invalid",
+    "mailbox_quota_exceeded": "invalid",
+    "unroutable_ip_address": "invalid",
+    "role_based": "do_not_mail",
+    "role_based_catch_all": "do_not_mail",
+    "disposable": "do_not_mail",
+    "toxic": "do_not_mail",
+    "global_suppression": "do_not_mail",
+    "possible_trap": "do_not_mail",
+    "mx_forward": "do_not_mail",
+    "blocked": "do_not_mail",
+    "antispam_system": "unknown",
+    "exception_occurred": "unknown",
+    "failed_smtp_connection": "unknown",
+    "forcible_disconnect": "unknown",
+    "greylisted": "unknown",
+    "mail_server_did_not_respond": "unknown",
+    "mail_server_temporary_error": "unknown",
+    "timeout_exceeded": "unknown",
+}
 """Every documented sub-status and the status it comes with."""
 
 SANDBOX: Mapping[str, tuple[str, str]] = {
     **{name: (status, name) for name, status in SUB_STATUSES.items()},
-    "valid": ("valid", ""), "invalid": ("invalid", "mailbox_not_found"), "catch_all": ("catch-all", ""),
-    "spamtrap": ("spamtrap", ""), "abuse": ("abuse", ""), "unknown": ("unknown", "mail_server_temporary_error"),
-    "donotmail": ("do_not_mail", "role_based"), "free_email": ("valid", ""),
+    "valid": ("valid", ""),
+    "invalid": ("invalid", "mailbox_not_found"),
+    "catch_all": ("catch-all", ""),
+    "spamtrap": ("spamtrap", ""),
+    "abuse": ("abuse", ""),
+    "unknown": ("unknown", "mail_server_temporary_error"),
+    "donotmail": ("do_not_mail", "role_based"),
+    "free_email": ("valid", ""),
     "aiagentmailbox": ("valid", "ai_agent_mailbox"),
-}  # fmt: skip
+}
 """(status, sub_status) of ``<name>@example.com``, which answer for any good key and cost nothing."""
 
 

@@ -13,9 +13,13 @@ from acra_express_async.sandbox.nightly.store import Figures
 async def run_apart(dsn: str, passes: int) -> Figures:
     """Passes of a nightly that shares no event loop and no interpreter with us."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "acra_express_async.sandbox.nightly", dsn, str(passes),
+        sys.executable,
+        "-m",
+        "acra_express_async.sandbox.nightly",
+        dsn,
+        str(passes),
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     printed, _ = await process.communicate()
     assert process.returncode == 0
     figures = Figures(**json.loads(printed))

@@ -124,9 +124,13 @@ class Store:
         """A history row, of the context's run or of a fresh one that is never closed, and what the company gets."""
         async with self._desk.connection() as connection, connection.transaction():
             await connection.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
-            header = run.run_id if run is not None else await connection.fetchval(
-                "INSERT INTO enrichment_runs (tenant_id) VALUES ($1) RETURNING run_id", self._default_tenant
-            )  # fmt: skip
+            header = (
+                run.run_id
+                if run is not None
+                else await connection.fetchval(
+                    "INSERT INTO enrichment_runs (tenant_id) VALUES ($1) RETURNING run_id", self._default_tenant
+                )
+            )
             if website is not None:
                 await self._pause("stored_header")
             await connection.execute(

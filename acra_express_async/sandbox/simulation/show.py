@@ -68,18 +68,32 @@ def show_several(days: Sequence[DayReport], console: Console | None = None) -> N
     table = Table("workers", "companies", "p50", "p95", "campaign p95", "violations", title="what workers are worth")
     for day in days:
         table.add_row(
-            str(day.options["workers"]), str(day.companies), _time(day.latency.p50), _time(day.latency.p95),
-            _time(day.campaign_age.p95), str(day.violations),
-        )  # fmt: skip
+            str(day.options["workers"]),
+            str(day.companies),
+            _time(day.latency.p50),
+            _time(day.latency.p95),
+            _time(day.campaign_age.p95),
+            str(day.violations),
+        )
     (console or Console()).print(table)
 
 
 def as_markdown(days: Sequence[DayReport]) -> str:
     """The days as a section of config/benchmarks.md."""
     header = (
-        "workers", "replicas", "companies", "x nightly", "p50", "p95", "p99", "max", "campaign p95", "violations",
-        "nightly", "outcomes",
-    )  # fmt: skip
+        "workers",
+        "replicas",
+        "companies",
+        "x nightly",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "campaign p95",
+        "violations",
+        "nightly",
+        "outcomes",
+    )
     rows = [
         (
             str(day.options["workers"]),

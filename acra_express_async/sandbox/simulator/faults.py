@@ -155,9 +155,15 @@ class Faults:
         """Every fault as its JSON object, with its number."""
         return [
             {
-                "number": fault.number, "provider": fault.provider.value, "knob": fault.knob, "value": fault.value,
-                "route": fault.route, "probability": fault.probability, "count": fault.count, "from": fault.since,
+                "number": fault.number,
+                "provider": fault.provider.value,
+                "knob": fault.knob,
+                "value": fault.value,
+                "route": fault.route,
+                "probability": fault.probability,
+                "count": fault.count,
+                "from": fault.since,
                 "to": fault.until,
             }
             for fault in self._faults.values()
-        ]  # fmt: skip
+        ]

@@ -49,9 +49,13 @@ REMEMBERED = 20_000
 """URLs and clients of which something is kept."""
 
 BY_STATUS = {
-    401: "bad_key", 402: "no_balance", 409: "robots", 422: "no_content", 500: "generic",
+    401: "bad_key",
+    402: "no_balance",
+    409: "robots",
+    422: "no_content",
+    500: "generic",
     503: "ServiceNodeResourceDrain",
-}  # fmt: skip
+}
 
 
 @dataclass(slots=True)

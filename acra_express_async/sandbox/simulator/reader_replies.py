@@ -34,10 +34,19 @@ def script_date(seconds: float) -> str:
 def facts_of(options: ReaderOptions) -> dict[str, object]:
     """What the braces of any error message may stand for."""
     return {
-        "url": options.url, "host": urlsplit(options.url).hostname or "", "ms": int(options.timeout * 1000),
-        "selector": options.selector, "agent": options.robots_agent, "value": "", "who": "IP", "count": 20, "since": "",
-        "until": "", "budget": options.token_budget or 0, "charge": 0,
-    }  # fmt: skip
+        "url": options.url,
+        "host": urlsplit(options.url).hostname or "",
+        "ms": int(options.timeout * 1000),
+        "selector": options.selector,
+        "agent": options.robots_agent,
+        "value": "",
+        "who": "IP",
+        "count": 20,
+        "since": "",
+        "until": "",
+        "budget": options.token_budget or 0,
+        "charge": 0,
+    }
 
 
 def error_reply(

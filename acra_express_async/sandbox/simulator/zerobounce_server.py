@@ -200,9 +200,14 @@ class ZeroBounce:
             if box.unknown and not (box.unknown == "greylisted" and self._waited(address)):
                 status, sub_status = "unknown", box.unknown
             result = bodies.result(
-                address, status, sub_status, processed_at=stamp, free_email=box.free, mx_record=box.mx_record,
+                address,
+                status,
+                sub_status,
+                processed_at=stamp,
+                free_email=box.free,
+                mx_record=box.mx_record,
                 domain_age_days=box.domain_age_days,
-            )  # fmt: skip
+            )
         if effects.get("sub_status"):
             result["sub_status"] = effects["sub_status"]
         result |= effects.get("extra_fields") or {}

@@ -12,18 +12,31 @@ from acra_express_async.sandbox.world.firms import Firm, core_words, joined, own
 
 SiteKind = Literal["plain", "moved", "chinese", "hosted", "brand", "acronym", "thin", "dead", "walled", "robots"]
 SITE_KINDS: dict[SiteKind, float] = {
-    "plain": 0.64, "moved": 0.08, "chinese": 0.06, "hosted": 0.05, "brand": 0.04, "acronym": 0.04, "thin": 0.02,
-    "dead": 0.04, "walled": 0.02, "robots": 0.01,
-}  # fmt: skip
+    "plain": 0.64,
+    "moved": 0.08,
+    "chinese": 0.06,
+    "hosted": 0.05,
+    "brand": 0.04,
+    "acronym": 0.04,
+    "thin": 0.02,
+    "dead": 0.04,
+    "walled": 0.02,
+    "robots": 0.01,
+}
 """Shares among companies with a site; `dead`, `walled` and `robots` cannot be read, `thin` proves nothing."""
 
 UNREADABLE: frozenset[SiteKind] = frozenset({"dead", "walled", "robots"})
 
 MailStyle = Literal["everywhere", "contact", "bracketed", "cloudflare", "image", "free", "form"]
 MAIL_STYLES: dict[MailStyle, float] = {
-    "everywhere": 0.38, "contact": 0.26, "bracketed": 0.10, "cloudflare": 0.07, "image": 0.05, "free": 0.08,
+    "everywhere": 0.38,
+    "contact": 0.26,
+    "bracketed": 0.10,
+    "cloudflare": 0.07,
+    "image": 0.05,
+    "free": 0.08,
     "form": 0.06,
-}  # fmt: skip
+}
 """How a site prints its address: in every footer, on the contact page only, hidden from robots, not as text, …"""
 
 Death = Literal["http_404", "http_403", "http_500", "timeout", "dns", "refused", "empty"]
@@ -262,9 +275,11 @@ def invented_place(dice: Random) -> Place:
     street, building = dice.choice(STREETS)
     postal = f"{dice.randint(10, 80)}{dice.randrange(10**4):04d}"
     return Place(
-        f"{dice.randint(1, 300)} {street.title()}", f"#{dice.randint(1, 15):02d}-{dice.randint(1, 80):02d}",
-        building.title(), postal,
-    )  # fmt: skip
+        f"{dice.randint(1, 300)} {street.title()}",
+        f"#{dice.randint(1, 15):02d}-{dice.randint(1, 80):02d}",
+        building.title(),
+        postal,
+    )
 
 
 def _lookalike_host(firm: Firm, kind: str, site: SitePlan | None, dice: Random) -> str:

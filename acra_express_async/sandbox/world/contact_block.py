@@ -67,9 +67,11 @@ def uen_text(uen: str, dice: Random) -> str:
 def number_lines(plan: SitePlan, dice: Random) -> list[str]:
     """Phone first, then what else there is, each labelled the way sites do."""
     numbers = plan.contacts.numbers
-    lines = [dice.choice(("Tel: {}", "Phone: {}", "T {}", "Call us at {}", "[{0}](tel:{1})")).format(
-        printed_number(numbers["phone"], dice), numbers["phone"]
-    )]  # fmt: skip
+    lines = [
+        dice.choice(("Tel: {}", "Phone: {}", "T {}", "Call us at {}", "[{0}](tel:{1})")).format(
+            printed_number(numbers["phone"], dice), numbers["phone"]
+        )
+    ]
     if "mobile" in numbers:
         mobile = numbers["mobile"]
         shown = printed_number(mobile, dice)

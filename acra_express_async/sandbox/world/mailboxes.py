@@ -9,23 +9,35 @@ from acra_express_async.sandbox.draws import hexadecimal, unit, weighted
 from acra_express_async.sandbox.world.company_draw import FREE_HOSTS
 
 ROLE_VERDICTS: dict[tuple[str, str], float] = {
-    ("valid", ""): 0.42, ("do_not_mail", "role_based"): 0.34, ("catch-all", ""): 0.10,
-    ("do_not_mail", "role_based_catch_all"): 0.04, ("invalid", "mailbox_not_found"): 0.07,
-    ("valid", "role_based_accept_all"): 0.02, ("invalid", "mailbox_quota_exceeded"): 0.01,
-}  # fmt: skip
+    ("valid", ""): 0.42,
+    ("do_not_mail", "role_based"): 0.34,
+    ("catch-all", ""): 0.10,
+    ("do_not_mail", "role_based_catch_all"): 0.04,
+    ("invalid", "mailbox_not_found"): 0.07,
+    ("valid", "role_based_accept_all"): 0.02,
+    ("invalid", "mailbox_quota_exceeded"): 0.01,
+}
 PERSON_VERDICTS: dict[tuple[str, str], float] = {
-    ("valid", ""): 0.74, ("catch-all", ""): 0.14, ("invalid", "mailbox_not_found"): 0.10, ("abuse", ""): 0.01,
+    ("valid", ""): 0.74,
+    ("catch-all", ""): 0.14,
+    ("invalid", "mailbox_not_found"): 0.10,
+    ("abuse", ""): 0.01,
     ("spamtrap", ""): 0.01,
-}  # fmt: skip
+}
 FREE_VERDICTS: dict[tuple[str, str], float] = {
-    ("valid", ""): 0.84, ("invalid", "mailbox_not_found"): 0.13, ("do_not_mail", "toxic"): 0.02, ("abuse", ""): 0.01,
-}  # fmt: skip
+    ("valid", ""): 0.84,
+    ("invalid", "mailbox_not_found"): 0.13,
+    ("do_not_mail", "toxic"): 0.02,
+    ("abuse", ""): 0.01,
+}
 UNKNOWN_HOSTS = 0.045
 """Share of mail hosts that do not let a verifier find out (documented: 3 to 6 %)."""
-UNKNOWN_REASONS = (
-    "greylisted", "antispam_system", "failed_smtp_connection", "mail_server_did_not_respond", "timeout_exceeded",
-    "mail_server_temporary_error", "forcible_disconnect", "exception_occurred",
-)  # fmt: skip
+UNKNOWN_REASONS = tuple(
+    """
+    greylisted antispam_system failed_smtp_connection mail_server_did_not_respond timeout_exceeded
+    mail_server_temporary_error forcible_disconnect exception_occurred
+    """.split()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,13 @@ def own_listing(firm: Firm, site: SitePlan) -> Listing:
     dice = draw("listing", firm.uen)
     name = written(firm.name) if site.prints_name else site.brand
     title = dice.choice((site.brand, f"{site.brand} | Singapore", f"{site.brand} - {trade.thing.capitalize()}"))
-    snippet = dice.choice((
-        f"{site.brand} looks after {trade.thing} for homes and businesses in Singapore.",
-        f"{name}. {trade.offers[0]}, {trade.offers[1].lower()} and more.",
-        f"{trade.offers[0]}. {trade.offers[-1]}. Call us for a quotation.",
-    ))  # fmt: skip
+    snippet = dice.choice(
+        (
+            f"{site.brand} looks after {trade.thing} for homes and businesses in Singapore.",
+            f"{name}. {trade.offers[0]}, {trade.offers[1].lower()} and more.",
+            f"{trade.offers[0]}. {trade.offers[-1]}. Call us for a quotation.",
+        )
+    )
     return Listing(title, f"{root}/", snippet, dice.choice(("", "", "2026-03-18", "2025-08-04")))
 
 

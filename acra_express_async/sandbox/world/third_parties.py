@@ -71,11 +71,14 @@ def directory_page(directory: Directory, firm: Firm, neighbours: Sequence[Firm])
     """The entry itself: everything the registry says, other companies, and the directory's own mailbox."""
     place = registered_place(firm)
     rows = [
-        ("UEN", firm.uen), ("Entity name", firm.name), ("Former name", ", ".join(firm.former_names)),
-        ("Status", firm.status), ("Activity", firm.activity or trade_of(firm.ssic).title),
+        ("UEN", firm.uen),
+        ("Entity name", firm.name),
+        ("Former name", ", ".join(firm.former_names)),
+        ("Status", firm.status),
+        ("Activity", firm.activity or trade_of(firm.ssic).title),
         ("Registered address", ", ".join(part for part in (place.street, place.unit, place.building) if part)),
         ("Postal code", place.postal),
-    ]  # fmt: skip
+    ]
     table = "| Field | Value |\n| --- | --- |\n" + "\n".join(f"| {key} | {value} |" for key, value in rows if value)
     similar = "\n".join(f"*   [{other.name}]({directory.url(other)}) UEN {other.uen}" for other in neighbours)
     host = directory.host.removeprefix("www.")
@@ -102,15 +105,21 @@ def social_listings(firm: Firm, *, facebook: bool, linkedin: bool, jobs: bool) -
             Listing(f"{name} - Home | Facebook", f"https://{FACEBOOK}/{label}/", f"{name}, Singapore. {likes} likes")
         )
     if linkedin:
-        found.append(Listing(
-            f"{name} | LinkedIn", f"https://{LINKEDIN}/company/{slug(firm.name)}",
-            f"{name} | {int(unit('followers', firm.uen) * 900)} followers on LinkedIn. Singapore.",
-        ))  # fmt: skip
+        found.append(
+            Listing(
+                f"{name} | LinkedIn",
+                f"https://{LINKEDIN}/company/{slug(firm.name)}",
+                f"{name} | {int(unit('followers', firm.uen) * 900)} followers on LinkedIn. Singapore.",
+            )
+        )
     if jobs:
-        found.append(Listing(
-            f"Working at {name}: company reviews - Jobstreet", f"https://{JOBSTREET}/companies/{slug(firm.name)}",
-            "Company overview, benefits, salaries and open jobs in Singapore.",
-        ))  # fmt: skip
+        found.append(
+            Listing(
+                f"Working at {name}: company reviews - Jobstreet",
+                f"https://{JOBSTREET}/companies/{slug(firm.name)}",
+                "Company overview, benefits, salaries and open jobs in Singapore.",
+            )
+        )
     return found
 
 
@@ -120,19 +129,38 @@ def filler_listings(firm: Firm, count: int, dice: Random) -> list[Listing]:
     thing = trade.thing.replace(" ", "-").lower()
     area = dice.choice(("Tampines", "Jurong", "Novena", "Bugis", "Woodlands", "Katong", "Bedok", "Yishun"))
     pool = [
-        Listing(f"10 best places for {trade.thing} in {area}", f"https://{MAGAZINE}/best-{thing}-{area.lower()}/",
-                f"Our picks for {trade.thing} around {area}, with prices and opening hours.", "2025-11-02"),
-        Listing(f"{trade.title} - Wikipedia", f"https://{ENCYCLOPEDIA}/wiki/{trade.title.split()[0].rstrip(',')}",
-                f"{trade.description}."),
-        Listing(f"{trade.thing.capitalize()} prices in Singapore: a guide", f"https://{MAGAZINE}/guide-{thing}/",
-                f"What {trade.thing} should cost you this year."),
-        Listing(f"Government grants for small companies ({trade.title})", f"https://{MAGAZINE}/grants-{thing}/",
-                "Who is eligible and how to apply."),
-        Listing(f"r/askSingapore: whom do you trust for {trade.thing}?", f"https://www.reddit.com/r/askSingapore/{thing}/",
-                "12 votes, 31 comments."),
-        Listing(f"Industry outlook: {trade.title.lower()}", f"https://www.businesstimes.com.sg/{thing}-outlook",
-                "Demand holds up while rents rise, traders say."),
-    ]  # fmt: skip
+        Listing(
+            f"10 best places for {trade.thing} in {area}",
+            f"https://{MAGAZINE}/best-{thing}-{area.lower()}/",
+            f"Our picks for {trade.thing} around {area}, with prices and opening hours.",
+            "2025-11-02",
+        ),
+        Listing(
+            f"{trade.title} - Wikipedia",
+            f"https://{ENCYCLOPEDIA}/wiki/{trade.title.split()[0].rstrip(',')}",
+            f"{trade.description}.",
+        ),
+        Listing(
+            f"{trade.thing.capitalize()} prices in Singapore: a guide",
+            f"https://{MAGAZINE}/guide-{thing}/",
+            f"What {trade.thing} should cost you this year.",
+        ),
+        Listing(
+            f"Government grants for small companies ({trade.title})",
+            f"https://{MAGAZINE}/grants-{thing}/",
+            "Who is eligible and how to apply.",
+        ),
+        Listing(
+            f"r/askSingapore: whom do you trust for {trade.thing}?",
+            f"https://www.reddit.com/r/askSingapore/{thing}/",
+            "12 votes, 31 comments.",
+        ),
+        Listing(
+            f"Industry outlook: {trade.title.lower()}",
+            f"https://www.businesstimes.com.sg/{thing}-outlook",
+            "Demand holds up while rents rise, traders say.",
+        ),
+    ]
     dice.shuffle(pool)
     return pool[:count]
 

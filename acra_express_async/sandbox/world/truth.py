@@ -63,9 +63,14 @@ def truth_of(firm: Firm, presence: Presence, namesakes: tuple[str, ...] = ()) ->
         return Truth(firm.uen, firm.name, None, trap_domains=traps, kind="silent" if presence.silent else "none")
     if not (plan.listed and plan.readable):
         return Truth(
-            firm.uen, firm.name, None, own_domain=plan.host, may_abstain=True, trap_domains=traps,
+            firm.uen,
+            firm.name,
+            None,
+            own_domain=plan.host,
+            may_abstain=True,
+            trap_domains=traps,
             kind=plan.kind if plan.listed else "unlisted",
-        )  # fmt: skip
+        )
     numbers = plan.contacts.numbers
     printed_everywhere = ("phone", "mobile")
     return Truth(
