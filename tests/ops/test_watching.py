@@ -37,7 +37,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
     return found
 
 
-class Snapshot:
+class Turned:
     """The product's snapshot loop on a real database, turned by hand."""
 
     def __init__(self, database: Database) -> None:
@@ -65,8 +65,8 @@ class Snapshot:
 
 
 @pytest_asyncio.fixture
-async def snapshot(database: Database) -> Snapshot:
-    return Snapshot(database)
+async def turned(database: Database) -> Turned:
+    return Turned(database)
 
 
 async def enqueue(owner: Connection, count: int) -> None:
@@ -77,11 +77,11 @@ async def enqueue(owner: Connection, count: int) -> None:
     )
 
 
-async def test_gauges_follow_the_database(owner: Connection, snapshot: Snapshot) -> None:
+async def test_gauges_follow_the_database(owner: Connection, turned: Turned) -> None:
     await enqueue(owner, 3)
     await owner.execute("UPDATE acra_express.control SET paused = true")
-    await snapshot.watch.look()
-    metrics = snapshot.metrics
+    await turned.snapshot_loop.look()
+    metrics = turned.metrics
     assert value(metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 3
     assert value(metrics, "queue_depth", job_type="acra_express_enrich_candidates", state="due") == 0
     assert value(metrics, "budget_used", provider="jina", budget="calls_1h") == 36
@@ -91,53 +91,53 @@ async def test_gauges_follow_the_database(owner: Connection, snapshot: Snapshot)
     assert value(metrics, "standing_back") == 0
     assert value(metrics, "snapshot_duration_seconds_count") == 1
     assert value(metrics, "queue_snapshot_timestamp_seconds") == NOON.timestamp()
-    assert [line.left for line in snapshot.watch.snapshot.campaigns] == [1, 1, 1]
+    assert [line.left for line in turned.snapshot_loop.snapshot.campaigns] == [1, 1, 1]
 
 
 async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
-    owner: Connection, database: Database, snapshot: Snapshot
+    owner: Connection, database: Database, turned: Turned
 ) -> None:
     await enqueue(owner, 100_000)
-    await snapshot.watch.look()
+    await turned.snapshot_loop.look()
     await database.close()
-    text = generate_latest(snapshot.metrics.registry).decode()
+    text = generate_latest(turned.metrics.registry).decode()
     assert 'acra_express_queue_depth{job_type="acra_express_staging_upsert",state="due"} 100000.0' in text
 
 
 async def test_the_database_away_leaves_the_last_picture(
-    owner: Connection, database: Database, snapshot: Snapshot
+    owner: Connection, database: Database, turned: Turned
 ) -> None:
     await enqueue(owner, 2)
-    await snapshot.watch.look()
+    await turned.snapshot_loop.look()
     await database.close()
-    await snapshot.watch.look()
-    assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+    await turned.snapshot_loop.look()
+    assert value(turned.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
 
 
 async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
-    owner: Connection, snapshot: Snapshot
+    owner: Connection, turned: Turned
 ) -> None:
     await enqueue(owner, 2)
     async with owner.transaction():
         await owner.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
-        await snapshot.watch.look()
-        assert snapshot.watch.snapshot.taken_at == NOON
-        assert value(snapshot.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+        await turned.snapshot_loop.look()
+        assert turned.snapshot_loop.snapshot.taken_at == NOON
+        assert value(turned.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
 
 
 async def test_b25_the_nightly_s_history_is_not_asked_about_while_it_runs(
-    owner: Connection, snapshot: Snapshot
+    owner: Connection, turned: Turned
 ) -> None:
     await owner.execute(
         "INSERT INTO background_jobs (job_id, job_type, status) VALUES (1, 'enrich_candidates', 'running')"
     )
-    await snapshot.watch.look()
-    assert snapshot.watch.snapshot.nightly_running
-    assert snapshot.watch.snapshot.companies_today == {}
+    await turned.snapshot_loop.look()
+    assert turned.snapshot_loop.snapshot.nightly_running
+    assert turned.snapshot_loop.snapshot.companies_today == {}
     await owner.execute("UPDATE background_jobs SET status = 'done'")
     for _ in range(COMPARED_EVERY):
-        await snapshot.watch.look()
-    assert snapshot.watch.snapshot.companies_today == {"express": 0, "nightly": 0}
+        await turned.snapshot_loop.look()
+    assert turned.snapshot_loop.snapshot.companies_today == {"express": 0, "nightly": 0}
 
 
 class Beat:
