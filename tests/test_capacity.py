@@ -14,7 +14,7 @@ def settings(**figures: str) -> Settings:
     return load_settings({"POSTGRES_DSN": "x"} | {f"ACRA_EXPRESS_{name}": value for name, value in figures.items()})
 
 
-def test_the_defaults_are_bound_by_the_cap_a_day_and_by_reading_an_hour() -> None:
+def test_defaults_are_bound_by_the_daily_cap_and_hourly_reading() -> None:
     answer = plan(settings())
     assert (answer.bottleneck.name, answer.per_day) == ("daily cap", 300)
     assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(93.75))

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "acra_express_async"
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "acra_express_async"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 300
 MOST_BROAD_HANDLERS = 5
+LONGEST_TEST_NAME = 60
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "misc", "common"}
 
 
@@ -112,3 +114,15 @@ def test_the_process_clock_decides_nothing() -> None:
         in {("datetime", "now"), ("time", "time"), ("date", "today"), ("datetime", "utcnow")}
     }
     assert readers == {"service/composition.py", "providers/wire.py"}
+
+
+def test_names_of_tests_have_at_most_sixty_characters() -> None:
+    long_names = [
+        f"{module.relative_to(TESTS)}::{node.name}"
+        for module in sorted(TESTS.rglob("test_*.py"))
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and (len(node.name) > LONGEST_TEST_NAME or "_s_" in node.name)
+    ]
+    assert not long_names

@@ -180,7 +180,7 @@ async def test_a_known_website_that_proves_right_costs_no_search() -> None:
     assert not [call for call in world.calls if call.startswith("search")]
 
 
-async def test_a_known_website_that_is_wrong_leaves_pages_for_the_search() -> None:
+async def test_a_wrong_known_website_leaves_pages_for_the_search() -> None:
     world = World()
     outcome = await pipeline(world).run(replace(COMPANY, website_domain="https://www.wrong.sg/"), FreeScope())
     assert outcome.site is not None
@@ -258,7 +258,7 @@ async def test_who_opted_out_is_neither_searched_nor_read_nor_verified() -> None
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_a_later_attempt_can_mend_ends_the_run_and_nothing_paid_is_repeated(error: Exception) -> None:
+async def test_a_temporary_error_ends_the_run_and_repeats_no_paid_call(error: Exception) -> None:
     world = World(failures={f"read {CONTACT}": error})
     with pytest.raises(type(error)):
         await pipeline(world).run(COMPANY, FreeScope())
@@ -337,7 +337,7 @@ async def test_an_open_intent_is_not_sent_twice() -> None:
     assert "verification_pending" in outcome.notes
 
 
-async def test_people_are_verified_only_when_their_addresses_may_be_kept() -> None:
+async def test_personal_addresses_are_verified_only_if_storable() -> None:
     text = "farah@orchidhardware.sg 6741 1100"
     pages = {**PAGES, CONTACT: Page(CONTACT, "Contact", text)}
     closed = World(pages=dict(pages))

@@ -64,7 +64,7 @@ def test_header_families(tmp_path: Path, header: str, expected: set[str]) -> Non
     assert set(source.header.columns) == expected
 
 
-def test_a_columns_own_name_wins_over_its_alias_and_the_rest_is_reported() -> None:
+def test_the_exact_column_name_wins_over_an_alias() -> None:
     header = read_header(["name", "", "Entity_Name", "UEN", "capital"])
     assert header.cells == ((2, "entity_name"), (3, "uen"))
     assert header.unknown == ("name", "column 2", "capital")
@@ -134,7 +134,7 @@ def test_rejected_rows_say_why_and_the_next_is_read(tmp_path: Path, cells: str, 
     assert accepted.line == 3
 
 
-def test_an_unclosed_quote_swallows_lines_only_up_to_its_end_and_names_them(tmp_path: Path) -> None:
+def test_an_unclosed_quote_rejects_only_the_lines_it_names(tmp_path: Path) -> None:
     good = "197200573N,GOOD\n"
     rows = read(tmp_path, f'uen,entity_name\n198107599C,"OPEN\n{good}198107599C,CLOSE"x,\n{good}')
     assert isinstance(rows[0], Rejected)

@@ -131,9 +131,7 @@ async def test_no_word_of_an_operator_becomes_a_traceback(run: Run, arguments: l
     assert (found, "Traceback" in err) == (code, False), err
 
 
-async def test_the_job_that_enqueue_answered_with_shows_what_failed_and_where_to_look(
-    run: Run, uens: list[str], owner: Connection
-) -> None:
+async def test_jobs_show_names_the_failure_and_where_to_look(run: Run, uens: list[str], owner: Connection) -> None:
     job_id = json.loads((await run("enqueue", "--json", "--uen", uens[0], "--uen", uens[1]))[1])["job_id"]
     for uen, kind, reason in ((uens[0], "enriched", ""), (uens[1], "failed", "provider_error")):
         await owner.execute(

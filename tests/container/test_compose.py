@@ -41,7 +41,7 @@ async def statuses(port: int) -> list[int]:
         return [(await client.get(f"http://127.0.0.1:{port}{path}")).status_code for path in paths]
 
 
-async def test_the_trial_does_its_work_behind_a_published_port_and_goes_without_a_trace(image: Image) -> None:
+async def test_compose_trial_enriches_companies_and_leaves_no_trace(image: Image) -> None:
     wanted = expected()
     assert len(wanted) > 30
     async with project(image) as trial:

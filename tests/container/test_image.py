@@ -87,7 +87,7 @@ async def test_migrate_runs_from_the_image(image: Image, fresh_dsn: str) -> None
     ), done.stderr
 
 
-async def test_healthy_then_sigterm_in_mid_job_exits_0_and_loses_nothing(image: Image, standing: Stage) -> None:
+async def test_sigterm_in_mid_job_exits_0_and_loses_nothing(image: Image, standing: Stage) -> None:
     wanted = standing.uens[:5]
     async with service(image, standing.environ) as first:
         await first.event("listener.proven")
@@ -123,7 +123,7 @@ async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage)
     await assert_each_once(standing, wanted)
 
 
-async def test_the_trial_of_compose_has_its_simulator_and_registry_in_the_image(image: Image, fresh_dsn: str) -> None:
+async def test_image_holds_the_simulator_and_registry_of_the_trial(image: Image, fresh_dsn: str) -> None:
     """The two one-off commands of config/compose.yaml's profile, word for word, and the simulator that answers."""
     compose = COMPOSE.read_text(encoding="utf-8")
     block = compose.split("entrypoint: [sh, -euc]", 1)[1].split("- |\n", 1)[1].split("    environment:", 1)[0]

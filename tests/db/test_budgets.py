@@ -72,9 +72,7 @@ async def test_an_answer_starts_the_ageing_before_the_margin_is_over(ledger: Bud
     assert (await refused(ledger, Ask(CALLS, 1))).fits_in == CALLS.counted_window
 
 
-async def test_a_charge_without_an_answer_is_held_until_it_must_have_been_booked(
-    ledger: BudgetLedger, clock: Clock
-) -> None:
+async def test_charge_without_an_answer_counts_for_hold_plus_window(ledger: BudgetLedger, clock: Clock) -> None:
     await granted(ledger, Ask(TOKENS, 5000))
     assert (await refused(ledger, Ask(TOKENS, 1))).in_flight == 5000
     await clock.advance(TOKENS.hold + TOKENS.counted_window - timedelta(microseconds=1))
@@ -217,7 +215,7 @@ async def fill(owner: Connection, rows: int, until: datetime) -> None:
     )
 
 
-async def test_the_window_is_read_through_its_index_however_long_the_history(
+async def test_long_history_is_read_through_the_window_index(
     ledger: BudgetLedger, owner: Connection, clock: Clock
 ) -> None:
     await fill(owner, 100_000, START - timedelta(hours=2))
@@ -260,7 +258,7 @@ async def test_a_reservation_is_one_statement_granted_or_refused(fresh_dsn: str,
     assert all("acra_express.charge(" in statement for statement in said)
 
 
-async def test_eight_clients_of_two_pools_never_pass_the_allowance_together(
+async def test_eight_clients_on_two_pools_never_exceed_the_allowance(
     ledger: BudgetLedger, database: Database, fresh_dsn: str, owner: Connection
 ) -> None:
     """Real clock, real contention: exactly the allowance is granted, whoever comes first."""

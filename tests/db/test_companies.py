@@ -24,7 +24,7 @@ async def upserted(database: Database, shape: PlatformShape, row: RegistryRow = 
         return await upsert_company(connection, row, shape, **more)
 
 
-async def test_a_new_company_follows_the_platform_s_own_direct_writer(
+async def test_new_company_is_written_as_the_platform_writes_it(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     await owner.execute(
@@ -62,7 +62,7 @@ async def test_nothing_new_moves_nothing(database: Database, owner: Connection, 
     assert await one(owner, "SELECT * FROM companies") == before
 
 
-async def test_an_existing_company_is_not_moved_into_a_code_the_nightly_has_pending(
+async def test_existing_company_gets_no_code_pending_in_the_nightly(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     await a_company(owner, industry_code=None)
@@ -72,7 +72,7 @@ async def test_an_existing_company_is_not_moved_into_a_code_the_nightly_has_pend
     assert await owner.fetchval("SELECT industry_code FROM companies") == "1111"
 
 
-async def test_b1_an_insert_stands_back_while_the_nightly_s_staging_transaction_is_open(
+async def test_b1_insert_waits_for_an_open_nightly_staging_transaction(
     database: Database, owner: Connection, shape: PlatformShape, fresh_dsn: str
 ) -> None:
     """Its exact interleaving: the nightly looked the UEN up and will insert it later in the same transaction."""
@@ -90,7 +90,7 @@ async def test_b1_an_insert_stands_back_while_the_nightly_s_staging_transaction_
     assert await owner.fetchval("SELECT count(*) FROM companies") == 1
 
 
-async def test_b1_an_insert_stands_back_while_a_nightly_staging_job_runs(
+async def test_b1_insert_stands_back_while_a_nightly_staging_job_runs(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     """Between two of its statements no lock is held; the job's status is the only sign."""
@@ -123,7 +123,7 @@ async def test_b1_the_lock_is_held_when_the_check_asks(
     assert await owner.fetchval("SELECT count(*) FROM companies") == 1
 
 
-async def test_b1_the_check_sees_what_was_committed_after_our_transaction_began(
+async def test_b1_check_sees_commits_after_our_transaction_began(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     async with database.transaction() as connection:
@@ -172,7 +172,7 @@ async def test_a_company_the_registry_does_not_know_is_still_loaded(owner: Conne
     assert (loaded.uen, loaded.name, loaded.ssic_code) == ("", "LOTUS PUMPS PTE. LTD.", "33120")
 
 
-async def test_the_skip_guard_looks_at_the_platform_s_history_and_our_outcomes(owner: Connection) -> None:
+async def test_recent_platform_history_or_our_outcome_skips_a_company(owner: Connection) -> None:
     company = await a_company(owner)
     assert not await recently_checked(owner, company.company_id, 7)
     run = await owner.fetchval("INSERT INTO enrichment_runs DEFAULT VALUES RETURNING run_id")

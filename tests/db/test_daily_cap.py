@@ -24,9 +24,7 @@ async def jobs(owner: Connection, *statuses: str) -> list[JobId]:
     ]
 
 
-async def test_a_slot_is_one_live_job_s_and_cannot_be_given_back_by_another(
-    database: Database, owner: Connection
-) -> None:
+async def test_only_the_job_that_holds_a_slot_can_give_it_back(database: Database, owner: Connection) -> None:
     cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
     mine, theirs = await jobs(owner, "running", "running")
     assert (await cap.take(COMPANY, theirs, 1)).ours

@@ -57,9 +57,7 @@ async def test_paused_claims_nothing(jobs: Jobs, owner: Connection) -> None:
     assert await jobs.claim("me", LEASE, 1) == []
 
 
-async def test_an_expired_lease_is_claimed_with_a_new_token_and_counted_as_a_crash(
-    jobs: Jobs, owner: Connection
-) -> None:
+async def test_expired_lease_gets_a_new_token_and_counts_as_a_crash(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     [zombie] = await jobs.claim("a", LEASE, 1)
     await expire(owner, zombie)
@@ -100,7 +98,7 @@ async def test_finish_needs_the_token_and_ends_the_job(jobs: Jobs, owner: Connec
     assert await jobs.next_due() is None
 
 
-async def test_snooze_hands_the_attempt_back_and_speaks_the_platforms_words(jobs: Jobs, owner: Connection) -> None:
+async def test_snooze_hands_the_attempt_back_in_the_platform_wording(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     [job] = await jobs.claim("a", LEASE, 1)
     await jobs.snooze(job, timedelta(hours=1), "daily cap reached")

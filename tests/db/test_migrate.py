@@ -58,7 +58,7 @@ async def test_four_runners_at_once_all_succeed(empty: Connection, empty_dsn: st
     assert await empty.fetchval("SELECT count(*) FROM acra_express.schema_migrations") == len(migrations())
 
 
-async def test_a_database_without_the_platform_is_refused_in_one_sentence(empty: Connection) -> None:
+async def test_migrate_refuses_a_database_without_the_platform(empty: Connection) -> None:
     with pytest.raises(
         SchemaError, match=r"platform's tables are missing here \(background_jobs, .*--bootstrap-platform"
     ):
@@ -77,7 +77,7 @@ async def test_check_names_what_to_run(empty: Connection) -> None:
         await check(empty)
 
 
-async def test_a_changed_migration_is_noticed_and_a_newer_one_is_not_minded(owner: Connection) -> None:
+async def test_changed_migration_is_refused_and_a_newer_one_accepted(owner: Connection) -> None:
     await owner.execute("INSERT INTO acra_express.schema_migrations VALUES (99, 'from_the_future', 'x')")
     await check(owner)
     await owner.execute("UPDATE acra_express.schema_migrations SET checksum = 'other' WHERE version = 1")
@@ -145,9 +145,7 @@ async def test_migrate_heals_a_role_that_was_dropped_and_made_anew(empty: Connec
     ["GRANT SELECT ON background_jobs TO acra_express", "GRANT UPDATE (uen) ON companies TO acra_express",
      "GRANT ALL ON odoo_connections TO acra_express", "GRANT ALL ON SEQUENCE companies_company_id_seq TO acra_express"],
 )  # fmt: skip
-async def test_migrate_takes_back_what_was_given_to_the_role_on_the_platform_s_tables(
-    owner: Connection, widened: str
-) -> None:
+async def test_migrate_revokes_extra_grants_on_platform_tables(owner: Connection, widened: str) -> None:
     before = await privileges(owner, ROLE)
     await owner.execute(widened)
     assert await privileges(owner, ROLE) != before
@@ -155,7 +153,7 @@ async def test_migrate_takes_back_what_was_given_to_the_role_on_the_platform_s_t
     assert await privileges(owner, ROLE) == before
 
 
-async def test_migrate_mends_owner_s_functions_that_became_anybody_s(owner: Connection) -> None:
+async def test_migrate_restores_owner_functions_granted_to_public(owner: Connection) -> None:
     """A restore without owners or ACLs: functions that act for the role itself, and callable by everybody."""
     await owner.execute(
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA acra_express TO PUBLIC;"
@@ -185,9 +183,7 @@ WALL = """
 """
 
 
-async def test_the_wall_is_made_anew_where_it_fell_and_left_alone_without_a_lock_where_it_stands(
-    owner: Connection, fresh_dsn: str
-) -> None:
+async def test_migrate_restores_only_the_missing_tenant_policies(owner: Connection, fresh_dsn: str) -> None:
     built = {row["tablename"]: row for row in await owner.fetch(WALL)}
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     rule = f"((tenant_id = {tenant}) OR (CURRENT_USER <> 'acra_express'::name))"
@@ -227,7 +223,7 @@ async def test_a_table_that_stays_locked_is_left_as_it_was_and_named(
     assert len(await owner.fetch(WALL)) == 3
 
 
-async def test_the_wall_binds_the_role_alone_even_where_row_level_security_is_forced(owner: Connection) -> None:
+async def test_tenant_policy_binds_only_the_role_under_forced_rls(owner: Connection) -> None:
     """A policy `TO role` binds whoever inherits the role: the shared service account, which `migrate` made a member."""
     account = f"account_{secrets.token_hex(4)}"
     await owner.execute("INSERT INTO enrichment_runs (tenant_id) VALUES (501), (502)")
@@ -246,7 +242,7 @@ async def test_the_wall_binds_the_role_alone_even_where_row_level_security_is_fo
         await owner.execute(f"DROP ROLE {account}")
 
 
-async def test_what_the_platform_added_later_is_granted_by_the_next_migrate(owner: Connection) -> None:
+async def test_next_migrate_grants_what_the_platform_added_later(owner: Connection) -> None:
     await owner.execute("ALTER TABLE companies DROP sg_phone; ALTER TABLE companies ADD sg_phone text")
     asked = "SELECT has_column_privilege('acra_express', 'companies', 'sg_phone', 'UPDATE')"
     assert await owner.fetchval(asked) is False
@@ -264,7 +260,7 @@ async def test_an_older_build_leaves_the_grants_of_a_newer_one_alone(owner: Conn
     assert await privileges(owner, ROLE) == before
 
 
-async def test_our_tenant_is_nobody_s_although_customers_are_known_by_other_tables_only(empty: Connection) -> None:
+async def test_our_tenant_id_avoids_customers_known_only_elsewhere(empty: Connection) -> None:
     """An empty `tenants` with customers 1 and 2 elsewhere, and DEFAULT_TENANT_ID 3: a plain insert would become 1."""
     await bootstrap_platform(empty)
     await empty.execute(

@@ -29,9 +29,7 @@ WIDENED = {
 }
 
 
-async def test_as_migrated_nothing_is_too_much_and_nothing_is_left_behind(
-    database: Database, owner: Connection
-) -> None:
+async def test_a_migrated_role_has_no_excess_rights_and_leaves_no_rows(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'queued')")
     async with database.session() as connection:
         assert await overreach(connection, ROLE, database.tenant_id) == []
@@ -58,7 +56,7 @@ DISGUISE = "the role acra_express can write another tenant's rows into "
         ("run_event_logs", [DISGUISE + "run_event_logs"]),
     ],
 )
-async def test_the_probe_calls_itself_another_tenant_and_names_where_that_works(
+async def test_reach_probe_names_tables_writable_as_another_tenant(
     database: Database, owner: Connection, table: str, named: list[str]
 ) -> None:
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
@@ -72,9 +70,7 @@ async def test_the_probe_calls_itself_another_tenant_and_names_where_that_works(
         assert await overreach(connection, ROLE, database.tenant_id) == named
 
 
-async def test_the_probe_sees_another_tenant_s_header_where_it_can_be_seen(
-    database: Database, owner: Connection
-) -> None:
+async def test_reach_probe_names_tables_readable_across_tenants(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
     await owner.execute("INSERT INTO enrichment_runs (tenant_id) VALUES (502)")
     async with database.session() as connection:
@@ -135,7 +131,7 @@ async def test_migrate_builds_no_wall_around_a_customer(fresh_dsn: str, owner: C
     assert await owner.fetchval("SELECT count(*) FROM pg_policies WHERE qual LIKE '%= 501%'") == 0
 
 
-async def test_a_lock_of_the_nightly_s_is_no_verdict(database: Database, owner: Connection) -> None:
+async def test_a_lock_held_by_the_nightly_is_not_reported_as_excess(database: Database, owner: Connection) -> None:
     async with owner.transaction():
         await owner.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
         async with database.session() as connection:
@@ -182,7 +178,7 @@ async def test_a_lost_grant_is_named_and_healed_by_migrate(
     assert code == 0, out
 
 
-async def test_b4_it_refuses_to_start_under_a_tenant_that_is_not_its_own(fresh_dsn: str, owner: Connection) -> None:
+async def test_b4_service_refuses_to_start_under_a_customer_tenant(fresh_dsn: str, owner: Connection) -> None:
     """Missing, the platform's default, a customer's by its connection, a customer's by its jobs: a sentence each."""
     ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
@@ -217,7 +213,7 @@ async def own_login(postgres: EmbeddedPostgres, owner: Connection, fresh_dsn: st
     await owner.execute(f"DROP ROLE {login}")
 
 
-async def test_a_login_of_its_own_runs_the_service_and_has_nothing_to_go_back_to(
+async def test_service_runs_with_a_dedicated_login_without_rights(
     fresh_dsn: str, own_login: str, tmp_path: Path
 ) -> None:
     async with stage(fresh_dsn, tmp_path) as standing:

@@ -147,7 +147,7 @@ async def test_personal_addresses_are_stored_when_allowed(database: Database, ow
         ("invalid", "acra_express", "valid", AT - timedelta(days=9), "invalid"),
     ],
 )
-async def test_b18_a_lead_email_keeps_its_company_and_its_better_verdict(
+async def test_b18_lead_email_keeps_its_company_and_its_better_status(
     database: Database,
     owner: Connection,
     shape: Any,

@@ -19,7 +19,7 @@ from acra_express_async.errors import LockBusy
 from .builders import AT, a_company, a_job, a_verdict, an_email, an_outcome, count, one, stored
 
 
-async def test_b21_what_the_company_has_is_kept_and_last_seen_moves_only_with_a_change(
+async def test_b21_company_values_stay_and_last_seen_follows_changes(
     database: Database, owner: Connection, shape: Any
 ) -> None:
     company = await a_company(
@@ -85,9 +85,7 @@ async def test_b19_contacts_of_others_are_left_alone(database: Database, owner: 
     assert [tuple(row) for row in rows] == [("info@lotus.com.sg", False, "lusha"), (None, None, "site_page")]
 
 
-async def test_b19_our_own_contact_is_updated_not_doubled_even_without_the_index(
-    database: Database, owner: Connection
-) -> None:
+async def test_b19_our_contact_is_updated_even_without_the_index(database: Database, owner: Connection) -> None:
     await owner.execute("DROP INDEX ux_contacts_company_email")
     shape = await probe(owner)
     company = await a_company(owner)
@@ -108,7 +106,7 @@ async def test_b19_our_own_contact_is_updated_not_doubled_even_without_the_index
         ("valid", "zerobounce-cache", False),
     ],
 )
-async def test_b17_only_fresh_definitive_answers_enter_the_shared_cache(
+async def test_b17_only_fresh_definitive_answers_are_cached_for_all(
     database: Database, owner: Connection, shape: Any, status: str, source: str, kept: bool
 ) -> None:
     verdict = a_verdict("Info@lotus.com.sg", status, source=source)
@@ -138,9 +136,7 @@ async def test_list_columns_get_lists(database: Database, owner: Connection) -> 
     assert row == {"email": ["info@lotus.com.sg"], "phone_number": ["+6561112222"]}
 
 
-async def test_a_platform_without_anything_optional_still_takes_the_result(
-    database: Database, owner: Connection
-) -> None:
+async def test_result_is_stored_on_a_platform_without_optional_parts(database: Database, owner: Connection) -> None:
     for statement in (
         "ALTER TABLE company_enrichment_runs DROP tenant_id, DROP public_emails, DROP verification_results",
         "ALTER TABLE companies DROP sg_phone, DROP sg_postcode",
@@ -167,7 +163,7 @@ async def test_b3_giving_way_to_a_lock_writes_nothing(database: Database, owner:
     assert await count(owner, "enrichment_runs") == 0
 
 
-async def test_b3_tables_are_written_in_the_nightly_s_lock_order(
+async def test_b3_tables_are_written_in_the_lock_order_of_the_nightly(
     database: Database, owner: Connection, shape: Any, hashes: AddressHash
 ) -> None:
     company = await a_company(owner)

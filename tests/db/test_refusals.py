@@ -103,7 +103,7 @@ async def answer_to(connection: Connection, attempt: str, tenant_id: int) -> str
     return NO_ROW if done.endswith(" 0") else f"DONE: {done}"
 
 
-async def test_b24_every_attempt_and_the_database_s_answer(database: Database, neighbours: Connection) -> None:
+async def test_b24_the_database_refuses_every_forbidden_statement(database: Database, neighbours: Connection) -> None:
     before = await picture(neighbours)
     answers = []
     async with database.session() as connection:

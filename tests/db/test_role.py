@@ -126,9 +126,7 @@ async def test_b4_tenant_is_free(database: Database, owner: Connection) -> None:
         assert await connection.fetchval("SELECT acra_express.tenant_is_free(501)") is True
 
 
-async def test_b16_what_others_verified_and_enriched_is_counted_without_being_seen(
-    database: Database, owner: Connection
-) -> None:
+async def test_b16_work_of_other_tenants_is_counted_but_not_visible(database: Database, owner: Connection) -> None:
     ours = database.tenant_id
     for tenant, calls, hours in ((901, 10, 1), (902, 5, 30), (None, 3, 1), (ours, 100, 1)):
         run = await owner.fetchval(

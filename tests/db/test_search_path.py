@@ -122,7 +122,7 @@ OWNERS = (
 
 
 @pytest.mark.parametrize("decoys", ["a schema before all others", "temporary tables too"])
-async def test_the_owner_s_functions_never_look_into_the_caller_s_path(
+async def test_owner_functions_ignore_the_search_path_of_the_caller(
     evil: Connection, fresh_dsn: str, decoys: str
 ) -> None:
     """Called by the tenant role from sessions of both kinds, one after the other, each time rolled back."""

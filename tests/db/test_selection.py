@@ -131,7 +131,7 @@ async def test_never_decided_ones_come_before_stale_ones(
     assert picked.exhausted
 
 
-async def test_with_no_recheck_days_a_campaign_still_takes_nobody_twice(
+async def test_zero_recheck_days_still_take_a_company_once_a_campaign(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     for uen in registry[:5]:
@@ -199,7 +199,7 @@ async def test_only_live_rows_and_sole_proprietors_only_when_asked(
     assert await selecting(database, shape).count(CODE) == 3
 
 
-async def test_b5_new_companies_of_a_pending_nightly_job_are_left_to_it_for_some_nights(
+async def test_b5_new_companies_of_a_pending_nightly_job_wait(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     await a_company(owner, registry[4])

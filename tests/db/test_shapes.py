@@ -34,9 +34,7 @@ async def shaped(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> 
 
 
 @pytest.mark.parametrize("shaped", [DUMP, MIGRATED, BARE], indirect=True, ids=["dump", "migrated", "bare"])
-async def test_a_company_s_result_is_stored_under_the_tenant_role(
-    shaped: Connection, postgres: EmbeddedPostgres
-) -> None:
+async def test_a_result_is_stored_under_the_tenant_role(shaped: Connection, postgres: EmbeddedPostgres) -> None:
     name = await shaped.fetchval("SELECT current_database()")
     tenant = await shaped.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     database = Database(postgres.dsn(name), role="acra_express", tenant_id=tenant, size=1)
@@ -60,7 +58,7 @@ async def test_a_company_s_result_is_stored_under_the_tenant_role(
 
 
 @pytest.mark.parametrize("shaped", [DUMP], indirect=True)
-async def test_our_rule_is_added_only_where_there_is_none_and_only_for_our_role(shaped: Connection) -> None:
+async def test_our_policy_is_added_only_where_missing_and_for_our_role(shaped: Connection) -> None:
     rows = await shaped.fetch("SELECT tablename, roles::text FROM pg_policies WHERE policyname = 'acra_express_own'")
     assert {tuple(row) for row in rows} == {
         (table, "{acra_express}") for table in ("enrichment_runs", "run_vendor_usage", "run_event_logs")
@@ -76,12 +74,12 @@ async def test_uninstall_takes_our_rule_away_again(shaped: Connection) -> None:
 
 
 @pytest.mark.parametrize("shaped", [MIGRATED], indirect=True)
-async def test_the_platform_s_own_policies_are_left_alone(shaped: Connection) -> None:
+async def test_policies_of_the_platform_are_left_alone(shaped: Connection) -> None:
     assert await shaped.fetchval("SELECT count(*) FROM pg_policies WHERE policyname = 'acra_express_own'") == 0
 
 
 @pytest.mark.parametrize("shaped", [DUMP, MIGRATED, BARE], indirect=True, ids=["dump", "migrated", "bare"])
-async def test_the_wall_stands_where_the_platform_secures_by_row_and_nowhere_else(shaped: Connection) -> None:
+async def test_tenant_policy_exists_only_where_the_platform_uses_rls(shaped: Connection) -> None:
     secured = await shaped.fetch(
         "SELECT relname FROM pg_class WHERE relname = ANY ($1::text[]) AND relrowsecurity ORDER BY 1", list(ISOLATED)
     )
@@ -171,7 +169,7 @@ async def test_what_the_service_cannot_do_without_is_still_an_error(
         ),
     ],
 )
-async def test_what_the_platform_adds_after_our_migration_is_left_alone_and_named(
+async def test_later_platform_tables_are_named_and_left_alone(
     database: Database, owner: Connection, hashes: AddressHash, change: str, named: str
 ) -> None:
     await owner.execute(change)

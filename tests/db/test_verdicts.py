@@ -76,7 +76,7 @@ async def test_a_withdrawn_intent_cost_nothing_but_a_verdict_stays(verdicts: Ver
     ("status", "age", "usable"),
     [("valid", 1, True), ("unknown", 1, None), ("valid", 91, None), ("invalid", 1, False)],
 )
-async def test_the_platform_s_cache_is_read(
+async def test_the_verification_cache_of_the_platform_is_read(
     verdicts: VerificationRows, owner: Connection, status: str, age: int, usable: bool | None
 ) -> None:
     await owner.execute(

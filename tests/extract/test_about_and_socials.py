@@ -15,7 +15,7 @@ def about(text: str, url: str = "https://orchidhardware.sg/") -> str | None:
     return about_of([Page(url, "", text)], NAMES)
 
 
-def test_a_sentence_about_the_company_is_found_among_menus_and_notices() -> None:
+def test_about_text_is_found_among_menus_and_cookie_notices() -> None:
     text = """*   [Home](/)
 * [About](/about)
 
@@ -57,7 +57,7 @@ def test_the_about_page_is_asked_first() -> None:
     assert about_of(pages, NAMES) == "We started in a shophouse in 1978."
 
 
-def test_chinese_sentences_count_by_characters_and_keep_their_punctuation() -> None:
+def test_chinese_sentences_are_measured_in_characters() -> None:
     assert about("兰花五金成立于1978年，为船厂供应螺丝与工具。") == "兰花五金成立于1978年，为船厂供应螺丝与工具。"
 
 

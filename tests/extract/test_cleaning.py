@@ -24,7 +24,7 @@ def test_what_pages_do_to_text_is_undone(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
-def test_a_tower_of_combining_marks_is_cut_before_it_is_normalised() -> None:
+def test_stacked_combining_marks_are_cut_before_normalising() -> None:
     marks = sum(unicodedata.combining(c) > 0 for c in clean("a" + "\u0301\u0316" * 5000))
     assert marks <= 4
 

@@ -56,7 +56,7 @@ def test_queries_are_few_and_the_best_comes_first() -> None:
     assert queries_for(company("DECATHLON SINGAPORE PTE. LTD."))[0] == "DECATHLON SINGAPORE"
 
 
-def test_directories_profiles_files_and_public_bodies_are_no_candidates() -> None:
+def test_directories_profiles_files_and_agencies_are_rejected() -> None:
     found = domains(
         hit("https://www.sgpbusiness.com/company/Orchid-Hardware-Pte-Ltd"),
         hit("https://sg-bizfinder.info/c/orchid-hardware-pte-ltd", "Orchid Hardware - contact, phone, e-mail"),
@@ -83,11 +83,11 @@ def test_the_companys_own_look_comes_first() -> None:
     assert found == ["orchidhardware.com.sg", "orchidhardware.com", "bolts.sg"]
 
 
-def test_sites_of_other_countries_fall_out_unless_they_bear_the_name() -> None:
+def test_foreign_sites_are_rejected_unless_they_bear_the_name() -> None:
     assert domains(hit("https://www.garden.de/", "Orchideen in Hamburg")) == []
 
 
-def test_a_deep_result_is_read_from_the_telling_page_or_the_home_page() -> None:
+def test_candidate_urls_start_with_contact_and_home_page() -> None:
     firm = company()
     hits = (
         hit("https://orchidhardware.sg/news/2024/opening", "Orchid Hardware"),

@@ -24,7 +24,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.lists(PIECES | st.text(max_size=20), max_size=60).map("".join), title=st.text(max_size=40))
-def test_no_page_breaks_a_reader_and_every_page_reads_the_same_twice(text: str, title: str) -> None:
+def test_hostile_pages_break_no_reader_and_read_the_same_twice(text: str, title: str) -> None:
     assert everything(text, title) == everything(text, title)
 
 

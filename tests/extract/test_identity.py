@@ -24,7 +24,7 @@ def signals(judgement: Judgement) -> dict[str, int]:
     return {item.signal: item.points for item in judgement.site.evidence}
 
 
-def test_the_registrys_number_proves_a_site_whatever_it_is_called() -> None:
+def test_the_registered_uen_proves_a_site_of_any_name() -> None:
     result = judged(f"Bolt & Nut. Co. Reg. No. {UEN[:4]}-{UEN[4:9]}-{UEN[9]}", domain="boltnut.sg", title="Bolt & Nut")
     assert result.believed
     assert result.proven

@@ -79,7 +79,7 @@ def test_a_label_that_drops_the_trade_needs_it_on_the_page() -> None:
     assert fit.beside(padded("Soo Kee"), padded("Soo Kee noodles")).fit is Fit.COMMON
 
 
-def test_a_label_that_drops_a_word_of_its_own_needs_it_in_the_title() -> None:
+def test_a_domain_that_drops_a_distinctive_word_needs_the_title() -> None:
     fit = label_fit("quill", name_of("QUILL HARBOUR PTE LTD"))
     assert fit.beside(padded("Quill Harbour"), padded("Quill Harbour")).fit is Fit.BRAND
     assert fit.beside(padded("Quill"), padded("Quill at the harbour")).fit is Fit.WORDS

@@ -72,7 +72,7 @@ def test_what_is_no_singapore_number(text: str) -> None:
     assert numbers(text) == []
 
 
-def test_the_word_before_decides_only_about_things_that_are_numbered() -> None:
+def test_a_word_before_a_number_rejects_it_only_as_a_label() -> None:
     assert numbers("WhatsApp to order: +65 9123 7781") == [("91237781", "whatsapp")]
     assert numbers("DID: 6741 0228") == [("67410228", "phone")]
 
@@ -82,7 +82,7 @@ def test_columns_of_a_table_label_their_numbers() -> None:
     assert numbers(text) == [("67411100", "phone"), ("67411108", "fax")]
 
 
-def test_the_line_of_the_registrys_branch_leads_and_fax_comes_last() -> None:
+def test_phone_of_the_registered_address_leads_and_fax_is_last() -> None:
     text = "Bedok S460210 6300 1100\nFax 6300 1999\nYishun S760925 6313 1113"
     pages = [Page("https://x.com.sg/", "", text)]
     assert [p.number for p in phones_of(pages, near=["760925"])] == ["+6563131113", "+6563001100", "+6563001999"]

@@ -38,18 +38,18 @@ def test_home_then_the_linked_contact_page_then_the_end() -> None:
     assert found.judgement.site.domain == "orchidhardware.sg"
 
 
-def test_a_page_that_says_everything_and_links_to_no_contact_page_is_enough() -> None:
+def test_a_complete_page_without_contact_links_ends_the_reading() -> None:
     assert following(progress().with_page("orchidhardware.sg", page(HOME, f"{FULL} [Contact](/contact)"))) is None
 
 
-def test_conventional_paths_come_last_and_only_while_something_is_missing() -> None:
+def test_conventional_paths_are_tried_last_and_only_if_needed() -> None:
     state = progress().with_page("orchidhardware.sg", page(HOME, f"UEN {UEN} [About](https://orchidhardware.sg/about)"))
     assert following(state) == "https://orchidhardware.sg/about"
     state = state.with_page("orchidhardware.sg", page("https://orchidhardware.sg/about", "We sell bolts."))
     assert following(state) == CONTACT
 
 
-def test_the_page_that_names_the_owner_is_looked_for_while_there_is_no_proof() -> None:
+def test_an_imprint_page_is_read_while_ownership_is_unproven() -> None:
     text = "Bolts. Kaki Bukit Avenue 4. [Terms of use](https://boltnut.sg/terms)"
     state = progress(candidate("boltnut.sg", 5)).with_page(
         "boltnut.sg", page("https://boltnut.sg/", text, "Bolt & Nut")
@@ -70,7 +70,7 @@ def test_an_unread_site_comes_before_a_guess_at_another() -> None:
     assert following(state) == "https://boltnut.sg/"
 
 
-def test_a_namesake_is_compared_unless_the_proof_is_of_one_company_only() -> None:
+def test_a_namesake_is_read_unless_the_proof_is_conclusive() -> None:
     rival = candidate("orchidhardware.com", 35)
     weak = progress(candidate(), rival).with_page("orchidhardware.sg", page(HOME, "6741 1100 info@orchidhardware.sg"))
     assert following(weak) == "https://orchidhardware.com/"
@@ -86,7 +86,7 @@ def test_two_sites_of_one_weight_are_no_answer() -> None:
     assert reason_for_none(state, found_anything=True) == "ambiguous"
 
 
-def test_a_proven_doorway_leads_on_to_the_site_that_can_be_reached() -> None:
+def test_a_proven_site_without_contacts_leads_to_the_next_one() -> None:
     state = progress(candidate(), candidate("orchidhardware.com", 35))
     state = state.with_page("orchidhardware.sg", page(HOME, f"UEN {UEN}"))
     assert following(state) == "https://orchidhardware.com/"
@@ -109,7 +109,7 @@ def test_nothing_found_and_nothing_believed_are_told_apart() -> None:
     assert reason_for_none(empty, found_anything=True) == "no_credible_site"
 
 
-def test_leads_stay_on_the_site_and_prefer_links_written_out_in_full() -> None:
+def test_next_links_stay_on_the_site_and_prefer_absolute_urls() -> None:
     text = """[Contact](/contact) [Contact us](https://orchidhardware.sg/contact-us)
     [Contact](https://other.sg/contact) [Outlets](https://orchidhardware.sg/outlets) [Blog](https://orchidhardware.sg/blog)
     [联系我们](https://orchidhardware.sg/cn/lx) ![x](https://orchidhardware.sg/contact.png) [Login](/login)"""
@@ -127,7 +127,7 @@ def test_links_of_the_providers_summary_count_too() -> None:
     assert leads_from([home], "orchidhardware.sg")[0].url == "https://orchidhardware.sg/x1"
 
 
-def test_an_old_domain_that_answers_with_the_new_sites_page_counts_as_the_new_site() -> None:
+def test_a_redirected_old_domain_counts_as_the_new_site() -> None:
     text = """[Home](https://orchidhardware.com.sg/) [Contact](https://orchidhardware.com.sg/contact)
     We sell bolts. [f](https://www.facebook.com/orchid)"""
     state = progress(candidate("orchidhardware.com")).with_page(
@@ -138,7 +138,7 @@ def test_an_old_domain_that_answers_with_the_new_sites_page_counts_as_the_new_si
     assert following(state) == "https://orchidhardware.com.sg/contact"
 
 
-def test_a_notice_of_a_move_leads_on_and_the_new_site_has_to_prove_itself() -> None:
+def test_a_move_notice_leads_to_a_site_that_needs_its_own_proof() -> None:
     text = "Orchid Hardware is now Boltique. Visit [boltique.ai](https://www.boltique.ai/)."
     state = progress(candidate("orchidhardware.com")).with_page(
         "orchidhardware.com", page("https://www.orchidhardware.com/", text)
@@ -147,12 +147,12 @@ def test_a_notice_of_a_move_leads_on_and_the_new_site_has_to_prove_itself() -> N
     assert following(state) == "https://www.boltique.ai/"
 
 
-def test_a_page_that_links_to_others_and_to_itself_stays_where_it_is() -> None:
+def test_a_page_linking_to_itself_and_others_is_no_move_notice() -> None:
     text = "[Home](https://orchidhardware.sg/) [Group](https://orchid.com/) [Group](https://orchid.com/about)"
     assert list(progress().with_page("orchidhardware.sg", page(HOME, text)).visited) == ["orchidhardware.sg"]
 
 
-def test_somebody_elses_page_about_us_hands_nothing_over_but_visitors() -> None:
+def test_a_foreign_page_linking_to_the_company_is_no_move_notice() -> None:
     text = "[Orchid](https://orchidhardware.sg/) [Orchid shop](https://orchidhardware.sg/shop) Call us: 6222 0000"
     state = progress(candidate("pixelpeak.sg", 5)).with_page(
         "pixelpeak.sg", page("https://pixelpeak.sg/", text, "Pixel")

@@ -114,7 +114,7 @@ async def test_a_429_and_a_bad_request_are_no_outage(breaker: Breaker, store: Fa
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, RateLimited("slow down", provider=JINA)])
-async def test_a_probe_that_fails_otherwise_waits_for_the_outage_cool_down(
+async def test_a_probe_that_meets_an_outage_waits_for_its_cool_down(
     breaker: Breaker, store: FakeBreakerStore, error: ProviderError
 ) -> None:
     await attempt(breaker, CHALLENGE)
@@ -145,7 +145,7 @@ async def test_a_probe_that_was_never_sent_is_handed_back(
     assert await attempt(breaker), "the next try is the probe"
 
 
-async def test_reads_are_cached_and_still_see_another_replica_within_seconds(store: FakeBreakerStore) -> None:
+async def test_cached_breaker_state_sees_other_replicas_within_seconds(store: FakeBreakerStore) -> None:
     first, second = (Breaker(JINA, store, Metrics(CollectorRegistry())) for _ in range(2))
     for _ in range(10):
         await attempt(second)

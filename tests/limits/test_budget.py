@@ -50,7 +50,7 @@ async def test_does_not_wait_in_vain() -> None:
     assert not refused.value.sent
 
 
-async def test_waits_in_hope_while_answers_are_under_way_but_not_beyond_its_patience() -> None:
+async def test_waits_for_tokens_in_flight_but_not_beyond_patience() -> None:
     hopeful = Refusal("tokens_1m", seconds(61), in_flight=1502)
     ledger = FakeLedger(deque([hopeful] * 100))
     with pytest.raises(BudgetExhausted) as refused:
@@ -59,7 +59,7 @@ async def test_waits_in_hope_while_answers_are_under_way_but_not_beyond_its_pati
     assert refused.value.retry_after == seconds(61)
 
 
-async def test_an_answer_in_this_process_is_noticed_before_the_named_moment() -> None:
+async def test_an_answer_in_this_process_ends_the_wait_early() -> None:
     ledger = FakeLedger(deque([Refusal("tokens_1m", seconds(50))]))
     shared = budget(ledger)
 
@@ -92,7 +92,7 @@ class CountingLedger(FakeLedger):
         return Charge(len(self.served))
 
 
-async def test_a_large_request_is_not_overtaken_by_a_stream_of_small_ones() -> None:
+async def test_small_requests_do_not_overtake_a_large_one() -> None:
     ledger = CountingLedger(room=0)
     shared = budget(ledger, patience=1000)
     async with asyncio.TaskGroup() as group:
@@ -102,7 +102,7 @@ async def test_a_large_request_is_not_overtaken_by_a_stream_of_small_ones() -> N
     assert ledger.served == [1, 10, 1, 1, 1]
 
 
-async def test_a_job_that_waits_for_its_own_figure_does_not_hold_up_the_others() -> None:
+async def test_a_job_waiting_for_its_own_throttle_blocks_no_other() -> None:
     ledger = FakeLedger(deque([Refusal("tokens_1m", seconds(30), by_job=True)]))
     shared = budget(ledger)
     modest = FakeScope(limits=JobLimits("campaign:1", {(Provider.JINA, "tokens_1m"): 600}))

@@ -52,7 +52,7 @@ def test_lower_always_holds() -> None:
 
 
 @pytest.mark.parametrize("who", [None, "somebody", ""])
-def test_a_raise_without_approval_runs_at_the_configured_values_and_is_recorded(who: str | None) -> None:
+def test_an_unapproved_raise_is_recorded_and_not_applied(who: str | None) -> None:
     approval = {} if who is None else {"authorized_by": who}
     providers = {"zerobounce": {"verifications_per_day": 400}}
     throttle = judged(batch_size=20, daily_cap=900, providers=providers, **approval)

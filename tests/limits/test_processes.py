@@ -97,7 +97,7 @@ async def test_undisturbed_they_use_all_and_exceed_nothing(dsns: Sequence[str]) 
 
 
 @pytest.mark.slow
-async def test_killed_every_few_seconds_they_exceed_nothing_and_lose_what_was_in_flight(dsns: Sequence[str]) -> None:
+async def test_killed_processes_exceed_nothing_and_lose_only_in_flight(dsns: Sequence[str]) -> None:
     random, over = Random(1), asyncio.Event()
     async with hammering(dsns) as field, asyncio.TaskGroup() as group:
         replicas = field.fleet.size
@@ -128,7 +128,7 @@ async def test_killed_every_few_seconds_they_exceed_nothing_and_lose_what_was_in
 
 
 @pytest.mark.slow
-async def test_all_restarted_in_mid_window_they_remember_what_was_spent(dsns: Sequence[str]) -> None:
+async def test_a_restart_in_mid_window_remembers_what_was_spent(dsns: Sequence[str]) -> None:
     async with hammering(dsns) as field:
         replicas = field.fleet.size
         await field.windows(1)
@@ -183,9 +183,7 @@ async def test_under_the_providers_own_limits_nobody_is_refused(dsns: Sequence[s
 
 @pytest.mark.slow
 @pytest.mark.tools
-async def test_with_clocks_an_hour_off_and_drifting_they_exceed_nothing(
-    dsns: Sequence[str], faketime_library: str
-) -> None:
+async def test_skewed_and_drifting_process_clocks_exceed_nothing(dsns: Sequence[str], faketime_library: str) -> None:
     """Debian's libfaketime shifts every clock that a replica's process can read; the database's stays right."""
     crooked = [{"LD_PRELOAD": faketime_library, "FAKETIME": offset} for offset in CLOCKS]
     async with hammering(dsns, replicas=crooked) as field:

@@ -113,7 +113,7 @@ async def test_nobody_waits_for_what_is_beyond_the_patience() -> None:
     assert not refused.value.sent
 
 
-async def test_the_line_is_left_when_the_patience_is_over_and_goes_on_for_the_others() -> None:
+async def test_a_caller_out_of_patience_leaves_and_the_others_proceed() -> None:
     limiter = throttle(Pace(burst=1, interval=45, in_flight=9))
 
     async def one() -> str:

@@ -74,7 +74,7 @@ async def nightly_with(dsn: str, where: str, act: Act) -> Figures:
     return await nightly.run_pass()
 
 
-async def test_b1_an_insert_between_look_up_and_insert_loses_the_nightly_its_job(
+async def test_b1_a_rival_insert_fails_the_nightly_staging_job(
     furnished: Connection, guest: Guest, fresh_dsn: str
 ) -> None:
     await nightly_jobs(furnished, [("bakery",)])
@@ -131,9 +131,7 @@ async def test_b2_the_server_ends_a_transaction_that_idles(database: Database) -
     }
 
 
-async def test_b3_companies_before_the_header_makes_the_nightly_a_deadlock_s_victim(
-    furnished: Connection, fresh_dsn: str
-) -> None:
+async def test_b3_locking_companies_first_deadlocks_the_nightly(furnished: Connection, fresh_dsn: str) -> None:
     await enrichment_job(furnished)
     _, other = await companies_of(furnished)
     await furnished.execute("DELETE FROM companies WHERE company_id = $1", other.company_id)
@@ -220,7 +218,7 @@ async def _is_new(owner: Connection, uen: str) -> bool:
     return not await owner.fetchval("SELECT EXISTS (SELECT FROM companies WHERE uen = $1)", uen)
 
 
-async def test_b6_what_we_enriched_the_nightly_skips_without_failing_or_deferring(
+async def test_b6_nightly_skips_what_we_enriched_without_error(
     furnished: Connection, guest: Guest, database: Database, fresh_dsn: str
 ) -> None:
     await enrichment_job(furnished)
@@ -231,7 +229,7 @@ async def test_b6_what_we_enriched_the_nightly_skips_without_failing_or_deferrin
     assert dict(figures.jobs) == {"enrich_candidates:done": 1}
 
 
-async def test_b7_a_stolen_domain_fails_the_nightly_s_store(
+async def test_b7_a_stolen_domain_fails_the_nightly_store(
     furnished: Connection, guest: Guest, database: Database, fresh_dsn: str
 ) -> None:
     await enrichment_job(furnished)

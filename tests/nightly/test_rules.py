@@ -36,7 +36,7 @@ TESTS = Path(__file__).resolve().parents[1]
 AUDIT = TESTS / "nightly/README.md"
 
 
-def test_every_rule_has_a_row_in_the_audit_and_every_test_that_it_names_exists() -> None:
+def test_every_rule_has_a_row_and_every_named_test_exists() -> None:
     """README.md beside this file: rule, test, and what makes it fail."""
     names = {
         node.name
@@ -114,7 +114,7 @@ async def customers_headers(owner: Connection) -> None:
         )
 
 
-async def test_b8_b10_the_platform_s_alerts_say_the_same_with_and_without_us(
+async def test_b8_b10_platform_alerts_are_the_same_with_and_without_us(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
     """Neither one more for our own tenant, nor one less that a customer's people should have heard."""
@@ -126,7 +126,7 @@ async def test_b8_b10_the_platform_s_alerts_say_the_same_with_and_without_us(
     assert await alerts(furnished) == before
 
 
-async def test_b10_what_vendors_refused_is_booked_truthfully_under_our_own_tenant_and_names(
+async def test_b10_refused_calls_are_booked_under_our_own_tenant(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
     await saved(guest, furnished, database, usage=LIMITED)
@@ -149,7 +149,7 @@ async def test_b10_what_vendors_refused_is_booked_truthfully_under_our_own_tenan
     assert await alerts(furnished) == set()  # in each of the two transactions a newer header clears it
 
 
-async def test_b10_the_alert_is_real_a_run_with_hits_as_the_newest_would_trip_it(
+async def test_b10_newest_run_with_rate_limit_hits_trips_the_alert(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
     await saved(guest, furnished, database, usage=LIMITED)
@@ -159,7 +159,7 @@ async def test_b10_the_alert_is_real_a_run_with_hits_as_the_newest_would_trip_it
 
 
 @pytest.mark.parametrize("lacks", ["rate_limit_hits", "quota_exhausted", "errors"])
-async def test_b10_a_deployment_without_these_columns_still_gets_the_calls(
+async def test_b10_calls_are_booked_without_the_optional_columns(
     guest: Guest, furnished: Connection, database: Database, lacks: str
 ) -> None:
     await furnished.execute(f"ALTER TABLE run_vendor_usage DROP {lacks}")
@@ -178,7 +178,7 @@ async def test_b11_job_rows_stand_under_the_express_tenant(
     assert [await queue_depth(furnished, customer) for customer in CUSTOMERS] == [0] * len(CUSTOMERS)
 
 
-async def test_b12_the_platform_s_worker_is_not_woken(furnished: Connection, fresh_dsn: str) -> None:
+async def test_b12_the_platform_worker_is_not_woken(furnished: Connection, fresh_dsn: str) -> None:
     """Its channel stays silent for our rows; ours hears them, and none of the platform's."""
     heard: list[str] = []
     arrived = asyncio.Event()
@@ -202,7 +202,7 @@ async def test_b12_the_platform_s_worker_is_not_woken(furnished: Connection, fre
 
 
 @pytest.mark.parametrize("job_type", ["staging_upsert", "enrich_candidates", "web_discovery_bg_enrich"])
-async def test_b13_no_job_of_the_platform_s_types_can_be_written(
+async def test_b13_jobs_of_platform_types_cannot_be_written(
     furnished: Connection, database: Database, job_type: str
 ) -> None:
     [job_id] = await enqueue(furnished)
@@ -218,7 +218,7 @@ async def test_b13_no_job_of_the_platform_s_types_can_be_written(
     assert await furnished.fetchval("SELECT job_type FROM background_jobs WHERE job_id = $1", job_id) == JobType.STAGING
 
 
-async def test_b14_the_nightly_s_maintenance_leaves_our_jobs_alone(furnished: Connection, fresh_dsn: str) -> None:
+async def test_b14_nightly_maintenance_leaves_our_jobs_alone(furnished: Connection, fresh_dsn: str) -> None:
     await enqueue(furnished, 2)
     await furnished.execute(
         "UPDATE background_jobs SET status = CASE job_id % 2 WHEN 0 THEN 'running' ELSE 'error' END,"
@@ -256,9 +256,7 @@ async def test_b22_scores_and_customers_tables_are_out_of_reach(furnished: Conne
                 await connection.execute(f"INSERT INTO {table} DEFAULT VALUES")
 
 
-async def test_b25_a_question_of_ours_never_waits_long_for_the_nightly_s_alter(
-    furnished: Connection, database: Database
-) -> None:
+async def test_b25_our_query_does_not_wait_long_for_a_nightly_alter(furnished: Connection, database: Database) -> None:
     """A reader queued behind an ALTER would let everybody else queue behind itself: ours leaves the queue at once."""
     blocker = furnished.transaction()
     await blocker.start()
@@ -269,7 +267,7 @@ async def test_b25_a_question_of_ours_never_waits_long_for_the_nightly_s_alter(
     await blocker.rollback()
 
 
-async def test_b26_the_result_survives_the_nightly_s_overwriting(
+async def test_b26_our_result_survives_the_overwriting_nightly(
     guest: Guest, furnished: Connection, database: Database, fresh_dsn: str
 ) -> None:
     company = await saved(guest, furnished, database)

@@ -38,9 +38,7 @@ async def test_maintenance_revives_its_own_stale_and_failed_jobs_only(furnished:
     assert retries == "2"
 
 
-async def test_a_padded_code_matches_nothing_and_the_job_is_done_all_the_same(
-    furnished: Connection, fresh_dsn: str
-) -> None:
+async def test_a_padded_code_matches_nothing_and_the_job_is_done(furnished: Connection, fresh_dsn: str) -> None:
     await nightly_jobs(furnished, [("vegetables",)])
     figures = await Nightly(fresh_dsn).run_pass()
     assert (figures.staged, figures.lost_staging_jobs) == (0, 0)
@@ -51,9 +49,7 @@ async def test_a_padded_code_matches_nothing_and_the_job_is_done_all_the_same(
     )
 
 
-async def test_a_job_without_a_tenant_has_no_cap_and_inherits_the_run_before(
-    furnished: Connection, fresh_dsn: str
-) -> None:
+async def test_a_job_without_a_tenant_is_uncapped_and_reuses_the_run(furnished: Connection, fresh_dsn: str) -> None:
     await furnished.execute("UPDATE companies SET industry_code = '62011'")
     await enrichment_job(furnished, "33120")
     await furnished.execute(
@@ -69,9 +65,7 @@ async def test_a_job_without_a_tenant_has_no_cap_and_inherits_the_run_before(
     assert charged == 2  # its degraded rows: every third
 
 
-async def test_a_job_that_fails_leaves_its_header_running_and_the_platform_complains(
-    furnished: Connection, fresh_dsn: str
-) -> None:
+async def test_a_failed_job_leaves_a_running_header_and_an_alert(furnished: Connection, fresh_dsn: str) -> None:
     await enrichment_job(furnished)
     await furnished.execute("ALTER TABLE companies RENAME industry_code TO trade_code")
     figures = await Nightly(fresh_dsn).run_pass()
@@ -80,7 +74,7 @@ async def test_a_job_that_fails_leaves_its_header_running_and_the_platform_compl
 
 
 @pytest.mark.parametrize(("zone", "counted"), [("UTC", True), ("Pacific/Kiritimati", False)])
-async def test_the_cap_s_day_begins_at_midnight_of_the_server(
+async def test_the_day_of_the_cap_begins_at_server_midnight(
     furnished: Connection, fresh_dsn: str, zone: str, counted: bool
 ) -> None:
     """Twenty rows of this UTC day, at its first second; where the server's zone is another, they may be yesterday's."""
@@ -106,9 +100,7 @@ async def test_the_cap_s_day_begins_at_midnight_of_the_server(
     assert figures.deferred == int(counted or began >= theirs)
 
 
-async def test_a_pass_by_hand_takes_ten_and_the_scheduled_one_welcomes_new_customers(
-    furnished: Connection, fresh_dsn: str
-) -> None:
+async def test_manual_run_takes_ten_jobs_scheduled_one_adds_customers(furnished: Connection, fresh_dsn: str) -> None:
     await nightly_jobs(furnished, [("nothing",)] * 12)
     assert (await Nightly(fresh_dsn).run_now()).jobs["staging_upsert:queued"] == 2
     await furnished.execute(

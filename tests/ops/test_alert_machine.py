@@ -61,7 +61,7 @@ def test_resolve_is_told_and_names_its_beginning() -> None:
     assert done.detail["fired_at"] == NOON.isoformat()
 
 
-def test_a_firing_that_was_never_delivered_is_replaced_by_its_resolve() -> None:
+def test_an_undelivered_firing_is_replaced_by_its_resolve() -> None:
     done = judged(fired(told=False), CLEAR, after(5), COOLDOWN)
     assert done is not None
     assert done.unsent == RESOLVED
@@ -87,7 +87,7 @@ def test_a_breach_in_the_cooldown_fires_when_it_ends() -> None:
     assert (again.firing, again.unsent, again.missed, again.since) == (True, FIRING, None, after(40))
 
 
-def test_a_breach_that_came_and_went_in_the_cooldown_is_told_as_missed() -> None:
+def test_a_breach_within_the_cooldown_is_reported_as_missed() -> None:
     done = judged(fired(), CLEAR, after(10), COOLDOWN)
     waits = judged(done, BREACH, after(20), COOLDOWN)
     assert judged(waits, CLEAR, after(30), COOLDOWN) is None

@@ -18,9 +18,7 @@ Tool = Callable[..., str]
 
 
 @pytest.mark.tools
-async def test_slack_hears_of_a_missing_target_and_not_of_the_failure_ratio(
-    tool: Tool, fresh_dsn: str, tmp_path: Path
-) -> None:
+async def test_alertmanager_reports_a_missing_target_not_the_ratio(tool: Tool, fresh_dsn: str, tmp_path: Path) -> None:
     binary, amtool = tool("prometheus-alertmanager", "alertmanager"), tool("amtool")
     async with stage(fresh_dsn, tmp_path) as standing:
         simulator, port = standing.simulator, free_port()

@@ -18,7 +18,7 @@ from .replicas import Channel, Replica, ended
 HALF_HOUR = timedelta(minutes=30)
 
 
-async def test_fires_once_and_resolves_once_across_replicas_and_a_restart(
+async def test_replicas_and_a_restart_fire_and_resolve_only_once(
     owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     other = Replica(database, channel)
@@ -120,7 +120,7 @@ async def test_what_slack_did_not_take_is_sent_later_by_whoever_comes(
     assert channel.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
 
 
-async def test_a_dead_webhook_ends_the_tries_and_a_new_process_delivers(
+async def test_a_dead_webhook_ends_tries_until_a_new_process_delivers(
     owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     channel.refusal = Blocked("Slack's webhook is dead (no_service)", provider="slack", reason="no_service")
@@ -160,7 +160,7 @@ async def test_without_a_webhook_alerts_are_counted_and_kept(
     assert len(channel.headers) == 1
 
 
-async def test_a_state_that_moved_on_while_a_message_was_sent_keeps_its_own_message(
+async def test_a_state_change_during_a_send_gets_its_own_message(
     owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     await ended(owner, "f")

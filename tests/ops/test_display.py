@@ -52,7 +52,7 @@ async def enqueue(owner: Connection, clock: Clock, job_type: JobType, params: An
     )
 
 
-async def test_last_companies_with_their_evidence_and_without_personal_names(
+async def test_recent_companies_show_evidence_but_no_personal_names(
     owner: Connection, database: Database, clock: Clock
 ) -> None:
     site = {"domain": "orchid.sg", "url": "https://orchid.sg", "evidence": [{"url": "https://orchid.sg/contact"}]}

@@ -63,7 +63,7 @@ def test_every_exported_family_is_on_a_panel_or_rule() -> None:
     assert set(known) - used == set()
 
 
-def test_the_runbook_lists_every_metric_with_its_type_and_no_other() -> None:
+def test_the_runbook_lists_exactly_the_exported_metrics() -> None:
     rows = re.findall(r"(?m)^\| `([a-z0-9_]+)` \| (counter|gauge|histogram) \|", RUNBOOK.read_text(encoding="utf-8"))
     ours = {name.removeprefix("acra_express_"): kind for name, kind in families().items() if name.startswith("acra")}
     assert dict(rows) == ours
@@ -119,7 +119,7 @@ def test_promtool_finds_a_rule_that_lost_its_metric(tool: Tool, tmp_path: Path) 
 
 
 @pytest.mark.tools
-def test_alertmanager_tells_slack_only_what_the_service_cannot_say(tool: Tool) -> None:
+def test_alertmanager_sends_only_what_the_service_cannot_report(tool: Tool) -> None:
     amtool = tool("amtool")
     config = CONFIG / "alertmanager" / "alertmanager.yml"
     checked = run(amtool, "check-config", config)

@@ -75,7 +75,7 @@ def test_a_service_that_has_seen_nothing_yet_has_a_page() -> None:
     assert "none yet" in text
 
 
-def test_strangers_texts_are_escaped_and_only_web_links_become_links() -> None:
+def test_foreign_texts_are_escaped_and_only_http_urls_are_links() -> None:
     company = status()["companies"][0]
     text = page(
         status(
@@ -92,7 +92,7 @@ def test_strangers_texts_are_escaped_and_only_web_links_become_links() -> None:
     assert '" onmouseover' not in text
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() -> None:
+def test_the_page_loads_nothing_external_and_runs_nothing_inline() -> None:
     text = page(status(companies=[]))
     assert re.findall(r"(?:src|href)=\"(?!/)", text) == []
     assert re.findall(r"<script(?![^>]*src=)", text) == []
@@ -202,7 +202,7 @@ async def test_the_page_follows_the_service_without_being_loaded_again(tool: Too
 
 
 @pytest.mark.tools
-async def test_a_service_that_goes_away_leaves_its_last_picture_and_says_so(tool: Tool, tmp_path: Path) -> None:
+async def test_the_page_keeps_its_figures_and_says_the_service_is_gone(tool: Tool, tmp_path: Path) -> None:
     chromium = tool("chromium", "chromium-browser", "google-chrome")
     asked = 0
 

@@ -35,7 +35,7 @@ def concrete(expression: str) -> str:
 
 
 @pytest.mark.tools
-async def test_every_expression_answers_and_counts_agree_with_the_database(
+async def test_every_expression_has_data_and_counts_match_the_database(
     tool: Tool, standing: Stage, tmp_path: Path
 ) -> None:
     binary = tool("prometheus")

@@ -110,7 +110,7 @@ async def test_jobs_of_the_nightly_are_not_live_jobs_of_ours(
     assert await refresh(database, clock).tick() > 0
 
 
-async def test_not_while_paused_or_standing_back_or_without_a_selection(
+async def test_stages_nothing_while_paused_standing_back_or_unselected(
     owner: Connection, database: Database, clock: Clock
 ) -> None:
     assert await refresh(database, clock, may_claim=lambda: False).tick() == 0

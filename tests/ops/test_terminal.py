@@ -79,7 +79,7 @@ async def test_status_of_a_running_service_and_of_none(fresh_dsn: str, tmp_path:
         assert "workers" in said
 
 
-async def test_check_posts_a_test_message_and_says_why_it_was_not_taken(fresh_dsn: str, tmp_path: Path) -> None:
+async def test_check_posts_a_test_message_and_reports_a_refusal(fresh_dsn: str, tmp_path: Path) -> None:
     async with stage(fresh_dsn, tmp_path) as standing:
         code, said, wrong = await command(standing.environ, "check", "--slack-test")
         assert code == 0, said + wrong

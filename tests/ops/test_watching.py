@@ -104,9 +104,7 @@ async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
     assert 'acra_express_queue_depth{job_type="acra_express_staging_upsert",state="due"} 100000.0' in text
 
 
-async def test_the_database_away_leaves_the_last_picture(
-    owner: Connection, database: Database, turned: Turned
-) -> None:
+async def test_the_database_away_leaves_the_last_picture(owner: Connection, database: Database, turned: Turned) -> None:
     await enqueue(owner, 2)
     await turned.snapshot_loop.look()
     await database.close()
@@ -114,9 +112,7 @@ async def test_the_database_away_leaves_the_last_picture(
     assert value(turned.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
 
 
-async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
-    owner: Connection, turned: Turned
-) -> None:
+async def test_a_locked_platform_table_does_not_delay_the_snapshot(owner: Connection, turned: Turned) -> None:
     await enqueue(owner, 2)
     async with owner.transaction():
         await owner.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
@@ -125,9 +121,7 @@ async def test_a_locked_table_of_the_platform_does_not_make_the_figures_late(
         assert value(turned.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
 
 
-async def test_b25_the_nightly_s_history_is_not_asked_about_while_it_runs(
-    owner: Connection, turned: Turned
-) -> None:
+async def test_b25_nightly_history_is_not_queried_while_it_runs(owner: Connection, turned: Turned) -> None:
     await owner.execute(
         "INSERT INTO background_jobs (job_id, job_type, status) VALUES (1, 'enrich_candidates', 'running')"
     )
@@ -172,7 +166,7 @@ async def test_the_pulse_measures_how_late_the_loop_is() -> None:
     assert value(metrics, "event_loop_lag_seconds_bucket", le="0.5") == 2
 
 
-async def test_signs_of_life_are_published_and_the_start_stands_for_the_first_tick() -> None:
+async def test_beacons_are_exported_and_the_start_counts_as_a_tick() -> None:
     metrics = await pulsed([0.0] * 5, lambda health: health.beacon("poller").beat())
     assert value(metrics, "last_tick_timestamp_seconds", loop="poller") == NOON.timestamp() - 5 * PULSE_SECONDS
     assert value(metrics, "last_tick_timestamp_seconds", loop="cron") == NOON.timestamp()

@@ -119,7 +119,7 @@ async def test_a_send_without_an_answer_stays_charged(rig: Bench) -> None:
     "error", [Draining("stopping"), LeaseLost("not ours"), StandBack("wait", reason="x", retry_after=timedelta())]
 )
 @respx.mock
-async def test_a_scope_that_objects_right_before_the_send_costs_nothing(rig: Bench, error: Exception) -> None:
+async def test_a_scope_that_refuses_just_before_a_send_costs_nothing(rig: Bench, error: Exception) -> None:
     route = respx.post(URL).respond(200)
     quiet = FakeScope()
     await call(rig, quiet)
@@ -143,7 +143,7 @@ async def test_no_budget_no_send(rig: Bench) -> None:
 
 
 @respx.mock
-async def test_a_breaker_that_opens_while_a_try_waits_for_its_budget_stops_it(rig: Bench) -> None:
+async def test_a_breaker_that_opens_during_a_budget_wait_stops_the_try(rig: Bench) -> None:
     route = respx.post(URL).respond(200)
     await call(rig)
     refusals = deque([Refusal("tokens_1m", timedelta(milliseconds=1))])
@@ -203,7 +203,7 @@ async def test_the_429_of_one_try_holds_back_the_calls_of_all_workers(rig: Bench
 
 @pytest.mark.looptime
 @respx.mock
-async def test_five_failures_open_the_breaker_in_the_middle_of_the_tries(rig: Bench) -> None:
+async def test_five_failures_open_the_breaker_between_tries(rig: Bench) -> None:
     route = respx.post(URL).respond(500)
     with pytest.raises(Transient):
         await call(rig)

@@ -32,7 +32,7 @@ async def reader(rig: Bench) -> AsyncIterator[JinaReader]:
 
 
 @respx.mock
-async def test_asks_for_bounded_markdown_as_json_and_settles_what_was_billed(reader: JinaReader, rig: Bench) -> None:
+async def test_requests_bounded_markdown_and_charges_the_billed_tokens(reader: JinaReader, rig: Bench) -> None:
     route = respx.post(URL).respond(json=page(links={"Contact": "https://kopi.com.sg/contact"}))
     read = await reader.read(f"{SITE}#top", rig.scope)
     assert (read.url, read.title, read.tokens, read.usable) == (SITE, "Kopi", 33, True)
@@ -157,9 +157,7 @@ async def test_a_target_that_cannot_be_read_is_an_unusable_page(
 @pytest.mark.parametrize(
     "url", ["http://localhost/", "https://me:secret@x.sg/", "http://10.0.0.1/", "x.sg", "ftp://x.sg"]
 )
-async def test_what_may_not_leave_the_house_is_refused_before_anything_is_charged(
-    reader: JinaReader, rig: Bench, url: str
-) -> None:
+async def test_private_urls_are_refused_before_anything_is_charged(reader: JinaReader, rig: Bench, url: str) -> None:
     with pytest.raises(Permanent) as refused:
         await reader.read(url, rig.scope)
     assert (refused.value.reason, refused.value.sent) == ("refused_url", False)

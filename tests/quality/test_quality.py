@@ -105,7 +105,7 @@ def test_the_same_answer_three_times(which: str, results: Results) -> None:
     assert run_all(cases_of(which)) == results
 
 
-def test_every_answer_has_its_evidence_and_every_none_its_candidates(results: Results) -> None:
+def test_answers_carry_evidence_and_misses_their_candidates(results: Results) -> None:
     for case, outcome in results:
         if outcome.site:
             assert outcome.site.points == sum(item.points for item in outcome.site.evidence), case.case_id

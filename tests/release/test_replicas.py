@@ -68,7 +68,7 @@ async def test_any_number_of_replicas_gives_the_same_totals(
 
 
 @pytest.mark.slow
-async def test_a_replica_whose_link_goes_dead_and_comes_back_changes_nothing(fresh_dsn: str, tmp_path: Path) -> None:
+async def test_a_dead_and_restored_link_of_one_replica_changes_nothing(fresh_dsn: str, tmp_path: Path) -> None:
     """Its jobs run elsewhere once their leases end; after the link has healed it must not write what it still holds."""
     lease = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
     async with stage(fresh_dsn, tmp_path, rows=120) as standing, proxied(fresh_dsn) as (link, dsn):

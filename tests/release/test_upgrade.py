@@ -60,7 +60,7 @@ async def test_old_code_goes_on_with_a_newer_schema(standing: Stage) -> None:
     await assert_each_once(standing, wanted)
 
 
-async def test_new_code_refuses_an_older_schema_in_one_sentence_and_touches_nothing(standing: Stage) -> None:
+async def test_new_code_refuses_an_older_schema_and_changes_nothing(standing: Stage) -> None:
     newest = migrations()[-1]
     await standing.owner.execute("DELETE FROM acra_express.schema_migrations WHERE version = $1", newest.version)
     job = await standing.enqueue({"uens": standing.uens[:1]})
@@ -105,7 +105,7 @@ async def test_a_rolling_deploy_loses_nothing(standing: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_a_rolling_upgrade_from_the_previous_commit_loses_nothing(standing: Stage, tmp_path: Path) -> None:
+async def test_a_rolling_upgrade_from_the_last_commit_loses_nothing(standing: Stage, tmp_path: Path) -> None:
     old_code = tmp_path / "previous"
     _previous_commit(old_code)
     await deploy(standing, await standing.start_script(_starter(tmp_path, old_code), "run"))

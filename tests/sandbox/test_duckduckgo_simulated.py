@@ -75,7 +75,7 @@ async def test_odd_questions(start: Starter, http: httpx.AsyncClient) -> None:
     assert (await http.get(f"{sim.base_url('duckduckgo')}/other", headers=AGENT)).status_code == 404
 
 
-async def test_the_two_hundred_and_first_request_of_an_hour_is_a_violation(
+async def test_request_201_within_an_hour_is_a_violation(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
 ) -> None:
     sim = await start(dataclasses.replace(CALM, allowance_scale=0.02))  # 4 an hour
@@ -140,7 +140,7 @@ async def test_a_next_page_with_its_token_is_past_the_end(
     assert "No more results." in response.text
 
 
-async def test_the_real_layer_blocks_bursts_and_the_budget_layer_does_not(
+async def test_bursts_are_blocked_by_the_real_layer_only(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
 ) -> None:
     patient, touchy = await start(), await start(dataclasses.replace(CALM, real_layer=True))

@@ -69,7 +69,7 @@ async def test_tokens_are_booked_when_the_answer_is_sent(
     assert (await read(http, sim, home(found), headers=limit)).status_code == 200
 
 
-async def test_the_admitting_rule_lets_one_overshoot_and_refuses_the_next(
+async def test_one_answer_may_overshoot_the_tokens_and_the_next_is_429(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start(dataclasses.replace(CALM, allowance_scale=0.1, token_rule="admit"))  # 500 tokens a minute

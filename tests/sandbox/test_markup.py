@@ -93,7 +93,7 @@ def test_wrapped_links_are_escaped_more_than_needed() -> None:
     assert len(link.rpartition("rut=")[2]) == 64
 
 
-def test_an_ad_has_the_link_class_of_a_result_and_leads_to_the_counter() -> None:
+def test_an_ad_looks_like_a_result_and_links_to_a_counter() -> None:
     tree = LexborHTMLParser(markup.html_results(QUERY, LISTINGS, form="wrapped", ad=AD))
     first = tree.css("a.result__a")[0]
     assert urlsplit(unwrapped(first.attributes["href"] or "")).path == "/y.js"
@@ -131,7 +131,7 @@ def test_a_challenge_is_known_by_its_page_whatever_its_status(kind: markup.Chall
     assert len(LexborHTMLParser(page).css("div.anomaly-modal__box")) == 9
 
 
-def test_changed_markup_and_the_landing_page_are_neither_results_nor_emptiness() -> None:
+def test_changed_markup_and_landing_page_are_unknown_answers() -> None:
     assert verdict(200, markup.html_changed_markup(QUERY, LISTINGS)) == "markup changed"
     assert verdict(200, markup.html_landing()) == "markup changed"
 

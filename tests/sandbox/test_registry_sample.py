@@ -23,7 +23,7 @@ def test_every_uen_passes_its_check_and_nobody_shares_one(rows: list[dict[str, s
     assert {number[3:5] for number in numbers if number[0] == "T"} == {"LL"}
 
 
-def test_the_year_in_a_company_number_is_the_year_of_incorporation(rows: list[dict[str, str]]) -> None:
+def test_the_year_in_a_uen_is_the_year_of_incorporation(rows: list[dict[str, str]]) -> None:
     companies = [row for row in rows if row["entity_type_description"] == "Local Company"]
     assert companies
     assert all(row["uen"][:4] == row["registration_incorporation_date"][:4] for row in companies)

@@ -193,7 +193,7 @@ def test_every_story_of_the_contract_is_there() -> None:
     }  # fmt: skip
 
 
-async def test_tokens_of_an_answer_that_nobody_waits_for_are_not_billed(
+async def test_an_answer_without_a_waiting_client_is_not_billed(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start(Options(latency_scale=1.0))

@@ -43,7 +43,7 @@ def test_no_window_anywhere_holds_more_than_the_worst_one(moves: list[tuple[floa
 
 
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=400).map(sorted))
-def test_the_ledger_records_exactly_the_arrivals_beyond_the_allowance(seconds: list[int]) -> None:
+def test_the_ledger_records_exactly_the_excess_arrivals(seconds: list[int]) -> None:
     clock = SimulatorClock(speed=0, start=0)
     ledger = Ledger(clock, Options(allowance_scale=1 / 40))  # 5 requests an hour
     expected = 0

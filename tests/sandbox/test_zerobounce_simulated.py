@@ -58,7 +58,7 @@ async def test_sandbox_addresses_are_free(start: Starter, http: httpx.AsyncClien
     assert await balance(http, sim) == {"Credits": "0"}
 
 
-async def test_a_bad_key_and_empty_credits_read_alike_until_the_balance_is_asked(
+async def test_only_the_balance_tells_a_bad_key_from_empty_credits(
     start: Starter, http: httpx.AsyncClient, found: Truth
 ) -> None:
     sim = await start(dataclasses.replace(CALM, credits=0))
@@ -180,7 +180,7 @@ async def test_published_limits_end_in_a_block(
     assert sim.violations == []
 
 
-async def test_a_hundred_bad_requests_in_a_minute_block_everything_for_an_hour(
+async def test_100_bad_requests_a_minute_block_everything_for_an_hour(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
 ) -> None:
     sim = await start(dataclasses.replace(CALM, real_layer=True, real_scale=0.02))  # 2 of the 100

@@ -90,7 +90,7 @@ async def test_what_the_database_does_not_even_store(owner: Connection, text: st
         )
 
 
-async def test_hostile_jobs_end_with_a_sentence_and_the_job_behind_them_is_served(standing: Stage) -> None:
+async def test_hostile_jobs_fail_clearly_and_the_next_job_is_done(standing: Stage) -> None:
     hostile = [
         await standing.owner.fetchval(
             "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2::text::jsonb)"

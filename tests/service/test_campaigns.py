@@ -164,7 +164,7 @@ async def test_continuations_need_no_tick_while_nothing_else_waits(
     assert Counter(story.ran) == Counter(registry[:12])
 
 
-async def test_a_continuation_waits_for_its_tick_while_another_job_waits(
+async def test_a_continuation_waits_for_a_tick_behind_another_job(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     def away(company: Company, _scope: Scope) -> None:
@@ -208,7 +208,7 @@ async def test_a_company_without_a_website_does_not_come_back(
     assert [row["kind"] for row in kinds] == ["no_website"] * 3 + ["skipped"] * 3
 
 
-async def test_b2_no_transaction_of_ours_is_open_while_a_company_s_story_runs(
+async def test_b2_no_transaction_is_open_while_the_pipeline_runs(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     """A provider takes seconds; a header held for so long stretched a nightly run from 1.9 to 29.5 s.

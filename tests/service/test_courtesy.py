@@ -136,7 +136,7 @@ def test_the_end_of_quiet_hours_is_told_so_that_the_poller_wakes(metrics: Metric
 
 
 @pytest.mark.parametrize("why", ["quiet_hours", "nightly_running"])
-async def test_b16_a_job_that_gives_way_is_put_off_free_of_charge_and_counted_by_its_reason(
+async def test_b16_standing_back_costs_no_attempt_and_is_counted(
     database: Database, owner: Connection, why: str
 ) -> None:
     """It was claimed a moment before; the way is then not ours, and the job's row says whose or why."""
@@ -213,7 +213,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
         yield standing
 
 
-async def test_b15_a_crowded_server_gets_no_work_from_us_until_it_empties(standing: Stage, fresh_dsn: str) -> None:
+async def test_b15_nothing_is_claimed_while_the_server_is_crowded(standing: Stage, fresh_dsn: str) -> None:
     await standing.enqueue({"uens": standing.uens[:2]})
     limit = int(await standing.owner.fetchval("SHOW max_connections"))
     async with AsyncExitStack() as crowd:
@@ -247,9 +247,7 @@ async def test_b15_the_service_holds_at_most_five_connections(standing: Stage) -
     assert 3 <= most <= 5
 
 
-async def test_b25_a_question_about_the_nightly_s_history_ends_after_two_seconds(
-    owner: Connection, database: Database
-) -> None:
+async def test_b25_query_of_the_nightly_history_ends_after_two_seconds(owner: Connection, database: Database) -> None:
     """The function that reads it tells in place of its figure which time-out holds for it."""
     await owner.execute(
         "CREATE OR REPLACE FUNCTION acra_express.nightly_companies(p_day date) RETURNS bigint LANGUAGE sql"

@@ -70,9 +70,7 @@ async def test_a_zombie_changes_nothing(database: Database, owner: Connection) -
     assert await owner.fetch("SELECT * FROM acra_express.leases") == leases
 
 
-async def test_past_its_local_deadline_a_worker_starts_no_call_even_with_the_database_away(
-    fresh_dsn: str, owner: Connection
-) -> None:
+async def test_no_call_starts_past_the_local_deadline_of_the_lease(fresh_dsn: str, owner: Connection) -> None:
     """The link is cut for longer than the lease: the scope refuses before anybody else could have claimed the job."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     async with proxied(fresh_dsn) as (proxy, dsn):

@@ -161,7 +161,7 @@ async def test_a_restarted_server_is_heard_again() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_connection_whose_notify_never_comes_back_is_not_trusted(
+async def test_a_connection_without_its_own_notify_is_not_trusted(
     fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a transaction pooler does to LISTEN: no error, and nothing ever arrives."""

@@ -45,7 +45,7 @@ async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
         assert rig.metrics.registry.get_sample_value("acra_express_wakes_total", {"reason": "notify"}) == 1
 
 
-async def test_a_claim_older_than_what_a_worker_left_behind_is_no_idle_queue(
+async def test_until_idle_claims_again_after_a_worker_added_a_job(
     database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first job inserts another when it ends; the claim beside it looked before that and returns behind it."""
@@ -155,9 +155,7 @@ async def test_what_becomes_of_a_job(
             assert asked - timedelta(seconds=30) < due < asked + timedelta(seconds=30)
 
 
-async def test_a_poison_job_ends_with_a_sentence_and_its_neighbours_are_done(
-    database: Database, owner: Connection
-) -> None:
+async def test_a_poison_job_fails_clearly_and_its_neighbours_are_done(database: Database, owner: Connection) -> None:
     poison, *_others = await enqueue(owner, 5)
 
     async def work(job: Job, scope: JobScope) -> End:

@@ -85,7 +85,7 @@ async def test_a_day_without_a_provider_ends_the_job_with_its_name(
     ]
 
 
-async def test_the_backoff_of_a_jobs_own_errors_is_jittered_and_bounded(
+async def test_backoff_after_job_errors_is_jittered_and_bounded(
     database: Database, owner: Connection, clock: Clock
 ) -> None:
     async def work(job: Job, scope: JobScope) -> End:
@@ -102,7 +102,7 @@ async def test_the_backoff_of_a_jobs_own_errors_is_jittered_and_bounded(
     assert await statuses(owner) == {"error": 1}
 
 
-async def test_a_running_row_of_ours_without_a_lease_is_adopted_after_half_an_hour(
+async def test_a_running_job_without_a_lease_is_adopted_after_30_min(
     database: Database, owner: Connection, clock: Clock
 ) -> None:
     jobs = Jobs(database, database)

@@ -46,7 +46,7 @@ async def batches(standing: Stage, uens: list[str]) -> list[int]:
     return [row["n"] for row in rows]
 
 
-async def test_lower_holds_higher_needs_a_name_and_nothing_goes_beyond_the_allowance(standing: Stage) -> None:
+async def test_overrides_lower_freely_and_raise_only_with_approval(standing: Stage) -> None:
     asked: dict[str, dict[str, Any]] = {
         "lower": {"batch_size": 2, "providers": zerobounce(7)},
         "unapproved": {"batch_size": 6, "providers": zerobounce(ZEROBOUNCE_OWN + 1), "authorized_by": "somebody"},

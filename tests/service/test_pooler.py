@@ -96,7 +96,7 @@ async def test_check_asks_under_the_tenant_role_throughout(pooled_dsn: str, fres
     assert any("no grant on companies.sg_phone" in line for line in lines)
 
 
-async def test_a_role_that_cannot_be_taken_is_one_sentence_behind_a_pooler_too(pooled_dsn: str, fresh_dsn: str) -> None:
+async def test_a_role_that_cannot_be_set_is_named_behind_a_pooler(pooled_dsn: str, fresh_dsn: str) -> None:
     environ = {
         "ACRA_EXPRESS_POSTGRES_DSN": pooled_dsn,
         "ACRA_EXPRESS_LISTEN_DSN": fresh_dsn,
@@ -109,7 +109,7 @@ async def test_a_role_that_cannot_be_taken_is_one_sentence_behind_a_pooler_too(p
         assert "Traceback" not in out + err
 
 
-async def test_tables_that_others_left_in_the_pooler_s_sessions_change_nothing(
+async def test_temporary_tables_of_others_in_the_pooler_change_nothing(
     pooled_dsn: str, fresh_dsn: str, tmp_path: Path
 ) -> None:
     """Sessions are shared: somebody's temporary `pg_class`, `companies` and `unnest` stand in them."""

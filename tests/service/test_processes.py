@@ -36,7 +36,7 @@ async def test_until_idle_does_everything_that_is_due(standing: Stage) -> None:
     judge(standing)
 
 
-async def test_an_enqueue_is_picked_up_at_once_and_sigterm_in_mid_job_loses_nothing(standing: Stage) -> None:
+async def test_enqueue_starts_at_once_and_sigterm_loses_nothing(standing: Stage) -> None:
     wanted = standing.uens[:5]
     service = await standing.start()
     await service.event("listener.proven")

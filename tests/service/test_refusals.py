@@ -184,7 +184,7 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-async def test_a_block_opens_its_breaker_and_only_probes_arrive_until_it_is_over(
+async def test_only_probes_are_sent_while_a_provider_blocks_us(
     ground_of: Callable[[Provider], Awaitable[Ground]], name: str
 ) -> None:
     """Cool-downs of 15 minutes, an hour, four hours; then the block is lifted."""
@@ -249,7 +249,7 @@ PATIENCE = {
 
 
 @pytest.mark.parametrize("name", PATIENCE)
-async def test_a_429_beyond_a_workers_patience_puts_the_job_off_for_as_long_as_was_asked(
+async def test_a_long_retry_after_snoozes_the_job_for_that_time(
     ground_of: Callable[[Provider], Awaitable[Ground]], name: str
 ) -> None:
     """The breaker stays closed: the provider works, it only asks for patience."""

@@ -13,9 +13,7 @@ from acra_express_async.sandbox.simulator.faults import Fault
 ROUNDS = 4
 
 
-async def test_b10_the_books_hold_every_call_and_every_refusal_also_of_attempts_that_broke_off(
-    fresh_dsn: str, tmp_path: Path
-) -> None:
+async def test_b10_calls_of_interrupted_attempts_are_booked_too(fresh_dsn: str, tmp_path: Path) -> None:
     """Reader answers 429 five times: calls are repeated, one attempt breaks off and its job is put off, all resume."""
     async with stage(fresh_dsn, tmp_path) as standing:
         wanted = standing.uens[:6]

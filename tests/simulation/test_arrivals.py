@@ -22,14 +22,14 @@ def test_paced_asks_for_the_whole_cap_and_for_no_company_twice() -> None:
     assert {len(one.params["uens"]) for one in plan} == {5}
 
 
-def test_paced_leaves_a_batch_of_a_quarter_of_an_hour_alone_and_keeps_off_the_night() -> None:
+def test_paced_enqueues_each_quarter_hour_and_not_at_night() -> None:
     plan = paced(24, MARKET)
     assert plan[0].at == timedelta(hours=7)
     assert {later.at - one.at for one, later in pairwise(plan)} == {timedelta(minutes=15)}
     assert plan[-1].at + timedelta(minutes=15) <= timedelta(hours=24)
 
 
-def test_a_short_simulation_begins_at_once_and_ends_with_nothing_just_enqueued() -> None:
+def test_a_short_simulation_starts_at_once_and_ends_quietly() -> None:
     plan = paced(1, MARKET)
     assert [one.at for one in plan] == [timedelta(minutes=minutes) for minutes in (0, 15, 30)]
 

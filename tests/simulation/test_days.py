@@ -40,7 +40,7 @@ def test_two_hours_of_the_real_service(tmp_path: Path) -> None:
     "cap",
     [pytest.param(30), pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
 )
-def test_one_company_more_than_the_cap_is_done_after_midnight_in_singapore(cap: int) -> None:
+def test_a_company_over_the_cap_is_done_after_local_midnight(cap: int) -> None:
     """Two replicas, the database in UTC; nobody touches anything at midnight."""
     [night] = simulated(
         "--hours", "5", "--profile", "over-cap", "--replicas", "2", "--set", f"DAILY_CAP={cap}", timeout=590
@@ -104,7 +104,7 @@ def test_a_morning_burst() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_same_seed_gives_the_same_outcomes_with_more_replicas() -> None:
+def test_one_seed_gives_the_same_outcomes_with_more_replicas() -> None:
     [one] = simulated("--hours", "2", timeout=200)
     [four] = simulated("--hours", "2", "--replicas", "4", timeout=400)
     assert (one["digest"], one["companies"]) == (four["digest"], four["companies"])

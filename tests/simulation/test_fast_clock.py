@@ -46,7 +46,7 @@ def test_timers_fire_in_order_whatever_the_rate() -> None:
     assert lived_fast(story) == [10, 20, 30]
 
 
-def test_a_time_out_of_the_loop_is_simulated_and_patience_with_a_machine_is_real() -> None:
+def test_loop_timeouts_are_simulated_and_machine_waits_are_real() -> None:
     async def story() -> tuple[float, float]:
         assert rate() == RATE
         began = time.monotonic()
@@ -65,7 +65,7 @@ async def test_in_production_a_second_is_a_second() -> None:
     assert real(7.5) == 7.5
 
 
-async def test_the_database_s_clock_stands_until_the_start_and_then_keeps_pace_with_ours(owner: Connection) -> None:
+async def test_the_database_clock_starts_on_demand_and_keeps_pace(owner: Connection) -> None:
     clock = SimulatedTime(Gearbox(RATE), MIDNIGHT)
     await clock.install(owner)
     assert await owner.fetchval("SELECT acra_express.clock()") == MIDNIGHT
@@ -94,7 +94,7 @@ class Hands:
         return self.at
 
 
-def test_a_shift_bends_the_clock_at_the_announced_moment_and_never_turns_it_back() -> None:
+def test_a_rate_shift_starts_when_announced_and_never_goes_back() -> None:
     hands = Hands()
     gearbox = Gearbox(80, fastest=800, clock=hands)
     began = gearbox.seconds()

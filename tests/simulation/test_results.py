@@ -47,7 +47,7 @@ def test_percentiles_are_by_nearest_rank() -> None:
     assert Spread.of([]) == Spread(0, 0, 0, 0)
 
 
-def test_a_day_is_good_only_when_nothing_was_exceeded_and_nobody_harmed() -> None:
+def test_a_day_passes_only_without_violations_or_nightly_harm() -> None:
     assert day().good
     assert not day(violations=1).good
     assert not day(verified_twice=1).good
@@ -70,7 +70,7 @@ def test_a_section_of_the_page_is_replaced_and_others_stay(tmp_path: Path) -> No
     assert "| ours | 0.8 |" in text
 
 
-def test_the_picture_draws_one_line_for_the_companies_and_one_for_each_budget() -> None:
+def test_the_chart_has_a_line_for_companies_and_for_each_budget() -> None:
     root = ElementTree.fromstring(day_picture(day()))
     lines = root.findall("{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 2
