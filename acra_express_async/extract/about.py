@@ -1,4 +1,4 @@
-"""A sentence or two in which a site says what the company does."""
+"""The "about" text: one to three sentences in which a site says what the company does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.extract.names import Name, words_of
 from acra_express_async.models import Page
 
 MAX_CHARS = 600
-"""Two or three sentences; what is longer is a page, not an abstract."""
+"""Room for two or three sentences."""
 
 _MAX_TEXT = 60_000
 _MAX_SENTENCES = 40
@@ -44,10 +44,10 @@ _ABOUT_PAGE = re.compile(r"about|story|profile|who-we-are|company")
 
 
 def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
-    """Up to three sentences of the site's own about or home page, None when nothing there reads like one.
+    """Return up to three sentences from the site's about or home page, or None when no sentence qualifies.
 
-    A sentence has a verb (or says since when) and five words, or fourteen Chinese characters; menus, imprints, notices
-    and contact lines are none. Nothing is put together from fragments.
+    A sentence has at least five words and a verb (or a founding year), or at least fourteen Chinese characters. Menus,
+    imprints, notices and contact lines do not count, and fragments are never joined into a sentence.
     """
     ordered = sorted(enumerate(pages), key=lambda item: (not _ABOUT_PAGE.search(path_of(item[1].url)), item[0]))
     for _, page in ordered:

@@ -1,4 +1,4 @@
-"""From search results to sites that are worth reading, the most promising first."""
+"""Turn search results into candidate sites, the most promising first."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from acra_express_async.extract.uens import states_uen
 from acra_express_async.models import Company, Evidence, SearchHit
 
 LONG_SHOT = 0
-"""Points under which a site is not worth a page."""
+"""Below this many points a site is not worth reading."""
 CREDIBLE = 20
-"""Points from which a result counts as credible, so that no further search is asked for: a domain that says all words
-of the name, or a lesser fit and a sign of Singapore."""
+"""From this many points a result is credible and no further search is needed: a domain that contains all words of the
+name, or a weaker fit together with a sign of Singapore."""
 
 _FILES = (".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".zip", ".jpg", ".png")
 _HOMES = ("", "/sg", "/en", "/en-sg", "/sg/en", "/sg-en", "/home", "/index.html", "/index.php", "/en/sg", "/en/home")
@@ -40,9 +40,9 @@ _TELLING = ("contact", "about", "location", "enquir", "reach", "outlet", "branch
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A site that may be the company's. `urls` are to be read in this order; `text` is what the results say of it.
+    """A site that may belong to the company. Read `urls` in order; `text` is what the search results say about it.
 
-    `listed` marks a known directory: it is only believed with the registry's UEN on its own page.
+    `listed` marks a known directory: it is believed only if its own page shows the registered UEN.
     """
 
     domain: str
@@ -55,15 +55,15 @@ class Candidate:
 
     @property
     def credible(self) -> bool:
-        """True when its address or its result already speak for it."""
+        """True when the domain or the search result alone already supports the site."""
         return self.points >= CREDIBLE
 
 
 def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name, ...]) -> tuple[Candidate, ...]:
-    """One candidate per registrable domain, best first; directories, profiles, listings and files are left out.
+    """One candidate per registrable domain, best first, without directories, profiles, listings and files.
 
-    `names` are the registry name and the former names. A directory stays in when the company may be that very
-    directory: its label says the name, or the result is its home page.
+    `names` are the registered name and the former names. A directory is kept when the company may be the directory
+    itself: the domain label matches the name, or the result is the directory's home page.
     """
     grouped: dict[str, list[SearchHit]] = {}
     for hit in hits:
@@ -79,7 +79,7 @@ def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name
 
 
 def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
-    """The website that the platform already holds, as a candidate; None when it cannot be one."""
+    """The website that the platform already stores, as a candidate; None when it cannot be a company's site."""
     url = website.strip() if "//" in website else f"https://{website.strip()}/"
     domain = domain_of(url)
     if not domain or is_social(domain) or is_public_body(domain):
@@ -101,7 +101,7 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
     if listed and not _may_be_lifted(own, evidence):
         return None
     if all(speaks_of_others(hit.url) for hit in own) and not any(item.signal in FITTING for item in evidence):
-        return None  # an article or a portfolio of somebody whose home page is no concern of ours
+        return None  # an article or portfolio on a third party's site: its home page is irrelevant
     rank = min(hit.rank for hit in own)
     if rank == 1:
         evidence += (Evidence("first_result", 3, own[0].url),)
@@ -114,18 +114,18 @@ def _words_of_hit(hit: SearchHit) -> str:
 
 
 def _nearest(hits: list[SearchHit]) -> list[SearchHit]:
-    """Of a site with pages for several countries, the results that do not speak of another one."""
+    """For a site with pages for several countries, keep the results that do not point to another country."""
     return [hit for hit in hits if not where_in(_words_of_hit(hit)).elsewhere] or hits
 
 
 def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...]) -> bool:
-    """True when the company may be this directory: its own home page was found, and speaks of it."""
+    """True when the company may be this directory: its home page was found and mentions the company."""
     speaks = {"uen_in_result", "full_name_in_result", *FITTING}
     return any(path_of(hit.url) in _HOMES for hit in hits) and any(item.signal in speaks for item in evidence)
 
 
 def _fit(domain: str, names: tuple[Name, ...], text: str) -> LabelFit:
-    """How the label fits as far as titles and snippets show; what they leave out, a page may still show."""
+    """How well the label fits, judged by titles and snippets only; a page may later show what they omit."""
     words = padded(text)
     fits = [label_fit(label_of(domain), name) for name in names]
     seen = [fit.beside(words, words) for fit in fits]
@@ -136,7 +136,7 @@ def _fit(domain: str, names: tuple[Name, ...], text: str) -> LabelFit:
 def _text_evidence(
     text: str, hit: SearchHit, company: Company, names: tuple[Name, ...], domain: str
 ) -> tuple[Evidence, ...]:
-    """What title and snippet say: they are the site's own words, only shortened."""
+    """Evidence from title and snippet, which are the site's own words in short."""
     words = padded(text)
     found = []
     if states_uen(text, company.uen):
@@ -158,7 +158,7 @@ def _text_evidence(
 
 
 def _urls(hits: list[SearchHit]) -> tuple[str, ...]:
-    """What to read of a site, in this order: a found home or telling page, the home page, whatever else was found."""
+    """The URLs to read, in order: a result that is a home, contact or about page, the home page, the other results."""
     found = [hit.url for hit in hits if not path_of(hit.url).endswith(_FILES)]
     homes = [url for url in found if path_of(url) in _HOMES]
     telling = [url for url in found if any(word in path_of(url).rpartition("/")[2] for word in _TELLING)]

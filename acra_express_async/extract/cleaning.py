@@ -1,7 +1,7 @@
-"""One form of text for everything that reads a page.
+"""Normalise page text once, for every function that reads a page.
 
-Every rule below undoes something that pages do to text (and that hides an address or a number from a plain reader);
-none of them invents a character that a person would not have seen.
+Each rule undoes something that pages do to text and that would hide an address or a number. No rule adds a character
+that a person would not have seen.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import unicodedata
 from typing import Literal
 
 MAX_CHARS = 100_000
-"""A page is reserved 1,500 tokens, some 6 kB: what is longer is an accident or an attack. Of a longer text the head and
-the tail are read, because addresses stand at the end of pages, and everything behind this is bounded by it."""
+"""A page is limited to 1,500 tokens (about 6 kB), so a longer text is an accident or an attack. Head and tail of a
+longer text are kept, because contacts stand at the end of pages. This bounds the work of everything that follows."""
 
 _TAIL_CHARS = 30_000
 
 _MARKS_IN_A_ROW = 4
-"""Combining marks kept in a row. Normalising a run of n marks costs n squared, and no script stacks more than this."""
+"""Consecutive combining marks to keep. Normalising n marks costs n squared, and no script stacks more than this."""
 
 _INVISIBLE = dict.fromkeys(
     [
@@ -31,7 +31,7 @@ _INVISIBLE = dict.fromkeys(
 _CONTROL = {code: " " for code in [*range(32), *range(0x7F, 0xA0)] if code not in (9, 10)}
 _BREAKS = dict.fromkeys([0x0B, 0x0C, 0x85, 0x2028, 0x2029], "\n")
 _EMPTY_LINES = re.compile(r"\n{3,}")
-"""Says no more than one empty line, and every reader goes line by line."""
+"""More than one empty line in a row adds nothing, and every reader works line by line."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!@|<>~:/&])")
@@ -39,15 +39,15 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,12});", re.IGNORECAS
 
 
 def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
-    """The text as a person sees it: one Unicode form, entities and markdown escapes undone, nothing invisible, LF.
+    """Return the text as a person sees it: one Unicode form, no entities, markdown escapes or invisible characters, LF.
 
-    Linear in the length; at most `MAX_CHARS` characters come back. NFKC (full-width figures and at-signs are
-    plain ones) is for reading facts, NFC for text that is shown again.
+    Takes time linear in the length and returns at most `MAX_CHARS` characters. Use NFKC to read facts, because it turns
+    full-width digits and at-signs into plain ones, and NFC for text that will be displayed.
     """
     if len(text) > MAX_CHARS:
         text = f"{text[: MAX_CHARS - _TAIL_CHARS - 1]}\n{text[-_TAIL_CHARS:]}"
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for _ in range(2):  # "&amp;#64;" is seen on pages that were escaped twice
+    for _ in range(2):  # pages that were escaped twice contain "&amp;#64;"
         if not _ENTITY.search(text):
             break
         text = html.unescape(text)
@@ -60,7 +60,7 @@ def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
 
 
 def one_line(text: str) -> str:
-    """The cleaned text with every run of white space as one blank."""
+    """The cleaned text with each run of white space replaced by one space."""
     return " ".join(clean(text).split())
 
 

@@ -1,4 +1,8 @@
-"""Sites that speak about companies without being theirs: known ones by domain, unknown ones by their shape."""
+"""Recognise directories and other sites about companies: known ones by domain, unknown ones by their wording and URLs.
+
+Marketplaces and job boards are registered companies too, so a listed domain is not final: `identity` accepts it when
+its own page shows the registered UEN and either the domain label or the legal name fits.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +29,17 @@ DIRECTORIES = frozenset(
     beautyundercover.sg vanillaluxury.sg thesmartlocal.com timeout.com sethlui.com danielfooddiary.com
     google.com google.com.sg bing.com apple.com duckduckgo.com archive.org""".split()
 )
-"""quality.md B3 and its likes, by registrable domain."""
+"""Registrable domains of directories, marketplaces, job boards and media that list Singapore companies."""
 
 SOCIAL = frozenset(
     """linkedin.com facebook.com fb.com instagram.com x.com twitter.com tiktok.com youtube.com youtu.be
     linktr.ee t.me telegram.me wa.me whatsapp.com pinterest.com threads.net xiaohongshu.com weibo.com wechat.com
     bio.site beacons.ai""".split()
 )
-"""Profiles are a company's own words, but not its site."""
+"""A profile holds the company's own words but is not its website."""
 
 _LABELS = frozenset("glassdoor lazada google tripadvisor indeed jobstreet jobsdb linkedin kompass yellowpages".split())
-"""Directories with a domain in every country."""
+"""Labels of directories that have one domain per country."""
 
 _PHRASES = re.compile(
     r"claim (?:this|your) (?:listing|business|profile|page|company)|buy (?:the |this |full )?(?:report|"
@@ -71,22 +75,22 @@ _SECRETARIES = re.compile(
 
 
 def is_listed(domain: str) -> bool:
-    """True for a directory, market place, medium or public body of which we know that it is not the company's site."""
+    """True for a known directory, marketplace, news medium or public body."""
     return domain in DIRECTORIES or domain.endswith("gov.sg") or label_of(domain) in _LABELS
 
 
 def is_social(domain: str) -> bool:
-    """True for a profile host."""
+    """True for a host of social media profiles."""
     return domain in SOCIAL
 
 
 def is_public_body(domain: str) -> bool:
-    """True for government and parliament domains, which are never a registered company's site."""
+    """True for government and parliament domains, which never belong to a registered company."""
     return domain == "gov.sg" or domain.endswith((".gov.sg", ".gov"))
 
 
 def is_listing_url(url: str, name: Name, uen: str) -> bool:
-    """True when the address is shaped like a listing: our UEN, or our name as a slug, under somebody's domain."""
+    """True when the URL looks like a directory entry: the UEN or the name as a slug on a third party's domain."""
     path = re.sub(r"[^a-z0-9]", "", path_of(url))
     if uen.lower() in path:
         return True
@@ -101,20 +105,20 @@ def is_listing_url(url: str, name: Name, uen: str) -> bool:
 
 
 def reads_like_listing(title: str) -> bool:
-    """True when a result's title is worded as directories word theirs."""
+    """True when a search result's title uses the wording of directories."""
     return _LISTING_TITLE.search(title[:300]) is not None
 
 
 def directory_phrases_in(text: str) -> tuple[str, ...]:
-    """What only directories say to their visitors, each once, lower-case."""
+    """Phrases that only directories use, each once, lower-case."""
     return tuple(dict.fromkeys(match.group().lower() for match in _PHRASES.finditer(text)))
 
 
 def names_a_group(text: str) -> bool:
-    """True when a page speaks of the companies of its own group."""
+    """True when a page describes the companies of its own group."""
     return _GROUP_WORDS.search(text) is not None
 
 
 def sells_addresses(text: str) -> bool:
-    """True when the page offers registered addresses or incorporation: its postal code is then everybody's."""
+    """True when the page sells registered addresses or incorporation: many companies then share its postal code."""
     return _SECRETARIES.search(text) is not None

@@ -1,4 +1,4 @@
-"""Hosts, registrable domains and what they say about who runs them."""
+"""Hosts, registrable domains and what they reveal about the owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOSTING = frozenset(
     blogspot.com company.site shoplineapp.com weeblysite.com mybigcommerce.com zohosites.com b12sites.com
     easy.co page.tl yolasite.com multiscreensite.com webflow.com shopify.com editorx.io wixstudio.com""".split()
 )
-"""Hosts of small firms' sites that the public suffix list does not know: one label more is the firm (quality.md B3)."""
+"""Website builders missing from the public suffix list: the label in front identifies the firm."""
 
 FREEMAIL = frozenset(
     """gmail.com googlemail.com yahoo.com yahoo.com.sg ymail.com rocketmail.com hotmail.com hotmail.sg
@@ -23,13 +23,13 @@ FREEMAIL = frozenset(
     singnet.com.sg pacific.net.sg starhub.net.sg cyberway.com.sg magix.com.sg signet.com.sg singtel.com.sg
     m1net.com.sg myrepublic.net viewqwest.com tutanota.com yandex.com""".split()
 )
-"""Mailboxes that anybody can have, the Singapore internet providers included."""
+"""Mail domains open to anyone, Singapore's internet providers included."""
 
 OFFSHORE_TLDS = frozenset(
     """my id th vn ph cn hk tw jp kr in pk bd lk au nz uk de fr nl be ch at it es pt se no dk fi ie pl cz hu ro
     gr tr ru ua il ae sa qa za ng ke eg us ca mx br ar cl nu""".split()
 )
-"""Country domains that are used by firms of that country; io, co, ai, me, tv, cc and the like are used by anybody."""
+"""Country domains used by firms of that country. io, co, ai, me, tv, cc and the like are used everywhere."""
 
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ def _suffixes() -> PublicSuffixList:
 
 
 def split_url(url: str) -> SplitResult | None:
-    """The parts of an http(s) URL, None when it is none (hostile brackets and ports included)."""
+    """The parts of an http(s) URL; None for anything else, malformed brackets and ports included."""
     try:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -52,13 +52,13 @@ def split_url(url: str) -> SplitResult | None:
 
 
 def host_of(url: str) -> str:
-    """Lower-case host name of a URL, '' when there is none."""
+    """The lower-case host name of a URL, or ''."""
     parts = split_url(url)
     return (parts.hostname or "").rstrip(".") if parts else ""
 
 
 def path_of(url: str) -> str:
-    """Lower-case path of a URL without its trailing slash; '' for the home page."""
+    """The lower-case path of a URL without its trailing slash; '' for the home page."""
     parts = split_url(url)
     return parts.path.lower().rstrip("/") if parts else ""
 
@@ -70,7 +70,7 @@ def home_of(url: str) -> str:
 
 
 def absolute(base: str, url: str) -> str:
-    """`url` as seen on the page `base`, without its fragment; '' when it is no http(s) URL."""
+    """`url` resolved against the page `base`, without its fragment; '' when the result is not an http(s) URL."""
     try:
         joined = urljoin(base, url.strip())
     except ValueError:
@@ -79,9 +79,9 @@ def absolute(base: str, url: str) -> str:
 
 
 def registrable(host: str) -> str:
-    """The domain that somebody registered: ``shop.x.com.sg`` is x.com.sg, ``x.wixsite.com`` stays whole.
+    """The registrable domain of a host: ``shop.x.com.sg`` becomes x.com.sg, ``x.wixsite.com`` stays as it is.
 
-    '' for what has no known public suffix (addresses of machines, file names, version numbers).
+    Returns '' without a known public suffix (IP addresses, file names, version numbers).
     """
     host = host.lower().strip(".")
     if not _HOST.fullmatch(host) and host.isascii():
@@ -96,27 +96,27 @@ def registrable(host: str) -> str:
 
 
 def domain_of(url: str) -> str:
-    """Registrable domain of a URL, '' when there is none."""
+    """The registrable domain of a URL, or ''."""
     return registrable(host_of(url))
 
 
 def label_of(domain: str) -> str:
-    """The part of a registrable domain that its owner chose, lower-case, without hyphens: ``a-b.com.sg`` is ab."""
+    """The part of a registrable domain that its owner chose, lower-case, without hyphens: ``a-b.com.sg`` gives ab."""
     return domain.partition(".")[0].replace("-", "")
 
 
 def is_singaporean(domain: str) -> bool:
-    """True under .sg, which the registry gives only to somebody with a presence in Singapore."""
+    """True under .sg, which is given only to registrants with a presence in Singapore."""
     return domain.endswith(".sg")
 
 
 def is_offshore(domain: str) -> bool:
-    """True under the country domain of another country."""
+    """True under the top-level domain of another country."""
     return domain.rpartition(".")[2] in OFFSHORE_TLDS
 
 
 def same_url(url: str) -> str:
-    """A key under which spellings of one URL meet: no scheme, no www., no trailing slash, no fragment."""
+    """A key that is equal for all spellings of one URL: no scheme, no www., no trailing slash, no fragment."""
     parts = split_url(url)
     if parts is None:
         return url.strip()

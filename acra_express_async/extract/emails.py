@@ -1,4 +1,8 @@
-"""Mail addresses printed on pages: found, repaired where text was glued to them, and the unusable ones left out."""
+"""Find mail addresses printed on pages, cut off text that was glued to them, and drop unusable ones.
+
+A syntax check is not enough: ``logo@2x.png`` is a valid address. Image names, placeholders such as example.com, 24 or
+more hexadecimal digits, unattended mailboxes and addresses of trackers and site builders are dropped by rule.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from acra_express_async.extract.mail_forms import without_spam_guard, written_ou
 from acra_express_async.models import Page
 
 MAX_PER_PAGE = 200
-"""Addresses of one page that are looked at; a page with more is a list of somebody else's."""
+"""Addresses examined per page; a page with more is a list of third parties."""
 
 _AT = re.compile(r"(?<=[A-Za-z0-9._%+\-])@(?=[A-Za-z0-9])")
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'\-]{1,64}$")
@@ -60,7 +64,7 @@ _NOBODYS = _PLACEHOLDER_DOMAINS | _VENDORS
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One address where it stands. `before` and `after` are what its line says around it (at most 160 characters)."""
+    """One occurrence of an address. `before` and `after` are the text around it on its line, 160 characters at most."""
 
     address: str
     url: str
@@ -71,22 +75,22 @@ class Seen:
 
     @property
     def local(self) -> str:
-        """What stands before the at-sign."""
+        """The part before the at-sign."""
         return self.address.partition("@")[0]
 
     @property
     def domain(self) -> str:
-        """Registrable domain of the address."""
+        """The registrable domain of the address."""
         return registrable(self.address.partition("@")[2])
 
 
 def emails_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[Seen, ...]:
-    """The addresses printed on a page in order, each once, lower-case, without placeholders, files and machines.
+    """The usable addresses on a page in order, each once, lower-case.
 
     Args:
-        page: as read; hidden forms are written out first (see mail_forms).
-        number: which page of the site this is, kept for ranking.
-        own_domain: the site's; its addresses are real even where the domain is one that others use as an example.
+        page: as read; obfuscated forms are resolved first (see mail_forms).
+        number: position of the page within the site, kept for ranking.
+        own_domain: the domain of the site; its addresses are real even if others use the domain as an example.
     """
     text = written_out(clean("\n".join([page.text, *(link.url for link in page.links if _may_hide_mail(link.url))])))
     found: dict[str, Seen] = {}
@@ -98,7 +102,7 @@ def emails_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[See
 
 
 def is_unusable(address: str, own_domain: str = "") -> bool:
-    """True for placeholders, unattended mailboxes, machines' and vendors' addresses, file names and versions."""
+    """True for placeholders, unattended mailboxes, addresses of machines and vendors, file names and versions."""
     local, _, host = address.partition("@")
     domain = registrable(host)
     return (
@@ -145,12 +149,12 @@ def _local_before(text: str, at: int) -> str:
         return ""
     start = match.start()
     if text[max(0, start - 2) : start] == "//" or (start and _is_latin_like(text[start - 1])):
-        return ""  # the user of a URL; a homoglyph or an accent: the printed mailbox is another one than its ASCII tail
+        return ""  # user part of a URL, homoglyph or accent: the printed mailbox differs from its ASCII tail
     local = match.group().lstrip(".-_'+%").rstrip("'")
     for pattern in (_CODE_BEFORE, _PHONE_BEFORE):
         local = pattern.sub("", local)
     shorter = _GLUED_BEFORE.sub("", local)
-    # "Emailinfo@": the label was glued on; "email@" and "mailroom@" are mailboxes.
+    # "Emailinfo@" has a label glued to it; "email@" and "mailroom@" are mailboxes.
     return shorter if len(shorter) >= 3 and _GLUED_ROLE.match(shorter) else local
 
 
@@ -174,12 +178,12 @@ def _domain_behind(text: str, start: int) -> str:
         repaired = [*labels[:-1], _first_word(labels[-1])]
         if repaired[-1] != labels[-1] and registrable(".".join(repaired)):
             return ".".join(repaired)
-        labels.pop()  # "info@x.com.Call": the sentence went on without a blank
+        labels.pop()  # "info@x.com.Call": the next sentence follows without a space
     return ""
 
 
 def _unglued(labels: list[str]) -> str:
-    """``x.com.sgHotline`` and ``x.comTel``: a known ending with a word glued to it, when that is no ending itself."""
+    """Cut a word glued to a known suffix (``x.com.sgHotline``, ``x.comTel``) unless the word is a suffix itself."""
     for index in range(1, len(labels)):
         head = labels[index]
         camel = re.match(r"^([a-z]{2,6})(?=[A-Z])", head)
@@ -197,7 +201,7 @@ def _first_word(label: str) -> str:
 
 
 def _is_latin_like(character: str) -> bool:
-    """True for letters that may belong to the word beside them; Chinese and Japanese are written without blanks."""
+    """True for letters that may belong to the adjacent word; Chinese and Japanese are written without spaces."""
     if character.isascii() or not character.isalpha():
         return False
     return not (

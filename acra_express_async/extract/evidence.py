@@ -1,4 +1,18 @@
-"""The signals that speak for or against a site, each a pure function from what was read to Evidence."""
+"""The signals for and against a site; each is a pure function from what was read to Evidence.
+
+| signal | points |
+|---|---|
+| registered UEN on a page of the owner | +60 |
+| another valid UEN and not ours | -50 |
+| legal name with its legal form; all words of the name in title, heading or imprint | +25; +15 |
+| registered postal code; the same where more than 20 registry rows share it | +25; +5 |
+| block and street without the postal code | +15 |
+| domain label: see `labels.POINTS`; .sg | up to +30; +10 |
+| a +65 number or an address in Singapore; signs of another country only | +10; -25 |
+| the registered trade on the page; its absence from a long page | +10; -10 |
+| first search result (tie-break) | +3 |
+| parked, hijacked, imitation, directory | -80 |
+"""
 
 from __future__ import annotations
 
@@ -20,26 +34,26 @@ from acra_express_async.extract.uens import states_uen, strangers_in
 from acra_express_async.models import Company, Evidence, Page
 
 CROWDED_POSTAL = 20
-"""Registry rows at one postal code above which it says little: an incorporation agent's address (quality.md B2)."""
+"""With more registry rows than this at one postal code, it says little: it is an incorporation agent's address."""
 
 _SPEAKING = 3
-"""Words of a name from which on it is nobody else's: the registry gives no name twice."""
+"""From this many words a name identifies one company, because the registry gives no name twice."""
 
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[|·•:–—,]|\s-\s")
 _PLATES_WITHIN = 400
-"""Lines of a home page; what stands further down is a list."""
+"""Lines of a home page to examine; whatever stands further down is a list."""
 
 _ENOUGH_TEXT = 800
-"""Characters; a page with less may be silent about its trade without meaning anything by it."""
+"""Characters; a shorter page that does not mention its trade proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFindings:
-    """Everything that is known of one site's words, prepared once.
+    """The text of one site, prepared once for all signals.
 
-    `pages` are the usable pages (`read` of them) and, last, what the search results say of the site; `heads` their
-    titles, headings and imprint lines, `own_heads` the same without what the results tell; `words` and `streets` the
-    whole text in the forms of names.padded and places.street_words.
+    `pages` are the usable pages (the first `read` of them) followed by what the search results say about the site.
+    `heads` are titles, headings and imprint lines; `own_heads` are the same without the search results. `words` and
+    `streets` hold the whole text in the forms of names.padded and places.street_words.
     """
 
     pages: tuple[Page, ...]
@@ -53,17 +67,17 @@ class PageFindings:
     where: Where
 
     def cleaned(self, page: Page) -> str:
-        """Title and text of one of `pages`, cleaned."""
+        """The cleaned title and text of one of `pages`."""
         return self.texts[page.url]
 
     def url_with(self, piece: str) -> str:
-        """Where a piece of text was seen; the first page when it cannot be told."""
+        """The URL of the page that contains a piece of text; the first page when none does."""
         wanted = piece.casefold()
         return next((page.url for page in self.pages if wanted in self.cleaned(page).casefold()), self.pages[0].url)
 
 
 def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, ...]) -> PageFindings:
-    """Prepare the usable pages of a site, and the words of its search results, for the signals."""
+    """Prepare the usable pages of a site and the text of its search results for the signals."""
     told = Page(url=candidate.urls[0], title="", text=candidate.text)
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
     everything = tuple(pages)
@@ -81,7 +95,7 @@ def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, .
 
 
 def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
-    """What the address itself says, in the light of the pages: what the label leaves out they have to show."""
+    """Evidence from the domain; the pages have to show the words of the name that the label omits."""
     fits = [label_fit(label_of(candidate.domain), name).beside(reading.heads, reading.words) for name in names]
     best = max(fits, key=lambda fit: fit.points)
     yield from address_evidence(candidate.domain, candidate.urls[0], best)
@@ -92,7 +106,7 @@ def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Na
 
 
 def number_evidence(reading: PageFindings, company: Company, *, fitting: bool) -> Iterator[Evidence]:
-    """The registry's UEN, or somebody else's. Where a stranger speaks of us as a third party it proves nothing."""
+    """The registered UEN or another company's. A UEN that a third party prints about the company proves nothing."""
     ours = [page for page in reading.pages if states_uen(reading.cleaned(page), company.uen)]
     if ours:
         told = not fitting and all(_is_told(page, reading, company) for page in ours)
@@ -109,10 +123,10 @@ def _is_told(page: Page, reading: PageFindings, company: Company) -> bool:
 def imprint_evidence(
     reading: PageFindings, company: Company, names: tuple[Name, ...], *, borne: bool
 ) -> Iterator[Evidence]:
-    """Our legal name where an owner stands, and our place on a page of the owner: a brand may hide behind any label.
+    """The legal name as owner together with the registered address; this proves sites whose domain shows another brand.
 
-    `borne` says that the domain shows a part of the name: then a line that begins with the legal name is the owner's
-    on the home page too. Where many companies share the place, it has to stand on the very page of the name.
+    `borne` means that the domain shows a part of the name: a line of the home page that begins with the legal name then
+    counts as an imprint. Where many companies share the address, it must stand on the same page as the name.
     """
     owned, placed = [], []
     for page in reading.pages[: reading.read]:
@@ -133,7 +147,7 @@ def imprint_evidence(
 
 
 def name_evidence(reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
-    """The legal name anywhere, and the words of the name where a site says who it is."""
+    """The legal name anywhere, and the words of the name in titles, headings and imprints."""
     legal = next((name for name in names if legal_name_stands_in(reading.words, name)), None)
     if legal:
         yield Evidence("legal_name", 25, reading.pages[0].url, legal.legal)
@@ -161,7 +175,7 @@ def _shown_name(reading: PageFindings, name: Name) -> Evidence | None:
 
 
 def place_evidence(reading: PageFindings, company: Company, domain: str) -> Iterator[Evidence]:
-    """Postal code or street of the registry; signs of Singapore or of another country."""
+    """The registered postal code or street, and signs of Singapore or of another country."""
     crowded = company.shared_postal > CROWDED_POSTAL or sells_addresses(reading.text)
     if company.postal_code and states_postal_code(reading.text, company.postal_code):
         url = reading.url_with(company.postal_code)
@@ -185,7 +199,7 @@ def place_evidence(reading: PageFindings, company: Company, domain: str) -> Iter
 
 
 def _neighbourhood(reading: PageFindings, company: Company) -> str:
-    """The registry's building or street on the page without its number: a hint where to read on, no more."""
+    """The registered building or street without its number: only a hint that reading on may pay."""
     for place in (company.building_name, company.street_name):
         words = words_of(place or "")
         if len(words) >= 2 and street_words(" ".join(words)) in reading.streets:
@@ -194,9 +208,9 @@ def _neighbourhood(reading: PageFindings, company: Company) -> str:
 
 
 def trade_evidence(reading: PageFindings, company: Company, name: Name) -> Iterator[Evidence]:
-    """The trade of the registry on the page, or another one behind our own name.
+    """The registered trade on the page, or a different trade after the brand.
 
-    The absence of a trade counts only where there is enough text to miss it in.
+    A missing trade counts only if the text is long enough to expect it.
     """
     trade = trade_words(company, name)
     if seen := speaks_of(reading.words, trade):
@@ -208,7 +222,7 @@ def trade_evidence(reading: PageFindings, company: Company, name: Name) -> Itera
 
 
 def _nameplates(pages: Sequence[Page], told: Page, texts: Mapping[str, str], names: tuple[Name, ...]) -> Iterator[str]:
-    """Lines of a home page or a result whose first sentence is the name and nothing else: headings without a mark."""
+    """Lines of a home page or result whose first sentence is exactly the name: headings that lost their markup."""
     plates = {words for name in names for words in (name.core, name.words, words_of(name.legal)) if len(words) > 1}
     lines = told.text.split("\n")
     for page in pages:

@@ -1,4 +1,4 @@
-"""Given names and surnames that are common in Singapore, for telling a person's mailbox from an office's."""
+"""Given names and surnames common in Singapore, used to tell a personal mailbox from an office mailbox."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ _GIVEN = frozenset(
 
 
 def is_given_name(word: str) -> bool:
-    """True when the word is a name that people carry; lower-case ASCII."""
+    """True when the word (lower-case ASCII) is a common personal name."""
     return word in _GIVEN

@@ -1,8 +1,11 @@
-"""Is this site the company's own? An additive score whose every point has a name, a place and a reason.
+"""Decide whether a site belongs to the company, by an additive score in which every point is named evidence.
 
-Points follow quality.md B2. A site is believed with at least `ENOUGH` points and one proof: the registry's UEN; or its
-postal code or street together with the name; or the whole name as domain together with a firm sign of Singapore; or
-the legal name on a site of Singapore whose domain fits. Everything else is an honest "none", with what was missing.
+A site is believed when it has at least `ENOUGH` points (see `evidence` for the signals) and one proof:
+- the registered UEN; or
+- the registered postal code or street together with the name; or
+- the whole name as domain together with a firm sign of Singapore; or
+- the legal name on a Singapore site whose domain fits the name.
+Anything else ends as "none", with the reason.
 """
 
 from __future__ import annotations
@@ -32,17 +35,17 @@ from acra_express_async.models import Company, Evidence, Page, Site
 
 ENOUGH = 55
 LEAD = 15
-"""quality.md B2: answer at 55 and more with a lead of 15 over the second."""
+"""Points that the best site needs ahead of the second best."""
 
 ENOUGH_WHEN_UNIQUE = 45
-"""Initials (12), the registry's postal code (25) and Singapore (10) are enough: no namesake sits at that address."""
+"""Initials (12), the registered postal code (25) and Singapore (10) are enough: no namesake shares that address."""
 
 ENOUGH_WHEN_NAMED = 50
-"""The whole name as a heading (15), its initials as a domain (12) of Singapore (10), its trade (10), a local number
-(5): the registry gives no name twice, so under .sg a fitting domain beside the whole name is enough."""
+"""The whole name as a heading (15), its initials as the domain (12) under .sg (10), its trade (10) and a local number
+(5). The registry gives no name twice, so the whole name and a fitting .sg domain are enough."""
 
 MANY_UENS = 4
-"""This many companies' numbers on one site are a list, not an imprint."""
+"""A site that shows this many UENs of other companies is a list, not an imprint."""
 
 _HOPE = FITTING | {
     "legal_name",
@@ -54,16 +57,16 @@ _HOPE = FITTING | {
     "neighbourhood",
     "uen",
 }
-"""Signals for which another page of the same site is worth reading."""
+"""Signals that make another page of the same site worth reading."""
 
 _TELLING = FITTING - {"domain_group", "domain_common", "domain_some"}
-"""Fits that stand for the name itself and not for a parent's or for one word of it."""
+"""Fits that stand for the name itself, not for a parent company or a single word of the name."""
 
 _KNOWN_DIRECTORY = "known directory"
 
 
 class Doubt(StrEnum):
-    """Why a site is not believed; kept beside the rejected candidate."""
+    """Why a site is not believed; stored with the rejected candidate."""
 
     NONE = ""
     UNREADABLE = "unreadable"
@@ -78,10 +81,10 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was made of one candidate.
+    """The decision about one candidate.
 
-    `proven`: the proof is of a kind that no rival shares. `hopeful`: another page of the same site may bring the proof;
-    `faint`: only because nothing speaks against the site, so that only a page which it links to is worth reading.
+    `proven`: by a proof that no other site can share. `hopeful`: another page of the site may bring the proof. `faint`:
+    hopeful only because nothing speaks against the site, so only pages that it links to are worth reading.
     """
 
     site: Site
@@ -92,18 +95,18 @@ class Judgement:
 
     @property
     def believed(self) -> bool:
-        """True when the site may be answered, its rivals left aside."""
+        """True when the site may be the answer, before it is compared with its rivals."""
         return self.doubt is Doubt.NONE
 
 
 def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: tuple[Name, ...]) -> Judgement:
-    """Weigh what a site's pages, its address and its search results say.
+    """Judge a site by its pages, its domain and its search results.
 
     Args:
         candidate: the site as found.
-        pages: what was read of it so far, unusable ones included.
-        company: the registry's facts.
-        names: registry name first, then former names.
+        pages: the pages read so far, unusable ones included.
+        company: the facts of the registry.
+        names: the registered name first, then former names.
     """
     usable = tuple(page for page in pages if page.usable and not is_challenge(page.title, page.text))
     reading = reading_of(usable, candidate, names)
@@ -123,12 +126,12 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         evidence = (*evidence, against)
     site = Site(candidate.domain, candidate.urls[0], sum(item.points for item in evidence), evidence)
     if against:
-        # A company may be the very directory; the number that proves it may stand on another of its pages.
+        # The company may be the directory itself; the UEN that proves it may stand on another page.
         known = against.detail == _KNOWN_DIRECTORY and _is_named(signals)
         named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE))
         return Judgement(site, Doubt(against.signal), hopeful=known or named)
     if not usable:
-        # A page that could not be read proves nothing, except where its own words in the results hold the number.
+        # An unreadable page proves nothing, unless its search result already shows the UEN.
         believed = "uen" in signals and bool(signals.intersection(FITTING))
         return Judgement(
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
@@ -137,7 +140,7 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
 
 
 def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
-    """How far ahead of the other judged sites this one is; very far when there is none."""
+    """The lead in points over the best other judged site; 1000 when there is none."""
     return min((best.site.points - other.site.points for other in others), default=1000)
 
 
@@ -150,7 +153,7 @@ def _verdict(site: Site, signals: set[str]) -> Judgement:
     if site.points >= enough and (unique or named or shared):
         return Judgement(site, Doubt.NONE, proven=unique)
     if "elsewhere" in signals or "offshore_domain" in signals:
-        # A tagline may name another country; the contact page of a site that bears the name settles it.
+        # A tagline may name another country; the contact page of a site with a fitting domain decides.
         fitting = bool(signals.intersection(FITTING)) and "offshore_domain" not in signals
         return Judgement(site, Doubt.ELSEWHERE, hopeful=fitting, faint=True)
     strong = bool(signals.intersection(_HOPE))
@@ -163,18 +166,18 @@ def _is_named(signals: set[str]) -> bool:
 
 
 def _proofs(signals: set[str]) -> tuple[bool, bool, bool]:
-    """Whether there is a proof of one company only; of the whole name under .sg; that a namesake shares."""
+    """Whether there is a proof that no other company shares, one by the whole name under .sg, one that may be shared."""
     fitting = bool(signals.intersection(FITTING))
     here = bool(signals.intersection(("singapore", "sg_domain", "local_phone")))
     placed = bool(signals.intersection(("postal_code", "street")))
     crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
     legal = "legal_name" in signals
-    # A sister sits at the same address, bears the same brand and sells something else.
+    # A sister company shares address and brand but is in another trade.
     sister = "namesake_trade" in signals and signals.isdisjoint(WHOLE)
     unique = "uen" in signals or "imprint" in signals or (fitting and not sister and (placed or (crowded and legal)))
     contradicted = not signals.isdisjoint(("elsewhere", "offshore_domain", "other_trade"))
     whole = bool(signals.intersection(WHOLE)) and not contradicted
-    # Nobody else may be registered under the whole name, its trade included: a domain that only shortens it will do.
+    # No other company may register the whole name, trade included: a domain that abbreviates it is enough.
     told = "full_name_in_head" in signals and bool(signals.intersection(_TELLING)) and not contradicted
     shown = told or (whole and "name_in_head" in signals)
     named = here and shown and "sg_domain" in signals and "namesake_trade" not in signals
@@ -190,7 +193,7 @@ def _disqualification(
     names: tuple[Name, ...],
     signals: set[str],
 ) -> Evidence | None:
-    """The one reason for which no number of points would help, as negative evidence."""
+    """The reason that rules a site out whatever its points, as negative evidence; None when there is none."""
     where = pages[0].url if pages else candidate.urls[0]
     for page in pages:
         if looks_parked(page.title, page.text):

@@ -1,4 +1,4 @@
-"""How well the label of a domain says a company's name."""
+"""How well the label of a domain matches a company's name."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ POINTS = {
     Fit.PART: 6,
     Fit.NONE: 0,
 }
-"""quality.md B2: joined words 30, all words 20, initials 12, one generic word half; the steps between are ours."""
+"""All words joined 30, all words 20, initials 12, half for one generic word; the steps between are interpolated."""
 
 FITTING = frozenset(f"domain_{fit}" for fit in Fit if fit not in (Fit.PART, Fit.NONE))
-"""Signals of a label that says enough of the name to name it."""
+"""Signals of a label that matches enough of the name to identify it."""
 
 WHOLE = frozenset(f"domain_{fit}" for fit in (Fit.EXACT, Fit.BRAND, Fit.AFFIXED))
-"""Signals of a label that says the whole name."""
+"""Signals of a label that matches the whole name."""
 
 _SHORTEST_INITIALS = 3
 _SMALL = frozenset(("and", "at", "of", "the", "in", "on", "for", "by", "to", "de", "la"))
@@ -55,22 +55,22 @@ _SMALL = frozenset(("and", "at", "of", "the", "in", "on", "for", "by", "to", "de
 
 @dataclass(frozen=True, slots=True)
 class LabelFit:
-    """How a label fits; `dropped` are words of the name that it leaves out: a page of the firm should show them."""
+    """How a label fits; `dropped` are the words of the name that it omits and that a page of the firm should show."""
 
     fit: Fit
     dropped: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
-        """Worth of the fit, see `POINTS`."""
+        """The points of the fit, see `POINTS`."""
         return POINTS[self.fit]
 
     def beside(self, heads: str, words: str) -> LabelFit:
-        """The fit in the light of a page: what the label leaves out has to be shown, or it says only a part.
+        """The fit after reading a page: unless it shows the omitted words, the label matches only a part of the name.
 
         Args:
-            heads: titles, headings and imprint lines as whole words (see names.padded).
-            words: the whole text likewise.
+            heads: titles, headings and imprint lines in the form of names.padded.
+            words: the whole text in the same form.
         """
         if not self.dropped:
             return self
@@ -90,7 +90,7 @@ def label_fit(label: str, name: Name) -> LabelFit:
 
 
 def address_evidence(domain: str, url: str, fit: LabelFit) -> tuple[Evidence, ...]:
-    """What the address of a site says for or against it."""
+    """Evidence from the domain of a site, for or against it."""
     evidence = []
     if fit.fit is not Fit.NONE:
         evidence.append(Evidence(f"domain_{fit.fit}", fit.points, url, domain))
@@ -102,7 +102,7 @@ def address_evidence(domain: str, url: str, fit: LabelFit) -> tuple[Evidence, ..
 
 
 def _is_shown(word: str, words: str) -> bool:
-    # A figure that a name ends in (Holdings 18) shows on any page by accident.
+    # A number at the end of a name (Holdings 18) appears on any page by accident.
     return not word.isdigit() and f" {word[:5]}" in words
 
 
@@ -130,7 +130,7 @@ def _fits(label: str, name: Name) -> Iterable[LabelFit]:
 
 
 def _headless_fits(label: str, name: Name) -> Iterable[LabelFit]:
-    """Labels that leave out the country or trade a name begins with: ``kiteacademy`` for Singapore Kite Academy."""
+    """Labels that omit the country or trade at the start of a name: ``kiteacademy`` for Singapore Kite Academy."""
     if label in _spellings(name.without_country):
         yield LabelFit(Fit.AFFIXED)
     head, *behind = name.words
@@ -142,7 +142,7 @@ def _headless_fits(label: str, name: Name) -> Iterable[LabelFit]:
 
 
 def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
-    """Labels that say the first word and some of the others in order: ``sookee`` for Soo Kee Jewellery."""
+    """Labels made of the first word and some of the others in order: ``sookee`` for Soo Kee Jewellery."""
     for said in _beginnings_of(name.core):
         dropped = tuple(word for index, word in enumerate(name.core) if index not in said and word != "and")
         if not dropped:
@@ -156,7 +156,7 @@ def _shorter_fits(label: str, name: Name) -> Iterable[LabelFit]:
 
 
 def _beginnings_of(core: tuple[str, ...]) -> Iterable[tuple[int, ...]]:
-    """Which words a short form may say: the first few, or the first few and the last."""
+    """The words that a short form may use: the first few, or the first few and the last."""
     for length in range(1, len(core)):
         yield tuple(range(length))
         if length < len(core) - 1:
@@ -169,7 +169,7 @@ def _spellings(words: tuple[str, ...]) -> set[str]:
 
 
 def _affix(label: str, spelling: str) -> str:
-    """What an owner put before or behind the name, '' when it is anything else than that."""
+    """The usual affix before or after the name in a label; '' for any other addition."""
     if len(spelling) < 3 or spelling not in label:
         return ""
     before, _, behind = label.partition(spelling)
@@ -183,7 +183,7 @@ def _has_all_words(label: str, words: tuple[str, ...]) -> bool:
 
 
 def _shortened_fits(label: str, words: tuple[str, ...], *, common: bool) -> Iterable[LabelFit]:
-    """Labels that are a row of beginnings, short forms or initials of the first two or more words (``stengg``).
+    """Labels that join prefixes, short forms or initials of the first two or more words (``stengg``).
 
     One word of trade or structure in the middle may be missing (``kianteckengrg`` for Kian Teck Marine Engineering).
     """
@@ -200,7 +200,7 @@ def _shortened_fits(label: str, words: tuple[str, ...], *, common: bool) -> Iter
 def _rows_of_beginnings(label: str, wanted: list[str], *, common: bool) -> Iterable[LabelFit]:
     if len(wanted) < 2:
         return
-    reached = {(0, False, True)}  # characters said so far, whether by more than initials, whether by no initial at all
+    reached = {(0, False, True)}  # characters matched so far; more than initials used; no initial used
     for used, word in enumerate(wanted, start=1):
         pieces = _beginnings(word)
         reached = {
@@ -221,7 +221,7 @@ def _beginnings(word: str) -> set[str]:
 
 
 def _says_initials(label: str, name: Name) -> bool:
-    """Initials alone, or with what owners put around a name or say of their trade: ``tlmlaw``, ``pilship``."""
+    """True for initials, alone or with a usual affix or a word of trade: ``tlmlaw``, ``pilship``."""
     for initials in _initials(name):
         if len(initials) < _SHORTEST_INITIALS:
             continue

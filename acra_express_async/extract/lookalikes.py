@@ -1,4 +1,4 @@
-"""Domains that were made to be mistaken for a company's own."""
+"""Recognise domains that imitate a company's domain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOREIGN_LETTERS = str.maketrans("аеорсухіјѕһԁɡӏвкмнтαορυ
 
 
 def imitates(domain: str, name: Name) -> bool:
-    """True when the label is the name with letters swapped for their likes, or the name beside a word of lure."""
+    """True when the label is the name with look-alike letters, or the name next to a word such as "login"."""
     raw = domain.partition(".")[0]
     starts = {joined(name.core[:length]) for length in range(1, len(name.core) + 1)}
     spelled = {*starts, joined(name.words), joined(name.brand)} - {""}
@@ -35,7 +35,7 @@ def imitates(domain: str, name: Name) -> bool:
 
 
 def is_near_miss(domain: str, name: Name) -> bool:
-    """True when the label differs from the name by a letter or so: suspicious only beside other signs."""
+    """True when the label differs from the name by about one letter; suspicious only together with other signs."""
     return resembles(label_of(domain), name)
 
 

@@ -1,7 +1,7 @@
-"""Addresses that were hidden from machines, written out again. Only what is printed: nothing is guessed.
+"""Resolve mail addresses that were obfuscated against harvesters. Nothing is guessed.
 
-A bare lower-case "at" is left alone ("meet us at dbs.com" is no address); every other rule needs a sign that somebody
-meant an address: brackets, the word "dot", a Cloudflare code, an at-sign with blanks around it.
+A bare lower-case "at" is left alone ("meet us at dbs.com" is not an address). Every rule needs a sign that an address
+is meant: brackets, the word "dot", a Cloudflare code, or an at-sign with spaces around it.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ _NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|
 
 
 def written_out(text: str) -> str:
-    """A cleaned text in which hidden addresses stand in their plain form; everything else is as it was.
+    """Return a cleaned text with obfuscated addresses in plain form and everything else unchanged.
 
-    Linear in the length of the text.
+    Takes time linear in the length of the text.
     """
     if "email-protection#" in text or "data-cfemail" in text:
         text = _CLOUDFLARE_LINK.sub(_from_cloudflare, text)
@@ -95,13 +95,13 @@ def written_out(text: str) -> str:
     if "@" not in text:
         return text
     text = _LETTERS.sub(lambda match: match.group().replace(" ", ""), text)
-    for _ in range(3):  # one dot a round: "sg" of "com·sg" stands behind an address only after the first
+    for _ in range(3):  # one dot per round: in "com·sg" the second dot follows an address only after the first
         text = _MIDDLE_DOT.sub(r"\1.", text)
     return _SPACED_AT.sub(_closed_up, text)
 
 
 def decoded_cloudflare(code: str) -> str:
-    """The address behind a Cloudflare code: each byte XOR the first; '' when it is none."""
+    """The address encoded by Cloudflare (each byte XOR the first); '' when the code is invalid."""
     try:
         raw = bytes.fromhex(code)
     except ValueError:
@@ -125,7 +125,7 @@ def _dots(text: str) -> str:
 
 
 def _loud(match: re.Match[str]) -> str:
-    # "VISIT US AT DBS.COM" is no address: only a word that is a mailbox everywhere is believed before a spelled AT.
+    # "VISIT US AT DBS.COM" is not an address: before a spelled-out AT only common mailbox names are accepted.
     if not re.fullmatch(_ROLE, match["local"], re.IGNORECASE):
         return match.group()
     return f"{match['local']}@{match['domain']}"
@@ -137,10 +137,10 @@ def _closed_up(match: re.Match[str]) -> str:
         return match.group()
     if match["gap"] != "@" and (match["local"].lower() in _NOT_A_MAILBOX or compact.lower().startswith("www.")):
         return match.group()
-    if label := _LABEL_BEHIND.search(match["domain"]):  # "INFO@X.COM. TEL 6741 1100"; .tel is an ending, too
+    if label := _LABEL_BEHIND.search(match["domain"]):  # "INFO@X.COM. TEL 6741 1100"; .tel is a suffix too
         head, rest = match["domain"][: label.start()], match["domain"][label.start() :]
         return f"{match['local']}@{''.join(head.split())}{rest}"
-    # A blank behind a dot is the end of a sentence when a capital follows: "Mail info@x.com. We answer".
+    # A dot, a space and a capital end a sentence: "Mail info@x.com. We answer".
     if re.search(r"\.\s+[A-Z]", match["domain"]) and not match["domain"].isupper():
         head, _, tail = match["domain"].partition(". ")
         return f"{match['local']}@{head}. {tail}" if " " not in head else match.group()
@@ -148,5 +148,5 @@ def _closed_up(match: re.Match[str]) -> str:
 
 
 def without_spam_guard(address: str) -> str:
-    """The address without a word that was put in against harvesting (``infoNOSPAM@x.com``)."""
+    """The address without a word inserted against harvesters (``infoNOSPAM@x.com``)."""
     return _NO_SPAM.sub("", address)

@@ -1,4 +1,4 @@
-"""Which of a site's addresses are the company's, what kind each is, and which to verify first."""
+"""Decide which addresses on a site belong to the company, what kind each is, and which to verify first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _TIERS = {
     7: "press media ir investor investors investorrelations pr comms corpcomms communications",
     8: "dpo privacy pdpa legal compliance dataprotection whistleblow whistleblowing audit",
 }
-"""Role words by the order in which a company is best reached (quality.md B5); 3 is an unknown word, 5 a person."""
+"""Role words in the order in which a company is best reached. Tier 3 is an unknown word, tier 5 a person.
+
+General mailboxes first, then branches, support, marketing, human resources, press and legal.
+"""
 
 _UNKNOWN_TIER = 3
 _PERSON_TIER = 5
@@ -58,7 +61,7 @@ _ABROAD = re.compile(
     re.IGNORECASE,
 )
 _LOCAL_DESK = re.compile(r"(?:^|[._-])(?:sg|sgp|spore)(?:$|[._-])|singapore", re.IGNORECASE)
-"""The mailbox of a foreign parent that is ours: sg@parent.dk."""
+"""The Singapore mailbox of a foreign parent: sg@parent.dk."""
 
 _QUOTED = re.compile(r"[\"“”«»]|testimonial|review|\bsaid\b|\bwrote\b|customer:|guest:", re.IGNORECASE)
 _LABELLED = re.compile(
@@ -67,16 +70,16 @@ _LABELLED = re.compile(
 
 
 def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple[Name, ...]) -> tuple[Email, ...]:
-    """The addresses by which a company is reached, best first.
+    """The mail addresses of a company, best first.
 
-    Its own domain first, then domains that carry its brand, then other ones where the site's own contact block prints
-    them; addresses of web agencies, directories, partners and authorities are left out.
+    Addresses on its own domain come first, then those on domains that carry its brand, then others if the site's
+    contact block prints them. Addresses of web agencies, directories, partners and authorities are dropped.
 
     Args:
         pages: all usable pages of the company's own site.
         domain: registrable domain of that site.
-        company: for the branch that the registry means.
-        names: registry name first, then former names.
+        company: tells which branch the registry means.
+        names: the registered name first, then former names.
     """
     seen = [item for number, page in enumerate(pages) for item in emails_in(page, number, own_domain=domain)]
     spread = _pages_by_domain(seen)
@@ -101,7 +104,7 @@ def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple
 
 
 def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[str, int]) -> int | None:
-    """0 own domain, 1 brand's other domain, 2 freemail or stranger in the contact block; None when not theirs."""
+    """0 own domain, 1 other domain of the brand, 2 freemail or stranger in the contact block; None if not theirs."""
     around = seen.before[-80:] + " " + seen.after[:60]
     if seen.domain == domain:
         return 0
@@ -121,7 +124,7 @@ def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[st
 
 
 def _is_own_freemail(seen: Seen, domain: str, names: tuple[Name, ...]) -> bool:
-    """True for a mailbox that anybody can have where it carries the brand, is labelled, or has a line to itself."""
+    """True for a freemail address that carries the brand, is labelled, or has a line to itself."""
     if _is_brand(seen.local, domain, names):
         return True
     if _QUOTED.search(seen.before):
@@ -131,7 +134,7 @@ def _is_own_freemail(seen: Seen, domain: str, names: tuple[Name, ...]) -> bool:
 
 
 def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
-    """True when another domain carries the site's label or the company's brand (uobgroup.com beside uob.com.sg)."""
+    """True when another domain carries the site's label or the company's brand (uobgroup.com and uob.com.sg)."""
     label, own = label_of(other), label_of(domain)
     if label == own or (len(own) >= 3 and label.startswith(own)) or (len(label) >= 4 and own.startswith(label)):
         return True
@@ -146,7 +149,7 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
 
 
 def _kind_of(seen: Seen, company: Company, names: tuple[Name, ...], domain: str) -> tuple[EmailKind, str, int]:
-    """Kind, role word and tier of an address."""
+    """The kind, role word and tier of an address."""
     free = seen.domain in FREEMAIL
     tier, role = _role_of(seen.local)
     if _says_branch(seen.local, company, names):
@@ -159,7 +162,7 @@ def _kind_of(seen: Seen, company: Company, names: tuple[Name, ...], domain: str)
 
 
 def _role_of(local: str) -> tuple[int, str]:
-    """Tier and word of the role that a mailbox's name says; its last letters may say it too (uobcustomerservice)."""
+    """Tier and role word of a mailbox name; the role may be its ending (uobcustomerservice)."""
     parts = [part for part in re.split(r"[._+\-\d]+", local) if part]
     for word in (joined(parts), *parts):
         if word in _TIER_OF:

@@ -1,4 +1,4 @@
-"""What a company is called: the legal name taken apart, and how well a domain label says it."""
+"""Split a legal name into its parts and compare it with page text and domain labels."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LONGEST_NAME = 300
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A legal name taken apart; all words lower-case.
+    """The parts of a legal name; all words are lower-case.
 
-    `words` without legal form; `core` without bracketed parts and structure words; `brand` the core up to its first
-    trade word (at least one word); `bracketed` what stood in brackets (a place, a branch).
+    `words`: without the legal form. `core`: also without bracketed parts and structure words. `brand`: the core up to
+    its first trade word, at least one word. `bracketed`: the words in brackets (a place, a branch).
     """
 
     legal: str
@@ -34,24 +34,24 @@ class Name:
 
     @property
     def trades(self) -> tuple[str, ...]:
-        """The words of the name that say what the firm does."""
+        """The words of the name that describe the trade."""
         return tuple(word for word in self.core if word in TRADES and word not in self.brand)
 
     @property
     def without_country(self) -> tuple[str, ...]:
-        """The words behind a leading Singapore, where they still name somebody; empty otherwise."""
+        """The words after a leading "Singapore" if they still identify a company; empty otherwise."""
         rest = self.words[1:]
         telling = self.words[0] == "singapore" and len(rest) >= 2 and not all(word in COMMON for word in rest)
         return rest if telling else ()
 
     @property
     def is_common(self) -> bool:
-        """True when the brand is made of words that many firms carry: alone it names nobody."""
+        """True when the brand consists of words that many firms use, so that it identifies no one alone."""
         return all(word in COMMON or word.isdigit() for word in self.brand)
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """Words of a text, lower-case, accents dropped, ``&`` as and, single letters in a row joined (W.S. is ws)."""
+    """Words of a text: lower-case, no accents, ``&`` as "and", single letters in a row joined (W.S. becomes ws)."""
     text = text.casefold()
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
@@ -67,7 +67,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def name_of(legal: str) -> Name:
-    """Take a registry name apart."""
+    """Split a registered name into its parts."""
     legal = clean(legal[:_LONGEST_NAME])
     plain = _LEGAL_IN_BRACKETS.sub(" ", legal)
     bracketed = tuple(word for part in _BRACKETED.findall(plain) for word in words_of(part) if word not in LEGAL)
@@ -79,21 +79,21 @@ def name_of(legal: str) -> Name:
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words as a domain would write them."""
+    """The words as a domain would spell them."""
     return "".join(words)
 
 
 def legal_name_stands_in(page_words: str, name: Name) -> bool:
-    """True when the legal name with its legal form stands in `page_words` (see `padded`).
+    """True when `page_words` (see `padded`) contain the legal name including its legal form.
 
-    A business without a legal form has no such name: its words alone may be anybody's.
+    Always False for a business without a legal form: its words alone may be used by others.
     """
     legal = _spelled(words_of(name.legal))
     return bool(legal) and legal[-1] in LEGAL and len(legal) > 1 and f" {' '.join(legal)} " in page_words
 
 
 def padded(text: str) -> str:
-    """A page's words in one line with a blank on both sides, legal forms in one spelling: for whole-word look-ups."""
+    """The words of a page for whole-word search: one space between and around them, legal forms in one spelling."""
     return f" {' '.join(_spelled(words_of(text)))} "
 
 
@@ -103,7 +103,7 @@ def _spelled(words: Iterable[str]) -> list[str]:
 
 
 def _ends_dotted(text: str, start: int) -> bool:
-    # "w.s." or "a.b.c": the word before the dot must itself be one letter long in the text
+    # "w.s." or "a.b.c": the word before the dot must be a single letter in the text
     return start >= 2 and text[start - 2].isalnum() and (start == 2 or not text[start - 3].isalnum())
 
 
@@ -115,7 +115,7 @@ def _without_legal_form(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _core_of(words: tuple[str, ...]) -> tuple[str, ...]:
-    # Structure words that lead a name belong to it (Pacific Rim, Singapore Airlines); "and" holds a pair together.
+    # Leading structure words belong to the name (Pacific Rim, Singapore Airlines); "and" keeps a pair together.
     lead = next((index for index, word in enumerate(words) if word not in STRUCTURE), len(words))
     kept = [w for i, w in enumerate(words) if i < lead or w == "and" or w not in STRUCTURE]
     while len(kept) > 1 and kept[0] in ("the", "and"):
@@ -133,6 +133,6 @@ def _brand_of(core: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def resembles(label: str, name: Name) -> bool:
-    """True when the label is nearly, but not, what the company would call its site (a typing error or a fake)."""
+    """True when the label almost matches a spelling of the name (a typing error or a fake)."""
     spelled = joined(name.core)
     return len(spelled) >= 6 and label != spelled and fuzz.ratio(label, spelled) >= 88

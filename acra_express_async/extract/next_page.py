@@ -1,4 +1,4 @@
-"""Which page of a site to read next: the one most likely to say how to reach the company, or who it is."""
+"""Choose the next page of a site: the one most likely to show contacts or the owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acra_express_async.extract.page_kinds import ABOUT, CONTACT, LEGAL, PLACES,
 from acra_express_async.models import Link, Page
 
 CONVENTIONAL = ("/contact-us", "/contact")
-"""Tried last, and only where no page links to a contact page: most sites have one of the two."""
+"""Tried last and only if no page links to a contact page; most sites have one of the two."""
 
 _MARKDOWN_LINK = re.compile(
     r"\[(?P<label>[^\[\]\n]{0,200})\]\(\s{0,3}<?(?P<url>[^()\s<>]{1,1000}(?:\([^()\s]{0,100}\)[^()\s<>]{0,500"
@@ -31,12 +31,12 @@ _WORTH_ABOUT = 50
 _WORTH_GUESS = 40
 _WORTH_LEGAL = 30
 _RELATIVE = 15
-"""Reader writes links out in full; one that is still relative comes from a template and often leads nowhere."""
+"""Jina Reader makes links absolute; one that stayed relative comes from a template and is often dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A page that may be worth reading, and how much. `doubtful`: it may not exist; `guessed`: nothing links to it."""
+    """A page that may be worth reading, with points. `doubtful`: it may not exist; `guessed`: no page links to it."""
 
     url: str
     worth: int
@@ -45,7 +45,7 @@ class Lead:
 
 
 def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
-    """All links of a page, the provider's summary first; the flag says that the link was written out in full."""
+    """All links of a page, those of the provider's summary first; the flag marks absolute URLs."""
     found: dict[str, tuple[Link, bool]] = {}
     for link in page.links[:_MAX_LINKS]:
         found.setdefault(f"{link.label}\n{link.url}", (link, True))
@@ -59,12 +59,12 @@ def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
 
 
 def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) -> tuple[Lead, ...]:
-    """Pages of the same site that were not read yet, best first.
+    """Unread pages of the same site, best first.
 
     Args:
-        pages: what was read, in order; links of all of them count.
-        domain: the site's registrable domain; other sites are left out.
-        identity: also legal pages, which name the owner when nothing else does.
+        pages: the pages read so far, in order; the links of all of them count.
+        domain: the registrable domain of the site; links to other sites are ignored.
+        identity: include legal pages, which name the owner when no other page does.
     """
     read = {same_url(page.url) for page in pages}
     worths: dict[str, Lead] = {}
@@ -114,6 +114,6 @@ def _conventional(pages: Sequence[Page], read: set[str]) -> tuple[Lead, ...]:
 
 
 def conventional_urls(url: str) -> tuple[str, ...]:
-    """Where most sites keep their contact page, for the site of this URL."""
+    """The usual URLs of a contact page on the host of this URL."""
     home = home_of(url).rstrip("/")
     return tuple(f"{home}{path}" for path in CONVENTIONAL)

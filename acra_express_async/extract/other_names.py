@@ -1,4 +1,4 @@
-"""In whose name a page stands: our legal name as owner or as third party, and legal names of others in imprints."""
+"""Find out who owns a page: the company's legal name as owner or third party, or another company's in an imprint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THIRD_PARTY = re.compile(
     r"tenants?\b|reviews?\b|our work|testimonial|directors? of|according to|raised|plaintiff|defendant",
     re.IGNORECASE,
 )
-"""Words of a line that speaks about a company which is not the site's owner."""
+"""Words of a line about a company that does not own the site."""
 
 _GREETINGS = frozenset("home homepage welcome to official website site page singapore contact us about".split())
 
@@ -30,12 +30,12 @@ _IMPRINT = re.compile(r"©|\(c\)|copyright|all rights reserved|版权|版權", r
 
 
 def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
-    """True when the legal name stands in a line of ownership and in none that speaks of a third party.
+    """True when an ownership line contains the legal name and no line mentions it as a third party.
 
     Args:
-        text: cleaned text of a page.
-        name: whose legal name is looked for.
-        alone: on contact and legal pages a line that begins with the name will do.
+        text: the cleaned text of a page.
+        name: the company.
+        alone: accept a line that merely begins with the name, as on contact and legal pages.
     """
     owned = False
     for line in text.split("\n"):
@@ -50,7 +50,7 @@ def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
 
 
 def is_titled(title: str, name: Name) -> bool:
-    """True when a page is titled with the legal name and nothing else, a greeting aside."""
+    """True when the title is the legal name alone, apart from a greeting."""
     words = padded(title)
     if not legal_name_stands_in(words, name):
         return False
@@ -58,9 +58,9 @@ def is_titled(title: str, name: Name) -> bool:
 
 
 def other_legal_names(text: str, names: tuple[Name, ...]) -> tuple[str, ...]:
-    """Singapore legal names in copyright lines that are none of ours, each once.
+    """Singapore legal names in copyright lines that are not the company's own, each once.
 
-    Only imprint lines count: partners and clients are named elsewhere on a page, owners there.
+    Only imprint lines count, because they name the owner; other lines also name partners and clients.
     """
     ours = {name.words for name in names}
     found: dict[str, None] = {}

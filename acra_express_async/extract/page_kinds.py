@@ -1,4 +1,4 @@
-"""What kind of page an address and its title promise: where a company is reached, who it is, or who else is meant."""
+"""Classify a page by its URL and title: contact page, home page, page about the owner or about others."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _THIRD_PARTY = re.compile(
 
 
 def is_contact_page(url: str, title: str = "") -> bool:
-    """True when address or title say that people are told here how to reach the company."""
+    """True when URL or title announce contact details."""
     last = _last_part(url)
     return bool(CONTACT.search(last) or CONTACT.search(title[:80]) or PLACES.search(last))
 
 
 def is_home_page(url: str) -> bool:
-    """True for the front page of a site or of its part for a country or language."""
+    """True for the front page of a site or of its section for a country or language."""
     return _HOMES.match(path_of(url)) is not None
 
 
 def speaks_for_its_owner(url: str) -> bool:
-    """True for pages on which a site says who it is itself: home, contact, about and legal pages."""
+    """True for pages on which a site describes its owner: home, contact, about and legal pages."""
     if is_home_page(url):
         return True
     last = _last_part(url)
@@ -51,12 +51,12 @@ def speaks_for_its_owner(url: str) -> bool:
 
 
 def lists_places(url: str) -> bool:
-    """True for pages of branches, outlets or offices: not all of them need be the owner's."""
+    """True for lists of branches, outlets or offices, which may belong to other companies."""
     return PLACES.search(_last_part(url)) is not None
 
 
 def speaks_of_others(url: str) -> bool:
-    """True for pages whose address says that they are about somebody else: articles, portfolios, dealer lists."""
+    """True for pages whose URL shows that they are about other companies: articles, portfolios, dealer lists."""
     return _THIRD_PARTY.search(path_of(url)) is not None
 
 

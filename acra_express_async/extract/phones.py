@@ -1,7 +1,7 @@
-"""Singapore telephone numbers printed on pages, in E.164.
+"""Find the Singapore telephone numbers printed on pages and return them in E.164.
 
-phonenumbers' own matcher silently skips numbers that are packed next to each other (quality.md B6), so lines are cut
-into runs of digits here and phonenumbers judges each number.
+The matcher of `phonenumbers` silently skips numbers printed next to each other (measured with 9.0.43). So this module
+splits each line into runs of digits, and `phonenumbers` validates each number.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOISE = re.compile(
 _RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d(?:[ \t().\-–]{0,3}\d){6,40}(?!\d|%|[A-Z]\b)")
 _MOST_GROUPS = 9
 _MOST_DIGITS = 12
-"""0065 and eight digits, one by one at the worst."""
+"""0065 and eight digits, in the worst case each digit by itself."""
 
 _GROUPS = re.compile(r"\+?\d+")
 _NUMBERED = (
@@ -84,11 +84,11 @@ class _Found:
 
 
 def phones_of(pages: Sequence[Page], *, near: Sequence[str] = ()) -> tuple[Phone, ...]:
-    """The Singapore numbers on a site's pages, each once, best first; other countries' are left out.
+    """The Singapore numbers on the pages of a site, each once, best first.
 
     Args:
-        pages: usable pages in the order they were read.
-        near: pieces of text (postal code, branch) that mark the line of the branch that the registry means.
+        pages: usable pages in the order in which they were read.
+        near: texts (postal code, branch) that mark the line of the branch that the registry means.
     """
     ranked: dict[str, tuple[tuple[int, ...], Phone]] = {}
     for number, page in enumerate(pages):
@@ -102,7 +102,7 @@ def phones_of(pages: Sequence[Page], *, near: Sequence[str] = ()) -> tuple[Phone
 
 
 def branch_marks(company: Company, name: Name) -> tuple[str, ...]:
-    """What marks the line of the branch that the registry means: its postal code, the place in the name's brackets."""
+    """Texts that mark the line of the registered branch: its postal code and the place in the name's brackets."""
     return tuple(mark for mark in (company.postal_code or "", *name.bracketed) if len(mark) >= 4)
 
 
@@ -154,7 +154,7 @@ def _numbers_in(line: str, header: list[str]) -> Iterator[_Found]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    # No blank: the digits on both sides of something else are not one number.
+    # Not a space: digits on both sides of removed text must not join into one number.
     return "~" * len(match.group())
 
 
@@ -177,9 +177,9 @@ def _numbers_of_run(line: str, run: re.Match[str], header: list[str]) -> Iterato
 
 
 def _split(run: str, followed: str) -> list[tuple[str, int]]:
-    """The numbers of one run of digits with the length each takes; nothing when some digits belong to none of them.
+    """The numbers in one run of digits, each with its length; empty when some digits belong to no number.
 
-    `followed` is what stands behind the run.
+    `followed` is the text after the run.
     """
     groups = [(match.group(), match.start(), match.end()) for match in _GROUPS.finditer(run)]
     numbers: list[tuple[str, int]] = []
@@ -205,7 +205,7 @@ def _split(run: str, followed: str) -> list[tuple[str, int]]:
 
 
 def _first_number(groups: list[str]) -> tuple[str, int]:
-    """The number that the first groups make up, and of how many; ('', 0) when they make up none."""
+    """The number formed by the first groups and how many groups it takes; ('', 0) when they form none."""
     digits = ""
     for size, group in enumerate(groups, start=1):
         digits += group
@@ -217,9 +217,9 @@ def _first_number(groups: list[str]) -> tuple[str, int]:
 
 
 def _may_be_skipped(group: str, behind: str, *, first: bool) -> bool:
-    """True for digits that only happen to stand before a number: a postal code, the end of "Tower 5", a year.
+    """True for digits that may precede a number by chance: a postal code, the end of "Tower 5", a year.
 
-    Anything else makes the run something that is not understood, a number of another country for one.
+    Any other digits make the run ambiguous, for example a foreign number.
     """
     if group.startswith(("+", "0")):
         return len(group) == 6 and not group.startswith("+")
@@ -229,7 +229,7 @@ def _may_be_skipped(group: str, behind: str, *, first: bool) -> bool:
 
 
 def _begins_something_else(run: str, group: tuple[str, int, int], followed: str) -> bool:
-    """True for "62651177(3 lines)", "6265 1177-78", and for the house number of "6225 3211 21 Tai Seng Drive"."""
+    """True for "62651177(3 lines)", for "6265 1177-78" and for the house number in "6225 3211 21 Tai Seng Drive"."""
     digits, start, end = group
     house = end == len(run) and len(digits) <= 4 and followed[:1] == " " and followed[1:2].isalpha()
     several = end == len(run) and len(digits) <= 2 and run[start - 1] == "-"
@@ -237,7 +237,7 @@ def _begins_something_else(run: str, group: tuple[str, int, int], followed: str)
 
 
 def _singaporean(digits: str) -> str:
-    """E.164 of a valid Singapore number, '' otherwise. ``65621133`` is a number, no country code with a rest."""
+    """A valid Singapore number in E.164, or ''. ``65621133`` is a local number, not country code 65 and a rest."""
     plain = digits.lstrip("+")
     if digits.startswith("+") and not plain.startswith("65"):
         return ""

@@ -1,4 +1,4 @@
-"""Where a page says its people sit: Singapore postal codes and streets, and signs of another country."""
+"""Where a page locates its owner: Singapore postal codes and streets, and signs of another country."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ _OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|�
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a text says about where its people sit.
+    """What a text says about the location of its owner.
 
-    `singapore` is firm: a +65 number or an address with a postal code. `mentions` is a mere word, shipping lists left
-    out. `local_phone` is a labelled number of eight digits, as Singapore (and Hong Kong) has them; `bare_phone` one
-    without a label. `elsewhere` are signs of other countries.
+    `singapore`: firm signs, that is a +65 number or an address with a postal code. `mentions`: the mere word, except in
+    shipping lists. `local_phone`: a labelled number of eight digits (Singapore's form, and Hong Kong's). `bare_phone`:
+    the same without a label. `elsewhere`: signs of other countries.
     """
 
     singapore: tuple[str, ...]
@@ -124,9 +124,9 @@ class Where:
 
 
 def postal_codes_in(text: str) -> tuple[str, ...]:
-    """Singapore postal codes printed as such, in order of appearance, each once.
+    """The Singapore postal codes in a text, in order of appearance, each once.
 
-    Six digits alone are none: they need Singapore, S or a label before them, or a unit number on the same line.
+    Six digits alone do not count: they need "Singapore", "S" or a label before them, or a unit number on the same line.
     """
     places: dict[str, int] = {}
     for match in _POSTAL.finditer(text):
@@ -139,13 +139,13 @@ def postal_codes_in(text: str) -> tuple[str, ...]:
 
 
 def states_postal_code(text: str, code: str) -> bool:
-    """True when the code stands in the text as a number of its own that is no price and no telephone number."""
+    """True when the text contains the code as a separate number that is neither a price nor a telephone number."""
     pattern = rf"(?<![\d$.,+-]){code[:3]} ?{code[3:]}(?![\d.,]?\d)(?! ?\d{{2}})"
     return len(code) == 6 and re.search(pattern, text) is not None
 
 
 def states_street(page_words: str, block: str | None, street: str | None) -> bool:
-    """True when block and street stand side by side in `page_words` (see `street_words`); ``Rd`` is Road."""
+    """True when `page_words` (see `street_words`) contain block and street next to each other; ``Rd`` equals Road."""
     if not block or not street:
         return False
     number = re.sub(r"^(?:blk|block)\s*", "", block.strip().casefold())
@@ -154,13 +154,13 @@ def states_street(page_words: str, block: str | None, street: str | None) -> boo
 
 
 def street_words(text: str) -> str:
-    """A page's words with street words shortened and blanks on both sides; ``60/62 X`` also reads as ``60 X``."""
+    """The words of a page with street words abbreviated and a space at each end; ``60/62 X`` also reads as ``60 X``."""
     text = re.sub(r"(?<![0-9])(\d{1,5}[A-Za-z]?)\s?[/&-]\s?\d{1,5}[A-Za-z]?(?= [A-Za-z])", r"\1", text)
     return f" {' '.join(_short(words_of(text)))} "
 
 
 def where_in(text: str) -> Where:
-    """Signs of Singapore and of other countries in a cleaned text."""
+    """Find signs of Singapore and of other countries in a cleaned text."""
     firm = []
     if match := _SG_PHONE.search(text):
         firm.append(match.group().strip())
@@ -195,9 +195,9 @@ def _short(words: tuple[str, ...]) -> list[str]:
 
 
 def postal_code_of(pages: Sequence[Page], company: Company) -> tuple[str, str] | None:
-    """The postal code that a site prints for the company, and the page it stands on.
+    """The postal code that a site prints for the company, and the URL of the page.
 
-    The registry's own where it is printed; otherwise the first of a contact page, otherwise the first of any.
+    The registered code if the site prints it, else the first one on a contact page, else the first on any page.
     """
     texts = [(page, clean(page.text)) for page in pages]
     if company.postal_code:

@@ -1,4 +1,4 @@
-"""What to ask the search engine about a company: few questions, the best first."""
+"""The search queries for a company: few, the best first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from acra_express_async.extract.vocabulary import LEGAL
 from acra_express_async.models import Company
 
 MAX_QUERY_CHARS = 400
-"""DuckDuckGo refuses 500 characters and more (contracts/providers.md 1.1)."""
+"""DuckDuckGo refuses queries of 500 characters and more."""
 
 
 def queries_for(company: Company) -> tuple[str, ...]:
-    """At most three queries: the name with Singapore; the exact legal name with its UEN; the youngest former name.
+    """At most three queries: the name with "Singapore"; the exact legal name with its UEN; the latest former name.
 
-    The later ones are only worth their price when those before gave no credible candidate.
+    A later query is worth its cost only when the earlier ones gave no credible candidate.
     """
     plain = _searchable(company.name)
     queries = [_with_country(plain), f'"{_tidy(company.name)}" {company.uen}']
@@ -23,12 +23,12 @@ def queries_for(company: Company) -> tuple[str, ...]:
 
 
 def _tidy(name: str) -> str:
-    # A leading "!" is a bang command and a quote would end the phrase.
+    # A leading "!" is a bang command, and a quotation mark would end the phrase.
     return " ".join(name.replace('"', " ").lstrip("! ").split())
 
 
 def _searchable(name: str) -> str:
-    """The name as people write it: no legal form, no brackets, trailing dirt dropped."""
+    """The name as people write it: without legal form, brackets and trailing junk characters."""
     words = _tidy(name).replace("(", " ").replace(")", " ").replace("_", " ").split()
     while len(words) > 1 and all(part in LEGAL for part in words_of(words[-1])):
         words.pop()

@@ -1,7 +1,7 @@
-"""What to read next, and when to stop: the decisions of one company's story, free of any call.
+"""Decide what to read next for one company, and when to stop; no function here makes a call.
 
-`Progress` is what is known so far; every function here looks at it and answers, so that a story resumed from memory
-takes the same way again.
+`Progress` holds what is known so far. Each decision depends on it alone, so a run that resumes from remembered pages
+takes the same path again.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from acra_express_async.extract.successors import successor_of
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2
-"""URLs of one site that are tried before it counts as unreadable."""
+"""Failed URLs of one site after which it counts as unreadable."""
 
 _RIVAL_POINTS = 20
-"""What an unread site's address and result must say before it is read only to compare."""
+"""Points that an unread site needs before it is read only for comparison."""
 
 _MAX_REJECTED = 5
 
 _LAST_RESORT = 1000
-"""Points by which a page that may not exist stands behind every page that does."""
+"""Points deducted from a page that may not exist, so that it comes after every page that does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """A site of which something was read: its pages (those that could not be read included) and what they say."""
+    """A site that was visited: its pages, unreadable ones included, and what they say."""
 
     pages: tuple[Page, ...]
     judgement: Judgement
@@ -43,13 +43,13 @@ class Visited:
 
     @property
     def usable(self) -> tuple[Page, ...]:
-        """The pages that can be worked with."""
+        """The pages whose content can be used."""
         return tuple(page for page in self.pages if page.usable)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Candidates so far, and what is known of those that were visited, by domain."""
+    """The candidates so far, and what is known about the visited ones, by domain."""
 
     company: Company
     names: tuple[Name, ...]
@@ -57,16 +57,16 @@ class Progress:
     visited: Mapping[str, Visited] = field(default_factory=dict)
 
     def with_candidates(self, found: Iterable[Candidate]) -> Progress:
-        """The progress with further candidates; of two for one domain the later stays, with the pages read so far."""
+        """Add candidates; for a known domain the later one replaces the earlier and keeps the pages read so far."""
         merged = {candidate.domain: candidate for candidate in (*self.candidates, *found)}
         again = {domain: _visit(self, merged[domain], visit.pages) for domain, visit in self.visited.items()}
         return replace(self, candidates=tuple(merged.values()), visited=again)
 
     def with_page(self, domain: str, page: Page) -> Progress:
-        """The progress after one more page of a site.
+        """Add one more page of a site.
 
-        Where the page was another site's (a redirect) it counts as that one's; where it only says that the site has
-        moved, the new one becomes a candidate.
+        A page that was served by another site (a redirect) counts for that site. A page that only announces a move
+        makes the new site a candidate.
         """
         candidate = next(candidate for candidate in self.candidates if candidate.domain == domain)
         before = self.visited[domain].pages if domain in self.visited else ()
@@ -81,14 +81,14 @@ class Progress:
         return replace(moved, visited={**moved.visited, successor.candidate.domain: visit})
 
     def without(self, domain: str) -> Progress:
-        """The progress without a site that must not be read."""
+        """Remove a site that must not be read."""
         kept = {other: visit for other, visit in self.visited.items() if other != domain}
         return replace(self, candidates=tuple(c for c in self.candidates if c.domain != domain), visited=kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next page to read, of which site."""
+    """The next page to read and the site it belongs to."""
 
     domain: str
     url: str
@@ -96,29 +96,29 @@ class Step:
 
 
 def names_for(company: Company) -> tuple[Name, ...]:
-    """The names that a site may carry: the registry's, then the former ones."""
+    """The names that a site may carry: the registered one, then the former ones."""
     return tuple(name_of(legal) for legal in (company.name, *company.former_names) if legal.strip())
 
 
 def next_step(progress: Progress) -> Step | None:
-    """The page most worth reading now; None when nothing more can be won.
+    """The page most worth reading now; None when no page can improve the answer.
 
-    While no site is believed: the strongest unread site or the next page of a hopeful one. Once one is believed: its
-    contact page; then, unless the proof is of one company only, the home page of a rival that may be the better one.
+    While no site is believed: the strongest unread site or the next page of a hopeful one. Once a site is believed: its
+    contact page, and then the home page of a strong rival unless the proof is one that no other company can share.
     """
     best = _best_believed(progress)
     if best is None:
         return _towards_proof(progress)
     if step := _towards_contacts(best, guess=False):
         return step
-    # A proven site that says nothing may be the doorway of the one that does.
+    # A proven site without contacts may only lead to the site that has them.
     settled = best.judgement.proven and (best.has_mail or best.has_phone)
     rival = None if settled else _towards_rival(progress)
     return rival or _towards_contacts(best, guess=True)
 
 
 def chosen(progress: Progress) -> Visited | None:
-    """The site that may be answered: believed, and ahead of every other one that was read."""
+    """The answer: a believed site that leads every other visited site; None when there is none."""
     best = _best_believed(progress)
     if best is None:
         return None
@@ -128,7 +128,7 @@ def chosen(progress: Progress) -> Visited | None:
 
 
 def rejected(progress: Progress, answer: Site | None) -> tuple[Site, ...]:
-    """The best sites that were not believed, each with the reason as its last evidence, best first."""
+    """The best sites that were not chosen, best first, each with the reason as its last evidence."""
     sites = []
     for candidate in progress.candidates:
         if answer is not None and candidate.domain == answer.domain:
@@ -144,7 +144,7 @@ def rejected(progress: Progress, answer: Site | None) -> tuple[Site, ...]:
 
 
 def reason_for_none(progress: Progress, *, found_anything: bool) -> str:
-    """The code of an honest "no website"."""
+    """The reason code for "no website"."""
     if not progress.candidates:
         return "no_credible_site" if found_anything else "no_search_results"
     judged = [visit.judgement for visit in progress.visited.values()]
@@ -186,7 +186,7 @@ def _towards_proof(progress: Progress) -> Step | None:
 
 
 def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
-    """The page of a visited site that may still bring the proof."""
+    """A page of a visited site that may still bring the proof."""
     judgement = visit.judgement
     if not judgement.hopeful:
         return None
@@ -204,7 +204,7 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
 
 
 def _towards_contacts(visit: Visited, *, guess: bool) -> Step | None:
-    """A linked contact page is always worth reading once; anything else only while a fact is missing."""
+    """A linked contact page is always worth reading once, any other page only while a fact is missing."""
     domain = visit.judgement.site.domain
     leads = [lead for lead in leads_from(visit.pages, domain) if guess or not lead.guessed]
     if not leads:

@@ -1,4 +1,4 @@
-"""Profiles on social networks that a site links to."""
+"""Social network profiles that a site links to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NETWORKS = (
 
 
 def socials_of(pages: Sequence[Page]) -> tuple[tuple[str, str], ...]:
-    """(network, URL) of the first profile of each network, in a fixed order of networks; share buttons are none."""
+    """(network, URL) of the first profile per network, networks in a fixed order; share buttons do not count."""
     found: dict[str, str] = {}
     for page in pages:
         for url in _urls_of(page):

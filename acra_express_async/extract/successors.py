@@ -1,4 +1,4 @@
-"""Where a site went: old domains that answer with the pages of a new one, or say where it is."""
+"""Detect that a site moved: the old domain redirects to the new site or announces it."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _MOVED = re.compile(
 )
 _FEW_LINKS = 2
 _SHORT = 1500
-"""Characters; a notice that a site has moved says little else."""
+"""Characters; a page that announces a move says little else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """Where the visitors of a site are sent. `page` is what was read, when it was really the new site that answered."""
+    """The site to which visitors are sent. `page` is the page that was read, if the new site served it."""
 
     candidate: Candidate
     page: Page | None = None
 
 
 def successor_of(candidate: Candidate, page: Page, names: tuple[Name, ...]) -> Successor | None:
-    """The site that a page hands its visitors over to, None for a page that stays at home.
+    """The site to which a page sends its visitors; None for a page that does not.
 
-    Either both domains bear the name and every link leads to the other one: a redirect, so the page is the new site's.
-    Or a short notice of a move links to one other domain, which then has to prove itself from the start.
+    Either both domains fit the name and every link leads to the other one: a redirect, so the page belongs to the new
+    site. Or a short notice of a move links to one other domain, which then needs its own proof.
     """
     if not page.usable:
         return None
     links = [link.url for link, full in links_on(page) if full]
-    # A relative link leads wherever the page was really served from, which the reader does not tell: only full ones.
+    # Only absolute links count: a relative link follows the serving domain, which Jina Reader does not report.
     found = Counter(domain for url in links if (domain := domain_of(url)) and not _belongs_to_others(domain))
     if not found or candidate.domain in found:
         return None

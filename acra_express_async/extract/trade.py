@@ -1,4 +1,4 @@
-"""Does a page speak of the trade that the registry names?"""
+"""Compare the words of a page with the trade that the registry states."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _EMPTY = frozenset(
 
 
 def trade_words(company: Company, name: Name) -> tuple[str, ...]:
-    """Stems of the words by which registry and name describe the trade; empty when they say nothing."""
+    """Stems of the words with which registry and name describe the trade; empty when there are none."""
     described = " ".join(filter(None, (company.ssic_description, company.activity))).casefold()
     words = [word for word in _WORD.findall(described) if word not in _EMPTY and word != "na"]
     return tuple(dict.fromkeys(_stem(word) for word in [*name.trades, *words]))
 
 
 def speaks_of(page_words: str, trade: tuple[str, ...]) -> str:
-    """The first of the trade words that begins a word of the page (see names.padded), '' when none does."""
+    """The first trade stem that begins a word of the page (see names.padded), or ''."""
     return next((stem for stem in trade if f" {stem}" in page_words), "")
 
 
 def trade_behind(head_words: str, brand: tuple[str, ...]) -> str:
-    """The word of trade that a site puts behind the brand in its titles ("Hock Lee Furniture"), '' for none."""
+    """The trade word that follows the brand in the titles of a site ("Hock Lee Furniture"), or ''."""
     words = head_words.split()
     length = len(brand)
     for start in range(len(words) - length):

@@ -1,8 +1,9 @@
-"""Unique Entity Numbers in text.
+"""Find Unique Entity Numbers (UEN) in text.
 
-The check letters are computed here and not by python-stdnum because that one asks the calendar (a year must not lie
-in the future) and refuses entity types it does not know: both would make the answer depend on something else than the
-text. The tests hold the two against each other.
+A UEN has one of three forms: eight digits and a letter (business), a year, five digits and a letter (local company),
+or R/S/T, a two-digit year, two letters of the entity type, four digits and a letter (others). The last letter is a
+check letter. python-stdnum also computes it, but refuses years in the future and unknown entity types, so its answer
+depends on more than the text. The tests compare both.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ _OWN_LABEL = re.compile(
     r"(?:no|number|num)?[^0-9A-Za-z]{0,6}$",
     re.IGNORECASE,
 )
-"""Labels of a company's number only; a bare "Reg. No." may be a licence."""
+"""Labels that only a company number has; a bare "Reg. No." may be a licence."""
 
 _TYPING_ERROR = 2
-"""Characters that differ when a number was mistyped: one wrong, or two neighbours swapped."""
+"""Differing characters of a mistyped number: one wrong, or two neighbours swapped."""
 
 
 def has_right_check_letter(uen: str) -> bool:
-    """True when the last letter is the one that the other characters demand."""
+    """True when the last letter matches the check computed from the other characters."""
     uen = uen.upper()
     if re.fullmatch(r"\d{8}[A-Z]", uen):
         total = sum(weight * int(digit) for weight, digit in zip(_BUSINESS, uen, strict=False))
@@ -57,10 +58,10 @@ def has_right_check_letter(uen: str) -> bool:
 
 
 def uens_in(text: str) -> tuple[str, ...]:
-    """The well-formed UENs with a right check letter, in order of appearance, each once, without dashes and blanks.
+    """The UENs with a valid check letter, in order of appearance, each once, without dashes and spaces.
 
-    Eight digits and a letter are taken only behind a label (UEN, Co. Reg. No.): one in eleven part numbers passes the
-    check by accident.
+    Eight digits and a letter count only after a label (UEN, Co. Reg. No.), because one in eleven part numbers passes
+    the check by chance.
     """
     found: dict[str, None] = {}
     for match in _SEEN.finditer(text):
@@ -74,10 +75,10 @@ def uens_in(text: str) -> tuple[str, ...]:
 
 
 def strangers_in(text: str, ours: str) -> tuple[str, ...]:
-    """Numbers of other companies in a text, in order: the well-formed ones, else what is labelled as one.
+    """UENs of other companies in a text, in order: the valid ones, or else labelled numbers.
 
-    A label (UEN, Co. Reg. No.) makes a number somebody's even where its check letter is wrong; only one that is ours
-    but for a typing error says nothing.
+    A number with a label (UEN, Co. Reg. No.) counts even with a wrong check letter, unless it differs from our UEN only
+    by a typing error.
     """
     wanted = ours.upper()
     if right := tuple(uen for uen in uens_in(text) if uen != wanted):
@@ -95,7 +96,7 @@ def _is_another(uen: str, ours: str) -> bool:
 
 
 def states_uen(text: str, uen: str) -> bool:
-    """True when this very number stands in the text, with or without dashes and blanks, check letter right or not."""
+    """True when the text contains this number, with or without dashes and spaces; the check letter is not verified."""
     wanted = re.sub(r"[^0-9A-Z]", "", uen.upper())
     if len(wanted) < 9:
         return False
@@ -104,9 +105,10 @@ def states_uen(text: str, uen: str) -> bool:
 
 
 def without_uens(text: str) -> str:
-    """The text with every UEN blanked out, so that no telephone number is read from one.
+    """The text with UENs overwritten by spaces, so that none is mistaken for a telephone number.
 
-    Eight digits and a letter stay unless they are labelled or pass the check: "67411100T" may be a glued number.
+    Eight digits and a letter stay unless they are labelled or pass the check: "67411100T" may be a phone number with
+    text glued to it.
     """
     return _SEEN.sub(lambda match: " " * len(match.group()) if _is_uen(match, text) else match.group(), text)
 

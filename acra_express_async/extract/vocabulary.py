@@ -1,12 +1,12 @@
-"""Words that say what a firm is or does, as against words that say who it is.
+"""Words that describe what a firm is or does, as opposed to words that identify it.
 
-English and the forms seen in ACRA names; a word missing here only makes a match a little stronger or weaker.
+English, in the forms seen in ACRA names. A missing word only makes a match a little stronger or weaker.
 """
 
 from __future__ import annotations
 
 LEGAL = frozenset("pte ltd limited private llp lp llc inc incorporated plc sdn bhd berhad".split())
-"""Suffix words of legal form; dropped from the end of a name."""
+"""Words of the legal form, dropped from the end of a name."""
 
 STRUCTURE = frozenset(
     """holdings holding group groups international intl global worldwide enterprise enterprises corporation corp
@@ -15,8 +15,7 @@ STRUCTURE = frozenset(
     technology tech services service solutions solution systems system trading trade traders products product
     management cooperative society""".split()
 )
-"""Words of structure, place and no trade in particular: a site may leave them out or put them in without being
-somebody else's."""
+"""Words of structure and place and of no particular trade: a site may add or omit them and still be the same firm."""
 
 AFFIXES = tuple(
     """
@@ -24,10 +23,10 @@ AFFIXES = tuple(
     inc ltd sgp pte spore web sg hq co my the we go get
     """.split()
 )
-"""What owners put before or behind their name in a domain."""
+"""Affixes that owners put before or after their name in a domain."""
 
 GROUP_AFFIXES = frozenset("group grp holdings international intl corp global".split())
-"""Of these the ones that a parent or a sister is likelier to carry than the company itself."""
+"""Affixes that point to a parent or sister company rather than to the company itself."""
 
 TRADES = frozenset(
     """engineering engineers engineer construction logistics shipping marine maritime consultancy consultants
@@ -66,7 +65,7 @@ TRADES = frozenset(
     mobile gaming games esports ecommerce commerce payments payment crypto credit concepts concept embroidery dojo
     karate martial boats boat yacht yachts provisions church mission association society club foundation""".split()
 )
-"""Words of trade: they tell two firms of one name apart, and a page of the firm is expected to show one of them."""
+"""Words of trade: they distinguish firms of one name, and a page of the firm should show one of them."""
 
 COMMON = (
     STRUCTURE
@@ -90,7 +89,7 @@ COMMON = (
         vista vital west western white wide wind wing wise wonder world young zenith zone""".split()
     )
 )
-"""Words that many firms carry: one of them alone names nobody."""
+"""Words that many firms use, so that one of them alone identifies no company."""
 
 SHORT_FORMS = {
     "engineering": ("engrg", "engg", "engr", "eng", "engineer"),
@@ -123,4 +122,4 @@ SHORT_FORMS = {
     "southeast": ("se",),
     "northeast": ("ne",),
 }
-"""How owners shorten a word in a domain."""
+"""Abbreviations of words in domains."""

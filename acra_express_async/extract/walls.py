@@ -1,4 +1,4 @@
-"""Pages that stand where a site should be: parked and sold domains, hijacked ones, fakes that ask for a password."""
+"""Recognise pages that replace a site: parked and hijacked domains, bot checks, fakes that ask for a password."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ _CHALLENGE = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 600
-"""Characters. A wall has little else to say; a real page may quote any of these words somewhere."""
+"""Characters. Such a page says little else, while a real page may contain any of these words somewhere."""
 
 
 def looks_parked(title: str, text: str) -> bool:
-    """True for a domain that is for sale, expired, suspended or empty of anything but a host's own page."""
+    """True for a domain that is for sale, expired, suspended or shows only the hosting provider's page."""
     match = _PARKED.search(title) or _PARKED.search(text[:3000])
     return match is not None and len(text.strip()) < 4 * _SHORT
 
 
 def looks_hijacked(title: str, text: str) -> bool:
-    """True when gambling took the site over; one word is not enough, hotels have casinos too."""
+    """True when a gambling site has taken the domain over; one word is not enough, because hotels have casinos."""
     found = {match.group().lower() for match in _GAMBLING.finditer(f"{title}\n{text[:20_000]}")}
     return len(found) >= 2
 
 
 def asks_for_credentials(title: str, text: str) -> bool:
-    """True when the page presses its visitor to give a password, a code or a card."""
+    """True when the page urges visitors to enter a password, a code or a card number."""
     return _CREDENTIALS.search(f"{title}\n{text[:20_000]}") is not None
 
 
 def is_challenge(title: str, text: str) -> bool:
-    """True for a bot check or a refusal where content should be."""
+    """True for a bot check or refusal instead of content."""
     return len(text.strip()) < _SHORT and _CHALLENGE.search(f"{title}\n{text}") is not None
