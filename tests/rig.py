@@ -42,6 +42,7 @@ class Rig:
         max_crashes: int = 3,
         drain_seconds: float = 10.0,
         stands_back: Callable[[], str | None] = lambda: None,
+        allowed: Callable[[], int] | None = None,
     ) -> None:
         self._work = work
         self.database = database
@@ -62,8 +63,7 @@ class Rig:
             jobs=self.jobs,
             owner="rig",
             lease=lease,
-            workers=workers,
-            may_claim=lambda: stands_back() is None,
+            allowed=allowed or (lambda: workers if stands_back() is None else 0),
             draining=self.draining,
             idle=self.idle,
             until_idle=until_idle,

@@ -6,13 +6,11 @@ Knows only what it was last told (`saw`); it asks nobody, so it may be called as
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
 from acra_express_async import logs
 from acra_express_async.jobs.attempts import NIGHTLY_RUNNING, QUIET_HOURS
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import Job
 from acra_express_async.settings.quiet_hours import QuietHours
 
 log = logs.logger("courtesy")
@@ -89,32 +87,10 @@ class Courtesy:
             return NIGHTLY_RUNNING
         return QUIET_HOURS if self.quiet else None
 
+    def jobs_allowed(self) -> int:
+        """How many jobs this process may hold now, those at work included: 0 while it stands back."""
+        return self.room if self.stands_back() is None else 0
+
     def may_claim(self) -> bool:
         """Whether anything may be claimed now."""
-        return self.room > 0 and self.stands_back() is None
-
-
-class Claims(Protocol):
-    """See db/jobs.py."""
-
-    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]: ...
-    async def next_due(self) -> timedelta | None: ...
-
-
-class CourteousClaims:
-    """Claims of a poller with `workers` workers, held to the room that connections leave."""
-
-    def __init__(self, jobs: Claims, courtesy: Courtesy, workers: int) -> None:
-        self._jobs = jobs
-        self._courtesy = courtesy
-        self._workers = workers
-
-    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
-        """At most `limit` jobs; `limit` is the number of free workers, so the others are busy."""
-        busy = self._workers - limit
-        allowed = min(limit, self._courtesy.room - busy)
-        return await self._jobs.claim(owner, lease, allowed) if allowed > 0 else []
-
-    async def next_due(self) -> timedelta | None:
-        """When the next job is due; None when there is none."""
-        return await self._jobs.next_due()
+        return self.jobs_allowed() > 0

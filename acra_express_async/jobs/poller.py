@@ -31,7 +31,7 @@ AWAY_SECONDS = (0.5, 30.0)
 class Claims(Protocol):
     """See db/jobs.py."""
 
-    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]: ...
+    async def claim(self, owner: str, lease: timedelta) -> list[Job]: ...
     async def next_due(self) -> timedelta | None: ...
 
 
@@ -40,8 +40,8 @@ class Poller:
 
     Args:
         owner: who claims; host and boot, only informational.
-        workers: how many drain the queue.
-        may_claim: False while the nightly has the right of way.
+        allowed: how many jobs this process may hold now: 0 while the nightly has the right of way, fewer than there
+            are workers while the server's connections are scarce.
         until_idle: end by itself when nothing is due and nothing runs.
         idle: set then.
         pause: waits, in seconds.
@@ -54,8 +54,7 @@ class Poller:
         jobs: Claims,
         owner: str,
         lease: timedelta,
-        workers: int,
-        may_claim: Callable[[], bool],
+        allowed: Callable[[], int],
         draining: asyncio.Event,
         idle: asyncio.Event,
         until_idle: bool,
@@ -68,9 +67,8 @@ class Poller:
         self._jobs = jobs
         self._owner = owner
         self._lease = lease
-        self._workers = workers
         self._out = 0
-        self._may_claim = may_claim
+        self._allowed = allowed
         self._draining = draining
         self._idle = idle
         self._until_idle = until_idle
@@ -116,29 +114,31 @@ class Poller:
             self._wake.clear()
             notified, self._notified = self._notified, False
             # asked once: an answer that changes during the claim must not make a skipped claim look like an idle queue
-            allowed = self._may_claim()
+            allowed = self._allowed()
+            asks = self._out < allowed
             try:
-                claimed = await self._claim() if allowed else []
+                claimed = await self._claim(allowed)
                 if notified and not claimed:
                     self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
-                due = await self._jobs.next_due() if self._out < self._workers else None
+                due = await self._jobs.next_due() if self._out < allowed else None
             except (DatabaseAway, StandBack) as away:
                 await self._step_aside(away)
                 continue
-            self._failures = 0
-            self._health.saw_database()
+            if asks:
+                self._failures = 0
+                self._health.saw_database()
             # a wake since the clear: the claim may be older than what a worker left behind when it ended
             woken = self._wake.is_set()
-            if self._until_idle and allowed and not claimed and self._out == 0 and not woken:
+            if self._until_idle and asks and not claimed and self._out == 0 and not woken:
                 self._idle.set()
                 return
             await self._wait(self._patience(due, claimed))
 
-    async def _claim(self) -> list[Job]:
-        """One by one, as long as a worker is free: the first job starts while the next is still looked for."""
+    async def _claim(self, allowed: int) -> list[Job]:
+        """One by one, up to `allowed` at work: the first job starts while the next is still looked for."""
         claimed: list[Job] = []
-        while self._out < self._workers and not self._draining.is_set():
-            found = await self._jobs.claim(self._owner, self._lease, 1)
+        while self._out < allowed and not self._draining.is_set():
+            found = await self._jobs.claim(self._owner, self._lease)
             self._metrics.claims.labels("job" if found else "empty").inc()
             if not found:
                 break

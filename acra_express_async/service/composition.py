@@ -27,7 +27,6 @@ from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.jobs.attempts import LockRetry
-from acra_express_async.jobs.courtesy import CourteousClaims
 from acra_express_async.jobs.ends import Ends
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
@@ -177,11 +176,10 @@ class Composition:
     def _poller(self) -> Poller:
         return Poller(
             queue=self.queue,
-            jobs=CourteousClaims(self.jobs, self.courtesy, self.settings.workers),
+            jobs=self.jobs,
             owner=self.owner,
             lease=timedelta(seconds=self.settings.lease_seconds),
-            workers=self.settings.workers,
-            may_claim=self.courtesy.may_claim,
+            allowed=self.courtesy.jobs_allowed,
             draining=self.draining,
             idle=self.idle,
             until_idle=self.until_idle,

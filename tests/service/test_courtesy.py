@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 import pytest_asyncio
 from process import Stage, stage
 from prometheus_client import CollectorRegistry
-from rig import Rig, enqueue
+from rig import Rig, enqueue, statuses
 
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError
 from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.jobs.courtesy import CourteousClaims, Courtesy
+from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.jobs.poller import Poller
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import Job, JobId, JobType, Token
+from acra_express_async.models import Job, JobId, JobType, Provider, Token
+from acra_express_async.runtime.health import Health
+from acra_express_async.sandbox.simulator import Fault
 from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.settings.tree import load_settings
 
@@ -39,10 +45,11 @@ class Clock:
         return self.at
 
 
-def courtesy(metrics: Metrics, *, quiet: str = "", clock: Clock | None = None, stand_back: bool = True) -> Courtesy:
-    return Courtesy(
-        stand_back=stand_back, quiet=QuietHours.of(quiet), now=clock or Clock(), workers=4, metrics=metrics
-    )  # fmt: skip
+def courtesy(
+    metrics: Metrics, *, quiet: str = "", clock: Clock | None = None, stand_back: bool = True, workers: int = 4
+) -> Courtesy:
+    now = clock or Clock()
+    return Courtesy(stand_back=stand_back, quiet=QuietHours.of(quiet), now=now, workers=workers, metrics=metrics)
 
 
 @pytest.fixture
@@ -72,17 +79,21 @@ def test_b15_room_regained_is_told_so_that_the_poller_wakes(metrics: Metrics) ->
 
 
 class Backlog:
-    """Any number of jobs."""
+    """As many jobs as there are `left`; counts how often it is asked for one."""
 
-    def __init__(self) -> None:
-        self.asked: list[int] = []
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.asked = 0
 
-    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
-        self.asked.append(limit)
-        return [Job(JobId(n), JobType.STAGING, Token(1), {}, Clock()()) for n in range(limit)]
+    async def claim(self, owner: str, lease: timedelta) -> list[Job]:
+        self.asked += 1
+        if not self.left:
+            return []
+        self.left -= 1
+        return [Job(JobId(self.left), JobType.STAGING, Token(1), {}, Clock()())]
 
     async def next_due(self) -> timedelta | None:
-        return timedelta(0)
+        return None
 
 
 @pytest.mark.parametrize(
@@ -90,12 +101,60 @@ class Backlog:
     [(0.1, 4, 4), (0.1, 1, 1), (0.65, 4, 1), (0.65, 3, 0), (0.65, 1, 0), (0.75, 4, 0)],
 )
 async def test_b15_busy_workers_count_against_the_room(metrics: Metrics, taken: float, free: int, claimed: int) -> None:
-    guest, backlog = courtesy(metrics), Backlog()
-    guest.saw(nightly_running=False, connections=taken)
-    claims = CourteousClaims(backlog, guest, 4)
-    assert len(await claims.claim("me", timedelta(seconds=60), free)) == claimed
-    assert backlog.asked == [claimed] * bool(claimed)  # the database is not asked when there is no room
-    assert await claims.next_due() == timedelta(0)
+    """Two rounds of the poller: the first makes 4 - `free` workers busy, the second meets a fuller server."""
+    guest, backlog, rounds = courtesy(metrics), Backlog(4 - free), asyncio.Queue[int]()
+    queue, health = asyncio.Queue[Job](), Health(asyncio.get_running_loop().time)
+
+    def allowed() -> int:
+        rounds.put_nowait(queue.qsize())  # what the rounds before this one have put there
+        return guest.jobs_allowed()
+
+    poller = Poller(
+        queue=queue,
+        jobs=backlog,
+        owner="me",
+        lease=timedelta(seconds=60),
+        allowed=allowed,
+        draining=asyncio.Event(),
+        idle=asyncio.Event(),
+        until_idle=False,
+        health=health,
+        metrics=metrics,
+        random=Random(7),
+    )
+    health.listener_proven = True
+    running = asyncio.create_task(poller.run())
+    try:
+        assert await rounds.get() == 0
+        poller.wake("tick")
+        assert await rounds.get() == 4 - free
+        guest.saw(nightly_running=False, connections=taken)
+        backlog.left, backlog.asked = 10, 0
+        poller.wake("tick")
+        await rounds.get()
+        poller.wake("tick")
+        assert await rounds.get() == 4 - free + claimed
+        assert backlog.asked == claimed  # the database is not asked when there is no room
+    finally:
+        running.cancel()
+
+
+async def test_b15_one_of_two_workers_drains_a_crowded_queue(
+    database: Database, owner: Connection, metrics: Metrics
+) -> None:
+    guest = courtesy(metrics, workers=2)
+    guest.saw(nightly_running=False, connections=0.65)
+    held: list[int] = []
+
+    async def work(job: Job, scope: JobScope) -> End:
+        held.append(await owner.fetchval("SELECT count(*) FROM acra_express.leases WHERE held"))
+        return await rig.finish(job)
+
+    rig = Rig(database, work, workers=2, until_idle=True, allowed=guest.jobs_allowed)
+    await enqueue(owner, 6)
+    assert await rig.supervisor.run() == 0
+    assert held == [1] * 6
+    assert await statuses(owner) == {"done": 6}
 
 
 @pytest.mark.parametrize(
@@ -227,6 +286,36 @@ async def test_b15_nothing_is_claimed_while_the_server_is_crowded(standing: Stag
     service.signal(signal.SIGTERM)
     assert await service.ended() == 0
     assert sorted(await standing.outcomes()) == standing.uens[:2]
+
+
+async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, fresh_dsn: str) -> None:
+    """From 60 to 70 % of the connections are taken, ours included: one job at a time, and the queue drains."""
+    for start in range(0, 8, 2):
+        await standing.enqueue({"uens": standing.uens[start : start + 2]})
+    slow = {"provider": Provider.DUCKDUCKGO, "knob": "latency_add", "value": 2.0, "count": 1}
+    standing.simulator.faults.add(Fault.of(slow))  # the status is asked for meanwhile
+    share = await standing.owner.fetchrow(
+        """
+        SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS all,
+               (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL) AS taken
+        """
+    )
+    async with AsyncExitStack() as crowd:
+        for _ in range(round(share["all"] * 0.65) - share["taken"] - 3):  # five are the service's own
+            crowd.push_async_callback((await connect(fresh_dsn, {})).close)
+        service = await standing.start("run", "--until-idle", WORKERS="2")
+        port = (await service.event("web.listening"))["port"]
+        await service.event("job.claimed", job_type="acra_express_enrich_candidates")
+        async with httpx.AsyncClient() as http:
+            status = (await http.get(f"http://127.0.0.1:{port}/status.json")).json()
+        assert await service.ended() == 0
+    assert status["room_for_workers"] == 1
+    assert [worker["job_id"] is not None for worker in status["workers"]].count(True) == 1
+    assert any("only one worker takes jobs" in why for why in status["verdict"]["why"])
+    events = [json.loads(line)["event"] for line in service.lines if line.startswith("{")]
+    steps = [event for event in events if event in ("job.claimed", "job.ended")]
+    assert steps == ["job.claimed", "job.ended"] * (len(steps) // 2)
+    assert sorted(await standing.outcomes()) == standing.uens[:8]
 
 
 async def test_b15_the_service_holds_at_most_five_connections(standing: Stage) -> None:

@@ -62,9 +62,9 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
 
     calls = count(1)
 
-    async def slow_claim(name: str, lease: timedelta, limit: int) -> list[Job]:
+    async def slow_claim(name: str, lease: timedelta) -> list[Job]:
         number = next(calls)
-        found = await claim(name, lease, limit)
+        found = await claim(name, lease)
         if number == 2:  # nothing for the second worker; look once more
             rig.poller.wake("tick")
         if number == 3:
@@ -98,8 +98,8 @@ async def test_a_notify_during_the_claim_is_not_lost(
     claim = rig.jobs.claim
     inserted = asyncio.Event()
 
-    async def claim_then_insert(owner_name: str, lease: timedelta, limit: int) -> list[Job]:
-        claimed = await claim(owner_name, lease, limit)
+    async def claim_then_insert(owner_name: str, lease: timedelta) -> list[Job]:
+        claimed = await claim(owner_name, lease)
         if rig.health.listener_proven and not inserted.is_set():
             inserted.set()
             await enqueue(owner)

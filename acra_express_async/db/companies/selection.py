@@ -144,27 +144,6 @@ class Selection:
         async with self._database.session() as connection:
             return int(await count_postal_codes(connection))
 
-    async def held_companies(self, params: StagingParams) -> int:
-        """How many new companies of this selection wait for a pending nightly job (for `enqueue` and `check`)."""
-        async with self._database.session() as connection:
-            held = await _held_codes(connection, self._hold_nights)
-            codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
-            waiting = sorted(held.intersection(codes))
-            if not waiting:
-                return 0
-            await fill_codes(connection, waiting)
-            return int(
-                await connection.fetchval(
-                    """
-                    SELECT count(*) FROM acra_express.code_members m
-                    WHERE m.code = ANY ($1::text[]) AND (NOT m.sole_proprietor OR $2)
-                      AND NOT EXISTS (SELECT FROM public.companies c WHERE c.uen = m.uen)
-                    """,
-                    waiting,
-                    self._include_sole,
-                )
-            )
-
     async def _asked(
         self, connection: Connection, uens: Sequence[str], held: frozenset[str]
     ) -> tuple[list[RegistryRow], list[tuple[str, str]]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from acra_express_async.db.companies.outcomes import fail_unfinished
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.session.pool import Connection, Database
@@ -36,17 +38,6 @@ class JobLine:
     failed: int = 0
 
 
-_LINE = """
-    SELECT j.job_id, j.job_type, j.created_at, j.started_at, j.ended_at, coalesce(j.processed, 0) AS processed,
-           coalesce(j.total, 0) AS total, j.error, coalesce(j.params, '{}') AS params,
-           coalesce(l.attempts, 0) AS attempts, coalesce(l.errors, 0) AS errors, coalesce(l.crashes, 0) AS crashes,
-           nullif(l.due_at, 'infinity') AS due_at,
-           CASE WHEN j.status <> 'queued' THEN j.status
-                WHEN l.due_at > (SELECT acra_express.clock()) THEN 'snoozed' ELSE 'due' END AS state
-    FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
-"""
-
-
 class Operator:
     """Operator's commands over one database."""
 
@@ -67,26 +58,10 @@ class Operator:
             )
         return JobId(job_id)
 
-    async def unknown_uens(self, uens: list[str]) -> list[str]:
-        """Those of the given UENs that the registry does not hold."""
-        async with self._database.session() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT asked.uen FROM unnest($1::text[]) AS asked(uen)
-                WHERE NOT EXISTS (SELECT FROM public.staging_acra_companies s WHERE s.uen = asked.uen)
-                """,
-                uens,
-            )
-        return [row["uen"] for row in rows]
-
     async def listed(self, *, state: str | None, limit: int) -> list[JobLine]:
         """The newest jobs first, at most `limit`; only those in `state` when it is given."""
         async with self._database.session() as connection:
-            rows = await connection.fetch(
-                f"SELECT * FROM ({_LINE}) line WHERE $1::text IS NULL OR state = $1 ORDER BY job_id DESC LIMIT $2",  # noqa: S608 - a constant of this file
-                state,
-                limit,
-            )
+            rows = await _lines(connection, state=state, limit=limit)
             failed = await connection.fetch(
                 """
                 SELECT job_id, count(*) AS companies FROM acra_express.outcomes
@@ -104,9 +79,10 @@ class Operator:
             JobError: no express job has this id.
         """
         async with self._database.session() as connection:
-            row = await connection.fetchrow(f"{_LINE} WHERE job_id = $1", job_id)
-            if row is None:
+            rows = await _lines(connection, job_id=job_id, limit=1)
+            if not rows:
                 raise JobError(f"there is no express job {job_id}")
+            [row] = rows
             outcomes = await connection.fetch(
                 """
                 SELECT o.job_id, o.company_id, o.uen, c.name, o.kind, o.reason, o.ended_at,
@@ -186,6 +162,32 @@ class Operator:
                 job_id,
             )
         return str(row["status"])
+
+
+async def _lines(
+    connection: Connection, *, limit: int, job_id: int | None = None, state: str | None = None
+) -> list[asyncpg.Record]:
+    """The columns of `JobLine` but `failed`, newest first; of one job, or of those in one state."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        """
+        SELECT job_id, job_type, state, created_at, started_at, ended_at, due_at, processed, total, attempts, errors,
+               crashes, error, params
+        FROM (
+            SELECT j.job_id, j.job_type, j.created_at, j.started_at, j.ended_at, coalesce(j.processed, 0) AS processed,
+                   coalesce(j.total, 0) AS total, j.error, coalesce(j.params, '{}') AS params,
+                   coalesce(l.attempts, 0) AS attempts, coalesce(l.errors, 0) AS errors,
+                   coalesce(l.crashes, 0) AS crashes, nullif(l.due_at, 'infinity') AS due_at,
+                   CASE WHEN j.status <> 'queued' THEN j.status
+                        WHEN l.due_at > (SELECT acra_express.clock()) THEN 'snoozed' ELSE 'due' END AS state
+            FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)) line
+        WHERE ($1::bigint IS NULL OR job_id = $1) AND ($2::text IS NULL OR state = $2)
+        ORDER BY job_id DESC LIMIT $3
+        """,
+        job_id,
+        state,
+        limit,
+    )
+    return rows
 
 
 def _campaign_at(row: Mapping[str, Any]) -> datetime | None:

@@ -33,10 +33,18 @@ class Jobs:
         self._database = database
         self._vital = vital
 
-    async def claim(self, owner: str, lease: timedelta, limit: int) -> list[Job]:
+    async def claim(self, owner: str, lease: timedelta, limit: int = 1) -> list[Job]:
         """Take up to `limit` due jobs until `lease` from now; none while an operator has paused claiming."""
         async with self._database.session() as connection:
-            rows = await connection.fetch("SELECT * FROM acra_express.claim($1, $2, $3)", owner, lease, limit)
+            rows = await connection.fetch(
+                """
+                SELECT job_id, job_type, token, params, created_at, attempts, errors, crashes, expired, outage
+                FROM acra_express.claim($1, $2, $3)
+                """,
+                owner,
+                lease,
+                limit,
+            )
         return [
             Job(
                 job_id=JobId(row["job_id"]),

@@ -14,6 +14,7 @@ from typing import Final
 
 import asyncpg
 
+from acra_express_async.db.schema.ddl import execute_ddl
 from acra_express_async.db.schema.grants import grant_all
 from acra_express_async.db.schema.row_security import raise_wall
 from acra_express_async.db.session.pool import Connection
@@ -187,7 +188,7 @@ async def _ensure_role(connection: Connection, role: str) -> None:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
             await _create_role(connection, role)
         if not await _may_assume(connection, role):
-            await connection.execute(f'GRANT "{role}" TO CURRENT_USER')
+            await execute_ddl(connection, "GRANT %I TO CURRENT_USER", role)
     except asyncpg.InsufficientPrivilegeError as refused:
         raise SchemaError(
             f"this login may not create or assume the role {role} ({refused}); have an administrator run "
@@ -224,7 +225,7 @@ async def _ensure_tenant(connection: Connection, default_tenant_id: int | None) 
 
 async def _create_role(connection: Connection, role: str) -> None:
     try:
-        await connection.execute(f'CREATE ROLE "{role}" NOLOGIN NOINHERIT')
+        await execute_ddl(connection, "CREATE ROLE %I NOLOGIN NOINHERIT", role)
     except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
         # roles belong to the server: another of its databases may be migrated at this very moment
         await connection.execute("SELECT 1")
@@ -233,7 +234,7 @@ async def _create_role(connection: Connection, role: str) -> None:
 async def _may_assume(connection: Connection, role: str) -> bool:
     try:
         async with connection.transaction():
-            await connection.execute(f'SET LOCAL ROLE "{role}"')
+            await connection.execute("SELECT set_config('role', $1, true)", role)
     except asyncpg.InsufficientPrivilegeError:
         return False
     return True
@@ -277,11 +278,12 @@ async def _grant(connection: Connection, role: str, tenant_id: int) -> None:
 
 async def _drop_invalid_indexes(connection: Connection) -> None:
     """A CREATE INDEX CONCURRENTLY that was cut off leaves an invalid index that IF NOT EXISTS would accept."""
-    name = await connection.fetchval(
+    statement = await connection.fetchval(
         """
-        SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %s', i.indexrelid::regclass)
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE NOT i.indisvalid AND c.relname = 'acra_express_live_jobs'
         """
     )
-    if name is not None:
-        await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    if statement is not None:
+        await connection.execute(statement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from acra_express_async.db.schema.ddl import execute_ddl
 from acra_express_async.db.schema.migrate import LOCK_TIMEOUT
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import SchemaError
@@ -51,9 +52,9 @@ async def _drop_role(connection: Connection, role: str) -> str:
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
         return f"role {role} was not there"
     async with connection.transaction():
-        await connection.execute(f'DROP OWNED BY "{role}"')
+        await execute_ddl(connection, "DROP OWNED BY %I", role)
     try:
-        await connection.execute(f'DROP ROLE "{role}"')
+        await execute_ddl(connection, "DROP ROLE %I", role)
     except asyncpg.DependentObjectsStillExistError:
         return f"role {role} kept: another database of this server still uses it"
     return f"grants and role {role} dropped"

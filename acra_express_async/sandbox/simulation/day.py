@@ -140,7 +140,7 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
             running = [group.create_task(service.run()) for service in services]
             around = [
                 group.create_task(_drive(record, clock, settings.postgres_dsn.get_secret_value(), plan)),
-                group.create_task(_operate(record, clock, operator, plan)),
+                group.create_task(_operate(clock, operator, plan)),
                 group.create_task(_night(record, clock, settings.postgres_dsn.get_secret_value())),
                 group.create_task(sample(record, clock)),
                 group.create_task(feel(record)),
@@ -190,7 +190,7 @@ async def _drive(record: Record, clock: SimulatedTime, dsn: str, plan: Sequence[
         owner.terminate()
 
 
-async def _operate(record: Record, clock: SimulatedTime, operator: Database, plan: Sequence[Enqueue]) -> None:
+async def _operate(clock: SimulatedTime, operator: Database, plan: Sequence[Enqueue]) -> None:
     for one in plan:
         await clock.sleep_until(clock.begin + one.at)
         async with operator.session() as connection:
@@ -203,7 +203,6 @@ async def _operate(record: Record, clock: SimulatedTime, operator: Database, pla
                 JobType.STAGING.value,
                 dict(one.params),
             )
-        record.enqueued += 1
 
 
 async def _night(record: Record, clock: SimulatedTime, dsn: str) -> None:

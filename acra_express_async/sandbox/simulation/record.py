@@ -72,7 +72,6 @@ class Record:
     exit_codes: list[int] = field(default_factory=list)
     undisturbed: Figures | None = None
     nightly: Figures | None = None
-    enqueued: int = 0
     nightly_runs: bool = False
     real_seconds: float = 0.0
     cpu_seconds: float = 0.0

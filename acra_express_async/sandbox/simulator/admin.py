@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from acra_express_async.sandbox.simulator.faults import KNOBS, Fault
 from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
-
-if TYPE_CHECKING:
-    from acra_express_async.sandbox.simulator.server import Simulator
+from acra_express_async.sandbox.simulator.simulated_providers import SimulatedProviders
 
 
-def admin_routes(simulator: Simulator) -> list[web.RouteDef]:
+def admin_routes(simulator: SimulatedProviders) -> list[web.RouteDef]:
     """Every admin endpoint; wrong input is 400 with a sentence, an unknown company 404."""
     desk = _Desk(simulator)
     return [
@@ -38,7 +36,7 @@ def admin_routes(simulator: Simulator) -> list[web.RouteDef]:
 class _Desk:
     """The endpoints of one simulator."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: SimulatedProviders) -> None:
         self._simulator = simulator
 
     async def state(self, _request: web.Request) -> web.Response:

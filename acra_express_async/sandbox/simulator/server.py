@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -13,17 +13,12 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import lognormal
 from acra_express_async.sandbox.simulator import delivery
 from acra_express_async.sandbox.simulator.admin import admin_routes
-from acra_express_async.sandbox.simulator.duckduckgo_server import DuckDuckGo
-from acra_express_async.sandbox.simulator.exchange import Call, Effects, Reply, SimulatedProvider, Surroundings
-from acra_express_async.sandbox.simulator.faults import Fault, Faults
-from acra_express_async.sandbox.simulator.jina_server import JinaReader
-from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger
+from acra_express_async.sandbox.simulator.exchange import Call, Effects, Reply, SimulatedProvider
+from acra_express_async.sandbox.simulator.ledger import Arrival
 from acra_express_async.sandbox.simulator.options import Options
-from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
-from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
-from acra_express_async.sandbox.simulator.slack_server import Slack
-from acra_express_async.sandbox.simulator.zerobounce_server import ZeroBounce
-from acra_express_async.sandbox.world import Truth, World
+from acra_express_async.sandbox.simulator.simulated_providers import SimulatedProviders
+from acra_express_async.sandbox.simulator.simulator_clock import Clock
+from acra_express_async.sandbox.world import World
 
 BASES: Mapping[Provider, str] = {
     Provider.DUCKDUCKGO: "/ddg",
@@ -36,18 +31,14 @@ BASES: Mapping[Provider, str] = {
 LARGEST_BODY = 1024 * 1024
 
 
-class Simulator:
+class Simulator(SimulatedProviders):
     """Four providers on one loopback port, with a ledger of what arrived.
 
     Use as an async context manager in the process of a test, or as a process of its own
     (``python -m acra_express_async.sandbox.simulator``). `ledger`, `world`, `faults` and `slack` are there to be
     looked at while it runs; `reset` replaces them.
 
-    Args:
-        world: what searches find and pages say.
-        options: of the whole run.
-        clock: virtual time; real time when None.
-        scenario: a name of `SCENARIOS`, whose faults and options come on top.
+    The arguments are those of `SimulatedProviders`.
     """
 
     def __init__(
@@ -58,36 +49,10 @@ class Simulator:
         clock: Clock | None = None,
         scenario: str = "happy",
     ) -> None:
-        self.clock: Clock = clock or SimulatorClock()
-        self._given = options or Options()
+        super().__init__(world, options, clock=clock, scenario=scenario)
         self._runner: web.AppRunner | None = None
         self._port = 0
-        self._build(world, scenario)
-
-    def _build(self, world: World, scenario: str) -> None:
-        if scenario not in SCENARIOS:
-            raise ValueError(f"unknown scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
-        story = SCENARIOS[scenario]
-        self.options = story.applied_to(self._given)
-        self.scenario = scenario
-        self.world = world if story.site_share is None else world.redrawn(site_share=story.site_share)
-        self.started_at = self.clock.now()
-        self.ledger = Ledger(self.clock, self.options)
-        self.faults = Faults((Fault.of(spec) for spec in story.faults), seed=self.options.seed)
-        around = Surroundings(self.world, self.options, self.clock, self.ledger)
-        self.duckduckgo, self.jina = DuckDuckGo(around), JinaReader(around)
-        self.zerobounce, self.slack = ZeroBounce(around), Slack(around)
-        everyone: tuple[SimulatedProvider, ...] = (self.duckduckgo, self.jina, self.zerobounce, self.slack)
-        self._providers = {each.provider: each for each in everyone}
         self._in_flight: Counter[tuple[Provider, str]] = Counter()
-
-    def reset(self, *, seed: int | None = None, scenario: str | None = None) -> None:
-        """Forget everything that happened; with `seed` the world and the chances are drawn anew."""
-        world = self.world
-        if seed is not None:
-            self._given = delivery.with_seed(self._given, seed)
-            world = world.redrawn(seed=seed)
-        self._build(world, scenario or self.scenario)
 
     @property
     def root(self) -> str:
@@ -108,26 +73,6 @@ class Simulator:
     def webhook_url(self) -> str:
         """Slack's incoming webhook."""
         return f"{self.base_url(Provider.SLACK)}/{self.options.slack_path}"
-
-    @property
-    def violations(self) -> list[dict[str, Any]]:
-        """The kept violation records; `ledger.violation_count` counts all."""
-        return delivery.as_rows(self.ledger.violations)
-
-    def truth(self, uen: str) -> Truth:
-        """The expected answer for a company."""
-        return self.world.truth(uen)
-
-    def state(self) -> dict[str, Any]:
-        """What `/__sim/state` says: budgets with their worst windows, counts, and each provider's own state."""
-        return {
-            **self.ledger.state(),
-            "scenario": self.scenario,
-            "layers": {"budget": self.options.budget_layer, "real": self.options.real_layer},
-            "allowance_scale": self.options.allowance_scale,
-            "latency_scale": self.options.latency_scale,
-            "providers": {provider.value: each.state() for provider, each in self._providers.items()},
-        }
 
     async def start(self) -> Self:
         """Listen; returns when clients can connect."""
@@ -159,7 +104,7 @@ class Simulator:
     def _handler(self, provider: Provider) -> delivery.Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             call = await delivery.read_call(request, BASES[provider])
-            each = self._providers[provider]
+            each = self.providers[provider]
             call.client = each.client_of(call)
             place = (provider, call.client)
             self._in_flight[place] += 1

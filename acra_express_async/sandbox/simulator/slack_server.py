@@ -84,9 +84,8 @@ class Slack:
         known = {400: "invalid_payload", 403: "action_prohibited", 404: "channel_not_found", 500: "rollup_error"}
         return _plain(status, known.get(status, "server_error"))
 
-    def fixture(self, name: str, _call: Call) -> Reply | None:
-        texts = {text: status for status, text in (*STATES.values(), (500, "rollup_error"), (400, "invalid_blocks"))}
-        return _plain(texts[name], name) if name in texts else None
+    def fixture(self, _name: str, _call: Call) -> Reply | None:
+        return None
 
     def _pours(self, now: float) -> bool:
         """Whether the bucket of 25 that leaks one a second takes one more."""

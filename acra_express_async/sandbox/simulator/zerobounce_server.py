@@ -136,11 +136,7 @@ class ZeroBounce:
             return html_reply(status, cdn.upstream_error(HOST, status, self._stamp()), latency=CREDITS, note="failure")
         return json_reply(status, {"error": "Bad request"}, latency=CREDITS, note="failure")
 
-    def fixture(self, name: str, call: Call) -> Reply | None:
-        if name == "access_denied":
-            return self._denied(call)
-        if name == "bad_key":
-            return json_reply(200, bodies.error())
+    def fixture(self, name: str, _call: Call) -> Reply | None:
         if name == "greylist_pending":
             return json_reply(200, {"Message": "Greylist validation still in progress. Please try again later."})
         return None

@@ -1,0 +1,85 @@
+"""The four simulated providers with what they share: the world, the clock, the ledger and the faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acra_express_async.sandbox.simulator import delivery
+from acra_express_async.sandbox.simulator.duckduckgo_server import DuckDuckGo
+from acra_express_async.sandbox.simulator.exchange import SimulatedProvider, Surroundings
+from acra_express_async.sandbox.simulator.faults import Fault, Faults
+from acra_express_async.sandbox.simulator.jina_server import JinaReader
+from acra_express_async.sandbox.simulator.ledger import Ledger
+from acra_express_async.sandbox.simulator.options import Options
+from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
+from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
+from acra_express_async.sandbox.simulator.slack_server import Slack
+from acra_express_async.sandbox.simulator.zerobounce_server import ZeroBounce
+from acra_express_async.sandbox.world import Truth, World
+
+
+class SimulatedProviders:
+    """The state of a simulator, without the wire; `reset` replaces all of it but the clock.
+
+    Args:
+        world: what searches find and pages say.
+        options: of the whole run.
+        clock: virtual time; real time when None.
+        scenario: a name of `SCENARIOS`, whose faults and options come on top.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        options: Options | None = None,
+        *,
+        clock: Clock | None = None,
+        scenario: str = "happy",
+    ) -> None:
+        self.clock: Clock = clock or SimulatorClock()
+        self._given = options or Options()
+        self._build(world, scenario)
+
+    def _build(self, world: World, scenario: str) -> None:
+        if scenario not in SCENARIOS:
+            raise ValueError(f"unknown scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
+        chosen = SCENARIOS[scenario]
+        self.options = chosen.applied_to(self._given)
+        self.scenario = scenario
+        self.world = world if chosen.site_share is None else world.redrawn(site_share=chosen.site_share)
+        self.started_at = self.clock.now()
+        self.ledger = Ledger(self.clock, self.options)
+        self.faults = Faults((Fault.of(spec) for spec in chosen.faults), seed=self.options.seed)
+        around = Surroundings(self.world, self.options, self.clock, self.ledger)
+        self.duckduckgo, self.jina = DuckDuckGo(around), JinaReader(around)
+        self.zerobounce, self.slack = ZeroBounce(around), Slack(around)
+        everyone: tuple[SimulatedProvider, ...] = (self.duckduckgo, self.jina, self.zerobounce, self.slack)
+        self.providers = {each.provider: each for each in everyone}
+
+    def reset(self, *, seed: int | None = None, scenario: str | None = None) -> None:
+        """Forget everything that happened; with `seed` the world and the chances are drawn anew."""
+        world = self.world
+        if seed is not None:
+            self._given = delivery.with_seed(self._given, seed)
+            world = world.redrawn(seed=seed)
+        self._build(world, scenario or self.scenario)
+
+    @property
+    def violations(self) -> list[dict[str, Any]]:
+        """The kept violation records; `ledger.violation_count` counts all."""
+        return delivery.as_rows(self.ledger.violations)
+
+    def truth(self, uen: str) -> Truth:
+        """The expected answer for a company."""
+        return self.world.truth(uen)
+
+    def state(self) -> dict[str, Any]:
+        """What `/__sim/state` says: budgets with their worst windows, counts, and each provider's own state."""
+        return {
+            **self.ledger.state(),
+            "scenario": self.scenario,
+            "layers": {"budget": self.options.budget_layer, "real": self.options.real_layer},
+            "allowance_scale": self.options.allowance_scale,
+            "latency_scale": self.options.latency_scale,
+            "providers": {provider.value: each.state() for provider, each in self.providers.items()},
+        }
