@@ -166,7 +166,7 @@ def _is_named(signals: set[str]) -> bool:
 
 
 def _proofs(signals: set[str]) -> tuple[bool, bool, bool]:
-    """Whether there is a proof that no other company shares, one by the whole name under .sg, one that may be shared."""
+    """Whether there is a proof that no other company shares; one by the whole name under .sg; one that others share."""
     fitting = bool(signals.intersection(FITTING))
     here = bool(signals.intersection(("singapore", "sg_domain", "local_phone")))
     placed = bool(signals.intersection(("postal_code", "street")))
