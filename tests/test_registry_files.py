@@ -18,6 +18,7 @@ from acra_express_async.registry import (
     cell_cleaning,
     is_live,
     is_sole_proprietor,
+    may_be_live,
     ssic_digits,
 )
 from acra_express_async.registry.header import read_header
@@ -236,6 +237,8 @@ def test_other_cells(column: str, cell: str, value: str | None) -> None:
 def test_words() -> None:
     assert all(map(is_live, ("Live", "LIVE COMPANY", "Live (Receiver …)", "Registered")))
     assert not any(map(is_live, ("Struck Off", "In Liquidation", "", "na", None)))
+    assert all(map(may_be_live, ("Live Company", "R", "", "na", None)))
+    assert not any(map(may_be_live, ("Struck Off", "Cancelled (Non-Renewal)", "Deregistered", "D")))
     assert is_sole_proprietor("Sole Proprietorship/ Partnership", "Sole-Proprietor")
     assert is_sole_proprietor("BUSINESS", "na")
     assert not is_sole_proprietor("Sole Proprietorship/ Partnership", "Partnership")
@@ -243,6 +246,26 @@ def test_words() -> None:
     assert [ssic_digits(code) for code in ("01111", 1111, "SSIC 47102", "x", None, "000")] == [
         "1111", "1111", "47102", None, None, None,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "live"),
+    [
+        ("Live Company", True),
+        ("Live (Receiver or Receiver and Manager appointed)", True),
+        ("Registered", True),
+        ("R", True),
+        ("na", True),
+        (None, True),
+        ("Struck Off", False),
+        ("Cancelled (Non-Renewal)", False),
+        ("In Liquidation - Compulsory Winding Up (Insolvency)", False),
+        ("Deregistered", False),
+        ("D", False),
+    ],
+)
+def test_status_words(status: str | None, live: bool) -> None:
+    assert may_be_live(status) is live
 
 
 @given(st.binary(max_size=2000))

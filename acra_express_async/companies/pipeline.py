@@ -29,7 +29,6 @@ from acra_express_async.extract.reading_plan import (
     rejected,
 )
 from acra_express_async.extract.socials import socials_of
-from acra_express_async.extract.status import is_live
 from acra_express_async.models import (
     Company,
     Outcome,
@@ -40,6 +39,7 @@ from acra_express_async.models import (
     Site,
     Usage,
 )
+from acra_express_async.registry import may_be_live
 
 MAX_EMAILS = 20
 MAX_PHONES = 40
@@ -158,7 +158,7 @@ class Pipeline:
                 paid for is remembered. (After the contacts are won a verification that fails is only noted.)
             Draining, LeaseLost, StandBack: from `scope`; nothing new was started.
         """
-        if not is_live(company.entity_status):
+        if not may_be_live(company.entity_status):
             return Outcome(OutcomeKind.SKIPPED, "not_live")
         if await self._opt_outs.company(company.uen):
             return Outcome(OutcomeKind.SKIPPED, "opted_out")

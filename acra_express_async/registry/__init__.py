@@ -1,7 +1,8 @@
 """The company registry (ACRA, data.gov.sg): its columns, its words and its dirt. Pure: no SQL, no settings."""
 
+from acra_express_async.registry.eligibility import is_live, is_sole_proprietor, may_be_live
 from acra_express_async.registry.registry_file import Accepted, RegistryFile, Rejected
-from acra_express_async.registry.rows import COLUMNS, RegistryRow, is_live, is_sole_proprietor, ssic_digits
+from acra_express_async.registry.rows import COLUMNS, RegistryRow, ssic_digits
 
 __all__ = [
     "COLUMNS",
@@ -11,5 +12,6 @@ __all__ = [
     "Rejected",
     "is_live",
     "is_sole_proprietor",
+    "may_be_live",
     "ssic_digits",
 ]

@@ -1,4 +1,4 @@
-"""What a registry row means: its columns, which ones are live, which are persons."""
+"""The columns of a registry row, and what a staging job takes over of one."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ COLUMNS = (
 )
 """The 53 columns of "Information on Corporate Entities", in its order; those of `staging_acra_companies` too."""
 
-_PERSONAL_TYPES = ("sole", "business", "bn")
-
 
 @dataclass(frozen=True, slots=True)
 class RegistryRow:
@@ -53,20 +51,6 @@ class RegistryRow:
     ssic_code: str | None = None
     ssic_description: str | None = None
     incorporated: str | None = None
-
-
-def is_live(status: str | None) -> bool:
-    """Of the 36 statuses only those that begin with "live", and the word of the 8-column file."""
-    word = (status or "").strip().casefold()
-    return word.startswith("live") or word == "registered"
-
-
-def is_sole_proprietor(entity_type: str | None, constitution: str | None) -> bool:
-    """True for a person trading alone, and for a business of which the file does not say whether it is one."""
-    says = (constitution or "").strip().casefold()
-    if says and says != "na":
-        return says.startswith("sole")
-    return (entity_type or "").strip().casefold().startswith(_PERSONAL_TYPES)
 
 
 def ssic_digits(code: object) -> str | None:

@@ -14,6 +14,7 @@ from acra_express_async.db.registry.registry_rows import LoadReport, load_regist
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import Connection, connect
+from acra_express_async.registry.eligibility import LIVE
 from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
 from acra_express_async.sandbox.registry_sample import ssic_ref
 
@@ -51,7 +52,8 @@ async def load(owner: Connection, file: Path, rejects: Path) -> LoadReport:
 async def live_uens(owner: Connection, limit: int | None) -> list[str]:
     """UENs of live registry rows in order, at most `limit`."""
     rows = await owner.fetch(
-        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%' ORDER BY uen LIMIT $1",
+        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ~* $1 ORDER BY uen LIMIT $2",
+        LIVE,
         limit,
     )
     return [row["uen"] for row in rows]

@@ -5,7 +5,6 @@ import pytest
 from acra_express_async.extract.about import MAX_CHARS, about_of
 from acra_express_async.extract.names import name_of
 from acra_express_async.extract.socials import socials_of
-from acra_express_async.extract.status import is_live
 from acra_express_async.models import Page
 
 NAMES = (name_of("ORCHID HARDWARE PTE. LTD."),)
@@ -82,23 +81,3 @@ def test_profiles_and_no_share_buttons() -> None:
         ("youtube", "https://www.youtube.com/@orchidhw"),
         ("telegram", "https://t.me/orchidhw"),
     )
-
-
-@pytest.mark.parametrize(
-    ("status", "live"),
-    [
-        ("Live Company", True),
-        ("Live (Receiver or Receiver and Manager appointed)", True),
-        ("Registered", True),
-        ("R", True),
-        ("na", True),
-        (None, True),
-        ("Struck Off", False),
-        ("Cancelled (Non-Renewal)", False),
-        ("In Liquidation - Compulsory Winding Up (Insolvency)", False),
-        ("Deregistered", False),
-        ("D", False),
-    ],
-)
-def test_status_words(status: str | None, live: bool) -> None:
-    assert is_live(status) is live

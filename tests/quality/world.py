@@ -10,8 +10,8 @@ from quality.cases import Case, company_of
 from quality.scoring import CaseWorld
 
 from acra_express_async.extract.domains import registrable
-from acra_express_async.extract.status import is_live
 from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage, VerificationResult
+from acra_express_async.registry import may_be_live
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.world.truth import Truth
 from acra_express_async.sandbox.world.world import World
@@ -55,7 +55,7 @@ def webs(companies: int, seed: int) -> Iterator[tuple[Truth, Web]]:
     world = World(rows, seed=seed)
     postal_codes = Counter(row["postal_code"] for row in rows)
     for number, row in enumerate(rows, start=1):
-        if is_live(row["entity_status_description"]):
+        if may_be_live(row["entity_status_description"]):
             case = Case(row["uen"], (), company_of(number, row, postal_codes, None), (), {}, {})
             yield world.truth(row["uen"]), Web(world, case)
 

@@ -21,7 +21,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams
-from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, ssic_digits
+from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, may_be_live, ssic_digits
 
 WINDOW = 200
 MAX_WINDOWS = 50
@@ -154,8 +154,8 @@ class Selection:
             row = found.get(uen)
             if row is None:
                 refused.append((uen, "not in the registry"))
-            elif not is_live(row["status"]):
-                refused.append((uen, f"not live ({row['status'] or 'no status'})"))
+            elif not may_be_live(row["status"]):
+                refused.append((uen, f"not live ({row['status']})"))
             elif is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
                 refused.append((uen, "a sole proprietor is personal data (INCLUDE_SOLE_PROPRIETORS)"))
             elif row["company_id"] is None and ssic_digits(row["ssic_code"]) in held:

@@ -9,6 +9,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import JobError
 from acra_express_async.registry import ssic_digits
+from acra_express_async.registry.eligibility import LIVE, PERSONAL_TYPE, SILENT, SOLE
 from acra_express_async.runtime.realtime import real
 
 CODES_PER_TERM = 30
@@ -128,20 +129,24 @@ async def _fill(connection: Connection, code: str) -> None:
         _FILL,
         code,
         [code, code.zfill(5)],
+        LIVE,
+        SILENT,
+        SOLE,
+        PERSONAL_TYPE,
         timeout=real(FILL_TIMEOUT.total_seconds()),
     )
 
 
+# $1 the code, $2 its spellings; $3 to $6 are the patterns of registry/eligibility.py, which says what they mean.
 _FILL = r"""
     WITH live AS MATERIALIZED (
         SELECT s.uen,
-               CASE WHEN coalesce(nullif(lower(btrim(s.business_constitution_description)), ''), 'na') <> 'na'
-                    THEN lower(btrim(s.business_constitution_description)) LIKE 'sole%'
-                    ELSE coalesce(lower(btrim(s.entity_type_description)) ~ '^(sole|business|bn)', false)
-               END AS sole
+               CASE WHEN coalesce(s.business_constitution_description, '') ~* $4
+                    THEN coalesce(s.entity_type_description, '') ~* $6
+                    ELSE s.business_constitution_description ~* $5 END AS sole
         FROM public.staging_acra_companies s
         WHERE regexp_replace(s.primary_ssic_code::text, '\D', '', 'g') = ANY ($2::text[])
-          AND lower(btrim(s.entity_status_description)) ~ '^(live|registered$)'),
+          AND s.entity_status_description ~* $3),
     gone AS (
         DELETE FROM acra_express.code_members m
         WHERE m.code = $1 AND NOT EXISTS (SELECT FROM live l WHERE l.uen = m.uen)),
