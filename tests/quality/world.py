@@ -13,10 +13,11 @@ from acra_express_async.extract.domains import registrable
 from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage, VerificationResult
 from acra_express_async.registry import may_be_live
 from acra_express_async.sandbox import registry_sample
+from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.tokens import cut_to_tokens, token_count
+from acra_express_async.sandbox.simulator.reader_visit import SHORT_PAGE_TOKENS
 from acra_express_async.sandbox.world.truth import Truth
 from acra_express_async.sandbox.world.world import World
-
-CHARACTERS_PER_TOKEN = 4
 
 
 class Web(CaseWorld):
@@ -32,12 +33,14 @@ class Web(CaseWorld):
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
         target = self.world.page(url)
-        text = target.markdown(images=False)[: (max_tokens or 1500) * CHARACTERS_PER_TOKEN]
-        reason = target.failure or ("robots" if target.robots_denied else "captcha" if target.wall else None)
+        reading = target.reading(Wanted(images="none"))
+        text = cut_to_tokens(reading.text, max_tokens or 1500)
+        walled = reading.suspects_captcha and token_count(text) < SHORT_PAGE_TOKENS
+        reason = target.failure or ("robots" if target.robots_denied else "captcha" if walled else None)
         if reason is None and target.http_status >= 400:
             reason = f"http_{target.http_status}"
         links = tuple(Link(label, there) for label, there in target.links()) if with_links else ()
-        page = Page(url, target.title, text, links, tokens=len(text) // CHARACTERS_PER_TOKEN)
+        page = Page(url, target.title, text, links, tokens=token_count(text))
         return page if reason is None else replace(page, text="", links=(), usable=False, unusable_reason=reason)
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:

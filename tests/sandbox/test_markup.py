@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acra_express_async.sandbox import markup
 from acra_express_async.sandbox.markup import Ad, Listing, reader, zerobounce_answer
+from acra_express_async.sandbox.markup.tokens import cut_to_tokens, token_count
 
 QUERY = "Copper Heron Bakery Singapore"
 LISTINGS = [
@@ -221,9 +222,24 @@ def test_reader_bodies_have_the_keys_of_the_captured_ones() -> None:
 @pytest.mark.parametrize("tokens", [500, 501, 1_500])
 def test_cutting_and_billing_use_one_count(tokens: int) -> None:
     for text in ("x" * 10_000, "烘焙" * 4_000, "x" * (4 * tokens + 1)):
-        assert reader.token_count(reader.cut_to_tokens(text, tokens)) <= tokens
-    assert reader.token_count("") == 0
-    assert reader.token_count("abcde") == 2
+        assert tokens - 3 <= token_count(cut_to_tokens(text, tokens)) <= tokens
+    assert token_count("") == 0
+    assert cut_to_tokens("short", tokens) == "short"
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Tel: +65 6123 4567", 10),
+        ("Email: info@brightway.com.sg", 8),
+        ("Our team answers every enquiry within one working day and keeps you informed.", 14),
+        ("10 Anson Road, #12-05, International Plaza, Singapore 079903", 17),
+        ("*   [About us](https://www.brightway.com.sg/about-us)", 17),
+    ],
+)
+def test_token_estimates_are_near_the_real_encoding(text: str, tokens: int) -> None:
+    """The figures were counted with cl100k_base."""
+    assert abs(token_count(text) - tokens) <= max(1, tokens * 0.15)
 
 
 def test_sandbox_addresses_answer_as_the_providers_mocks() -> None:

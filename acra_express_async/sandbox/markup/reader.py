@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-CHARACTERS_PER_TOKEN = 4
-"""Our stand-in for the provider's tokenizer: the rule of thumb for English text, the same for cutting and billing."""
+from acra_express_async.sandbox.markup.tokens import token_count
 
-
-def token_count(text: str) -> int:
-    """Tokens billed for `text`."""
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+LinksForm = Literal["unique", "object", "pairs"]
+"""Of the links summary: the default; under ``all`` as the source of 2026 writes it; under ``all`` in older ones."""
 
 
-def cut_to_tokens(text: str, tokens: int) -> str:
-    """The beginning of `text` that bills at most `tokens`."""
-    return text[: tokens * CHARACTERS_PER_TOKEN]
+def links_summary(links: Sequence[tuple[str, str]], form: LinksForm) -> dict[str, str] | list[list[str]]:
+    """The links of a page, (label, address) in order, as Reader writes them.
+
+    ``unique`` keeps one link of each address and then one of each label, so icons without a label are lost but for the
+    last one; scripts and files go too. ``object`` numbers all of them, label and address joined by a comma.
+    """
+    if form == "pairs":
+        return [[label, address] for label, address in links]
+    if form == "object":
+        return {str(number): f"{label},{address}" for number, (label, address) in enumerate(links)}
+    first: dict[str, str] = {}
+    for label, address in links:
+        if not address.startswith(("file:", "javascript:")):
+            first.setdefault(address, label)
+    return {label: address for address, label in first.items()}
 
 
 def success(
@@ -33,10 +41,11 @@ def success(
     links: Mapping[str, str] | list[list[str]] | None = None,
     warning: str | None = None,
     published: str | None = None,
+    tokens: int | None = None,
 ) -> dict[str, Any]:
     """The JSON of a page that was read; a target's own error is in `http_status` and `warning`, under HTTP 200.
 
-    `form` is where the text goes: ``content``, ``html`` or ``text``.
+    `form` is where the text goes: ``content``, ``html`` or ``text``; `tokens` is what it bills, counted when None.
     """
     data: dict[str, Any] = {"title": title, "description": description, "url": url, form: content}
     if published:
@@ -47,7 +56,7 @@ def success(
         data["warning"] = warning
     if http_status is not None:
         data |= {"httpStatus": http_status, "httpStatusText": http_reason}
-    usage = {"tokens": token_count(content)}
+    usage = {"tokens": token_count(content) if tokens is None else tokens}
     return {"code": 200, "status": 20000, "data": {**data, "usage": usage}, "meta": {"usage": dict(usage)}}
 
 
@@ -137,6 +146,7 @@ ERRORS: Mapping[str, ReaderError] = {
             "AssertionFailureError",
             "No content available for URL {url} with target selector {selector}",
         ),
+        ("bad_selector", 42206, "AssertionFailureError", "Failed to process the page: not a valid selector"),
         ("downstream", 42205, "DownstreamServiceFailureError", "Downstream service failed"),
         (
             "rate_limit",

@@ -36,6 +36,7 @@ KNOBS: Mapping[str, str] = {
     "link_form": "direct or wrapped",
     "domain_block": "list of domains; with 451 as the first entry in the form of 2024",
     "error": "Jina Reader: a key of markup.reader.ERRORS",
+    "links_form": "Jina Reader: object or pairs, the form of a links summary under all",
     "envelope_200": "Jina Reader: errors come under HTTP 200",
     "sub_status": "ZeroBounce: this sub-status in results",
     "extra_fields": "ZeroBounce: object merged into results",

@@ -13,6 +13,7 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import hexadecimal
 from acra_express_async.sandbox.markup import cdn
 from acra_express_async.sandbox.markup import reader as bodies
+from acra_express_async.sandbox.markup.reader_page import Wanted
 from acra_express_async.sandbox.simulator.exchange import (
     JSON_UTF8_TYPE,
     Call,
@@ -33,8 +34,8 @@ from acra_express_async.sandbox.simulator.reader_replies import (
     limited,
     page_reply,
     script_date,
-    selected,
 )
+from acra_express_async.sandbox.simulator.reader_visit import visit
 from acra_express_async.sandbox.simulator.windows import SlidingWindow
 
 CACHED: Latency = (0.6, 1.5, 5.0)
@@ -120,7 +121,7 @@ class JinaReader:
         if name not in bodies.ERRORS:
             return None
         now = self.around.clock.now()
-        asked = ReaderOptions(self.key_of(call), "markdown", json=True, errors_as_json=True, selector="#main")
+        asked = ReaderOptions(self.key_of(call), json=True, errors_as_json=True, wanted=Wanted(target=("#main",)))
         facts = facts_of(asked) | {"until": script_date(now + 600), "since": script_date(now - 60)}
         body = bodies.error(name, facts)
         return json_reply(body["code"], body, JSON_UTF8_TYPE)
@@ -171,18 +172,19 @@ class JinaReader:
             return error_reply(call, "robots", effects, facts=facts)
         if page.failure is not None:
             return self._failed(call, options, effects, page.failure if page.failure != "empty" else "no_content")
-        text = selected(page, options)
-        if not text.strip():
-            return self._failed(call, options, effects, "no_selector" if options.selector else "no_content")
+        found = visit(page, options)
+        if found.reading is None:
+            reply = self._failed(call, options, effects, found.trouble)
+            reply.latency_floor = max(reply.latency_floor, found.seconds)
+            return reply
         self._failures.pop(options.url, None)
-        if options.max_tokens is not None:
-            text = bodies.cut_to_tokens(text, options.max_tokens)
-        charge = bodies.token_count(text)
-        if options.token_budget is not None and charge > options.token_budget:
-            return error_reply(call, "over_budget", effects, facts=facts | {"charge": charge})
+        if options.token_budget is not None and found.tokens > options.token_budget:
+            return error_reply(call, "over_budget", effects, facts=facts | {"charge": found.tokens})
         cached = self._seen_before(options)
         latency = CACHED if cached else (MEDIAN, P95, options.timeout)
-        reply = page_reply(page, options, text, cached=cached, latency=latency)
+        form = effects.get("links_form", self.around.options.links_form)
+        reply = page_reply(page, options, found, links_form=form, cached=cached, latency=latency)
+        reply.latency_floor = found.seconds
         reply.refusal = lambda: self._too_many_tokens(call, effects)
         return reply
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from acra_express_async.sandbox.markup.fragments import LinkForm
+from acra_express_async.sandbox.markup.reader import LinksForm
 
 TokenRule = Literal["strict", "admit"]
 DayBoundary = Literal["rolling", "Asia/Singapore", "UTC"]
@@ -32,6 +33,7 @@ class Options:
         long_query_status: answer to a query of 500 characters or more.
         block_minutes: how long a DuckDuckGo block lasts without any request.
         batch_limit: most addresses in one validatebatch.
+        links_form: of Reader's links summary under ``all``: ``object`` as the source of 2026, ``pairs`` as older ones.
         jina_key, zerobounce_key: the only good keys.
         credits: of the ZeroBounce account.
         slack_path: of the webhook, below the provider's base; it is the secret.
@@ -56,6 +58,7 @@ class Options:
     long_query_status: int = 400
     block_minutes: float = 60.0
     batch_limit: int = 100
+    links_form: LinksForm = "object"
     jina_key: str = "jina_sandbox_key"
     zerobounce_key: str = "zerobounce-sandbox-key"
     credits: int = 100_000

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
+from acra_express_async.sandbox.markup.reader_markdown import Images, Retention
+from acra_express_async.sandbox.markup.reader_page import Wanted
 from acra_express_async.sandbox.simulator.exchange import Call
 
 DEFAULT_TIMEOUT = 15.0
@@ -16,6 +18,8 @@ LONGEST_TIMEOUT = 180.0
 LEAST_TOKENS = 500
 CACHE_TOLERANCE = 3600.0
 FORMATS = frozenset({"content", "markdown", "html", "text"})
+RETENTIONS = frozenset(get_args(Retention))
+IMAGES: Mapping[str, Images] = {"all": "all", "none": "none", "alt": "alt", "all_p": "all", "alt_p": "alt"}
 
 
 class BadOption(Exception):
@@ -29,21 +33,52 @@ class BadOption(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """What a call asks for; `links` is None, ``map`` or ``all``; `timeout` and `cache_seconds` are in seconds."""
+    """What a call asks for.
+
+    `links` is None, ``true``, ``all`` or ``gpt-oss``; `wait_for` are selectors that are waited for, those of the target
+    unless others are named; `final_base` resolves links against where a redirect led; `timeout` and `cache_seconds`
+    are in seconds.
+    """
 
     url: str
-    form: str
     json: bool
     errors_as_json: bool
+    wanted: Wanted
     max_tokens: int | None = None
     token_budget: int | None = None
     timeout: float = DEFAULT_TIMEOUT
-    selector: str = ""
+    wait_for: tuple[str, ...] = ()
     links: str | None = None
-    images: bool = True
+    final_base: bool = False
     cache_seconds: float = CACHE_TOLERANCE
     stores: bool = True
     robots_agent: str = ""
+
+    @property
+    def selector(self) -> str:
+        """The target selectors as the messages show them."""
+        return ", ".join(self.wanted.target)
+
+
+class _Given:
+    """The options of one call by name, headers before body fields; empty text where an option is absent."""
+
+    def __init__(self, call: Call, body: Mapping[str, Any]) -> None:
+        self._headers = call.headers
+        self._body = body
+
+    def text(self, header: str, field: str) -> str:
+        value = self._headers.get(header)
+        if value is None and self._body.get(field) not in (None, False):
+            value = str(self._body[field])
+        return value or ""
+
+    def listed(self, header: str, field: str) -> tuple[str, ...]:
+        """Selectors: a header is split at comma and blank, a field may be an array and is not split."""
+        told = self._body.get(field)
+        if told:
+            return tuple(map(str, told)) if isinstance(told, list) else (str(told),)
+        return tuple(part for part in self._headers.get(header, "").split(", ") if part)
 
 
 def accepts(header: str, kind: str) -> bool:
@@ -66,37 +101,47 @@ def read_options(call: Call) -> ReaderOptions:
         BadOption: a value that Reader refuses.
     """
     body = _body(call)
-
-    def option(header: str, field_name: str) -> str:
-        value = call.headers.get(header)
-        if value is None and field_name in body and body[field_name] is not None:
-            value = str(body[field_name])
-        return value or ""
-
+    given = _Given(call, body)
     as_json, errors_as_json = accepted_forms(call)
-    form = (option("X-Respond-With", "respondWith") or option("X-Return-Format", "returnFormat") or "content").lower()
-    if form not in FORMATS:
-        raise BadOption("respondWith", form)
-    selector = option("X-Target-Selector", "targetSelector")
-    if selector.startswith(("*", ":")) or "*:" in selector:
-        raise BadOption("targetSelector", selector)
-    links = option("X-With-Links-Summary", "withLinksSummary")
+    wanted = _wanted(given)
+    links = given.text("X-With-Links-Summary", "withLinksSummary")
+    summary = ("all" if links == "all" else "true") if links else None
+    tolerance = _number(given.text("X-Cache-Tolerance", "cacheTolerance"), CACHE_TOLERANCE)
     return ReaderOptions(
         url=_url(call, body),
-        form=form,
         json=as_json,
         errors_as_json=errors_as_json,
-        max_tokens=_whole(option("X-Max-Tokens", "maxTokens"), "maxTokens", LEAST_TOKENS),
-        token_budget=_whole(option("X-Token-Budget", "tokenBudget"), "tokenBudget", 1),
-        timeout=_timeout(option("X-Timeout", "timeout")),
-        selector=selector,
-        links=("all" if links == "all" else "map") if links else None,
-        images=option("X-Retain-Images", "retainImages") != "none",
-        cache_seconds=0.0
-        if option("X-No-Cache", "noCache")
-        else _number(option("X-Cache-Tolerance", "cacheTolerance"), CACHE_TOLERANCE),
-        stores=option("DNT", "doNotTrack") != "1",
-        robots_agent=option("X-Robots-Txt", "robotsTxt"),
+        wanted=wanted,
+        max_tokens=_whole(given.text("X-Max-Tokens", "maxTokens"), "maxTokens", LEAST_TOKENS),
+        token_budget=_whole(given.text("X-Token-Budget", "tokenBudget"), "tokenBudget", 1),
+        timeout=_timeout(given.text("X-Timeout", "timeout")),
+        wait_for=given.listed("X-Wait-For-Selector", "waitForSelector") or wanted.target,
+        links="gpt-oss" if wanted.links == "gpt-oss" else summary,
+        final_base=given.text("X-Base", "base") == "final",
+        cache_seconds=0.0 if given.text("X-No-Cache", "noCache") else tolerance,
+        stores=given.text("DNT", "doNotTrack") != "1",
+        robots_agent=given.text("X-Robots-Txt", "robotsTxt"),
+    )
+
+
+def _wanted(given: _Given) -> Wanted:
+    form = (
+        given.text("X-Respond-With", "respondWith") or given.text("X-Return-Format", "returnFormat") or "content"
+    ).lower()
+    if form not in FORMATS:
+        raise BadOption("respondWith", form)
+    target = given.listed("X-Target-Selector", "targetSelector")
+    for selector in (part.strip() for each in target for part in each.split(",")):
+        if selector.startswith(("*", ":")) or "*:" in selector:
+            raise BadOption("targetSelector", selector)
+    kept = given.text("X-Retain-Links", "retainLinks")
+    retention: Retention = kept if kept in RETENTIONS else "all"  # type: ignore[assignment]
+    return Wanted(
+        target=target,
+        remove=given.listed("X-Remove-Selector", "removeSelector"),
+        form=form,
+        links=retention,
+        images=IMAGES.get(given.text("X-Retain-Images", "retainImages"), "all"),
     )
 
 

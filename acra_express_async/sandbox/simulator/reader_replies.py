@@ -8,15 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from acra_express_async.sandbox.markup import reader as bodies
+from acra_express_async.sandbox.markup.reader import LinksForm
+from acra_express_async.sandbox.markup.reader_page import Reading
 from acra_express_async.sandbox.simulator.exchange import JSON_UTF8_TYPE, Call, Effects, Latency, Reply, json_reply
 from acra_express_async.sandbox.simulator.reader_options import ReaderOptions, accepted_forms
+from acra_express_async.sandbox.simulator.reader_visit import Visit, warnings_for
 from acra_express_async.sandbox.world import WebPage
 
 QUICK: Latency = (0.3, 0.8, 2.0)
-SHORT_PAGE_TOKENS = 200
-"""Below it Reader adds its doubts as warnings."""
-
-SELECTABLE = {"body": "whole", "main": "main", "article": "main", "footer": "foot", "header": "top", "nav": "top"}
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -78,59 +77,43 @@ def limited(call: Call, now: float, seconds: int, count: int, effects: Effects =
     return reply
 
 
-def selected(page: WebPage, options: ReaderOptions) -> str:
-    """The text that is asked for: readability's part, the whole page, or what a selector picks."""
-    if not options.selector:
-        return page.markdown(whole=options.form != "content", images=options.images)
-    parts = [SELECTABLE.get(one.strip()) for one in options.selector.split(", ")]
-    texts = {"whole": page.markdown(images=options.images), "main": page.main, "foot": page.foot, "top": page.top}
-    return "\n\n".join(texts[part] for part in parts if part)
-
-
-def page_reply(page: WebPage, options: ReaderOptions, text: str, *, cached: bool, latency: Latency) -> Reply:
-    """The success for `text` of `page`, with its tokens to bill."""
-    tokens = bodies.token_count(text)
+def page_reply(
+    page: WebPage, options: ReaderOptions, found: Visit, *, links_form: LinksForm, cached: bool, latency: Latency
+) -> Reply:
+    """The success for what a visit found, with its tokens to bill."""
+    reading = found.reading
+    assert reading is not None, "a visit without a reading is an error reply"
+    form = options.wanted.form
     body = bodies.success(
-        url=options.url,
-        title=page.title,
-        content=text,
-        description=page.description,
-        form="content" if options.form == "markdown" else options.form,
+        url=page.url if options.final_base else options.url,
+        title=reading.title,
+        content=reading.text,
+        description=reading.description,
+        form="content" if form == "markdown" else form,
         http_status=page.http_status,
         http_reason=page.reason,
-        links=_links(page, options),
-        warning=_warnings(page, tokens, cached),
+        links=_summary(reading, options.links, links_form),
+        warning=warnings_for(page, found, cached=cached),
         published=page.published or None,
+        tokens=found.tokens,
     )
-    note = f"{tokens} tokens, target {page.http_status}"
+    note = f"{found.tokens} tokens, target {page.http_status}"
     if options.json:
-        return json_reply(200, body, JSON_UTF8_TYPE, latency=latency, tokens=tokens, note=note)
+        return json_reply(200, body, JSON_UTF8_TYPE, latency=latency, tokens=found.tokens, note=note)
     return Reply(
         200,
         bodies.as_text(body).encode(),
         "text/plain; charset=utf-8",
-        {"X-Usage-Tokens": str(tokens)},
+        {"X-Usage-Tokens": str(found.tokens)},
         latency,
-        tokens=tokens,
+        tokens=found.tokens,
         note=note,
     )
 
 
-def _links(page: WebPage, options: ReaderOptions) -> dict[str, str] | list[list[str]] | None:
-    if options.links is None:
+def _summary(reading: Reading, asked: str | None, form: LinksForm) -> dict[str, str] | list[list[str]] | None:
+    if asked is None:
         return None
-    if options.links == "all":
-        return [[label, url] for label, url in page.links()]
-    return dict(reversed(page.links()))  # of two links with one label the first stays
-
-
-def _warnings(page: WebPage, tokens: int, cached: bool) -> str | None:
-    lines = []
-    if not 200 <= page.http_status < 400:
-        lines.append(f"Target URL returned error {page.http_status}: {page.reason}")
-    if tokens < SHORT_PAGE_TOKENS:
-        if page.wall:
-            lines.append("This page maybe requiring CAPTCHA, please make sure you are authorized to access this page.")
-        if cached:
-            lines.append("This is a cached snapshot of the original page, consider retry with caching opt-out.")
-    return "\n".join(lines) or None
+    if asked == "gpt-oss":
+        return dict(reading.cited)
+    return bodies.links_summary(reading.links, form if asked == "all" else "unique")
