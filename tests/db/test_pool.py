@@ -27,7 +27,7 @@ async def test_a_connection_that_fails_after_its_login_is_cut(
         kept.append(connection)
         raise OSError("the link broke")
 
-    monkeypatch.setattr(pool, "_prepare", fail)
+    monkeypatch.setattr(pool, "set_codecs", fail)
     with pytest.raises(OSError, match="the link broke"):
         await connect(fresh_dsn, {"application_name": NAME})
     await until_gone(owner)
@@ -45,7 +45,7 @@ async def test_a_connection_whose_maker_is_cancelled_is_cut(
         prepared.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(pool, "_prepare", hang)
+    monkeypatch.setattr(pool, "set_codecs", hang)
     making = asyncio.create_task(connect(fresh_dsn, {"application_name": NAME}))
     await prepared.wait()
     making.cancel()

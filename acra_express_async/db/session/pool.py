@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from acra_express_async.db.session.codecs import set_codecs
 from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError, in_words
 from acra_express_async.runtime.realtime import real
 
@@ -83,30 +83,13 @@ LOCK_PAUSE = timedelta(seconds=30)
 """How long a job steps aside when repeating the transaction did not help."""
 
 
-def _decode(value: str) -> Any:
-    """A JSON value; None where PostgreSQL holds what Python does not (a thousand levels, a number of 4,300 digits).
-
-    Whoever may enqueue could otherwise end every process that claims or shows his row.
-    """
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-
-
-async def _prepare(connection: Connection) -> None:
-    """JSON columns are Python values on both sides; pass dicts and lists, never dumped strings."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(name, encoder=json.dumps, decoder=_decode, schema="pg_catalog")
-
-
 async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Cancelled or failed, it cuts the connection: nobody else knows of it yet."""
     ready = False
     try:
         # in a transaction: behind a pooler two statements outside of one may meet two servers
         async with connection.transaction():
-            await _prepare(connection)
+            await set_codecs(connection)
         ready = True
     finally:
         if not ready:
@@ -115,7 +98,7 @@ async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None
 
 async def forget_statements(connection: Connection) -> None:
     """Prepare every statement anew: those of before know the tables as they were; a transaction goes on."""
-    await _prepare(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
+    await set_codecs(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
 
 
 async def _keep_session(_connection: Connection) -> None:

@@ -1,0 +1,75 @@
+"""How every session turns columns into Python values, so that no value another program wrote can end the process.
+
+PostgreSQL holds moments from 4713 BC to the year 294276 and both infinities; Python holds the years 1 to 9999. asyncpg
+raises OverflowError for the former and answers a naive `datetime.max` for an infinity, which fails in the first
+comparison. Here the nearest moment that Python can show in every time zone stands for all of these. Intervals, which
+are infinite in PostgreSQL 17 and later, are bounded in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""PostgreSQL counts microseconds from here."""
+_MICROSECOND = timedelta(microseconds=1)
+
+FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
+LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
+"""A day inside Python's own limits: `astimezone` moves by up to 14 hours either way."""
+LONGEST = timedelta(days=999_999_000)
+"""A thousand days inside Python's own limit."""
+_FIRST = (FIRST_MOMENT - _EPOCH) // _MICROSECOND
+_LAST = (LAST_MOMENT - _EPOCH) // _MICROSECOND
+
+
+async def set_codecs(
+    connection: asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record],
+) -> None:
+    """JSON columns are Python values on both sides (pass dicts and lists, never dumped strings); moments have bounds."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, encoder=json.dumps, decoder=json_value, schema="pg_catalog")
+    await connection.set_type_codec(
+        "interval", encoder=_interval_parts, decoder=_interval, schema="pg_catalog", format="tuple"
+    )
+    await connection.set_type_codec(
+        "timestamptz", encoder=_microseconds, decoder=_moment, schema="pg_catalog", format="tuple"
+    )
+
+
+def json_value(text: str) -> Any:
+    """The value; None where PostgreSQL holds what Python does not (a thousand levels, a number of 4,300 digits)."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _moment(stored: tuple[int]) -> datetime:
+    return _EPOCH + timedelta(microseconds=min(max(stored[0], _FIRST), _LAST))
+
+
+def _microseconds(moment: datetime) -> tuple[int]:
+    """By subtraction, which no offset makes overflow; a naive moment is a mistake here and raises TypeError."""
+    return ((moment - _EPOCH) // _MICROSECOND,)
+
+
+def _interval(parts: tuple[int, int, int]) -> timedelta:
+    """A month counts 30 days, as in PostgreSQL's own `extract(epoch FROM ...)` below a year."""
+    months, days, microseconds = parts
+    whole, rest = divmod(microseconds, 86_400_000_000)
+    counted = 30 * months + days + whole
+    if abs(counted) >= LONGEST.days:
+        return LONGEST if counted > 0 else -LONGEST
+    return timedelta(days=counted, microseconds=rest)
+
+
+def _interval_parts(span: timedelta) -> tuple[int, int, int]:
+    return (0, span.days, span.seconds * 1_000_000 + span.microseconds)
