@@ -7,7 +7,7 @@ the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the re
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from acra_express_async import logs
@@ -49,6 +49,7 @@ class Refresh:
         enqueue: inserts a staging job.
         may_claim: False while the nightly has the way, in quiet hours, or without room.
         until_tick: how long until the next tick.
+        clock: monotonic seconds.
         ssic_codes, terms: the standing selection; nothing is ever staged when both are empty.
         per_day: companies a day, all of express together.
     """
@@ -60,7 +61,7 @@ class Refresh:
         enqueue: Callable[[StagingParams], Awaitable[JobId]],
         may_claim: Callable[[], bool],
         until_tick: Callable[[], timedelta],
-        now: Callable[[], datetime],
+        clock: Callable[[], float],
         ssic_codes: tuple[str, ...],
         terms: tuple[str, ...],
         per_day: int,
@@ -69,11 +70,11 @@ class Refresh:
         self._enqueue = enqueue
         self._may_claim = may_claim
         self._until_tick = until_tick
-        self._now = now
+        self._clock = clock
         self._ssic_codes = list(ssic_codes)
         self._terms = list(terms)
         self._per_day = per_day
-        self._last: tuple[JobId, datetime] | None = None
+        self._last: tuple[JobId, float] | None = None
 
     async def tick(self) -> int:
         """Stage what is due; how many companies were asked for.
@@ -89,7 +90,7 @@ class Refresh:
         job_id = await self._enqueue(
             StagingParams(ssic_codes=self._ssic_codes, terms=self._terms, limit=count, requested_by=REQUESTED_BY)
         )
-        self._last = (job_id, self._now())
+        self._last = (job_id, self._clock())
         log.info("refresh.staged", job_id=job_id, companies=count)
         return count
 
@@ -98,4 +99,4 @@ class Refresh:
         if self._last is None:
             return False
         job_id, at = self._last
-        return self._now() - at < BARREN_PAUSE and await self._rows.staged(job_id) == 0
+        return self._clock() - at < BARREN_PAUSE.total_seconds() and await self._rows.staged(job_id) == 0

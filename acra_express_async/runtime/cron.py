@@ -1,10 +1,16 @@
-"""The cron timer: at every tick the poller looks, and one replica puts in order what was changed by hand."""
+"""The cron timer: at every tick the poller looks, and one replica puts in order what was changed by hand.
+
+Moments are compared as instants: two aware datetimes of one zone subtract as wall time, which is an hour wrong twice a
+year. The wall clock itself may be set while we wait (NTP at boot, a VM restored from a snapshot); a monotonic clock
+beside it shows that.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cronsim import CronSim
@@ -17,10 +23,24 @@ from acra_express_async.runtime.health import BEAT_SECONDS, Health
 log = logs.logger("cron")
 
 LOOP = "cron"
+STEP = timedelta(seconds=60)
+"""Wall clock and monotonic clock may drift apart by this much between two looks, which are at most 10 s apart, before
+the wall clock counts as set: NTP slews at most 0.5 ms a second, and a smaller step delays a tick by less than this."""
+
+
+def due_after(schedule: str, moment: datetime) -> datetime:
+    """The first due moment after `moment`, in UTC; the schedule is read in the zone of `moment`.
+
+    A schedule of fixed hours (``30 2 * * *``) is due once on the day on which the clocks go back, and right after the
+    gap on the day on which they go forward; one of every so many minutes goes on evenly through both.
+    """
+    instant = moment.astimezone(UTC)
+    # in the repeated hour CronSim may name the first of two equal wall times, which is over
+    return next(due.astimezone(UTC) for due in CronSim(schedule, moment) if due.astimezone(UTC) > instant)
 
 
 class Housekeeping(Protocol):
-    """What is done once among all replicas at a tick; see db/control.py."""
+    """What is done once among all replicas at a tick; see db/ops/control.py."""
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool: ...
     async def reconcile(self) -> int: ...
@@ -34,7 +54,8 @@ class Cron:
         schedule: cron expression, in the zone of `now`.
         now: the wall clock in the configured time zone.
         chores: further work of a tick, done by the replica that claimed it.
-        pause: waits, in seconds.
+        clock: monotonic seconds, by which a step of the wall clock is noticed.
+        pause: waits, in seconds of `clock`.
     """
 
     def __init__(
@@ -48,6 +69,7 @@ class Cron:
         owner: str,
         health: Health,
         metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._schedule = schedule
@@ -58,20 +80,45 @@ class Cron:
         self._owner = owner
         self._beacon = health.beacon(LOOP)
         self._metrics = metrics
+        self._clock = clock
         self._pause = pause
 
     def next_tick(self) -> datetime:
-        """When the next tick is due."""
-        return next(CronSim(self._schedule, self._now()))
+        """When the next tick is due, in UTC."""
+        return due_after(self._schedule, self._now())
+
+    def until_tick(self) -> timedelta:
+        """How long until the next tick."""
+        now = self._now()
+        return due_after(self._schedule, now) - now.astimezone(UTC)
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled; no moment twice, unless the wall clock was set back before it."""
+        due_at = self.next_tick()
+        wall, clock = self._read()
         while True:
-            due_at = self.next_tick()
-            while (left := (due_at - self._now()).total_seconds()) > 0:
-                self._beacon.beat()
-                await self._pause(min(left, BEAT_SECONDS))
-            await self._tick(due_at)
+            self._beacon.beat()
+            before = wall, clock
+            wall, clock = self._read()
+            step = (wall - before[0]) - timedelta(seconds=clock - before[1])
+            if abs(step) > STEP:
+                log.warning("clock.stepped", seconds=round(step.total_seconds()))
+            if step < -STEP:
+                # the planned moment may be hours away by now: tick at once, and plan by the clock as it stands
+                await self._tick(wall)
+                due_at = due_after(self._schedule, self._zoned(wall))
+            elif wall >= due_at:
+                await self._tick(due_at)
+                # a wall clock that went back by less than STEP meanwhile must not name this moment again
+                due_at = due_after(self._schedule, self._zoned(max(self._read()[0], due_at)))
+            else:
+                await self._pause(min((due_at - wall).total_seconds(), BEAT_SECONDS))
+
+    def _read(self) -> tuple[datetime, float]:
+        return self._now().astimezone(UTC), self._clock()
+
+    def _zoned(self, instant: datetime) -> datetime:
+        return instant.astimezone(self._now().tzinfo)
 
     async def _tick(self, due_at: datetime) -> None:
         self._metrics.last_tick.labels(LOOP).set(due_at.timestamp())

@@ -63,15 +63,19 @@ def build_refresh(
     courtesy: Courtesy,
     *,
     until_tick: Callable[[], timedelta],
-    now: Callable[[], datetime],
+    clock: Callable[[], float],
 ) -> Refresh:
-    """The chore that stages REFRESH_SSIC and REFRESH_TERMS; does nothing when both are empty."""
+    """The chore that stages REFRESH_SSIC and REFRESH_TERMS, and does nothing when both are empty.
+
+    Args:
+        clock: monotonic seconds.
+    """
     return Refresh(
         rows=RefreshRows(database, settings.zone),
         enqueue=Operator(database).enqueue,
         may_claim=courtesy.may_claim,
         until_tick=until_tick,
-        now=now,
+        clock=clock,
         ssic_codes=settings.refresh_ssic,
         terms=settings.refresh_terms,
         per_day=max(0, settings.daily_cap - settings.refresh_reserve),

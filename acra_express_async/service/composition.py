@@ -156,7 +156,11 @@ class Composition:
         )
         self.pulse = Pulse(health=self.health, metrics=self.metrics, clock=self.clock, now=self.now)
         refresh = build_refresh(
-            settings, access.work, self.courtesy, until_tick=lambda: self.cron.next_tick() - self.now(), now=self.now
+            settings,
+            access.work,
+            self.courtesy,
+            until_tick=lambda: self.cron.until_tick(),  # noqa: PLW0108 - the cron is built after its chores
+            clock=self.clock,
         )
         self.cron = Cron(
             settings.schedule,
@@ -167,6 +171,7 @@ class Composition:
             owner=self.owner,
             health=self.health,
             metrics=self.metrics,
+            clock=self.clock,
         )
         handlers = self._handlers(providers, hashes, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
@@ -237,7 +242,7 @@ class Composition:
             registry=self.selection,
             cap=self.cap,
             resolve=self._resolve,
-            until_tick=lambda: self.cron.next_tick() - self.now(),
+            until_tick=self.cron.until_tick,
             at_once=self.until_idle,
             metrics=self.metrics,
             lock_retry=self.lock_retry,

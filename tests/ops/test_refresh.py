@@ -53,7 +53,7 @@ def refresh(database: Database, clock: Clock, **changed: Any) -> Refresh:
         "enqueue": Operator(database).enqueue,
         "may_claim": lambda: True,
         "until_tick": lambda: QUARTER,
-        "now": lambda: clock.now,
+        "clock": lambda: clock.now.timestamp(),  # noqa: PLW0108 - `now` is replaced at each advance
         "ssic_codes": ("10712",),
         "terms": (),
         "per_day": 96,

@@ -14,6 +14,8 @@ ORPHAN_AGE = timedelta(minutes=30)
 """A running row of ours without a lease is adopted after the platform's own JOB_STALE_MINUTES."""
 KEEP_LEASES = timedelta(days=30)
 KEEP_TICKS = timedelta(days=2)
+TICK_IS_OLD = timedelta(hours=1)
+"""Replicas' clocks differ by seconds; what claims the same moment later than this lives by another wall clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +76,24 @@ class Control:
             return await companies_today(connection, zone)
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool:
-        """Whether this replica may do the tick's shared work: the first insert wins."""
+        """Whether this replica may do the tick's shared work: the first to ask for that moment.
+
+        A wall clock that was set back brings moments again; whoever had claimed one `TICK_IS_OLD` ago is long done.
+        """
         async with self._database.session() as connection:
             return bool(
                 await connection.fetchval(
                     """
-                    INSERT INTO acra_express.ticks (loop, due_at, owner) VALUES ($1, $2, $3)
-                    ON CONFLICT DO NOTHING RETURNING true
+                    INSERT INTO acra_express.ticks AS t (loop, due_at, owner, claimed_at)
+                    VALUES ($1, $2, $3, acra_express.clock())
+                    ON CONFLICT (loop, due_at) DO UPDATE SET owner = excluded.owner, claimed_at = excluded.claimed_at
+                    WHERE t.claimed_at < excluded.claimed_at - $4::interval
+                    RETURNING true
                     """,
                     loop,
                     due_at,
                     owner,
+                    TICK_IS_OLD,
                 )
             )
 
