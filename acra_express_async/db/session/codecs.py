@@ -33,7 +33,7 @@ _LAST = (LAST_MOMENT - _EPOCH) // _MICROSECOND
 async def set_codecs(
     connection: asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record],
 ) -> None:
-    """JSON columns are Python values on both sides (pass dicts and lists, never dumped strings); moments have bounds."""
+    """Make JSON columns Python values both ways (pass dicts and lists, never dumped strings); moments are bounded."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(name, encoder=json.dumps, decoder=json_value, schema="pg_catalog")
     await connection.set_type_codec(
