@@ -1,4 +1,4 @@
-"""What a demo shows at its end: one line a company, agreement with the simulator's truth, budgets, violations."""
+"""The report at the end of a demo: one line per company, agreement with the truth, budgets, violations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from acra_express_async.sandbox.world import Truth
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One company as the database tells it after the run."""
+    """One company as the database holds it after the run."""
 
     uen: str
     name: str
@@ -29,7 +29,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How the results compare with the simulator's truth; counts of companies, mails and numbers."""
+    """How the results compare with the simulator's truth, in counts of companies, mail addresses and phone numbers."""
 
     companies: int = 0
     right: int = 0
@@ -42,7 +42,7 @@ class Agreement:
 
 
 async def results(owner: Connection) -> list[Result]:
-    """All ended companies, in the order in which they ended; `seconds` is the time spent on the company itself."""
+    """All finished companies in the order in which they finished; `seconds` is the time spent on each company."""
     rows = await owner.fetch(
         """
         SELECT o.uen, c.name, o.kind, o.reason, o.detail FROM acra_express.outcomes o
@@ -70,7 +70,7 @@ def _result(uen: str, name: str, kind: str, reason: str, story: Mapping[str, Any
 
 
 def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agreement:
-    """Score sites, mails and phones; a site that proves too little may also be left unanswered."""
+    """Score sites, mails and phones; for a site with too little proof, no answer is correct too."""
     counts = dict.fromkeys(Agreement.__dataclass_fields__, 0)
     for result in found:
         truth = truth_of(result.uen)
@@ -95,7 +95,7 @@ def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agre
 
 
 def company_table(found: Sequence[Result]) -> Table:
-    """One line a company, for a terminal."""
+    """One line per company, for a terminal."""
     table = Table("company", "website", "mails (verdict)", "phone", "s", title=f"{len(found)} companies")
     for result in found:
         website = result.domain or f"[dim]none: {result.reason}[/dim]"
@@ -105,7 +105,7 @@ def company_table(found: Sequence[Result]) -> Table:
 
 
 def budget_table(state: Mapping[str, Any]) -> Table:
-    """The simulator's own ledger of arrivals, which is the judge."""
+    """The budgets by the simulator's ledger of arrivals, which is the independent count."""
     table = Table("budget", "allowance", "worst window", "window", title="budgets, as the simulator counted them")
     for name, window in state["budgets"].items():
         table.add_row(name, f"{window['allowance']:g}", f"{window['worst']:g}", f"{window['window_seconds']:g} s")
@@ -113,7 +113,7 @@ def budget_table(state: Mapping[str, Any]) -> Table:
 
 
 def show(console: Console, found: Sequence[Result], score: Agreement, state: Mapping[str, Any]) -> None:
-    """Everything, in reading order."""
+    """Print everything in reading order."""
     console.print(company_table(found))
     console.print(
         f"agreement with the truth: {score.right} of {score.companies} right, {score.missed} missed, "

@@ -1,7 +1,7 @@
-"""`acra-express demo`: the main job on real parts, on one machine, with nothing installed beside Python.
+"""`acra-express demo`: enrich companies end to end on one machine that has nothing but Python installed.
 
-An embedded PostgreSQL, the provider simulator over loopback HTTP, and the real service as a process of its own. The
-service and the simulator both run with their allowances multiplied by 60 and latencies divided by 20: no limit is off.
+Runs an embedded PostgreSQL, the provider simulator over loopback HTTP, and the real service in a separate process.
+Service and simulator both multiply their allowances by 60 and divide latencies by 20; no limit is switched off.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ ALLOWANCE_SCALE = 60
 LATENCY_SCALE = 1 / 20
 GENERATED_COMPANIES = 20
 KEPT_ROWS = 800
-"""Registry rows of a demo that stays up: enough for a dozen companies of every trade to try commands on."""
+"""Registry rows of a demo with `--keep`: a dozen companies of every trade to try commands on."""
 APPROVER = "ops"
-"""Who may raise throttles in the demo."""
+"""The approver who may raise throttles in the demo."""
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 600.0
-"""When a demo that makes no progress gives up and shows the end of the service's log."""
+"""Without progress for this long, the demo gives up and shows the end of the service's log."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`companies`: at most so many (20, or all live ones of `csv`); `csv`: a real registry file; `keep`: stay up."""
+    """`companies`: at most this many (20, or all live ones of `csv`); `csv`: a real registry file; `keep`: stay up."""
 
     companies: int | None = None
     csv: Path | None = None
@@ -78,7 +78,7 @@ def settings_for(simulator: Simulator, dsn: str, *, cap: int, sole_proprietors: 
 
 
 async def run(options: DemoOptions, console: Console) -> int:
-    """The whole demo; 0 when every company is done and no budget was exceeded. SIGTERM ends it like Ctrl-C."""
+    """Run the demo; return 0 when every company is done and no budget was exceeded. SIGTERM ends it like Ctrl-C."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -153,7 +153,7 @@ async def _perform(
 
 
 async def _follow(owner: Connection, wanted: int, service: ServiceProcess, console: Console) -> bool:
-    """Show progress until all companies have an outcome; False when the service ended or nothing moved for long."""
+    """Show progress until all companies have an outcome; False when the service ended or progress stalled."""
     bar = Progress(
         BarColumn(),
         MofNCompleteColumn(),
@@ -182,7 +182,7 @@ async def _follow(owner: Connection, wanted: int, service: ServiceProcess, conso
 
 
 async def _stay(service: ServiceProcess, simulator: Simulator, console: Console) -> None:
-    """Keep everything up until Ctrl-C or SIGTERM; a service that was stopped by hand may be started again by hand."""
+    """Keep everything up until Ctrl-C or SIGTERM; the operator may stop the service and start it again."""
     environment = service.log_path.with_name("environment")
     environment.write_text(_exports(service, simulator), encoding="utf-8")
     fault = '{"provider": "duckduckgo", "knob": "status", "value": 303}'
@@ -220,7 +220,7 @@ kill -TERM {service.process.pid}                 # drains; `acra-express run` st
 
 
 def _exports(service: ServiceProcess, simulator: Simulator) -> str:
-    """A shell's lines: the service's settings, the simulator's address, and this installation's commands."""
+    """Shell lines that export the service's settings, the simulator's address and the PATH of this installation."""
     lines = [
         f"export {name}={shlex.quote(value)}"
         for name, value in service.environ.items()

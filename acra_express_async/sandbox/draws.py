@@ -1,4 +1,4 @@
-"""Seeded draws: every answer of the sandbox is a pure function of a seed and a key, so runs repeat exactly."""
+"""Seeded draws: every random choice of the sandbox is a pure function of a seed and a key, so runs repeat exactly."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ P95_SIGMAS = 1.6448536269514722
 
 
 def draw(*key: object) -> random.Random:
-    """A generator that depends on `key` alone; parts are told apart, so ("ab", "c") is not ("a", "bc")."""
+    """A generator that depends on `key` alone; the parts stay separate, so ("ab", "c") differs from ("a", "bc")."""
     digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=16).digest()
     return random.Random(int.from_bytes(digest, "big"))
 
 
 def unit(*key: object) -> float:
-    """One number in [0, 1) for `key`; ten times cheaper than a generator."""
+    """A number in [0, 1) for `key`, ten times cheaper than a generator."""
     digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 
 def hexadecimal(length: int, *key: object) -> str:
-    """A stand-in for the providers' opaque ids: `length` hex digits for `key`, at most 128."""
+    """`length` hex digits for `key`, at most 128; stands in for the providers' opaque ids."""
     return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=64).hexdigest()[:length]
 
 
 def weighted(shares: Mapping[T, float], *key: object) -> T:
-    """One of the keys of `shares`, each as likely as its share of the sum."""
+    """One of the keys of `shares`, drawn in proportion to its share."""
     point = unit(*key) * sum(shares.values())
     for choice, share in shares.items():
         point -= share
@@ -42,7 +42,7 @@ def weighted(shares: Mapping[T, float], *key: object) -> T:
 
 
 def one_of(choices: Sequence[T], *key: object) -> T:
-    """One of `choices`, all equally likely."""
+    """One of `choices`, each equally likely."""
     return choices[int(unit(*key) * len(choices))]
 
 

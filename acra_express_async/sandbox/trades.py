@@ -1,6 +1,6 @@
-"""What fictional companies do: SSIC codes with the words that stand in names, on pages and in the small `ssic_ref`.
+"""Trades of the fictional companies: SSIC codes with words for names, pages and the small `ssic_ref`.
 
-The table is `trades.csv` beside this file. Codes follow the public classification closely enough for code and term
+The table is `trades.csv` in this folder. The codes follow the public classification closely enough for code and term
 search; the titles are our own wording.
 """
 
@@ -16,8 +16,8 @@ from importlib import resources
 class Trade:
     """One line of business.
 
-    `name_words` follow the invented part of a company's name, `offers` fill its pages, `thing` is what its customers
-    ask for, in a sentence.
+    `name_words` follow the invented part of a company's name, `offers` fill its pages, and `thing` is what its
+    customers buy, for use in a sentence.
     """
 
     code: str
@@ -36,12 +36,12 @@ GENERAL = Trade(
     offers=("Products and services", "Enquiries from trade customers", "After-sales support"),
     thing="products",
 )
-"""For a company whose code is blank or unknown: its pages say little, as such pages do."""
+"""For a company with a blank or unknown code: its pages say little, as such pages do."""
 
 
 @cache
 def trades() -> tuple[Trade, ...]:
-    """Every trade of the table, by code."""
+    """Every trade of the table, ordered by code."""
     table = resources.files(__package__).joinpath("trades.csv").read_text(encoding="utf-8")
     return tuple(
         Trade(
@@ -58,7 +58,7 @@ def trades() -> tuple[Trade, ...]:
 
 @cache
 def trade_of(code: str | None) -> Trade:
-    """The trade of the same code, else of the same class, group or division (4, 3, 2 digits), else `GENERAL`."""
+    """The trade with the same code, else with the same class, group or division (4, 3, 2 digits), else `GENERAL`."""
     digits = "".join(filter(str.isdigit, code or ""))
     if digits:
         for length in (5, 4, 3, 2):

@@ -1,7 +1,7 @@
-"""The providers' answers as they write them: our own templates, shared by the simulator and by the unit tests.
+"""Templates of the providers' answers, shared by the simulator and the unit tests.
 
-Tests mount them as respx fixtures, so that parsers, tests and simulator cannot drift apart. Structure from
-contracts/providers.md; no captured body is copied.
+Unit tests serve them through respx, so parsers, tests and simulator cannot drift apart. Element names, classes, fields
+and types follow captured answers of 2025 and 2026; the texts are our own, no captured body is copied.
 """
 
 from acra_express_async.sandbox.markup import cdn, reader, zerobounce_answer

@@ -1,4 +1,4 @@
-"""HTML of the content delivery network that stands before Reader and ZeroBounce: refusals and time-outs."""
+"""HTML of the content delivery network in front of Jina Reader and ZeroBounce: refusals and time-outs."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ _REASONS = {
 
 
 def access_denied(host: str, url: str, stamp: str) -> str:
-    """Error 1020 under status 403: it echoes the URL, with whatever key stands in it."""
+    """Error 1020 with status 403; it echoes the URL, including any key in it."""
     ray = hexadecimal(16, "ray", url, stamp)
     return _DENIED.format(host=html.escape(host), url=html.escape(url), ray=ray, stamp=stamp)
 
 
 def upstream_error(host: str, code: int, stamp: str) -> str:
-    """The page for a 5xx of the network itself (520 to 524) or of what is behind it."""
+    """The page for a 5xx of the network itself (520 to 524) or of the server behind it."""
     reason = _REASONS.get(code, "Error")
     ray = hexadecimal(16, "ray", host, code, stamp)
     return _UPSTREAM.format(host=html.escape(host), code=code, reason=reason, ray=ray, stamp=stamp)

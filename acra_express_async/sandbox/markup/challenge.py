@@ -1,4 +1,4 @@
-"""DuckDuckGo's block: a page with nine tiles, served with a success status."""
+"""DuckDuckGo's challenge: a page with nine image tiles, served with a success status."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ js-anomaly-modal-submit" form="challenge-form" value="{key}" >Submit</button>
 def challenge_page(
     query: str, *, kind: ChallengeKind = "sre", service: Literal["html", "lite"] = "html", stamp: int = 1_781_857_831
 ) -> str:
-    """The challenge that answers a client taken for a robot; served with 202 (lite: sometimes 200), no Retry-After.
+    """The challenge for a suspected robot; served with 202 (lite: sometimes 200), without Retry-After.
 
     Args:
-        query: what was asked.
+        query: the search terms.
         kind: the provider's reason, ``cc`` in the form.
         service: ``sv`` in the form.
         stamp: Unix seconds of the challenge.

@@ -1,4 +1,4 @@
-"""What the html and the lite page have in common: listings, link forms, the region and date selects."""
+"""Parts shared by the html and the lite page: listings, link forms, the region and date selects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from acra_express_async.sandbox.draws import hexadecimal
 
 LinkForm = Literal["direct", "wrapped"]
-"""How a result links to its target: as it is (POST), or through ``/l/?uddg=`` (GET and lite)."""
+"""How a result links to its target: directly (POST), or through ``/l/?uddg=`` (GET and lite)."""
 
 REGIONS = {
     "": "All Regions",
@@ -95,7 +95,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Ad:
-    """A paid entry: `host` is the advertiser's."""
+    """A paid entry; `host` belongs to the advertiser."""
 
     title: str
     host: str
@@ -103,7 +103,7 @@ class Ad:
 
     @property
     def url(self) -> str:
-        """Where the entry leads: the search engine's own counter."""
+        """The link target: the search engine's click counter."""
         gone = quote(f"https://www.{self.host}/", safe="")
         seal = hexadecimal(64, "ad", self.host)
         return (
@@ -116,13 +116,13 @@ def href(url: str, form: LinkForm) -> str:
     """The value of a result's ``href``, HTML-escaped."""
     if form == "direct":
         return html.escape(url, quote=True)
-    # the engine escapes more than needed: dashes too, and a percent sign already in the target becomes %25
+    # DuckDuckGo escapes more than necessary: dashes too, and a percent sign in the target becomes %25.
     over_encoded = re.sub("-", "%2D", quote(url, safe="_.()"))
     return f"//duckduckgo.com/l/?uddg={over_encoded}&amp;rut={hexadecimal(64, 'rut', url)}"
 
 
 def shown(url: str) -> str:
-    """Host and path as printed under a title."""
+    """Host and path as printed below a title."""
     split = urlsplit(url)
     return html.escape(split.netloc + ("" if split.path == "/" else split.path))
 

@@ -1,4 +1,4 @@
-"""The pages of html.duckduckgo.com: results, three ways to have none, the landing page, and a changed markup."""
+"""The pages of html.duckduckgo.com: results, three "no results" forms, the landing page, and changed markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from acra_express_async.sandbox.markup import fragments
 from acra_express_async.sandbox.markup.fragments import Ad, LinkForm, Listing, href, marked, shown
 
 NoResult = Literal["eof", "message", "past_end"]
-"""The genuine pages without results: a fake entry to Google (2025), a message (2026), and past the last page."""
+"""Genuine pages without results: a placeholder entry for Google (2025), a message (2026), past the last page."""
 
 NO_RESULTS: tuple[NoResult, ...] = ("eof", "message", "past_end")
 
@@ -113,13 +113,13 @@ def html_results(
     region: str = "",
     offset: int = 10,
 ) -> str:
-    """A page of results as the provider writes it.
+    """A page of results in the provider's markup.
 
     Args:
-        query: as sent.
+        query: the search terms as sent.
         listings: the organic results, in order.
-        form: of every link.
-        ad: leads the page, with the same link class as a result.
+        form: the form of every link.
+        ad: shown first, with the link class of a result.
         box: a zero-click box above the results; not a result.
         region: value of ``kl``.
         offset: ``s`` of the next page's form.
@@ -139,7 +139,7 @@ def html_results(
 
 
 def html_no_results(query: str, variant: NoResult, *, region: str = "") -> str:
-    """One of the three pages that honestly say "nothing found", all with status 200."""
+    """One of the three genuine "nothing found" pages, all with status 200."""
     words = html.escape(query)
     google = Listing("EOF", f"http://www.google.com/search?hl=en&q={query.replace(' ', '+')}")
     said = {
@@ -183,12 +183,12 @@ def html_no_results(query: str, variant: NoResult, *, region: str = "") -> str:
 
 
 def html_landing() -> str:
-    """What a request without a query gets: the form, neither results nor a no-result marker."""
+    """The answer to a request without a query: the form, without results and without a no-result marker."""
     return _head("", "", "DuckDuckGo") + _FOOT
 
 
 def html_changed_markup(query: str, listings: Sequence[Listing]) -> str:
-    """The same results under class names that nobody parses yet: a parser must notice, not report "none"."""
+    """The same results under unknown class names; a parser must report this instead of "no results"."""
     cards = "".join(
         f'<article class="serp-card"><h3><a class="serp-card__link" href="{href(listing.url, "direct")}">'
         f"{html.escape(listing.title)}</a></h3><p>{marked(listing.snippet, query)}</p></article>\n"

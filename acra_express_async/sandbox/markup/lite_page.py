@@ -1,4 +1,4 @@
-"""The pages of lite.duckduckgo.com: a table, single-quoted classes, four sibling rows a result."""
+"""The pages of lite.duckduckgo.com: a table with single-quoted classes and four sibling rows per result."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def lite_results(
     region: str = "",
     offset: int = 10,
 ) -> str:
-    """A page of results; the next-page form stands above and below, and the numbering counts the ad."""
+    """A page of results, with a next-page form above and below; the numbering counts the ad."""
     forward = _next_form(query, offset, region)
     entries = [_ad_rows(ad, form)] if ad else []
     first = len(entries) + 1
@@ -91,7 +91,7 @@ def lite_results(
 
 
 def lite_no_results(query: str, *, past_end: bool = False, region: str = "") -> str:
-    """The page that says "No results." (or "No more results.") in a row of its own."""
+    """The page that says "No results." (or "No more results.") in a separate row."""
     said = "No more results." if past_end else "No results."
     row = (
         f"      <tr>\n        <td>&nbsp;&nbsp;&nbsp;</td>\n        <td>\n          {said}\n        </td>\n      </tr>\n"

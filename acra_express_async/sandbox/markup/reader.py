@@ -1,4 +1,4 @@
-"""Bodies of Jina Reader: the success envelope, the text form, and every error envelope of the contract."""
+"""Bodies of Jina Reader: the success envelope, the text form, and every known error envelope."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def success(
     published: str | None = None,
     tokens: int | None = None,
 ) -> dict[str, Any]:
-    """The JSON of a page that was read; a target's own error is in `http_status` and `warning`, under HTTP 200.
+    """The JSON of a page that was read. An error of the target is in `http_status` and `warning`, under HTTP 200.
 
     `form` is where the text goes: ``content``, ``html`` or ``text``; `tokens` is what it bills, counted when None.
     """
@@ -61,7 +61,7 @@ def success(
 
 
 def as_text(body: Mapping[str, Any]) -> str:
-    """The same success as a client sees it that did not insist on JSON."""
+    """The same success for a client that did not ask for JSON."""
     data = body["data"]
     head = [f"Title: {data['title']}", f"URL Source: {data['url']}"]
     if "publishedTime" in data:
@@ -169,7 +169,7 @@ ERRORS: Mapping[str, ReaderError] = {
         ("BadApproach", 50305, "ServiceBadApproachError", "Bad approach, try again"),
     )
 }
-"""Every error envelope, by a key of ours; the braces of a message are filled by `error`."""
+"""Every error envelope by our own key; `error` fills the placeholders of a message."""
 
 
 def error(
@@ -182,10 +182,10 @@ def error(
     """The error envelope of `ERRORS[key]`.
 
     Args:
-        key: of `ERRORS`.
-        facts: what the message's braces stand for; more than needed does no harm.
+        key: a key of `ERRORS`.
+        facts: values for the placeholders of the message; superfluous ones are ignored.
         extra: further fields, such as ``retryAfter`` or ``cause``.
-        path: the parameter that is wrong; parameter errors name it.
+        path: the invalid parameter, for parameter errors.
     """
     shape = ERRORS[key]
     message = shape.message.format(**(facts or {}))

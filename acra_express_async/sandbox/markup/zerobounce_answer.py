@@ -1,4 +1,4 @@
-"""Bodies of ZeroBounce v2: results with the exact field types, the sandbox addresses, batch and error forms."""
+"""Bodies of ZeroBounce v2: results with their exact field types, sandbox addresses, batch and error forms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 BAD_KEY_OR_NO_CREDITS = "Invalid API key or your account ran out of credits"
-"""One text for two causes; only getcredits tells them apart."""
+"""One text for two causes; only getcredits distinguishes them."""
 
 SUB_STATUSES: Mapping[str, str] = {
     "alias_address": "valid",
@@ -55,7 +55,7 @@ SANDBOX: Mapping[str, tuple[str, str]] = {
     "free_email": ("valid", ""),
     "aiagentmailbox": ("valid", "ai_agent_mailbox"),
 }
-"""(status, sub_status) of ``<name>@example.com``, which answer for any good key and cost nothing."""
+"""(status, sub_status) of ``<name>@example.com``; these addresses work with any valid key and cost nothing."""
 
 
 def result(
@@ -70,7 +70,7 @@ def result(
     smtp_provider: str | None = None,
     did_you_mean: str | None = None,
 ) -> dict[str, Any]:
-    """One result; `mx_found` is the string "true" or "false", ages are strings, `free_email` alone is a boolean.
+    """One result. `mx_found` is the string "true" or "false", ages are strings, only `free_email` is a boolean.
 
     `processed_at` is UTC as ``YYYY-MM-DD HH:MM:SS.mmm``.
     """
@@ -81,7 +81,7 @@ def result(
         "sub_status": sub_status,
         "free_email": free_email,
         "did_you_mean": did_you_mean,
-        "account": None,  # so in every real answer we hold
+        "account": None,  # as in every captured answer
         "domain": domain or None,
         "domain_age_days": domain_age_days,
         "smtp_provider": smtp_provider,
@@ -99,7 +99,7 @@ def result(
 
 
 def sandbox_result(address: str, *, processed_at: str) -> dict[str, Any] | None:
-    """The provider's own mock for a sandbox address; None for any other."""
+    """The provider's fixed answer for a sandbox address; None for any other address."""
     name, _, domain = address.lower().partition("@")
     if domain != "example.com" or name not in SANDBOX:
         return None
@@ -129,18 +129,18 @@ def sandbox_result(address: str, *, processed_at: str) -> dict[str, Any] | None:
 
 
 def error(text: str = BAD_KEY_OR_NO_CREDITS) -> dict[str, str]:
-    """The JSON of a refusal, under HTTP 200 for a bad key and 400 for a missing parameter."""
+    """The JSON of a refusal: HTTP 200 for a bad key, 400 for a missing parameter."""
     return {"error": text}
 
 
 def batch_refusal() -> dict[str, Any]:
-    """What a bad key gets from validatebatch, under HTTP 200."""
+    """The answer of validatebatch to a bad key, with HTTP 200."""
     refusal = "Invalid API Key or your account ran out of credits"
     return {"errors": [{"email_address": "all", "error": refusal}], "email_batch": []}
 
 
 def credit_balance(left: int) -> dict[str, str]:
-    """The answer of getcredits; a bad key gets -1, which is a string too."""
+    """The answer of getcredits; for a bad key the string "-1"."""
     return {"Credits": str(left)}
 
 

@@ -1,4 +1,4 @@
-"""``python -m acra_express_async.sandbox.nightly DSN PASSES``: some passes, then their figures as JSON."""
+"""``python -m acra_express_async.sandbox.nightly DSN PASSES``: run some passes and print their figures as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in's staging: terms to codes, and every matching registry row into `companies` in one transaction."""
+"""Staging of the stand-in: turn terms into codes and insert every matching registry row in one transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _YEAR = re.compile(r"\d{4}")
 
 
 class Staging:
-    """Looks each row up by UEN, then by name, and inserts it plainly when both find nothing.
+    """Looks up each row by UEN, then by name, and inserts it without ON CONFLICT when it finds neither.
 
     Args:
         pause: awaited between look-up and insert (`looked_up`).
@@ -22,7 +22,7 @@ class Staging:
         self._pause = pause
 
     async def codes(self, connection: Any, terms: list[str]) -> list[str]:
-        """Codes as the reference has them, zero-padded: such a code then matches nothing in the registry (A4)."""
+        """Codes as `ssic_ref` holds them: zero-padded, so a code with a leading zero matches no registry row."""
         joined = " ".join(terms)
         rows = await connection.fetch(
             "SELECT code FROM ssic_ref, websearch_to_tsquery('english', $1) q WHERE fts @@ q"
@@ -38,7 +38,7 @@ class Staging:
         return [re.sub(r"\D", "", row["code"]) for row in rows]
 
     async def upsert_all(self, connection: Any, codes: list[str], terms: list[str]) -> int:
-        """Every registry row of these codes; without codes those whose description holds a term."""
+        """Upsert every registry row with these codes or, without codes, every row whose description contains a term."""
         affected = 0
         rows = await connection.cursor(
             r"""
@@ -66,7 +66,7 @@ class Staging:
             )
         await self._pause("looked_up")
         year = _YEAR.search(row["registration_incorporation_date"] or "")
-        # 'Live Company' is not among its words, so a living company becomes an unregistered one
+        # "Live Company" is not in the platform's list, so a live company is stored as unregistered.
         live = (row["entity_status_description"] or "").lower() in ("live", "registered", "existing")
         values = (
             row["uen"],

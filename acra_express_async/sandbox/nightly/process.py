@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, as the real nightly is."""
+"""Run the stand-in in a separate process, like the real nightly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.sandbox.nightly.store import Figures
 
 
 async def run_apart(dsn: str, passes: int) -> Figures:
-    """Passes of a nightly that shares no event loop and no interpreter with us."""
+    """Run passes of a nightly that shares neither event loop nor interpreter with the service."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,8 +1,12 @@
-"""A stand-in for the platform's nightly, written from contracts/platform.md A2 to A6 statement by statement.
+"""The dispatcher of the platform's nightly, rebuilt statement by statement. It does not know that express exists.
 
-It keeps the original's habits on purpose: a whole staging job in one transaction, claims without a guard, an ALTER in
-every store, a fresh header for each stored company, errors of single companies swallowed, connections opened for every
-step, a run context that a job without a tenant inherits from the one before. It knows nothing of us.
+It keeps the habits of the original on purpose:
+- one transaction for a whole staging job;
+- claims by id without a check of the status;
+- an ALTER TABLE in every store, and a new header row for each stored company;
+- errors of single companies are swallowed;
+- a new connection for every step;
+- a run context that a job without a tenant inherits from the previous job.
 """
 
 from __future__ import annotations
@@ -29,9 +33,9 @@ class Nightly:
     """The dispatcher of `staging_upsert` and `enrich_candidates`.
 
     Args:
-        dsn: the shared service account, owner of the tables.
-        default_tenant: DEFAULT_TENANT_ID, under which its own store files its headers.
-        pause: awaited at named points (`looked_up`, `stored_header`), so that a test can interleave.
+        dsn: the shared service account, which owns the tables.
+        default_tenant: DEFAULT_TENANT_ID, the tenant of the headers that it stores.
+        pause: awaited at named points (`looked_up`, `stored_header`), so that a test can interleave statements.
     """
 
     def __init__(self, dsn: str, *, default_tenant: int | None = None, pause: Pause = no_pause) -> None:
@@ -42,17 +46,17 @@ class Nightly:
         self._run: Run | None = None
 
     async def run_all(self) -> Figures:
-        """The scheduled night: new customers get their first job, then a pass."""
+        """The scheduled night: create the first job of new customers, then run a pass."""
         async with self._desk.connection() as connection:
             await _bootstrap(connection)
         return await self.run_pass()
 
     async def run_now(self) -> Figures:
-        """What somebody starts over HTTP, at any time of day."""
+        """The run that can be started over HTTP at any time of day."""
         return await self.run_pass(limit=RUN_NOW_LIMIT)
 
     async def run_pass(self, limit: int | None = None) -> Figures:
-        """Maintenance, then all staging jobs, then all enrichment jobs, by id; the list is read once."""
+        """Maintenance, then all staging jobs, then all enrichment jobs, by id; the job list is read once."""
         began = time.monotonic()
         await self._maintain()
         async with self._desk.connection() as connection:
@@ -80,7 +84,7 @@ class Nightly:
         return self.figures
 
     async def _dispatch(self, job: Any) -> None:
-        """Claimed by id alone, whatever its status has become; a failure leaves its header `running` for ever."""
+        """Claim by id alone, whatever the status is by then; a failure leaves the header `running` for ever."""
         run = self._stage if job["job_type"] == "staging_upsert" else self._enrich
         async with self._desk.connection() as connection:
             await connection.execute(
@@ -140,7 +144,7 @@ class Nightly:
                 )
 
     async def _staged(self, connection: Any, job_id: int, affected: int) -> None:
-        """Three tries; if all fail, the row stays `running`."""
+        """Try three times; if all tries fail, the job stays `running`."""
         for _ in range(DONE_TRIES):
             try:
                 await connection.execute(
@@ -181,7 +185,7 @@ class Nightly:
             await self._close_run(connection, tenant)
 
     async def _begin(self, connection: Any, tenant: int | None) -> int:
-        """How many companies this job may take. Without a tenant: no cap and no header, but the last job's context."""
+        """How many companies this job may take; without a tenant there is no cap and the last job's context applies."""
         if tenant is None:
             return BATCH
         try:
@@ -209,7 +213,7 @@ class Nightly:
 
 
 async def _count_batch(connection: Any, job_id: int, done: int, *, partial: bool) -> None:
-    """A full batch leaves the job queued and adds up; any other ends it and overwrites what earlier nights added."""
+    """A full batch adds to the counters and leaves the job queued; any other batch overwrites them and ends the job."""
     await connection.execute(
         """
         UPDATE background_jobs SET status = CASE WHEN $3 THEN 'queued' ELSE 'done' END, ended_at = now(),
@@ -223,7 +227,7 @@ async def _count_batch(connection: Any, job_id: int, done: int, *, partial: bool
 
 
 async def _bootstrap(connection: Any) -> None:
-    """A first staging job for each active customer without any job of the two types, from its newest rules."""
+    """Create a first staging job, from the newest rules, for each active customer without a job of the two types."""
     if await connection.fetchval("SELECT to_regclass('public.icp_rules') IS NULL"):
         return
     await connection.execute(

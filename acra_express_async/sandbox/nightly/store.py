@@ -1,4 +1,4 @@
-"""What the stand-in nightly does to one company, and how it reaches the database: a connection for every step."""
+"""How the stand-in nightly stores one company, with a new connection for every step."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import asyncpg
 
 RECHECK_DAYS = 7
 CONNECTIONS = 8
-"""Its unpooled connections peak at 7 to 9 with 20 companies."""
+"""Companies at a time. The unpooled connections of the platform peak at 7 to 9 with 20 companies."""
 
 Pause = Callable[[str], Awaitable[None]]
 
 
 async def no_pause(_where: str) -> None:
-    """The nightly does not wait."""
+    """Do not wait."""
 
 
 @dataclass
 class Figures:
-    """What one or more passes came to."""
+    """Counts of one or more passes."""
 
     jobs: Counter[str] = field(default_factory=Counter)
     stored: int = 0
@@ -41,14 +41,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The run context: whose header a degraded row and the vendor usage are filed under."""
+    """The run context: the header that degraded rows and vendor usage refer to."""
 
     run_id: int
     tenant: int
 
 
 class Desk:
-    """Opens connections as the shared service account and times every statement."""
+    """Opens connections as the shared service account and measures every statement."""
 
     def __init__(self, dsn: str, figures: Figures) -> None:
         self._dsn = dsn
@@ -71,7 +71,7 @@ class Desk:
 
 
 class Store:
-    """Skip guard, core update, store in one transaction, contacts; errors of a company are swallowed."""
+    """Skip guard, core update, store in one transaction, contacts; errors of single companies are swallowed."""
 
     def __init__(self, desk: Desk, default_tenant: int | None, pause: Pause) -> None:
         self._desk = desk
@@ -79,7 +79,7 @@ class Store:
         self._pause = pause
 
     async def one(self, company_id: int, uen: str, run: Run | None) -> None:
-        """Enrich one company of a batch; `run` is the context, for a job without a tenant that of the job before."""
+        """Enrich one company; `run` is the context, which a job without a tenant inherits from the previous job."""
         try:
             await self._enrich(company_id, uen, run)
         except asyncpg.PostgresError as swallowed:
@@ -109,7 +109,7 @@ class Store:
                 company_id,
                 domain,
             )
-        # its capped headers are those of degraded rows: without a domain of its own every third is one
+        # Headers of capped runs belong to degraded rows; every third company without a domain gets one.
         degraded = run if company_id // 3 % 3 == 0 else None
         for snapshot in range(company_id % 3):
             await self._file(company_id, None, {"about_text": None, "domain": f"{snapshot}.{domain}"})
@@ -121,7 +121,7 @@ class Store:
     async def _file(
         self, company_id: int, run: Run | None, facts: dict[str, Any], *, website: str | None = None
     ) -> None:
-        """A history row, of the context's run or of a fresh one that is never closed, and what the company gets."""
+        """Write the company and its history row, under the context's run or under a new one that is never closed."""
         async with self._desk.connection() as connection, connection.transaction():
             await connection.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")
             header = (
@@ -171,7 +171,7 @@ class Store:
             )
 
     async def _verify(self, connection: Any, address: str, run: Run | None) -> None:
-        """Any cached answer is trusted for ever; a fresh one is cached and its call added to the run's usage."""
+        """Trust a cached answer of any age; otherwise cache a new answer and add the call to the run's usage."""
         if await connection.fetchval("SELECT status FROM email_verification_cache WHERE email = $1", address):
             return
         await connection.execute(
@@ -189,5 +189,5 @@ class Store:
 
 
 def domain_of(uen: str) -> str:
-    """The website of a company in these tests' world."""
+    """The website of a company in the world of the stand-in."""
     return f"c{uen.lower()}.com.sg"

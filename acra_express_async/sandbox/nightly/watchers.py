@@ -1,4 +1,4 @@
-"""What the platform watches itself by: its alerts every five minutes, and the queue depth it shows a customer."""
+"""The platform's own monitoring: its alerts every five minutes, and the queue depth that it shows to a customer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ LOW_CANDIDATES = 20
 
 
 async def alerts(connection: Connection) -> set[str]:
-    """What `alerts.py` would post now, as the owner of the tables; one line for each tenant and complaint.
+    """The alerts that the platform's `alerts.py` would post now, one line per tenant and complaint.
 
-    It looks at the newest header of every tenant. Newest by id and newest by start are both taken, so that neither
-    reading of the word can hide a complaint.
+    It looks at the newest header of every tenant. This checks the newest by id and the newest by start, so that neither
+    meaning of the word can hide a complaint.
     """
     rows = await connection.fetch(
         """
@@ -39,7 +39,7 @@ async def alerts(connection: Connection) -> set[str]:
 
 
 async def queue_depth(connection: Connection, tenant_id: int) -> int:
-    """`job_queue_depth`: all queued rows of the caller's tenant, whatever their type."""
+    """`job_queue_depth`: all queued rows of the caller's tenant, of any type."""
     return int(
         await connection.fetchval(
             "SELECT count(*) FROM background_jobs WHERE tenant_id = $1 AND status = 'queued'", tenant_id

@@ -1,4 +1,9 @@
-"""A simulated day of the real service: `acra-express simulate`."""
+"""A simulated day of the real service: `acra-express simulate`.
+
+Real loops, real PostgreSQL and real HTTP run on a fast clock (`fast_clock`, `gears`); `arrivals` says what is enqueued
+when, `surroundings` prepares registry and nightly, `day` runs it, `record` keeps what was seen, `day_report` judges it
+by the simulator's ledger, and `show` and `picture` present it.
+"""
 
 from acra_express_async.sandbox.simulation.arrivals import PROFILES
 from acra_express_async.sandbox.simulation.day import lived

@@ -1,4 +1,4 @@
-"""Who asks for what when, during a simulated day, and what is set besides the defaults."""
+"""What is enqueued when during a simulated day, and which settings differ from the defaults."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from acra_express_async.params import StagingParams
 
 WHOLE_DAY = 24.0
 MORNING = timedelta(hours=7)
-"""From midnight: where an operator begins, well behind the nightly; a simulation shorter than a day begins here too."""
+"""Hour at which operators start, well after the nightly; a simulation shorter than a day starts here too."""
 NINE = timedelta(hours=9)
 EVENING = timedelta(hours=20)
-"""300 companies take some three and a half hours: the cap is met before midnight."""
+"""300 companies take about three and a half hours, so the cap is reached before midnight."""
 EVERY = timedelta(minutes=15)
-"""The default schedule's distance."""
+"""The interval of the default schedule."""
 LAST_WORDS = timedelta(minutes=15)
-"""Nothing is enqueued so shortly before the end: it could not be done by then."""
+"""Nothing is enqueued this close to the end, because it could not finish."""
 CAMPAIGN = 300
 UNBOUND = "100000"
-"""A daily cap that never binds."""
+"""A daily cap that is never reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """A staging job, `at` so long after the beginning; `params` as somebody inserts them, right or wrong."""
+    """A staging job enqueued `at` this time after the start; `params` may be valid or not."""
 
     at: timedelta
     params: Mapping[str, Any]
 
     @classmethod
     def of(cls, at: timedelta, **params: Any) -> Enqueue:
-        """What `acra-express enqueue` inserts."""
+        """The job that `acra-express enqueue` would insert."""
         return cls(at, StagingParams(**params).as_json())
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What can be asked for: companies that no nightly job holds, by UEN and by SSIC code."""
+    """The companies that can be requested, by UEN and by SSIC code: those that no nightly job holds."""
 
     uens: Sequence[str]
     codes: Sequence[str]
@@ -53,12 +53,12 @@ def _no_settings(_market: Market) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One kind of day.
+    """A kind of day.
 
     Args:
-        arrivals: everything that is enqueued in so many hours.
-        settings: names without prefix, besides the defaults.
-        begins: hour of the day at which a simulation shorter than a day begins.
+        arrivals: returns everything that is enqueued within a number of hours.
+        settings: settings that differ from the defaults, names without the prefix.
+        begins: hour of the day at which a simulation shorter than a day starts.
     """
 
     arrivals: Callable[[float, Market], list[Enqueue]]
@@ -67,7 +67,7 @@ class Profile:
 
 
 def paced(hours: float, market: Market) -> list[Enqueue]:
-    """One batch every quarter of an hour, until the day's cap is asked for."""
+    """One batch every quarter of an hour until the daily cap is requested."""
     at, end = _span(hours)
     found = []
     wanted = list(market.uens[: market.cap])
@@ -79,24 +79,24 @@ def paced(hours: float, market: Market) -> list[Enqueue]:
 
 
 def burst(hours: float, market: Market) -> list[Enqueue]:
-    """One campaign of 300 at nine in the morning, by trade, as a salesperson orders it."""
+    """One campaign of 300 companies by trade at nine in the morning, as a salesperson orders it."""
     at = NINE if hours >= WHOLE_DAY else timedelta(0)
     return [Enqueue.of(at, ssic_codes=list(market.codes), limit=CAMPAIGN)]
 
 
 def nothing(_hours: float, _market: Market) -> list[Enqueue]:
-    """Nobody asks for anything: the standing refresh has the day."""
+    """Nothing is enqueued; only the standing refresh works."""
     return []
 
 
 def backlog(_hours: float, market: Market) -> list[Enqueue]:
-    """More than the budgets can serve, from the first minute."""
+    """More than the budgets can serve, from the first minute on."""
     return [Enqueue.of(timedelta(0), ssic_codes=list(market.codes))]
 
 
 def adversarial(hours: float, market: Market) -> list[Enqueue]:
-    """Everything that makes trouble, all day: a large campaign, the same companies again and again, small urgent jobs
-    behind it, raises without approval, jobs with figures of their own, and params that are wrong."""
+    """Difficult input all day: a large campaign, repeated companies, small urgent jobs behind it, raises without
+    approval, jobs with their own throttles, and invalid params."""
     at, end = _span(hours)
     raised = {"batch_size": 50, "daily_cap": 10_000, "providers": {"jina": {"calls_per_hour": 500}}}
     lowered = {"providers": {"jina": {"calls_per_hour": 20, "tokens_per_minute": 2000}}}
@@ -118,7 +118,7 @@ def adversarial(hours: float, market: Market) -> list[Enqueue]:
 
 
 def over_cap(_hours: float, market: Market) -> list[Enqueue]:
-    """One company more than the day may take, in the evening."""
+    """One company more than the daily cap, in the evening."""
     return [Enqueue.of(timedelta(0), uens=list(market.uens[: market.cap + 1]))]
 
 
@@ -142,4 +142,4 @@ PROFILES: Mapping[str, Profile] = {
     "backlog": Profile(backlog, _no_cap),
     "over-cap": Profile(over_cap, begins=EVENING),
 }
-"""Profiles by the name of `simulate --profile`, which says in words what each is like."""
+"""Profiles by their name in `simulate --profile`; its help describes each one."""

@@ -1,8 +1,8 @@
-"""A day of the real service on a fast clock: real loops, real PostgreSQL, real HTTP; only time is simulated.
+"""Run a day of the real service on a fast clock: real loops, real PostgreSQL, real HTTP; only time is simulated.
 
-Schedules, windows, backoff, provider latencies and the nightly's hour are simulated time. Leases, heartbeats, pings
-and time-outs of the database stay on real time: a stall of this machine must not be taken for a death. What the machine
-takes is stretched by the pace of the clock, so the clock runs slowly while there is work and fast while there is none.
+Schedules, windows, backoff, provider latencies and the hour of the nightly use simulated time. Leases, heartbeats,
+pings and time-outs of the database use real time, so that a stall of this machine is not mistaken for a crash. The
+clock multiplies the machine's own delays, so it runs slowly while there is work and fast while there is none.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from acra_express_async.service.composition import Composition
 from acra_express_async.settings.tree import Settings, load_settings
 
 REGISTRY_ROWS = 800
-"""Some 560 live companies: the cap of 300, and what the nightly's customers are after."""
+"""About 560 live companies: the cap of 300 and the companies of the nightly's customers."""
 NIGHT = timedelta(hours=1)
-"""From midnight: the platform's nightly begins at 01:00 Singapore time."""
+"""The platform's nightly starts at 01:00 Singapore time."""
 MACHINE_SECONDS = 0.5
-"""Added to every provider's time-out in real seconds: what this machine, not the provider, may take."""
+"""Real seconds added to every provider's time-out: the delay that this machine, not the provider, may cause."""
 STALL_SECONDS = 0.25
-"""The same for a send, between its charge and its first byte on the wire."""
+"""The same for a send, between its charge and its first byte on the network."""
 
 
 @asynccontextmanager
 async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncIterator[Record]:
-    """Live through a day; its database and simulator stay up for whoever looks at the record.
+    """Run a day and yield its record; database and simulator stay up until the context ends.
 
     Must run on the `FastLoop` of this gearbox. The service's warnings go to `log_path`.
     """
@@ -89,10 +89,10 @@ async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncI
 
 
 def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: str) -> Settings:
-    """The defaults, but for `given`, for addresses, and for what is real time and therefore longer on this loop.
+    """The defaults, except `given`, the addresses, and what runs on real time and is therefore longer on this loop.
 
     Raises:
-        ConfigError: a setting that is given is unknown or wrong.
+        ConfigError: a given setting is unknown or invalid.
     """
     stall = MACHINE_SECONDS * options.speed
     figures = {
@@ -118,7 +118,7 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: s
 
 
 async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
-    """Start the replicas, let the day go by, stop them; everything seen goes into the record."""
+    """Start the replicas, let the day pass and stop them; the record receives everything observed."""
     settings = record.settings
     access = await prepare(settings, clock=asyncio.get_running_loop().time)
     operator = Database(
@@ -127,8 +127,8 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
     await operator.open()
     async with httpx.AsyncClient(
         follow_redirects=False,
-        timeout=None,  # noqa: S113 - every try has a deadline of its own
-        # a kept connection would age on httpx's real clock and on the simulator's fast one: they would disagree
+        timeout=None,  # noqa: S113 - every try has its own deadline
+        # A pooled connection would age on httpx's real clock and the simulator's fast clock, and they would disagree.
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
     ) as http:
         services = [await _service(settings, clock, http, record) for _ in range(record.options.replicas)]
@@ -157,7 +157,7 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
 
 
 async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncClient, record: Record) -> Service:
-    """One replica, wired as `service.run` wires it, with the simulated wall clock."""
+    """One replica, built as `service.run` builds it, with the simulated wall clock."""
     composition = Composition(
         settings,
         await prepare(settings, clock=asyncio.get_running_loop().time),
@@ -206,9 +206,9 @@ async def _operate(clock: SimulatedTime, operator: Database, plan: Sequence[Enqu
 
 
 async def _night(record: Record, clock: SimulatedTime, dsn: str) -> None:
-    """The nightly at its hour, in real time: a pass of seconds is a simulated quarter of an hour and more.
+    """Run the nightly at its hour in real time: a pass of seconds takes a simulated quarter of an hour or more.
 
-    A simulation that is shorter than a day begins behind it.
+    A simulation shorter than a day starts after it.
     """
     if record.undisturbed is None:
         return

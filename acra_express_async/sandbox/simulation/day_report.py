@@ -18,12 +18,12 @@ from acra_express_async.sandbox.nightly import Figures
 from acra_express_async.sandbox.simulation.record import Record, Sample
 
 NIGHTLY_FLOOR = 100
-"""Companies a day that the nightly is taken for at least, when its own day was a small one (performance.md)."""
+"""Companies a day assumed for the nightly at least; the simulated nightly is smaller than a real one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Seconds; nearest rank."""
+    """Percentiles in seconds, by nearest rank."""
 
     p50: float
     p95: float
@@ -32,7 +32,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """All zero when there is nothing to spread."""
+        """All zero when there are no values."""
         ranked = sorted(values) or [0.0]
 
         def at(share: float) -> float:
@@ -43,8 +43,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
-    """Where the average company's time went, in seconds: waiting for a worker, for turns and budgets, for providers,
-    and the rest: database and our own work, which this fast clock shows `rate` times too long."""
+    """Where the time of the average company went, in seconds: waiting for a worker, for throttles and budgets, for
+    providers, and the rest (database and our own work, which the fast clock multiplies by `rate`)."""
 
     queue: float
     throttles_and_budgets: float
@@ -54,8 +54,8 @@ class TimeSpent:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Companies an hour: what `plan` says of a time in which work waits, with the documented costs and with those that
-    this day had (`costs`), and what was done from the first hour on (before it, quiet budgets let a burst through)."""
+    """Companies an hour: what `plan` predicts while work waits, with the documented costs and with the measured ones of
+    this day (`costs`), and what was done after the first hour (in which unused budgets allow a burst)."""
 
     documented: float
     planned: float
@@ -65,7 +65,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The worst rolling window of one budget, as the simulator counted arrivals."""
+    """The worst rolling window of one budget, by the arrivals that the simulator counted."""
 
     budget: str
     allowance: float
@@ -75,8 +75,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
-    """What `acra-express simulate` prints; `digest` is equal for equal companies and outcomes, `by_day` counts the
-    companies served on each calendar day in Singapore, `repeated` the outcomes beyond one a company and day."""
+    """The results of `acra-express simulate`. `digest` is equal for equal companies and outcomes, `by_day` counts the
+    companies served per calendar day in Singapore, `repeated` counts outcomes beyond one per company and day."""
 
     options: dict[str, Any]
     companies: int
@@ -103,7 +103,7 @@ class DayReport:
 
     @property
     def good(self) -> bool:
-        """No budget exceeded, nothing paid for twice, no failure of a component, the nightly unharmed."""
+        """True when no budget was exceeded, nothing was paid twice, no component failed and the nightly is unharmed."""
         unharmed = self.nightly is None or bool(self.nightly["unharmed"])
         return not (self.violations or self.verified_twice or any(self.exit_codes)) and unharmed
 
@@ -112,7 +112,7 @@ class DayReport:
 
 
 async def report(record: Record) -> DayReport:
-    """Judge a day that is over."""
+    """Evaluate a finished day."""
     rows = await record.owner.fetch(
         """
         SELECT uen, kind, reason, detail->'site'->>'domain' AS domain,
@@ -193,7 +193,7 @@ def _sum(histogram: Histogram) -> float:
 
 
 def _beside(nightly: Figures | None, undisturbed: Figures | None) -> dict[str, Any] | None:
-    """The nightly's own figures with and without us; stored and skipped may trade places (contracts/platform.md B6)."""
+    """The nightly's figures with and without us. It skips a company that we enriched before it could store it (B6)."""
     if nightly is None or undisturbed is None:
         return None
     with_us, without = _told(nightly), _told(undisturbed)
@@ -212,7 +212,7 @@ def _told(figures: Figures) -> dict[str, Any]:
 
 
 def _growth(samples: Sequence[Sample]) -> float:
-    """Resident memory from hour 1 to the end, in MB; service, simulator and what watches them together."""
+    """Growth of resident memory from hour 1 to the end, in MB, of service, simulator and monitoring together."""
     settled = [sample for sample in samples if sample.hour >= 1.0]
     if len(settled) < 2:
         return 0.0

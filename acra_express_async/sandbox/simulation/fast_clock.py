@@ -1,7 +1,7 @@
-"""Simulated time: an event loop whose clock and timers run faster, and the wall clocks that go with it.
+"""Simulated time: an event loop whose clock and timers run faster, and the wall clocks that match it.
 
-A round trip of a real millisecond takes `pace` simulated ones, so a day runs in two gears: slowly while there is work,
-fast while there is none. A shift takes effect a moment ahead, so that every clock bends at the same instant.
+A real round trip of one millisecond takes `pace` simulated ones, so a day runs in two gears: slow while there is work,
+fast while there is none. A shift takes effect a moment after the order, so that all clocks change rate together.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from acra_express_async.db.session.pool import Connection
 
 ZONE = ZoneInfo("Asia/Singapore")
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=ZONE)
-"""The simulated date is fixed, because the simulator's chances depend on the day."""
+"""The simulated date is fixed, because the simulator's random choices depend on the day."""
 SHIFT_SECONDS = 0.05
-"""Real seconds from the order to shift until it takes effect: by then the database has committed it too."""
+"""Real seconds between the order to shift and its effect: by then the database has committed the shift too."""
 LOOK_SECONDS = 0.02
-"""Longest real wait of the selector: a timer that was set in the slow gear must not oversleep in the fast one."""
+"""Longest real wait of the selector: a timer set in the slow gear must not oversleep in the fast gear."""
 
 
 class Bend(NamedTuple):
-    """From the real second `real` on, simulated seconds count from `simulated` and run `pace` times as fast."""
+    """From real second `real` on, simulated time continues at `simulated` and runs `pace` times as fast."""
 
     real: float
     simulated: float
@@ -37,11 +37,11 @@ class Bend(NamedTuple):
 
 
 class Gearbox:
-    """Simulated seconds as a function of real ones, with at most one shift ahead.
+    """Simulated seconds as a function of real seconds, with at most one pending shift.
 
     Args:
-        pace: simulated seconds a real one, to begin with.
-        fastest: the fastest it will ever run; by default it never shifts.
+        pace: initial simulated seconds per real second.
+        fastest: upper limit of the pace; by default the pace never changes.
         clock: real monotonic seconds.
     """
 
@@ -60,14 +60,14 @@ class Gearbox:
 
     @property
     def pace(self) -> float:
-        """Simulated seconds a real one, now or as soon as a shift takes effect."""
+        """Simulated seconds per real second, now or once the pending shift takes effect."""
         return self._bend.pace
 
     def shift(self, pace: float) -> Bend:
-        """Run at `pace` from `SHIFT_SECONDS` on; the next shift may be ordered when this one is in effect.
+        """Run at `pace` in `SHIFT_SECONDS`; the next shift may be ordered once this one is in effect.
 
         Raises:
-            ValueError: faster than `fastest`, or the last shift still lies ahead.
+            ValueError: `pace` exceeds `fastest`, or another shift is pending.
         """
         at = self._clock() + SHIFT_SECONDS
         if pace > self.fastest or at - SHIFT_SECONDS < self._bend.real:
@@ -77,7 +77,7 @@ class Gearbox:
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits shorter than it is told, by the gear's pace."""
+    """A selector that divides every wait by the pace."""
 
     gearbox: Gearbox
 
@@ -88,9 +88,9 @@ class _Selector(selectors.DefaultSelector):
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """Time, every timer and every wait run by a gearbox; sockets are as fast as they are.
+    """An event loop whose time, timers and waits follow a gearbox; sockets run at their own speed.
 
-    `rate` is what `acra_express_async.runtime.realtime` asks for: patience with machines reckons with the fastest gear.
+    `acra_express_async.runtime.realtime` reads `rate`: time limits for machines assume the fastest gear.
     """
 
     def __init__(self, gearbox: Gearbox) -> None:
@@ -105,9 +105,9 @@ class FastLoop(asyncio.SelectorEventLoop):
 
 
 class SimulatedTime:
-    """The wall clock of a simulated day, and the simulator's `Clock`; stands at `begin` until `start`.
+    """The wall clock of a simulated day, and the simulator's `Clock`; it stands at `begin` until `start`.
 
-    The application, the simulator and the database each read the machine's clock and apply the same bends.
+    Application, simulator and database each read the machine's clock and apply the same rate changes.
     """
 
     def __init__(self, gearbox: Gearbox, begin: datetime) -> None:
@@ -121,20 +121,20 @@ class SimulatedTime:
         return self.begin.timestamp() + gone
 
     def wall(self) -> datetime:
-        """The same as a moment in Singapore."""
+        """The same as a datetime in Singapore."""
         return datetime.fromtimestamp(self.now(), ZONE)
 
     async def sleep(self, seconds: float) -> None:
-        """Runs on a `FastLoop`: its seconds are ours."""
+        """Sleep for simulated seconds; the `FastLoop` converts them."""
         await asyncio.sleep(seconds)
 
     async def sleep_until(self, moment: datetime) -> None:
-        """Return at `moment`, at once when it is over."""
+        """Return at `moment`, immediately when it has passed."""
         while (left := moment - self.wall()) > timedelta(0):
             await self.sleep(left.total_seconds())
 
     def advance(self, seconds: float) -> None:  # noqa: ARG002 - the simulator's protocol
-        """Refused: the database's clock could not follow.
+        """Not supported: the database's clock could not follow.
 
         Raises:
             ValueError: always.
@@ -142,7 +142,7 @@ class SimulatedTime:
         raise ValueError("a simulated day runs by itself")
 
     async def install(self, owner: Connection) -> None:
-        """Replace `acra_express.clock()` of this one database by a clock that stands at `begin`."""
+        """Replace `acra_express.clock()` of this database by a clock that stands at `begin`."""
         await owner.execute(
             """
             CREATE TABLE acra_express.simulated_clock (
@@ -156,13 +156,13 @@ class SimulatedTime:
         await self._bend(owner, datetime(2000, 1, 1, tzinfo=UTC), self.begin, 0.0)
 
     async def start(self, owner: Connection) -> None:
-        """From here on all clocks run."""
+        """Start all clocks."""
         self._started = self.gearbox.seconds()
         real = datetime.fromtimestamp(time.time(), UTC)
         await self._bend(owner, real, self.begin, self.gearbox.pace)
 
     async def shift(self, owner: Connection, pace: float) -> None:
-        """Run at `pace`; returns when the shift is in effect for all clocks."""
+        """Run at `pace`; return when the shift is in effect for all clocks."""
         assert self._started is not None, "the clocks stand still"
         bend = self.gearbox.shift(pace)
         real = datetime.fromtimestamp(time.time() + bend.real - time.monotonic(), UTC)

@@ -1,4 +1,4 @@
-"""Who shifts: slowly while express or the nightly has something to do, fast through the hours in which nobody has."""
+"""Choose the gear: slow while express or the nightly has work, fast through idle hours."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.simulation.fast_clock import SHIFT_SECONDS, SimulatedTime
 
 SOON = timedelta(minutes=10)
-"""A job that falls due within this time is work at hand: its snooze is lived through slowly, as it will be served."""
+"""A job that is due within this time counts as work, so the end of its snooze runs in the slow gear."""
 LEAD_SECONDS = 3 * SHIFT_SECONDS
-"""Real seconds before an appointment in which to be in the slow gear."""
+"""Real seconds before an appointment at which the slow gear must be in effect."""
 LINGER = timedelta(seconds=30)
-"""After an appointment: until what it brought can be seen in the table."""
+"""Time after an appointment until its jobs are visible in the table."""
 LOOK_EVERY_SECONDS = 0.2
-"""Real seconds between two looks."""
+"""Real seconds between two checks."""
 
 
 class Driver:
     """Shifts the gears of a simulated day.
 
     Args:
-        clock: started already.
-        owner: a connection that only the driver uses.
-        slow, fast: simulated seconds a real one.
-        appointments: moments at which somebody will enqueue, or a tick may stage something; in order.
-        nightly_runs: whether the stand-in nightly is at work.
+        clock: the clock, already started.
+        owner: a connection for the exclusive use of the driver.
+        slow, fast: simulated seconds per real second.
+        appointments: moments at which jobs will be enqueued or a tick may stage something, in order.
+        nightly_runs: tells whether the stand-in nightly is running.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Driver:
         self._nightly_runs = nightly_runs
 
     async def run(self) -> None:
-        """Drive until cancelled."""
+        """Shift gears until cancelled."""
         while True:
             wanted = self._slow if self._at_hand() or await self._busy() else self._fast
             if wanted != self._clock.gearbox.pace:
@@ -55,7 +55,7 @@ class Driver:
             await self._clock.sleep(self._patience(wanted))
 
     def _at_hand(self) -> bool:
-        """Whether an appointment is near, or the nightly is at work."""
+        """True when an appointment is near or the nightly is running."""
         now = self._clock.wall()
         while self._appointments and self._appointments[0] + LINGER < now:
             self._appointments.pop(0)
@@ -65,7 +65,7 @@ class Driver:
         return self._appointments[0] - self._clock.wall() if self._appointments else timedelta.max
 
     def _patience(self, pace: float) -> float:
-        """Simulated seconds until the next look: never past the moment at which to be slow again."""
+        """Simulated seconds until the next check, at most until the slow gear is needed again."""
         seconds = LOOK_EVERY_SECONDS * pace
         if pace == self._fast:
             before = self._until_next().total_seconds() - LEAD_SECONDS * self._fast

@@ -1,4 +1,4 @@
-"""A simulated day as an SVG: companies done, and the use of every budget's window, over the hours."""
+"""A simulated day as an SVG chart: companies done and the use of each budget's window over the hours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLOURS = ("#1b6ca8", "#c4572b", "#3c8d40", "#8a4fa3", "#6b6b6b")
 
 
 def day_picture(day: DayReport) -> str:
-    """The picture's text; shares of the largest figure are drawn to one scale, 0 to 100 %."""
+    """The SVG text; every line is scaled to its maximum, 0 to 100 %."""
     hours = float(day.options["hours"])
     most = max(1, *(sample.done for sample in day.samples))
     lines = [(f"companies done ({most} = 100 %)", [(s.hour, s.done / most) for s in day.samples])]

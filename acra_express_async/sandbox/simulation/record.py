@@ -1,4 +1,4 @@
-"""What is written down while a simulated day goes by, and who writes it down."""
+"""What is recorded while a simulated day passes, and the tasks that record it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from acra_express_async.settings.tree import Settings
 SAMPLE_EVERY = timedelta(minutes=10)
 FEEL_SECONDS = 0.05
 WORK_SPEED, IDLE_SPEED = 100.0, 800.0
-"""Simulated seconds a real one. A company takes some 0.05 s of a quiet machine: at 100 a fourth of what its providers
-take. The idle hours cost their loops' timers only, once for each replica."""
+"""Simulated seconds per real second. A company takes about 0.05 s of a quiet machine; at 100 that is a quarter of its
+providers' time. Idle hours cost only the timers of the loops, once per replica."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayOptions:
-    """`speed` is simulated seconds per real one while there is work; `given` are settings that go over the profile's,
-    named without prefix; the other figures are those of `acra-express simulate`."""
+    """`speed`: simulated seconds per real second while there is work. `given`: settings that override those of the
+    profile, names without the prefix. The other fields are the options of `acra-express simulate`."""
 
     hours: float = 24.0
     profile: str = "paced"
@@ -43,13 +43,13 @@ class DayOptions:
         return max(self.speed, IDLE_SPEED / self.replicas)
 
     def gearbox(self) -> Gearbox:
-        """For the loop that lives through this day."""
+        """The gearbox for the event loop of this day."""
         return Gearbox(self.speed, fastest=self.idle_speed)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The state at one moment: companies done so far, use of the simulator's windows, resident bytes."""
+    """The state at one moment: companies done so far, use of the simulator's windows, resident memory in bytes."""
 
     hour: float
     done: int
@@ -59,7 +59,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Record:
-    """Everything that was seen of a day; `report.py` makes figures of it."""
+    """Everything observed during a day; `day_report.py` evaluates it."""
 
     options: DayOptions
     gearbox: Gearbox
@@ -86,7 +86,7 @@ async def sample(record: Record, clock: SimulatedTime) -> None:
 
 
 async def feel(record: Record) -> None:
-    """How late this process gets its turn, in real seconds: what the machine adds to every latency, `speed` times."""
+    """Measure how late this process is scheduled, in real seconds; the clock multiplies this delay by `speed`."""
     loop, gearbox = asyncio.get_running_loop(), record.gearbox
     while True:
         due = loop.time() + FEEL_SECONDS * gearbox.pace

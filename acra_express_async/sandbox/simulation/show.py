@@ -1,4 +1,4 @@
-"""A simulated day for people: tables for a terminal."""
+"""Print a simulated day as tables in a terminal, or as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acra_express_async.sandbox.simulation.day_report import DayReport, Spread
 
 
 def show(day: DayReport, console: Console | None = None) -> None:
-    """Everything about one day, in reading order."""
+    """Print everything about one day, in reading order."""
     console = console or Console()
     options = day.options
     console.print(
@@ -64,7 +64,7 @@ def show(day: DayReport, console: Console | None = None) -> None:
 
 
 def show_several(days: Sequence[DayReport], console: Console | None = None) -> None:
-    """The days side by side: what one more worker is worth."""
+    """Print the days side by side, to show what one more worker adds."""
     table = Table("workers", "companies", "p50", "p95", "campaign p95", "violations", title="what workers are worth")
     for day in days:
         table.add_row(
@@ -79,7 +79,7 @@ def show_several(days: Sequence[DayReport], console: Console | None = None) -> N
 
 
 def as_markdown(days: Sequence[DayReport]) -> str:
-    """The days as a section of config/benchmarks.md."""
+    """The days as a section for config/benchmarks.md."""
     header = (
         "workers",
         "replicas",

@@ -1,4 +1,4 @@
-"""What a simulated day takes place in: a registry, customers with their nightly jobs, and the night before."""
+"""Prepare a simulated day: a registry, customers with nightly jobs, and the preceding night."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from acra_express_async.sandbox.testbed import DATABASE, load
 ALONE = "alone"
 CUSTOMERS = (501, 502)
 TERMS = ("bread", "metal")
-"""What the nightly's customers are after: a trade each of the sample registry."""
+"""The trades that the nightly's customers want: one trade of the sample registry each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """The registry file, and the companies in it that are left for express."""
+    """The registry file and the companies in it that remain for express."""
 
     registry: Path
     uens: tuple[str, ...]
@@ -27,9 +27,9 @@ class Town:
 
 
 async def settle(owner: Connection, dsn: str, home: Path, *, rows: int, seed: int) -> Town:
-    """Load a registry; give two customers a nightly job each and let the night before stage their companies.
+    """Load a registry, give two customers a nightly job each, and let the preceding night stage their companies.
 
-    Their enrichment jobs are left queued, for the simulated night.
+    Their enrichment jobs stay queued for the simulated night.
     """
     registry = home / "registry.csv"
     registry_sample.write_csv(registry, rows, seed)
@@ -62,7 +62,7 @@ async def settle(owner: Connection, dsn: str, home: Path, *, rows: int, seed: in
 
 
 async def undisturbed_night(postgres: EmbeddedPostgres) -> Figures:
-    """The coming night in a copy of the database in which express does not exist; nobody may be connected to it."""
+    """Run the coming night in a copy of the database without express; the database must have no other connections."""
     admin = await connect(postgres.dsn(), {})
     try:
         await admin.execute(f"CREATE DATABASE {ALONE} TEMPLATE {DATABASE}")

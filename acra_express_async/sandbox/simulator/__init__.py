@@ -1,6 +1,8 @@
 """The provider simulator: DuckDuckGo, Jina Reader, ZeroBounce and Slack on one loopback port.
 
-Answers, limits, latencies and faults follow contracts/providers.md section 5. All time goes through an injected clock.
+Status codes, bodies, limits and latencies follow the providers' documents, their public source code and captured
+answers; faults are switched on per request. A ledger counts every arrival and every budget window independently of the
+service. All time comes from an injected clock.
 """
 
 from acra_express_async.sandbox.simulator.faults import Fault

@@ -1,4 +1,4 @@
-"""``python -m acra_express_async.sandbox.simulator``: a process of its own, until SIGTERM or Ctrl-C."""
+"""``python -m acra_express_async.sandbox.simulator``: a separate process that runs until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main(
         world = World.from_csv(registry, seed=seed)
     else:
         world = World(registry_sample.rows(companies, seed), seed=seed)
-    options = Options(port=port, seed=seed, **behaviour)  # the names of the remaining flags are its fields
+    options = Options(port=port, seed=seed, **behaviour)  # the remaining flags are named after its fields
     asyncio.run(_serve(Simulator(world, options, clock=SimulatorClock(speed=speed), scenario=scenario)))
 
 

@@ -1,4 +1,4 @@
-"""`/__sim/*`: looking into the simulator and turning its knobs from another process."""
+"""`/__sim/*`: inspect and control the simulator from another process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acra_express_async.sandbox.simulator.simulated_providers import SimulatedPr
 
 
 def admin_routes(simulator: SimulatedProviders) -> list[web.RouteDef]:
-    """Every admin endpoint; wrong input is 400 with a sentence, an unknown company 404."""
+    """Every admin endpoint; invalid input gets 400 with a sentence, an unknown company 404."""
     desk = _Desk(simulator)
     return [
         web.get("/__sim/state", desk.state),
@@ -34,7 +34,7 @@ def admin_routes(simulator: SimulatedProviders) -> list[web.RouteDef]:
 
 
 class _Desk:
-    """The endpoints of one simulator."""
+    """The admin endpoints of one simulator."""
 
     def __init__(self, simulator: SimulatedProviders) -> None:
         self._simulator = simulator

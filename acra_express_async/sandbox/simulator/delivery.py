@@ -1,4 +1,4 @@
-"""Between aiohttp and the providers: reading a request, and sending a reply whole, cut, garbled or drop by drop."""
+"""Read a request from aiohttp, and send a reply: complete, cut, corrupted or slowly."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from acra_express_async.sandbox.simulator.simulator_clock import Clock
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HANG_SECONDS = 100.0
-"""After so long without an answer the network before Reader gives up with 524."""
+"""After this many seconds without an answer, the network in front of Jina Reader returns 524."""
 DRIPS = 10
 LEAST_COMPRESSED = 1_000
-"""Bytes from which on the providers compress."""
+"""The providers compress answers of at least this many bytes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cut:
-    """An end without the provider's own answer: after `seconds`, with `status`, or none at all."""
+    """The request ends without an answer of the provider: after `seconds`, with `status` or with no response."""
 
     reason: str
     seconds: float = 0.0
@@ -46,7 +46,7 @@ def as_rows(entries: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 async def read_call(request: web.Request, base: str) -> Call:
-    """The request, read to its end; form fields win over the query."""
+    """Read the whole request; form fields take precedence over the query string."""
     body = await request.read()
     fields = dict(request.query)
     if request.content_type == "application/x-www-form-urlencoded":
@@ -64,7 +64,7 @@ async def read_call(request: web.Request, base: str) -> Call:
 
 
 def cut_before_answer(effects: Effects) -> Cut | None:
-    """Whether a fault ends the request before the provider speaks."""
+    """The fault that ends the request before the provider answers, if there is one."""
     if "outage" in effects:
         status = effects["outage"]
         return Cut("outage", status=status if isinstance(status, int) and status is not True else None, reset=True)
@@ -79,7 +79,7 @@ def cut_before_answer(effects: Effects) -> Cut | None:
 
 
 def cut_connection(request: web.Request, *, reset: bool) -> web.StreamResponse:
-    """Close the connection without a byte; with RST when `reset`."""
+    """Close the connection without sending a byte; with RST when `reset`."""
     transport = request.transport
     if transport is not None:
         raw = transport.get_extra_info("socket")
@@ -90,12 +90,12 @@ def cut_connection(request: web.Request, *, reset: bool) -> web.StreamResponse:
 
 
 def is_gone(request: web.Request) -> bool:
-    """Whether the caller has closed its end."""
+    """True when the client has closed the connection."""
     return request.transport is None or request.transport.is_closing()
 
 
 def with_body(reply: Reply, effects: Effects, each: SimulatedProvider, call: Call) -> Reply:
-    """The reply with another body: a named fixture, literal text, JSON cut in half, another content type."""
+    """Replace the body of a reply: a named fixture, literal text, JSON cut in half, or another content type."""
     if "body" in effects:
         named = each.fixture(str(effects["body"]), call)
         status = int(effects.get("status", named.status if named else reply.status))
@@ -110,7 +110,7 @@ def with_body(reply: Reply, effects: Effects, each: SimulatedProvider, call: Cal
 
 
 def final_headers(usual: dict[str, str], reply: Reply, effects: Effects, now: float) -> CIMultiDict[str]:
-    """Every header of the answer, dates by the virtual clock."""
+    """All headers of the answer, with dates by the virtual clock."""
     now += float(effects.get("clock_skew", 0.0))
     headers = CIMultiDict({**usual, **reply.headers})
     headers["Content-Type"] = reply.content_type
@@ -137,7 +137,7 @@ async def send(
     effects: Effects,
     clock: Clock,
 ) -> web.StreamResponse:
-    """Send the answer, as far and as fast as the faults let it."""
+    """Send the answer as far and as fast as the faults allow."""
     body, whole = reply.body, len(reply.body)
     ends_in_order = True
     if "truncate_after" in effects:
@@ -149,7 +149,7 @@ async def send(
     if ends_in_order and "slow_drip" not in effects:
         whole_answer = web.Response(status=reply.status, body=body, headers=headers)
         if len(body) > LEAST_COMPRESSED:
-            whole_answer.enable_compression()  # in a form the caller admits; never brotli
+            whole_answer.enable_compression()  # with an encoding that the client accepts; never brotli
         return whole_answer
     headers["Content-Length"] = str(whole)
     response = web.StreamResponse(status=reply.status, headers=headers)

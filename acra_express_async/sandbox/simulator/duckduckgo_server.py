@@ -1,4 +1,4 @@
-"""DuckDuckGo's no-script pages: results, honest emptiness, and the challenge with a success status."""
+"""DuckDuckGo's pages without scripts: results, genuine "no results", and the challenge with a success status."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GOOD: Latency = (0.75, 1.8, 5.0)
 CHALLENGE: Latency = (0.25, 0.6, 2.0)
 
 REQUESTS_PER_MINUTE = 15
-"""The hidden limit of the real layer, for each client."""
+"""The undocumented limit of the real layer, per client."""
 SCORE_LIMIT = 6
-"""Suspicious marks (GET, a robot's User-Agent, less than a second since the last request) within ten minutes."""
+"""Suspicious signs (GET, a robot's User-Agent, under a second since the last request) within ten minutes."""
 LONGEST_QUERY = 499
 CLIENTS_KEPT = 1_000
 
@@ -40,7 +40,7 @@ _ROBOT = re.compile(r"^$|python-httpx|python-requests|aiohttp|curl/", re.IGNOREC
 
 @dataclass(slots=True)
 class _Client:
-    """What the search engine remembers of one address."""
+    """What the search engine remembers about one client address."""
 
     minute: SlidingWindow
     marks: SlidingWindow
@@ -51,7 +51,7 @@ class _Client:
 
 @dataclass(slots=True)
 class DuckDuckGo:
-    """One search engine; a block starts afresh with every request made while it lasts."""
+    """One search engine; each request during a block restarts the block."""
 
     around: Surroundings
     _clients: OrderedDict[str, _Client] = field(default_factory=OrderedDict)
@@ -135,7 +135,7 @@ class DuckDuckGo:
         return client
 
     def _suspicion(self, call: Call, client: _Client, arrival: Arrival, effects: Effects) -> str:
-        """Why this request meets the challenge; empty when it does not."""
+        """Why this request gets the challenge; empty when it does not."""
         options, now = self.around.options, arrival.at
         marks = self._marks(call)
         real = self._real_limit(client, now, len(marks)) if options.real_layer else ""

@@ -1,4 +1,4 @@
-"""What travels between the server and a provider's file: a call that was read, and a reply to send."""
+"""What the server and the provider modules exchange: a call that was read, and a reply to send."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.world import World
 
 Latency = tuple[float, float, float]
-"""Median, 95th percentile and longest, in seconds (contracts/providers.md 5.4)."""
+"""Median, 95th percentile and maximum, in seconds."""
 
 Effects = Mapping[str, Any]
-"""Knob -> value of the faults that hit one request."""
+"""Knob and value of each fault that affects one request."""
 
 JSON_TYPE = "application/json"
 JSON_UTF8_TYPE = "application/json; charset=utf-8"
@@ -26,10 +26,10 @@ HTML_TYPE = "text/html; charset=UTF-8"
 
 @dataclass(slots=True)
 class Call:
-    """A request of a provider, read to its end.
+    """A complete request to a provider.
 
-    `route` is the path below the provider's base, `fields` the form or query, `client` whoever the provider counts
-    (address or key), `in_flight` how many requests of that client are being answered, this one included.
+    `route`: the path below the provider's base. `fields`: the form or query. `client`: the address or key that the
+    provider counts. `in_flight`: how many requests of that client are being answered, this one included.
     """
 
     method: str
@@ -45,11 +45,11 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """What a provider answers, before any fault touches it.
+    """The answer of a provider before any fault changes it.
 
-    `tokens` are billed when it is sent, `refusal` goes out instead when they are too many; `note` goes to the list of
-    requests; `latency` None answers at once, `latency_floor` seconds are waited at least; `cut` ends the connection
-    without an answer.
+    `tokens` are billed when it is sent; if they exceed the budget, `refusal` is sent instead. `note` appears in the
+    list of requests. `latency` None answers immediately, `latency_floor` is the minimum in seconds, and `cut` closes
+    the connection without an answer.
     """
 
     status: int
@@ -76,7 +76,7 @@ def html_reply(status: int, body: str, **details: Any) -> Reply:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What every provider's file works with."""
+    """What every provider module needs."""
 
     world: World
     options: Options
@@ -85,34 +85,34 @@ class Surroundings:
 
     @property
     def day(self) -> int:
-        """The virtual day; chances are drawn anew each day."""
+        """The virtual day; random choices change each day."""
         return int(self.clock.now() // 86_400)
 
 
 class SimulatedProvider(Protocol):
-    """One file per provider implements this."""
+    """Implemented by one module per provider."""
 
     @property
     def provider(self) -> Provider: ...
 
     def key_of(self, call: Call, /) -> str:
-        """What is asked, for the list of requests; no secret."""
+        """What is requested, for the list of requests; never a secret."""
         ...
 
     def client_of(self, call: Call, /) -> str:
-        """Whom the provider counts; no secret."""
+        """The client that the provider counts; never a secret."""
         ...
 
     def charge(self, call: Call, arrival: Arrival, /) -> Violation | None:
-        """Enter what the arrival takes of our budget, whatever becomes of it."""
+        """Charge our budget for an arrival, whatever its answer will be."""
         ...
 
     def answer(self, call: Call, arrival: Arrival, violation: Violation | None, effects: Effects, /) -> Reply:
-        """The answer, the provider's own limits applied; a refusal when there is a `violation`."""
+        """The answer under the provider's own limits; a refusal when there is a `violation`."""
         ...
 
     def failure(self, call: Call, status: int, /) -> Reply:
-        """The provider's usual body under an error status."""
+        """The provider's usual body for an error status."""
         ...
 
     def headers(self) -> dict[str, str]:
@@ -120,9 +120,9 @@ class SimulatedProvider(Protocol):
         ...
 
     def fixture(self, name: str, call: Call, /) -> Reply | None:
-        """A named body for the knob ``body``; None when the name is unknown."""
+        """The body of this name for the knob ``body``; None when the name is unknown."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """For `/__sim/state`."""
+        """The provider's part of `/__sim/state`."""
         ...

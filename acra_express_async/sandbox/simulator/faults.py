@@ -1,4 +1,4 @@
-"""Faults: which knob is turned for which provider and route, with what chance, how often, and when."""
+"""Faults: which knob is set for which provider and route, with what probability, how often, and when."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ KNOBS: Mapping[str, str] = {
     "webhook_state": "active, removed, archived, bad_token or disabled",
     "after_store": "Slack stores the message, then: rollup_error, timeout or reset",
 }
-"""Every knob with what its value means."""
+"""Every knob with the meaning of its value."""
 
 ONE_SHOT = frozenset({"credits", "ddg_block_now"})
-"""Knobs that hit one request unless a count is given: they change a state, which then lasts."""
+"""Knobs that apply once unless a count is given, because they change a state that then persists."""
 
 FIELDS = frozenset({"provider", "knob", "value", "route", "probability", "count", "from", "to"})
 
 
 @dataclass(slots=True)
 class Fault:
-    """One turned knob.
+    """One knob that is set.
 
     Attributes:
-        provider: whose.
-        knob: of `KNOBS`.
-        value: what the knob says it means.
-        route: pattern such as ``v2/*``; everything when ``*``.
-        probability: chance for each request.
-        count: how many requests it still hits; None for no end.
-        since, until: virtual seconds after the simulator's start between which it holds.
+        provider: the affected provider.
+        knob: a key of `KNOBS`.
+        value: see `KNOBS`.
+        route: pattern such as ``v2/*``; ``*`` matches everything.
+        probability: probability per request.
+        count: how many more requests it affects; None for no limit.
+        since, until: virtual seconds after the simulator's start between which it applies.
     """
 
     provider: Provider
@@ -78,7 +78,7 @@ class Fault:
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> Fault:
-        """The fault of a JSON object with the keys `FIELDS`.
+        """The fault described by a JSON object with the keys `FIELDS`.
 
         Raises:
             ValueError: an unknown key, provider or knob; the text names it.
@@ -100,7 +100,7 @@ class Fault:
         )
 
     def hits(self, provider: Provider, route: str, elapsed: float, seed: int, ordinal: int) -> bool:
-        """Whether this request is one that suffers."""
+        """True when the fault affects this request."""
         return (
             provider is self.provider
             and (self.count is None or self.count > 0)
@@ -112,7 +112,7 @@ class Fault:
 
 
 class Faults:
-    """The knobs that are turned now."""
+    """The faults that are active now."""
 
     def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 1) -> None:
         self._seed = seed
@@ -122,27 +122,27 @@ class Faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> int:
-        """Turn a knob; the number by which it can be taken back."""
+        """Add a fault; return the number by which it can be removed."""
         number, self._next = self._next, self._next + 1
         self._faults[number] = replace(fault, number=number)
         return number
 
     def remove(self, number: int) -> bool:
-        """Take one back; False when there is none of this number."""
+        """Remove a fault; False when there is none with this number."""
         return self._faults.pop(number, None) is not None
 
     def clear(self) -> None:
-        """Take all back."""
+        """Remove all faults."""
         self._faults.clear()
 
     def effects(self, provider: Provider, route: str, elapsed: float, ordinal: int) -> dict[str, Any]:
-        """Knob -> value for one request; counts go down by one. A later fault wins over an earlier one.
+        """Knob and value of each fault for one request; decrements counts. A later fault overrides an earlier one.
 
         Args:
-            provider: asked.
-            route: asked.
+            provider: the provider that is called.
+            route: the route that is called.
             elapsed: virtual seconds since the start.
-            ordinal: number of the request, which decides about chances.
+            ordinal: number of the request; random choices depend on it.
         """
         found: dict[str, Any] = {}
         for fault in self._faults.values():
@@ -153,7 +153,7 @@ class Faults:
         return found
 
     def listed(self) -> list[dict[str, Any]]:
-        """Every fault as its JSON object, with its number."""
+        """Every fault as a JSON object with its number."""
         return [
             {
                 "number": fault.number,

@@ -1,4 +1,4 @@
-"""Jina Reader: reads the world's pages, bills tokens, and errs in all its documented ways."""
+"""Jina Reader: reads pages of the world, bills tokens, and fails in all documented ways."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from acra_express_async.sandbox.simulator.windows import SlidingWindow
 
 CACHED: Latency = (0.6, 1.5, 5.0)
 MEDIAN, P95 = 4.0, 20.0
-"""Of a page that is not cached; the longest is the caller's X-Timeout."""
+"""Latency of an uncached page; the maximum is the client's X-Timeout."""
 
 KEYLESS_PER_MINUTE, KEYED_PER_MINUTE = 20, 500
 KEYLESS_IN_FLIGHT, KEYED_IN_FLIGHT = 2, 50
 FAILURES_BEFORE_PAUSE = 10
 PAUSE_SECONDS = 3_600.0
 REMEMBERED = 20_000
-"""URLs and clients of which something is kept."""
+"""Most URLs and clients that are remembered."""
 
 BY_STATUS = {
     401: "bad_key",
@@ -61,7 +61,7 @@ BY_STATUS = {
 
 @dataclass(slots=True)
 class JinaReader:
-    """The Reader API with its cache and its memory of URLs that failed."""
+    """The Reader API with its cache and its record of failed URLs."""
 
     around: Surroundings
     _minutes: OrderedDict[str, SlidingWindow] = field(default_factory=OrderedDict)
@@ -144,7 +144,7 @@ class JinaReader:
         _forget_oldest(self._minutes)
         if call.in_flight > (KEYED_IN_FLIGHT if keyed else KEYLESS_IN_FLIGHT):
             return limited(call, now, 1, int(per_minute), effects)
-        if window.total(now) >= per_minute:  # a refused call does not count: the log holds those that were served
+        if window.total(now) >= per_minute:  # the log holds served calls only: a refused one does not count
             return limited(call, now, max(1, math.ceil(window.frees_in(now))), int(per_minute), effects)
         window.book(now)
         return None
@@ -204,7 +204,7 @@ class JinaReader:
         return reply
 
     def _seen_before(self, options: ReaderOptions) -> bool:
-        """Whether a fresh enough snapshot is there; takes one where the caller allows it."""
+        """True when a fresh enough snapshot exists; stores one if the client allows it."""
         now = self.around.clock.now()
         cached = now - self._cached_at.get(options.url, float("-inf")) < options.cache_seconds
         if not cached and options.stores:
@@ -215,7 +215,7 @@ class JinaReader:
 
 
 def _under(url: str, domains: list[str] | tuple[str, ...]) -> bool:
-    """Whether the URL's host is one of `domains` or below one."""
+    """True when the URL's host is one of `domains` or a subdomain."""
     host = (urlsplit(url).hostname or "").lower()
     return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 

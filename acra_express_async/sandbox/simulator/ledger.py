@@ -1,4 +1,4 @@
-"""The judge: every request is entered when it arrives, and every rolling window is summed exactly."""
+"""The ledger: records every request on arrival and sums every rolling window exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.simulator.windows import CalendarDay, SlidingWindow, Window
 
 REQUESTS_PER_HOUR = 200
-"""DuckDuckGo, any rolling hour, failures included (contracts/providers.md 5.3)."""
+"""DuckDuckGo: requests in any rolling hour, failed ones included."""
 CALLS_PER_HOUR = 120
 TOKENS_PER_MINUTE = 5_000
 VERIFICATIONS_PER_DAY = 500
@@ -27,9 +27,9 @@ TOKENS = "jina_tokens"
 
 @dataclass(slots=True)
 class Arrival:
-    """One request: `at` is virtual Unix seconds, `key` what was asked (query, URL or address), never a secret.
+    """One request. `at`: virtual Unix seconds. `key`: the query, URL or address, never a secret.
 
-    `status` is None until the answer is sent, and stays so when the connection was cut.
+    `status` is None until the answer is sent, and stays None when the connection was cut.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One request that went beyond a budget: the `total` of the window with it, against the `allowance`."""
+    """One request that exceeded a budget: `total` is the sum of the window including it."""
 
     at: float
     provider: str
@@ -58,7 +58,7 @@ class Violation:
 class Ledger:
     """Arrivals, budget windows, violations, and how often each address was verified.
 
-    Sums reach back one window only, lists are bounded, counters go on for ever: a long run keeps its memory flat.
+    Sums cover one window and lists are bounded, so memory stays flat in a long run; only counters grow.
     """
 
     def __init__(self, clock: Clock, options: Options) -> None:
@@ -87,7 +87,7 @@ class Ledger:
         self.verifications_answered: Counter[str] = Counter()
 
     def arrive(self, provider: Provider, route: str, key: str, client: str) -> Arrival:
-        """Enter a request now; to be called before anything else is done with it."""
+        """Record a request now; call this before anything else is done with the request."""
         number = sum(self.arrival_counts.values()) + 1
         arrival = Arrival(number, self._clock.now(), provider.value, route, key, client)
         self.arrivals.append(arrival)
@@ -95,27 +95,27 @@ class Ledger:
         return arrival
 
     def charge(self, arrival: Arrival, budget: str, amount: int = 1) -> Violation | None:
-        """Enter what a request takes of a budget; the violation when that was too much."""
+        """Charge a request to a budget; return the violation if it exceeds the allowance."""
         total = self.budgets[budget].book(arrival.at, amount)
         return self._judged(arrival, budget, total, arrival.at)
 
     def verify(self, arrival: Arrival, addresses: Iterable[str]) -> Violation | None:
-        """Enter verifications, each address singly."""
+        """Charge verifications, one per address."""
         sent = [address.lower() for address in addresses]
         self.verifications_sent.update(sent)
         return self.charge(arrival, "zerobounce_verifications", len(sent))
 
     def admits_tokens(self, arrival: Arrival) -> Violation | None:
-        """Under the rule ``admit``: whether a call may begin at all."""
+        """Under the rule ``admit``, the violation that keeps a call from starting."""
         window = self.budgets[TOKENS]
         if self._rule == "strict" or window.total(arrival.at) < window.allowance:
             return None
         return self._judged(arrival, TOKENS, window.total(arrival.at) + 1, arrival.at)
 
     def bill_tokens(self, arrival: Arrival, tokens: int) -> Violation | None:
-        """Enter the tokens of an answer at the moment it is sent.
+        """Charge the tokens of an answer when it is sent.
 
-        Under the rule ``strict`` an answer that would exceed the window is refused, is a violation and costs nothing.
+        Under the rule ``strict``, an answer that would exceed the window is a violation, is refused and costs nothing.
         """
         now = self._clock.now()
         window = self.budgets[TOKENS]
@@ -128,17 +128,17 @@ class Ledger:
         return None
 
     def settle(self, arrival: Arrival, status: int | None, note: str = "") -> None:
-        """Enter how a request ended; status None means that the connection was cut."""
+        """Record how a request ended; status None means that the connection was cut."""
         arrival.status = status
         arrival.note = note
         self.status_counts[arrival.provider, status] += 1
 
     def retry_after(self, budget: str) -> int:
-        """Whole seconds until the budget's oldest entry leaves, at least 1."""
+        """Whole seconds until the budget's oldest entry leaves the window, at least 1."""
         return max(1, math.ceil(self.budgets[budget].frees_in(self._clock.now())))
 
     def state(self) -> dict[str, Any]:
-        """Use of every budget, worst window included, and the counts."""
+        """The use of every budget with its worst window, and the counters."""
         now = self._clock.now()
         return {
             "now": now,

@@ -1,4 +1,4 @@
-"""How one simulator behaves; everything that the contract calls a knob and that holds for a whole run."""
+"""Options that apply to a whole run of one simulator."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ DayBoundary = Literal["rolling", "Asia/Singapore", "UTC"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Frozen settings of a simulator.
+    """Settings of a simulator.
 
     Attributes:
-        host, port: where it listens; loopback unless somebody insists, port 0 takes a free one.
-        seed: of latencies, ads, flags and other chances; the world has a seed of its own.
+        host, port: address to listen on; loopback by default, port 0 takes a free one.
+        seed: seed of latencies, ads, flags and other random choices; the world has its own seed.
         allowance_scale: multiplies every count of both limit layers; windows keep their length.
-        latency_scale: multiplies every latency; 0 answers at once.
-        budget_layer: refuse and record what exceeds our budgets.
-        real_layer: enforce what the providers publish or are known to do by themselves.
+        latency_scale: multiplies every latency; 0 answers immediately.
+        budget_layer: refuse and record calls that exceed our budgets.
+        real_layer: enforce the limits that the providers publish or are known to apply.
         real_scale: multiplies ZeroBounce's published counts, so that a test can reach them.
-        token_rule: ``strict``: no 60-second window above the allowance; ``admit``: a call is let in while the window
-            is below it, so that one may overshoot and the next is refused.
-        day_boundary: of the verifications.
+        token_rule: ``strict`` lets no 60-second window exceed the allowance; ``admit`` accepts a call while the window
+            is below the allowance, so that one answer may overshoot and the next call is refused.
+        day_boundary: how a day of verifications is bounded.
         link_form: forces the form of DuckDuckGo's links.
         ad_share, box_share: share of result pages with an ad, with a zero-click box.
-        flag_get, flag_user_agent, flag_no_vqd: chance that such a request is taken for a robot's.
-        long_query_status: answer to a query of 500 characters or more.
-        block_minutes: how long a DuckDuckGo block lasts without any request.
+        flag_get, flag_user_agent, flag_no_vqd: probability that such a request is treated as a robot's.
+        long_query_status: status for a query of 500 characters or more.
+        block_minutes: how long a DuckDuckGo block lasts without further requests.
         batch_limit: most addresses in one validatebatch.
         links_form: of Reader's links summary under ``all``: ``object`` as the source of 2026, ``pairs`` as older ones.
         jina_key, zerobounce_key: the only good keys.

@@ -1,4 +1,4 @@
-"""Jina Reader's request options: headers or body fields, and their exact parsing."""
+"""Parse Jina Reader's request options, from headers or body fields, as Reader does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IMAGES: Mapping[str, Images] = {"all": "all", "none": "none", "alt": "alt", "all
 
 
 class BadOption(Exception):
-    """An option that Reader refuses with 400; `path` names it in the body's spelling."""
+    """An option that Reader refuses with 400; `path` is its name in the body."""
 
     def __init__(self, path: str, value: object) -> None:
         super().__init__(path)
@@ -82,20 +82,20 @@ class _Given:
 
 
 def accepts(header: str, kind: str) -> bool:
-    """Whether an Accept header admits a media type."""
+    """True when an Accept header admits a media type."""
     ranges = [part.partition(";")[0].strip().lower() for part in (header or "*/*").split(",")]
     return any(one in ("*/*", kind, kind.partition("/")[0] + "/*") for one in ranges)
 
 
 def accepted_forms(call: Call) -> tuple[bool, bool]:
-    """(success as JSON, errors as JSON): success is JSON only when plain text is not admitted."""
+    """(success as JSON, errors as JSON); success is JSON only when the client does not accept plain text."""
     header = call.headers.get("Accept", "*/*")
     wants_json = accepts(header, "application/json")
     return wants_json and not accepts(header, "text/plain"), wants_json
 
 
 def read_options(call: Call) -> ReaderOptions:
-    """The options of a call, headers before body fields.
+    """The options of a call; headers take precedence over body fields.
 
     Raises:
         BadOption: a value that Reader refuses.

@@ -1,4 +1,4 @@
-"""Jina Reader's replies: the page that was read, and refusals in the form that the caller admits."""
+"""Jina Reader's replies: the page that was read, and refusals in the format that the client accepts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ NOTHING: Mapping[str, Any] = {}
 
 
 def bearer(call: Call) -> str:
-    """The key; a bare token without "Bearer" counts too; empty for anonymous callers."""
+    """The key; also accepted without "Bearer"; empty for anonymous clients."""
     value = call.headers.get("Authorization", "").strip()
     return value[7:].strip() if value.lower().startswith("bearer ") else value
 
 
 def script_date(seconds: float) -> str:
-    """Unix seconds as the provider's messages write a date."""
+    """Unix seconds in the date format of the provider's messages."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
 
 
 def facts_of(options: ReaderOptions) -> dict[str, object]:
-    """What the braces of any error message may stand for."""
+    """Values for the placeholders of error messages."""
     return {
         "url": options.url,
         "host": urlsplit(options.url).hostname or "",
@@ -57,7 +57,7 @@ def error_reply(
     path: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """A refusal: JSON, or its one readable line for a caller who only takes text."""
+    """A refusal as JSON, or as one line for a client that accepts only text."""
     body = bodies.error(name, facts, extra=extra, path=path)
     status = 200 if effects.get("envelope_200") else body["code"]
     if accepted_forms(call)[1]:

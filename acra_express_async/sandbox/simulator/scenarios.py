@@ -1,4 +1,4 @@
-"""Named stories: which knobs are turned when, so that tests, demo and people mean the same by a name."""
+"""Named scenarios: which faults apply when, shared by tests, demo and documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOUR = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`faults` as `/__sim/faults` takes them, `options` replaced, `site_share` of the world if unusual."""
+    """`faults` in the form of `/__sim/faults`, replaced `options`, and the `site_share` of the world if it differs."""
 
     about: str
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -21,7 +21,7 @@ class Scenario:
     site_share: float | None = None
 
     def applied_to(self, options: Options) -> Options:
-        """The options with this scenario's own on top."""
+        """The options with those of this scenario applied."""
         return replace(options, **self.options)
 
 
@@ -72,4 +72,4 @@ SCENARIOS: Mapping[str, Scenario] = {
     "everything_flaky": Scenario("Each provider fails now and then in every way.", _FLAKY),
     "full_day_500": Scenario("Every company has a site: enough mail to spend all 500 verifications.", site_share=1.0),
 }
-"""The scenarios of contracts/providers.md 5.5."""
+"""All scenarios by name."""

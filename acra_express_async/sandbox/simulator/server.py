@@ -1,4 +1,4 @@
-"""The server: reads a request, enters it in the ledger, lets the provider answer and the faults have their way."""
+"""The server: read a request, record it in the ledger, let the provider answer, and apply the faults."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ BASES: Mapping[Provider, str] = {
     Provider.ZEROBOUNCE: "/zb",
     Provider.SLACK: "/slack",
 }
-"""Path of each provider; what a client appends to its base URL follows."""
+"""The path of each provider, before the path that a client appends to its base URL."""
 
 LARGEST_BODY = 1024 * 1024
 
 
 class Simulator(SimulatedProviders):
-    """Four providers on one loopback port, with a ledger of what arrived.
+    """Four providers on one loopback port, with a ledger of arrivals.
 
-    Use as an async context manager in the process of a test, or as a process of its own
-    (``python -m acra_express_async.sandbox.simulator``). `ledger`, `world`, `faults` and `slack` are there to be
-    looked at while it runs; `reset` replaces them.
+    Use it as an async context manager within a test, or as a separate process (``python -m
+    acra_express_async.sandbox.simulator``). `ledger`, `world`, `faults` and `slack` may be inspected while it runs;
+    `reset` replaces them.
 
     The arguments are those of `SimulatedProviders`.
     """
@@ -59,23 +59,23 @@ class Simulator(SimulatedProviders):
         """Scheme, host and port.
 
         Raises:
-            RuntimeError: it is not running.
+            RuntimeError: the simulator is not running.
         """
         if not self._port:
             raise RuntimeError("the simulator is not running")
         return f"http://{self.options.host}:{self._port}"
 
     def base_url(self, provider: Provider | str) -> str:
-        """What a client of `provider` is configured with; no slash at the end."""
+        """The base URL for clients of `provider`, without a trailing slash."""
         return self.root + BASES[Provider(provider)]
 
     @property
     def webhook_url(self) -> str:
-        """Slack's incoming webhook."""
+        """The URL of Slack's incoming webhook."""
         return f"{self.base_url(Provider.SLACK)}/{self.options.slack_path}"
 
     async def start(self) -> Self:
-        """Listen; returns when clients can connect."""
+        """Start listening; return when clients can connect."""
         app = web.Application(client_max_size=LARGEST_BODY)
         for provider, base in BASES.items():
             app.router.add_route("*", base + "/{route:.*}", self._handler(provider))
@@ -122,7 +122,7 @@ class Simulator(SimulatedProviders):
         ledger = self.ledger
         route = "webhook" if each.provider is Provider.SLACK else call.route  # Slack's path is a secret
         arrival = ledger.arrive(each.provider, route, each.key_of(call), call.client)
-        # entered before anything else and without an await between: arrivals stay in the order of their times
+        # Recorded first and without an await in between, so that arrivals stay in the order of their times.
         violation = each.charge(call, arrival)
         effects = self.faults.effects(each.provider, route, arrival.at - self.started_at, arrival.number)
         cut = delivery.cut_before_answer(effects)

@@ -25,7 +25,7 @@ class SimulatedProviders:
         world: what searches find and pages say.
         options: of the whole run.
         clock: virtual time; real time when None.
-        scenario: a name of `SCENARIOS`, whose faults and options come on top.
+        scenario: a name of `SCENARIOS`, whose faults and options are added.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SimulatedProviders:
         self.providers = {each.provider: each for each in everyone}
 
     def reset(self, *, seed: int | None = None, scenario: str | None = None) -> None:
-        """Forget everything that happened; with `seed` the world and the chances are drawn anew."""
+        """Forget everything that happened; `seed` redraws the world and all random choices."""
         world = self.world
         if seed is not None:
             self._given = delivery.with_seed(self._given, seed)
@@ -66,7 +66,7 @@ class SimulatedProviders:
 
     @property
     def violations(self) -> list[dict[str, Any]]:
-        """The kept violation records; `ledger.violation_count` counts all."""
+        """The retained violation records; `ledger.violation_count` counts all."""
         return delivery.as_rows(self.ledger.violations)
 
     def truth(self, uen: str) -> Truth:
@@ -74,7 +74,7 @@ class SimulatedProviders:
         return self.world.truth(uen)
 
     def state(self) -> dict[str, Any]:
-        """What `/__sim/state` says: budgets with their worst windows, counts, and each provider's own state."""
+        """The content of `/__sim/state`: budgets with their worst windows, counters, and the state of each provider."""
         return {
             **self.ledger.state(),
             "scenario": self.scenario,

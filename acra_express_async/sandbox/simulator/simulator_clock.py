@@ -1,4 +1,4 @@
-"""The simulator's only time: real, faster by a factor, or standing still until somebody moves it."""
+"""The simulator's time source: real, faster by a factor, or stopped until it is advanced."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Virtual time in Unix seconds; every window, block and latency of the simulator is counted in it."""
+    """Virtual time in Unix seconds, used by every window, block and latency of the simulator."""
 
     def now(self) -> float:
         """Unix seconds; never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return when `now` has moved on by `seconds`, by itself or through `advance`."""
+        """Return when `now` has advanced by `seconds`, by itself or through `advance`."""
         ...
 
     def advance(self, seconds: float) -> None:
-        """Move `now` forward at once."""
+        """Move `now` forward immediately."""
         ...
 
 
 class SimulatorClock:
-    """Runs `speed` times as fast as `source`; with speed 0 it only moves through `advance`.
+    """Runs `speed` times as fast as `source`; with speed 0 it moves only through `advance`.
 
     Args:
         speed: virtual seconds per second of `source`.
@@ -71,9 +71,9 @@ class SimulatorClock:
             sleeper.set()
 
     async def until_next_sleeper(self) -> float:
-        """Wait until somebody sleeps; the seconds to the earliest moment at which one wants to be woken.
+        """Wait until a task sleeps on this clock; return the seconds until the earliest wake-up.
 
-        Whoever moves a standing clock by that much loses no time and skips nobody.
+        Advancing a stopped clock by that amount wakes the next sleeper exactly on time.
         """
         while not self._sleepers:
             self._somebody_sleeps.clear()

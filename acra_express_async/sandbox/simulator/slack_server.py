@@ -1,4 +1,4 @@
-"""Slack's incoming webhook: stores what it gets, and the plain-text refusals."""
+"""Slack's incoming webhook: stores messages and answers with Slack's plain-text refusals."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from acra_express_async.sandbox.simulator.windows import SlidingWindow
 USUAL: Latency = (0.15, 0.5, 3.0)
 
 BURST = 25
-"""Messages at once, then one a second (measured once, contracts/providers.md 4)."""
+"""Messages accepted in a burst; after that one per second (measured once against the real webhook)."""
 SWITCHED_OFF_AFTER = 3_600
-"""Messages in five minutes after which Slack turns a webhook off for good."""
+"""Messages within five minutes after which Slack disables a webhook permanently."""
 MESSAGES_KEPT = 1_000
 LONGEST_TEXT, LONGEST_SECTION, LONGEST_HEADER, MOST_BLOCKS, MOST_FIELDS = 40_000, 3_000, 150, 50, 10
 MOST_ATTACHMENTS = 100
@@ -34,7 +34,7 @@ STATES: Mapping[str, tuple[int, str]] = {
 
 @dataclass(slots=True)
 class Slack:
-    """One webhook and the messages it took."""
+    """One webhook and the messages that it accepted."""
 
     around: Surroundings
     messages: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MESSAGES_KEPT))
@@ -60,7 +60,7 @@ class Slack:
 
     def charge(self, _call: Call, arrival: Arrival) -> Violation | None:
         self._flood.book(arrival.at)
-        return None  # we have no budget for alerts
+        return None  # alerts have no budget
 
     def answer(self, call: Call, arrival: Arrival, _violation: Violation | None, effects: Effects) -> Reply:
         if self._flood.total(arrival.at) > SWITCHED_OFF_AFTER * self.around.options.allowance_scale:
@@ -88,7 +88,7 @@ class Slack:
         return None
 
     def _pours(self, now: float) -> bool:
-        """Whether the bucket of 25 that leaks one a second takes one more."""
+        """True when the bucket (25 messages, one leaks per second) overflows."""
         rate = self.around.options.allowance_scale
         self._level = max(0.0, self._level - (now - self._seen) * rate)
         self._seen = now
@@ -118,7 +118,7 @@ def _plain(status: int, text: str) -> Reply:
 
 
 def _payload(call: Call) -> dict[str, Any] | None:
-    """The JSON of the body or of the old form field ``payload``; None when there is none."""
+    """The JSON of the body or of the legacy form field ``payload``; None when there is none."""
     text = call.fields.get("payload") or call.body.decode("utf-8", errors="replace")
     try:
         found = json.loads(text)
@@ -128,7 +128,7 @@ def _payload(call: Call) -> dict[str, Any] | None:
 
 
 def _problem(payload: dict[str, Any] | None) -> str:
-    """What Slack has against a payload; empty when nothing."""
+    """The reason why Slack refuses a payload; empty when it accepts it."""
     if payload is None:
         return "invalid_payload"
     blocks = payload.get("blocks")

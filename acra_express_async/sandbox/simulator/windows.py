@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 
 class SlidingWindow:
-    """What was booked in the last `seconds`: an entry counts while it is younger than that, to the microsecond.
+    """The sum of the last `seconds`: an entry counts while it is younger than that, to the microsecond.
 
-    Any window of this length holds at most `worst`: the sum is largest when the window ends at an entry, and each entry
-    looks.
+    `worst` is the maximum over all windows of this length. Checking at each entry is enough, because the sum is largest
+    when a window ends at an entry.
     """
 
     def __init__(self, seconds: float, allowance: float) -> None:
@@ -27,11 +27,11 @@ class SlidingWindow:
         while entries and entries[0][0] <= now - self.seconds:
             self._sum -= entries.popleft()[1]
         if not entries:
-            self._sum = 0.0  # no rounding dust survives an empty window
+            self._sum = 0.0  # an empty window must not keep a rounding error
         return self._sum
 
     def book(self, now: float, amount: float = 1.0) -> float:
-        """Enter `amount`; the sum including it."""
+        """Add `amount`; return the sum including it."""
         self.total(now)
         self._entries.append((now, amount))
         self._sum += amount
@@ -39,13 +39,13 @@ class SlidingWindow:
         return self._sum
 
     def frees_in(self, now: float) -> float:
-        """Seconds until the oldest entry leaves; 0 when there is none."""
+        """Seconds until the oldest entry leaves the window; 0 when there is none."""
         self.total(now)
         return self._entries[0][0] + self.seconds - now if self._entries else 0.0
 
 
 class CalendarDay:
-    """What was booked since midnight of a time zone; the other way to bound a day."""
+    """The sum since midnight of a time zone, as an alternative to a rolling day."""
 
     seconds = 86_400.0
 
@@ -64,7 +64,7 @@ class CalendarDay:
         return self._sum
 
     def book(self, now: float, amount: float = 1.0) -> float:
-        """Enter `amount`; today's sum including it."""
+        """Add `amount`; return today's sum including it."""
         self.total(now)
         self._sum += amount
         self.worst = max(self.worst, self._sum)

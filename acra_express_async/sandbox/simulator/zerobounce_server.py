@@ -1,4 +1,4 @@
-"""ZeroBounce v2: results, credits, two ways to refuse a key, and the published penalties."""
+"""ZeroBounce v2: results, credits, two forms of refusing a key, and the published penalties."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PENALTIES: Mapping[str, tuple[float, float, float]] = {
     "bad request": (100, 60, 3_600),
     "unknown path": (100, 120, 3_600),
 }
-"""Published limits: how many within how many seconds, and how long the block lasts (contracts/providers.md 3.5)."""
+"""Published limits: (requests, within seconds, seconds of the block)."""
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class ZeroBounce:
         return html_reply(403, page, headers={"Cache-Control": "private, no-store"}, latency=CREDITS, note="shield")
 
     def _penalised(self, call: Call, good_key: bool, now: float) -> bool:
-        """Count the request against the published limits; whether it falls into a block."""
+        """Count the request against the published limits; True when it is blocked."""
         name = call.route.removeprefix("v2/")
         kinds = ["unknown path"] if name not in PENALTIES else [name]
         if not good_key and f"{name}, bad key" in PENALTIES:
@@ -181,7 +181,7 @@ class ZeroBounce:
         return json_reply(200, result, latency=VALIDATE, latency_floor=floor, note=result.get("status", ""))
 
     def _slow_seconds(self, address: str) -> float:
-        """The least that a verification takes: some mail servers let everybody wait."""
+        """The minimum duration of a verification: some mail servers delay every client."""
         seed, day = self.around.options.seed, self.around.day
         if unit(seed, "slow server", address.lower(), day) >= SLOW_SHARE:
             return 0.0
@@ -212,7 +212,7 @@ class ZeroBounce:
         return result
 
     def _waited(self, address: str) -> bool:
-        """Whether a greylisting host was first asked half an hour ago."""
+        """True when a greylisting host was first asked at least half an hour ago."""
         now, address = self.around.clock.now(), address.lower()
         first = self._first_asked.setdefault(address, now)
         if len(self._first_asked) > GREYLISTED_KEPT:
@@ -251,7 +251,7 @@ class ZeroBounce:
             self._pay(result, bodies.sandbox_result(str(address), processed_at="") is not None)
             self.around.ledger.verifications_answered[str(address).lower()] += 1
             results.append(result)
-        results.sort(key=lambda result: hexadecimal(8, result["address"]))  # never the order of the question
+        results.sort(key=lambda result: hexadecimal(8, result["address"]))  # not in the order of the request
         return json_reply(200, {"email_batch": results, "errors": errors}, latency=BATCH)
 
 
@@ -273,7 +273,7 @@ def _key(call: Call) -> str:
 
 
 def _missing(call: Call) -> dict[str, str] | None:
-    """The refusal for a request without a parameter it needs."""
+    """The refusal for a request that lacks a required parameter."""
     if not _key(call):
         return {"error": "Missing parameter: api_key."}
     if call.route == "v2/validate" and not call.fields.get("email"):

@@ -1,4 +1,4 @@
-"""A small web around a registry: who has a site, what stands on it, who else writes about them, and the truth."""
+"""A small web around a registry: company sites, third parties that mention the companies, and the true answers."""
 
 from acra_express_async.sandbox.world.firms import Firm
 from acra_express_async.sandbox.world.mailboxes import Mailbox

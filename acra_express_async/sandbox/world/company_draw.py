@@ -1,4 +1,4 @@
-"""The seeded draw of one company: has it a site, of what kind, how does it print its contacts, who looks like it."""
+"""The seeded draw of one company: its site, how the site prints contacts, and which sites resemble it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SITE_KINDS: dict[SiteKind, float] = {
     "walled": 0.02,
     "robots": 0.01,
 }
-"""Shares among companies with a site; `dead`, `walled` and `robots` cannot be read, `thin` proves nothing."""
+"""Shares among companies with a site; `dead`, `walled` and `robots` are unreadable, `thin` proves nothing."""
 
 UNREADABLE: frozenset[SiteKind] = frozenset({"dead", "walled", "robots"})
 
@@ -37,7 +37,7 @@ MAIL_STYLES: dict[MailStyle, float] = {
     "free": 0.08,
     "form": 0.06,
 }
-"""How a site prints its address: in every footer, on the contact page only, hidden from robots, not as text, …"""
+"""How a site prints its mail address: in every footer, only on the contact page, obfuscated, as an image, …"""
 
 Death = Literal["http_404", "http_403", "http_500", "timeout", "dns", "refused", "empty"]
 DEATHS: tuple[Death, ...] = ("http_404", "http_403", "http_500", "timeout", "dns", "refused", "empty")
@@ -62,7 +62,7 @@ FOREIGN_SUFFIXES = ("com.my", "co.uk", "com.au", "in", "com.ph", "co.nz", "us")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A Singapore address as printed; `postal` six digits."""
+    """A Singapore address as printed; `postal` has six digits."""
 
     street: str
     unit: str
@@ -72,7 +72,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """What a site lets a visitor know.
+    """The contacts that a site publishes.
 
     `role`, `second`, `person`, `careers` and `privacy` are mail addresses or empty; `numbers` maps phone, mobile, fax
     and toll_free to a number in E.164.
@@ -121,18 +121,18 @@ class SitePlan:
 
     @property
     def readable(self) -> bool:
-        """Whether a reader gets to see any page of it."""
+        """True when Jina Reader can read at least one page."""
         return self.kind not in UNREADABLE
 
     @property
     def provable(self) -> bool:
-        """Whether the pages hold what a careful reader asks for: UEN, registered address, or the exact domain."""
+        """True when the site offers a proof: UEN, registered address, or the exact domain."""
         return self.kind != "thin" and (self.prints_uen or self.registered_place or self.exact_label)
 
 
 @dataclass(frozen=True, slots=True)
 class Lookalike:
-    """Another one's site that a search for the company brings up."""
+    """A site of another owner that a search for the company returns."""
 
     kind: Literal["foreign", "local", "parked"]
     host: str
@@ -140,7 +140,7 @@ class Lookalike:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Everything the web says of one company; `silent` means that a search finds nothing at all."""
+    """Everything the web holds about one company; `silent` means that a search finds nothing."""
 
     site: SitePlan | None
     lookalikes: tuple[Lookalike, ...]
@@ -152,9 +152,9 @@ class Presence:
 
 
 def presence_of(firm: Firm, seed: int, site_share: float) -> Presence:
-    """The draw for `firm`, the same for ever under one seed.
+    """The draw for `firm`, always the same for one seed.
 
-    Hosts may clash between companies; the world gives a clashing one a number.
+    Hosts of two companies may collide; the world then adds a number to one.
     """
     dice = draw(seed, "presence", firm.uen)
     site = _site(firm, seed, dice) if unit(seed, "site", firm.uen) < site_share else None
@@ -186,7 +186,7 @@ def _site(firm: Firm, seed: int, dice: Random) -> SitePlan:
         old = f"{label}.{'com' if suffix != 'com' else 'net'}"
     registered = bool(firm.postal) and len(firm.postal) == 6 and dice.random() < 0.8
     thin = kind == "thin"
-    # a site whose domain is not the name and whose address is not the registered one must at least state its UEN
+    # A site whose domain is not the name and whose address is not the registered one must at least state its UEN.
     must_prove = kind in ("brand", "acronym", "chinese") and not registered
     return SitePlan(
         kind=kind,
@@ -236,7 +236,7 @@ def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> Contacts:
     style = dice.choices(list(MAIL_STYLES), list(MAIL_STYLES.values()))[0]
     hosted = kind == "hosted"
     if hosted and style in ("everywhere", "contact", "cloudflare"):
-        style = "free"  # a rented subdomain has no mailboxes of its own
+        style = "free"  # a hosted subdomain has no mailboxes
     numbers = {"phone": f"+656{dice.choice('2345')}{dice.randrange(10**6):06d}"}
     if dice.random() < 0.45:
         numbers["mobile"] = f"+65{dice.choice('89')}{dice.randint(1, 7)}{dice.randrange(10**6):06d}"
@@ -264,14 +264,14 @@ def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> Contacts:
 
 
 def registered_place(firm: Firm) -> Place:
-    """The registry's address as a site prints it."""
+    """The registered address as a site prints it."""
     unit_text = f"#{firm.level}-{firm.unit_number}" if firm.level and firm.unit_number else ""
     street = " ".join(part for part in (firm.block, firm.street.title()) if part)
     return Place(street, unit_text, firm.building.title(), firm.postal)
 
 
 def invented_place(dice: Random) -> Place:
-    """An address of nobody in particular, for an outlet or a namesake."""
+    """An invented address, for an outlet or a namesake."""
     street, building = dice.choice(STREETS)
     postal = f"{dice.randint(10, 80)}{dice.randrange(10**4):04d}"
     return Place(

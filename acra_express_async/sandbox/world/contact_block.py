@@ -1,4 +1,4 @@
-"""How a site prints its address, its numbers and its mail addresses."""
+"""How a site prints its address, phone numbers and mail addresses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from acra_express_async.sandbox.world.firms import Firm, written
 
 
 def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:
-    """The body of the contact page: this is where a visitor finds what a visitor needs."""
+    """The body of the contact page."""
     dice = draw(seed, "contact", firm.uen)
     chinese = plan.kind == "chinese"
     lines = ["联系我们\n====" if chinese else "Contact us\n=========="]
@@ -31,7 +31,7 @@ def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:
 
 
 def footer_lines(plan: SitePlan, dice: Random) -> list[str]:
-    """What every page shows at its end; some sites show little."""
+    """The footer of every page; some sites show little there."""
     lines = []
     if plan.kind == "thin":
         return ["Follow us for news."]
@@ -45,7 +45,7 @@ def footer_lines(plan: SitePlan, dice: Random) -> list[str]:
 
 
 def address_text(place: Place, dice: Random) -> str:
-    """An address in one of the ways it is written in Singapore."""
+    """An address in one of the formats used in Singapore."""
     first = ", ".join(part for part in (place.street, place.unit, place.building) if part)
     return first + dice.choice(
         (
@@ -58,14 +58,14 @@ def address_text(place: Place, dice: Random) -> str:
 
 
 def uen_text(uen: str, dice: Random) -> str:
-    """The UEN with one of the labels that sites put before it, sometimes with dashes."""
+    """The UEN with one of the usual labels, sometimes with dashes."""
     dashed = f"{uen[:4]}-{uen[4:-1]}-{uen[-1]}" if len(uen) == 10 and uen[0].isdigit() else uen
     label = dice.choice(("UEN", "UEN:", "Co. Reg. No.", "Company Registration No:", "ROC", "GST Reg No"))
     return f"{label} {dashed if dice.random() < 0.15 else uen}"
 
 
 def number_lines(plan: SitePlan, dice: Random) -> list[str]:
-    """Phone first, then what else there is, each labelled the way sites do."""
+    """The phone first, then the other numbers, each with a usual label."""
     numbers = plan.contacts.numbers
     lines = [
         dice.choice(("Tel: {}", "Phone: {}", "T {}", "Call us at {}", "[{0}](tel:{1})")).format(
@@ -130,7 +130,7 @@ def _cloudflare(address: str) -> str:
 
 
 def social_lines(plan: SitePlan, dice: Random) -> list[str]:
-    """Links to the profiles that a site shows with pride."""
+    """Links to the social media profiles of a site."""
     label = plan.host.split(".")[0]
     lines = []
     if dice.random() < 0.45:

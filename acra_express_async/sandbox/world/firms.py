@@ -1,4 +1,4 @@
-"""Registry rows as the world sees them, and what can be made of a company's name."""
+"""Registry rows as the world uses them, and forms of a company's name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 LEGAL_WORDS = frozenset({"pte", "ltd", "limited", "private", "llp", "lp", "llc", "sdn", "bhd", "plc", "inc"})
-"""Words of the legal form; they stand in names and queries and tell nobody apart."""
+"""Words of the legal form; they occur in names and queries and distinguish no company."""
 
 QUERY_NOISE = LEGAL_WORDS | frozenset(
     {"singapore", "sg", "and", "the", "official", "website", "site", "contact", "email", "company", "homepage", "uen"}
 )
-"""Words that a search engine does not weigh when it looks for a company."""
+"""Words that a search engine ignores when it looks for a company."""
 
 _BLANK = frozenset({"", "na", "n.a.", "null", "none", "-"})
 
@@ -39,14 +39,14 @@ class Firm:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The present name, then the former ones."""
+        """The current name, then the former ones."""
         return (self.name, *self.former_names)
 
 
 def firm_of(row: Mapping[str, Any] | object) -> Firm | None:
     """The firm of a registry row: a mapping by column name, or an object like `models.Company`.
 
-    None without UEN or name. Postal codes of five digits get their lost zero back, as the registry's release needs it.
+    None without UEN or name. A postal code of five digits gets its leading zero back, which registry releases lose.
     """
     if isinstance(row, Firm):
         return row
@@ -77,7 +77,7 @@ def firm_of(row: Mapping[str, Any] | object) -> Firm | None:
 
 
 def _field(row: Mapping[str, Any] | object, *names: str) -> str:
-    """The first of several names that is filled, from a mapping or from attributes."""
+    """The first non-empty value among several names, from a mapping or from attributes."""
     for name in names:
         value = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
         text = str(value).strip() if value is not None else ""
@@ -87,16 +87,16 @@ def _field(row: Mapping[str, Any] | object, *names: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words of a name or query, punctuation gone; Chinese characters stay together."""
+    """Lower-case words of a name or query without punctuation; Chinese characters stay together."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("&", " and ").replace("+", " and ")
     plain = re.sub(r"[’'`]", "", plain)
     return re.findall(r"\w+", plain.replace("_", " "))
 
 
 def core_words(name: str) -> tuple[str, ...]:
-    """The words that are the company's own: without legal form, "(S)" and "Singapore" at the end.
+    """The distinctive words of a name: without legal form, "(S)" and "Singapore" at the end.
 
-    A name that is nothing else keeps all its words.
+    A name that has no other words keeps all of them.
     """
     every = words(name)
     core = list(every)
@@ -106,17 +106,17 @@ def core_words(name: str) -> tuple[str, ...]:
 
 
 def joined(name: str) -> str:
-    """The core words in one piece, without "and": "A-B & Co" and "AB CO" are the same to it."""
+    """The core words joined, without "and": equal for "A-B & Co" and "AB CO"."""
     return "".join(word for word in core_words(name) if word != "and")
 
 
 def slug(name: str) -> str:
-    """All words of the name with dashes, as directories write it in their paths."""
+    """All words of the name joined by dashes, as in the paths of directories."""
     return "-".join(words(name))
 
 
 def written(name: str) -> str:
-    """The registry's capitals as people write them: "COPPER HERON PTE. LTD." -> "Copper Heron Pte. Ltd."."""
+    """The registry's capitals in normal case: "COPPER HERON PTE. LTD." becomes "Copper Heron Pte. Ltd."."""
     kept = {"IT", "LLP", "HDB", "SG", "LCL", "FCL", "VRV"}
 
     def recased(match: re.Match[str]) -> str:
@@ -127,5 +127,5 @@ def written(name: str) -> str:
 
 
 def own_name(firm: Firm) -> str:
-    """What the company calls itself: its name without the legal form, as people write it."""
+    """The name that the company uses: without the legal form, in normal case."""
     return written(" ".join(core_words(firm.name)).upper())

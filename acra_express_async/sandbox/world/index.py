@@ -1,4 +1,4 @@
-"""Finds the companies that a search query means, tolerant of case, punctuation, legal form and former names."""
+"""Find the companies that match a search query, whatever the case, punctuation, legal form and former names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from acra_express_async.sandbox.world.firms import QUERY_NOISE, Firm, core_words
 
 _UEN_IN_TEXT = re.compile(r"\b(?:\d{8}[A-Z]|\d{9}[A-Z]|[TSR]\d{2}[A-Z]{2}\d{4}[A-Z])\b")
 ENOUGH = 0.6
-"""Share of a name's words that a query must hold when it does not hold them all."""
+"""Share of a name's words that a query must contain at least."""
 
 
 class NameIndex:
-    """An inverted index over names and former names."""
+    """An inverted index of names and former names."""
 
     def __init__(self, firms: Sequence[Firm]) -> None:
         self._firms = firms
@@ -34,11 +34,11 @@ class NameIndex:
         return uen in self._by_uen
 
     def by_uen(self, uen: str) -> int | None:
-        """The number of the firm with this UEN."""
+        """The index of the firm with this UEN."""
         return self._by_uen.get(uen.upper())
 
     def in_text(self, text: str) -> int | None:
-        """The firm whose UEN or slug a path or query names."""
+        """The firm whose UEN or slug occurs in a path or query."""
         for match in _UEN_IN_TEXT.findall(text.upper().replace("-", " ")):
             if match in self._by_uen:
                 return self._by_uen[match]
@@ -46,12 +46,12 @@ class NameIndex:
         return self._by_slug.get(tail)
 
     def namesakes(self, number: int) -> list[int]:
-        """Other firms whose present or former name has the same core."""
+        """Other firms with the same core in a current or former name."""
         same = (other for name in self._firms[number].names for other in self._by_joined[joined(name)])
         return [other for other in dict.fromkeys(same) if other != number]
 
     def meant_by(self, query: str) -> list[int]:
-        """The firms that `query` may mean, the likeliest first; empty when it means none."""
+        """The firms that `query` may mean, the most likely first; empty when there is none."""
         named = self.in_text(query)
         if named is not None:
             return [named, *self.namesakes(named)]
@@ -79,7 +79,7 @@ class NameIndex:
 
     @staticmethod
     def _score(firm: Firm, asked: frozenset[str]) -> tuple[float, int]:
-        """(share of a name's words that are asked for, how many those are), over the best of its names."""
+        """(share of the name's words in the query, number of those words) for the best of its names."""
         best = (0.0, 0)
         for name in firm.names:
             own = {word for word in core_words(name) if word not in QUERY_NOISE} or set(core_words(name))

@@ -1,4 +1,4 @@
-"""What a verifier finds out about a mail address of the world."""
+"""What a verifier learns about a mail address of the world."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FREE_VERDICTS: dict[tuple[str, str], float] = {
     ("abuse", ""): 0.01,
 }
 UNKNOWN_HOSTS = 0.045
-"""Share of mail hosts that do not let a verifier find out (documented: 3 to 6 %)."""
+"""Share of mail hosts that hide their mailboxes from a verifier (documented: 3 to 6 %)."""
 UNKNOWN_REASONS = tuple(
     """
     greylisted antispam_system failed_smtp_connection mail_server_did_not_respond timeout_exceeded
@@ -42,10 +42,10 @@ UNKNOWN_REASONS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """One address as its host treats it.
+    """One address and how its host treats it.
 
-    `unknown` is the sub-status while the host hides it ("" when it does not); a greylisting host gives in after half
-    an hour, the others never.
+    `unknown` is the sub-status while the host hides the mailbox, else "". A greylisting host answers after half an
+    hour, other hiding hosts never do.
     """
 
     status: str
@@ -57,13 +57,13 @@ class Mailbox:
 
 
 def mailbox_of(address: str, printed: Container[str], hosts: Container[str], seed: int) -> Mailbox:
-    """The truth about `address`.
+    """The true state of `address`.
 
     Args:
-        address: in any case.
+        address: in upper or lower case.
         printed: addresses that exist because a page prints them.
-        hosts: mail domains of the world; others have no DNS entry.
-        seed: of the world.
+        hosts: mail domains of the world; other domains have no DNS entry.
+        seed: seed of the world.
     """
     address = address.lower()
     account, _, host = address.rpartition("@")

@@ -1,4 +1,4 @@
-"""Sites of others that a search for a company brings up: a foreign namesake, a local one, a parked domain."""
+"""Sites of other owners that a search for a company returns: a foreign namesake, a local one, a parked domain."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ ABROAD = {
     "co.nz": ("Limited", "9 Queen Street, Auckland 1010, New Zealand", "+64 9 887 {:04d}"),
     "us": ("LLC", "700 Harbor Drive, Portland, OR 97201, USA", "+1 503-555-{:04d}"),
 }
-"""By domain suffix: legal form, address and telephone of a namesake abroad."""
+"""Legal form, address and telephone of a foreign namesake, by domain suffix."""
 
 
 def lookalike_page(firm: Firm, likeness: Lookalike, path: str, seed: int, registered: Container[str]) -> WebPage:
-    """A page of the site that is not the company's.
+    """A page of a look-alike site.
 
     Args:
-        firm: the company that the site is taken for.
-        likeness: which site.
-        path: of the URL.
-        seed: of the world.
-        registered: every UEN of the registry; the local namesake states one that is not among them.
+        firm: the company that the site resembles.
+        likeness: the look-alike site.
+        path: path of the URL.
+        seed: seed of the world.
+        registered: every UEN of the registry; the local namesake prints one that is not among them.
     """
     url = f"https://www.{likeness.host}{path or '/'}"
     if likeness.kind == "parked":
@@ -55,14 +55,14 @@ def lookalike_page(firm: Firm, likeness: Lookalike, path: str, seed: int, regist
 
 
 def _foreign(firm: Firm, likeness: Lookalike, dice: Random) -> tuple[str, Trade, str, str]:
-    """Name, trade, contact text and footer of the namesake abroad."""
+    """Name, trade, contact text and footer of the foreign namesake."""
     form, address, number = ABROAD[likeness.host.partition(".")[2]]
     reach = f"{address}\n\nTel: {number.format(dice.randrange(10**4))}\n\nEmail: info@{likeness.host}"
     return own_name(firm), trade_of(firm.ssic), reach, f"{address}\n\n© 2026 {own_name(firm)} {form}"
 
 
 def _local(firm: Firm, likeness: Lookalike, dice: Random, registered: Container[str]) -> tuple[str, Trade, str, str]:
-    """The same of a Singapore company that bears nearly the same name, in another trade, with a UEN of its own."""
+    """The same for a Singapore company with almost the same name, another trade and another UEN."""
     trade = dice.choice([other for other in trades() if other.code[:2] != firm.ssic[:2]])
     name = " ".join([*own_name(firm).split()[:2], dice.choice(trade.name_words).title()])
     number = registry_sample.uen("company", dice.randrange(10**5), dice.randint(2005, 2023))

@@ -1,4 +1,4 @@
-"""Sentences for pages; plain small-business prose, filled with what the company does."""
+"""Sentences for pages, in plain small-business prose about the company's trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search for a company brings up, in which order."""
+"""The results of a search for a company, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acra_express_async.sandbox.world.company_draw import Lookalike, Presence, S
 from acra_express_async.sandbox.world.firms import Firm, own_name, written
 
 RANKS: dict[tuple[int, int], float] = {(1, 1): 0.60, (2, 3): 0.20, (4, 10): 0.08}
-"""Where the company's own site stands when it is listed at all; the missing 12 % are the unlisted sites."""
+"""Rank of the company's own site among the results; the missing 12 % are sites that are not listed."""
 
 PAGE_SIZE = 10
 
@@ -21,13 +21,13 @@ PAGE_SIZE = 10
 def listings_for(
     firm: Firm, presence: Presence, query: str, seed: int, others: Iterable[tuple[Firm, SitePlan]] = ()
 ) -> tuple[Listing, ...]:
-    """About ten results for `query`, which means `firm`.
+    """About ten results for a query that means `firm`.
 
     Args:
-        firm: the company meant.
-        presence: what the web says of it.
-        query: normalised; the order depends on it, as it does in life.
-        seed: of the world.
+        firm: the company.
+        presence: what the web holds about it.
+        query: the normalised query; the order depends on it, as it does at a real search engine.
+        seed: seed of the world.
         others: further companies of the registry that the query may mean, with their sites.
     """
     if presence.silent:
@@ -62,7 +62,7 @@ def _place_site(found: list[Listing], firm: Firm, site: SitePlan, dice: Random, 
 
 
 def own_listing(firm: Firm, site: SitePlan) -> Listing:
-    """The company's own site in a search; a site that moved still stands there under its old domain."""
+    """The search result of the company's own site; a site that moved is still listed under its old domain."""
     root = f"https://www.{site.old_host}" if site.old_host else site.root
     trade = trade_of(firm.ssic)
     dice = draw("listing", firm.uen)
@@ -79,7 +79,7 @@ def own_listing(firm: Firm, site: SitePlan) -> Listing:
 
 
 def likeness_listing(firm: Firm, likeness: Lookalike) -> Listing:
-    """Another one's site in a search."""
+    """The search result of a look-alike site."""
     name = own_name(firm)
     title, snippet = {
         "foreign": (f"{name} | Official site", f"{name}: products, dealers and support."),

@@ -10,17 +10,17 @@ from acra_express_async.sandbox.world.firms import Firm, written
 from acra_express_async.sandbox.world.web import WebPage, error_page, nothing_at, wall_page
 
 HOME_CHARACTERS = (4200, 12_000, 24_000)
-"""Median, 95th percentile and maximum of a home page's body: Reader's pages run from 1,000 to 6,000 tokens."""
+"""Median, 95th percentile and maximum of a home page's body; pages read by Jina Reader have 1,000 to 6,000 tokens."""
 
 
 def site_page(firm: Firm, plan: SitePlan, path: str, seed: int) -> WebPage:
-    """What stands at `path` of the site; the site's own 404 when there is no such page.
+    """The page at `path` of the site; the site's own 404 page when there is none.
 
     Args:
-        firm: whose site it is.
-        plan: how the site was drawn.
-        path: of the URL, with its slash; query and fragment do not matter.
-        seed: of the world.
+        firm: the owner of the site.
+        plan: the drawn properties of the site.
+        path: path of the URL with its leading slash; query and fragment are ignored.
+        seed: seed of the world.
     """
     url = plan.root + (path or "/")
     if plan.kind == "dead":
@@ -56,7 +56,7 @@ def _dead(url: str, plan: SitePlan) -> WebPage:
 
 
 def _page_of(firm: Firm, plan: SitePlan, path: str, seed: int) -> tuple[str, str] | None:
-    """Title and body of a page, None when the site has none there."""
+    """Title and body of a page; None when the site has no page there."""
     wanted = path.rstrip("/") or "/"
     if wanted == "/":
         return _home_title(firm, plan, seed), _home(firm, plan, seed)

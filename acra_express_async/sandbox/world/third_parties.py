@@ -1,4 +1,4 @@
-"""Who else writes about companies: directories, social networks, job portals, and pages that only share words."""
+"""Third parties that mention companies: directories, social networks, job portals, and pages that only share words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from acra_express_async.sandbox.world.web import WebPage, error_page
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A site that lists companies; `path` takes uen, slug and name of the one that is listed."""
+    """A site that lists companies; `path` takes uen, slug and name of the listed company."""
 
     host: str
     path: str
@@ -24,7 +24,7 @@ class Directory:
     known: bool = True
 
     def url(self, firm: Firm) -> str:
-        """The address of the company's entry."""
+        """The URL of the company's entry."""
         return f"https://{self.host}" + self.path.format(uen=firm.uen, slug=slug(firm.name))
 
 
@@ -41,7 +41,7 @@ DIRECTORIES = (
     Directory("sgfirmfile.com", "/company/{slug}-{uen}", "{name} | Firm profile and contacts", known=False),
     Directory("firmatlas.sg", "/c/{uen}", "{name} - company profile", known=False),
 )
-"""`known` ones exist and stand on every list of directories; the others are invented, and known by their shape only."""
+"""Those with `known` exist and are on every list of directories; the others are invented and recognisable by shape."""
 
 UNKNOWN_DIRECTORIES = tuple(directory.host.removeprefix("www.") for directory in DIRECTORIES if not directory.known)
 FACEBOOK, INSTAGRAM, LINKEDIN, JOBSTREET = (
@@ -51,13 +51,13 @@ FACEBOOK, INSTAGRAM, LINKEDIN, JOBSTREET = (
     "sg.jobstreet.com",
 )
 WALLED_HOSTS = frozenset({FACEBOOK, INSTAGRAM, LINKEDIN, "www.linkedin.com"})
-"""Sites that answer with a login page, whoever asks for whatever."""
+"""Sites that answer every request with a login page."""
 MAGAZINE = "www.lioncitypicks.sg"
 ENCYCLOPEDIA = "en.wikipedia.org"
 
 
 def directory_listing(directory: Directory, firm: Firm) -> Listing:
-    """How the entry shows in a search."""
+    """The entry as a search result."""
     place = registered_place(firm)
     where = f" The address of the Company's registered office is at {place.street.upper()}." if place.street else ""
     return Listing(
@@ -68,7 +68,7 @@ def directory_listing(directory: Directory, firm: Firm) -> Listing:
 
 
 def directory_page(directory: Directory, firm: Firm, neighbours: Sequence[Firm]) -> WebPage:
-    """The entry itself: everything the registry says, other companies, and the directory's own mailbox."""
+    """The entry: all facts of the registry, other companies, and the directory's own mail address."""
     place = registered_place(firm)
     rows = [
         ("UEN", firm.uen),
@@ -96,7 +96,7 @@ def directory_page(directory: Directory, firm: Firm, neighbours: Sequence[Firm])
 
 
 def social_listings(firm: Firm, *, facebook: bool, linkedin: bool, jobs: bool) -> list[Listing]:
-    """Profiles and job adverts as a search shows them."""
+    """Profiles and job adverts as search results."""
     name, label = written(firm.name), joined(firm.name) or firm.uen.lower()
     found = []
     if facebook:
@@ -124,7 +124,7 @@ def social_listings(firm: Firm, *, facebook: bool, linkedin: bool, jobs: bool) -
 
 
 def filler_listings(firm: Firm, count: int, dice: Random) -> list[Listing]:
-    """Results that share a word with the query and nothing else."""
+    """Results that only share a word with the query."""
     trade = trade_of(firm.ssic)
     thing = trade.thing.replace(" ", "-").lower()
     area = dice.choice(("Tampines", "Jurong", "Novena", "Bugis", "Woodlands", "Katong", "Bedok", "Yishun"))
@@ -168,14 +168,14 @@ def filler_listings(firm: Firm, count: int, dice: Random) -> list[Listing]:
 def third_party_page(
     url: str, host: str, path: str, find: Callable[[str], Firm | None], some: Sequence[Firm]
 ) -> WebPage | None:
-    """The page of a third party at `url`; None when the host is none of theirs.
+    """The page of a third party at `url`; None when the host belongs to none.
 
     Args:
-        url: as asked.
-        host: lower-case, as in the URL.
-        path: of the URL.
-        find: gives the company that a path speaks of (by UEN or slug), None when there is none.
-        some: other companies, for "similar" lists.
+        url: the requested URL.
+        host: host of the URL, lower-case.
+        path: path of the URL.
+        find: returns the company that a path names by UEN or slug, or None.
+        some: other companies, for lists of similar companies.
     """
     if host in WALLED_HOSTS:
         return WebPage(

@@ -1,4 +1,4 @@
-"""What is true of a company in this world, for scoring; never told through a provider's path."""
+"""The true answer for each company, for scoring; no provider endpoint reveals it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MailKind = Literal["role", "person", "freemail", "dpo", "careers"]
 
 @dataclass(frozen=True, slots=True)
 class TrueMail:
-    """An address that a page of the company's own site prints; `best` is what belongs among the first two."""
+    """A mail address printed on the company's own site; `best` ones belong among the first two."""
 
     email: str
     kind: MailKind
@@ -23,11 +23,11 @@ class TrueMail:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The answer that is expected for one company.
+    """The expected answer for one company.
 
-    `domain` is None when no honest search can find a site that can be read; `own_domain` says what the company has all
-    the same. `may_abstain` marks sites whose pages prove too little: the domain and None are both right. Mail, phones
-    and postal code belong to `domain`. `trap_domains` are wrong answers that look right.
+    `domain` is None when no search can find a readable site; `own_domain` is the company's domain even then.
+    `may_abstain` marks sites with too little proof: both the domain and None are correct. Mails, phones and postal code
+    belong to `domain`. `trap_domains` are wrong answers that look right.
     """
 
     uen: str
@@ -51,12 +51,12 @@ class Truth:
         return tuple(mail.email for mail in self.emails if mail.best)
 
     def as_json(self) -> dict[str, Any]:
-        """For the admin endpoint."""
+        """The truth as JSON, for the admin endpoint."""
         return {**asdict(self), "best_emails": list(self.best_emails)}
 
 
 def truth_of(firm: Firm, presence: Presence, namesakes: tuple[str, ...] = ()) -> Truth:
-    """The truth about `firm`; `namesakes` are sites of other companies with the very same name."""
+    """The truth about `firm`; `namesakes` are sites of other companies with the same name."""
     plan = presence.site
     traps = tuple(likeness.host for likeness in presence.lookalikes) + UNKNOWN_DIRECTORIES + namesakes
     if plan is None:

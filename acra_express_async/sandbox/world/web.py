@@ -10,7 +10,7 @@ from acra_express_async.sandbox.markup.markdown_html import html_of
 from acra_express_async.sandbox.markup.reader_page import Reading, Wanted, read_html
 
 Failure = Literal["dns", "timeout", "refused", "empty"]
-"""Why there is no page: no such host, too slow, connection refused, or nothing on it."""
+"""Why there is no page: unknown host, too slow, connection refused, or no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class WebPage:
         return self.reading(Wanted(images="all" if images else "none")).text
 
     def links(self) -> list[tuple[str, str]]:
-        """(label, absolute URL) of every link, unique by URL, in order; scripts and files are left out."""
+        """(label, absolute URL) of every link, unique by URL, in order, without scripts and files."""
         found: dict[str, str] = {}
         for label, url in self.reading().links:
             if not url.startswith(("javascript:", "file:")):
@@ -85,12 +85,12 @@ def document(title: str, description: str, body: str, *, head: str = "", body_cl
 
 
 def nothing_at(url: str, failure: Failure) -> WebPage:
-    """A target that gives no page at all."""
+    """A target that returns no page."""
     return WebPage(url, failure=failure)
 
 
 def error_page(url: str, http_status: int, reason: str, text: str) -> WebPage:
-    """A target's own error page."""
+    """The error page of a target."""
     return WebPage(url, title=f"{http_status} {reason}", main=text, http_status=http_status, reason=reason)
 
 

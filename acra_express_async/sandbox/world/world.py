@@ -1,4 +1,4 @@
-"""The world: built from any registry, drawn from a seed, computed only where somebody looks."""
+"""The world: built from any registry, drawn from a seed, computed on demand."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from acra_express_async.sandbox.world.truth import Truth, true_mails, truth_of
 from acra_express_async.sandbox.world.web import WebPage, nothing_at
 
 SITE_SHARE = 0.55
-"""Share of companies with a site (contracts/providers.md 5.1)."""
+"""Share of companies with a site."""
 
 KEPT = 512
-"""Companies whose draw is kept at hand; the rest is drawn again when somebody looks, with the same result."""
+"""Companies whose draw is cached; others are drawn again on demand, with the same result."""
 
 Role = Literal["site", "old", "likeness"]
 
 
 class World:
-    """A web of companies; the same rows and seed give the same web, byte for byte.
+    """A web of companies; the same rows and seed give the same pages, byte for byte.
 
     Args:
-        rows: registry rows, as mappings by column name or objects like `models.Company`; later rows of one UEN win.
-        seed: of every draw.
-        site_share: share of companies with a site of their own.
+        rows: registry rows, as mappings by column name or objects like `models.Company`; the last row of a UEN wins.
+        seed: seed of every draw.
+        site_share: share of companies with a website.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class World:
         return listings_for(self._firms[first], self._presence(first), " ".join(words(query)), self.seed, sites)
 
     def page(self, url: str) -> WebPage:
-        """What stands at `url`; a host that nobody has does not resolve."""
+        """The page at `url`; an unknown host does not resolve."""
         split = urlsplit(url)
         host = (split.hostname or "").lower()
         path = unquote(split.path)
@@ -134,7 +134,7 @@ class World:
         return truth_of(self._firms[number], self._presence(number), namesakes)
 
     def mailbox(self, address: str) -> Mailbox:
-        """What there is behind a mail address."""
+        """The mailbox behind a mail address."""
         host = address.rpartition("@")[2].lower()
         found = self._hosts.get(host)
         printed: frozenset[str] = frozenset()
@@ -161,7 +161,7 @@ class World:
         return None if number is None else self._firms[number]
 
     def _register(self, number: int) -> None:
-        """Give the company its hosts; one that is taken already gets the first free number."""
+        """Assign hosts to the company; a host that is already taken gets the first free number."""
         presence = self._presence(number)
         wanted: list[tuple[Role, str]] = []
         if presence.site is not None:
@@ -208,7 +208,7 @@ class World:
 
 
 def _moved_to(site: SitePlan, host: str) -> SitePlan:
-    """The same plan under another host, its mailboxes included."""
+    """The same plan with another host, mailboxes included."""
 
     def moved(address: str) -> str:
         account, _, domain = address.rpartition("@")
