@@ -61,7 +61,7 @@ TYPES = (
 CONSTITUTIONS = ("na", "n/a", "-", "", "Sole-Proprietor", "Sole Proprietor", "Partnership", "Partner Sole")
 
 
-def spellings(word: str) -> set[str | None]:
+def spellings(word: str) -> set[str]:
     """As files of different hands write it."""
     cases = {word, word.upper(), word.lower()}
     return {f"{before}{each}{after}" for each in cases for before, after in (("", ""), (" ", "\t"), ("\u00a0", "\n"))}
@@ -74,8 +74,7 @@ async def members(connection: Connection) -> dict[str, bool]:
 
 
 async def test_sql_lists_exactly_the_rows_called_live(owner: Connection, database: Database) -> None:
-    words: list[str | None] = sorted(spelled for word in STATUSES for spelled in spellings(word) if spelled is not None)
-    words.append(None)
+    words = [*sorted(set().union(*map(spellings, STATUSES))), None]
     for number, word in enumerate(words):
         await a_registry_row(owner, f"2019{number:05d}K", entity_status_description=word)
     async with database.session() as connection:
@@ -86,14 +85,8 @@ async def test_sql_lists_exactly_the_rows_called_live(owner: Connection, databas
 
 
 async def test_sql_and_python_call_the_same_rows_persons(owner: Connection, database: Database) -> None:
-    pairs = [
-        (kind, said)
-        for type_, constitution in product(TYPES, CONSTITUTIONS)
-        for kind, said in product(
-            (*sorted(spellings(type_), key=str), None), (*sorted(spellings(constitution), key=str), None)
-        )
-    ]
-    pairs = sorted(set(pairs), key=str)
+    kinds, constitutions = ({None}.union(*map(spellings, words)) for words in (TYPES, CONSTITUTIONS))
+    pairs = sorted(product(kinds, constitutions), key=str)
     await owner.executemany(
         """
         INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description, primary_ssic_code,
