@@ -136,7 +136,7 @@ async def check(slack_test: bool, as_json: bool) -> None:
     from acra_express_async.settings.tree import uses_platforms_webhook
 
     settings = load_settings()
-    found = [finding async for finding in checks.all_of(settings, platforms_webhook=uses_platforms_webhook())]
+    found = [finding async for finding in checks.all_findings(settings, platforms_webhook=uses_platforms_webhook())]
     if slack_test:
         found.append(await slack_trial(settings))
     good = all(finding.word != "FAIL" for finding in found)

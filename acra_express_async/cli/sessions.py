@@ -11,10 +11,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from acra_express_async.db.schema.migrate import check as check_schema
-from acra_express_async.db.session.pool import AWAY, Connection, Database, connect, host_and_port, session_settings
-from acra_express_async.db.session.tenant import tenant_id_of
-from acra_express_async.errors import ConfigError, in_words
+from acra_express_async.db.schema.tenant_access import require_tenant
+from acra_express_async.db.session.pool import AWAY, Connection, Database, connect, session_settings, unreachable
+from acra_express_async.errors import ConfigError
 from acra_express_async.settings.tree import Settings
 
 EXIT_CONFIG = 78
@@ -50,15 +49,14 @@ async def as_login(settings: Settings) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
-    """Sessions under the tenant role, as the service itself has them; the schema is checked first.
+    """Sessions under the tenant role, as the service itself has them; role, schema and tenant are checked first.
 
     Raises:
         ConfigError, SchemaError: one sentence for the operator.
     """
     connection = await _dial(settings, session_settings(settings.tenant_role, None))
     try:
-        await check_schema(connection)
-        tenant_id = await tenant_id_of(connection, settings.tenant_id)
+        tenant_id = await require_tenant(connection, settings, pooled=False)
     finally:
         await connection.close(timeout=2)
     database = Database(
@@ -78,9 +76,9 @@ async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
 async def _dial(settings: Settings, session: dict[str, str]) -> Any:
     dsn = (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
     try:
-        return await connect(dsn, session)
+        return await connect(dsn, session, setting="LISTEN_DSN" if settings.listen_dsn else "POSTGRES_DSN")
     except AWAY as away:
-        raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})") from away
+        raise ConfigError(str(unreachable(dsn, away))) from away
 
 
 def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:

@@ -1,6 +1,7 @@
-"""Preflight for an operator: every part that must be right, one plain line each; nothing is changed.
+"""Everything that must be right before the service starts, one finding each; nothing is changed.
 
-Unlike `preflight`, which stops at the first fault, this goes on as far as it can and says everything at once.
+`acra-express check` prints all findings. `run` uses the same ones and refuses to start on the first FAIL (see
+`preflight`), so both say the same sentence.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from acra_express_async.db.jobs.listen import hears_itself
-from acra_express_async.db.schema.migrate import check as check_schema
-from acra_express_async.db.schema.platform_shape import costs, missing_required, probe
+from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.schema.role_limits import reach_faults
-from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings
-from acra_express_async.db.session.tenant import assume_role, tenant_id_of, tenant_is_free
-from acra_express_async.errors import ConfigError, SchemaError, in_words
+from acra_express_async.db.schema.tenant_access import require_tenant
+from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings, unreachable
+from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
 from acra_express_async.settings.tree import Settings
 
 ECHO_SECONDS = 2.0
@@ -25,85 +25,105 @@ Word = Literal["ok", "warn", "FAIL"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `ok`, `warn` (works, but costs something) or `FAIL` (the service would not start)."""
+    """One line: `ok`, `warn` (works, but costs something) or `FAIL` (the service does not start)."""
 
     word: Word
     text: str
 
 
-async def all_of(settings: Settings, *, platforms_webhook: bool) -> AsyncIterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found out about the database; `tenant_id` and `shape` are known unless something failed before them."""
+
+    findings: tuple[Finding, ...]
+    tenant_id: int | None = None
+    shape: PlatformShape | None = None
+
+
+async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncIterator[Finding]:
     """Everything that can be looked at under these settings, in the order in which it is needed.
 
     Args:
         platforms_webhook: the Slack webhook is the platform's unprefixed one.
     """
-    dsn = settings.postgres_dsn.get_secret_value()
-    pooled = settings.listen_dsn is not None
     try:
-        connection = await connect(dsn, {} if pooled else session_settings(settings.tenant_role, None), pooled=pooled)
-    except (ConfigError, SchemaError) as wrong:
-        yield Finding("FAIL", str(wrong))
+        examination = await examine(settings)
+    except DatabaseAway as away:
+        yield Finding("FAIL", str(away))
         return
-    except AWAY as away:
-        yield Finding("FAIL", f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})")
-        return
-    try:
-        # one transaction: behind a pooler the role holds for no longer
-        async with connection.transaction():
-            found = await _database(connection, settings, pooled=pooled)
-    finally:
-        connection.terminate()
-    for finding in found:
+    for finding in examination.findings:
         yield finding
-    yield await _echo((settings.listen_dsn or settings.postgres_dsn).get_secret_value(), settings)
+    try:
+        yield await listener(settings)
+    except DatabaseAway as away:
+        yield Finding("FAIL", f"listener: {away}")
     for finding in _providers(settings, platforms_webhook=platforms_webhook):
         yield finding
 
 
-async def _database(connection: Connection, settings: Settings, *, pooled: bool) -> list[Finding]:
-    """All that is asked of the database, under the tenant role throughout."""
-    role, server = settings.tenant_role, host_and_port(settings.postgres_dsn.get_secret_value())
-    found = []
+async def examine(settings: Settings) -> Examination:
+    """Everything that is asked of the database, under the tenant role throughout.
+
+    Raises:
+        DatabaseAway: the server cannot be reached now; trying again may help.
+    """
+    dsn = settings.postgres_dsn.get_secret_value()
+    pooled = settings.listen_dsn is not None
     try:
-        await assume_role(connection, role, pooled=pooled)
-        found.append(Finding("ok", f"database: {server} answers under the role {role}"))
-        await check_schema(connection)
-        found.append(Finding("ok", "schema: every migration is applied"))
-        tenant_id = await tenant_id_of(connection, settings.tenant_id)
+        connection = await connect(dsn, {} if pooled else session_settings(settings.tenant_role, None), pooled=pooled)
+        try:
+            # one transaction: behind a pooler the role holds for no longer
+            async with connection.transaction():
+                return await _examine(connection, settings, pooled=pooled)
+        finally:
+            connection.terminate()
     except (ConfigError, SchemaError) as wrong:
-        return [*found, Finding("FAIL", str(wrong))]
-    found.append(await _tenant(connection, tenant_id, settings))
+        return Examination((Finding("FAIL", str(wrong)),))
+    except AWAY as away:
+        raise unreachable(dsn, away) from away
+
+
+async def _examine(connection: Connection, settings: Settings, *, pooled: bool) -> Examination:
+    found: list[Finding] = []
+    try:
+        tenant_id = await require_tenant(
+            connection, settings, pooled=pooled, passed=lambda text: found.append(Finding("ok", text))
+        )
+    except (ConfigError, SchemaError) as wrong:
+        return Examination((*found, Finding("FAIL", str(wrong))))
     shape = await probe(connection)
     lacking = missing_required(shape)
-    found += [Finding("FAIL", lack) for lack in lacking]
+    found += [Finding("FAIL", f"platform: {lack}") for lack in lacking]
     if not lacking:
-        faults = await reach_faults(connection, role, tenant_id)
+        faults = await reach_faults(connection, settings.tenant_role, tenant_id)
         found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
         found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
-    return found + [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
+    found += [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
+    return Examination(tuple(found), tenant_id, shape)
 
 
-async def _tenant(connection: Connection, tenant_id: int, settings: Settings) -> Finding:
-    if tenant_id == settings.default_tenant_id:
-        return Finding("FAIL", f"tenant: {tenant_id} is the platform's DEFAULT_TENANT_ID")
-    if not await tenant_is_free(connection, tenant_id):
-        return Finding("FAIL", f"tenant: {tenant_id} belongs to a customer of the nightly")
-    return Finding("ok", f"tenant: {tenant_id} is express's own")
+async def listener(settings: Settings) -> Finding:
+    """LISTEN works when our own NOTIFY comes back; behind a transaction pooler it never does.
 
-
-async def _echo(dsn: str, settings: Settings) -> Finding:
-    """LISTEN works when our own NOTIFY comes back; behind a transaction pooler it never does."""
+    Raises:
+        DatabaseAway: the server cannot be reached now.
+    """
+    dsn = (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
     server = host_and_port(dsn)
     try:
-        heard = await hears_itself(dsn, settings.tenant_role, ECHO_SECONDS)
-    except (ConfigError, SchemaError, *AWAY) as away:
-        return Finding("FAIL", f"listener: {server}: {away}")
+        heard = await hears_itself(
+            dsn, settings.tenant_role, ECHO_SECONDS, setting="LISTEN_DSN" if settings.listen_dsn else "POSTGRES_DSN"
+        )
+    except (ConfigError, SchemaError) as wrong:
+        return Finding("FAIL", f"listener: {wrong}")
+    except AWAY as away:
+        raise unreachable(dsn, away) from away
     if heard:
         return Finding("ok", f"listener: a NOTIFY came back through {server}")
     return Finding(
         "warn",
         f"listener: a NOTIFY did not come back through {server} within {ECHO_SECONDS:g} s; set ACRA_EXPRESS_LISTEN_DSN "
-        "to a direct connection, or jobs start at a poll every 30 s only",
+        "to a direct connection, or jobs start only when the service polls, every 30 s",
     )
 
 

@@ -9,7 +9,10 @@ import asyncpg
 import pytest
 from process import acra_express
 
+from acra_express_async.errors import ConfigError
+from acra_express_async.ops.preflight import prepare
 from acra_express_async.sandbox.postgres import EmbeddedPostgres, free_port
+from acra_express_async.settings.tree import load_settings
 
 
 def last_line(text: str) -> str:
@@ -33,8 +36,8 @@ async def test_an_empty_database(postgres: EmbeddedPostgres) -> None:
 @pytest.mark.parametrize(
     ("dsn", "sentence"),
     [
-        ("not a dsn", "is no PostgreSQL connection URL"),
-        ("postgresql://127.0.0.1:notaport/x", "is no PostgreSQL connection URL"),
+        ("not a dsn", "ACRA_EXPRESS_POSTGRES_DSN is not a valid connection URL"),
+        ("postgresql://127.0.0.1:notaport/x", "ACRA_EXPRESS_POSTGRES_DSN is not a valid connection URL"),
         ("{server}/no_such_database", 'database "no_such_database" does not exist'),
     ],
 )
@@ -44,6 +47,43 @@ async def test_a_wrong_dsn(postgres: EmbeddedPostgres, dsn: str, sentence: str) 
     assert code == 78
     assert sentence in last_line(err)
     assert "Traceback" not in err
+
+
+FAULTS = {
+    "schema": ("DELETE FROM acra_express.schema_migrations WHERE version > 2", {}),
+    "tenant": ("UPDATE tenants SET name = 'somebody' WHERE name = 'acra_express'", {}),
+    "customer": ("INSERT INTO odoo_connections (tenant_id) SELECT tenant_id FROM tenants", {}),
+    "platform": ("ALTER TABLE companies DROP industry_code; ALTER TABLE lead_emails DROP company_id", {}),
+    "reach": ("GRANT SELECT ON background_jobs, odoo_connections TO acra_express", {}),
+    "listener": ("SELECT 1", {"ACRA_EXPRESS_LISTEN_DSN": "not a dsn"}),
+    "role": ("SELECT 1", {"ACRA_EXPRESS_TENANT_ROLE": "nobody_at_all"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_run_refuses_with_the_first_failing_line_of_check(
+    fresh_dsn: str, owner: asyncpg.Connection, fault: str
+) -> None:
+    statement, environ = FAULTS[fault]
+    await owner.execute(statement)
+    code, out, err = await acra_express("check", POSTGRES_DSN=fresh_dsn, **environ)
+    failing = [line.removeprefix("FAIL  ") for line in out.splitlines() if line.startswith("FAIL")]
+    assert (code, bool(failing), err) == (78, True, "")
+    code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn, **environ)
+    assert (code, last_line(err)) == (78, f"acra-express: {failing[0]}")
+
+
+async def test_run_waits_thirty_seconds_for_a_server_then_refuses() -> None:
+    settings = load_settings({"POSTGRES_DSN": f"postgresql://svc:secret-pw@127.0.0.1:{free_port()}/x"})
+    slept: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        slept.append(seconds)
+
+    with pytest.raises(ConfigError, match=r"^PostgreSQL at 127\.0\.0\.1:\d+ cannot be reached \(") as refused:
+        await prepare(settings, clock=lambda: sum(slept), pause=pause)
+    assert sum(slept) == 30
+    assert "secret-pw" not in str(refused.value)
 
 
 async def test_a_misspelt_setting() -> None:

@@ -178,9 +178,9 @@ class Listener:
         self._metrics.listener_up.set(int(proven))
 
 
-async def hears_itself(dsn: str, role: str | None, seconds: float) -> bool:
+async def hears_itself(dsn: str, role: str | None, seconds: float, *, setting: str = "POSTGRES_DSN") -> bool:
     """Whether a NOTIFY of our own comes back through `dsn` within `seconds`; the errors are those of `connect`."""
-    connection = await connect(dsn, session_settings(role, None), pooled=True)
+    connection = await connect(dsn, session_settings(role, None), pooled=True, setting=setting)
     nonce = PROBE + secrets.token_hex(8)
     heard = asyncio.Event()
 

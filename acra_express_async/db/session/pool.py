@@ -114,13 +114,21 @@ def host_and_port(dsn: str) -> str:
         return "an unreadable host"
 
 
-async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -> asyncpg.Connection[asyncpg.Record]:
+def unreachable(dsn: str, away: BaseException) -> DatabaseAway:
+    """The one sentence about a server that cannot be reached; `away` is one of `AWAY`."""
+    return DatabaseAway(f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})")
+
+
+async def connect(
+    dsn: str, settings: dict[str, str], *, pooled: bool = False, setting: str = "POSTGRES_DSN"
+) -> asyncpg.Connection[asyncpg.Record]:
     """One connection with `settings` in force for the session.
 
     Args:
         dsn: PostgreSQL URL.
         settings: start-up parameters.
         pooled: a transaction pooler stands before the server: no prepared statement survives a transaction.
+        setting: where `dsn` comes from, for errors.
 
     Raises:
         ConfigError: the DSN is malformed, the login is refused or the database does not exist.
@@ -143,7 +151,7 @@ async def connect(dsn: str, settings: dict[str, str], *, pooled: bool = False) -
             "ACRA_EXPRESS_LISTEN_DSN to a direct connection, then role and tenant are set in every transaction"
         ) from refused
     except (ValueError, asyncpg.ClientConfigurationError) as wrong:
-        raise ConfigError("ACRA_EXPRESS_POSTGRES_DSN is no PostgreSQL connection URL") from wrong
+        raise ConfigError(f"ACRA_EXPRESS_{setting} is not a valid connection URL") from wrong
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as wrong:
         role = settings.get("role", "?")
         raise SchemaError(

@@ -1,0 +1,33 @@
+"""What every session under the tenant role needs: the role itself, our schema, and a tenant that is express's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from acra_express_async.db.schema.migrate import check as check_schema
+from acra_express_async.db.session.pool import Connection, host_and_port
+from acra_express_async.db.session.tenant import assume_role, require_own_tenant, tenant_id_of
+from acra_express_async.settings.tree import Settings
+
+
+async def require_tenant(
+    connection: Connection, settings: Settings, *, pooled: bool, passed: Callable[[str], object] = lambda _: None
+) -> int:
+    """The express tenant's id, once all three are right.
+
+    Args:
+        connection: in a transaction when `pooled`, because the role then holds only that long.
+        passed: told of each thing that is right, in one sentence.
+
+    Raises:
+        ConfigError, SchemaError: the first thing that is wrong, in one sentence. Nothing later was asked.
+    """
+    role = settings.tenant_role
+    await assume_role(connection, role, pooled=pooled)
+    passed(f"database: {host_and_port(settings.postgres_dsn.get_secret_value())} answers under the role {role}")
+    await check_schema(connection)
+    passed("schema: every migration is applied")
+    tenant_id = await tenant_id_of(connection, settings.tenant_id)
+    await require_own_tenant(connection, tenant_id, settings.default_tenant_id)
+    passed(f"tenant: {tenant_id} is express's own")
+    return tenant_id
