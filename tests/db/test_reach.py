@@ -96,10 +96,10 @@ async def test_a_breach_in_the_wall_is_named_and_healed_by_migrate(
     await owner.execute(breach)
     code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
     sentence = (
-        f"reach: nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets (run_vendor_usage); "
+        f"nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets (run_vendor_usage); "
         "run `acra-express migrate`"
     )
-    assert (code, err.strip().splitlines()[-1]) == (78, f"acra-express: {sentence}")
+    assert (code, err.strip().splitlines()[-1]) == (78, f"acra-express: reach: {sentence}")
     async with database.session() as connection:
         assert await reach_faults(connection, ROLE, database.tenant_id) == [sentence]
     code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn)
