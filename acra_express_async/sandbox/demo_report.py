@@ -106,7 +106,7 @@ def company_table(found: Sequence[Result]) -> Table:
 
 def budget_table(state: Mapping[str, Any]) -> Table:
     """The budgets by the simulator's ledger of arrivals, which is the independent count."""
-    table = Table("budget", "allowance", "worst window", "window", title="budgets, as the simulator counted them")
+    table = Table("budget", "allowance", "worst window", "window", title="budgets as counted by the simulator")
     for name, window in state["budgets"].items():
         table.add_row(name, f"{window['allowance']:g}", f"{window['worst']:g}", f"{window['window_seconds']:g} s")
     return table
@@ -116,10 +116,10 @@ def show(console: Console, found: Sequence[Result], score: Agreement, state: Map
     """Print everything in reading order."""
     console.print(company_table(found))
     console.print(
-        f"agreement with the truth: {score.right} of {score.companies} right, {score.missed} missed, "
-        f"{score.wrong} wrong; mails {score.mails} right, {score.false_mails} false; "
-        f"phones {score.phones} right, {score.false_phones} false"
+        f"compared with the truth: {score.right} of {score.companies} websites right, {score.missed} missed, "
+        f"{score.wrong} wrong; {score.mails} mail addresses right, {score.false_mails} wrong; "
+        f"{score.phones} phone numbers right, {score.false_phones} wrong"
     )
     console.print(budget_table(state))
     twice = state["verifications"]["sent_more_than_once"]
-    console.print(f"budget violations: {state['violations']}; verifications sent twice: {twice}")
+    console.print(f"budget violations: {state['violations']}; addresses verified twice: {twice}")

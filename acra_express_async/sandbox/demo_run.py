@@ -87,7 +87,7 @@ async def run(options: DemoOptions, console: Console) -> int:
         console.print("[bold]acra-express demo[/bold]: embedded PostgreSQL, simulated providers, the real service")
         console.print(
             f"[dim]allowances of service and simulator x{ALLOWANCE_SCALE}, latencies / {1 / LATENCY_SCALE:g}; "
-            "no limit is switched off[/dim]"
+            "every limit is active[/dim]"
         )
         owner = await build_database(postgres)
         try:
@@ -145,7 +145,11 @@ async def _perform(
     good = done and not failed and state["violations"] == 0 and exit_code == 0
     console.print(
         f"service stopped with exit code {exit_code}; "
-        + ("[bold green]every company is done[/bold green]" if good else "[bold red]not everything is done[/bold red]")
+        + (
+            "[bold green]every company is done[/bold green]"
+            if good
+            else "[bold red]the demo failed; the end of the service log follows[/bold red]"
+        )
     )
     if not good:
         console.print(service.log_path.read_text(errors="replace")[-4000:], markup=False)
@@ -186,28 +190,28 @@ async def _stay(service: ServiceProcess, simulator: Simulator, console: Console)
     environment = service.log_path.with_name("environment")
     environment.write_text(_exports(service, simulator), encoding="utf-8")
     fault = '{"provider": "duckduckgo", "knob": "status", "value": 303}'
-    console.print("\n[bold]kept up[/bold]; Ctrl-C ends it.", highlight=False)
+    console.print("\n[bold]everything stays up[/bold]; stop it with Ctrl-C.", highlight=False)
     console.print(
         f"""status page  http://127.0.0.1:{service.port}/
 log          {service.log_path}
 
-In another terminal, first of all (the settings of this demo, and its acra-express on the PATH):
+First, in another terminal (sets up this demo's settings and puts its acra-express on the PATH):
 
 . {environment}
 
-acra-express enqueue --term bakery --limit 10    # answers what will happen; then jobs show ID
-acra-express status --watch                      # Ctrl-C leaves
+acra-express enqueue --term bakery --limit 10    # says what will happen; then: jobs show ID
+acra-express status --watch                      # leave with Ctrl-C
 acra-express enqueue --term cafes --batch-size 10 --authorized-by {APPROVER}
 acra-express pause; acra-express resume
 
-Let companies fail, look why, and read what Slack was told:
+Make companies fail, find out why, and read the Slack messages:
 
 curl -s -X POST $SIMULATOR/__sim/faults -d '{fault}'
-acra-express enqueue --term clinics --limit 3    # then jobs show ID, explain UEN
+acra-express enqueue --term clinics --limit 3    # then: jobs show ID, explain UEN
 curl -s $SIMULATOR/__sim/slack
-curl -s -X DELETE $SIMULATOR/__sim/faults        # all faults back; GET lists every knob
+curl -s -X DELETE $SIMULATOR/__sim/faults        # remove all faults; GET lists every knob
 
-kill -TERM {service.process.pid}                 # drains; `acra-express run` starts a second one""",
+kill -TERM {service.process.pid}                 # drains; `acra-express run` starts a new one""",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -19,53 +19,55 @@ def show(day: DayReport, console: Console | None = None) -> None:
     console.print(
         f"[bold]{options['hours']:g} simulated hours[/bold], profile {options['profile']}, "
         f"{options['workers']} workers, {options['replicas']} replica(s), seed {options['seed']}: "
-        f"lived in {day.real_seconds:g} s ({options['speed']:g} x real), {day.cpu_seconds:g} s of CPU"
+        f"took {day.real_seconds:g} s ({options['speed']:g} x real time) and {day.cpu_seconds:g} s of CPU"
     )
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(day.outcomes.items()))
-    again = f", {day.repeated} of them done again" if day.repeated else ""
+    again = f", {day.repeated} of them twice" if day.repeated else ""
     console.print(f"companies: {day.companies}{again} ({kinds}); outcomes {day.digest}")
-    console.print(f"that is {day.times_nightly:g} x the nightly's day (taken for 100 at least)")
-    table = Table("from", "p50", "p95", "p99", "max", title="until the company was committed")
-    table.add_row("its own batch's enqueue", *_row(day.latency))
-    table.add_row("the campaign's enqueue", *_row(day.campaign_age))
+    console.print(f"that is {day.times_nightly:g} x what the nightly does in a day (assumed to be at least 100)")
+    table = Table("from", "p50", "p95", "p99", "max", title="time until the company was committed")
+    table.add_row("enqueue of its batch", *_row(day.latency))
+    table.add_row("enqueue of its campaign", *_row(day.campaign_age))
     console.print(table)
     spent = day.spent
     console.print(
-        f"where the average company's time went: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s"
-        f" for turns and budgets, {spent.providers:g} s for providers, {spent.own:g} s for database and own work"
-        " (stretched by the fast clock)"
+        f"time of the average company: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s for "
+        f"throttles and budgets, {spent.providers:g} s at providers, {spent.own:g} s for database and our own work"
+        " (multiplied by the fast clock)"
     )
     console.print(
-        f"pace: {day.pace.done:g} companies an hour from the first hour on; while work waits, plan says "
-        f"{day.pace.planned:g} with this day's costs, {day.pace.documented:g} with the documented ones"
+        f"pace: {day.pace.done:g} companies an hour after the first hour; while work waits, `plan` predicts "
+        f"{day.pace.planned:g} with the costs of this day, {day.pace.documented:g} with the documented ones"
     )
     costs = day.pace.costs
     console.print(
         f"cost of a company: {costs.searches:.2f} searches, {costs.pages:.2f} pages, {costs.tokens:.0f} tokens, "
-        f"{costs.verifications:.2f} verifications, {costs.seconds:.1f} s of a worker"
+        f"{costs.verifications:.2f} verifications, {costs.seconds:.1f} worker seconds"
     )
-    budgets = Table("budget", "allowance", "worst window", "window", title="budgets, as the simulator counted them")
+    budgets = Table("budget", "allowance", "worst window", "window", title="budgets as counted by the simulator")
     for use in day.budgets:
         budgets.add_row(use.budget, f"{use.allowance:g}", f"{use.worst:g}", f"{use.window_seconds:g} s")
     console.print(budgets)
     colour = "green" if day.good else "red"
     console.print(
-        f"[{colour}]budget violations: {day.violations}; verified twice: {day.verified_twice}; "
+        f"[{colour}]budget violations: {day.violations}; addresses verified twice: {day.verified_twice}; "
         f"exit codes: {day.exit_codes}[/{colour}]"
     )
     if day.nightly is not None:
-        said = "as if we were not there" if day.nightly["unharmed"] else "[red]NOT as if we were not there[/red]"
-        console.print(f"nightly: {said}; with us {day.nightly['with_us']}; alone {day.nightly['without_us']}")
+        said = "unaffected by express" if day.nightly["unharmed"] else "[red]AFFECTED by express[/red]"
+        console.print(f"nightly: {said}; with express {day.nightly['with_us']}; alone {day.nightly['without_us']}")
     console.print(
-        f"this machine kept the process waiting for {day.stalled_share:.1%} of the time, "
-        f"{day.worst_stall_seconds:g} s at most: each such second is {options['speed']:g} s in the figures above"
+        f"this machine delayed the process for {day.stalled_share:.1%} of the time, at most "
+        f"{day.worst_stall_seconds:g} s at once; each second of delay is {options['speed']:g} s in the figures above"
     )
     console.print(f"memory from hour 1 to the end: {day.memory_growth_mb:+g} MB (service and simulator together)\n")
 
 
 def show_several(days: Sequence[DayReport], console: Console | None = None) -> None:
     """Print the days side by side, to show what one more worker adds."""
-    table = Table("workers", "companies", "p50", "p95", "campaign p95", "violations", title="what workers are worth")
+    table = Table(
+        "workers", "companies", "p50", "p95", "campaign p95", "violations", title="effect of the number of workers"
+    )
     for day in days:
         table.add_row(
             str(day.options["workers"]),
@@ -112,14 +114,14 @@ def as_markdown(days: Sequence[DayReport]) -> str:
     speed, spent = f"{last.options['speed']:g}", last.spent
     worst = ", ".join(f"{use.budget} {use.worst:g} of {use.allowance:g}" for use in last.budgets)
     how = (
-        f"{last.options['hours']:g} simulated hours at {speed} x real, seed {last.options['seed']}; lived in "
-        f"{last.real_seconds:g} s with {last.cpu_seconds:g} s of CPU. The machine kept the process waiting for "
-        f"{last.stalled_share:.1%} of the time, {last.worst_stall_seconds:g} s at most; each such second is {speed} s "
-        "in the latencies."
+        f"{last.options['hours']:g} simulated hours at {speed} x real, seed {last.options['seed']}; took "
+        f"{last.real_seconds:g} s and {last.cpu_seconds:g} s of CPU. The machine delayed the process for "
+        f"{last.stalled_share:.1%} of the time, at most {last.worst_stall_seconds:g} s at once; each second of it "
+        f"is {speed} s in the latencies."
     )
     where = (
-        f"The average company: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s for turns and "
-        f"budgets, {spent.providers:g} s for providers, {spent.own:g} s for database and own work (stretched)."
+        f"The average company: {spent.queue:g} s behind other work, {spent.throttles_and_budgets:g} s for throttles "
+        f"and budgets, {spent.providers:g} s at providers, {spent.own:g} s for database and our own work (multiplied)."
     )
     windows = f"Worst rolling windows by the simulator's ledger: {worst}."
     return "\n\n".join((markdown_table(header, rows), how, windows, where))
