@@ -116,7 +116,7 @@ def show(console: Console, found: Sequence[Result], score: Agreement, state: Map
     """Print everything in reading order."""
     console.print(company_table(found))
     console.print(
-        f"compared with the truth: {score.right} of {score.companies} websites right, {score.missed} missed, "
+        f"compared with the truth: {score.right} of {score.companies} companies right, {score.missed} missed, "
         f"{score.wrong} wrong; {score.mails} mail addresses right, {score.false_mails} wrong; "
         f"{score.phones} phone numbers right, {score.false_phones} wrong"
     )
