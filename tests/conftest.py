@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one embedded PostgreSQL a session (and xdist worker), a fresh database a test."""
+"""Fixtures shared by all tests: one embedded PostgreSQL per session (and xdist worker), a fresh database per test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # or pytest-asyncio, before its first asynchronous test, makes a loop that nobody closes (here an error)
+    # Otherwise pytest-asyncio creates a loop before its first asynchronous test and never closes it (an error here).
     asyncio.set_event_loop(None)
 
 
@@ -39,14 +39,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """A real server for the whole session; `postgres.dsn(name)` reaches a database of it as superuser."""
+    """A real server for the whole session; `postgres.dsn(name)` connects to one of its databases as superuser."""
     with EmbeddedPostgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def template_database(postgres: EmbeddedPostgres) -> str:
-    """Name of a database with the platform's tables and all our migrations; cloned for each test."""
+    """The name of a database with the platform's tables and all our migrations; it is cloned for each test."""
 
     async def build() -> None:
         connection = await connect(postgres.dsn("template_express"), {})
@@ -56,7 +56,7 @@ def template_database(postgres: EmbeddedPostgres) -> str:
         finally:
             await connection.close()
 
-    # in a thread: asyncio.run would take the loop away from pytest-asyncio's runner
+    # In a thread, because asyncio.run would replace the loop of pytest-asyncio's runner.
     with ThreadPoolExecutor(1) as aside:
         aside.submit(asyncio.run, _execute(postgres.dsn(), "CREATE DATABASE template_express")).result()
         aside.submit(asyncio.run, build()).result()
@@ -73,7 +73,7 @@ async def _execute(dsn: str, statement: str) -> None:
 
 @asynccontextmanager
 async def cloned_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """DSN (superuser) of a database like `template`, for as long as it is needed."""
+    """The DSN (superuser) of a clone of `template` that exists within the context."""
     name = f"t_{secrets.token_hex(6)}"
     await _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
@@ -84,14 +84,14 @@ async def cloned_database(postgres: EmbeddedPostgres, template: str) -> AsyncIte
 
 @pytest_asyncio.fixture
 async def fresh_dsn(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
-    """DSN (superuser) of a migrated database that only this test uses."""
+    """The DSN (superuser) of a migrated database that only this test uses."""
     async with cloned_database(postgres, template_database) as dsn:
         yield dsn
 
 
 @pytest_asyncio.fixture
 async def owner(fresh_dsn: str) -> AsyncIterator[Connection]:
-    """A connection as the platform's owner: arranges rows and looks at what happened."""
+    """A connection as the owner of the platform's tables, to prepare rows and check results."""
     connection = await connect(fresh_dsn, {"search_path": "public"})
     try:
         yield connection
@@ -101,7 +101,7 @@ async def owner(fresh_dsn: str) -> AsyncIterator[Connection]:
 
 @pytest_asyncio.fixture
 async def database(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
-    """Sessions under the tenant role, as the service has them."""
+    """Sessions under the tenant role, as the service opens them."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=4)
     await database.open()

@@ -1,4 +1,4 @@
-"""The database's clock in a test's hands: it stands still until it is moved."""
+"""A database clock that a test controls: it stands still until it is advanced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault kit: a TCP proxy that can delay, blackhole, reset and cut; frozen servers; events instead of sleeps."""
+"""Fault injection: a TCP proxy that can delay, blackhole, reset and cut connections, and frozen servers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FaultProxy:
-    """Forwards TCP to a target on loopback; faults hold for open and new connections until `heal`.
+    """Forwards TCP to a target on loopback; faults apply to open and new connections until `heal`.
 
-    `blackhole` swallows bytes both ways (the peer's kernel still answers); `cut` resets open connections; `refuse`
-    resets new ones; `latency` delays every chunk, in seconds; `close_after` resets a connection after so many bytes
-    from the server.
+    `blackhole` drops bytes in both directions (the peer's kernel still acknowledges), `cut` resets open connections,
+    `refuse` resets new ones, `latency` delays every chunk by this many seconds, and `close_after` resets a connection
+    after this many bytes from the server.
     """
 
     host: str
@@ -50,7 +50,7 @@ class FaultProxy:
         self._flowing.set()
 
     def cut(self) -> None:
-        """Reset every open connection, so that the client sees ECONNRESET and no goodbye."""
+        """Reset every open connection, so that the client sees ECONNRESET instead of an orderly close."""
         for writer in list(self._open):
             _reset(writer)
 
@@ -114,7 +114,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def proxied(dsn: str) -> AsyncIterator[tuple[FaultProxy, str]]:
-    """A proxy before a PostgreSQL of `EmbeddedPostgres`, and the DSN that goes through it."""
+    """A proxy in front of an embedded PostgreSQL, and the DSN that goes through it."""
     address, database = dsn.removeprefix("postgresql://").split("/", 1)
     user, place = address.split("@")
     host, port = place.split(":")

@@ -1,7 +1,7 @@
-"""Network namespaces of the test's own: hosts with a real link each, which can be cut and healed. Root and Linux only.
+"""Temporary network namespaces: hosts with one real link each, which can be cut and restored. Root and Linux only.
 
-The test's thread steps into a new namespace (the hub) for a while, so that nothing of the machine's network changes and
-whatever the test starts is there too; each host is a further namespace at the other end of a veth pair.
+The thread of the test enters a new namespace (the hub), so the machine's network does not change and everything that
+the test starts is in the hub too. Each host is a further namespace at the other end of a veth pair.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEEDED = ("ip", "nsenter", "unshare")
 
 
 def why_not() -> str | None:
-    """The reason why there can be no namespaces here; None when there can."""
+    """The reason why namespaces cannot be created here; None when they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "network namespaces need root on Linux"
     missing = [name for name in NEEDED if shutil.which(name) is None]
@@ -37,7 +37,7 @@ def _ip(*words: str) -> None:
 
 @contextmanager
 def hub() -> Iterator[None]:
-    """The calling thread, and every process that it starts, in a new namespace with loopback and nothing else."""
+    """Move the calling thread, and every process that it starts, into a new namespace that has only loopback."""
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
@@ -53,18 +53,18 @@ def hub() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A namespace of its own; `address` is the hub as seen from there."""
+    """A separate namespace; `address` is the hub as seen from there."""
 
     number: int
     pid: int
     address: str
 
     def command(self, *words: str) -> tuple[str, ...]:
-        """The words as a command that runs there; it becomes the last of them, so signals reach it."""
+        """The words as a command that runs in this namespace; it execs the last of them, so that signals reach it."""
         return ("nsenter", "--target", str(self.pid), "--net", "--", *words)
 
     def cut(self) -> None:
-        """The hub's end goes down: what is in flight is lost, and neither side is told."""
+        """Take the hub's end of the link down: packets in flight are lost, and neither side is notified."""
         _ip("link", "set", f"hub{self.number}", "down")
 
     def heal(self) -> None:
@@ -73,7 +73,7 @@ class Host:
 
 @contextmanager
 def host(number: int) -> Iterator[Host]:
-    """One host beside the hub in which the caller is; gone with its link at the end."""
+    """A host linked to the hub in which the caller is; host and link are removed at the end."""
     holder = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"],
         stdin=subprocess.PIPE,

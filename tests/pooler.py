@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a database of `EmbeddedPostgres`; it refuses root, so root steps down."""
+"""PgBouncer in transaction mode in front of an embedded PostgreSQL; it refuses root, so root drops its privileges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = ("pgbouncer", "/usr/sbin/pgbouncer")
 
 @asynccontextmanager
 async def pooled(pgbouncer: str, dsn: str, folder: Path, *, servers: int = 2, clients: int = 50) -> AsyncIterator[str]:
-    """The DSN through a pooler with so many server connections and so many clients at most."""
+    """The DSN through a pooler with at most this many server connections and clients."""
     address, database = dsn.removeprefix("postgresql://").split("/", 1)
     user, place = address.split("@")
     host, server_port = place.split(":")

@@ -1,4 +1,4 @@
-"""The real service as processes of its own, on a real database, with the simulator as every provider."""
+"""The real service in separate processes, on a real database, with the simulator as every provider."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from acra_express_async.sandbox.world import World
 
 
 async def acra_express(*arguments: str, **environ: str) -> tuple[int, str, str]:
-    """Run the command in a clean environment; exit code, stdout, stderr."""
+    """Run the command in a clean environment; return exit code, stdout and stderr."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -40,7 +40,7 @@ async def acra_express(*arguments: str, **environ: str) -> tuple[int, str, str]:
 
 
 class Process:
-    """One `acra-express` process; its log lines arrive as events."""
+    """One `acra-express` process; its log lines are available as events."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -66,7 +66,7 @@ class Process:
         self._events.put_nowait({"event": "process.ended"})
 
     async def event(self, name: str, **facts: Any) -> dict[str, Any]:
-        """The next event of that name (and facts); an end of the process before it is an error."""
+        """Wait for the next event with this name and these facts; fail when the process ends first."""
         while True:
             event = await self._events.get()
             if event.get("event") == name and all(event.get(key) == value for key, value in facts.items()):
@@ -75,14 +75,14 @@ class Process:
                 raise AssertionError(f"the process ended before {name}:\n" + "\n".join(self.lines[-30:]))
 
     async def any_event(self) -> str:
-        """The name of the next event, whatever it is."""
+        """The name of the next event of any kind."""
         return str((await self._events.get()).get("event"))
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     async def ended(self) -> int:
-        """The exit code, once all it wrote was read."""
+        """The exit code, after all output has been read."""
         code = await self._process.wait()
         await self._reading
         return code
@@ -94,7 +94,7 @@ class Process:
 
 
 class Stage:
-    """A database with a registry, the simulator around it, and the settings that join them."""
+    """A database with a registry, the simulator for it, and the settings that connect both."""
 
     def __init__(self, owner: Connection, simulator: Simulator, environ: dict[str, str], uens: list[str]) -> None:
         self.owner = owner
@@ -104,15 +104,15 @@ class Stage:
         self._started: list[Process] = []
 
     async def start(self, *arguments: str, **settings: str) -> Process:
-        """`acra-express ARGUMENTS` (default ``run``) with further settings, named without prefix."""
+        """Start `acra-express ARGUMENTS` (default ``run``) with further settings, named without the prefix."""
         return await self._start(("-m", "acra_express_async", *(arguments or ("run",))), settings)
 
     async def start_script(self, script: Path, *arguments: str, **settings: str) -> Process:
-        """The same with a script of the test's own in place of the command."""
+        """Start a script of the test instead of the command."""
         return await self._start((str(script), *arguments), settings)
 
     async def start_through(self, command: Callable[..., tuple[str, ...]], **settings: str) -> Process:
-        """`acra-express run` as the words that `command` makes of its own, which must end in becoming it."""
+        """Start `acra-express run` through a wrapper: `command` turns its words into a command that execs it."""
         words = command(sys.executable, "-m", "acra_express_async", "run")
         return await self._start(words[1:], settings, program=words[0])
 
@@ -147,7 +147,7 @@ class Stage:
             await process.kill()
 
     async def outcomes(self) -> dict[str, list[str]]:
-        """How each UEN ended, once for each time that it was committed."""
+        """The outcomes of each UEN, one entry for each commit."""
         rows = await self.owner.fetch("SELECT uen, kind FROM acra_express.outcomes ORDER BY ended_at")
         ended: dict[str, list[str]] = {}
         for row in rows:
@@ -167,7 +167,7 @@ async def stage(
     scenario: str = "happy",
     host: str = "127.0.0.1",
 ) -> AsyncIterator[Stage]:
-    """Everything up; every process that was started is ended at the close. `host`: where the simulator listens."""
+    """Start database and simulator; stop every started process at the end. `host`: where the simulator listens."""
     file = folder / "registry.csv"
     registry_sample.write_csv(file, rows, seed)
     owner = await connect(dsn, {"search_path": "public"})

@@ -1,4 +1,4 @@
-"""Stand-ins for what providers and limits are given: a scope, a ledger and a breaker's store in memory, a caller."""
+"""Fakes of what providers and limits depend on: a scope, a ledger and a breaker store in memory, and a caller."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class FakeScope:
-    """Counts what was spent; `refuse_at` makes the n-th check raise (from 1)."""
+    """Counts what was spent; `refuse_at` makes the n-th check raise (counted from 1)."""
 
     limits: JobLimits = field(default_factory=JobLimits)
     refuse_at: int | None = None
@@ -56,7 +56,7 @@ class FakeScope:
 
 @dataclass
 class FakeLedger:
-    """Grants unless `refusals` holds an answer for the next ask; keeps the story in `events`."""
+    """Grants every ask unless `refusals` holds an answer for the next one; records all calls in `events`."""
 
     refusals: deque[Refusal] = field(default_factory=deque)
     events: list[tuple[object, ...]] = field(default_factory=list)
@@ -79,7 +79,7 @@ class FakeLedger:
 
 
 class FakeBreakerStore:
-    """The store of one provider on the event loop's clock; levels as in migration 0003 after a failed probe."""
+    """The store of one provider on the event loop's clock; levels rise after a failed probe as in migration 0003."""
 
     def __init__(self) -> None:
         self.record = BreakerState()
@@ -124,7 +124,7 @@ class FakeBreakerStore:
 
 @dataclass
 class Bench:
-    """A caller with everything around it in sight."""
+    """A caller together with all its fakes."""
 
     caller: Caller
     ledger: FakeLedger
@@ -157,7 +157,7 @@ def allowances_of(provider: Provider) -> list[Allowance]:
 
 
 def bench(provider: Provider, *, pace: Pace = FAST, breaker: bool = True) -> Bench:
-    """A caller over stand-ins; its sleeps return at once and are kept in `slept` (jitter is always half)."""
+    """A caller over fakes; its sleeps return at once and are recorded in `slept` (jitter is always one half)."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

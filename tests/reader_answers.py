@@ -1,4 +1,4 @@
-"""Answers of Jina Reader, made up, and the captured ones where they lie beside this checkout."""
+"""Answers of Jina Reader: invented ones, and captured ones if they are available beside this checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registry files of any size, made up line by line, and the peak memory of the process that loads one."""
+"""Generated registry files of any size, and the peak memory of the process that loads one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEASURED = Path(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one load took: `megabytes` is the highest resident memory (VmHWM) of the process itself."""
+    """The cost of one load; `megabytes` is the peak resident memory (VmHWM) of the process."""
 
     rows: int
     file_megabytes: float
@@ -33,7 +33,7 @@ class Load:
 
 
 def write_month(path: Path, rows: int) -> None:
-    """A file of so many rows under the 53-column header, every UEN once with its check letter, three in ten live."""
+    """Write a file with the 53-column header; each UEN occurs once with a valid check letter, three in ten are live."""
     with path.open("w", encoding="utf-8", newline="") as sink:
         writer = csv.writer(sink)
         writer.writerow(COLUMNS)
@@ -60,7 +60,7 @@ def _cells(number: int) -> list[str]:
 
 
 async def load_month(dsn: str, rows: int) -> Load:
-    """Write a file of `rows` and load it by ``acra-express load-registry`` in a process of its own."""
+    """Write a file of `rows` rows and load it with ``acra-express load-registry`` in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         path, said = Path(folder) / "month.csv", Path(folder) / "peak"
         write_month(path, rows)
@@ -77,14 +77,14 @@ async def load_month(dsn: str, rows: int) -> Load:
 
 
 def _peak_megabytes() -> float:
-    # VmHWM begins anew at the exec; ru_maxrss would begin with what the parent had.
+    # VmHWM starts anew at the exec; ru_maxrss would start with the parent's value.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6
 
 
 def _measured() -> None:
-    """The command itself, and then what it took at most."""
+    """Run the command, then print its peak memory."""
     from acra_express_async.cli import main
 
     said = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""A small service on a real database: the real poller, workers, ends and leases around handlers of the test's own."""
+"""A small service on a real database: real poller, workers, ends and leases with handlers supplied by the test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Work = Callable[[Job, JobScope], Awaitable[End]]
 
 
 class Rig:
-    """See the module; `handle` gets every job, whatever its type."""
+    """See the module; `handle` receives every job of any type."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Rig:
         return await self._work(job, scope)
 
     async def finish(self, job: Job) -> End:
-        """The plainest handler's end."""
+        """What the simplest handler does: finish the job."""
         async with self.jobs.owned(job) as connection:
             await self.jobs.finish(connection, job, total=0)
         return End.DONE
@@ -135,7 +135,7 @@ class Rig:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[int]]:
-        """The service in the background; stopped at the end, and its exit code must then be 0."""
+        """Run the service in the background; stop it at the end and check that its exit code is 0."""
         task = asyncio.create_task(self.supervisor.run())
         try:
             yield task
@@ -145,7 +145,7 @@ class Rig:
             assert await task == 0
 
     def attempts(self, end: End) -> float:
-        """How many attempts ended so."""
+        """How many attempts had this end."""
         return sum(
             self.metrics.registry.get_sample_value(
                 "acra_express_job_attempts_total", {"job_type": job_type.value, "outcome": end.value}
@@ -156,7 +156,7 @@ class Rig:
 
 
 async def enqueue(owner: Connection, count: int = 1, *, job_type: JobType = JobType.STAGING) -> list[int]:
-    """Rows as the platform would insert them."""
+    """Insert rows as the platform would."""
     rows = await owner.fetch(
         "INSERT INTO background_jobs (job_type, status, params) SELECT $1, 'queued', '{}' FROM generate_series(1, $2)"
         " RETURNING job_id",
@@ -167,7 +167,7 @@ async def enqueue(owner: Connection, count: int = 1, *, job_type: JobType = JobT
 
 
 async def statuses(owner: Connection) -> dict[str, int]:
-    """How many express jobs are in each status."""
+    """The number of express jobs in each status."""
     rows = await owner.fetch(
         "SELECT status, count(*) AS n FROM background_jobs WHERE job_type LIKE 'acra_express_%' GROUP BY status"
     )

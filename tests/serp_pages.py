@@ -1,4 +1,4 @@
-"""Pages in DuckDuckGo's markup (trailing spaces in class attributes, single quotes), all content made up."""
+"""Pages in DuckDuckGo's markup (trailing spaces in class attributes, single quotes) with invented content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""The shapes in which production may stand (platform.md C), made from the newest one by taking away."""
+"""The shapes that a production database may have, made by removing parts from the newest one.
+
+Which of the platform's migrations were applied is unknown: one of them does not parse, and its runner applies all files
+in one transaction.
+
+| shape | stands for |
+|---|---|
+| `NEWEST` | everything that the platform's code knows: optional columns and tables, policies, unique indexes |
+| `MIGRATED` | a dump with all migrations, without the columns that only the newest onboarding script creates |
+| `DUMP` | a dump without migrations: RLS enabled but no policies, no unique index for ON CONFLICT, fewer columns |
+| `BARE` | the same dump without any optional table |
+"""
 
 from __future__ import annotations
 
@@ -13,7 +24,7 @@ from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
-# RLS stays enabled in the dumps, but without a policy; no index of the migrations; smtp and source_json as there
+# In dumps RLS is enabled but has no policies, and the indexes of the migrations are missing.
 DUMP = """
     DROP POLICY enrichment_runs_isolation ON enrichment_runs;
     DROP POLICY run_vendor_usage_isolation ON run_vendor_usage;
@@ -36,7 +47,7 @@ BARE = (
 
 @asynccontextmanager
 async def shaped_database(postgres: EmbeddedPostgres, shape: str) -> AsyncIterator[str]:
-    """DSN (superuser) of a database of that shape, with our migrations on top."""
+    """The DSN (superuser) of a database with this shape and our migrations on top."""
     name = f"s_{secrets.token_hex(6)}"
     server = await asyncpg.connect(postgres.dsn())
     await server.execute(f"CREATE DATABASE {name}")

@@ -1,4 +1,4 @@
-"""The arithmetic of `plan`: bottleneck, nights, and the worth of a third worker."""
+"""The arithmetic of `plan`: the bottleneck, nights, and the effect of a third worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows: file sizes, broad and silent handlers, where SQL stands."""
+"""House rules that no linter checks: file sizes, broad and silent handlers, the place of SQL, names of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of one company: which calls it makes, what it does when one fails, what it repeats and what not."""
+"""The pipeline of one company: the calls it makes, what it does when one fails, and what it never repeats."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FreeScope:
 
 @dataclass
 class World:
-    """Providers, memory, verdicts and opt-outs in one; `calls` tells in order what was asked for."""
+    """Providers, memory, verifications and opt-outs in one fake; `calls` lists the calls in order."""
 
     hits: tuple[SearchHit, ...] = HITS
     pages: dict[str, Page] = field(default_factory=lambda: dict(PAGES))
@@ -127,7 +127,7 @@ class World:
 
 @dataclass
 class Searching:
-    """The search provider of a world (its memory has a method of the same name)."""
+    """The search provider of a world (a separate class, because its memory has a method of the same name)."""
 
     world: World
 
@@ -389,7 +389,7 @@ async def test_a_stop_in_the_middle_of_verification_propagates(error: Exception,
     world = World(failures={"verify info@orchidhardware.sg": error})
     with pytest.raises(type(error)):
         await pipeline(world).run(COMPANY, FreeScope())
-    # With the lease lost nothing is written any more, not even to take an intent back.
+    # Once the lease is lost nothing is written, not even the withdrawal of an intent.
     assert ("info@orchidhardware.sg" in world.intents) is intent_stays
 
 

@@ -1,4 +1,4 @@
-"""Registry files of every family read by name; each bit of dirt repaired, or explained with its line."""
+"""Reading registry files of every header family; each defect is repaired, or reported with its line."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_any_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> None:
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
-    """A month's file of half a million rows is read like one of a thousand."""
+    """A file of half a million rows takes no more memory than one of a thousand."""
     path = tmp_path / "big.csv"
     line = "198107599C," + "X" * 200 + "\n"
     with path.open("w", encoding="utf-8") as out:

@@ -1,4 +1,4 @@
-"""The environment as operators write it: defaults, aliases, files, misspellings, and what is said about them."""
+"""Settings from the environment as operators write it: defaults, aliases, files, misspellings and their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The day's verifications spread over its companies: cached verdicts are free, the rest stays within the share."""
+"""Verifications of a day are spread over its companies: cached answers are free, the rest stays within the share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from acra_express_async.models import Email, EmailKind, JobLimits, Usage, Verifi
 
 
 class Bounce:
-    """A verifier that knows nobody, and a store with what it is given."""
+    """A verifier that knows no address, and a store with the given entries."""
 
     configured = True
 
@@ -41,10 +41,10 @@ class Free:
     limits = JobLimits()
 
     def check(self) -> None:
-        """Nothing speaks against it."""
+        """Allow everything."""
 
     def spent(self, cost: Usage) -> None:
-        """Nobody counts."""
+        """Count nothing."""
 
 
 MAILS = [Email(f"{box}@x.sg", EmailKind.ROLE, "https://x.sg/") for box in ("info", "sales", "hello")]
