@@ -80,7 +80,7 @@ def sql_put_together(code: ast.AST) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-def test_no_module_is_long(module: Path) -> None:
+def test_no_module_is_longer_than_the_limit(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
 
 
@@ -102,14 +102,14 @@ def test_no_silent_handler() -> None:
     assert not silent
 
 
-def test_module_names() -> None:
+def test_modules_avoid_catch_all_and_stdlib_names() -> None:
     names = {module.stem for module in MODULES} | {module.parent.name for module in MODULES}
     assert not names & FORBIDDEN_NAMES
     top_level = {module.stem for module in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert not top_level & set(sys.stdlib_module_names)
 
 
-def test_sql_stands_in_db_only() -> None:
+def test_sql_is_written_in_db_only() -> None:
     found = [
         place(module, node.lineno)
         for module in MODULES

@@ -152,7 +152,7 @@ def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, pe
     )
 
 
-async def test_search_read_verify_in_that_order_and_no_call_more() -> None:
+async def test_searches_reads_and_verifies_without_extra_calls() -> None:
     world = World()
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert world.calls == [
@@ -173,7 +173,7 @@ async def test_search_read_verify_in_that_order_and_no_call_more() -> None:
     assert dict(outcome.stage_seconds) == {"search": 1.0, "read": 2.0, "extract": 0.0, "verify": 1.0}
 
 
-async def test_a_known_website_that_proves_right_costs_no_search() -> None:
+async def test_a_confirmed_known_website_needs_no_search() -> None:
     world = World()
     outcome = await pipeline(world).run(replace(COMPANY, website_domain="orchidhardware.sg"), FreeScope())
     assert outcome.kind is OutcomeKind.ENRICHED
@@ -188,7 +188,7 @@ async def test_a_wrong_known_website_leaves_pages_for_the_search() -> None:
     assert [site.domain for site in outcome.rejected] == ["wrong.sg"]
 
 
-async def test_further_queries_only_while_nothing_credible_was_found() -> None:
+async def test_further_queries_run_only_without_a_credible_site() -> None:
     world = World(hits=())
     firm = replace(COMPANY, former_names=("BOLT BROTHERS PTE LTD",))
     outcome = await pipeline(world).run(firm, FreeScope())
@@ -198,7 +198,7 @@ async def test_further_queries_only_while_nothing_credible_was_found() -> None:
     assert (outcome.kind, outcome.reason) == (OutcomeKind.NO_WEBSITE, "no_search_results")
 
 
-async def test_no_website_says_why_and_names_the_best_rejected() -> None:
+async def test_no_website_comes_with_reason_and_best_rejected_site() -> None:
     world = World(pages={HOME: Page(HOME, "Orchid Hardware", "This domain may be for sale")})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert (outcome.kind, outcome.reason, outcome.site) == (OutcomeKind.NO_WEBSITE, "parked", None)
@@ -208,20 +208,20 @@ async def test_no_website_says_why_and_names_the_best_rejected() -> None:
 
 
 @pytest.mark.parametrize("max_pages", [1, 2, 3])
-async def test_never_more_pages_than_allowed(max_pages: int) -> None:
+async def test_reads_at_most_the_allowed_number_of_pages(max_pages: int) -> None:
     world = World(hits=tuple(SearchHit(n, "Orchid Hardware", f"https://orchidhardware{n}.sg/") for n in range(1, 9)))
     await pipeline(world, max_pages=max_pages).run(COMPANY, FreeScope())
     assert len([call for call in world.calls if call.startswith("read")]) == max_pages
 
 
 @pytest.mark.parametrize("status", ["Struck Off", "Cancelled (Non-Renewal)"])
-async def test_a_company_that_is_no_more_is_left_alone(status: str) -> None:
+async def test_a_company_that_is_not_live_is_skipped(status: str) -> None:
     world = World()
     outcome = await pipeline(world).run(replace(COMPANY, entity_status=status), FreeScope())
     assert (outcome.kind, outcome.reason, world.calls) == (OutcomeKind.SKIPPED, "not_live", [])
 
 
-async def test_who_opted_out_is_neither_searched_nor_read_nor_verified() -> None:
+async def test_opted_out_companies_sites_and_addresses_are_not_used() -> None:
     company = World(opted_out={UEN})
     assert (await pipeline(company).run(COMPANY, FreeScope())).reason == "opted_out"
     assert company.calls == []
@@ -270,7 +270,7 @@ async def test_a_temporary_error_ends_the_run_and_repeats_no_paid_call(error: Ex
     assert outcome.usage.pages == 1
 
 
-async def test_a_resumed_run_ends_as_an_undisturbed_one() -> None:
+async def test_a_resumed_run_ends_like_an_undisturbed_one() -> None:
     undisturbed = await pipeline(World()).run(COMPANY, FreeScope())
     world = World(failures={f"read {CONTACT}": Transient("down", provider="jina")})
     with pytest.raises(Transient):
@@ -284,14 +284,14 @@ async def test_a_resumed_run_ends_as_an_undisturbed_one() -> None:
     assert facts(resumed) == facts(undisturbed)
 
 
-async def test_a_page_that_can_never_be_read_is_gone_without() -> None:
+async def test_a_permanently_unreadable_page_is_skipped() -> None:
     world = World(failures={f"read {CONTACT}": Permanent("robots", provider="jina", reason="robots")})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert outcome.kind is OutcomeKind.ENRICHED
     assert "page_refused:robots" in outcome.notes
 
 
-async def test_a_search_that_can_never_succeed_is_no_missing_website() -> None:
+async def test_a_permanently_failed_search_is_not_a_missing_website() -> None:
     failures: dict[str, Exception] = {
         f"search {query}": Permanent("bang", provider="duckduckgo", reason="redirect")
         for query in ("ORCHID HARDWARE Singapore", f'"ORCHID HARDWARE PTE. LTD." {UEN}')
@@ -310,27 +310,27 @@ async def test_a_search_that_can_never_succeed_is_no_missing_website() -> None:
         ({"info@orchidhardware.sg": "invalid", "sales@orchidhardware.sg": "invalid"}, 2),
     ],
 )
-async def test_one_good_verdict_settles_it(statuses: dict[str, str], asked: int) -> None:
+async def test_verification_stops_at_the_first_good_answer(statuses: dict[str, str], asked: int) -> None:
     world = World(statuses=statuses)
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert outcome.usage.verifications == asked
     assert len(world.settled) == asked
 
 
-async def test_addresses_that_take_no_mail_go_to_the_end() -> None:
+async def test_undeliverable_addresses_are_listed_last() -> None:
     world = World(statuses={"info@orchidhardware.sg": "invalid"})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert [mail.address.split("@")[0] for mail in outcome.emails] == ["sales", "farah", "info"]
 
 
-async def test_what_is_known_is_not_asked_again() -> None:
+async def test_a_cached_answer_is_not_verified_again() -> None:
     world = World(settled={"sales@orchidhardware.sg": VerificationResult("sales@orchidhardware.sg", "valid")})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert not [call for call in world.calls if call.startswith("verify")]
     assert outcome.emails[0].address == "sales@orchidhardware.sg"
 
 
-async def test_an_open_intent_is_not_sent_twice() -> None:
+async def test_an_address_with_an_open_intent_is_not_sent_again() -> None:
     world = World(intents={"info@orchidhardware.sg"})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert [call for call in world.calls if call.startswith("verify")] == ["verify sales@orchidhardware.sg"]

@@ -40,7 +40,7 @@ def only(tmp_path: Path, content: str | bytes) -> Accepted:
     return row
 
 
-def test_the_53_columns() -> None:
+def test_the_current_header_has_53_columns() -> None:
     assert len(COLUMNS) == len(set(COLUMNS)) == 53
     assert COLUMNS[28] == "former_entity_name1"
     assert COLUMNS[-2:] == ("uen_of_audit_firm5", "name_of_audit_firm5")
@@ -57,7 +57,7 @@ def test_the_53_columns() -> None:
          {"uen", "entity_name", "registration_incorporation_date", "uen_of_audit_firm1"}),
     ],
 )  # fmt: skip
-def test_header_families(tmp_path: Path, header: str, expected: set[str]) -> None:
+def test_every_header_family_is_recognised(tmp_path: Path, header: str, expected: set[str]) -> None:
     path = tmp_path / "r.csv"
     path.write_text(header + "\n", encoding="utf-8")
     source = RegistryFile(path)
@@ -74,17 +74,17 @@ def test_the_exact_column_name_wins_over_an_alias() -> None:
 @pytest.mark.parametrize(
     "content", ["", "uen,name_of_owner\n1,2\n", "entity_name\nX\n", b"\xff\xfeu\x00e\x00n\x00", "a" * 200_000]
 )
-def test_what_is_no_registry_file_is_refused(tmp_path: Path, content: str | bytes) -> None:
+def test_a_file_that_is_no_registry_file_is_refused(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(RegistryFileError, match=r"registry\.csv is no registry file"):
         read(tmp_path, content)
 
 
-def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RegistryFileError, match="cannot be read: No such file"):
         RegistryFile(tmp_path / "none.csv")
 
 
-def test_oldest_form_codes_and_day_first_dates(tmp_path: Path) -> None:
+def test_the_oldest_form_with_day_first_dates_is_read(tmp_path: Path) -> None:
     row = only(
         tmp_path,
         "uen;issuance_agency_id;uen_status;entity_name;entity_type;uen_issue_date;reg_street_name;reg_postal_code\n"
@@ -103,7 +103,7 @@ def test_oldest_form_codes_and_day_first_dates(tmp_path: Path) -> None:
     assert row.line == 2
 
 
-def test_lines_in_cp1252_and_crlf_and_quotes(tmp_path: Path) -> None:
+def test_cp1252_crlf_and_quotes_are_read(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
         b'\xef\xbb\xbfuen,entity_name\r\n198107599C,"""CAF\xc9"" (PRIVATE), LIMITED"\r\n\r\n'
@@ -127,7 +127,7 @@ def test_lines_in_cp1252_and_crlf_and_quotes(tmp_path: Path) -> None:
         ("198107599C", "1 cells where the header has 2"),
     ],
 )
-def test_rejected_rows_say_why_and_the_next_is_read(tmp_path: Path, cells: str, reason: str) -> None:
+def test_a_rejected_row_has_a_reason_and_reading_continues(tmp_path: Path, cells: str, reason: str) -> None:
     rejected, accepted = read(tmp_path, f"uen,entity_name\n{cells}\n197200573N,GOOD\n")
     assert isinstance(rejected, Rejected)
     assert (rejected.line, rejected.reason) == (2, reason)
@@ -143,7 +143,7 @@ def test_an_unclosed_quote_rejects_only_the_lines_it_names(tmp_path: Path) -> No
     assert [row.line for row in rows[1:]] == [5]
 
 
-def test_an_endless_quoted_cell_is_given_up_and_reading_goes_on(tmp_path: Path) -> None:
+def test_an_endless_quoted_cell_is_dropped_and_reading_goes_on(tmp_path: Path) -> None:
     rows = read(tmp_path, 'uen,entity_name\n198107599C,"' + ("x" * 1000 + "\n") * 300 + "197200573N,GOOD\n")
     assert isinstance(rows[0], Rejected)
     assert "not readable as CSV" in rows[0].reason
@@ -162,7 +162,7 @@ def test_an_endless_quoted_cell_is_given_up_and_reading_goes_on(tmp_path: Path) 
         ("209812345K", "209812345K", "fails its check"),
     ],
 )
-def test_uens(cell: str, uen: str, remark: str | None) -> None:
+def test_uens_are_normalised_and_remarked(cell: str, uen: str, remark: str | None) -> None:
     found, said = cell_cleaning.uen_in(cell)
     assert found == uen
     assert (said is None) if remark is None else (remark in (said or ""))
@@ -183,7 +183,7 @@ def test_uens(cell: str, uen: str, remark: str | None) -> None:
         ("SW1A 1AA", "SW1A 1AA", True),
     ],
 )
-def test_postal_codes(cell: str, value: str | None, remarked: bool) -> None:
+def test_postal_codes_are_padded_and_remarked(cell: str, value: str | None, remarked: bool) -> None:
     found, remark = cell_cleaning.postal_code_in(cell)
     assert (found, remark is not None) == (value, remarked)
 
@@ -193,7 +193,7 @@ def test_postal_codes(cell: str, value: str | None, remarked: bool) -> None:
     [("01111", 1111, False), ("1111", 1111, False), ("47102.0", 47102, False), ("na", None, False),
      ("0", None, True), ("123456", None, True), ("A01", None, True)],
 )  # fmt: skip
-def test_ssic_codes(cell: str, value: int | None, remarked: bool) -> None:
+def test_ssic_codes_are_padded_and_remarked(cell: str, value: int | None, remarked: bool) -> None:
     found, remark = cell_cleaning.ssic_in(cell)
     assert (found, remark is not None) == (value, remarked)
 
@@ -214,7 +214,7 @@ def test_ssic_codes(cell: str, value: int | None, remarked: bool) -> None:
         ("ED@KAI_", "ED@KAI_"),
     ],
 )
-def test_names(cell: str, name: str | None) -> None:
+def test_names_are_cleaned(cell: str, name: str | None) -> None:
     assert cell_cleaning.name_in(cell) == name
 
 
@@ -230,11 +230,11 @@ def test_names(cell: str, name: str | None) -> None:
         ("street_name", "TOH\tGUAN\x00 ROAD", "TOH GUAN ROAD"),
     ],
 )
-def test_other_cells(column: str, cell: str, value: str | None) -> None:
+def test_other_cells_are_cleaned(column: str, cell: str, value: str | None) -> None:
     assert cell_cleaning.text_in(column, cell) == value
 
 
-def test_words() -> None:
+def test_status_and_proprietor_words_are_recognised() -> None:
     assert all(map(is_live, ("Live", "LIVE COMPANY", "Live (Receiver …)", "Registered")))
     assert not any(map(is_live, ("Struck Off", "In Liquidation", "", "na", None)))
     assert all(map(may_be_live, ("Live Company", "R", "", "na", None)))
@@ -264,19 +264,19 @@ def test_words() -> None:
         ("D", False),
     ],
 )
-def test_status_words(status: str | None, live: bool) -> None:
+def test_status_words_decide_whether_a_company_may_be_live(status: str | None, live: bool) -> None:
     assert may_be_live(status) is live
 
 
 @given(st.binary(max_size=2000))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
-def test_any_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> None:
+def test_arbitrary_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> None:
     rows = read(tmp_path, b"uen,entity_name\n" + noise)
     assert all(row.line >= 2 for row in rows)
     assert sum(isinstance(row, Accepted | Rejected) for row in rows) == len(rows)
 
 
-def test_memory_stays_flat(tmp_path: Path) -> None:
+def test_reading_takes_flat_memory(tmp_path: Path) -> None:
     """A file of half a million rows takes no more memory than one of a thousand."""
     path = tmp_path / "big.csv"
     line = "198107599C," + "X" * 200 + "\n"

@@ -12,7 +12,7 @@ from acra_express_async.settings.tree import ignored_names, load_settings, secre
 DSN = {"POSTGRES_DSN": "postgresql://svc:pa%40ss-w0rd@db:5432/platform"}
 
 
-def test_defaults_are_those_of_the_contract() -> None:
+def test_defaults_are_the_documented_ones() -> None:
     settings = load_settings(DSN)
     assert (settings.schedule, settings.timezone, settings.workers) == ("*/15 * * * *", "Asia/Singapore", 2)
     assert (settings.batch_size, settings.daily_cap, settings.recheck_days) == (5, 300, 7)
@@ -29,7 +29,7 @@ def test_an_empty_value_means_the_default() -> None:
     assert load_settings(DSN | {"ACRA_EXPRESS_WORKERS": "", "ACRA_EXPRESS_JINA__API_KEY_FILE": ""}).workers == 2
 
 
-def test_the_prefixed_name_wins_over_the_platforms() -> None:
+def test_the_prefixed_name_wins_over_the_unprefixed_one() -> None:
     both = DSN | {"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://other/x", "JINA_API_KEY": "jina_abc"}
     settings = load_settings(both)
     assert settings.postgres_dsn.get_secret_value() == "postgresql://other/x"
@@ -62,18 +62,18 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         (DSN | {"ACRA_EXPRESS_JINA__API_KEY_FILE": "/nowhere/key"}, "JINA__API_KEY_FILE names /nowhere/key, which"),
     ],
 )
-def test_what_is_wrong_is_named(environ: dict[str, str], sentence: str) -> None:
+def test_an_invalid_setting_is_named(environ: dict[str, str], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         load_settings(environ)
 
 
-def test_a_secret_never_stands_in_an_error() -> None:
+def test_an_error_never_contains_a_secret() -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(DSN | {"ACRA_EXPRESS_WORKERS": "hunter2-hunter2"})
     assert "hunter2" not in str(caught.value)
 
 
-def test_value_and_file_together_are_refused(tmp_path: Path) -> None:
+def test_a_value_and_a_file_together_are_refused(tmp_path: Path) -> None:
     environ = DSN | {"ACRA_EXPRESS_JINA__API_KEY": "a", "ACRA_EXPRESS_JINA__API_KEY_FILE": str(tmp_path / "x")}
     with pytest.raises(
         ConfigError, match="both ACRA_EXPRESS_JINA__API_KEY and ACRA_EXPRESS_JINA__API_KEY_FILE are set"
@@ -81,7 +81,7 @@ def test_value_and_file_together_are_refused(tmp_path: Path) -> None:
         load_settings(environ)
 
 
-def test_what_kubernetes_injects_is_let_pass_and_can_be_named() -> None:
+def test_variables_injected_by_kubernetes_are_ignored() -> None:
     injected = {
         "ACRA_EXPRESS_PORT": "tcp://10.0.0.1:8080",
         "ACRA_EXPRESS_PORT_8080_TCP": "tcp://10.0.0.1:8080",

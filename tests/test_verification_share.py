@@ -51,7 +51,7 @@ MAILS = [Email(f"{box}@x.sg", EmailKind.ROLE, "https://x.sg/") for box in ("info
 
 
 @pytest.mark.parametrize(("share", "asked"), [(0, 0), (1, 1), (2, 2), (9, 2)])
-async def test_a_company_asks_no_more_than_its_share(share: int, asked: int) -> None:
+async def test_a_company_verifies_no_more_than_its_share(share: int, asked: int) -> None:
     bounce = Bounce()
     verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: share)
     found = await verification.of(MAILS, Free())
@@ -59,7 +59,7 @@ async def test_a_company_asks_no_more_than_its_share(share: int, asked: int) -> 
     assert ("verification_share_used" in found.notes) == (share < 2)
 
 
-async def test_a_cached_verdict_costs_nothing_of_it() -> None:
+async def test_a_cached_answer_costs_nothing_of_the_share() -> None:
     bounce = Bounce(**{"info_x.sg": "valid"})
     verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
     found = await verification.of(MAILS, Free())
@@ -71,5 +71,5 @@ async def test_a_cached_verdict_costs_nothing_of_it() -> None:
     ("left", "takers", "share"),
     [(300, 300, 1), (300, 100, 2), (300, 0, 2), (5, 100, 1), (0, 100, 0), (-3, 10, 0)],
 )
-def test_the_share(left: int, takers: int, share: int) -> None:
+def test_the_share_divides_the_rest_of_the_day(left: int, takers: int, share: int) -> None:
     assert fair_share(left, takers, 2) == share

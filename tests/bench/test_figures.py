@@ -18,19 +18,19 @@ from .pickup import contenders, working
 from .server import new_database, owned
 
 
-def test_a_rank_is_a_value_that_was_measured() -> None:
+def test_percentiles_are_measured_values() -> None:
     values = [float(number) for number in range(1, 21)]
     assert rank(values, 0.5) == 10
     assert rank(values, 0.95) == 19
     assert rank([7.0], 0.99) == 7
 
 
-def test_one_bad_round_does_not_move_the_median_of_rounds() -> None:
+def test_one_bad_round_does_not_change_the_median() -> None:
     assert typical([[1.0, 2.0], [1.0, 3.0], [90.0, 99.0]], 0.5) == 1
     assert typical([[1.0, 2.0], [1.0, 3.0], [90.0, 99.0]], 0.99) == 3
 
 
-async def test_our_worker_process_takes_what_the_benchmark_inserts(postgres: EmbeddedPostgres) -> None:
+async def test_our_worker_process_runs_the_inserted_jobs(postgres: EmbeddedPostgres) -> None:
     ours = contenders("unused")[0]
     async with working(ours, postgres) as (worker, connection):
         rows = await connection.fetch(ours.insert, 3)
@@ -43,7 +43,7 @@ async def test_our_worker_process_takes_what_the_benchmark_inserts(postgres: Emb
     await admin.close()
 
 
-async def test_replicas_share_a_backlog_and_an_allowance(postgres: EmbeddedPostgres) -> None:
+async def test_replicas_share_one_backlog_and_one_allowance(postgres: EmbeddedPostgres) -> None:
     dsn = await new_database(postgres, express=True)
     async with owned(dsn) as owner, AsyncExitStack() as stack:
         tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
@@ -61,7 +61,7 @@ async def test_replicas_share_a_backlog_and_an_allowance(postgres: EmbeddedPostg
     await admin.close()
 
 
-def test_a_way_that_was_not_measured_is_a_dash() -> None:
+def test_a_variant_without_a_measurement_shows_a_dash() -> None:
     seen = {("direct", word, number): [10.0 * number, 1.0, 99.0] for word in replicas.WORDS for number in (1, 2, 4, 8)}
     table = replicas.rows(seen)
     assert table[0] == ("1", "10", "1.00", "10", "1.00", *4 * ["–"])
@@ -69,12 +69,12 @@ def test_a_way_that_was_not_measured_is_a_dash() -> None:
 
 
 @pytest.mark.parametrize("name", ["peers.py", "reporting.py"])
-def test_what_runs_beside_the_peers_needs_nothing_of_ours(name: str) -> None:
+def test_peer_benchmarks_import_nothing_of_ours(name: str) -> None:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     assert "acra_express_async" not in text
 
 
-def test_a_naive_limiter_violates_in_the_table_and_ours_does_not() -> None:
+def test_only_the_naive_limiter_violates_in_the_table() -> None:
     """One row of each kind; the whole table is the command's business."""
     naive, ours = judged(plain(SHAPES[0])), judged(limiters.ours)
     assert int(naive[0]) > 0

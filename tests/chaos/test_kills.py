@@ -72,7 +72,7 @@ async def kill_at(standing: Stage, point: int, uens: list[str]) -> str | None:
     return next((line for line in reversed(first.lines) if '"killed"' in line), "killed")
 
 
-async def test_kill_9_at_some_await_points(standing: Stage) -> None:
+async def test_kill_9_at_some_await_points_loses_nothing(standing: Stage) -> None:
     """A sample for every day: early, in the middle of a call, around a commit."""
     uens = iter(standing.uens)
     wanted: list[str] = []
@@ -85,7 +85,7 @@ async def test_kill_9_at_some_await_points(standing: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-async def test_kill_9_at_each_await_point(standing: Stage) -> None:
+async def test_kill_9_at_each_await_point_loses_nothing(standing: Stage) -> None:
     uens = iter(standing.uens)
     wanted: list[str] = []
     died_at: list[str] = []
@@ -102,7 +102,7 @@ async def test_kill_9_at_each_await_point(standing: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-async def test_a_hundred_random_kills_with_four_processes(standing: Stage) -> None:
+async def test_a_hundred_random_kills_of_four_processes_lose_nothing(standing: Stage) -> None:
     wanted = standing.uens[:250]
     for start in range(0, len(wanted), 5):
         await standing.enqueue({"uens": wanted[start : start + 5]})

@@ -53,7 +53,7 @@ async def look(standing: Stage, service: Process) -> Sample:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SOAK_SECONDS + 300)
-async def test_ten_minutes_at_full_speed_leave_everything_flat(standing: Stage) -> None:
+async def test_memory_and_handles_stay_flat_for_ten_minutes(standing: Stage) -> None:
     for start in range(0, len(standing.uens), 500):
         await standing.enqueue({"uens": standing.uens[start : start + 500]})
     unhurried = {f"{name}": "2000000" for name in ("DAILY_CAP", "DUCKDUCKGO__REQUESTS_PER_HOUR")}

@@ -43,7 +43,7 @@ async def uens(run: Run, owner: Connection, tmp_path: Path) -> AsyncIterator[lis
     yield [row["uen"] for row in rows]
 
 
-async def test_enqueue_says_what_will_happen(run: Run, uens: list[str], owner: Connection) -> None:
+async def test_enqueue_predicts_companies_batches_and_duration(run: Run, uens: list[str], owner: Connection) -> None:
     code, out, err = await run("enqueue", "--json", "--uen", uens[0], "--uen", uens[1].lower(), "--uen", "199999999Z")
     answer = json.loads(out)
     assert (code, answer["companies"], answer["batch_size"]) == (0, 2, 5), err
@@ -65,7 +65,7 @@ async def test_enqueue_says_what_will_happen(run: Run, uens: list[str], owner: C
         (["--uen", "199999999Z"], "none of these UENs is in the registry: 199999999Z"),
     ],
 )
-async def test_what_matches_nothing_is_refused_before_it_is_queued(
+async def test_enqueue_refuses_a_selection_that_matches_nothing(
     run: Run, uens: list[str], owner: Connection, arguments: list[str], sentence: str
 ) -> None:
     code, _, err = await run("enqueue", *arguments)
@@ -74,7 +74,7 @@ async def test_what_matches_nothing_is_refused_before_it_is_queued(
     assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0
 
 
-async def test_a_raise_without_approval_is_told_at_once(run: Run, uens: list[str]) -> None:
+async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: list[str]) -> None:
     code, out, _ = await run("enqueue", "--json", "--uen", uens[0], "--batch-size", "9", "--authorized-by", "nobody")
     answer = json.loads(out)
     assert (code, answer["batch_size"]) == (0, 5)
@@ -87,7 +87,9 @@ async def test_a_raise_without_approval_is_told_at_once(run: Run, uens: list[str
     assert (code, answer["batch_size"], answer["notes"]) == (0, 9, [])
 
 
-async def test_enqueue_counts_what_will_be_taken_not_what_matches(run: Run, uens: list[str], owner: Connection) -> None:
+async def test_enqueue_counts_the_companies_that_will_be_processed(
+    run: Run, uens: list[str], owner: Connection
+) -> None:
     """Looked at lately, in a job already, struck off, cut by a raise nobody approved, paused: all of it is said."""
     code = await owner.fetchval("SELECT primary_ssic_code::text FROM staging_acra_companies WHERE uen = $1", uens[0])
     before = json.loads((await run("enqueue", "--json", "--ssic", code))[1])
@@ -126,7 +128,7 @@ async def test_enqueue_counts_what_will_be_taken_not_what_matches(run: Run, uens
 @pytest.mark.parametrize(
     ("arguments", "code"), [(["--term", " "], 2), (["--term", "x" * 300], 1), (["--ssic", ""], 2), (["--uen", ""], 2)]
 )
-async def test_no_word_of_an_operator_becomes_a_traceback(run: Run, arguments: list[str], code: int) -> None:
+async def test_invalid_arguments_never_cause_a_traceback(run: Run, arguments: list[str], code: int) -> None:
     found, _, err = await run("enqueue", *arguments)
     assert (found, "Traceback" in err) == (code, False), err
 
@@ -153,7 +155,7 @@ async def test_jobs_show_names_the_failure_and_where_to_look(run: Run, uens: lis
     assert out.strip().endswith(f"why: acra-express explain {uens[1]}")
 
 
-async def test_a_narrow_terminal_keeps_ids_states_and_counts(run: Run, owner: Connection) -> None:
+async def test_a_narrow_terminal_still_shows_ids_states_and_counts(run: Run, owner: Connection) -> None:
     await owner.execute(
         "INSERT INTO background_jobs (job_id, job_type, status, processed, total, error)"
         " VALUES (4711, 'acra_express_enrich_candidates', 'done', 2, 5, repeat('a long sentence ', 20))"
@@ -164,7 +166,7 @@ async def test_a_narrow_terminal_keeps_ids_states_and_counts(run: Run, owner: Co
     assert len(line) <= 80
 
 
-async def test_list_show_cancel_retry(run: Run, uens: list[str], owner: Connection) -> None:
+async def test_a_job_can_be_listed_shown_cancelled_and_retried(run: Run, uens: list[str], owner: Connection) -> None:
     _, out, _ = await run("enqueue", "--json", "--uen", uens[0])
     job_id = str(json.loads(out)["job_id"])
 
@@ -190,14 +192,14 @@ async def test_list_show_cancel_retry(run: Run, uens: list[str], owner: Connecti
         assert (code, err.strip()) == (1, f"acra-express: there is no express job {foreign}")
 
 
-async def test_pause_and_resume(run: Run, owner: Connection) -> None:
+async def test_pause_and_resume_set_the_shared_switch(run: Run, owner: Connection) -> None:
     assert (await run("pause"))[0] == 0
     assert await owner.fetchval("SELECT paused FROM acra_express.control")
     assert (await run("resume"))[0] == 0
     assert not await owner.fetchval("SELECT paused FROM acra_express.control")
 
 
-async def test_check_says_everything_on_one_line_each(run: Run) -> None:
+async def test_check_prints_one_line_for_each_part(run: Run) -> None:
     code, out, err = await run("check")
     assert code == 0, err
     words = {line.split()[0] for line in out.splitlines()}
@@ -208,7 +210,7 @@ async def test_check_says_everything_on_one_line_each(run: Run) -> None:
     assert "the unprefixed SLACK_WEBHOOK_URL is used, which is the nightly's channel" in out
 
 
-async def test_check_goes_on_and_exits_78(run: Run, owner: Connection) -> None:
+async def test_check_continues_after_a_failure_and_exits_78(run: Run, owner: Connection) -> None:
     await owner.execute("DELETE FROM acra_express.schema_migrations WHERE version = 3")
     code, out, _ = await run("check")
     assert code == 78
@@ -216,7 +218,7 @@ async def test_check_goes_on_and_exits_78(run: Run, owner: Connection) -> None:
     assert "listener:" in out
 
 
-async def test_status_without_a_service_is_one_sentence(run: Run) -> None:
+async def test_status_without_a_service_prints_one_sentence(run: Run) -> None:
     code, _, err = await run("status", ACRA_EXPRESS_HTTP__PORT="1")
     assert code == 1
     assert err.startswith("acra-express: no service answers at http://127.0.0.1:1/status.json")
@@ -228,7 +230,7 @@ async def test_plan_needs_no_database() -> None:
     assert (code, answer["bottleneck"], answer["costs_from"]) == (0, "daily cap", "documented")
 
 
-async def test_migrate_prints_without_touching(run: Run) -> None:
+async def test_migrate_can_print_its_sql_without_running_it(run: Run) -> None:
     code, out, _ = await run("migrate", "--print")
     assert code == 0
     assert "CREATE FUNCTION acra_express.claim" in out

@@ -19,7 +19,7 @@ def last_line(text: str) -> str:
     return text.strip().splitlines()[-1]
 
 
-async def test_an_empty_database(postgres: EmbeddedPostgres) -> None:
+async def test_an_empty_database_exits_78(postgres: EmbeddedPostgres) -> None:
     name = f"e_{secrets.token_hex(6)}"
     admin = await asyncpg.connect(postgres.dsn())
     await admin.execute(f"CREATE DATABASE {name}")
@@ -41,7 +41,7 @@ async def test_an_empty_database(postgres: EmbeddedPostgres) -> None:
         ("{server}/no_such_database", 'database "no_such_database" does not exist'),
     ],
 )
-async def test_a_wrong_dsn(postgres: EmbeddedPostgres, dsn: str, sentence: str) -> None:
+async def test_a_wrong_dsn_exits_78_with_a_clear_sentence(postgres: EmbeddedPostgres, dsn: str, sentence: str) -> None:
     server = postgres.dsn("x").rsplit("/", 1)[0]
     code, _, err = await acra_express("run", POSTGRES_DSN=dsn.format(server=server))
     assert code == 78
@@ -86,7 +86,7 @@ async def test_run_waits_thirty_seconds_for_a_server_then_refuses() -> None:
     assert "secret-pw" not in str(refused.value)
 
 
-async def test_a_misspelt_setting() -> None:
+async def test_a_misspelt_setting_exits_78_with_a_suggestion() -> None:
     code, _, err = await acra_express("run", POSTGRES_DSN="postgresql://x/y", ACRA_EXPRESS_WORKER="3")
     assert (code, err.strip()) == (
         78,
@@ -102,7 +102,7 @@ async def test_an_unreachable_server_is_named_by_host_and_port() -> None:
     assert "secret-pw" not in err
 
 
-async def test_a_taken_port(fresh_dsn: str) -> None:
+async def test_a_port_in_use_exits_with_one_sentence(fresh_dsn: str) -> None:
     server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
@@ -116,7 +116,7 @@ async def test_a_taken_port(fresh_dsn: str) -> None:
     assert "cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT" in last_line(err)
 
 
-async def test_wrong_usage_is_2() -> None:
+async def test_wrong_usage_exits_2() -> None:
     code, _, err = await acra_express("enqueue", POSTGRES_DSN="postgresql://x/y")
     assert code == 2
     assert "name at least one --term, --ssic or --uen" in err

@@ -31,7 +31,7 @@ async def test_jobs_list_and_show_survive_a_hostile_error(fresh_dsn: str, owner:
         assert not set(out) & {"\x1b", "\x07", "\r"}
 
 
-def test_what_is_kept_of_an_error_is_one_line() -> None:
+def test_a_stored_error_is_one_printable_line() -> None:
     assert printable("a\x1b[2Jb\r\nc\u2028d\x85e") == "a [2Jb  c d e"
 
 
@@ -48,7 +48,7 @@ def test_a_log_line_carries_no_control_character(form: str) -> None:
 
 
 @pytest.mark.parametrize("company_id", [0, -1, 2**63, 10**30, True])
-def test_a_company_id_that_no_table_holds_is_a_sentence(company_id: int) -> None:
+def test_an_impossible_company_id_is_refused_by_name(company_id: int) -> None:
     with pytest.raises(JobError, match="company_ids"):
         EnrichmentParams.parse({"company_ids": [company_id]})
     assert companies_named_in({"company_ids": [company_id, 7]}) == [7]

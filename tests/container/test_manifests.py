@@ -53,27 +53,27 @@ def rules_of(manifest: str) -> str:
 
 
 @pytest.mark.tools
-def test_hadolint_has_nothing_to_say(tool: Tool) -> None:
+def test_hadolint_finds_no_fault(tool: Tool) -> None:
     done = run(tool("hadolint"), "Dockerfile")
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.tools
-def test_shellcheck_has_nothing_to_say(tool: Tool) -> None:
+def test_shellcheck_finds_no_fault(tool: Tool) -> None:
     scripts = sorted(path for path in (ROOT / "bin").iterdir() if path.is_file())
     done = run(tool("shellcheck"), *scripts, *(f"tests/container/{name}" for name in PREPARERS), ".ci/run")
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.tools
-def test_compose_is_valid(tool: Tool) -> None:
+def test_the_compose_file_is_valid(tool: Tool) -> None:
     done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", COMPOSE)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("version", ["1.30", "1.33"])
-def test_manifests_are_valid(tool: Tool, version: str) -> None:
+def test_the_kubernetes_manifests_are_valid(tool: Tool, version: str) -> None:
     files = sorted(path for path in BASE.glob("*.yaml") if path.name != "kustomization.yaml")
     assert len(files) >= AT_LEAST
     done = run(tool("kubernetes-validate"), "-k", version, "--strict", *files)
@@ -82,7 +82,7 @@ def test_manifests_are_valid(tool: Tool, version: str) -> None:
     assert listed == [path.name for path in files]
 
 
-def test_the_overlays_rules_are_the_rules() -> None:
+def test_the_kubernetes_rules_equal_the_prometheus_rules() -> None:
     spec = importlib.util.spec_from_file_location("prometheusrule", MONITORING / "prometheusrule.py")
     assert spec is not None
     assert spec.loader is not None
@@ -94,14 +94,14 @@ def test_the_overlays_rules_are_the_rules() -> None:
 
 
 @pytest.mark.tools
-def test_the_overlays_rules_pass_promtool(tool: Tool, tmp_path: Path) -> None:
+def test_the_kubernetes_rules_pass_promtool(tool: Tool, tmp_path: Path) -> None:
     extracted = tmp_path / "rules.yml"
     extracted.write_text(rules_of((MONITORING / "prometheusrule.yaml").read_text(encoding="utf-8")), encoding="utf-8")
     done = run(tool("promtool"), "check", "rules", extracted)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_defined_in_one_place() -> None:
     tag = re.search(r"newTag: (\S+)", (BASE / "kustomization.yaml").read_text(encoding="utf-8"))
     assert tag is not None
     assert tag[1] == __version__
@@ -116,13 +116,13 @@ def test_orchestrators_wait_longer_than_the_drain() -> None:
 
 
 @pytest.mark.parametrize("file", [COMPOSE, BASE / "configmap.yaml"], ids=lambda file: file.name)
-def test_only_settings_that_exist_are_set(file: Path) -> None:
+def test_manifests_set_only_existing_settings(file: Path) -> None:
     named = set(re.findall(rf"(?m)^\s+{PREFIX}(\w+):", file.read_text(encoding="utf-8")))
     assert len(named) > 3
     assert named <= known_names(Settings)
 
 
-async def test_the_trials_settings_are_the_demos() -> None:
+async def test_compose_trial_uses_the_settings_of_the_demo() -> None:
     lines = re.findall(rf'(?m)^\s+({PREFIX}\w+): "?([^"\n]+?)"?$', COMPOSE.read_text(encoding="utf-8"))
     written = {name: value for name, value in lines if not name.endswith("POSTGRES_DSN")}
     async with Simulator(World(registry_sample.rows(1, 7), seed=7), Options(seed=7)) as simulator:

@@ -49,14 +49,14 @@ async def test_a_breaker_opens_longer_each_time_its_probe_is_blocked(breakers: B
     assert (await breakers.read(ddg)).state is State.CLOSED
 
 
-async def test_two_replicas_that_meet_the_same_block_count_it_once(breakers: BreakerRows, clock: Clock) -> None:
+async def test_a_block_seen_by_two_replicas_counts_once(breakers: BreakerRows, clock: Clock) -> None:
     await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED)
     state, opened = await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED)
     assert not opened
     assert state.level == 0
 
 
-async def test_one_probe_at_a_time_and_a_lost_one_lapses(breakers: BreakerRows, clock: Clock) -> None:
+async def test_only_one_probe_runs_and_a_lost_one_expires(breakers: BreakerRows, clock: Clock) -> None:
     await breakers.trip(Provider.JINA, Kind.OUTAGE, "timeout", OUTAGE)
     await clock.advance(OUTAGE[0])
     claims = await asyncio.gather(*(breakers.claim_probe(Provider.JINA, MINUTE) for _ in range(4)))
@@ -68,7 +68,7 @@ async def test_one_probe_at_a_time_and_a_lost_one_lapses(breakers: BreakerRows, 
     assert await breakers.claim_probe(Provider.JINA, MINUTE)
 
 
-async def test_a_block_soon_after_closing_goes_on_where_it_was(breakers: BreakerRows, clock: Clock) -> None:
+async def test_a_block_soon_after_closing_resumes_its_level(breakers: BreakerRows, clock: Clock) -> None:
     ddg = Provider.DUCKDUCKGO
     await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
     await clock.advance(BLOCKED[0])
@@ -81,7 +81,7 @@ async def test_a_block_soon_after_closing_goes_on_where_it_was(breakers: Breaker
     assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 0
 
 
-async def test_an_outage_of_the_probe_keeps_the_blocks_level(breakers: BreakerRows, clock: Clock) -> None:
+async def test_an_outage_during_the_probe_keeps_the_block_level(breakers: BreakerRows, clock: Clock) -> None:
     ddg = Provider.DUCKDUCKGO
     await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
     await clock.advance(BLOCKED[0])
@@ -92,7 +92,7 @@ async def test_an_outage_of_the_probe_keeps_the_blocks_level(breakers: BreakerRo
     assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 1
 
 
-async def test_an_outage_after_a_closed_block_starts_its_own_row(breakers: BreakerRows, clock: Clock) -> None:
+async def test_an_outage_after_a_closed_block_starts_at_level_zero(breakers: BreakerRows, clock: Clock) -> None:
     jina = Provider.JINA
     await breakers.trip(jina, Kind.BLOCKED, "no_credits", BLOCKED)
     await clock.advance(BLOCKED[0])

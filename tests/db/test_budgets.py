@@ -49,7 +49,7 @@ async def refused(ledger: BudgetLedger, *asks: Ask, job: JobLimits = NOBODY) -> 
     return answer
 
 
-async def test_grants_the_allowance_and_names_the_moment_of_the_next(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_grants_the_allowance_and_says_when_more_fits(ledger: BudgetLedger, clock: Clock) -> None:
     for _ in range(10):
         charge = await granted(ledger, Ask(CALLS, 1))
         await clock.advance(timedelta(seconds=10))
@@ -65,7 +65,7 @@ async def test_grants_the_allowance_and_names_the_moment_of_the_next(ledger: Bud
     assert (await refused(ledger, Ask(CALLS, 2))).fits_in == timedelta(seconds=20)
 
 
-async def test_an_answer_starts_the_ageing_before_the_margin_is_over(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_a_charge_ages_from_its_answer(ledger: BudgetLedger, clock: Clock) -> None:
     charge = await granted(ledger, Ask(CALLS, 10))
     await clock.advance(timedelta(seconds=2))
     await ledger.settle(charge, {})
@@ -82,7 +82,7 @@ async def test_charge_without_an_answer_counts_for_hold_plus_window(ledger: Budg
     await granted(ledger, Ask(TOKENS, 1))
 
 
-async def test_tokens_are_corrected_by_the_answer_and_age_from_it(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_an_answer_corrects_the_tokens_and_starts_their_ageing(ledger: BudgetLedger, clock: Clock) -> None:
     first = await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 4000))
     assert (await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1001))).budget == "tokens_1m"
     await clock.advance(timedelta(seconds=8))
@@ -92,25 +92,27 @@ async def test_tokens_are_corrected_by_the_answer_and_age_from_it(ledger: Budget
     assert (await refused(ledger, Ask(TOKENS, 700))).fits_in == timedelta(microseconds=1)
 
 
-async def test_more_tokens_than_reserved_are_a_debt(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_tokens_beyond_the_reservation_become_a_debt(ledger: BudgetLedger, clock: Clock) -> None:
     charge = await granted(ledger, Ask(TOKENS, 1502))
     await ledger.settle(charge, {"tokens_1m": 6000})
     assert (await refused(ledger, Ask(TOKENS, 1))).fits_in == TOKENS.counted_window
 
 
-async def test_all_or_nothing(ledger: BudgetLedger, owner: Connection, clock: Clock) -> None:
+async def test_a_charge_of_several_budgets_is_all_or_nothing(
+    ledger: BudgetLedger, owner: Connection, clock: Clock
+) -> None:
     await granted(ledger, Ask(TOKENS, 4000))
     await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1001))
     assert await owner.fetchval("SELECT count(*) FROM acra_express.budget_charges WHERE budget = 'calls_1h'") == 0
 
 
-async def test_a_refund_leaves_no_trace(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_a_refund_removes_the_charge(ledger: BudgetLedger, clock: Clock) -> None:
     charge = await granted(ledger, Ask(CALLS, 10), Ask(TOKENS, 5000))
     await ledger.refund(charge)
     await granted(ledger, Ask(CALLS, 10), Ask(TOKENS, 5000))
 
 
-async def test_the_share_is_the_ceiling_and_an_approved_raise_lifts_it(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_the_share_is_the_limit_unless_a_raise_is_approved(ledger: BudgetLedger, clock: Clock) -> None:
     raised = JobLimits("campaign:7", {(Provider.ZEROBOUNCE, "verifications_1d"): 9})
     await granted(ledger, Ask(VERIFICATIONS, 6))
     assert not (await refused(ledger, Ask(VERIFICATIONS, 1))).by_job
@@ -121,7 +123,7 @@ async def test_the_share_is_the_ceiling_and_an_approved_raise_lifts_it(ledger: B
     await refused(ledger, Ask(VERIFICATIONS, 1), job=beyond)
 
 
-async def test_a_jobs_own_figure_counts_its_own_calls_only(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_a_throttle_of_a_job_counts_only_its_own_calls(ledger: BudgetLedger, clock: Clock) -> None:
     modest = JobLimits("campaign:1", {(Provider.JINA, "calls_1h"): 2})
     await granted(ledger, Ask(CALLS, 5))
     await granted(ledger, Ask(CALLS, 1), job=modest)
@@ -166,14 +168,14 @@ async def test_other_tenants_verifications_count_against_the_allowance(
     assert [(use.used, use.elsewhere) for use in await ledger.usage([VERIFICATIONS])] == [(3, 5)]
 
 
-async def test_a_clock_that_steps_back_frees_nothing(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_a_clock_set_back_frees_no_budget(ledger: BudgetLedger, clock: Clock) -> None:
     charge = await granted(ledger, Ask(CALLS, 10))
     await clock.advance(-timedelta(minutes=30))
     await ledger.settle(charge, {})
     assert (await refused(ledger, Ask(CALLS, 1))).fits_in == CALLS.counted_window
 
 
-async def test_usage_tells_what_the_windows_hold(ledger: BudgetLedger, clock: Clock) -> None:
+async def test_usage_reports_the_content_of_each_window(ledger: BudgetLedger, clock: Clock) -> None:
     charge = await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
     await ledger.settle(charge, {"tokens_1m": 900})
     await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 600))
@@ -185,7 +187,7 @@ async def test_usage_tells_what_the_windows_hold(ledger: BudgetLedger, clock: Cl
     ]
 
 
-async def test_pruning_removes_only_what_left_its_window_long_ago(
+async def test_pruning_removes_only_charges_long_out_of_the_window(
     ledger: BudgetLedger, owner: Connection, clock: Clock
 ) -> None:
     await granted(ledger, Ask(CALLS, 3), Ask(TOKENS, 1000))
@@ -196,7 +198,7 @@ async def test_pruning_removes_only_what_left_its_window_long_ago(
     assert await ledger.prune([CALLS, TOKENS]) == 1
 
 
-async def test_pruning_is_bounded(ledger: BudgetLedger, owner: Connection, clock: Clock) -> None:
+async def test_pruning_deletes_a_bounded_number_of_rows(ledger: BudgetLedger, owner: Connection, clock: Clock) -> None:
     await fill(owner, PRUNE_ROWS + 10, START - timedelta(days=9))
     assert await ledger.prune([CALLS]) == PRUNE_ROWS
     assert await ledger.prune([CALLS]) == 10
@@ -240,7 +242,7 @@ async def test_long_history_is_read_through_the_window_index(
     print(f"a reservation with 10^5 rows of history: median {statistics.median(took) * 1000:.2f} ms")
 
 
-async def test_a_reservation_is_one_statement_granted_or_refused(fresh_dsn: str, database: Database) -> None:
+async def test_a_reservation_takes_one_statement(fresh_dsn: str, database: Database) -> None:
     said: list[str] = []
     single = Database(fresh_dsn, role="acra_express", tenant_id=database.tenant_id, size=1)
     await single.open()
@@ -283,7 +285,7 @@ async def test_eight_clients_on_two_pools_never_exceed_the_allowance(
     assert await owner.fetchval("SELECT sum(amount) FROM acra_express.budget_charges") == 200
 
 
-async def test_the_tenant_role_cannot_touch_the_account_itself(database: Database) -> None:
+async def test_the_tenant_role_cannot_change_charges_directly(database: Database) -> None:
     from asyncpg import InsufficientPrivilegeError
 
     async with database.session() as connection:

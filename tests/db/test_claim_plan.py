@@ -74,7 +74,7 @@ async def rows_touched(owner: Connection, statement: str) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("statement", [FRESH, WAITING], ids=["fresh", "waiting"])
-async def test_each_part_of_the_claim_reads_a_handful_of_rows(owner: Connection, statement: str) -> None:
+async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statement: str) -> None:
     await fill(owner, ours=20)
     plan, touched = await rows_touched(owner, statement)
     assert "Seq Scan on background_jobs" not in plan
@@ -83,7 +83,7 @@ async def test_each_part_of_the_claim_reads_a_handful_of_rows(owner: Connection,
         assert "acra_express_live_jobs" in plan
 
 
-async def test_the_guarded_statements_are_those_of_the_function(owner: Connection) -> None:
+async def test_the_checked_statements_equal_those_of_the_function(owner: Connection) -> None:
     """The plan is checked on copies; a copy that drifts from the function would guard nothing."""
     source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim'")
 
@@ -95,7 +95,7 @@ async def test_the_guarded_statements_are_those_of_the_function(owner: Connectio
         assert body in words(source)
 
 
-async def test_claims_stay_flat_over_repeated_executions(jobs: Jobs, owner: Connection, database: Database) -> None:
+async def test_claims_read_few_rows_when_the_plan_is_cached(jobs: Jobs, owner: Connection, database: Database) -> None:
     """25 executions of one prepared statement: the plan that the server keeps must not scan the backlog."""
     await fill(owner, ours=30)
     for _ in range(25):

@@ -38,7 +38,7 @@ async def test_new_company_is_written_as_the_platform_writes_it(
     assert await upserted(database, shape) == company_id
 
 
-async def test_an_existing_company_keeps_what_it_has_but_its_name(
+async def test_an_existing_company_keeps_all_values_but_its_name(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     await a_company(owner, name="OLD NAME", industry_code="99999", industry_norm="pumps", last_seen=AT)
@@ -53,7 +53,9 @@ async def test_an_existing_company_keeps_what_it_has_but_its_name(
     }
 
 
-async def test_nothing_new_moves_nothing(database: Database, owner: Connection, shape: PlatformShape) -> None:
+async def test_an_upsert_without_news_changes_nothing(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
     await a_company(
         owner, name="Lotus  Pumps Pte. Ltd.", industry_code="1", industry_norm="x", incorporation_year=1, last_seen=AT
     )
@@ -106,7 +108,7 @@ async def test_b1_insert_stands_back_while_a_nightly_staging_job_runs(
     await upserted(database, shape)  # an update of an existing row needs neither lock nor check
 
 
-async def test_b1_the_lock_is_held_when_the_check_asks(
+async def test_b1_the_lock_is_taken_before_the_check(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     """The other way round a nightly job could start, and look its UENs up, between our check and our lock."""
@@ -133,7 +135,7 @@ async def test_b1_check_sees_commits_after_our_transaction_began(
             await upsert_company(connection, ROW, shape)
 
 
-async def test_a_company_is_loaded_with_what_the_registry_says(
+async def test_a_company_is_loaded_with_its_registry_facts(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
     for number in range(3):
@@ -165,7 +167,7 @@ async def test_a_company_is_loaded_with_what_the_registry_says(
     assert await load_company(owner, CompanyId(999_999)) is None
 
 
-async def test_a_company_the_registry_does_not_know_is_still_loaded(owner: Connection) -> None:
+async def test_a_company_missing_from_the_registry_is_loaded_too(owner: Connection) -> None:
     company = await a_company(owner, uen=None)  # type: ignore[arg-type]
     loaded = await load_company(owner, company.company_id)
     assert loaded is not None
@@ -192,7 +194,7 @@ async def test_recent_platform_history_or_our_outcome_skips_a_company(owner: Con
 @pytest.mark.parametrize(
     ("kind", "checked"), [("no_website", True), ("enriched", True), ("failed", False), ("skipped", False)]
 )
-async def test_only_answers_of_ours_count_as_checked(owner: Connection, kind: str, checked: bool) -> None:
+async def test_only_answered_outcomes_count_as_checked(owner: Connection, kind: str, checked: bool) -> None:
     company = await a_company(owner)
     await owner.execute(
         "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at) VALUES (7, $1, $2, now())",

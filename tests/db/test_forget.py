@@ -28,7 +28,7 @@ PERSON = "mei.tan@lotus.com.sg"
         ("WWW.Lotus.com.sg/", ("domain", "lotus.com.sg")),
     ],
 )
-def test_what_is_meant(subject: str, understood: tuple[str, str]) -> None:
+def test_forget_recognises_a_uen_a_domain_and_an_address(subject: str, understood: tuple[str, str]) -> None:
     assert kind_of(subject) == understood
 
 
@@ -86,7 +86,7 @@ async def theirs(owner: Connection) -> list[Any]:
 
 
 @pytest.mark.parametrize("subject", ["201912345K", "lotus.com.sg", "info@lotus.com.sg", PERSON])
-async def test_others_rows_stay_and_twice_is_once(
+async def test_forget_keeps_rows_of_others_and_is_idempotent(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, subject: str
 ) -> None:
     await arranged(database, owner, shape, hashes)
@@ -98,7 +98,7 @@ async def test_others_rows_stay_and_twice_is_once(
 
 
 @pytest.mark.parametrize("subject", ["201912345K", "lotus.com.sg"])
-async def test_a_company_or_its_domain_is_gone(
+async def test_forgetting_a_company_or_domain_removes_its_rows(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, subject: str
 ) -> None:
     company = await arranged(database, owner, shape, hashes)
@@ -117,7 +117,7 @@ async def test_a_company_or_its_domain_is_gone(
     assert await (listed.company(subject) if subject == "201912345K" else listed.domain(subject))
 
 
-async def test_an_address_is_gone_and_the_rest_of_the_story_stays(
+async def test_forgetting_an_address_keeps_the_other_facts(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
 ) -> None:
     company = await arranged(database, owner, shape, hashes)
@@ -135,7 +135,7 @@ async def test_an_address_is_gone_and_the_rest_of_the_story_stays(
     assert await OptOuts(database, hashes).address("info@lotus.com.sg")
 
 
-async def test_an_address_that_stands_only_as_a_hash_is_found(
+async def test_forgetting_finds_an_address_stored_as_a_hash(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
 ) -> None:
     await arranged(database, owner, shape, hashes)

@@ -40,7 +40,7 @@ async def status(owner: Connection, job_id: int) -> str:
     return str(await owner.fetchval("SELECT status FROM background_jobs WHERE job_id = $1", job_id))
 
 
-async def test_claims_in_order_and_only_express_types(jobs: Jobs, owner: Connection) -> None:
+async def test_claims_jobs_in_order_and_only_of_express_types(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner, 2, "staging_upsert")
     first, second, third = await enqueue(owner, 3)
     claimed = await jobs.claim("me", LEASE, 2)
@@ -51,7 +51,7 @@ async def test_claims_in_order_and_only_express_types(jobs: Jobs, owner: Connect
     assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status = 'queued'") == 2
 
 
-async def test_paused_claims_nothing(jobs: Jobs, owner: Connection) -> None:
+async def test_claims_nothing_while_paused(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     await owner.execute("UPDATE acra_express.control SET paused = true")
     assert await jobs.claim("me", LEASE, 1) == []
@@ -76,7 +76,7 @@ async def test_expired_lease_gets_a_new_token_and_counts_as_a_crash(jobs: Jobs, 
     await jobs.heartbeat(heir)
 
 
-async def test_a_status_changed_by_hand_cancels(jobs: Jobs, owner: Connection) -> None:
+async def test_a_manual_status_change_cancels_the_job(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     [job] = await jobs.claim("a", LEASE, 1)
     await owner.execute("UPDATE background_jobs SET status = 'error' WHERE job_id = $1", job.job_id)
@@ -114,7 +114,7 @@ async def test_snooze_hands_the_attempt_back_in_the_platform_wording(jobs: Jobs,
     assert (again.attempt, again.crashes, again.errors, again.outage) == (1, 0, 0, timedelta(0))
 
 
-async def test_errors_and_outages_are_counted_apart(jobs: Jobs, owner: Connection) -> None:
+async def test_errors_and_outages_are_counted_separately(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     [job] = await jobs.claim("a", LEASE, 1)
     await jobs.retry_later(job, timedelta(0), "boom")
@@ -161,7 +161,7 @@ async def test_fail_writes_an_outcome_for_each_unfinished_company(jobs: Jobs, ow
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.slow)])
-async def test_sixteen_claimers_take_no_job_twice(jobs: Jobs, owner: Connection, count: int) -> None:
+async def test_sixteen_concurrent_claimers_take_each_job_once(jobs: Jobs, owner: Connection, count: int) -> None:
     foreign = await enqueue(owner, 50, "enrich_candidates")
     mine = await enqueue(owner, count)
     taken: list[int] = []

@@ -235,7 +235,7 @@ class Leases(RuleBasedStateMachine):
         assert foreign == 1
 
 
-def test_leases_against_the_model(postgres: EmbeddedPostgres, template_database: str) -> None:
+def test_leases_behave_like_the_model(postgres: EmbeddedPostgres, template_database: str) -> None:
     name = f"m_{secrets.token_hex(6)}"
     with asyncio.Runner() as runner:
         admin = runner.run(asyncpg.connect(postgres.dsn()))

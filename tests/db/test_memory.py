@@ -32,7 +32,7 @@ def memory(database: Database) -> Memory:
     return Memory(database)
 
 
-async def test_what_was_kept_comes_back_as_it_was(memory: Memory) -> None:
+async def test_kept_pages_and_searches_come_back_unchanged(memory: Memory) -> None:
     assert await memory.page(PAGE.url) is None
     assert await memory.search(SEARCH.query) is None
     await memory.keep_page(PAGE)
@@ -43,7 +43,7 @@ async def test_what_was_kept_comes_back_as_it_was(memory: Memory) -> None:
     assert await memory.search("nothing found") == SearchPage("nothing found", ())
 
 
-async def test_pages_age_in_a_day_and_searches_in_three(memory: Memory, owner: Connection) -> None:
+async def test_pages_expire_after_a_day_and_searches_after_three(memory: Memory, owner: Connection) -> None:
     await memory.keep_page(PAGE)
     await memory.keep_search(SEARCH)
     await advance(owner, 25)
@@ -56,7 +56,7 @@ async def test_pages_age_in_a_day_and_searches_in_three(memory: Memory, owner: C
     assert await memory.prune() == 0
 
 
-async def test_what_is_too_large_is_not_kept(memory: Memory, owner: Connection) -> None:
+async def test_oversized_pages_and_queries_are_not_kept(memory: Memory, owner: Connection) -> None:
     await memory.keep_page(Page(url="https://x.sg/", title="", text="é" * MAX_PAGE_BYTES))
     await memory.keep_search(SearchPage("q" * 1001, ()))
     assert await count(owner, "acra_express.pages") == 0
@@ -64,7 +64,7 @@ async def test_what_is_too_large_is_not_kept(memory: Memory, owner: Connection) 
 
 
 @pytest.mark.parametrize("url", ["https://x.sg/\x00", "https://x.sg/\ud800", "http://[broken", "x" * 9000])
-async def test_hostile_urls_and_texts_are_kept_without_harm(memory: Memory, url: str) -> None:
+async def test_hostile_urls_and_texts_are_stored_safely(memory: Memory, url: str) -> None:
     await memory.keep_page(Page(url=url, title="\x00", text="a\ud800 \\u0000"))
     kept = await memory.page(url)
     assert kept is not None

@@ -43,7 +43,7 @@ async def empty(empty_dsn: str) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-async def test_four_runners_at_once_all_succeed(empty: Connection, empty_dsn: str) -> None:
+async def test_four_concurrent_migrations_all_succeed(empty: Connection, empty_dsn: str) -> None:
     await bootstrap_platform(empty)
 
     async def runner() -> int:
@@ -66,7 +66,7 @@ async def test_migrate_refuses_a_database_without_the_platform(empty: Connection
     assert await empty.fetchval("SELECT to_regnamespace('acra_express') IS NULL")
 
 
-async def test_check_names_what_to_run(empty: Connection) -> None:
+async def test_the_schema_check_names_the_command_to_run(empty: Connection) -> None:
     with pytest.raises(SchemaError, match=r"schema acra_express is missing .* run `acra-express migrate`"):
         await check(empty)
     await bootstrap_platform(empty)
@@ -86,7 +86,7 @@ async def test_changed_migration_is_refused_and_a_newer_one_accepted(owner: Conn
             await attempt
 
 
-async def test_the_role_may_read_what_the_start_up_check_asks(fresh_dsn: str) -> None:
+async def test_the_tenant_role_can_run_the_schema_check(fresh_dsn: str) -> None:
     connection = await connect(fresh_dsn, session_settings(ROLE, None))
     try:
         assert await connection.fetchval("SELECT current_user") == ROLE
@@ -95,7 +95,7 @@ async def test_the_role_may_read_what_the_start_up_check_asks(fresh_dsn: str) ->
         await connection.close()
 
 
-async def test_uninstall_leaves_the_catalogue_as_it_was(empty: Connection) -> None:
+async def test_uninstall_restores_the_catalogue(empty: Connection) -> None:
     await bootstrap_platform(empty)
     before = await catalogue(empty)
     await migrate(empty, ROLE)
@@ -106,7 +106,7 @@ async def test_uninstall_leaves_the_catalogue_as_it_was(empty: Connection) -> No
     assert await uninstall(empty, ROLE)
 
 
-async def test_uninstall_leaves_the_dump_as_it_was(
+async def test_uninstall_restores_the_schema_dump(
     empty: Connection, empty_dsn: str, postgres: EmbeddedPostgres
 ) -> None:
     """What `pg_dump` says of the schema is the same text, in which our migrations had changed more than a line."""
@@ -121,7 +121,7 @@ async def test_uninstall_leaves_the_dump_as_it_was(
     assert await schema_dump(pg_dump, empty_dsn) == before
 
 
-async def test_migrate_heals_a_role_that_was_dropped_and_made_anew(empty: Connection) -> None:
+async def test_migrate_restores_the_grants_of_a_recreated_role(empty: Connection) -> None:
     """Dropped with all it owned, made again by a bare CREATE ROLE: the next `migrate` gives it the same again."""
     await bootstrap_platform(empty)
     await empty.execute("DROP POLICY enrichment_runs_isolation ON enrichment_runs")
@@ -206,7 +206,7 @@ async def test_migrate_restores_only_the_missing_tenant_policies(owner: Connecti
         await reader.close()
 
 
-async def test_a_table_that_stays_locked_is_left_as_it_was_and_named(
+async def test_migrate_names_and_skips_a_table_that_stays_locked(
     owner: Connection, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("acra_express_async.db.schema.migrate.LOCK_TIMEOUT", "50ms")
@@ -250,7 +250,7 @@ async def test_next_migrate_grants_what_the_platform_added_later(owner: Connecti
     assert await owner.fetchval(asked) is True
 
 
-async def test_an_older_build_leaves_the_grants_of_a_newer_one_alone(owner: Connection) -> None:
+async def test_an_older_build_keeps_the_grants_of_a_newer_one(owner: Connection) -> None:
     await owner.execute(
         "INSERT INTO acra_express.schema_migrations VALUES (99, 'from_the_future', 'x');"
         "GRANT UPDATE (employees_est) ON companies TO acra_express"
@@ -274,7 +274,7 @@ async def test_our_tenant_id_avoids_customers_known_only_elsewhere(empty: Connec
     assert await empty.fetchval("INSERT INTO tenants (name) VALUES ('next') RETURNING tenant_id") == 5
 
 
-async def test_tenants_with_ids_by_hand_do_not_stop_the_migration(empty: Connection) -> None:
+async def test_migrate_works_with_manually_numbered_tenants(empty: Connection) -> None:
     await bootstrap_platform(empty)
     await empty.execute("INSERT INTO tenants (tenant_id, name) VALUES (1, 'first'), (2, 'second')")
     await migrate(empty, ROLE)

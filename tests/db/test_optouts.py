@@ -7,7 +7,9 @@ from acra_express_async.db.companies.optouts import OptOuts, domain_and_parents,
 from acra_express_async.db.session.pool import Connection, Database
 
 
-async def test_companies_domains_and_addresses(database: Database, owner: Connection, hashes: AddressHash) -> None:
+async def test_companies_domains_and_addresses_can_be_opted_out(
+    database: Database, owner: Connection, hashes: AddressHash
+) -> None:
     listed = OptOuts(database, hashes)
     assert not await listed.company("201912345K")
     assert not await listed.domain("lotus.com.sg")
@@ -26,7 +28,7 @@ async def test_companies_domains_and_addresses(database: Database, owner: Connec
     assert await listed.address("anyone@mail.lotus.com.sg")
 
 
-async def test_an_address_is_listed_only_as_a_keyed_hash(owner: Connection, hashes: AddressHash) -> None:
+async def test_an_opted_out_address_is_stored_only_as_a_hash(owner: Connection, hashes: AddressHash) -> None:
     await record_opt_out(owner, "address", "mei@rose.sg", hashes)
     value = await owner.fetchval("SELECT value FROM acra_express.opt_outs")
     assert value == hashes.text("MEI@rose.sg")
@@ -34,6 +36,6 @@ async def test_an_address_is_listed_only_as_a_keyed_hash(owner: Connection, hash
     assert "key" not in repr(hashes)
 
 
-def test_domain_and_parents() -> None:
+def test_a_domain_is_checked_with_its_parent_domains() -> None:
     assert domain_and_parents("a.b.com.sg.") == ["a.b.com.sg", "b.com.sg", "com.sg"]
     assert domain_and_parents("localhost") == ["localhost"]

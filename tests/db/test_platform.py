@@ -8,7 +8,7 @@ from acra_express_async.db.schema.platform_shape import bootstrap_platform, cost
 from acra_express_async.db.session.pool import Connection, Database
 
 
-async def test_a_bootstrapped_platform_lacks_nothing(owner: Connection) -> None:
+async def test_a_bootstrapped_platform_is_complete(owner: Connection) -> None:
     shape = await probe(owner)
     assert missing_required(shape) == []
     assert [line for line in costs(shape) if "pg_trgm" not in line] == []
@@ -47,7 +47,7 @@ async def test_the_tenant_role_sees_the_same_shape_as_the_owner(owner: Connectio
         ("DROP TABLE lead_emails", "table lead_emails is missing"),
     ],
 )
-async def test_what_is_required_is_named(owner: Connection, change: str, sentence: str) -> None:
+async def test_a_missing_required_part_is_named(owner: Connection, change: str, sentence: str) -> None:
     await owner.execute(change)
     assert missing_required(await probe(owner)) == [sentence]
 
@@ -64,7 +64,7 @@ async def test_what_is_required_is_named(owner: Connection, change: str, sentenc
         ("ALTER TABLE ssic_ref DROP fts", "ssic_ref lacks fts: terms are resolved without"),
     ],
 )
-async def test_what_is_optional_is_priced(owner: Connection, change: str, beginning: str) -> None:
+async def test_a_missing_optional_part_has_a_stated_cost(owner: Connection, change: str, beginning: str) -> None:
     before = costs(await probe(owner))
     await owner.execute(change)
     added = [line for line in costs(await probe(owner)) if line not in before]

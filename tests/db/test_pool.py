@@ -18,7 +18,7 @@ async def until_gone(owner: Connection) -> None:
         continue
 
 
-async def test_a_connection_that_fails_after_its_login_is_cut(
+async def test_a_connection_that_fails_after_login_is_closed(
     fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Connection] = []
@@ -34,7 +34,7 @@ async def test_a_connection_that_fails_after_its_login_is_cut(
     assert kept[0].is_closed()
 
 
-async def test_a_connection_whose_maker_is_cancelled_is_cut(
+async def test_a_connection_of_a_cancelled_caller_is_closed(
     fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Connection] = []

@@ -38,7 +38,7 @@ async def test_a_migrated_role_has_no_excess_rights_and_leaves_no_rows(database:
 
 
 @pytest.mark.parametrize("widened", WIDENED)
-async def test_what_the_database_lets_through_is_named(database: Database, owner: Connection, widened: str) -> None:
+async def test_reach_probe_names_every_excess_right(database: Database, owner: Connection, widened: str) -> None:
     await owner.execute(widened)
     async with database.session() as connection:
         assert await overreach(connection, ROLE, database.tenant_id) == [WIDENED[widened]]
@@ -90,7 +90,7 @@ async def test_reach_probe_names_tables_readable_across_tenants(database: Databa
         "ALTER POLICY acra_express_only ON run_vendor_usage WITH CHECK (tenant_id > 0)",
     ],
 )
-async def test_a_breach_in_the_wall_is_named_and_healed_by_migrate(
+async def test_a_broken_tenant_policy_is_named_and_fixed_by_migrate(
     fresh_dsn: str, owner: Connection, database: Database, breach: str
 ) -> None:
     await owner.execute(breach)
@@ -108,7 +108,9 @@ async def test_a_breach_in_the_wall_is_named_and_healed_by_migrate(
         assert await reach_faults(connection, ROLE, database.tenant_id) == []
 
 
-async def test_the_wall_follows_a_changed_tenant_id(fresh_dsn: str, owner: Connection, database: Database) -> None:
+async def test_the_tenant_policy_follows_a_changed_tenant_id(
+    fresh_dsn: str, owner: Connection, database: Database
+) -> None:
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (600, 'express anew')")
     code, _, err = await acra_express("run", "--until-idle", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
     assert code == 78
@@ -122,7 +124,7 @@ async def test_the_wall_follows_a_changed_tenant_id(fresh_dsn: str, owner: Conne
     assert code == 0, out
 
 
-async def test_migrate_builds_no_wall_around_a_customer(fresh_dsn: str, owner: Connection) -> None:
+async def test_migrate_makes_no_tenant_policy_for_a_customer(fresh_dsn: str, owner: Connection) -> None:
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a')")
     await owner.execute("INSERT INTO odoo_connections (tenant_id) VALUES (501)")
     code, _, err = await acra_express("migrate", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="501")
@@ -138,7 +140,7 @@ async def test_a_lock_held_by_the_nightly_is_not_reported_as_excess(database: Da
             assert await overreach(connection, ROLE, database.tenant_id) == []
 
 
-async def test_the_service_refuses_to_start_and_check_says_it(fresh_dsn: str, owner: Connection) -> None:
+async def test_excess_rights_stop_the_start_and_fail_the_check(fresh_dsn: str, owner: Connection) -> None:
     await owner.execute("GRANT SELECT ON background_jobs, odoo_connections TO acra_express")
     code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
     assert code == 78
@@ -160,7 +162,7 @@ async def test_the_service_refuses_to_start_and_check_says_it(fresh_dsn: str, ow
          "USAGE of public.enrichment_runs_run_id_seq"),
     ],
 )  # fmt: skip
-async def test_a_lost_grant_is_named_and_healed_by_migrate(
+async def test_a_lost_grant_is_named_and_restored_by_migrate(
     fresh_dsn: str, owner: Connection, revoked: str, named: str
 ) -> None:
     await owner.execute(revoked)

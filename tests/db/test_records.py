@@ -92,7 +92,9 @@ async def test_other_outcomes_write_header_and_event_only(
     assert await one(owner, "SELECT * FROM companies") == before
 
 
-async def test_b20_history_only_with_an_about_text(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b20_history_is_written_only_with_an_about_text(
+    database: Database, owner: Connection, shape: Any
+) -> None:
     await stored(database, shape, await a_company(owner), an_outcome(about="  "))
     assert await count(owner, "company_enrichment_runs") == 0
     assert await count(owner, "contacts") == 1
@@ -179,7 +181,7 @@ async def test_b18_lead_email_keeps_its_company_and_its_better_status(
 
 
 @pytest.mark.parametrize(("kind", "value"), [("company", "201912345k"), ("domain", "lotus.com.sg")])
-async def test_an_opt_out_that_came_in_between_leaves_nothing(
+async def test_an_opt_out_during_the_run_stores_nothing(
     database: Database, owner: Connection, shape: Any, hashes: AddressHash, kind: Any, value: str
 ) -> None:
     await record_opt_out(owner, kind, value, hashes)
@@ -190,7 +192,7 @@ async def test_an_opt_out_that_came_in_between_leaves_nothing(
     assert await count(owner, "company_enrichment_runs") == 0
 
 
-async def test_an_opted_out_address_is_left_out_also_as_hash(
+async def test_an_opted_out_address_is_not_even_stored_as_a_hash(
     database: Database, owner: Connection, shape: Any, hashes: AddressHash
 ) -> None:
     await record_opt_out(owner, "address", "Info@Lotus.com.sg", hashes)

@@ -38,7 +38,7 @@ async def test_b21_company_values_stay_and_last_seen_follows_changes(
 
 
 @pytest.mark.parametrize("theirs", ["lotus.com.sg", "WWW.Lotus.com.sg", "https://shop.lotus.com.sg/x"])
-async def test_b7_a_domain_of_another_company_is_never_taken(
+async def test_b7_the_domain_of_another_company_is_never_taken(
     database: Database, owner: Connection, shape: Any, theirs: str
 ) -> None:
     await a_company(owner, "199000001A", website_domain=theirs)
@@ -49,7 +49,7 @@ async def test_b7_a_domain_of_another_company_is_never_taken(
     assert row == {"website_domain": None, "email": "info@lotus.com.sg"}
 
 
-async def test_b7_a_rival_for_the_domain_costs_only_the_savepoint(
+async def test_b7_a_concurrent_rival_domain_costs_only_the_savepoint(
     database: Database, owner: Connection, shape: Any, fresh_dsn: str
 ) -> None:
     """The rival's row is invisible to our look-up (another case of the same index key) but not to the index."""
@@ -62,7 +62,7 @@ async def test_b7_a_rival_for_the_domain_costs_only_the_savepoint(
     assert await count(owner, "contacts") == 1
 
 
-async def test_b7_a_weakly_proven_domain_is_kept_in_the_story_only(
+async def test_b7_a_weakly_proven_domain_is_not_set_on_the_company(
     database: Database, owner: Connection, shape: Any
 ) -> None:
     company = await a_company(owner)
@@ -73,7 +73,9 @@ async def test_b7_a_weakly_proven_domain_is_kept_in_the_story_only(
     assert (await one(owner, "SELECT website_domain FROM companies"))["website_domain"] is None
 
 
-async def test_b19_contacts_of_others_are_left_alone(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b19_contacts_from_other_sources_are_left_alone(
+    database: Database, owner: Connection, shape: Any
+) -> None:
     company = await a_company(owner)
     await owner.execute(
         "INSERT INTO contacts (company_id, email, email_verified, contact_source)"
@@ -126,7 +128,7 @@ async def test_b17_an_older_answer_never_overwrites_the_cache(
     assert (await one(owner, "SELECT status FROM email_verification_cache"))["status"] == "invalid"
 
 
-async def test_list_columns_get_lists(database: Database, owner: Connection) -> None:
+async def test_array_columns_receive_lists(database: Database, owner: Connection) -> None:
     await owner.execute(
         "ALTER TABLE companies ALTER email TYPE text[] USING ARRAY[email],"
         " ALTER phone_number TYPE text[] USING ARRAY[phone_number]"
@@ -151,7 +153,7 @@ async def test_result_is_stored_on_a_platform_without_optional_parts(database: D
         assert await count(owner, table) == 1
 
 
-async def test_b3_giving_way_to_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
+async def test_b3_a_save_that_meets_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
     """The nightly's ALTER holds enrichment_runs: we step aside within 300 ms and leave no trace."""
     company = await a_company(owner)
     blocker = owner.transaction()

@@ -138,7 +138,7 @@ async def a_customer_s_role(owner: Connection) -> AsyncIterator[str]:
     await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-async def test_b23_two_tenants_rows_side_by_side_leak_neither_way(
+async def test_b23_two_tenants_never_see_rows_of_each_other(
     database: Database, neighbours: Connection, a_customer_s_role: str, fresh_dsn: str, shape: object
 ) -> None:
     """Our role under our tenant, another under a customer's: each sees its own run, usage and events, and no other."""

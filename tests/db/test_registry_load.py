@@ -29,7 +29,7 @@ async def load(owner: Connection, tmp_path: Path, text: str) -> LoadReport:
     return await load_registry(owner, path, rejects_path=tmp_path / "file.rejects.csv")
 
 
-async def test_rows_are_loaded_counted_and_explained(owner: Connection, tmp_path: Path) -> None:
+async def test_rows_are_loaded_and_rejects_are_counted_and_explained(owner: Connection, tmp_path: Path) -> None:
     report = await load(
         owner,
         tmp_path,
@@ -57,7 +57,7 @@ async def test_loading_again_writes_nothing(owner: Connection, tmp_path: Path) -
     assert await owner.fetch("SELECT ctid, xmin::text FROM staging_acra_companies ORDER BY uen") == before
 
 
-async def test_a_file_with_fewer_columns_takes_nothing_away(owner: Connection, tmp_path: Path) -> None:
+async def test_a_file_with_fewer_columns_clears_no_values(owner: Connection, tmp_path: Path) -> None:
     await load(owner, tmp_path, "uen,entity_name,primary_ssic_code,unit_no\n197200573N,A,62011,04\n")
     await load(owner, tmp_path, "uen,uen_status_desc,entity_name,unit_no\n197200573N,Deregistered,B,na\n")
     row = await one(owner, "SELECT * FROM staging_acra_companies")
@@ -93,19 +93,19 @@ async def test_postal_codes_are_counted_after_a_load(owner: Connection, tmp_path
     assert [tuple(row) for row in counts] == [("049514", 3), ("123456", 2)]
 
 
-async def test_a_load_works_before_our_schema_is_there(owner: Connection, tmp_path: Path) -> None:
+async def test_a_load_works_before_our_schema_exists(owner: Connection, tmp_path: Path) -> None:
     await owner.execute("DROP SCHEMA acra_express CASCADE")
     assert (await load(owner, tmp_path, "uen,entity_name\n197200573N,A\n")).loaded == 1
 
 
-async def test_a_file_that_is_none_loads_nothing(owner: Connection, tmp_path: Path) -> None:
+async def test_a_file_of_another_kind_loads_nothing(owner: Connection, tmp_path: Path) -> None:
     with pytest.raises(RegistryFileError):
         await load(owner, tmp_path, "a,b\n1,2\n")
     assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == 0
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data files are not beside this checkout")
-async def test_every_documented_bit_of_dirt_is_repaired_or_explained(owner: Connection, tmp_path: Path) -> None:
+async def test_every_documented_defect_is_repaired_or_explained(owner: Connection, tmp_path: Path) -> None:
     report = await load_registry(owner, DATA / "acra_SYNTHETIC_2000.csv", rejects_path=tmp_path / "rejects.csv")
     assert (report.loaded, report.updated, report.rejected) == (2000, 5, 0)
     told = {(int(line["line"]), line["uen"]): line["reason"] for line in cells_of(tmp_path / "rejects.csv")}
@@ -140,6 +140,6 @@ async def test_every_documented_bit_of_dirt_is_repaired_or_explained(owner: Conn
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data files are not beside this checkout")
 @pytest.mark.parametrize(("name", "rows"), [("acra_real_sample.csv", 81), ("acra_altheader_DERIVED.csv", 39)])
-async def test_real_rows_under_both_headers(owner: Connection, tmp_path: Path, name: str, rows: int) -> None:
+async def test_real_rows_load_under_both_headers(owner: Connection, tmp_path: Path, name: str, rows: int) -> None:
     report = await load_registry(owner, DATA / name, rejects_path=tmp_path / "rejects.csv")
     assert (report.loaded, report.rejected, report.unknown_columns) == (rows, 0, ())

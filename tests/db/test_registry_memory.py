@@ -12,7 +12,7 @@ SMALL, MONTH = 50_000, 500_000
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-async def test_half_a_million_rows_take_no_more_than_fifty_thousand(fresh_dsn: str, owner: Connection) -> None:
+async def test_memory_of_a_load_does_not_grow_with_the_file(fresh_dsn: str, owner: Connection) -> None:
     small = await load_month(fresh_dsn, SMALL)
     assert (small.loaded, small.updated) == (SMALL, 0)
     month = await load_month(fresh_dsn, MONTH)

@@ -42,7 +42,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("attempt", REFUSED)
-async def test_b24_the_database_refuses(database: Database, attempt: str) -> None:
+async def test_b24_the_role_lacks_the_privilege(database: Database, attempt: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with database.session() as connection:
             await connection.execute(attempt)
@@ -54,7 +54,7 @@ async def test_the_role_cannot_lock_the_table_itself(database: Database) -> None
             await connection.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
 
 
-async def test_b23_headers_of_other_tenants_cannot_be_seen_or_made(database: Database, owner: Connection) -> None:
+async def test_b23_headers_of_other_tenants_are_out_of_reach(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (777, 'succeeded'), (NULL, NULL)")
     async with database.session() as connection:
         assert await connection.fetchval("SELECT count(*) FROM enrichment_runs") == 0
@@ -84,7 +84,7 @@ async def nightly_job(owner: Connection, job_type: str, status: str, *, age: tim
         ("acra_express_staging_upsert", "running", timedelta(minutes=1), False),
     ],
 )
-async def test_nightly_running(
+async def test_a_running_nightly_is_recognised(
     database: Database, owner: Connection, job_type: str, status: str, age: timedelta, expected: bool
 ) -> None:
     await nightly_job(owner, job_type, status, age=age)
@@ -92,13 +92,13 @@ async def test_nightly_running(
         assert await connection.fetchval("SELECT acra_express.nightly_running()") is expected
 
 
-async def test_a_running_nightly_job_without_start_counts(database: Database, owner: Connection) -> None:
+async def test_a_running_nightly_job_without_a_start_counts(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'running')")
     async with database.session() as connection:
         assert await connection.fetchval("SELECT acra_express.nightly_running()") is True
 
 
-async def test_b5_nightly_codes_hold_for_some_nights(database: Database, owner: Connection) -> None:
+async def test_b5_codes_of_nightly_jobs_are_held_for_some_nights(database: Database, owner: Connection) -> None:
     day = timedelta(days=1)
     await nightly_job(owner, "enrich_candidates", "queued", age=day, params={"ssic_codes": ["01111", "47102", "x"]})
     await nightly_job(owner, "enrich_candidates", "queued", age=3 * day, params={"ssic_codes": ["62011"]})
@@ -111,7 +111,7 @@ async def test_b5_nightly_codes_hold_for_some_nights(database: Database, owner: 
             assert {row[0] for row in codes} - {""} == expected - {""}
 
 
-async def test_b4_tenant_is_free(database: Database, owner: Connection) -> None:
+async def test_b4_a_tenant_is_free_only_without_customer_or_jobs(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO odoo_connections (tenant_id, active) VALUES (501, false)")
     await owner.execute(
         "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES (502, 'staging_upsert', 'done'),"

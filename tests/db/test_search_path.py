@@ -75,7 +75,7 @@ async def hostile_login(
     await evil.execute(f"DROP ROLE {login}")
 
 
-async def test_the_traps_are_real(evil: Connection, hostile_login: str) -> None:
+async def test_the_hostile_path_breaks_an_unprotected_session(evil: Connection, hostile_login: str) -> None:
     bare = await connect(hostile_login, {})
     try:
         assert (await bare.fetchval("SHOW search_path")).replace(" ", "") == PATH.replace(" ", "")

@@ -69,7 +69,7 @@ async def walk(chosen: Selection, params: StagingParams, limit: int, began: Camp
 CODE = StagingParams(ssic_codes=["33120"])
 
 
-async def test_explicit_uens_come_first_and_each_refusal_is_told(
+async def test_explicit_uens_come_first_and_refusals_are_reported(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     await a_registry_row(owner, "201900099A", entity_status_description="Struck Off")
@@ -90,7 +90,7 @@ async def test_explicit_uens_come_first_and_each_refusal_is_told(
     assert rest.done_uens == tuple(asked[:2])
 
 
-async def test_a_selection_is_walked_once_in_batches(
+async def test_a_selection_is_staged_once_in_batches(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     """The continuation goes on behind the last batch; what waits in a job is not taken again after the wrap."""
@@ -112,7 +112,7 @@ async def test_a_selection_is_walked_once_in_batches(
     assert staged == list(registry)
 
 
-async def test_never_decided_ones_come_before_stale_ones(
+async def test_companies_never_decided_come_before_stale_ones(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     await decide(owner, registry[0], days_ago=8)
@@ -147,7 +147,7 @@ async def test_zero_recheck_days_still_take_a_company_once_a_campaign(
     assert second.exhausted
 
 
-async def test_the_walk_is_bounded_and_goes_on(
+async def test_a_selection_step_is_bounded_and_continues_later(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -161,7 +161,7 @@ async def test_the_walk_is_bounded_and_goes_on(
 
 
 @pytest.mark.parametrize("asked", ["01111", "1111"])
-async def test_padded_and_unpadded_codes_are_one(
+async def test_padded_and_unpadded_codes_are_equal(
     database: Database, owner: Connection, shape: PlatformShape, asked: str
 ) -> None:
     await a_registry_row(owner, "201900001A", primary_ssic_code=1111)
@@ -218,7 +218,7 @@ async def test_b5_new_companies_of_a_pending_nightly_job_wait(
     assert len((await chosen.pick(CODE, campaign(), 50)).rows) == 10
 
 
-async def test_terms_are_resolved_one_by_one_and_united(
+async def test_each_term_is_resolved_alone_and_codes_are_combined(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     for code, title in (("33120", "Repair of pumps"), ("01111", "Growing of leafy vegetables"), ("62011", "Software")):
@@ -238,7 +238,7 @@ async def test_terms_are_resolved_one_by_one_and_united(
     assert len((await without.pick(StagingParams(terms=["pump"]), campaign(), 50)).rows) == 10
 
 
-async def test_a_loaded_registry_or_a_new_day_renews_the_list(
+async def test_a_registry_load_or_a_new_day_renews_the_selection(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
     chosen = selecting(database, shape)

@@ -75,13 +75,15 @@ async def plan(connection: Connection, sql: str, *values: object) -> str:
     return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *values))
 
 
-async def test_no_scan_of_the_registry(database: Database, owner: Connection, shape: PlatformShape) -> None:
+async def test_selection_never_scans_the_registry(database: Database, owner: Connection, shape: PlatformShape) -> None:
     await furnish(owner, 30_000)
     await assert_no_scan(database, shape, 30_000)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_no_scan_of_two_million_rows(database: Database, owner: Connection, shape: PlatformShape) -> None:
+async def test_selection_never_scans_two_million_rows(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
     await furnish(owner, 2_000_000)
     await assert_no_scan(database, shape, 2_000_000)

@@ -66,7 +66,7 @@ async def test_our_policy_is_added_only_where_missing_and_for_our_role(shaped: C
 
 
 @pytest.mark.parametrize("shaped", [DUMP], indirect=True)
-async def test_uninstall_takes_our_rule_away_again(shaped: Connection) -> None:
+async def test_uninstall_removes_our_policy(shaped: Connection) -> None:
     await uninstall(shaped, "acra_express")
     assert await shaped.fetchval("SELECT count(*) FROM pg_policies") == await shaped.fetchval(
         "SELECT count(*) FROM pg_policies WHERE policyname LIKE '%_isolation'"
@@ -96,7 +96,7 @@ async def test_tenant_policy_exists_only_where_the_platform_uses_rls(shaped: Con
 
 
 @pytest.mark.parametrize("shaped", [BARE], indirect=True)
-async def test_every_lack_has_its_line(shaped: Connection) -> None:
+async def test_each_missing_part_is_reported_on_a_line(shaped: Connection) -> None:
     lines = "\n".join(costs(await probe(shaped)))
     for word in ("email_verification_cache", "run_vendor_usage", "run_event_logs", "contacts", "ssic_ref", "sg_phone"):
         assert word in lines
@@ -118,7 +118,7 @@ def companies_of(database: Database, shape: PlatformShape, hashes: AddressHash) 
         "ALTER TABLE companies ALTER phone_number TYPE text[] USING string_to_array(phone_number, ',')",
     ],
 )
-async def test_a_table_that_changes_under_us_costs_nothing(
+async def test_a_table_altered_at_run_time_loses_no_result(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, change: str
 ) -> None:
     """The first saves fill the statement caches of two connections; each of them meets the change later."""
@@ -143,7 +143,7 @@ async def test_a_table_that_changes_under_us_costs_nothing(
     assert last["phone_number"] in ("+6561112222", ["+6561112222"])
 
 
-async def test_what_the_service_cannot_do_without_is_still_an_error(
+async def test_a_lost_required_column_is_an_error(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
 ) -> None:
     companies = companies_of(database, shape, hashes)

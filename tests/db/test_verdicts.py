@@ -24,7 +24,9 @@ async def verdicts(database: Database, shape: PlatformShape, hashes: AddressHash
     return VerificationRows(database, shape=shape, hashes=hashes, cache_days=90)
 
 
-async def test_an_intent_without_a_verdict_is_spent_for_a_day(verdicts: VerificationRows, owner: Connection) -> None:
+async def test_an_intent_without_an_answer_blocks_resending_for_a_day(
+    verdicts: VerificationRows, owner: Connection
+) -> None:
     assert await verdicts.open_intent(ADDRESS)
     assert not await verdicts.open_intent(ADDRESS.lower())
     assert await verdicts.cached(ADDRESS) is None
@@ -35,12 +37,12 @@ async def test_an_intent_without_a_verdict_is_spent_for_a_day(verdicts: Verifica
     assert not await verdicts.open_intent(ADDRESS)
 
 
-async def test_of_many_who_want_to_send_one_may(verdicts: VerificationRows) -> None:
+async def test_only_one_of_many_concurrent_senders_may_send(verdicts: VerificationRows) -> None:
     answers = await asyncio.gather(*(verdicts.open_intent(ADDRESS) for _ in range(8)))
     assert sorted(answers) == [False] * 7 + [True]
 
 
-async def test_a_verdict_answers_until_it_is_too_old(verdicts: VerificationRows, owner: Connection) -> None:
+async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.settle(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
     cached = await verdicts.cached(ADDRESS.upper())
@@ -54,7 +56,7 @@ async def test_a_verdict_answers_until_it_is_too_old(verdicts: VerificationRows,
     assert await verdicts.open_intent(ADDRESS)
 
 
-async def test_unknown_is_never_cached_and_rests_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
+async def test_unknown_is_never_cached_and_waits_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.settle(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
     assert await verdicts.cached(ADDRESS) is None
@@ -63,7 +65,7 @@ async def test_unknown_is_never_cached_and_rests_for_hours(verdicts: Verificatio
     assert await verdicts.open_intent(ADDRESS)
 
 
-async def test_a_withdrawn_intent_cost_nothing_but_a_verdict_stays(verdicts: VerificationRows) -> None:
+async def test_an_intent_can_be_withdrawn_but_an_answer_cannot(verdicts: VerificationRows) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.withdraw(ADDRESS)
     assert await verdicts.open_intent(ADDRESS)
@@ -88,7 +90,7 @@ async def test_the_verification_cache_of_the_platform_is_read(
     assert (cached.usable if cached else None) is usable
 
 
-async def test_a_platform_without_a_cache_is_no_fault(
+async def test_a_platform_without_a_verification_cache_is_accepted(
     database: Database, owner: Connection, hashes: AddressHash
 ) -> None:
     await owner.execute("DROP TABLE email_verification_cache")
@@ -96,7 +98,7 @@ async def test_a_platform_without_a_cache_is_no_fault(
     assert await verdicts.cached(ADDRESS) is None
 
 
-async def test_no_address_stands_in_our_table(verdicts: VerificationRows, owner: Connection) -> None:
+async def test_our_table_contains_no_plain_address(verdicts: VerificationRows, owner: Connection) -> None:
     await verdicts.open_intent(ADDRESS)
     await verdicts.settle(VerificationResult(ADDRESS, "valid"))
     assert (

@@ -44,11 +44,11 @@ Copyright 2024 Orchid. All rights reserved. Call us at 6741 1100."""
         "",
     ],
 )
-def test_nothing_is_made_up_where_nothing_reads_as_a_sentence(text: str) -> None:
+def test_no_about_text_without_a_real_sentence(text: str) -> None:
     assert about(text) is None
 
 
-def test_the_about_page_is_asked_first() -> None:
+def test_the_about_page_is_used_first() -> None:
     pages = [
         Page("https://x.sg/", "", "We sell many kinds of bolts."),
         Page("https://x.sg/about-us", "", "We started in a shophouse in 1978."),
@@ -60,7 +60,7 @@ def test_chinese_sentences_are_measured_in_characters() -> None:
     assert about("兰花五金成立于1978年，为船厂供应螺丝与工具。") == "兰花五金成立于1978年，为船厂供应螺丝与工具。"
 
 
-def test_the_text_is_bounded() -> None:
+def test_the_about_text_is_bounded() -> None:
     long = " ".join(
         f"We have supplied bolts number {n} to the shipyards of the whole region for years." for n in range(99)
     )
@@ -69,7 +69,7 @@ def test_the_text_is_bounded() -> None:
     assert len(text) <= MAX_CHARS
 
 
-def test_profiles_and_no_share_buttons() -> None:
+def test_profiles_are_found_and_share_buttons_ignored() -> None:
     text = """[f](https://www.facebook.com/sharer/sharer.php?u=x) [f](https://www.facebook.com/orchidhardware/)
     [w](https://www.facebook.com/wix) [i](https://instagram.com/p/abc) https://www.instagram.com/orchid.hw/?hl=en
     [l](https://sg.linkedin.com/company/orchid-hardware) [y](https://www.youtube.com/watch?v=1)

@@ -20,7 +20,7 @@ from acra_express_async.extract.cleaning import MAX_CHARS, clean, one_line
         ("x\ud800y", "x\ufffdy"),
     ],
 )
-def test_what_pages_do_to_text_is_undone(text: str, cleaned: str) -> None:
+def test_escapes_and_invisible_characters_are_undone(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
@@ -29,7 +29,7 @@ def test_stacked_combining_marks_are_cut_before_normalising() -> None:
     assert marks <= 4
 
 
-def test_of_a_long_text_head_and_tail_are_kept() -> None:
+def test_head_and_tail_of_a_long_text_are_kept() -> None:
     text = "head " + "x" * (2 * MAX_CHARS) + " tail@x.com"
     cleaned = clean(text)
     assert len(cleaned) <= MAX_CHARS
@@ -37,9 +37,9 @@ def test_of_a_long_text_head_and_tail_are_kept() -> None:
     assert cleaned.endswith("tail@x.com")
 
 
-def test_text_for_showing_keeps_its_own_punctuation() -> None:
+def test_text_for_display_keeps_full_width_punctuation() -> None:
     assert clean("成立于2015年，为居民", form="NFC") == "成立于2015年，为居民"
 
 
-def test_one_line() -> None:
+def test_white_space_collapses_to_single_spaces() -> None:
     assert one_line(" a \n\t b ") == "a b"

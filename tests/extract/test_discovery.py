@@ -38,11 +38,11 @@ def test_registrable_domains_keep_hosted_subdomains_whole(host: str, domain: str
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "http://[", "https://x:99999999/", "", "ftp://x.com/"])
-def test_what_is_no_site(url: str) -> None:
+def test_a_url_without_a_registrable_domain_is_no_site(url: str) -> None:
     assert domain_of(url) == ""
 
 
-def test_spellings_of_one_url_meet() -> None:
+def test_spellings_of_one_url_have_the_same_key() -> None:
     assert same_url("https://www.x.sg/a/#b") == same_url("http://x.sg/a")
 
 
@@ -74,7 +74,7 @@ def test_a_directory_that_is_the_company_itself_stays() -> None:
     assert domains(hit("https://www.lazada.sg/shop/orchid-hardware", "Orchid Hardware")) == []
 
 
-def test_the_companys_own_look_comes_first() -> None:
+def test_the_most_likely_own_site_comes_first() -> None:
     found = domains(
         hit("https://www.orchidhardware.com/", "Orchid Hardware", "Tools in Berkeley, CA", rank=1),
         hit("https://www.bolts.sg/", "Bolts and nuts"),
@@ -99,7 +99,7 @@ def test_candidate_urls_start_with_contact_and_home_page() -> None:
     assert not any(url.endswith(".pdf") for url in urls)
 
 
-def test_the_known_website_in_any_spelling() -> None:
+def test_the_known_website_is_accepted_in_any_spelling() -> None:
     names = names_for(company())
     for website in ("orchidhardware.sg", "https://www.orchidhardware.sg/", " www.orchidhardware.sg "):
         candidate = known_candidate(website, names)

@@ -50,7 +50,7 @@ def coded(address: str, key: int = 0x2F) -> str:
         ("grow@NOSPAMorchid.com", ["grow@orchid.com"]),
     ],
 )
-def test_addresses_that_are_printed(text: str, found: list[str]) -> None:
+def test_finds_printed_addresses(text: str, found: list[str]) -> None:
     assert addresses(text) == found
 
 
@@ -74,11 +74,11 @@ def test_addresses_that_are_printed(text: str, found: list[str]) -> None:
         "@x.com.sg",
     ],
 )
-def test_what_is_no_address(text: str) -> None:
+def test_rejects_texts_that_only_look_like_addresses(text: str) -> None:
     assert addresses(text) == []
 
 
-def test_cloudflare_codes_in_text_and_in_links() -> None:
+def test_decodes_cloudflare_codes_in_text_and_links() -> None:
     assert decoded_cloudflare(coded("care@x.com.sg")) == "care@x.com.sg"
     assert decoded_cloudflare("zz") == ""
     text = f"use [[email protected]](/cdn-cgi/l/email-protection#{coded('care@x.com.sg')}) now"
@@ -89,7 +89,7 @@ def test_cloudflare_codes_in_text_and_in_links() -> None:
     assert [seen.address for seen in emails_in(page)] == ["a@x.sg"]
 
 
-def test_a_domain_that_serves_as_example_is_real_on_its_own_site() -> None:
+def test_an_example_domain_is_accepted_on_its_own_site() -> None:
     page = Page("https://acme.com/", "", "info@acme.com")
     assert not emails_in(page)
     assert [seen.address for seen in emails_in(page, own_domain="acme.com")] == ["info@acme.com"]
@@ -114,7 +114,7 @@ def test_general_mailboxes_come_before_departments_and_people() -> None:
     ]  # fmt: skip
 
 
-def test_the_branch_of_the_registry_leads() -> None:
+def test_the_address_of_the_registered_branch_comes_first() -> None:
     text = "bedok@orchidhardware.com.sg\nyishun@orchidhardware.com.sg\nclementi@orchidhardware.com.sg"
     assert ranked(text)[0] == "yishun@orchidhardware.com.sg"
 
@@ -129,7 +129,7 @@ def test_the_branch_of_the_registry_leads() -> None:
         "info@orchidhardware.com.sg or help@recordowl.com",
     ],
 )
-def test_addresses_of_others_are_left_out(text: str) -> None:
+def test_addresses_of_third_parties_are_dropped(text: str) -> None:
     assert ranked(text) == ["info@orchidhardware.com.sg"]
 
 
@@ -141,11 +141,11 @@ def test_addresses_of_others_are_left_out(text: str) -> None:
         "Tel 67411100 Email: sales@ohpl.com",  # a stranger, the only address of the contact page
     ],
 )
-def test_addresses_elsewhere_that_are_still_the_companys(text: str) -> None:
+def test_addresses_on_other_domains_of_the_brand_are_kept(text: str) -> None:
     assert len(ranked(text)) == 1
 
 
-def test_kinds() -> None:
+def test_addresses_are_classified_as_person_role_or_freemail() -> None:
     text = "farah@orchidhardware.com.sg info@orchidhardware.com.sg Email: orchidhardware@gmail.com"
     pages = [Page("https://orchidhardware.com.sg/contact", "", text)]
     kinds = {m.address: m.kind for m in emails_of(pages, "orchidhardware.com.sg", COMPANY, names_for(COMPANY))}
@@ -156,6 +156,6 @@ def test_kinds() -> None:
     }
 
 
-def test_an_address_that_is_said_to_be_old_comes_last() -> None:
+def test_an_address_described_as_old_comes_last() -> None:
     text = "Our old email was info@orchidhardware.com.sg; use care@orchidhardware.com.sg"
     assert ranked(text)[0] == "care@orchidhardware.com.sg"

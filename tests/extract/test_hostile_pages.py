@@ -34,7 +34,7 @@ def test_hostile_pages_break_no_reader_and_read_the_same_twice(text: str, title:
     urls=st.lists(st.text(max_size=60) | st.text(max_size=30).map("https://{}".format), max_size=6),
     title=st.text(max_size=60),
 )
-def test_no_result_and_no_name_breaks_discovery(name: str, urls: list[str], title: str) -> None:
+def test_hostile_results_and_names_do_not_break_discovery(name: str, urls: list[str], title: str) -> None:
     firm = Company(FIRM.company_id, FIRM.uen, name)
     hits = [SearchHit(rank, title, url, title) for rank, url in enumerate(urls, start=1)]
     names = (name_of(name),)
@@ -44,7 +44,7 @@ def test_no_result_and_no_name_breaks_discovery(name: str, urls: list[str], titl
 
 
 @given(st.binary(max_size=2000))
-def test_bytes_of_any_kind(raw: bytes) -> None:
+def test_arbitrary_bytes_do_not_break_extraction(raw: bytes) -> None:
     everything(raw.decode("utf-8", "surrogateescape"))
     everything(raw.decode("latin-1"))
 
@@ -55,13 +55,13 @@ def test_a_hundred_thousand_addresses_are_bounded() -> None:
     assert len(emails_of(pages, DOMAIN, FIRM, NAMES)) <= MAX_PER_PAGE
 
 
-def test_megabytes_are_cut_before_anything_looks_at_them() -> None:
+def test_huge_texts_are_cut_before_any_work() -> None:
     assert len(clean("[(" * 3_000_000)) <= MAX_CHARS
     assert len(clean("ﷺ" * 200_000)) <= MAX_CHARS
 
 
 @pytest.mark.parametrize("piece", REPEATED.values(), ids=REPEATED.keys())
-def test_work_grows_with_the_length(piece: str) -> None:
+def test_work_grows_linearly_with_the_length(piece: str) -> None:
     small, factor = 3000, 8
     little = piece * (small // len(piece))
     # Eight times the text may cost eight times the work; a square would cost sixty-four times. Between the two lies
@@ -71,7 +71,7 @@ def test_work_grows_with_the_length(piece: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["entities", "full_width"])
-def test_a_page_of_megabytes_is_read_in_bounded_memory(name: str) -> None:
+def test_a_huge_page_is_read_in_bounded_memory(name: str) -> None:
     page = of_length(REPEATED[name], 3_000_000)
     # Work is done on the first hundred thousand characters and some copies of them, however much more there is.
     assert peak_megabytes(lambda: everything(page)) < 20

@@ -31,23 +31,23 @@ def test_the_registered_uen_proves_a_site_of_any_name() -> None:
     assert signals(result)["uen"] == 60
 
 
-def test_every_point_says_where_it_was_seen() -> None:
+def test_every_evidence_carries_its_url() -> None:
     result = judged(f"Reg {UEN} Singapore 415874")
     assert result.site.points == sum(item.points for item in result.site.evidence)
     assert all(item.url for item in result.site.evidence)
 
 
-def test_postal_code_and_name() -> None:
+def test_postal_code_and_name_together_are_a_proof() -> None:
     result = judged("10 Kaki Bukit Ave 4 S(415874)")
     assert result.believed
     assert result.proven
 
 
-def test_the_street_counts_where_the_postal_code_is_missing() -> None:
+def test_the_street_counts_if_the_postal_code_is_missing() -> None:
     assert signals(judged("10 Kaki Bukit Ave 4"))["street"] == 15
 
 
-def test_a_postal_code_of_everybody_is_worth_little() -> None:
+def test_a_widely_shared_postal_code_counts_little() -> None:
     crowded = judged("10 Kaki Bukit Ave 4 S415874", firm=company(shared_postal=400), domain="agents.sg", title="Agents")
     assert not crowded.believed
     assert signals(crowded)["postal_code_shared"] == 5
@@ -57,13 +57,13 @@ def test_a_postal_code_of_everybody_is_worth_little() -> None:
     assert not seller.believed
 
 
-def test_the_whole_name_as_domain_with_a_sign_of_singapore() -> None:
+def test_the_whole_name_as_domain_needs_a_sign_of_singapore() -> None:
     result = judged("Call +65 6741 1100")
     assert result.believed
     assert not result.proven
 
 
-def test_a_site_that_another_domain_imitates() -> None:
+def test_an_imitating_domain_is_rejected() -> None:
     assert judged(f"UEN {UEN}", domain="0rchidhardware.com").doubt is Doubt.IMITATION
     pressing = judged(f"UEN {UEN}. Verify your account. Enter your PIN.", domain="secure-pay.com", title="Pay")
     assert pressing.doubt is Doubt.IMITATION
@@ -82,11 +82,11 @@ def test_a_site_that_another_domain_imitates() -> None:
         ("GST Reg No. M2-0098765-4 S$6,888.00 bizSAFE STAR", Doubt.NO_PROOF),
     ],
 )
-def test_what_speaks_against_a_site_of_the_same_name(text: str, doubt: Doubt) -> None:
+def test_contrary_evidence_rejects_a_site_of_the_same_name(text: str, doubt: Doubt) -> None:
     assert judged(text).doubt is doubt
 
 
-def test_an_imprint_in_another_name_is_another_owner() -> None:
+def test_an_imprint_in_another_name_rejects_the_site() -> None:
     text = "Tel +65 6741 1100\n© 2025 Orchid Florist Pte Ltd"
     assert judged(text, domain="orchid.sg", title="Orchid").doubt is Doubt.OTHER_COMPANY
 
@@ -97,13 +97,13 @@ def test_a_sister_at_the_same_address_is_not_believed() -> None:
     assert not result.believed
 
 
-def test_others_may_print_our_name_and_place() -> None:
+def test_name_and_address_on_a_third_party_site_prove_nothing() -> None:
     text = f"Client: Orchid Hardware Pte Ltd, 10 Kaki Bukit Avenue 4 Singapore 415874, UEN {UEN}"
     assert not judged(text, domain="pixelpeak.sg", path="work/orchid-hardware", title="Pixel Peak").believed
     assert not judged(text, domain="newsdaily.com", path="2024/05/orchid", title="News").believed
 
 
-def test_a_brand_may_hide_behind_another_domain() -> None:
+def test_an_imprint_proves_a_site_with_another_brand() -> None:
     text = "Operated by Orchid Hardware Pte Ltd, 10 Kaki Bukit Avenue 4 Singapore 415874"
     result = judged(text, domain="boltnut.sg", path="contact", title="Bolt & Nut")
     assert result.believed
@@ -114,7 +114,7 @@ def visited(domain: str, home: Page, contact: Page, firm: Company) -> Judgement:
     return judge(Candidate(domain, (home.url,), 0, (), rank=2), [home, contact], firm, names_for(firm))
 
 
-def test_owner_and_place_may_stand_on_two_pages() -> None:
+def test_owner_and_address_may_be_on_two_pages() -> None:
     home = page("https://boltnut.sg/", "Bolts.\n\n© 2026 Orchid Hardware Pte Ltd", "Bolt & Nut")
     contact = page("https://boltnut.sg/contact", "10 Kaki Bukit Ave 4 S415874", "Contact")
     assert visited("boltnut.sg", home, contact, company()).believed
@@ -123,7 +123,7 @@ def test_owner_and_place_may_stand_on_two_pages() -> None:
     assert not visited("boltnut.sg", stranger, contact, company()).believed
 
 
-def test_a_home_page_titled_with_the_legal_name_is_the_owners() -> None:
+def test_a_home_page_titled_with_the_legal_name_proves_it() -> None:
     contact = page("https://steel88.com/contact", "10 Kaki Bukit Ave 4 S415874", "Contact")
     titled = page("https://steel88.com/", "Gates and grilles", "Welcome to Orchid Hardware Pte Ltd")
     listed = page("https://steel88.com/", "Gates and grilles", "Orchid Hardware Pte Ltd - Steel Lists")
@@ -131,12 +131,12 @@ def test_a_home_page_titled_with_the_legal_name_is_the_owners() -> None:
     assert not visited("steel88.com", listed, contact, company()).believed
 
 
-def test_a_list_of_places_is_not_its_tenants() -> None:
+def test_a_list_of_places_does_not_belong_to_its_tenants() -> None:
     text = "Orchid Hardware Pte Ltd\n10 Kaki Bukit Avenue 4 Singapore 415874\n\nLily Mart\n1 Ubi Link Singapore 408553"
     assert not judged(text, domain="parcels.sg", path="locations", title="Collection points").believed
 
 
-def test_the_whole_name_beside_a_domain_that_shortens_it() -> None:
+def test_the_whole_name_supports_an_abbreviating_sg_domain() -> None:
     firm = company("KIAN TECK MARINE ENGINEERING PTE LTD")
     text = "Office: 30 Gul Way Singapore 629200"
     whole = judged(text, domain="ktme.com.sg", firm=firm, title="Kian Teck Marine Engineering")
@@ -148,7 +148,7 @@ def test_the_whole_name_beside_a_domain_that_shortens_it() -> None:
     assert not away.believed
 
 
-def test_a_name_in_passing_is_no_heading() -> None:
+def test_a_name_mentioned_in_passing_is_no_heading() -> None:
     firm = company("MARINA SOUTH PIER SERVICES PTE. LTD.")
     text = "Marine pupils. 50 Nanyang Ave Singapore 639798. Tel 6777 0001"
     told = "MSPS - Marine Pupils\nOur trip to Marina South Pier Services"
@@ -158,7 +158,7 @@ def test_a_name_in_passing_is_no_heading() -> None:
     assert "full_name_in_head" in signals(titled)
 
 
-def test_a_heading_may_have_lost_its_mark() -> None:
+def test_a_heading_without_markup_is_recognised() -> None:
     firm = company("KIAN TECK MARINE ENGINEERING PTE LTD")
     text = "Kian Teck Marine Engineering\n\nOffice 6861 2290"
     assert judged(text, domain="ktme.com.sg", firm=firm, title="KTME").believed
@@ -168,12 +168,12 @@ def test_a_heading_may_have_lost_its_mark() -> None:
     assert not judged(f"We supply {text}", domain="ktme.com.sg", firm=firm, title="KTME").believed
 
 
-def test_a_number_without_a_label_is_local_only_under_sg() -> None:
+def test_an_unlabelled_number_is_local_only_under_sg() -> None:
     assert signals(judged("Reserve 6735 9090", domain="orchidhardware.sg"))["local_phone"] == 5
     assert "local_phone" not in signals(judged("Reserve 6735 9090"))
 
 
-def test_directories_by_shape_and_by_list() -> None:
+def test_directories_are_known_by_list_and_by_shape() -> None:
     listing = f"UEN {UEN}. Claim this listing. Similar companies nearby. Buy report."
     assert judged(listing, domain="anylist.net", path="view?id=3", title="Orchid Hardware").doubt is Doubt.DIRECTORY
     known = judged("Orchid Hardware", listed=True)
@@ -182,7 +182,7 @@ def test_directories_by_shape_and_by_list() -> None:
     assert judged(f"UEN {UEN}", listed=True).believed
 
 
-def test_a_wall_proves_nothing_but_the_results_may() -> None:
+def test_search_results_may_prove_an_unreadable_site() -> None:
     firm = company()
     blocked = [unreadable(HOME, "captcha")]
     silent = Candidate("orchidhardware.com", (HOME,), 40, ())
@@ -193,7 +193,7 @@ def test_a_wall_proves_nothing_but_the_results_may() -> None:
     assert judge(silent, challenge, firm, names_for(firm)).doubt is Doubt.UNREADABLE
 
 
-def test_a_former_name_is_a_name() -> None:
+def test_a_former_name_counts_as_a_name() -> None:
     firm = company("NIMBUS IMAGING PTE. LTD.", former_names=("ORCHID HARDWARE PTE. LTD.",))
     assert judged("10 Kaki Bukit Ave 4 S415874", firm=firm).believed
 
@@ -212,17 +212,17 @@ def test_a_former_name_is_a_name() -> None:
         ("Tel 608586", ()),
     ],
 )
-def test_postal_codes(text: str, codes: tuple[str, ...]) -> None:
+def test_finds_postal_codes_printed_as_such(text: str, codes: tuple[str, ...]) -> None:
     assert postal_codes_in(text) == codes
 
 
 @pytest.mark.parametrize("text", ["60/62 Joo Chiat Place", "Blk 60 Joo Chiat Pl", "60 JOO CHIAT PLACE"])
-def test_streets_in_any_spelling(text: str) -> None:
+def test_finds_a_street_in_any_spelling(text: str) -> None:
     assert states_street(street_words(text), "60", "JOO CHIAT PLACE")
     assert not states_street(street_words(text), "6", "JOO CHIAT PLACE")
 
 
-def test_where_people_sit() -> None:
+def test_finds_signs_of_singapore_and_of_other_countries() -> None:
     assert where_in("Tel +65 6741 1100").singapore
     assert where_in("Made in Singapore\nTel: 6741 1100").singapore
     assert not where_in("Tel: 6741 1100").singapore

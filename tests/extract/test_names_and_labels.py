@@ -18,7 +18,7 @@ from acra_express_async.extract.names import legal_name_stands_in, name_of, padd
         ("E-MART_", ("e", "mart")),
     ],
 )
-def test_words(text: str, words: tuple[str, ...]) -> None:
+def test_splits_text_into_normalised_words(text: str, words: tuple[str, ...]) -> None:
     assert words_of(text) == words
 
 
@@ -34,7 +34,7 @@ def test_words(text: str, words: tuple[str, ...]) -> None:
         ("LTD", ("ltd",), ("ltd",)),
     ],
 )
-def test_a_name_taken_apart(legal: str, core: tuple[str, ...], brand: tuple[str, ...]) -> None:
+def test_splits_a_name_into_core_and_brand(legal: str, core: tuple[str, ...], brand: tuple[str, ...]) -> None:
     name = name_of(legal)
     assert (name.core, name.brand) == (core, brand)
 
@@ -69,11 +69,11 @@ def test_a_name_taken_apart(legal: str, core: tuple[str, ...], brand: tuple[str,
         ("FOXGLOVE PTE. LTD.", "twelvecups", Fit.NONE),
     ],
 )
-def test_how_a_label_fits(legal: str, label: str, fit: Fit) -> None:
+def test_classifies_how_a_domain_label_fits_a_name(legal: str, label: str, fit: Fit) -> None:
     assert label_fit(label, name_of(legal)).fit is fit
 
 
-def test_a_label_that_drops_the_trade_needs_it_on_the_page() -> None:
+def test_a_domain_that_drops_the_trade_needs_it_on_the_page() -> None:
     fit = label_fit("sookee", name_of("SOO KEE JEWELLERY PTE LTD"))
     assert fit.beside(padded("Soo Kee"), padded("Soo Kee jewellers since 1991")).fit is Fit.BRAND
     assert fit.beside(padded("Soo Kee"), padded("Soo Kee noodles")).fit is Fit.COMMON
@@ -86,7 +86,7 @@ def test_a_domain_that_drops_a_distinctive_word_needs_the_title() -> None:
     assert fit.beside(padded("Quill"), padded("Quill pens")).fit is Fit.SOME
 
 
-def test_a_figure_at_the_end_of_a_name_is_shown_by_no_page() -> None:
+def test_a_number_at_the_end_of_a_name_is_never_confirmed() -> None:
     fit = label_fit("northwindholdings", name_of("NORTHWIND HOLDINGS 18 PTE. LTD."))
     assert fit.beside(padded("Northwind 18"), padded("Northwind 18")).fit is Fit.SOME
 
@@ -100,11 +100,11 @@ def test_a_figure_at_the_end_of_a_name_is_shown_by_no_page() -> None:
         ("Nanyang Optical Instruments Pte Ltd", False),
     ],
 )
-def test_the_legal_name_in_any_spelling_of_its_form(text: str, stands: bool) -> None:
+def test_finds_the_legal_name_in_any_spelling_of_its_form(text: str, stands: bool) -> None:
     assert legal_name_stands_in(padded(text), name_of("NANYANG OPTICAL CO (PTE) LTD")) is stands
 
 
-def test_a_business_without_legal_form_has_no_legal_name_to_find() -> None:
+def test_a_business_without_legal_form_has_no_legal_name() -> None:
     assert not legal_name_stands_in(padded("House of Kebaya"), name_of("HOUSE OF KEBAYA"))
 
 
@@ -119,5 +119,5 @@ def test_a_business_without_legal_form_has_no_legal_name_to_find() -> None:
         ("posbank-cards.com", False),
     ],
 )
-def test_imitations_of_a_domain(domain: str, fake: bool) -> None:
+def test_recognises_imitations_of_a_domain(domain: str, fake: bool) -> None:
     assert imitates(domain, name_of("POSBANK LTD")) is fake

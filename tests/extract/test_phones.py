@@ -38,7 +38,7 @@ def numbers(text: str, *links: str) -> list[tuple[str, str]]:
         ("６７４１ １１００", [("67411100", "phone")]),
     ],
 )
-def test_numbers_that_are_printed(text: str, found: list[tuple[str, str]]) -> None:
+def test_finds_printed_phone_numbers(text: str, found: list[tuple[str, str]]) -> None:
     assert numbers(text) == found
 
 
@@ -68,7 +68,7 @@ def test_numbers_that_are_printed(text: str, found: list[tuple[str, str]]) -> No
         "5123 4567",
     ],
 )
-def test_what_is_no_singapore_number(text: str) -> None:
+def test_rejects_digits_that_are_no_singapore_number(text: str) -> None:
     assert numbers(text) == []
 
 
@@ -77,7 +77,7 @@ def test_a_word_before_a_number_rejects_it_only_as_a_label() -> None:
     assert numbers("DID: 6741 0228") == [("67410228", "phone")]
 
 
-def test_columns_of_a_table_label_their_numbers() -> None:
+def test_table_columns_label_their_numbers() -> None:
     text = "| Office | Tel | Fax |\n|---|---|---|\n| HQ | 6741 1100 | 6741 1108 |"
     assert numbers(text) == [("67411100", "phone"), ("67411108", "fax")]
 
@@ -88,7 +88,7 @@ def test_phone_of_the_registered_address_leads_and_fax_is_last() -> None:
     assert [p.number for p in phones_of(pages, near=["760925"])] == ["+6563131113", "+6563001100", "+6563001999"]
 
 
-def test_links_beside_the_text() -> None:
+def test_finds_numbers_in_tel_and_whatsapp_links() -> None:
     assert numbers("", "tel:+6567411100", "https://wa.me/6586113130") == [
         ("67411100", "phone"),
         ("86113130", "whatsapp"),

@@ -26,7 +26,7 @@ def following(state: Progress) -> str | None:
     return step.url if step else None
 
 
-def test_home_then_the_linked_contact_page_then_the_end() -> None:
+def test_reads_home_and_linked_contact_page_then_stops() -> None:
     state = progress()
     assert following(state) == HOME
     state = state.with_page("orchidhardware.sg", page(HOME, f"{FULL} [Contact]({CONTACT})"))
@@ -57,7 +57,7 @@ def test_an_imprint_page_is_read_while_ownership_is_unproven() -> None:
     assert following(state) == "https://boltnut.sg/terms"
 
 
-def test_a_site_that_cannot_be_read_is_tried_once_more() -> None:
+def test_an_unreadable_site_is_tried_once_more() -> None:
     state = progress().with_page("orchidhardware.sg", unreadable(HOME))
     assert following(state) == CONTACT
     state = state.with_page("orchidhardware.sg", unreadable(CONTACT))
@@ -65,7 +65,7 @@ def test_a_site_that_cannot_be_read_is_tried_once_more() -> None:
     assert reason_for_none(state, found_anything=True) == "site_unreadable"
 
 
-def test_an_unread_site_comes_before_a_guess_at_another() -> None:
+def test_an_unread_site_comes_before_a_guessed_url() -> None:
     state = progress(candidate(), candidate("boltnut.sg", 5)).with_page("orchidhardware.sg", unreadable(HOME))
     assert following(state) == "https://boltnut.sg/"
 
@@ -78,7 +78,7 @@ def test_a_namesake_is_read_unless_the_proof_is_conclusive() -> None:
     assert following(proven) is None
 
 
-def test_two_sites_of_one_weight_are_no_answer() -> None:
+def test_two_equal_sites_give_no_answer() -> None:
     state = progress(candidate(), candidate("orchid-hardware.sg"))
     for domain in ("orchidhardware.sg", "orchid-hardware.sg"):
         state = state.with_page(domain, page(f"https://{domain}/", f"6741 1100 info@{domain}"))
@@ -96,14 +96,14 @@ def test_a_proven_site_without_contacts_leads_to_the_next_one() -> None:
     assert found.judgement.site.domain == "orchidhardware.com"
 
 
-def test_rejected_sites_say_why_best_first() -> None:
+def test_rejected_sites_are_listed_best_first_with_reasons() -> None:
     state = progress(candidate(), candidate("orchid.de", 1))
     state = state.with_page("orchidhardware.sg", page(HOME, "This domain is for sale"))
     sites = rejected(state, None)
     assert [site.evidence[-1].signal for site in sites] == ["rejected_not_read", "rejected_parked"]
 
 
-def test_nothing_found_and_nothing_believed_are_told_apart() -> None:
+def test_nothing_found_and_nothing_credible_have_own_reasons() -> None:
     empty = Progress(company(), names_for(company()))
     assert reason_for_none(empty, found_anything=False) == "no_search_results"
     assert reason_for_none(empty, found_anything=True) == "no_credible_site"
@@ -122,7 +122,7 @@ def test_next_links_stay_on_the_site_and_prefer_absolute_urls() -> None:
     ]
 
 
-def test_links_of_the_providers_summary_count_too() -> None:
+def test_links_of_the_reader_summary_are_used_too() -> None:
     home = Page(HOME, "", "Welcome", (Link("Reach us", "https://orchidhardware.sg/x1"),))
     assert leads_from([home], "orchidhardware.sg")[0].url == "https://orchidhardware.sg/x1"
 

@@ -37,11 +37,11 @@ def test_check_letters_agree_with_stdnum(uen: str) -> None:
         ("T 67411100 F 67411108", ()),
     ],
 )
-def test_uens_in_text(text: str, found: tuple[str, ...]) -> None:
+def test_finds_uens_in_text(text: str, found: tuple[str, ...]) -> None:
     assert uens_in(text) == found
 
 
-def test_the_registrys_number_is_found_in_any_spelling() -> None:
+def test_finds_the_registered_uen_in_any_spelling() -> None:
     assert states_uen("Reg No: 1932-00032-W.", "193200032W")
     assert states_uen("193200032w", "193200032W")
     assert not states_uen("1932000321W", "193200032W")
@@ -62,10 +62,10 @@ def test_the_registrys_number_is_found_in_any_spelling() -> None:
         ("UEN 193200032W", ()),
     ],
 )
-def test_numbers_of_others(text: str, found: tuple[str, ...]) -> None:
+def test_finds_uens_of_other_companies(text: str, found: tuple[str, ...]) -> None:
     assert strangers_in(text, "193200032W") == found
 
 
-def test_blanking_keeps_positions_and_telephones() -> None:
+def test_blanking_uens_keeps_positions_and_phone_numbers() -> None:
     text = "UEN 193200032W Tel 67411100 F: 67411108"
     assert without_uens(text) == "UEN            Tel 67411100 F: 67411108"

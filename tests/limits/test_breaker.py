@@ -106,7 +106,7 @@ async def test_five_failures_in_a_row_are_an_outage(breaker: Breaker, store: Fak
     assert refused.value.retry_after == timedelta(minutes=1)
 
 
-async def test_a_429_and_a_bad_request_are_no_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+async def test_a_429_and_a_bad_request_do_not_count_as_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
     for _ in range(20):
         await attempt(breaker, RateLimited("slow down", provider=JINA))
         await attempt(breaker, Permanent("no such page", provider=JINA))
@@ -165,14 +165,14 @@ class AwayStore(FakeBreakerStore):
         raise DatabaseAway("PostgreSQL is away")
 
 
-async def test_what_cannot_be_shared_still_holds_here() -> None:
+async def test_a_block_holds_locally_without_the_database() -> None:
     breaker = Breaker(JINA, AwayStore(), Metrics(CollectorRegistry()))
     await attempt(breaker, CHALLENGE)
     with pytest.raises(Blocked):
         await breaker.check()
 
 
-async def test_a_won_result_survives_a_lost_database() -> None:
+async def test_a_lost_database_does_not_lose_a_result() -> None:
     store = AwayStore()
     store.record = BreakerState(State.OPEN, "bad_key", Kind.BLOCKED)
     breaker = Breaker(JINA, store, Metrics(CollectorRegistry()))

@@ -33,14 +33,14 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_waits_until_the_moment_that_the_ledger_names() -> None:
+async def test_waits_until_the_time_given_by_the_ledger() -> None:
     ledger = FakeLedger(deque([Refusal("tokens_1m", seconds(12.5)), Refusal("tokens_1m", seconds(1))]))
     charge = await budget(ledger).charge({"tokens_1m": 100}, FakeScope())
     assert now() == pytest.approx(13.5)
     assert charge.asked_at == pytest.approx(13.5), "the send margin counts from the last question"
 
 
-async def test_does_not_wait_in_vain() -> None:
+async def test_does_not_wait_when_the_time_exceeds_its_patience() -> None:
     ledger = FakeLedger(deque([Refusal("tokens_1m", seconds(61))]))
     with pytest.raises(BudgetExhausted) as refused:
         await budget(ledger).charge({"tokens_1m": 100}, FakeScope())
@@ -126,7 +126,7 @@ async def test_draining_ends_the_wait_within_a_second() -> None:
     assert ledger.charges == 0
 
 
-async def test_whoever_gives_up_lets_the_next_one_in() -> None:
+async def test_a_caller_that_gives_up_lets_the_next_one_proceed() -> None:
     ledger = FakeLedger(deque([Refusal("tokens_1m", seconds(90))]))
     shared = budget(ledger)
     with pytest.raises(BudgetExhausted):
@@ -135,7 +135,7 @@ async def test_whoever_gives_up_lets_the_next_one_in() -> None:
 
 
 @pytest.mark.parametrize(("amount", "figure"), [(5001, None), (601, 600)])
-async def test_what_can_never_fit_ends_the_job(amount: int, figure: int | None) -> None:
+async def test_a_request_that_can_never_fit_fails_the_job(amount: int, figure: int | None) -> None:
     own = {} if figure is None else {(Provider.JINA, "tokens_1m"): figure}
     ledger = FakeLedger()
     with pytest.raises(JobError, match="tokens_1m"):
@@ -143,7 +143,7 @@ async def test_what_can_never_fit_ends_the_job(amount: int, figure: int | None) 
     assert ledger.events == []
 
 
-async def test_a_figure_of_zero_is_an_exhausted_budget() -> None:
+async def test_a_limit_of_zero_is_an_exhausted_budget() -> None:
     scope = FakeScope(limits=JobLimits("x", {(Provider.JINA, "tokens_1m"): 0}))
     with pytest.raises(BudgetExhausted):
         await budget(FakeLedger()).charge({"tokens_1m": 1}, scope)
@@ -157,7 +157,7 @@ class AwayLedger(FakeLedger):
         raise DatabaseAway("PostgreSQL is away")
 
 
-async def test_a_lost_database_costs_no_answer_that_was_won() -> None:
+async def test_a_lost_database_does_not_lose_an_answer() -> None:
     shared = budget(AwayLedger())
     charge = await shared.charge({"tokens_1m": 1}, FakeScope())
     await shared.settle(charge, {"tokens_1m": 1})
@@ -176,13 +176,13 @@ async def test_a_lost_database_costs_no_answer_that_was_won() -> None:
         (300, 10, 0, 0),
     ],
 )
-async def test_a_days_verifications_are_spread_over_the_days_companies(
+async def test_verifications_are_spread_over_the_companies_of_a_day(
     left: int, takers: int, most: int, share: int
 ) -> None:
     assert fair_share(left, takers, most) == share
 
 
-async def test_the_configured_allowances() -> None:
+async def test_allowances_follow_the_settings() -> None:
     settings = load_settings({"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://x@localhost/x"})
     known = {a.name: a for group in allowances(settings).values() for a in group}
     assert {name: (a.limit, a.own, a.window) for name, a in known.items()} == {

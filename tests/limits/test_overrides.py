@@ -23,14 +23,14 @@ def judged(**throttle: Any) -> JobThrottle:
 
 
 @pytest.mark.parametrize("nothing", [None, {}, {"providers": {}}, {"providers": {"jina": {}}}])
-def test_nothing_asked_nothing_changed(nothing: object) -> None:
+def test_a_job_without_overrides_uses_the_configured_values(nothing: object) -> None:
     throttle = resolve(nothing, SETTINGS)
     assert (throttle.batch_size, throttle.daily_cap) == (5, 300)
     assert throttle.limits.providers == {}
     assert (throttle.raised, throttle.refused, throttle.authorized_by) == ((), (), None)
 
 
-def test_lower_always_holds() -> None:
+def test_a_lower_override_always_applies() -> None:
     throttle = judged(
         batch_size=2,
         daily_cap=0,
@@ -65,7 +65,7 @@ def test_an_unapproved_raise_is_recorded_and_not_applied(who: str | None) -> Non
     ]
 
 
-def test_a_raise_with_approval_holds_and_is_recorded() -> None:
+def test_an_approved_raise_applies_and_is_recorded() -> None:
     throttle = judged(
         batch_size=20, daily_cap=900, providers={"zerobounce": {"verifications_per_day": 400}}, authorized_by="mei"
     )
@@ -75,7 +75,7 @@ def test_a_raise_with_approval_holds_and_is_recorded() -> None:
     assert throttle.authorized_by == "mei"
 
 
-def test_nothing_goes_beyond_the_allowance_even_with_approval() -> None:
+def test_no_approval_raises_above_the_allowance() -> None:
     throttle = judged(
         providers={"zerobounce": {"verifications_per_day": 5000}, "jina": {"calls_per_hour": 121}}, authorized_by="mei"
     )
@@ -111,7 +111,7 @@ def test_nothing_goes_beyond_the_allowance_even_with_approval() -> None:
         ({"providers": {"jina": {"calls_per_hour": None}}}, "calls_per_hour must be a whole number"),
     ],
 )  # fmt: skip
-def test_garbage_ends_the_job_with_a_sentence_that_names_the_key(throttle: object, words: str) -> None:
+def test_an_invalid_override_fails_the_job_and_names_the_key(throttle: object, words: str) -> None:
     with pytest.raises(JobError) as wrong:
         resolve(throttle, SETTINGS)
     assert words in str(wrong.value)

@@ -84,7 +84,7 @@ async def test_a_short_hammering_with_a_kill_exceeds_nothing(dsns: Sequence[str]
 
 
 @pytest.mark.slow
-async def test_undisturbed_they_use_all_and_exceed_nothing(dsns: Sequence[str]) -> None:
+async def test_undisturbed_processes_use_all_and_exceed_nothing(dsns: Sequence[str]) -> None:
     async with hammering(dsns) as field:
         await field.windows(1)
         field.measure()
@@ -166,7 +166,7 @@ async def test_a_provider_near_its_time_out_is_never_overspent(dsns: Sequence[st
 
 
 @pytest.mark.slow
-async def test_under_the_providers_own_limits_nobody_is_refused(dsns: Sequence[str]) -> None:
+async def test_the_limits_of_the_providers_refuse_no_call(dsns: Sequence[str]) -> None:
     """Each replica has an address of its own; what DuckDuckGo and keyless Reader count, they count by address."""
     async with hammering(dsns, real_layer=True) as field:
         await field.windows(1)

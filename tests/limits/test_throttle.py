@@ -37,21 +37,21 @@ async def starts(limiter: Throttle, calls: int, duration: float = 0.0) -> list[f
     return at
 
 
-async def test_a_burst_after_quiet_goes_at_once_then_the_pace_holds() -> None:
+async def test_a_burst_after_quiet_starts_at_once_then_paced() -> None:
     at = await starts(throttle(Pace(burst=5, interval=10, in_flight=20)), 8)
     assert at[:5] == [0] * 5
     for turn, due in zip(at[5:], (10, 20, 30), strict=True):
         assert due <= turn <= due + 1, "never early, at most one look late"
 
 
-async def test_quiet_time_is_credit_up_to_the_burst() -> None:
+async def test_quiet_time_accrues_credit_up_to_the_burst() -> None:
     limiter = throttle(Pace(burst=3, interval=10, in_flight=20))
     await starts(limiter, 3)
     await asyncio.sleep(1000)
     assert (await starts(limiter, 4))[:3] == [0] * 3
 
 
-async def test_no_rolling_minute_exceeds_what_the_vendor_allows() -> None:
+async def test_no_rolling_minute_exceeds_the_published_limit() -> None:
     pace = Pace.of_allowance(100_000, timedelta(hours=1), burst=50, vendor_per_minute=20, in_flight=100)
     at = await starts(throttle(pace, timedelta(hours=1)), 60)
     assert max(sum(1 for turn in at if start <= turn < start + 60) for start in at) <= 20
@@ -64,11 +64,11 @@ async def test_the_pace_spreads_the_allowance_with_headroom() -> None:
     assert Pace.of_allowance(3, timedelta(hours=1), burst=40).burst == 3
 
 
-async def test_one_in_flight_means_one_after_the_other() -> None:
+async def test_one_in_flight_serialises_the_calls() -> None:
     assert await starts(throttle(Pace(burst=9, interval=0.01)), 3, duration=4) == [0, 4, 8]
 
 
-async def test_spacing_counts_from_the_send_not_from_the_turn() -> None:
+async def test_spacing_counts_from_the_send() -> None:
     limiter = throttle(Pace(burst=9, interval=0.01, spacing=3, jitter=2))
     loop = asyncio.get_running_loop()
     async with limiter.turn(FakeScope()):
@@ -93,14 +93,14 @@ async def test_turns_are_first_come_first_served() -> None:
     assert order == [0, 1, 2, 3, 4, 5]
 
 
-async def test_a_provider_that_asks_for_patience_gets_it() -> None:
+async def test_a_requested_pause_holds_all_calls() -> None:
     limiter = throttle(Pace(burst=9, interval=0.01))
     limiter.hold(timedelta(seconds=20))
     limiter.hold(timedelta(seconds=2))
     assert await starts(limiter, 1) == [20]
 
 
-async def test_nobody_waits_for_what_is_beyond_the_patience() -> None:
+async def test_a_pause_beyond_the_patience_is_refused_at_once() -> None:
     limiter = throttle(Pace(burst=9, interval=0.01))
     limiter.hold(timedelta(seconds=300))
     began = asyncio.get_running_loop().time()
@@ -141,7 +141,7 @@ async def test_draining_ends_the_wait_within_a_second() -> None:
     assert len(await starts(throttle(Pace(burst=1, interval=1)), 1)) == 1
 
 
-async def test_a_cancelled_waiter_leaves_no_gap_in_the_line() -> None:
+async def test_a_cancelled_caller_leaves_no_gap_in_the_queue() -> None:
     limiter = throttle(Pace(burst=9, interval=0.01))
     got = asyncio.Event()
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 
 
 @pytest.mark.parametrize(("processes", "workers"), [(1, 2), (1, 1), (4, 2)])
-async def test_requests_are_all_used_and_never_exceeded(processes: int, workers: int) -> None:
+async def test_all_requests_are_used_and_never_exceeded(processes: int, workers: int) -> None:
     random, pace = Random(1), duckduckgo.pace(settings().duckduckgo)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
     await hammer(REQUESTS, pace, vendor, cost={"requests_1h": 1}, hours=3, processes=processes, workers=workers)
@@ -30,7 +30,7 @@ async def test_requests_are_all_used_and_never_exceeded(processes: int, workers:
     assert judge([(at, 1) for at in vendor.arrivals], 15 * processes, 60, 0, 3 * HOUR).violations == 0
 
 
-async def test_calls_are_all_used_even_at_a_slow_provider() -> None:
+async def test_all_calls_are_used_even_at_a_slow_provider() -> None:
     random = Random(2)
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.9), 29), lambda: random.randint(200, 1500))
     pace = jina.pace(settings().jina)
@@ -43,7 +43,7 @@ async def test_calls_are_all_used_even_at_a_slow_provider() -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 4])
-async def test_tokens_are_used_to_four_fifths_and_never_exceeded(processes: int) -> None:
+async def test_four_fifths_of_the_tokens_are_used_and_never_exceeded(processes: int) -> None:
     """Calls are not what binds here; pages fill what was reserved, as company pages do (contracts 2.6)."""
     random = Random(3)
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.6), 29), lambda: 1500 - random.randint(0, 300) // 10)
@@ -57,7 +57,7 @@ async def test_tokens_are_used_to_four_fifths_and_never_exceeded(processes: int)
     assert said.share >= 0.80
 
 
-async def test_a_window_of_one_minute_is_used_too() -> None:
+async def test_a_one_minute_window_is_used_too() -> None:
     """With the margin shrunk like the window, as tests in real time have it."""
     minute = tuple(
         replace(allowance, limit=60, window=timedelta(minutes=1), hold=timedelta(seconds=5)) for allowance in REQUESTS
@@ -71,7 +71,7 @@ async def test_a_window_of_one_minute_is_used_too() -> None:
     assert said.share >= 0.99
 
 
-async def test_restarts_in_every_window_change_nothing() -> None:
+async def test_restarts_in_every_window_exceed_nothing() -> None:
     random = Random(6)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
     pace = duckduckgo.pace(settings().duckduckgo)
@@ -82,7 +82,7 @@ async def test_restarts_in_every_window_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-async def test_a_plain_limiter_violates_or_wastes(shape: Shape) -> None:
+async def test_a_simple_limiter_violates_or_wastes(shape: Shape) -> None:
     said = judge(await limiter_arrivals(shape, 3), 200, HOUR, HOUR, 3 * HOUR)
     print(f"{shape}: {said.violations} violations, worst {said.worst}, used {said.share:.2f}")
     assert (said.violations == 0) == shape.safe
@@ -90,5 +90,5 @@ async def test_a_plain_limiter_violates_or_wastes(shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape.safe], ids=lambda shape: shape.name)
-async def test_what_is_safe_for_one_process_is_not_for_four(shape: Shape) -> None:
+async def test_an_in_process_limiter_fails_with_four_processes(shape: Shape) -> None:
     assert judge(await limiter_arrivals(shape, 2, processes=4), 200, HOUR, HOUR, 2 * HOUR).violations > 0

@@ -103,7 +103,7 @@ async def test_b1_a_rival_insert_fails_the_nightly_staging_job(
     assert (lost.lost_staging_jobs, lost.staged, dict(lost.failed)) == (1, 0, {"UniqueViolationError": 1})
 
 
-async def test_b2_a_long_transaction_holds_the_nightly_up(
+async def test_b2_a_long_transaction_delays_the_nightly(
     furnished: Connection, guest: Guest, database: Database, fresh_dsn: str
 ) -> None:
     await enrichment_job(furnished)
@@ -118,7 +118,7 @@ async def test_b2_a_long_transaction_holds_the_nightly_up(
     assert figures.stored + figures.skipped == 2
 
 
-async def test_b2_the_server_ends_a_transaction_that_idles(database: Database) -> None:
+async def test_b2_the_server_ends_an_idle_transaction(database: Database) -> None:
     async with database.session() as connection:
         settings = {
             name: await connection.fetchval("SELECT current_setting($1)", name)
@@ -154,7 +154,7 @@ async def test_b3_locking_companies_first_deadlocks_the_nightly(furnished: Conne
     assert await deadlocks(furnished) == 1
 
 
-async def test_b3_ours_gives_way_in_the_same_place(
+async def test_b3_our_save_gives_way_at_the_same_point(
     furnished: Connection, guest: Guest, database: Database, fresh_dsn: str
 ) -> None:
     await enrichment_job(furnished)
@@ -170,7 +170,7 @@ async def test_b3_ours_gives_way_in_the_same_place(
 
 
 @pytest.mark.parametrize("tenant", [CUSTOMERS[0], None], ids=["the customer's tenant", "ours"])
-async def test_b4_headers_under_a_customer_eat_its_cap(
+async def test_b4_headers_under_a_customer_use_up_its_cap(
     furnished: Connection, database: Database, fresh_dsn: str, tenant: int | None
 ) -> None:
     await enrichment_job(furnished)
@@ -193,7 +193,7 @@ async def test_b4_headers_under_a_customer_eat_its_cap(
     assert (figures.deferred, dict(figures.jobs)) == expected
 
 
-async def test_b5_new_companies_keep_a_pending_nightly_job_from_ending(
+async def test_b5_new_companies_keep_a_nightly_job_from_ending(
     furnished: Connection, guest: Guest, fresh_dsn: str
 ) -> None:
     """Two candidates stand before the job: with ours left out it is done, with nineteen more its cap is used up."""

@@ -141,7 +141,9 @@ def told(alone: Figures, night: Beside) -> str:
 
 
 @pytest.mark.parametrize("stand_back", [True, False], ids=["standing back", "not standing back"])
-async def test_a_pair(postgres: EmbeddedPostgres, template_database: str, stand_back: bool) -> None:
+async def test_express_leaves_a_nightly_run_unchanged(
+    postgres: EmbeddedPostgres, template_database: str, stand_back: bool
+) -> None:
     undisturbed = await alone(postgres, template_database, 240)
     night = await beside(postgres, template_database, 240, stand_back=stand_back)
     assert complaints(night, undisturbed) == []
@@ -153,7 +155,7 @@ async def test_a_pair(postgres: EmbeddedPostgres, template_database: str, stand_
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("stand_back", [True, False], ids=["standing back", "not standing back"])
-async def test_ten_interleaved_pairs(
+async def test_ten_interleaved_pairs_leave_the_nightly_unchanged(
     postgres: EmbeddedPostgres, template_database: str, record_property: Any, stand_back: bool
 ) -> None:
     """Half of the pairs begin with express, so that a machine that grows slower or faster favours neither."""
@@ -186,7 +188,7 @@ async def test_ten_interleaved_pairs(
         (StolenDomain, "failed"),
     ],
 )
-async def test_the_same_pair_notices_a_bad_guest(
+async def test_the_pair_detects_a_bad_guest(
     postgres: EmbeddedPostgres, template_database: str, kind: type[BadGuest], complaint: str
 ) -> None:
     undisturbed = await alone(postgres, template_database, 600)

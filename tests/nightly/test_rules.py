@@ -67,7 +67,7 @@ async def saved(guest: Guest, owner: Connection, database: Database, *, usage: U
     return company
 
 
-async def test_b8_no_header_of_ours_is_ever_seen_unfinished(
+async def test_b8_our_headers_are_never_visible_unfinished(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
     """The platform's alert looks at the newest header of each tenant; one that fails half-way leaves none at all."""
@@ -79,7 +79,9 @@ async def test_b8_no_header_of_ours_is_ever_seen_unfinished(
     assert [tuple(row) for row in headers] == [("succeeded", True)]
 
 
-async def test_b9_no_summaries_and_no_manifests(guest: Guest, furnished: Connection, database: Database) -> None:
+async def test_b9_no_summaries_and_manifests_are_written(
+    guest: Guest, furnished: Connection, database: Database
+) -> None:
     await saved(guest, furnished, database)
     for table in ("run_summaries", "run_manifests", "run_stage_stats"):
         assert await furnished.fetchval(f"SELECT count(*) FROM {table}") == 0
@@ -230,7 +232,7 @@ async def test_b14_nightly_maintenance_leaves_our_jobs_alone(furnished: Connecti
     assert await statuses(furnished) == {"running": 1, "error": 1}
 
 
-async def test_b15_how_full_the_server_is_can_be_seen_by_the_role(
+async def test_b15_the_role_can_see_how_full_the_server_is(
     furnished: Connection, database: Database, fresh_dsn: str
 ) -> None:
     async with database.session() as connection:
@@ -246,7 +248,7 @@ async def test_b15_how_full_the_server_is_can_be_seen_by_the_role(
     assert name == "acra-express"
 
 
-async def test_b22_scores_and_customers_tables_are_out_of_reach(furnished: Connection, database: Database) -> None:
+async def test_b22_scores_and_customer_tables_are_out_of_reach(furnished: Connection, database: Database) -> None:
     await furnished.execute(
         "CREATE TABLE lead_scores (company_id bigint PRIMARY KEY, tenant_id int); CREATE TABLE icp_rules (rule_id int)"
     )

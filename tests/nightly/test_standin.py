@@ -26,7 +26,7 @@ async def job(owner: Connection, job_type: str, status: str, **params: Any) -> i
     )
 
 
-async def test_maintenance_revives_its_own_stale_and_failed_jobs_only(furnished: Connection, fresh_dsn: str) -> None:
+async def test_maintenance_requeues_only_its_stale_and_failed_jobs(furnished: Connection, fresh_dsn: str) -> None:
     stale = await job(furnished, "enrich_candidates", "running", ssic_codes=["99999"])
     failed = await job(furnished, "enrich_candidates", "error", ssic_codes=["99999"], retries=1)
     given_up = await job(furnished, "staging_upsert", "error", terms=["x"], retries=2)

@@ -37,16 +37,16 @@ def test_a_breach_fires_once() -> None:
     assert judged(fired(), BREACH, after(1), COOLDOWN) is None
 
 
-def test_calm_stays_calm() -> None:
+def test_without_a_breach_nothing_changes() -> None:
     assert judged(None, CLEAR, NOON, COOLDOWN) is None
     assert judged(None, NEITHER, NOON, COOLDOWN) is None
 
 
-def test_neither_limit_nor_an_empty_window_resolves() -> None:
+def test_the_exact_limit_and_an_empty_window_do_not_resolve() -> None:
     assert judged(fired(), NEITHER, after(60), COOLDOWN) is None
 
 
-def test_it_reminds_after_four_hours_without_being_resolved() -> None:
+def test_an_unresolved_alert_reminds_after_four_hours() -> None:
     assert judged(fired(), BREACH, after(239), COOLDOWN) is None
     reminded = judged(fired(), NEITHER, after(240), COOLDOWN)
     assert reminded is not None
@@ -54,7 +54,7 @@ def test_it_reminds_after_four_hours_without_being_resolved() -> None:
     assert judged(reminded, BREACH, after(500), COOLDOWN) is None
 
 
-def test_resolve_is_told_and_names_its_beginning() -> None:
+def test_a_resolve_is_sent_with_the_time_of_the_firing() -> None:
     done = judged(fired(), CLEAR, after(45), COOLDOWN)
     assert done is not None
     assert (done.firing, done.unsent, done.cooled_at) == (False, RESOLVED, after(75))
@@ -76,7 +76,7 @@ def test_a_quiet_firing_resolves_quietly() -> None:
     assert done.unsent is None
 
 
-def test_a_breach_in_the_cooldown_fires_when_it_ends() -> None:
+def test_a_breach_in_the_cooldown_fires_when_that_ends() -> None:
     done = judged(fired(), CLEAR, after(10), COOLDOWN)
     waits = judged(done, BREACH, after(20), COOLDOWN)
     assert waits is not None
@@ -115,26 +115,26 @@ def ratio(failed: int, total: int, *, current: Window | None = None) -> Measurem
     return failure_ratio(Failures(current or window, window if total else None, "provider_error"), AlertSettings())
 
 
-def test_exactly_five_percent_is_silent_and_a_little_more_fires() -> None:
+def test_exactly_five_percent_is_silent_and_more_fires() -> None:
     assert not ratio(50, 1000).breached
     assert not ratio(1, 20).breached
     assert ratio(51, 1000).breached
     assert ratio(1, 1).breached
 
 
-def test_a_headline_never_says_five_is_more_than_five() -> None:
+def test_a_headline_never_rounds_a_breach_to_the_limit() -> None:
     assert ratio(501, 10_000).detail["headline"] == "Failure ratio 5.01% > 5% (30 min)"
     assert ratio(500, 10_000).detail["headline"] == "Failure ratio 5% (limit 5%, 30 min)"
     assert ratio(83, 1000).detail["fields"]["Value"] == "8.3%"
 
 
-def test_hysteresis_lies_at_four_percent() -> None:
+def test_an_alert_resolves_only_at_four_percent() -> None:
     assert not ratio(45, 1000).cleared
     assert ratio(40, 1000).cleared
     assert not ratio(0, 0).cleared
 
 
-def test_the_worst_window_fires_although_the_present_one_is_fine() -> None:
+def test_the_worst_window_fires_even_if_the_last_one_is_fine() -> None:
     reading = ratio(2, 20, current=Window(40, 1))
     assert reading.breached
     assert reading.detail["headline"] == "Failure ratio 10% > 5% (30 min)"
@@ -146,7 +146,7 @@ def use(used: int, *, window: timedelta = timedelta(hours=1), elsewhere: int = 0
     return BudgetUse(allowance, used, elsewhere=elsewhere)
 
 
-def test_budget_levels() -> None:
+def test_budget_alerts_at_80_and_95_percent() -> None:
     def levels(used: int, elsewhere: int = 0) -> dict[str, tuple[bool, bool, bool]]:
         return {r.name: (r.breached, r.cleared, r.quiet) for r in budgets([use(used, elsewhere=elsewhere)])}
 
@@ -156,12 +156,12 @@ def test_budget_levels() -> None:
     assert levels(75)["budget_80"] == (False, True, False)
 
 
-def test_only_a_long_stay_over_a_minutes_budget_counts() -> None:
+def test_a_minute_budget_alerts_only_after_a_while() -> None:
     assert {r.hold for r in budgets([use(99, window=timedelta(minutes=1))])} == {timedelta(minutes=15)}
     assert {r.hold for r in budgets([use(99)])} == {timedelta(0)}
 
 
-def test_breakers_tell_a_refusal_from_a_bad_key_and_an_outage() -> None:
+def test_breaker_alerts_name_block_bad_key_or_outage() -> None:
     lines = [
         BreakerLine("duckduckgo", "blocked", "challenge", NOON),
         BreakerLine("jina", "outage", "http_503", NOON),

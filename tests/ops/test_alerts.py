@@ -38,7 +38,7 @@ async def test_replicas_and_a_restart_fire_and_resolve_only_once(
     assert other.value("alert_active", alert="failure_ratio") == 0
 
 
-async def test_exactly_five_percent_stays_silent_one_more_fires(
+async def test_exactly_five_percent_is_silent_and_one_more_fires(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     await ended(owner, "e" * 930 + "n" * 20 + "f" * 50)
@@ -65,7 +65,7 @@ async def test_no_traffic_is_silent_and_resolves_nothing(
     assert channel.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
 
 
-async def test_a_window_between_two_looks_is_seen_too(
+async def test_a_breach_between_two_evaluations_is_noticed(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     """One failure among twenty is 5%; when an old success leaves the window it is one in nineteen, until the next."""
@@ -84,7 +84,7 @@ async def test_a_window_between_two_looks_is_seen_too(
     assert channel.headers[0] == "[FIRING] Failure ratio 5.3% > 5% (30 min)"
 
 
-async def test_the_window_has_an_open_start(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_a_failure_exactly_one_window_old_is_outside(owner: Connection, database: Database, clock: Clock) -> None:
     rows = AlertRows(database)
     await ended(owner, "f")
     await clock.advance(HALF_HOUR)
@@ -96,7 +96,9 @@ async def test_the_window_has_an_open_start(owner: Connection, database: Databas
     assert seen.worst is None
 
 
-async def test_a_reminder_after_four_hours(owner: Connection, channel: Channel, clock: Clock, replica: Replica) -> None:
+async def test_a_reminder_is_sent_after_four_hours(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
     await ended(owner, "f")
     await replica.turn()
     await clock.advance(timedelta(hours=4))
@@ -105,7 +107,7 @@ async def test_a_reminder_after_four_hours(owner: Connection, channel: Channel, 
     assert [header.split("]")[0] for header in channel.headers] == ["[FIRING", "[STILL FIRING"]
 
 
-async def test_what_slack_did_not_take_is_sent_later_by_whoever_comes(
+async def test_any_replica_sends_a_message_that_failed_before(
     owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     channel.refusal = Transient("Slack answered 503", provider="slack", reason="http_503")
@@ -134,7 +136,7 @@ async def test_a_dead_webhook_ends_tries_until_a_new_process_delivers(
     assert fresh.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
 
 
-async def test_a_message_slack_will_never_take_is_dropped(
+async def test_a_message_that_slack_never_accepts_is_dropped(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     channel.refusal = Permanent("Slack refused the message", provider="slack", reason="invalid_payload")
@@ -177,7 +179,7 @@ async def test_a_state_change_during_a_send_gets_its_own_message(
     assert channel.headers == ["[RESOLVED] Failure ratio 0% (limit 5%, 30 min)"]
 
 
-async def test_a_compare_and_set_is_won_once(database: Database, clock: Clock) -> None:
+async def test_only_one_replica_wins_a_state_change(database: Database, clock: Clock) -> None:
     rows = AlertRows(database)
     new = AlertState("failure_ratio", since=clock.now, firing=True)
     assert await rows.put(new)
@@ -187,7 +189,7 @@ async def test_a_compare_and_set_is_won_once(database: Database, clock: Clock) -
     assert not await rows.put(known["failure_ratio"])
 
 
-async def test_a_blocked_provider_and_its_return(
+async def test_a_blocked_provider_fires_and_its_return_resolves(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     await owner.execute(
@@ -203,7 +205,7 @@ async def test_a_blocked_provider_and_its_return(
     assert channel.headers[1:] == ["[RESOLVED] duckduckgo answers again"]
 
 
-async def test_a_budget_that_jumps_over_both_levels_speaks_once(
+async def test_a_budget_that_passes_both_levels_sends_one_message(
     database: Database, channel: Channel, clock: Clock
 ) -> None:
     allowance = Allowance(Provider.DUCKDUCKGO, "requests_1h", 200, 1.0, timedelta(hours=1), timedelta(seconds=5))

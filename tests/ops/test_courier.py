@@ -14,7 +14,7 @@ from acra_express_async.db.session.pool import Connection, Database
 from .replicas import Channel, Replica, ended
 
 
-async def test_a_stop_in_mid_message_neither_loses_nor_repeats_it(
+async def test_a_stop_during_a_send_neither_loses_nor_repeats_it(
     owner: Connection, database: Database, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
     inside, goes_on = asyncio.Event(), asyncio.Event()
@@ -39,7 +39,7 @@ async def test_a_stop_in_mid_message_neither_loses_nor_repeats_it(
     assert channel.headers == ["[FIRING] Failure ratio 100% > 5% (30 min)"]
 
 
-async def test_a_nudge_sends_at_once(owner: Connection, channel: Channel, clock: Clock, replica: Replica) -> None:
+async def test_a_wake_up_sends_at_once(owner: Connection, channel: Channel, clock: Clock, replica: Replica) -> None:
     taken = asyncio.Event()
     post = channel.post
 

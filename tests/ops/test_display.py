@@ -69,7 +69,7 @@ async def test_recent_companies_show_evidence_but_no_personal_names(
     assert len(await Display(database).companies(limit=1)) == 1
 
 
-async def test_failures_of_a_day_by_reason(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_failures_of_24_hours_are_counted_by_reason(owner: Connection, database: Database, clock: Clock) -> None:
     for number, reason in enumerate(["old", "provider_error", "save_failed", "provider_error"]):
         await ended(owner, clock, number, "", kind="failed", reason=reason)
         if reason == "old":
@@ -78,7 +78,7 @@ async def test_failures_of_a_day_by_reason(owner: Connection, database: Database
     assert await Display(database).failures() == {"provider_error": 2, "save_failed": 1}
 
 
-async def test_a_campaign_adds_up_over_its_jobs(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_a_campaign_sums_up_its_jobs(owner: Connection, database: Database, clock: Clock) -> None:
     began = clock.now
     first = await enqueue(owner, clock, JobType.STAGING, {"terms": ["bakery"], "limit": 20}, status="done")
     campaign = {"id": first, "enqueued_at": began.isoformat(), "left": 10}
@@ -94,21 +94,23 @@ async def test_a_campaign_adds_up_over_its_jobs(owner: Connection, database: Dat
     assert await Display(database).campaigns() == [CampaignLine(first, began, ended=7, waiting=3, left=10)]
 
 
-async def test_what_is_left_of_a_fresh_campaign(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_a_new_campaign_shows_how_many_companies_are_left(
+    owner: Connection, database: Database, clock: Clock
+) -> None:
     await enqueue(owner, clock, JobType.STAGING, {"uens": ["a", "b", "c"]})
     await enqueue(owner, clock, JobType.STAGING, {"ssic_codes": ["10712"]})
     await enqueue(owner, clock, JobType.STAGING, {"ssic_codes": ["10712"], "limit": 300})
     assert [line.left for line in await Display(database).campaigns()] == [3, None, 300]
 
 
-async def test_senseless_params_do_not_break_the_picture(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_senseless_params_do_not_break_the_display(owner: Connection, database: Database, clock: Clock) -> None:
     for params in ([1, 2], {"campaign": 7, "uens": "x"}, {"campaign": {"id": "x", "enqueued_at": "noon"}}, None):
         await enqueue(owner, clock, JobType.STAGING, params)
     await enqueue(owner, clock, JobType.ENRICHMENT, {"company_ids": "all", "campaign_id": True})
     assert len(await Display(database).campaigns()) == 5
 
 
-async def test_when_a_budget_frees(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_the_display_tells_when_a_budget_frees(owner: Connection, database: Database, clock: Clock) -> None:
     allowance = Allowance(Provider.JINA, "calls_1h", 120, 1.0, HOUR, timedelta(seconds=5))
     assert await Display(database).frees([allowance]) == []
     for number in (1, 2):

@@ -204,7 +204,7 @@ async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
 
 @pytest.mark.tools
 @pytest.mark.timeout(420)
-async def test_a_night_of_incidents(tool: Tool, standing: Stage, tmp_path: Path) -> None:
+async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, standing: Stage, tmp_path: Path) -> None:
     binary, chromium = tool("prometheus"), tool("chromium", "chromium-browser", "google-chrome")
     ports = [free_port(), free_port()]
     first, second = [await started(standing, port) for port in ports]

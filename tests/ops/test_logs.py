@@ -60,7 +60,7 @@ def raised(text: str) -> Exception:
         return error
 
 
-def test_nothing_planted_comes_out_however_it_was_said(stream: io.StringIO) -> None:
+def test_no_planted_secret_appears_in_any_log_form(stream: io.StringIO) -> None:
     log = logs.logger("test")
     url = f"https://api.zerobounce.net/v2/validate?api_key={KEY}&email=tan.ah.kow@orchid.sg"
     log.info("plain.text", url=url, dsn=SETTINGS.postgres_dsn.get_secret_value(), hook=WEBHOOK)
@@ -84,7 +84,7 @@ def test_httpx_does_not_log_the_urls_it_calls(stream: io.StringIO) -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_database_that_is_away_is_no_stream_of_tracebacks(stream: io.StringIO) -> None:
+def test_a_database_outage_logs_no_tracebacks(stream: io.StringIO) -> None:
     """asyncpg repeats one with each try to fill its pool; a minute of outage was a screen of stack frames."""
     logging.getLogger("asyncpg.pool").warning("Failed to restore the pool", exc_info=raised("away"))
     assert stream.getvalue() == ""
@@ -103,12 +103,12 @@ def test_no_sentence_ends_in_a_colon(error: Exception, words: str) -> None:
     assert in_words(error) == words
 
 
-def test_a_long_value_cannot_fill_the_disk(stream: io.StringIO) -> None:
+def test_a_long_value_is_cut(stream: io.StringIO) -> None:
     logs.logger("test").info("page.read", text="x" * 100_000)
     assert len(stream.getvalue()) < 5_000
 
 
-async def test_a_whole_run_is_correlated_and_clean(fresh_dsn: str, tmp_path: Path) -> None:
+async def test_logs_of_a_whole_run_are_correlated_and_clean(fresh_dsn: str, tmp_path: Path) -> None:
     """Providers fail once each: every line is JSON, every company and attempt has one line, nothing leaks."""
     async with stage(fresh_dsn, tmp_path) as standing:
         standing.simulator.faults.add(Fault(Provider.ZEROBOUNCE, "status", 503, count=1))
@@ -133,7 +133,7 @@ async def test_a_whole_run_is_correlated_and_clean(fresh_dsn: str, tmp_path: Pat
             assert planted not in text, planted
 
 
-def test_console_form_is_for_people(stream: io.StringIO) -> None:
+def test_the_console_format_is_readable_and_redacted(stream: io.StringIO) -> None:
     sink = io.StringIO()
     logs.configure(level="INFO", form="console", secrets=secrets_of(SETTINGS), stream=sink)
     logs.logger("worker").info("job.ended", job_id=7, url=f"https://x?api_key={KEY}")

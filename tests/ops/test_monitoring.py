@@ -38,17 +38,17 @@ def unknown_names(texts: list[str]) -> set[str]:
     return {name for text in texts for name in samples_in(text) if family_of(name, known) is None}
 
 
-def test_under_600_series() -> None:
+def test_the_metrics_have_fewer_than_600_series() -> None:
     lines = [line for line in exposition().decode().splitlines() if line and not line.startswith("#")]
     assert len(lines) < 600
 
 
-def test_rules_and_dashboard_use_only_what_is_exported() -> None:
+def test_rules_and_dashboard_use_only_exported_metrics() -> None:
     assert unknown_names([rule["expr"] for rule in rules_as_text()]) == set()
     assert unknown_names(dashboard_expressions()) == set()
 
 
-def test_a_renamed_metric_is_found_out() -> None:
+def test_a_renamed_metric_is_detected() -> None:
     renamed = [expr.replace("queue_depth", "queue_length") for expr in dashboard_expressions()]
     assert unknown_names(renamed) == {"acra_express_queue_length"}
 
@@ -69,7 +69,7 @@ def test_the_runbook_lists_exactly_the_exported_metrics() -> None:
     assert dict(rows) == ours
 
 
-def test_every_rule_says_how_bad_it_is_and_what_to_do() -> None:
+def test_every_rule_has_severity_and_runbook_link() -> None:
     rules = rules_as_text()
     assert len(rules) >= 14
     known = anchors(RUNBOOK)
@@ -83,7 +83,7 @@ def test_every_rule_says_how_bad_it_is_and_what_to_do() -> None:
         assert anchor in known, rule["alert"]
 
 
-def test_every_alert_of_the_service_has_its_place_in_the_runbook() -> None:
+def test_every_alert_of_the_service_has_a_runbook_section() -> None:
     assert {name.replace("_", "-") for name in ALERTS} <= anchors(RUNBOOK)
 
 
@@ -96,7 +96,7 @@ def test_every_rule_has_a_case_that_fires_and_one_that_is_silent() -> None:
 
 
 @pytest.mark.tools
-def test_promtool_is_content_with_rules_cases_config_and_metrics(tool: Tool) -> None:
+def test_promtool_accepts_rules_cases_config_and_metrics(tool: Tool) -> None:
     promtool = tool("promtool")
     for done in (
         run(promtool, "check", "rules", "rules.yml", cwd=RULES.parent),
@@ -110,7 +110,7 @@ def test_promtool_is_content_with_rules_cases_config_and_metrics(tool: Tool) -> 
 
 
 @pytest.mark.tools
-def test_promtool_finds_a_rule_that_lost_its_metric(tool: Tool, tmp_path: Path) -> None:
+def test_promtool_detects_a_rule_that_lost_its_metric(tool: Tool, tmp_path: Path) -> None:
     cases = (RULES.parent / "rules_test.yml").read_text(encoding="utf-8")
     (tmp_path / "rules.yml").write_text(RULES.read_text(encoding="utf-8").replace("listener_up", "listener_alive"))
     (tmp_path / "rules_test.yml").write_text(cases)
@@ -146,11 +146,11 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         sys.modules.pop(name, None)
 
 
-def test_the_committed_dashboard_is_what_its_source_makes(generator: ModuleType) -> None:
+def test_the_committed_dashboard_equals_the_generated_one(generator: ModuleType) -> None:
     assert generator.TARGET.read_text(encoding="utf-8") == generator.rendered()
 
 
-def test_dashboard_lint() -> None:
+def test_the_dashboard_passes_its_lint() -> None:
     board = dashboard()
     panels = board["panels"]
     assert board["uid"] == "acra-express"
@@ -169,7 +169,7 @@ def test_dashboard_lint() -> None:
             assert source["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_panels_do_not_overlap() -> None:
+def test_dashboard_panels_do_not_overlap() -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in dashboard()["panels"]:
         place = panel["gridPos"]
@@ -179,7 +179,7 @@ def test_panels_do_not_overlap() -> None:
                 assert taken.setdefault((x, y), panel["title"]) == panel["title"]
 
 
-def test_counters_stand_only_inside_rate_and_increase() -> None:
+def test_counters_appear_only_inside_rate_and_increase() -> None:
     counters = {name for name, kind in families().items() if kind == "counter"}
     texts = [*dashboard_expressions(), *(rule["expr"] for rule in rules_as_text())]
     for text in texts:

@@ -24,7 +24,7 @@ Tool = Callable[..., str]
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def test_it_says_whether_it_is_fine_first() -> None:
+def test_the_page_starts_with_the_overall_verdict() -> None:
     assert "It is fine" in page(status())
     bad = page(status(verdict={"word": "fail", "why": ["Failure ratio 8.3% > 5% (30 min)"]}))
     assert "Something is wrong" in bad
@@ -32,7 +32,7 @@ def test_it_says_whether_it_is_fine_first() -> None:
     assert bad.index("Something is wrong") < bad.index("Workers")
 
 
-def test_it_shows_work_budgets_campaigns_companies_and_failures() -> None:
+def test_the_page_shows_work_budgets_campaigns_and_failures() -> None:
     text = page(status())
     for said in (
         "enrichment job 7, attempt 1; this company: 1 searches, 2 pages",
@@ -49,7 +49,7 @@ def test_it_shows_work_budgets_campaigns_companies_and_failures() -> None:
         assert said in text, said
 
 
-def test_breakers_alerts_and_the_nightly_are_shown() -> None:
+def test_the_page_shows_breakers_alerts_and_the_nightly() -> None:
     text = page(
         status(
             stands_back=True,
@@ -65,7 +65,7 @@ def test_breakers_alerts_and_the_nightly_are_shown() -> None:
     assert "jina: blocked (bad_key), next probe" in text
 
 
-def test_a_service_that_has_seen_nothing_yet_has_a_page() -> None:
+def test_a_service_without_a_snapshot_has_a_page() -> None:
     empty = status(
         taken_at=None, workers=[], queue=[], budgets=[], campaigns=[], companies=[], failures_24h={},
         verdict={"word": "warn", "why": ["no picture of the queue was taken yet"]},
@@ -99,7 +99,7 @@ def test_the_page_loads_nothing_external_and_runs_nothing_inline() -> None:
     assert re.findall(r"\son\w+=|style=", text) == []
 
 
-def test_the_name_of_someone_who_trades_alone_is_left_out() -> None:
+def test_the_page_omits_names_of_sole_proprietors() -> None:
     assert "name left out" in page(status(companies=[status()["companies"][0] | {"name": None}]))
 
 
@@ -131,7 +131,7 @@ async def test_headers_forbid_inline_scripts_framing_and_caching() -> None:
         assert (await client.get("/assets/app.py")).status_code == 404
 
 
-async def test_probes_answer_head_and_say_what_is_wrong() -> None:
+async def test_probes_answer_head_and_name_the_fault() -> None:
     moment = 1000.0
     health = Health(lambda: moment)
     poller = health.beacon("poller")
@@ -166,7 +166,7 @@ async def test_probes_answer_head_and_say_what_is_wrong() -> None:
 
 
 @pytest.mark.tools
-async def test_a_browser_runs_the_page_and_its_script(tool: Tool, tmp_path: Path) -> None:
+async def test_a_browser_renders_the_page_and_runs_its_script(tool: Tool, tmp_path: Path) -> None:
     chromium = tool("chromium", "chromium-browser", "google-chrome")
     async with served(Health(lambda: 0.0)) as client:
         url = str(client.base_url)
@@ -181,7 +181,7 @@ async def test_a_browser_runs_the_page_and_its_script(tool: Tool, tmp_path: Path
 
 
 @pytest.mark.tools
-async def test_the_page_follows_the_service_without_being_loaded_again(tool: Tool, tmp_path: Path) -> None:
+async def test_the_page_updates_without_a_reload(tool: Tool, tmp_path: Path) -> None:
     chromium = tool("chromium", "chromium-browser", "google-chrome")
     asked = 0
 

@@ -35,11 +35,11 @@ def look(**changed: Any) -> Look:
         (look(paused=True), 0),
     ],
 )
-def test_the_pace(seen: Look, count: int) -> None:
+def test_the_refresh_pace_spreads_the_day(seen: Look, count: int) -> None:
     assert due_now(seen, per_day=200, until_next=QUARTER) == count
 
 
-def test_a_day_of_ticks_stages_exactly_the_days_figure() -> None:
+def test_a_day_of_ticks_stages_exactly_the_daily_number() -> None:
     used = 0
     for tick in range(96):
         used += due_now(look(elapsed=tick / 96, used=used), per_day=200, until_next=QUARTER)
@@ -69,7 +69,7 @@ async def finish(owner: Connection, total: int) -> None:
     await owner.execute("UPDATE background_jobs SET status = 'done', total = $1", total)
 
 
-async def test_it_stages_what_the_day_has_room_for(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_refresh_stages_what_the_day_has_room_for(owner: Connection, database: Database, clock: Clock) -> None:
     """START is 16:00 in Singapore: two thirds of the day, 64 of 96 and one for the quarter of an hour to come."""
     assert START.astimezone(SINGAPORE).hour == 16
     assert await refresh(database, clock).tick() == 65
@@ -77,9 +77,7 @@ async def test_it_stages_what_the_day_has_room_for(owner: Connection, database: 
     assert job["params"] == {"ssic_codes": ["10712"], "limit": 65, "requested_by": "refresh"}
 
 
-async def test_slots_taken_today_count_and_yesterdays_do_not(
-    owner: Connection, database: Database, clock: Clock
-) -> None:
+async def test_only_the_slots_of_today_count(owner: Connection, database: Database, clock: Clock) -> None:
     for day, companies in (("2026-11-22", 50), ("2026-11-23", 60)):
         await owner.execute(
             "INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)"
@@ -91,7 +89,7 @@ async def test_slots_taken_today_count_and_yesterdays_do_not(
 
 
 @pytest.mark.parametrize("status", ["queued", "running"])
-async def test_any_live_express_job_comes_first(
+async def test_refresh_waits_for_any_live_express_job(
     owner: Connection, database: Database, clock: Clock, status: str
 ) -> None:
     await owner.execute(
@@ -101,9 +99,7 @@ async def test_any_live_express_job_comes_first(
     assert await refresh(database, clock).tick() == 0
 
 
-async def test_jobs_of_the_nightly_are_not_live_jobs_of_ours(
-    owner: Connection, database: Database, clock: Clock
-) -> None:
+async def test_refresh_ignores_jobs_of_the_nightly(owner: Connection, database: Database, clock: Clock) -> None:
     await owner.execute(
         "INSERT INTO background_jobs (job_type, status, params) VALUES ('staging_upsert', 'queued', '{}')"
     )
@@ -120,7 +116,9 @@ async def test_stages_nothing_while_paused_standing_back_or_unselected(
     assert await jobs(owner) == []
 
 
-async def test_when_nothing_was_stale_it_waits_an_hour(owner: Connection, database: Database, clock: Clock) -> None:
+async def test_refresh_waits_an_hour_when_nothing_was_stale(
+    owner: Connection, database: Database, clock: Clock
+) -> None:
     standing = refresh(database, clock)
     assert await standing.tick() > 0
     await finish(owner, 0)

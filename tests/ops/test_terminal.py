@@ -25,7 +25,7 @@ def shown(answer: dict[str, Any]) -> str:
     return captured.get()
 
 
-def test_a_fine_service() -> None:
+def test_status_of_a_healthy_service_shows_its_figures() -> None:
     text = shown(status())
     assert text.startswith("It is fine (acra-express 1.0.0)")
     for said in ("worker-1", "enrich_candidates", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
@@ -33,7 +33,7 @@ def test_a_fine_service() -> None:
     assert "failed in 24 hours: provider_error 2" in text
 
 
-def test_trouble_comes_first() -> None:
+def test_status_shows_trouble_first() -> None:
     text = shown(
         status(
             verdict={"word": "fail", "why": ["Failure ratio 8.3% > 5% (30 min)"]},
@@ -48,12 +48,12 @@ def test_trouble_comes_first() -> None:
     assert "the nightly is running, so we stand back" in head
 
 
-def test_a_strangers_square_brackets_are_no_markup() -> None:
+def test_square_brackets_in_names_are_not_markup() -> None:
     company = status()["companies"][0] | {"name": "A [bold]B[/bold] [/x] PTE. LTD."}
     assert "A [bold]B[/bold] [/x] PTE. LTD." in shown(status(companies=[company]))
 
 
-async def test_status_of_a_running_service_and_of_none(fresh_dsn: str, tmp_path: Path) -> None:
+async def test_status_works_with_and_without_a_running_service(fresh_dsn: str, tmp_path: Path) -> None:
     async with stage(fresh_dsn, tmp_path) as standing:
         environ = standing.environ | {"ACRA_EXPRESS_HTTP__PORT": str(free_port())}
         code, _, wrong = await command(environ, "status")

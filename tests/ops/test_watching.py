@@ -77,7 +77,7 @@ async def enqueue(owner: Connection, count: int) -> None:
     )
 
 
-async def test_gauges_follow_the_database(owner: Connection, turned: Turned) -> None:
+async def test_gauges_follow_the_snapshot_of_the_database(owner: Connection, turned: Turned) -> None:
     await enqueue(owner, 3)
     await owner.execute("UPDATE acra_express.control SET paused = true")
     await turned.snapshot_loop.look()
@@ -94,9 +94,7 @@ async def test_gauges_follow_the_database(owner: Connection, turned: Turned) -> 
     assert [line.left for line in turned.snapshot_loop.snapshot.campaigns] == [1, 1, 1]
 
 
-async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
-    owner: Connection, database: Database, turned: Turned
-) -> None:
+async def test_a_scrape_never_queries_the_database(owner: Connection, database: Database, turned: Turned) -> None:
     await enqueue(owner, 100_000)
     await turned.snapshot_loop.look()
     await database.close()
@@ -104,7 +102,7 @@ async def test_a_scrape_asks_the_database_nothing_however_full_it_is(
     assert 'acra_express_queue_depth{job_type="acra_express_staging_upsert",state="due"} 100000.0' in text
 
 
-async def test_the_database_away_leaves_the_last_picture(owner: Connection, database: Database, turned: Turned) -> None:
+async def test_a_database_outage_keeps_the_last_snapshot(owner: Connection, database: Database, turned: Turned) -> None:
     await enqueue(owner, 2)
     await turned.snapshot_loop.look()
     await database.close()
@@ -159,7 +157,7 @@ async def pulsed(late: Sequence[float], prepare: Callable[[Health], None] = lamb
     return metrics
 
 
-async def test_the_pulse_measures_how_late_the_loop_is() -> None:
+async def test_the_pulse_measures_event_loop_lag() -> None:
     metrics = await pulsed([0.0, 0.7, 0.0])
     assert value(metrics, "event_loop_lag_seconds_count") == 3
     assert value(metrics, "event_loop_lag_seconds_sum") == pytest.approx(0.7)

@@ -72,7 +72,7 @@ async def clients() -> AsyncIterator[Clients]:
         )
 
 
-async def test_the_happy_path_of_all_four(clients: Clients) -> None:
+async def test_all_four_clients_succeed(clients: Clients) -> None:
     scope = FakeScope()
     assert (await clients.duckduckgo.search(f"{clients.name} Singapore", scope)).hits
     page = await clients.jina.read(clients.site, scope, max_tokens=600)
@@ -104,7 +104,7 @@ async def test_the_happy_path_of_all_four(clients: Clients) -> None:
         ("truncate_after", 120, Transient, "connection"),
     ],
 )
-async def test_searches_that_fail(
+async def test_failed_searches_raise_the_right_error(
     clients: Clients, knob: str, value: Any, kind: type[ProviderError], reason: str
 ) -> None:
     clients.turn(Provider.DUCKDUCKGO, knob, value)
@@ -114,12 +114,12 @@ async def test_searches_that_fail(
 
 
 @pytest.mark.parametrize("name", ["no_results_eof", "no_results_message", "no_results_past_end", "lite_no_results"])
-async def test_honest_no_results(clients: Clients, name: str) -> None:
+async def test_genuine_no_results_are_an_empty_page(clients: Clients, name: str) -> None:
     clients.turn(Provider.DUCKDUCKGO, "body", name)
     assert (await clients.duckduckgo.search("x", FakeScope())).hits == ()
 
 
-async def test_wrapped_links_and_ads(clients: Clients) -> None:
+async def test_wrapped_links_give_the_same_results(clients: Clients) -> None:
     plain = await clients.duckduckgo.search(f"{clients.name} Singapore", FakeScope())
     clients.turn(Provider.DUCKDUCKGO, "link_form", "wrapped")
     assert (await clients.duckduckgo.search(f"{clients.name} Singapore", FakeScope())).hits == plain.hits
@@ -142,7 +142,7 @@ async def test_wrapped_links_and_ads(clients: Clients) -> None:
         ("reset_connection", True, Transient, "connection"),
     ],
 )
-async def test_reads_that_fail(
+async def test_failed_reads_raise_the_right_error(
     clients: Clients, knob: str, value: Any, kind: type[ProviderError], reason: str
 ) -> None:  # fmt: skip
     clients.turn(Provider.JINA, knob, value)
@@ -159,7 +159,7 @@ async def test_an_error_under_http_200_is_an_error(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("absent", 1), (0, 0), (-5, 0), (7, 7), ("date", 30)])
-async def test_a_429_is_obeyed_in_every_form(clients: Clients, asked: Any, waited: float) -> None:
+async def test_every_form_of_a_429_is_obeyed(clients: Clients, asked: Any, waited: float) -> None:
     clients.turn(Provider.JINA, "status", 429, count=1)
     clients.turn(Provider.JINA, "retry_after", asked, count=1)
     clients.jina._caller._throttle.hold = lambda _time: None  # type: ignore[method-assign]
@@ -167,7 +167,7 @@ async def test_a_429_is_obeyed_in_every_form(clients: Clients, asked: Any, waite
     assert sum(clients.slept[Provider.JINA]) >= waited
 
 
-async def test_an_absurd_retry_after_is_left_to_the_job(clients: Clients) -> None:
+async def test_an_absurd_retry_after_snoozes_the_job(clients: Clients) -> None:
     clients.turn(Provider.JINA, "status", 429)
     clients.turn(Provider.JINA, "retry_after", "huge")
     with pytest.raises(RateLimited):
@@ -189,7 +189,7 @@ async def test_an_absurd_retry_after_is_left_to_the_job(clients: Clients) -> Non
         ("close_before_headers", True, Transient, "connection", True),
     ],
 )
-async def test_verifications_that_fail(
+async def test_failed_verifications_raise_and_tell_their_cost(
     clients: Clients, knob: str, value: Any, kind: type[ProviderError], reason: str, sent: bool
 ) -> None:
     clients.turn(Provider.ZEROBOUNCE, knob, value)
@@ -199,14 +199,14 @@ async def test_verifications_that_fail(
     assert sum(clients.simulator.ledger.verifications_sent.values()) == 1
 
 
-async def test_credits_that_run_out_are_told_from_a_bad_key(clients: Clients) -> None:
+async def test_empty_credits_are_distinguished_from_a_bad_key(clients: Clients) -> None:
     clients.turn(Provider.ZEROBOUNCE, "credits", 0)
     with pytest.raises(Blocked) as failed:
         await clients.zerobounce.verify("info@kopi.com.sg", FakeScope())
     assert failed.value.reason == "no_credits"
 
 
-async def test_new_words_of_the_verifier_break_nothing(clients: Clients) -> None:
+async def test_unknown_words_of_zerobounce_are_accepted(clients: Clients) -> None:
     clients.turn(Provider.ZEROBOUNCE, "sub_status", "invented_tomorrow")
     clients.turn(Provider.ZEROBOUNCE, "extra_fields", {"catchall_domain": None, "score": 0.5})
     assert (await clients.zerobounce.verify(ADDRESS, FakeScope())).sub_status == "invented_tomorrow"
@@ -217,28 +217,28 @@ async def test_new_words_of_the_verifier_break_nothing(clients: Clients) -> None
     [("removed", "no_service"), ("archived", "channel_is_archived"), ("bad_token", "invalid_token"),
      ("disabled", "no_active_hooks")],
 )  # fmt: skip
-async def test_dead_webhooks(clients: Clients, state: str, word: str) -> None:
+async def test_a_dead_webhook_raises_blocked_with_its_reason(clients: Clients, state: str, word: str) -> None:
     clients.turn(Provider.SLACK, "webhook_state", state)
     with pytest.raises(Blocked):
         await clients.slack.post("hello")
     assert clients.slack.dead == word
 
 
-async def test_oversized_blocks_are_left_out(clients: Clients) -> None:
+async def test_refused_oversized_blocks_are_dropped(clients: Clients) -> None:
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}
     await clients.slack.post("hello", [block])
     assert ["blocks" in message for message in clients.simulator.slack.messages] == [False]
 
 
 @pytest.mark.parametrize("how", ["rollup_error", "reset"])
-async def test_an_ambiguous_message_is_repeated_once_at_most(clients: Clients, how: str) -> None:
+async def test_a_message_of_unknown_fate_is_repeated_at_most_once(clients: Clients, how: str) -> None:
     clients.turn(Provider.SLACK, "after_store", how)
     with pytest.raises(Transient):
         await clients.slack.post("hello")
     assert clients.simulator.slack.stored == 2
 
 
-async def test_a_flaky_day_ends_in_known_errors_only(clients: Clients) -> None:
+async def test_a_flaky_day_raises_only_known_errors(clients: Clients) -> None:
     clients.simulator.reset(scenario="everything_flaky")
     seen: set[str] = set()
     for number in range(60):

@@ -87,7 +87,7 @@ async def test_the_charge_is_the_last_thing_before_the_send(rig: Bench) -> None:
 
 
 @respx.mock
-async def test_every_try_is_charged_and_settled_by_itself(rig: Bench) -> None:
+async def test_every_try_is_charged_and_settled_separately(rig: Bench) -> None:
     respx.post(URL).mock(side_effect=[httpx.Response(500), httpx.Response(503), httpx.Response(200, text="abc")])
     assert await call(rig) == "abc"
     assert rig.story == ["charged", "settled"] * 3
@@ -97,7 +97,7 @@ async def test_every_try_is_charged_and_settled_by_itself(rig: Bench) -> None:
 
 
 @respx.mock
-async def test_a_send_that_never_left_is_handed_back(rig: Bench) -> None:
+async def test_a_request_that_was_never_sent_is_refunded(rig: Bench) -> None:
     respx.post(URL).mock(side_effect=httpx.ConnectError("refused"))
     with pytest.raises(Transient) as failed:
         await call(rig)
@@ -107,7 +107,7 @@ async def test_a_send_that_never_left_is_handed_back(rig: Bench) -> None:
 
 
 @respx.mock
-async def test_a_send_without_an_answer_stays_charged(rig: Bench) -> None:
+async def test_a_request_without_an_answer_stays_charged(rig: Bench) -> None:
     respx.post(URL).mock(side_effect=httpx.ReadTimeout("late"))
     with pytest.raises(Transient):
         await call(rig)
@@ -133,7 +133,7 @@ async def test_a_scope_that_refuses_just_before_a_send_costs_nothing(rig: Bench,
 
 
 @respx.mock
-async def test_no_budget_no_send(rig: Bench) -> None:
+async def test_nothing_is_sent_without_budget(rig: Bench) -> None:
     route = respx.post(URL).respond(200)
     rig.ledger.refusals.append(Refusal("calls_1h", timedelta(minutes=40)))
     with pytest.raises(BudgetExhausted) as refused:
@@ -166,7 +166,7 @@ async def test_a_breaker_that_opens_during_a_budget_wait_stops_the_try(rig: Benc
 
 @pytest.mark.parametrize(("status", "kind"), [(403, Blocked), (404, Permanent)])
 @respx.mock
-async def test_what_cannot_pass_is_not_repeated(rig: Bench, status: int, kind: type[ProviderError]) -> None:
+async def test_a_permanent_error_is_not_retried(rig: Bench, status: int, kind: type[ProviderError]) -> None:
     route = respx.post(URL).respond(status)
     with pytest.raises(kind):
         await call(rig)
@@ -184,7 +184,7 @@ async def test_backoff_is_full_jitter_within_twenty_seconds(rig: Bench) -> None:
 
 @pytest.mark.looptime
 @respx.mock
-async def test_the_429_of_one_try_holds_back_the_calls_of_all_workers(rig: Bench) -> None:
+async def test_a_429_pauses_the_calls_of_all_workers(rig: Bench) -> None:
     loop = asyncio.get_running_loop()
     at: list[float] = []
 

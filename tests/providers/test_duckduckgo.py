@@ -33,7 +33,7 @@ async def search(rig: Bench) -> AsyncIterator[DuckDuckGo]:
 
 
 @respx.mock
-async def test_asks_as_the_page_itself_does(search: DuckDuckGo, rig: Bench) -> None:
+async def test_sends_the_same_form_as_the_search_page(search: DuckDuckGo, rig: Bench) -> None:
     route = respx.post(URL).respond(200, html=GOOD)
     page = await search.search("!g  KOPI & TOAST   singapore", rig.scope)
     assert page.query == "g KOPI & TOAST singapore"
@@ -63,7 +63,7 @@ async def test_no_results_is_an_empty_page(search: DuckDuckGo, rig: Bench, page:
     + [(status, "") for status in (301, 400, 403, 418, 429, 404)],
 )
 @respx.mock
-async def test_every_refusal_opens_the_breaker_without_another_try(
+async def test_every_block_opens_the_breaker_without_a_retry(
     search: DuckDuckGo, rig: Bench, status: int, page: str
 ) -> None:
     route = respx.post(URL).respond(status, html=page)
@@ -93,7 +93,7 @@ async def test_a_redirect_is_permanent_for_the_query(search: DuckDuckGo, rig: Be
      httpx.RemoteProtocolError("cut off")],
 )  # fmt: skip
 @respx.mock
-async def test_what_may_pass_is_tried_three_times(
+async def test_a_transient_error_is_tried_three_times(
     search: DuckDuckGo, rig: Bench, failure: httpx.Response | Exception
 ) -> None:
     route = respx.post(URL).mock(side_effect=[failure, failure, httpx.Response(200, html=GOOD)])
@@ -103,7 +103,7 @@ async def test_what_may_pass_is_tried_three_times(
 
 
 @respx.mock
-async def test_after_three_failures_the_error_is_handed_on(search: DuckDuckGo, rig: Bench) -> None:
+async def test_the_error_is_raised_after_three_failures(search: DuckDuckGo, rig: Bench) -> None:
     route = respx.post(URL).respond(502)
     with pytest.raises(Transient) as failed:
         await search.search("x", rig.scope)
@@ -114,7 +114,7 @@ async def test_after_three_failures_the_error_is_handed_on(search: DuckDuckGo, r
 
 @pytest.mark.parametrize("page", ["<html><body>hello</body></html>", "", html_page()])
 @respx.mock
-async def test_changed_markup_is_an_error_and_never_no_website(search: DuckDuckGo, rig: Bench, page: str) -> None:
+async def test_changed_markup_is_an_error_not_an_empty_result(search: DuckDuckGo, rig: Bench, page: str) -> None:
     route = respx.post(URL).respond(200, html=page)
     with pytest.raises(Transient) as failed:
         await search.search("x", rig.scope)
@@ -135,7 +135,7 @@ async def test_an_empty_query_is_never_sent(search: DuckDuckGo, rig: Bench, quer
     assert rig.story == []
 
 
-def test_bangs_are_taken_off_wherever_they_stand() -> None:
+def test_bang_commands_are_removed_everywhere() -> None:
     assert cleaned("YAHOO! SOUTHEAST !ASIA ! PTE\\ g!") == "YAHOO SOUTHEAST ASIA PTE g"
 
 
@@ -146,7 +146,7 @@ def test_long_queries_are_cut_at_a_word() -> None:
     assert len(cleaned("x" * 700)) == LONGEST_QUERY
 
 
-def test_the_pace_is_the_advice_of_the_contract() -> None:
+def test_the_pace_keeps_the_documented_spacing() -> None:
     tempo = pace(DuckDuckGoSettings())
     assert (tempo.in_flight, tempo.spacing, tempo.jitter) == (1, 3, 3)
     assert tempo.interval == pytest.approx(3600 / 220)

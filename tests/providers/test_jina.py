@@ -54,7 +54,7 @@ async def test_requests_bounded_markdown_and_charges_the_billed_tokens(reader: J
 
 
 @respx.mock
-async def test_options_that_any_value_would_switch_on_are_left_out(rig: Bench) -> None:
+async def test_options_enabled_by_any_value_are_never_sent(rig: Bench) -> None:
     route = respx.post(URL).respond(json=page())
     async with httpx.AsyncClient() as http:
         reader = JinaReader(http, JinaSettings(respect_robots=False), rig.caller)
@@ -69,7 +69,7 @@ async def test_options_that_any_value_would_switch_on_are_left_out(rig: Bench) -
     ("own", "asked", "sent"), [(2500, 1500, 831), (2500, 600, 600), (502, 3000, 500), (5000, 9000, 4998)]
 )
 @respx.mock
-async def test_three_pages_fit_the_jobs_own_minute(
+async def test_the_page_limit_fits_the_token_limit_of_the_job(
     reader: JinaReader, rig: Bench, own: int, asked: int, sent: int
 ) -> None:
     route = respx.post(URL).respond(json=page())
@@ -79,7 +79,7 @@ async def test_three_pages_fit_the_jobs_own_minute(
 
 
 @respx.mock
-async def test_links_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
+async def test_links_are_read_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
     pairs = [["Contact us", "/contact"], ["Mail", "mailto:info@kopi.sg"], ["x", "javascript:void(0)"],
              ["Again", "/contact"], ["broken"], ["half", "http://[half"], [1, 2]]  # fmt: skip
     respx.post(URL).respond(json=page(links=pairs, url="https://kopi.com.sg/home/"))
@@ -90,7 +90,7 @@ async def test_links_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
 
 
 @respx.mock
-async def test_a_title_of_megabytes_is_cut(reader: JinaReader, rig: Bench) -> None:
+async def test_a_huge_title_is_cut(reader: JinaReader, rig: Bench) -> None:
     respx.post(URL).respond(json=page("Bolts and nuts", title="Orchid Hardware " * 100_000))
     read = await reader.read(SITE, rig.scope)
     assert len(read.title) == 1000
@@ -98,7 +98,7 @@ async def test_a_title_of_megabytes_is_cut(reader: JinaReader, rig: Bench) -> No
 
 
 @respx.mock
-async def test_without_a_list_the_links_of_the_markdown_count(reader: JinaReader, rig: Bench) -> None:
+async def test_links_of_the_markdown_are_used_without_a_summary(reader: JinaReader, rig: Bench) -> None:
     text = (
         "![logo](https://kopi.sg/a.png) [About us](about.html) [Wiki](https://w.org/a_(b)) [Home](<https://kopi.sg/>)"
     )
@@ -125,7 +125,7 @@ async def test_without_a_list_the_links_of_the_markdown_count(reader: JinaReader
     ],
 )
 @respx.mock
-async def test_the_target_is_judged_by_warning_status_and_content(
+async def test_warning_status_and_content_decide_if_a_page_is_usable(
     reader: JinaReader, rig: Bench, answer: dict[str, Any], reason: str | None, status: int | None
 ) -> None:
     respx.post(URL).respond(json=answer)
@@ -176,7 +176,7 @@ async def test_missing_usage_keeps_the_reservation(reader: JinaReader, rig: Benc
     "name", ["success_json_markdown_2026-09_trimmed.json", "success_json_with_links_vendor_example.json"]
 )
 @respx.mock
-async def test_real_pages(reader: JinaReader, rig: Bench, name: str) -> None:
+async def test_captured_pages_are_read(reader: JinaReader, rig: Bench, name: str) -> None:
     respx.post(URL).respond(json=capture(name)["body"])
     read = await reader.read("https://example.com/", rig.scope)
     assert read.usable
@@ -184,7 +184,7 @@ async def test_real_pages(reader: JinaReader, rig: Bench, name: str) -> None:
     assert all(link.url.startswith("https://") for link in read.links)
 
 
-def test_the_pace_stays_within_what_the_vendor_publishes() -> None:
+def test_the_pace_stays_within_the_published_limits() -> None:
     keyless, keyed = pace(JinaSettings()), pace(JinaSettings(api_key=SecretStr("k")))
     assert (keyless.burst, keyless.in_flight) == (10, 2)
     assert keyless.interval == keyed.interval == pytest.approx(3600 / 132)

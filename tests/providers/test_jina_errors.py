@@ -57,7 +57,7 @@ BLOCKED = [
 
 @pytest.mark.parametrize(("http_status", "body", "reason"), PERMANENT)
 @respx.mock
-async def test_permanent_for_this_page(
+async def test_errors_of_a_page_are_permanent_and_not_retried(
     reader: JinaReader, rig: Bench, http_status: int, body: dict[str, Any], reason: str
 ) -> None:
     route = respx.post(URL).respond(http_status, json=body)
@@ -80,7 +80,7 @@ async def test_a_refused_key_opens_the_breaker(
 
 
 @respx.mock
-async def test_a_refusal_by_something_in_front_opens_it_too(reader: JinaReader, rig: Bench) -> None:
+async def test_a_refusal_by_the_cdn_opens_the_breaker(reader: JinaReader, rig: Bench) -> None:
     respx.post(URL).respond(403, html="<h1>Access denied</h1>")
     with pytest.raises(Blocked):
         await reader.read(SITE, rig.scope)
@@ -103,7 +103,7 @@ async def test_a_refusal_by_something_in_front_opens_it_too(reader: JinaReader, 
     ],
 )
 @respx.mock
-async def test_what_may_pass_is_tried_twice(
+async def test_a_transient_error_is_tried_twice(
     reader: JinaReader, rig: Bench, failure: httpx.Response | Exception
 ) -> None:
     route = respx.post(URL).mock(side_effect=[failure, httpx.Response(200, json=page())])
@@ -132,7 +132,7 @@ DATE = {"date": "Mon, 23 Nov 2026 08:00:00 GMT", "retry-after": "Mon, 23 Nov 202
     ],
 )
 @respx.mock
-async def test_a_429_is_obeyed_and_tried_again(
+async def test_a_429_is_obeyed_and_retried(
     reader: JinaReader, rig: Bench, headers: dict[str, str], body: dict[str, Any], wait: float
 ) -> None:
     limited = httpx.Response(429, headers=headers, json=body)
@@ -147,7 +147,7 @@ async def test_a_429_is_obeyed_and_tried_again(
 
 @pytest.mark.parametrize("absurd", ["86400", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
 @respx.mock
-async def test_an_absurd_retry_after_is_cut_and_left_to_the_job(reader: JinaReader, rig: Bench, absurd: str) -> None:
+async def test_an_absurd_retry_after_is_capped_and_snoozes_the_job(reader: JinaReader, rig: Bench, absurd: str) -> None:
     route = respx.post(URL).respond(429, headers={"retry-after": absurd}, json=LIMITED)
     with pytest.raises(RateLimited) as limited:
         await reader.read(SITE, rig.scope)
@@ -166,7 +166,9 @@ async def test_an_absurd_retry_after_is_cut_and_left_to_the_job(reader: JinaRead
     ],
 )
 @respx.mock
-async def test_real_errors(reader: JinaReader, rig: Bench, name: str, kind: type[ProviderError], reason: str) -> None:
+async def test_captured_errors_have_the_right_class(
+    reader: JinaReader, rig: Bench, name: str, kind: type[ProviderError], reason: str
+) -> None:
     body = capture(name)["body"]
     respx.post(URL).respond(body["code"], json=body)
     with pytest.raises(kind) as wrong:
@@ -178,6 +180,6 @@ async def test_real_errors(reader: JinaReader, rig: Bench, name: str, kind: type
     "name", ["error_422_AssertionFailure_proxy_2025-04.json", "error_422_AssertionFailure_timeout_2025-01.json"]
 )
 @respx.mock
-async def test_real_dead_targets(reader: JinaReader, rig: Bench, name: str) -> None:
+async def test_captured_dead_targets_are_unusable_pages(reader: JinaReader, rig: Bench, name: str) -> None:
     respx.post(URL).respond(422, json=capture(name)["body"])
     assert (await reader.read("https://example.com/", rig.scope)).unusable_reason == "unreachable"

@@ -26,14 +26,14 @@ def test_organic_results_in_order_with_title_and_snippet() -> None:
     ]
 
 
-def test_ads_and_the_zero_click_box_are_no_results() -> None:
+def test_ads_and_the_zero_click_box_are_not_results() -> None:
     box = '<div class="zci-wrapper"><div class="zci"><h1 class="zci__heading"><a href="https://w.org">W</a></h1></div></div>'
     verdict, hits = classify(html_page(AD, box, html_result("Own", "https://own.sg/")))
     assert verdict is PageKind.RESULTS
     assert [(hit.rank, hit.url) for hit in hits] == [(1, "https://own.sg/")]
 
 
-def test_an_ad_without_its_class_is_known_by_its_target() -> None:
+def test_an_ad_without_its_class_is_recognised_by_its_target() -> None:
     wrapped = "//duckduckgo.com/l/?uddg=https%3A%2F%2Fduckduckgo.com%2Fy.js%3Fad_domain%3Dx.com&amp;rut=ab"
     verdict, hits = classify(html_page(html_result("Buy now", wrapped), html_result("Own", "https://own.sg/")))
     assert (verdict, [hit.url for hit in hits]) == (PageKind.RESULTS, ["https://own.sg/"])
@@ -62,24 +62,24 @@ def test_links_are_unwrapped_once(href: str, url: str | None) -> None:
 
 
 @pytest.mark.parametrize("page", [NO_RESULT_2026, EOF, PAST_END, LITE_NONE])
-def test_the_honest_no_results(page: str) -> None:
+def test_genuine_no_results_pages_are_recognised(page: str) -> None:
     assert classify(page) == (PageKind.NO_RESULTS, ())
 
 
 @pytest.mark.parametrize(
     "page", [CHALLENGE, '<form id="challenge-form" action="/">', "<p>bots use DuckDuckGo too</p>"]
 )  # fmt: skip
-def test_a_challenge_is_known_by_its_markup(page: str) -> None:
+def test_a_challenge_is_recognised_by_its_markup(page: str) -> None:
     assert classify(page) == (PageKind.CHALLENGE, ())
 
 
-def test_words_in_snippets_are_no_challenge() -> None:
+def test_words_in_snippets_do_not_make_a_challenge() -> None:
     page = html_page(html_result("Captcha challenge solved", "https://x.sg/", "The captcha challenge of the year"))
     assert classify(page)[0] is PageKind.RESULTS
 
 
 @pytest.mark.parametrize("page", ["", "<html><body>Welcome</body></html>", html_page(), "\x00\xff", "{}"])
-def test_neither_results_nor_none_is_unknown(page: str) -> None:
+def test_a_page_without_any_known_marker_is_unknown(page: str) -> None:
     assert classify(page) == (PageKind.UNKNOWN, ())
 
 
@@ -114,7 +114,7 @@ def capture(name: str) -> str:
         ("dsc_anomaly_2026.html", PageKind.CHALLENGE, 0),
     ],
 )
-def test_real_captures(name: str, verdict: PageKind, count: int) -> None:
+def test_captured_pages_are_classified(name: str, verdict: PageKind, count: int) -> None:
     said, hits = classify(capture(name))
     assert (said, len({hit.url for hit in hits})) == (verdict, count)
     assert all(hit.title and hit.url.startswith("http") and "duckduckgo.com" not in hit.url for hit in hits)

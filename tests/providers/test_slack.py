@@ -58,7 +58,7 @@ async def test_posts_text_and_blocks(slack: Slack, rig: Bench) -> None:
      (410, "channel_is_archived"), (404, "")],
 )  # fmt: skip
 @respx.mock
-async def test_a_dead_webhook_is_asked_once(slack: Slack, status: int, word: str) -> None:
+async def test_a_dead_webhook_is_called_only_once(slack: Slack, status: int, word: str) -> None:
     route = respx.post(WEBHOOK).respond(status, text=word)
     for sent in (True, False):
         with pytest.raises(Blocked) as dead:
@@ -73,7 +73,7 @@ async def test_a_dead_webhook_is_asked_once(slack: Slack, status: int, word: str
     "word", ["invalid_payload", "user_not_found", "no_text", "too_many_attachments", "invalid_blocks"]
 )
 @respx.mock
-async def test_a_wrong_message_is_dropped(slack: Slack, word: str) -> None:
+async def test_an_invalid_message_is_dropped(slack: Slack, word: str) -> None:
     route = respx.post(WEBHOOK).respond(400, text=word)
     with pytest.raises(Permanent) as wrong:
         await slack.post("hello")
@@ -82,14 +82,14 @@ async def test_a_wrong_message_is_dropped(slack: Slack, word: str) -> None:
 
 @pytest.mark.parametrize("word", ["invalid_blocks", "invalid_blocks_format"])
 @respx.mock
-async def test_refused_blocks_are_left_out_once(slack: Slack, word: str) -> None:
+async def test_refused_blocks_are_dropped_and_the_text_is_resent(slack: Slack, word: str) -> None:
     route = respx.post(WEBHOOK).mock(side_effect=[httpx.Response(400, text=word), OK])
     await slack.post("hello", BLOCKS)
     assert json.loads(route.calls.last.request.content) == {"text": "hello"}
 
 
 @respx.mock
-async def test_another_complaint_is_not_answered_with_a_second_message(slack: Slack) -> None:
+async def test_other_refusals_cause_no_second_message(slack: Slack) -> None:
     route = respx.post(WEBHOOK).respond(400, text="invalid_payload")
     with pytest.raises(Permanent):
         await slack.post("hello", BLOCKS)
@@ -102,7 +102,7 @@ async def test_another_complaint_is_not_answered_with_a_second_message(slack: Sl
      httpx.ReadTimeout("late"), httpx.ConnectError("refused")],
 )  # fmt: skip
 @respx.mock
-async def test_what_may_have_been_posted_is_repeated_once_at_most(
+async def test_a_message_of_unknown_fate_is_repeated_at_most_once(
     slack: Slack, failure: httpx.Response | Exception
 ) -> None:
     route = respx.post(WEBHOOK).mock(side_effect=[failure, failure])
@@ -122,7 +122,7 @@ async def test_what_may_have_been_posted_is_repeated_once_at_most(
     ],
 )
 @respx.mock
-async def test_a_429_is_waited_for_twice(
+async def test_a_429_is_retried_twice(
     slack: Slack, rig: Bench, headers: dict[str, str], body: dict[str, Any] | None, wait: float
 ) -> None:
     held: list[timedelta] = []
@@ -151,7 +151,7 @@ def test_markup_characters_are_escaped() -> None:
 
 
 @respx.mock
-async def test_every_body_that_was_ever_seen_has_a_class(slack: Slack) -> None:
+async def test_every_captured_body_is_classified(slack: Slack) -> None:
     path = CAPTURES / "text_bodies.txt"
     if not path.exists():
         pytest.skip("no captured answers beside this checkout (shared/data/captured)")

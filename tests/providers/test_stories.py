@@ -190,7 +190,7 @@ async def test_full_day_500(teller: Teller) -> None:
     assert all(world.truth(uen).own_domain for uen in world.uens())
 
 
-def test_no_story_is_untold() -> None:
+def test_every_scenario_has_a_test() -> None:
     assert {f"test_{name}" for name in SCENARIOS} <= globals().keys()
 
 
@@ -225,7 +225,7 @@ ENVELOPES: dict[str, str] = {
 
 @in_scenario("happy")
 @pytest.mark.parametrize("envelope", [False, True], ids=["under its own status", "under 200"])
-async def test_each_of_readers_errors_is_of_its_class(teller: Teller, envelope: bool) -> None:
+async def test_each_reader_error_is_of_its_class(teller: Teller, envelope: bool) -> None:
     assert ENVELOPES.keys() == ERRORS.keys()
     ends = {}
     for name in ERRORS:

@@ -24,7 +24,7 @@ from acra_express_async.providers.targets import RefusedTarget, checked
         ("https://a_b.kopi.sg/?page=2&lang=en", "https://a_b.kopi.sg/?page=2&lang=en"),
     ],
 )
-def test_public_pages_go(url: str, sent: str) -> None:
+def test_public_urls_are_accepted(url: str, sent: str) -> None:
     assert checked(url) == sent
 
 
@@ -54,7 +54,7 @@ def test_public_pages_go(url: str, sent: str) -> None:
         "https://kopi.sg/?access_token=abc", "https://kopi.sg/?x=1&PHPSESSID=abc", "https://kopi.sg/?email=a%40b.sg",
     ],
 )  # fmt: skip
-def test_everything_else_stays(url: str) -> None:
+def test_all_other_urls_are_refused(url: str) -> None:
     with pytest.raises(RefusedTarget) as refused:
         checked(url)
     assert "secret" not in str(refused.value)

@@ -69,7 +69,7 @@ async def test_an_answer_is_read_to_its_end() -> None:
     assert wire.answer is answer
 
 
-async def test_a_redirect_is_an_answer() -> None:
+async def test_a_redirect_is_returned_not_followed() -> None:
     async with server(answering(b"", status="303 See Other", headers="Location: http://127.0.0.1:1/\r\n")) as url:
         assert (await send(url, fresh())).status == 303
 
@@ -81,7 +81,7 @@ async def test_the_body_is_capped_after_decoding() -> None:
     assert (answer.body, answer.truncated) == (b"x" * 500, True)
 
 
-async def test_nothing_listens() -> None:
+async def test_a_refused_connection_is_transient_and_not_sent() -> None:
     async with server(answering(b"")) as url:
         gone = url
     wire = fresh()
@@ -90,7 +90,7 @@ async def test_nothing_listens() -> None:
     assert (failed.value.sent, failed.value.reason, wire.sent) == (False, "connection", False)
 
 
-async def test_a_server_that_takes_the_request_and_says_nothing() -> None:
+async def test_a_silent_server_times_out_and_counts_as_sent() -> None:
     over = asyncio.Event()
 
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,7 +105,7 @@ async def test_a_server_that_takes_the_request_and_says_nothing() -> None:
     assert (failed.value.sent, failed.value.reason) == (True, "timeout")
 
 
-async def test_a_slow_drip_does_not_outlast_the_patience() -> None:
+async def test_a_slow_answer_ends_at_the_deadline() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
@@ -137,7 +137,7 @@ async def test_a_connection_cut_after_the_request_may_have_cost(start: bytes) ->
     assert (failed.value.sent, failed.value.reason) == (True, "connection")
 
 
-async def test_a_request_that_would_leave_too_late_does_not_leave() -> None:
+async def test_a_request_past_the_send_margin_is_not_sent() -> None:
     """A frozen process wakes up with a margin long past: the check stands right before the first byte."""
     heads: list[bytes] = []
 
@@ -152,7 +152,7 @@ async def test_a_request_that_would_leave_too_late_does_not_leave() -> None:
     assert b"".join(heads) == b""
 
 
-async def test_a_connection_that_is_not_made_in_time_is_abandoned() -> None:
+async def test_a_connection_not_made_in_time_is_abandoned() -> None:
     """The margin ends while the handshake is pending: nothing was sent, so nothing was spent."""
     silent = asyncio.Event()
 
@@ -169,7 +169,7 @@ async def test_a_connection_that_is_not_made_in_time_is_abandoned() -> None:
     assert (failed.value.sent, failed.value.reason) == (False, "not_sent")
 
 
-async def test_the_margin_does_not_cut_an_answer_short() -> None:
+async def test_the_send_margin_does_not_cut_an_answer_short() -> None:
     """Once on the wire, only the patience counts."""
     wire = fresh(margin=timedelta(seconds=5))
     left: list[float] = []
@@ -186,7 +186,7 @@ async def test_the_margin_does_not_cut_an_answer_short() -> None:
     assert 5 < left[0] <= 30
 
 
-async def test_cancellation_tells_whether_it_was_sent() -> None:
+async def test_cancellation_records_whether_it_was_sent() -> None:
     arrived, over = asyncio.Event(), asyncio.Event()
 
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -207,7 +207,7 @@ async def test_cancellation_tells_whether_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"a":', b"[" * 100_000])
-def test_what_is_no_json_is_none(body: bytes) -> None:
+def test_a_body_without_json_reads_as_none(body: bytes) -> None:
     assert Answer(200, {}, body).json() is None
 
 
@@ -217,7 +217,7 @@ def test_what_is_no_json_is_none(body: bytes) -> None:
      ("Mon, 23 Nov 2026 08:01:00 GMT", 60), ("Mon, 23 Nov 2026 07:00:00 GMT", 0),
      ("Mon, 99 Nov 2026 07:00:00 GMT", None)],
 )  # fmt: skip
-def test_retry_after_in_all_its_forms(value: str, seconds: float | None) -> None:
+def test_retry_after_is_read_in_all_its_forms(value: str, seconds: float | None) -> None:
     now = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
     wanted = None if seconds is None else timedelta(seconds=seconds)
     assert retry_after({"retry-after": value}, lambda: now) == wanted

@@ -68,7 +68,7 @@ def result(status: str, sub_status: str = "", **more: Any) -> dict[str, Any]:
     ],
 )
 @respx.mock
-async def test_the_verdict_in_its_own_words(
+async def test_status_and_sub_status_are_passed_on_unchanged(
     verifier: ZeroBounce, rig: Bench, status: str, sub_status: str, usable: bool
 ) -> None:
     route = respx.get(VALIDATE).respond(json=result(status, sub_status, brand_new_field=[1]))
@@ -95,7 +95,7 @@ async def test_null_and_missing_fields_are_tolerated(verifier: ZeroBounce, rig: 
 
 
 @respx.mock
-async def test_a_greylist_still_in_progress_is_unknown(verifier: ZeroBounce, rig: Bench) -> None:
+async def test_greylisting_in_progress_counts_as_unknown(verifier: ZeroBounce, rig: Bench) -> None:
     respx.get(VALIDATE).respond(json={"Message": "Greylist validation still in progress. Please try again later."})
     verdict = await verifier.verify(ADDRESS, rig.scope)
     assert (verdict.status, verdict.sub_status) == ("unknown", "greylisted")
@@ -111,7 +111,7 @@ async def test_a_greylist_still_in_progress_is_unknown(verifier: ZeroBounce, rig
     ],
 )
 @respx.mock
-async def test_bad_key_and_no_credits_are_told_apart_once(
+async def test_bad_key_and_no_credits_are_distinguished_once(
     verifier: ZeroBounce, rig: Bench, balance: httpx.Response | Exception, reason: str
 ) -> None:
     validate = respx.get(VALIDATE).respond(json=BAD_KEY)
@@ -133,7 +133,7 @@ async def test_bad_key_and_no_credits_are_told_apart_once(
     [("12", 2, "closed"), ("0", 1, "open"), ("-1", 1, "open")],
 )
 @respx.mock
-async def test_the_probe_looks_at_the_credits_before_it_spends_one(
+async def test_the_probe_checks_the_credits_before_it_spends_one(
     verifier: ZeroBounce, rig: Bench, balance: str, sends: int, state: str
 ) -> None:
     validate = respx.get(VALIDATE).mock(
@@ -175,7 +175,7 @@ async def test_the_probe_looks_at_the_credits_before_it_spends_one(
     ],
 )
 @respx.mock
-async def test_one_try_and_an_honest_word_about_the_cost(
+async def test_a_failure_is_not_retried_and_tells_its_cost(
     verifier: ZeroBounce, rig: Bench, failure: httpx.Response | Exception, kind: type[ProviderError], sent: bool
 ) -> None:
     route = respx.get(VALIDATE).mock(side_effect=[failure])
@@ -197,7 +197,7 @@ async def test_a_429_pauses_for_the_published_penalty(verifier: ZeroBounce, rig:
 
 
 @respx.mock
-async def test_the_key_and_the_address_are_in_no_error_and_no_log(
+async def test_errors_and_logs_contain_neither_key_nor_address(
     verifier: ZeroBounce, rig: Bench, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="zerobounce")
@@ -232,7 +232,7 @@ async def test_the_key_and_the_address_are_in_no_error_and_no_log(
     ],
 )
 @respx.mock
-async def test_credits_are_a_string_or_unknown(
+async def test_credits_are_parsed_from_a_string_or_unknown(
     verifier: ZeroBounce, rig: Bench, answer: httpx.Response | Exception, left: int | None
 ) -> None:
     respx.get(CREDITS).mock(side_effect=[answer])
@@ -240,7 +240,7 @@ async def test_credits_are_a_string_or_unknown(
     assert rig.ledger.events == [], "looking is free"
 
 
-async def test_without_a_key_nothing_is_asked(rig: Bench) -> None:
+async def test_nothing_is_sent_without_a_key(rig: Bench) -> None:
     async with httpx.AsyncClient() as http:
         verifier = ZeroBounce(http, ZeroBounceSettings(), rig.caller)
         assert not verifier.configured
@@ -258,7 +258,7 @@ def capture(name: str) -> Any:
 
 
 @respx.mock
-async def test_all_real_sandbox_answers(verifier: ZeroBounce, rig: Bench) -> None:
+async def test_all_captured_sandbox_answers_are_read(verifier: ZeroBounce, rig: Bench) -> None:
     for address, body in capture("sdk_go_sandbox_validate_mocks.json").items():
         respx.get(VALIDATE).respond(json=body)
         verdict = await verifier.verify(address, rig.scope)
@@ -269,7 +269,7 @@ async def test_all_real_sandbox_answers(verifier: ZeroBounce, rig: Bench) -> Non
     "name", ["validate_bad_key_200_json_2024-02-05.json", "validate_bad_key_403_cloudflare1020_2025-10-16.json"]
 )
 @respx.mock
-async def test_both_real_forms_of_a_bad_key(verifier: ZeroBounce, rig: Bench, name: str) -> None:
+async def test_both_captured_forms_of_a_bad_key_are_recognised(verifier: ZeroBounce, rig: Bench, name: str) -> None:
     response = capture(name)["response"]
     respx.get(VALIDATE).respond(response["status"]["code"], text=as_text(response["body"]))
     look = capture("getcredits_bad_key_200_minus1_2024-02-05.json")["response"]["body"]
@@ -284,7 +284,7 @@ def as_text(body: Any) -> str:
 
 
 @respx.mock
-async def test_a_real_balance(verifier: ZeroBounce) -> None:
+async def test_a_captured_balance_is_read(verifier: ZeroBounce) -> None:
     body = capture("getcredits_ok_2025-10-16.json")["response"]["body"]
     respx.get(CREDITS).respond(200, text=as_text(body))
     left = await verifier.credits()

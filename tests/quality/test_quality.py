@@ -69,19 +69,19 @@ def missed_targets(tally: Tally) -> dict[str, float]:
     return missed | {name: rows[name] for name, bound in AT_LEAST.items() if rows[name] < bound}
 
 
-def test_targets(results: Results) -> None:
+def test_all_sets_meet_their_targets(results: Results) -> None:
     tally = score(results)
     assert not missed_targets(tally), tally.misses
 
 
-def test_targets_with_noise_on_every_page(which: str) -> None:
+def test_targets_hold_with_noise_on_every_page(which: str) -> None:
     random = Random(1)
     tally = score(run_all(tuple(noisy(case, random) for case in cases_of(which))))
     assert not missed_targets(tally), tally.misses
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
-def test_the_same_words_in_another_dress(which: str, mutation: Mutation) -> None:
+def test_mutated_cases_give_no_wrong_site(which: str, mutation: Mutation) -> None:
     """Never a stranger's site or address; and little is lost, because no case was written in this dress."""
     random = Random(2)
     tally = score(run_all(tuple(mutation(case, random) for case in cases_of(which))))
@@ -93,14 +93,14 @@ def test_the_same_words_in_another_dress(which: str, mutation: Mutation) -> None
     assert not short, tally.misses
 
 
-def test_few_calls(results: Results) -> None:
+def test_a_company_takes_few_calls(results: Results) -> None:
     rows = score(results).rows()
     assert rows["pages a company"] <= 2.0
     assert rows["searches a company"] <= 1.25
     assert rows["verifications a company"] <= 1.0
 
 
-def test_the_same_answer_three_times(which: str, results: Results) -> None:
+def test_three_runs_give_the_same_answers(which: str, results: Results) -> None:
     assert run_all(cases_of(which)) == results
     assert run_all(cases_of(which)) == results
 
@@ -115,27 +115,27 @@ def test_answers_carry_evidence_and_misses_their_candidates(results: Results) ->
             assert all(site.evidence[-1].signal.startswith("rejected_") for site in outcome.rejected), case.case_id
 
 
-def test_facts_say_where_they_stand(results: Results) -> None:
+def test_every_fact_carries_a_url_that_was_read(results: Results) -> None:
     for case, outcome in results:
         read = set(outcome.pages)
         assert {fact.url for fact in (*outcome.emails, *outcome.phones)} <= read, case.case_id
         assert outcome.postal_code_url is None or outcome.postal_code_url in read, case.case_id
 
 
-def test_confidence_is_worth_something(results: Results) -> None:
+def test_higher_confidence_means_higher_precision(results: Results) -> None:
     table = confidence_table(results)
     assert table
     assert all(right / answered >= 0.95 for _, answered, right in table)
 
 
-def test_there_are_enough_cases_of_many_kinds() -> None:
+def test_the_sets_hold_enough_cases_of_many_kinds() -> None:
     cases = cases_of("own")
     assert len(cases) >= 60
     assert len({case.case_id for case in cases}) == len(cases)
     assert len({tag for case in cases for tag in case.tags}) >= 60
 
 
-async def test_the_scorer_sees_what_is_wrong() -> None:
+async def test_the_scorer_detects_wrong_answers() -> None:
     """A scorer that cannot fail proves nothing: hold outcomes of one case against another."""
     cases = [case for case in cases_of("own") if case.expected["emails"]][:2]
     swapped = [(cases[0], await run(cases[1])), (cases[1], await run(cases[0]))]

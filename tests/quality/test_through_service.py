@@ -27,7 +27,7 @@ needs_development = pytest.mark.skipif(not DEVELOPMENT.exists(), reason="no deve
         pytest.param("own", marks=pytest.mark.slow),
     ],
 )
-async def test_the_service_stores_what_the_cases_expect(which: str, fresh_dsn: str, owner: Connection) -> None:
+async def test_the_service_stores_the_expected_answers(which: str, fresh_dsn: str, owner: Connection) -> None:
     cases = load([DEVELOPMENT] if which == "development" else sorted(OWN.glob("*.jsonl")))
     unique = list({case.company.uen: case for case in cases}.values())
     tally = score(await run_service(unique, fresh_dsn, owner))

@@ -11,7 +11,7 @@ from quality.world import count, webs
 COMPANIES = 120
 
 
-async def test_the_world_of_the_simulator() -> None:
+async def test_the_simulated_world_is_answered_without_errors() -> None:
     tally: Counter[str] = Counter()
     for truth, web in webs(COMPANIES, seed=7):
         count(tally, truth, await run_in(web))
@@ -23,7 +23,7 @@ async def test_the_world_of_the_simulator() -> None:
     assert tally["phones_found"] >= 0.97 * tally["phones"]
 
 
-async def test_the_savings_cost_no_quality() -> None:
+async def test_fewer_calls_cost_no_quality() -> None:
     """The same decisions with and without the plan's savings; the simulator counts nothing here, the web does."""
     naive, ours = await compare(60, seed=11)
     assert ours.searches < 0.7 * naive.searches

@@ -32,12 +32,12 @@ def test_every_requirement_of_ours_is_pinned_with_a_hash(audit: ModuleType) -> N
 @pytest.mark.parametrize(
     "line", ["httpx>=0.28" + HASH, "httpx==0.28.1", "httpx", "git+https://host/x", "httpx==0.28.1 --hash=md5:abc"]
 )
-def test_anything_else_is_named(audit: ModuleType, line: str) -> None:
+def test_an_unpinned_requirement_is_named(audit: ModuleType, line: str) -> None:
     with pytest.raises(audit.NotPinned, match="not pinned with a hash"):
         audit.pins(f"a==1{HASH}\n{line}\n")
 
 
-def test_a_pin_may_go_over_lines_and_have_a_marker(audit: ModuleType) -> None:
+def test_a_pin_may_span_lines_and_have_a_marker(audit: ModuleType) -> None:
     text = f"# by uv\nUv_Loop==0.23 ; sys_platform != 'win32' \\\n   {HASH} \\\n   {HASH}\n"
     assert audit.pins(text) == {"uv-loop": "0.23"}
 
@@ -52,26 +52,26 @@ def answer(*dependencies: dict[str, object]) -> str:
     return json.dumps({"dependencies": dependencies, "fixes": []})
 
 
-def test_a_known_vulnerability_fails(audit: ModuleType) -> None:
+def test_a_known_vulnerability_fails_the_audit(audit: ModuleType) -> None:
     hole = {"id": "PYSEC-2024-1", "fix_versions": ["2"]}
     verdict = audit.judged(1, answer({"name": "a", "version": "1", "vulns": [hole]}), "Found 1 known vulnerability")
     assert (verdict.wrong, verdict.said) == (True, "known vulnerabilities: a 1: PYSEC-2024-1")
 
 
-def test_an_index_that_knows_nothing_is_no_audit(audit: ModuleType) -> None:
+def test_an_index_without_data_counts_as_skipped(audit: ModuleType) -> None:
     """pip-audit itself ends with 0 here."""
     verdict = audit.judged(0, answer({"name": "a", "skip_reason": "not found"}), "No known vulnerabilities found")
     assert not verdict.wrong
     assert verdict.said.startswith("skipped")
 
 
-def test_no_network_is_skipped_with_the_reason(audit: ModuleType) -> None:
+def test_the_audit_is_skipped_with_a_reason_without_network(audit: ModuleType) -> None:
     verdict = audit.judged(1, "", "Traceback …\nConnectionError: Failed to resolve 'service'\n")
     assert not verdict.wrong
     assert verdict.said == "skipped, the service cannot be asked: ConnectionError: Failed to resolve 'service'"
 
 
-def test_a_clean_answer_counts_and_names_what_it_left_out(audit: ModuleType) -> None:
+def test_a_clean_audit_names_the_packages_it_could_not_check(audit: ModuleType) -> None:
     known = {"name": "a", "version": "1", "vulns": []}
     assert audit.judged(0, answer(known), "").said == "1 packages have no known vulnerability"
     partly = audit.judged(0, answer(known, {"name": "b", "skip_reason": "?"}), "")

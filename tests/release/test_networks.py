@@ -110,7 +110,7 @@ async def enqueue_in_fives(standing: Stage, uens: list[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.tools
 @pytest.mark.timeout(240)
-async def test_a_cut_and_healed_link_changes_nothing(
+async def test_a_cut_and_restored_link_loses_nothing(
     hosts: list[Host], server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     """A whole host drops off, database and providers together, and comes back when others have taken its jobs."""

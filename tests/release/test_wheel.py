@@ -49,7 +49,7 @@ def installed(wheel: Path) -> Iterator[Path]:
         yield home / "bin"
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_package(wheel: Path) -> None:
     assert wheel.name == f"acra_express_async-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -64,7 +64,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert all(".dist-info/" in name for name in names - packed)
 
 
-def test_the_pins_of_building_are_those_of_developing() -> None:
+def test_build_pins_equal_the_development_pins() -> None:
     developing = dict(PIN.findall((CONFIG / "requirements-dev.txt").read_text(encoding="utf-8")))
     for file in ("requirements.txt", "requirements-build.txt"):
         pins = dict(PIN.findall((CONFIG / file).read_text(encoding="utf-8")))
@@ -102,7 +102,7 @@ def test_the_demo_runs_from_the_wheel(installed: Path) -> None:
 
 
 @pytest.mark.tools
-def test_the_bill_of_materials_names_every_pin_with_its_hashes(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_the_bill_of_materials_lists_every_pin_with_hashes(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     pins = CONFIG / "requirements.txt"
     bill = tmp_path / "sbom.json"
     done = run(require_tool(request.config, "cyclonedx-py"), "requirements", "--output-reproducible", "-o", bill, pins)

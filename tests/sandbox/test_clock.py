@@ -9,7 +9,7 @@ import pytest
 from acra_express_async.sandbox.simulator import SimulatorClock
 
 
-async def test_a_standing_clock_wakes_its_sleepers_in_time() -> None:
+async def test_an_advanced_clock_wakes_its_sleepers_on_time() -> None:
     clock = SimulatorClock(speed=0, start=1000)
     woken: list[str] = []
 

@@ -36,7 +36,7 @@ async def test_get_and_lite_wrap_their_links(start: Starter, http: httpx.AsyncCl
         assert f'href="https://{found.domain}' not in response.text
 
 
-async def test_the_same_question_has_the_same_bytes_on_the_same_day(
+async def test_a_repeated_query_gets_the_same_bytes_on_the_same_day(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     options = dataclasses.replace(CALM, ad_share=0.35, box_share=0.05)
@@ -47,7 +47,9 @@ async def test_the_same_question_has_the_same_bytes_on_the_same_day(
     assert len({response.content for response in answers}) == 1
 
 
-async def test_ads_and_boxes_come_at_their_shares(start: Starter, http: httpx.AsyncClient, truths: list[Truth]) -> None:
+async def test_ads_and_boxes_occur_at_their_shares(
+    start: Starter, http: httpx.AsyncClient, truths: list[Truth]
+) -> None:
     sim = await start(dataclasses.replace(CALM, ad_share=0.35, box_share=0.05, allowance_scale=10))
     pages = [(await search(http, sim, truth.name)).text for truth in truths]
     with_results = [page for page in pages if "result__a" in page and "result--no-result" not in page]
@@ -55,7 +57,7 @@ async def test_ads_and_boxes_come_at_their_shares(start: Starter, http: httpx.As
     assert 0.01 < sum("zci__heading" in page for page in with_results) / len(with_results) < 0.10
 
 
-async def test_nothing_found_comes_in_all_its_forms(start: Starter, http: httpx.AsyncClient) -> None:
+async def test_nothing_found_occurs_in_all_its_forms(start: Starter, http: httpx.AsyncClient) -> None:
     sim = await start()
     pages = [(await search(http, sim, f"zzyx{number} qwrk")).text for number in range(20)]
     assert all("result--no-result" in page for page in pages)
@@ -65,7 +67,7 @@ async def test_nothing_found_comes_in_all_its_forms(start: Starter, http: httpx.
     assert "No results." in (await search(http, sim, "zzyx qwrk", page="lite")).text
 
 
-async def test_odd_questions(start: Starter, http: httpx.AsyncClient) -> None:
+async def test_empty_long_and_bang_queries_get_special_answers(start: Starter, http: httpx.AsyncClient) -> None:
     sim = await start()
     landing = await search(http, sim, "")
     assert (landing.status_code, "result--no-result" in landing.text) == (200, False)
@@ -96,9 +98,7 @@ async def test_request_201_within_an_hour_is_a_violation(
     assert sim.state()["budgets"]["duckduckgo_requests"]["worst"] == 5
 
 
-async def test_a_block_starts_afresh_with_every_request(
-    start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
-) -> None:
+async def test_every_request_restarts_a_block(start: Starter, http: httpx.AsyncClient, clock: SimulatorClock) -> None:
     sim = await start(scenario="ddg_blocked_first_hour")
     assert (await search(http, sim, "heron")).status_code == 202
     clock.advance(3599)
@@ -120,7 +120,7 @@ async def test_a_block_starts_afresh_with_every_request(
         ({}, "POST", AGENT["User-Agent"], {"s": "10", "vqd": "4-123"}),
     ],
 )
-async def test_what_looks_like_a_robot_is_challenged(
+async def test_requests_that_look_automated_are_challenged(
     start: Starter, http: httpx.AsyncClient, change: dict[str, float], method: str, agent: str, fields: dict[str, str]
 ) -> None:
     sim = await start(dataclasses.replace(CALM, **change))  # type: ignore[arg-type]
@@ -155,7 +155,9 @@ async def test_bursts_are_blocked_by_the_real_layer_only(
     assert touchy.state()["providers"]["duckduckgo"]["blocks"] == 1
 
 
-async def test_the_real_layer_scores_haste(start: Starter, http: httpx.AsyncClient, clock: SimulatorClock) -> None:
+async def test_the_real_layer_challenges_rapid_requests(
+    start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
+) -> None:
     sim = await start(dataclasses.replace(CALM, real_layer=True))
     statuses = []
     for _ in range(8):
@@ -164,7 +166,9 @@ async def test_the_real_layer_scores_haste(start: Starter, http: httpx.AsyncClie
     assert statuses == [200] * 7 + [202]
 
 
-async def test_a_silent_company_is_an_honest_none(start: Starter, http: httpx.AsyncClient, of_kind: Of) -> None:
+async def test_a_company_without_web_presence_has_no_results(
+    start: Starter, http: httpx.AsyncClient, of_kind: Of
+) -> None:
     sim = await start()
     response = await search(http, sim, of_kind("silent").name)
     assert response.status_code == 200

@@ -39,7 +39,9 @@ def turn(sim: Simulator, provider: str, knob: str, value: Any = True, **details:
 
 @PROVIDERS
 @pytest.mark.parametrize("status", [403, 429, 500, 503, 524])
-async def test_status(start: Starter, http: httpx.AsyncClient, found: Truth, provider: str, status: int) -> None:
+async def test_a_status_fault_applies_once_with_its_usual_body(
+    start: Starter, http: httpx.AsyncClient, found: Truth, provider: str, status: int
+) -> None:
     sim = await start()
     turn(sim, provider, "status", status, count=1)
     refused = await ASK[provider](http, sim, found)
@@ -53,7 +55,7 @@ async def test_status(start: Starter, http: httpx.AsyncClient, found: Truth, pro
 @pytest.mark.parametrize(
     ("knob", "error"), [("reset_connection", httpx.ReadError), ("close_before_headers", httpx.RemoteProtocolError)]
 )
-async def test_cut_connections(
+async def test_a_cut_connection_affects_one_request(
     start: Starter, http: httpx.AsyncClient, found: Truth, provider: str, knob: str, error: type[Exception]
 ) -> None:
     sim = await start()
@@ -66,7 +68,7 @@ async def test_cut_connections(
 
 
 @PROVIDERS
-async def test_truncation_breaks_off_or_ends_in_order(
+async def test_truncation_breaks_off_or_ends_cleanly(
     start: Starter, http: httpx.AsyncClient, found: Truth, provider: str
 ) -> None:
     sim = await start()
@@ -111,7 +113,7 @@ async def test_latency_is_drawn_from_the_request_and_scaled(
 
 
 @PROVIDERS
-async def test_slow_drip_takes_its_time_and_loses_nothing(
+async def test_a_slow_drip_delivers_the_whole_body(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth, provider: str
 ) -> None:
     sim = await start()
@@ -125,7 +127,9 @@ async def test_slow_drip_takes_its_time_and_loses_nothing(
     assert len(dripped) == len(whole)
 
 
-async def test_bad_json_and_wrong_types(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_bad_json_and_wrong_content_types_are_served(
+    start: Starter, http: httpx.AsyncClient, found: Truth
+) -> None:
     sim = await start()
     turn(sim, "jina", "bad_json", count=1)
     broken = await ASK["jina"](http, sim, found)
@@ -140,7 +144,7 @@ async def test_bad_json_and_wrong_types(start: Starter, http: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("asked", ["absent", 0, -5, "date", "huge", 7])
-async def test_retry_after(
+async def test_retry_after_is_served_in_every_form(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth, asked: object
 ) -> None:
     sim = await start()
@@ -170,7 +174,7 @@ async def test_dates_are_virtual_and_can_be_off(
     assert wrong.timestamp() == MIDDAY - 7200
 
 
-async def test_an_outage_holds_from_to_and_then_ends(
+async def test_an_outage_lasts_for_its_time_span(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start()
@@ -185,7 +189,7 @@ async def test_an_outage_holds_from_to_and_then_ends(
     assert (await ASK["jina"](http, sim, found)).status_code == 200
 
 
-async def test_search_engine_knobs(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_knobs_of_the_search_engine_take_effect(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     turn(sim, "duckduckgo", "markup", "v2", count=1)
     assert "serp-card" in (await ASK["duckduckgo"](http, sim, found)).text
@@ -206,13 +210,15 @@ async def test_search_engine_knobs(start: Starter, http: httpx.AsyncClient, foun
     "name",
     ["challenge_botnet", "landing", "no_results_eof", "no_results_message", "no_results_past_end", "lite_no_results"],
 )
-async def test_named_pages(start: Starter, http: httpx.AsyncClient, found: Truth, name: str) -> None:
+async def test_named_pages_are_served_as_bodies(
+    start: Starter, http: httpx.AsyncClient, found: Truth, name: str
+) -> None:
     sim = await start()
     turn(sim, "duckduckgo", "body", name)
     assert (await ASK["duckduckgo"](http, sim, found)).text.lstrip().startswith("<!")
 
 
-async def test_reader_knobs(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_knobs_of_the_reader_take_effect(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     url = f"https://{found.domain}/"
     turn(sim, "jina", "dns_fail_domains", [found.domain], count=1)
@@ -233,7 +239,7 @@ async def test_reader_knobs(start: Starter, http: httpx.AsyncClient, found: Trut
     assert (hidden.status_code, hidden.json()["code"]) == (200, 451)
 
 
-async def test_verifier_knobs(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_knobs_of_the_verifier_take_effect(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     turn(sim, "zerobounce", "sub_status", "brand_new_kind", count=1)
     assert (await ASK["zerobounce"](http, sim, found)).json()["sub_status"] == "brand_new_kind"
@@ -254,7 +260,7 @@ async def test_verifier_knobs(start: Starter, http: httpx.AsyncClient, found: Tr
     assert (await ASK["zerobounce"](http, sim, found)).status_code == 403
 
 
-async def test_chances_fall_alike_in_two_runs(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_random_faults_repeat_in_a_second_run(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     async def story() -> list[int]:
         sim = await start(dataclasses.replace(CALM, allowance_scale=10))
         turn(sim, "jina", "status", 503, probability=0.3)
@@ -265,7 +271,7 @@ async def test_chances_fall_alike_in_two_runs(start: Starter, http: httpx.AsyncC
     assert 8 < first.count(503) < 30
 
 
-def test_a_fault_says_what_is_wrong_with_it() -> None:
+def test_an_invalid_fault_names_its_error() -> None:
     for spec, said in (
         ({"provider": "jina", "knob": "no_such"}, "unknown knob"),
         ({"provider": "jina", "knob": "status", "when": 3}, "unknown key 'when'"),
@@ -281,7 +287,7 @@ def test_a_fault_says_what_is_wrong_with_it() -> None:
     window=st.tuples(st.integers(0, 50), st.integers(1, 50)),
     moments=st.lists(st.integers(0, 120), max_size=40),
 )
-def test_a_fault_hits_in_its_time_and_as_often_as_it_says(
+def test_a_fault_applies_within_its_time_and_count(
     knob: str, count: int, window: tuple[int, int], moments: list[int]
 ) -> None:
     since, until = window[0], window[0] + window[1]

@@ -24,7 +24,7 @@ def home(truth: Truth) -> str:
     ("key", "state", "status"),
     [("wrong", "good", 40102), ("", "empty", 40203), ("", "revoked", 40102), ("", "unknown", 40102)],
 )
-async def test_key_states(
+async def test_every_key_state_is_refused_with_its_status(
     start: Starter, http: httpx.AsyncClient, found: Truth, key: str, state: str, status: int
 ) -> None:
     sim = await start()
@@ -100,7 +100,7 @@ async def test_the_real_layer_gives_keyless_callers_twenty_a_minute(
     assert sim.violations == []
 
 
-async def test_the_real_layer_lets_two_keyless_calls_fly_at_once(
+async def test_the_real_layer_allows_two_parallel_keyless_calls(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start(Options(real_layer=True, latency_scale=1.0))
@@ -114,7 +114,7 @@ async def _gathered(asking: asyncio.Future[list[httpx.Response]]) -> list[httpx.
     return await asking
 
 
-async def test_the_real_layer_gives_a_key_its_own_minute(
+async def test_the_real_layer_counts_a_minute_per_key(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     options = dataclasses.replace(CALM, real_layer=True, budget_layer=False, allowance_scale=0.01)  # 5 of the 500

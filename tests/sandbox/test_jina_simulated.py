@@ -44,7 +44,7 @@ async def test_a_page_as_json_with_its_bill(start: Starter, http: httpx.AsyncCli
         ("application/*;q=0.8", True, True),
     ],
 )
-async def test_negotiation_is_the_trap_that_it_is(
+async def test_json_is_served_only_without_text_in_accept(
     start: Starter, http: httpx.AsyncClient, found: Truth, accept: str, success_json: bool, error_json: bool
 ) -> None:
     sim = await start()
@@ -97,7 +97,7 @@ async def test_options_come_from_headers_before_the_body(start: Starter, http: h
         ("X-Respond-With", "pageshot", "respondWith"),
     ],
 )
-async def test_bad_options_are_named(
+async def test_an_invalid_option_is_named(
     start: Starter, http: httpx.AsyncClient, found: Truth, header: str, value: str, path: str
 ) -> None:
     response = await read(http, await start(), home(found), headers={header: value})
@@ -145,7 +145,9 @@ async def test_readability_drops_menu_and_footer_and_images_can_go(
     assert "with target selector #gone" in missing.json()["message"]
 
 
-async def test_a_targets_own_error_comes_under_200(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_an_error_of_the_target_is_served_with_status_200(
+    start: Starter, http: httpx.AsyncClient, found: Truth
+) -> None:
     response = await read(http, await start(), home(found) + "gone")
     data = response.json()["data"]
     assert response.status_code == 200
@@ -153,7 +155,7 @@ async def test_a_targets_own_error_comes_under_200(start: Starter, http: httpx.A
     assert data["warning"] == "Target URL returned error 404: Not Found"
 
 
-async def test_dead_targets_fail_each_in_its_way(
+async def test_each_kind_of_dead_target_has_its_error(
     start: Starter, http: httpx.AsyncClient, world: World, truths: list[Truth]
 ) -> None:
     sim = await start(dataclasses.replace(CALM, allowance_scale=10))
@@ -174,21 +176,23 @@ async def test_dead_targets_fail_each_in_its_way(
     assert len(seen) >= 3
 
 
-async def test_a_wall_comes_under_200_with_a_warning(start: Starter, http: httpx.AsyncClient, of_kind: Of) -> None:
+async def test_a_bot_check_is_served_with_status_200_and_a_warning(
+    start: Starter, http: httpx.AsyncClient, of_kind: Of
+) -> None:
     data = (await read(http, await start(), home(of_kind("walled")))).json()["data"]
     assert data["title"] == "Just a moment..."
     assert "This page maybe requiring CAPTCHA" in data["warning"]
     assert data["usage"]["tokens"] < 200
 
 
-async def test_robots_are_asked_only_on_demand(start: Starter, http: httpx.AsyncClient, of_kind: Of) -> None:
+async def test_robots_txt_is_checked_only_on_request(start: Starter, http: httpx.AsyncClient, of_kind: Of) -> None:
     sim = await start()
     denied = await read(http, sim, home(of_kind("robots")), headers={"X-Robots-Txt": "*"})
     assert (denied.status_code, denied.json()["status"]) == (409, 40902)
     assert (await read(http, sim, home(of_kind("robots")))).status_code == 200
 
 
-async def test_a_snapshot_is_young_for_an_hour(
+async def test_a_snapshot_is_reused_for_an_hour(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start()

@@ -104,27 +104,27 @@ def test_an_ad_looks_like_a_result_and_links_to_a_counter() -> None:
     assert "2." in (lite.css("td[valign=top]")[1].text() or ""), "the numbering counts the ad"
 
 
-def test_a_zero_click_box_is_no_result() -> None:
+def test_a_zero_click_box_is_not_a_result() -> None:
     page = markup.html_results(QUERY, LISTINGS, box=Listing("Heron", "https://en.wikipedia.org/wiki/Heron", "A bird"))
     assert len(targets(page)) == len(LISTINGS)
     assert LexborHTMLParser(page).css_first("div.zci #zero_click_abstract") is not None
 
 
 @pytest.mark.parametrize("variant", markup.NO_RESULTS)
-def test_honest_emptiness(variant: markup.NoResult) -> None:
+def test_no_results_pages_are_classified_as_such(variant: markup.NoResult) -> None:
     page = markup.html_no_results("nothing <here>", variant)
     assert verdict(200, page) == "no results"
     assert ("EOF" in page) == (variant == "eof")
 
 
 @pytest.mark.parametrize("past_end", [True, False])
-def test_honest_emptiness_on_lite(past_end: bool) -> None:
+def test_no_results_pages_of_lite_are_classified_as_such(past_end: bool) -> None:
     assert verdict(200, markup.lite_no_results(QUERY, past_end=past_end)) == "no results"
 
 
 @pytest.mark.parametrize("kind", ["sre", "botnet"])
 @pytest.mark.parametrize("status", [202, 200])
-def test_a_challenge_is_known_by_its_page_whatever_its_status(kind: markup.ChallengeKind, status: int) -> None:
+def test_a_challenge_is_recognised_with_any_status(kind: markup.ChallengeKind, status: int) -> None:
     page = markup.challenge_page(QUERY, kind=kind)
     assert verdict(status, page) == "blocked"
     assert all(marker in page for marker in BLOCK_MARKERS)
@@ -137,7 +137,7 @@ def test_changed_markup_and_landing_page_are_unknown_answers() -> None:
     assert verdict(200, markup.html_landing()) == "markup changed"
 
 
-def test_a_next_page_form_replays_what_the_contract_lists() -> None:
+def test_a_next_page_form_replays_the_documented_fields() -> None:
     for page, form in (
         (markup.html_results(QUERY, LISTINGS), "div.nav-link form"),
         (markup.lite_results(QUERY, LISTINGS), "form.next_form"),
@@ -159,7 +159,7 @@ def test_a_next_page_form_replays_what_the_contract_lists() -> None:
         ("einoext_html_page-past-end_no-more-results.html", 200, "no results", 0),
     ],
 )
-def test_real_captures_get_the_same_verdicts(name: str, status: int, expected: str, count: int) -> None:
+def test_captured_pages_are_classified_alike(name: str, status: int, expected: str, count: int) -> None:
     page = shared(f"captured/duckduckgo/{name}").read_text(encoding="utf-8")
     assert verdict(status, page) == expected
     if expected == "results":

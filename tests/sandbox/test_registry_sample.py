@@ -15,7 +15,7 @@ from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.trades import GENERAL, trade_of
 
 
-def test_every_uen_passes_its_check_and_nobody_shares_one(rows: list[dict[str, str]]) -> None:
+def test_every_uen_is_valid_and_unique(rows: list[dict[str, str]]) -> None:
     numbers = [row["uen"] for row in rows]
     assert all(map(uen.is_valid, numbers))
     assert len(set(numbers)) == len(numbers)
@@ -29,12 +29,12 @@ def test_the_year_in_a_uen_is_the_year_of_incorporation(rows: list[dict[str, str
     assert all(row["uen"][:4] == row["registration_incorporation_date"][:4] for row in companies)
 
 
-def test_the_header_is_the_registrys() -> None:
+def test_the_header_equals_that_of_the_registry() -> None:
     with shared("acra_real_sample.csv").open(encoding="utf-8-sig", newline="") as source:
         assert tuple(next(csv.reader(source))) == registry_sample.COLUMNS
 
 
-def test_a_file_reads_back_as_its_rows(tmp_path: Path) -> None:
+def test_a_written_file_reads_back_as_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "registry.csv"
     registry_sample.write_csv(path, 40, seed=9)
     with path.open(encoding="utf-8", newline="") as source:
@@ -66,7 +66,7 @@ def test_the_reference_list_answers_usual_terms(term: str) -> None:
     assert len({code for code, _, _ in entries}) == len(entries)
 
 
-def test_a_code_finds_the_nearest_trade() -> None:
+def test_a_code_maps_to_the_nearest_trade() -> None:
     assert trade_of("62011").thing == "software"
     assert trade_of("62019").thing == "software"
     assert trade_of(None) is trade_of("na") is GENERAL

@@ -24,7 +24,7 @@ from acra_express_async.sandbox.world import Truth, World
 CALM = Options(latency_scale=0, flag_get=0, flag_user_agent=0, ad_share=0, box_share=0)
 
 
-async def test_the_desk_tells_everything(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_the_admin_endpoints_show_all_state(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     await search(http, sim, found.name)
     await read(http, sim, f"https://{found.domain}/")
@@ -55,7 +55,7 @@ async def test_the_desk_tells_everything(start: Starter, http: httpx.AsyncClient
     assert set(await desk("scenarios")) == set(SCENARIOS)  # type: ignore[call-overload]
 
 
-async def test_no_secret_stands_in_any_list(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_the_admin_endpoints_show_no_secret(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     await read(http, sim, f"https://{found.domain}/")
     await verify(http, sim, found.emails[0].email)
@@ -65,7 +65,7 @@ async def test_no_secret_stands_in_any_list(start: Starter, http: httpx.AsyncCli
         assert secret not in told
 
 
-async def test_knobs_are_turned_from_outside(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_faults_are_set_over_http(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
     sim = await start()
     faults = f"{sim.root}/__sim/faults"
     spec = {"provider": "jina", "knob": "status", "value": 503}
@@ -92,7 +92,9 @@ async def test_knobs_are_turned_from_outside(start: Starter, http: httpx.AsyncCl
         ("reset", "[]"),
     ],
 )
-async def test_wrong_input_at_the_desk_is_said(start: Starter, http: httpx.AsyncClient, path: str, body: str) -> None:
+async def test_invalid_admin_input_is_refused_with_a_sentence(
+    start: Starter, http: httpx.AsyncClient, path: str, body: str
+) -> None:
     sim = await start()
     answer = await http.post(f"{sim.root}/__sim/{path}", content=body)
     assert answer.status_code == 400
@@ -103,7 +105,7 @@ async def test_an_unknown_company_has_no_truth(start: Starter, http: httpx.Async
     assert (await http.get(f"{(await start()).root}/__sim/truth/000000000X")).status_code == 404
 
 
-async def test_the_clock_moves_and_a_reset_forgets(
+async def test_the_clock_advances_and_a_reset_forgets_everything(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start()
@@ -117,7 +119,7 @@ async def test_the_clock_moves_and_a_reset_forgets(
     assert (await post(http, sim, {"text": "x"})).status_code == 410
 
 
-async def test_two_runs_of_one_story_are_the_same_bytes(
+async def test_two_runs_of_a_scenario_give_the_same_bytes(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, truths: list[Truth]
 ) -> None:
     async def story() -> list[tuple[int, bytes] | str]:
@@ -151,7 +153,7 @@ SCENARIO_PROOFS = {
 
 
 @pytest.mark.parametrize("scenario", sorted(SCENARIO_PROOFS))
-async def test_each_story_tells_what_its_name_says(scenario: str, http: httpx.AsyncClient, found: Truth) -> None:
+async def test_each_scenario_behaves_as_its_name_says(scenario: str, http: httpx.AsyncClient, found: Truth) -> None:
     provider, wait, times, expected = SCENARIO_PROOFS[scenario]
     clock = SimulatorClock(speed=0, start=1_800_014_400.0)
     world = World(registry_sample.rows(300, seed=10), seed=10)
@@ -172,7 +174,9 @@ async def test_each_story_tells_what_its_name_says(scenario: str, http: httpx.As
             assert all(sim.truth(uen).own_domain for uen in sim.world.uens())
 
 
-async def test_credits_run_out(start: Starter, http: httpx.AsyncClient, truths: list[Truth], world: World) -> None:
+async def test_credits_run_out_after_twenty_addresses(
+    start: Starter, http: httpx.AsyncClient, truths: list[Truth], world: World
+) -> None:
     sim = await start(scenario="zb_credits_run_out")
     paid = [mail.email for truth in truths for mail in truth.emails if not world.mailbox(mail.email).unknown][:21]
     answers = [(await verify(http, sim, address)).json() for address in paid]
@@ -181,12 +185,12 @@ async def test_credits_run_out(start: Starter, http: httpx.AsyncClient, truths: 
     assert await balance(http, sim) == {"Credits": "0"}
 
 
-def test_an_unknown_story_is_refused(world: World) -> None:
+def test_an_unknown_scenario_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="no_such"):
         Simulator(world, scenario="no_such")
 
 
-def test_every_story_of_the_contract_is_there() -> None:
+def test_every_documented_scenario_exists() -> None:
     assert set(SCENARIOS) >= {
         "happy", "ddg_blocked_first_hour", "ddg_soft_blocks", "jina_key_empties", "jina_524_storm",
         "zb_credits_run_out", "zb_shield_day", "slack_archived", "everything_flaky", "full_day_500",
@@ -250,7 +254,7 @@ def test_both_layers_can_be_switched_off() -> None:
     assert ledger.budgets["duckduckgo_requests"].worst == 300, "counted all the same"
 
 
-async def test_it_runs_as_a_process_of_its_own(tmp_path: Path, http: httpx.AsyncClient) -> None:
+async def test_the_simulator_runs_as_a_separate_process(tmp_path: Path, http: httpx.AsyncClient) -> None:
     path = tmp_path / "registry.csv"
     registry_sample.write_csv(path, 30, seed=3)
     process = await asyncio.create_subprocess_exec(

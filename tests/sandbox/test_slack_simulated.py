@@ -14,7 +14,7 @@ from acra_express_async.sandbox.simulator import Fault, Options, SimulatorClock
 CALM = Options(latency_scale=0)
 
 
-async def test_a_message_is_stored_and_ok(start: Starter, http: httpx.AsyncClient) -> None:
+async def test_a_message_is_stored_and_answered_with_ok(start: Starter, http: httpx.AsyncClient) -> None:
     sim = await start()
     response = await post(http, sim, {"text": "hello"})
     assert (response.status_code, response.text, response.headers["content-type"]) == (200, "ok", "text/html")
@@ -37,7 +37,9 @@ async def test_a_message_is_stored_and_ok(start: Starter, http: httpx.AsyncClien
         ({"text": "x", "blocks": [{"type": "section", "fields": [{"text": "z"}] * 11}]}, "invalid_blocks"),
     ],
 )
-async def test_what_slack_does_not_take(start: Starter, http: httpx.AsyncClient, payload: object, said: str) -> None:
+async def test_invalid_messages_are_refused(
+    start: Starter, http: httpx.AsyncClient, payload: object, said: str
+) -> None:
     sim = await start()
     response = await post(http, sim, payload)
     assert (response.status_code, response.text) == (400, said)
@@ -48,7 +50,9 @@ async def test_what_slack_does_not_take(start: Starter, http: httpx.AsyncClient,
     ("state", "status", "said"),
     [("removed", 404, "no_service"), ("archived", 410, "channel_is_archived"), ("bad_token", 403, "invalid_token")],
 )
-async def test_webhook_states(start: Starter, http: httpx.AsyncClient, state: str, status: int, said: str) -> None:
+async def test_every_webhook_state_has_its_refusal(
+    start: Starter, http: httpx.AsyncClient, state: str, status: int, said: str
+) -> None:
     sim = await start()
     sim.faults.add(Fault.of({"provider": "slack", "knob": "webhook_state", "value": state}))
     response = await post(http, sim, {"text": "x"})
@@ -56,7 +60,7 @@ async def test_webhook_states(start: Starter, http: httpx.AsyncClient, state: st
     assert (await http.post(f"{sim.base_url('slack')}/services/T/B/wrong", json={"text": "x"})).status_code == status
 
 
-async def test_a_wrong_secret_finds_no_team(start: Starter, http: httpx.AsyncClient) -> None:
+async def test_a_wrong_secret_is_answered_with_no_team(start: Starter, http: httpx.AsyncClient) -> None:
     sim = await start()
     response = await http.post(f"{sim.base_url('slack')}/services/T/B/wrong", json={"text": "x"})
     assert (response.status_code, response.text) == (404, "no_team")
@@ -75,7 +79,7 @@ async def test_a_bucket_of_25_leaks_one_a_second(
     assert (await post(http, sim, {"text": "x"})).status_code == 200
 
 
-async def test_a_flood_switches_the_webhook_off_for_good(
+async def test_a_flood_disables_the_webhook_permanently(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
 ) -> None:
     sim = await start(dataclasses.replace(CALM, allowance_scale=0.001))  # after 3.6 instead of 3,600
@@ -85,7 +89,7 @@ async def test_a_flood_switches_the_webhook_off_for_good(
 
 
 @pytest.mark.parametrize("end", ["rollup_error", "reset", "timeout"])
-async def test_an_ambiguous_end_comes_after_storing(start: Starter, http: httpx.AsyncClient, end: str) -> None:
+async def test_an_ambiguous_end_happens_after_storing(start: Starter, http: httpx.AsyncClient, end: str) -> None:
     sim = await start()
     sim.faults.add(Fault.of({"provider": "slack", "knob": "after_store", "value": end}))
     if end == "rollup_error":

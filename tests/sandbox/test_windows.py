@@ -18,7 +18,7 @@ steps = st.lists(
 
 
 @given(steps, st.sampled_from([0.5, 1.0, 3.0, 7.25]))
-def test_a_sliding_window_is_the_sum_of_what_is_younger(moves: list[tuple[float, int]], seconds: float) -> None:
+def test_a_sliding_window_sums_the_younger_entries(moves: list[tuple[float, int]], seconds: float) -> None:
     window, now, booked = SlidingWindow(seconds, allowance=10), 0.0, list[tuple[float, int]]()
     for pause, amount in moves:
         now += pause
@@ -32,7 +32,7 @@ def test_a_sliding_window_is_the_sum_of_what_is_younger(moves: list[tuple[float,
 
 
 @given(steps)
-def test_no_window_anywhere_holds_more_than_the_worst_one(moves: list[tuple[float, int]]) -> None:
+def test_no_window_holds_more_than_the_recorded_maximum(moves: list[tuple[float, int]]) -> None:
     window, now, booked = SlidingWindow(2.0, allowance=10), 0.0, list[tuple[float, int]]()
     for pause, amount in moves:
         now += pause
@@ -64,7 +64,7 @@ def test_two_arrivals_a_window_apart_are_never_in_one_window() -> None:
     assert window.frees_in(7199.0) == 1.0
 
 
-def test_the_sum_of_a_long_run_keeps_no_dust() -> None:
+def test_the_sum_of_a_long_run_keeps_no_rounding_error() -> None:
     window = SlidingWindow(10, allowance=1)
     for step in range(10_000):
         window.book(step * 0.1, 0.1)

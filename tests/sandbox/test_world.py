@@ -59,14 +59,14 @@ def test_another_seed_gives_another_world(rows: list[dict[str, str]], world: Wor
     assert len(other) == len(world)
 
 
-def test_what_was_forgotten_is_drawn_again_alike(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evicted_draw_is_repeated_identically(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("acra_express_async.sandbox.world.world.KEPT", 3)
     small = world.redrawn()
     assert [small.truth(uen) for uen in small.uens()] == [world.truth(uen) for uen in world.uens()]
     assert len(small._presences) == 3
 
 
-def test_a_world_travels_as_json(world: World, tmp_path: Path) -> None:
+def test_a_world_survives_a_json_round_trip(world: World, tmp_path: Path) -> None:
     path = tmp_path / "world.json"
     world.to_json(path)
     again = World.from_json(path)
@@ -74,7 +74,7 @@ def test_a_world_travels_as_json(world: World, tmp_path: Path) -> None:
     assert [again.truth(uen) for uen in again.uens()] == [world.truth(uen) for uen in world.uens()]
 
 
-def test_companies_of_the_service_build_a_world_too(rows: list[dict[str, str]]) -> None:
+def test_a_world_can_be_built_from_service_companies(rows: list[dict[str, str]]) -> None:
     company = Company(
         CompanyId(7), uen="201736405N", name="SERUNAI IT CONSULTING PTE. LTD.", former_names=("OLD NAME PTE. LTD.",),
         ssic_code="62021", block="12", street_name="UBI ROAD 1", postal_code="40861",
@@ -88,7 +88,7 @@ def test_companies_of_the_service_build_a_world_too(rows: list[dict[str, str]]) 
     assert len(World([company, *rows[:3]])) == 4
 
 
-def test_shares_are_those_of_the_contract() -> None:
+def test_kinds_of_sites_occur_at_their_shares() -> None:
     world = World(registry_sample.rows(2_000, seed=2), seed=2)
     kinds = Counter(world.truth(uen).kind for uen in world.uens())
     with_site = 1 - (kinds["none"] + kinds["silent"]) / len(world)
@@ -119,7 +119,7 @@ def test_a_listed_site_is_among_the_results(world: World, truths: list[Truth], a
             assert hosts & {truth.domain, *truth.aliases}, truth.name
 
 
-def test_a_former_name_and_a_uen_find_the_company_too(rows: list[dict[str, str]], world: World) -> None:
+def test_a_former_name_and_a_uen_also_find_the_company(rows: list[dict[str, str]], world: World) -> None:
     renamed = [row for row in rows if row["former_entity_name1"] != "na" and world.truth(row["uen"]).domain]
     assert renamed
     for row in renamed:
@@ -129,7 +129,7 @@ def test_a_former_name_and_a_uen_find_the_company_too(rows: list[dict[str, str]]
             assert {host(each.url) for each in world.search(query)} & {domain, *truth.aliases}
 
 
-def test_nonsense_finds_nothing(world: World) -> None:
+def test_a_nonsense_query_finds_nothing(world: World) -> None:
     assert world.search("qwertz asdfgh yxcvbn") == ()
     assert world.search("") == ()
     assert world.search("Singapore Pte Ltd") == ()
@@ -176,7 +176,7 @@ def test_every_true_mail_and_number_can_be_read_on_the_site(world: World, truths
     assert styles > 50
 
 
-def test_nothing_true_is_missing_from_the_truth(world: World, truths: list[Truth]) -> None:
+def test_the_truth_lists_everything_printed_on_the_site(world: World, truths: list[Truth]) -> None:
     for truth in truths:
         if truth.domain is None:
             continue
@@ -185,7 +185,7 @@ def test_nothing_true_is_missing_from_the_truth(world: World, truths: list[Truth
         assert {mail.rstrip(".") for mail in printed} <= known, truth
 
 
-def test_a_company_without_answer_has_no_contacts(truths: list[Truth]) -> None:
+def test_a_company_without_a_site_has_no_contacts(truths: list[Truth]) -> None:
     for truth in truths:
         if truth.domain is None:
             assert not truth.emails
@@ -199,7 +199,7 @@ def test_hosts_are_unique_and_resolve(world: World, truths: list[Truth]) -> None
     assert world.page("https://nobody-has-this-host.com.sg/").failure == "dns"
 
 
-def test_namesakes_get_hosts_of_their_own() -> None:
+def test_namesakes_get_different_hosts() -> None:
     row = next(iter(registry_sample.rows(1)))
     twins = [{**row, "uen": registry_sample.uen("company", serial, 2015)} for serial in range(40)]
     world = World(twins, site_share=1.0)
@@ -214,7 +214,7 @@ def test_namesakes_get_hosts_of_their_own() -> None:
     assert any(set(truth.trap_domains) & set(domains) for truth in truths), "namesakes are traps for one another"
 
 
-def test_lookalikes_differ_in_what_a_careful_reader_asks_for(world: World, truths: list[Truth]) -> None:
+def test_lookalikes_lack_the_proofs_of_the_company(world: World, truths: list[Truth]) -> None:
     kinds: Counter[str] = Counter()
     for truth in truths:
         for listing in world.search(truth.name):
@@ -228,7 +228,7 @@ def test_lookalikes_differ_in_what_a_careful_reader_asks_for(world: World, truth
     assert kinds.keys() == {"parked", "local", "foreign"}
 
 
-def test_directories_tell_of_the_company_and_of_others(world: World, truths: list[Truth]) -> None:
+def test_directories_list_the_company_and_others(world: World, truths: list[Truth]) -> None:
     truth = truths[5]
     page = world.page(f"https://www.lionlistings.com.sg/biz/{truth.uen}-x")
     text = page.markdown()
@@ -240,7 +240,7 @@ def test_directories_tell_of_the_company_and_of_others(world: World, truths: lis
 
 
 @pytest.mark.parametrize("kind", ["dead", "walled", "robots"])
-def test_a_site_that_cannot_be_read_is_no_answer(world: World, truths: list[Truth], kind: str) -> None:
+def test_an_unreadable_site_is_not_an_expected_answer(world: World, truths: list[Truth], kind: str) -> None:
     for truth in truths:
         if truth.kind != kind:
             continue
@@ -257,7 +257,7 @@ def test_an_old_domain_leads_to_the_new_site(world: World, of_kind: Callable[[st
     assert host(page.url) == truth.domain
 
 
-def test_mailboxes_have_a_fate_of_their_own(world: World, truths: list[Truth]) -> None:
+def test_mailboxes_have_every_status_and_ignore_case(world: World, truths: list[Truth]) -> None:
     boxes = {mail.email: world.mailbox(mail.email) for truth in truths for mail in truth.emails}
     assert {box.status for box in boxes.values()} >= {"valid", "do_not_mail", "catch-all", "invalid"}
     hidden = sum(bool(box.unknown) for box in boxes.values()) / len(boxes)
@@ -281,7 +281,7 @@ def test_the_real_sample_makes_a_world() -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_name_or_query(text: str) -> None:
+def test_any_text_works_as_a_name_or_query(text: str) -> None:
     assert isinstance(joined(text), str)
     assert all(word == word.casefold() for word in words(text))
     World([{"uen": "201736405N", "entity_name": text or "x"}], site_share=1.0).search(text)

@@ -15,7 +15,7 @@ from acra_express_async.sandbox.world import Truth, World
 CALM = Options(latency_scale=0)
 
 
-async def test_a_verdict_is_the_worlds_and_costs_a_credit(
+async def test_an_answer_follows_the_world_and_costs_a_credit(
     start: Starter, http: httpx.AsyncClient, world: World, found: Truth
 ) -> None:
     sim = await start(dataclasses.replace(CALM, credits=10))
@@ -29,7 +29,7 @@ async def test_a_verdict_is_the_worlds_and_costs_a_credit(
     assert await balance(http, sim) == {"Credits": "9"}
 
 
-async def test_an_unknown_verdict_is_free_and_greylisting_gives_in(
+async def test_unknown_is_free_and_greylisting_ends(
     start: Starter, http: httpx.AsyncClient, world: World, clock: SimulatorClock
 ) -> None:
     sim = await start(dataclasses.replace(CALM, credits=10, allowance_scale=10))
@@ -70,7 +70,7 @@ async def test_only_the_balance_tells_a_bad_key_from_empty_credits(
     assert await balance(http, sim, key="x") == {"Credits": "-1"}
 
 
-async def test_the_shield_answers_a_bad_key_with_html_that_echoes_it(
+async def test_the_shield_answers_a_bad_key_with_echoing_html(
     start: Starter, http: httpx.AsyncClient, found: Truth
 ) -> None:
     sim = await start()
@@ -192,7 +192,7 @@ async def test_100_bad_requests_a_minute_block_everything_for_an_hour(
     assert (await verify(http, sim, "valid@example.com")).status_code == 200
 
 
-async def test_usage_tells_what_was_found(start: Starter, http: httpx.AsyncClient) -> None:
+async def test_usage_reports_the_found_statuses(start: Starter, http: httpx.AsyncClient) -> None:
     sim = await start()
     await verify(http, sim, "valid@example.com")
     url = f"{sim.base_url('zerobounce')}/v2/getapiusage"
@@ -202,7 +202,7 @@ async def test_usage_tells_what_was_found(start: Starter, http: httpx.AsyncClien
     assert (await http.get(url, params={"api_key": "x", **dates})).json() == {"error": "Invalid API key"}
 
 
-async def test_some_mail_servers_let_everybody_wait(start: Starter) -> None:
+async def test_some_mail_servers_delay_every_verification(start: Starter) -> None:
     sim = await start()
     waits = [sim.zerobounce._slow_seconds(f"info@host{number}.sg") for number in range(3_000)]
     slow = [wait for wait in waits if wait]

@@ -30,7 +30,7 @@ async def started(standing: Stage) -> tuple[Process, str]:
     return service, f"http://127.0.0.1:{port}"
 
 
-async def test_nothing_can_be_changed_and_no_label_names_anybody(standing: Stage) -> None:
+async def test_http_changes_nothing_and_labels_name_no_one(standing: Stage) -> None:
     service, root = await started(standing)
     wanted = standing.uens[:3]
     await standing.enqueue({"uens": wanted})
@@ -52,7 +52,7 @@ async def test_nothing_can_be_changed_and_no_label_names_anybody(standing: Stage
             assert value not in metrics + shown, name
 
 
-def test_compose_publishes_on_loopback_alone() -> None:
+def test_compose_publishes_only_on_loopback() -> None:
     ports = re.findall(r"(?m)^\s+ports: \[(.*)\]$", (ROOT / "config" / "compose.yaml").read_text(encoding="utf-8"))
     assert len(ports) >= 4
     assert all(port.startswith('"127.0.0.1:') for port in ports)

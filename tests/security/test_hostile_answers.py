@@ -55,7 +55,7 @@ def bomb(megabytes: int) -> bytes:
     return b"".join(packer.compress(zeros) for _ in range(megabytes)) + packer.flush()
 
 
-async def test_a_compressed_bomb_is_never_unpacked_as_a_whole() -> None:
+async def test_a_compression_bomb_is_never_fully_unpacked() -> None:
     packed = bomb(600)
 
     async def behaviour(writer: asyncio.StreamWriter) -> None:
@@ -112,7 +112,7 @@ async def test_a_malformed_answer_is_an_error_of_that_call(start: bytes) -> None
     assert len(str(error.value)) < 200
 
 
-async def test_a_redirect_into_the_house_is_not_followed() -> None:
+async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     inside: list[str] = []
 
     async def secret(writer: asyncio.StreamWriter) -> None:
@@ -130,6 +130,6 @@ async def test_a_redirect_into_the_house_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000, b"1" * 10_000, b"\xff\xfe\x00", b"NaN"])
-def test_json_that_is_meant_to_break_the_parser(body: bytes) -> None:
+def test_json_bombs_do_not_break_the_parser(body: bytes) -> None:
     """The caller looks for an object and finds none; nothing is raised."""
     assert not isinstance(Answer(200, {}, body).json(), dict | list)

@@ -80,7 +80,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.mark.parametrize(
     "text", ['{"uens": [NaN]}', '{"uens": ["\\u0000"]}', '{"uens": ["\\ud800"]}', '{"uens": [1e999999]}']
 )
-async def test_what_the_database_does_not_even_store(owner: Connection, text: str) -> None:
+async def test_jsonb_refuses_params_that_it_cannot_represent(owner: Connection, text: str) -> None:
     """NaN, NUL, half a character and numbers beyond its own: `params` is jsonb, so such a row never exists."""
     with pytest.raises(asyncpg.DataError):
         await owner.execute(

@@ -141,7 +141,7 @@ async def batches(owner: Connection) -> list[int]:
     return [row["n"] for row in rows]
 
 
-async def test_twenty_three_uens_in_batches_of_five(
+async def test_23_uens_are_processed_in_batches_of_five(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     await enqueue(owner, {"uens": registry[:23]})
@@ -177,7 +177,7 @@ async def test_a_continuation_waits_for_a_tick_behind_another_job(
     assert await statuses(owner) == {"done": 1, "queued": 2}
 
 
-async def test_a_term_with_a_limit_of_seventeen(
+async def test_a_term_with_a_limit_takes_17_companies(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     code = await owner.fetchval(
@@ -196,7 +196,7 @@ async def test_a_term_with_a_limit_of_seventeen(
     assert await batches(owner) == [5, 5, 5, 2]
 
 
-async def test_a_company_without_a_website_does_not_come_back(
+async def test_a_company_without_a_website_is_not_staged_again(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     await enqueue(owner, {"uens": registry[:3]})
@@ -237,7 +237,7 @@ async def test_b2_no_transaction_is_open_while_the_pipeline_runs(
     assert lasting == [set(), set(), set()]
 
 
-async def test_a_company_that_breaks_does_not_take_its_batch_with_it(
+async def test_a_failing_company_does_not_fail_its_batch(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     def break_one(company: Company, _scope: Scope) -> None:
@@ -256,7 +256,7 @@ async def test_a_company_that_breaks_does_not_take_its_batch_with_it(
     assert await statuses(owner) == {"done": 2}
 
 
-async def test_a_provider_that_fails_one_company_holds_up_no_other(
+async def test_a_provider_error_of_one_company_delays_no_other(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     def away_for_one(company: Company, _scope: Scope) -> None:
@@ -274,7 +274,7 @@ async def test_a_provider_that_fails_one_company_holds_up_no_other(
     assert Counter(story.ran) == {registry[0]: 2, registry[1]: 1, registry[2]: 1}
 
 
-async def test_a_stop_between_two_companies_keeps_the_first(
+async def test_a_stop_between_two_companies_keeps_the_first_result(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     rig = await campaigns()
@@ -301,7 +301,7 @@ async def test_a_stop_between_two_companies_keeps_the_first(
     assert await owner.fetchval("SELECT max(attempts) FROM acra_express.leases") == 1
 
 
-async def test_the_daily_cap_defers_in_the_platforms_words(
+async def test_the_daily_cap_defers_with_the_platform_wording(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     await enqueue(owner, {"uens": registry[:5]})
@@ -348,7 +348,7 @@ async def test_unknown_uens_are_named_in_a_job_that_is_done(
     assert (row["status"], row["error"]) == ("done", "199999999Z: not in the registry")
 
 
-async def test_a_company_in_two_jobs_is_worked_on_by_one(
+async def test_a_company_in_two_jobs_is_processed_by_one(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     """The first is at work on it when the second comes to it: nothing is paid for twice, one slot is one company."""

@@ -61,7 +61,7 @@ def yields(metrics: Metrics) -> float | None:
     return metrics.registry.get_sample_value("acra_express_nightly_yields_total", {"reason": "connections"})
 
 
-def test_b15_the_fuller_the_server_the_fewer_workers_claim(metrics: Metrics) -> None:
+def test_b15_fewer_workers_claim_as_the_server_fills_up(metrics: Metrics) -> None:
     guest = courtesy(metrics)
     for taken, room in ((0.2, 4), (0.6, 4), (0.61, 1), (0.7, 1), (0.71, 0), (1.2, 0), (0.65, 1), (0.3, 4)):
         guest.saw(nightly_running=False, connections=taken)
@@ -69,7 +69,7 @@ def test_b15_the_fuller_the_server_the_fewer_workers_claim(metrics: Metrics) -> 
     assert yields(metrics) == 2  # each time that the room became smaller, not at each look
 
 
-def test_b15_room_regained_is_told_so_that_the_poller_wakes(metrics: Metrics) -> None:
+def test_b15_freed_connections_wake_the_poller(metrics: Metrics) -> None:
     guest = courtesy(metrics)
     assert not guest.saw(nightly_running=False, connections=0.75)
     assert not guest.saw(nightly_running=False, connections=0.75)
@@ -100,7 +100,9 @@ class Backlog:
     ("taken", "free", "claimed"),
     [(0.1, 4, 4), (0.1, 1, 1), (0.65, 4, 1), (0.65, 3, 0), (0.65, 1, 0), (0.75, 4, 0)],
 )
-async def test_b15_busy_workers_count_against_the_room(metrics: Metrics, taken: float, free: int, claimed: int) -> None:
+async def test_b15_busy_workers_count_against_the_limit(
+    metrics: Metrics, taken: float, free: int, claimed: int
+) -> None:
     """Two rounds of the poller: the first makes 4 - `free` workers busy, the second meets a fuller server."""
     guest, backlog, rounds = courtesy(metrics), Backlog(4 - free), asyncio.Queue[int]()
     queue, health = asyncio.Queue[Job](), Health(asyncio.get_running_loop().time)
@@ -171,20 +173,20 @@ async def test_b15_one_of_two_workers_drains_a_crowded_queue(
         ("00:45-02:30, 12:00 - 13:00", "12:30", True),
     ],
 )
-def test_quiet_hours(metrics: Metrics, setting: str, clock: str, quiet: bool) -> None:
+def test_quiet_hours_stop_claims_and_calls(metrics: Metrics, setting: str, clock: str, quiet: bool) -> None:
     guest = courtesy(metrics, quiet=setting, clock=Clock(clock))
     why = "quiet_hours" if quiet else None
     assert (guest.quiet, guest.stands_back(), guest.may_claim()) == (quiet, why, not quiet)
 
 
-def test_quiet_hours_hold_also_when_we_do_not_stand_back(metrics: Metrics) -> None:
+def test_quiet_hours_apply_without_standing_back_too(metrics: Metrics) -> None:
     guest = courtesy(metrics, quiet="00:45-02:30", clock=Clock("01:00"), stand_back=False)
     guest.saw(nightly_running=True, connections=0.1)
     assert guest.stands_back() == "quiet_hours"
     assert not guest.nightly_has_the_way
 
 
-def test_the_end_of_quiet_hours_is_told_so_that_the_poller_wakes(metrics: Metrics) -> None:
+def test_the_end_of_quiet_hours_wakes_the_poller(metrics: Metrics) -> None:
     clock = Clock("02:29")
     guest = courtesy(metrics, quiet="00:45-02:30", clock=clock)
     assert not guest.saw(nightly_running=True, connections=0.1)
@@ -240,12 +242,12 @@ async def test_b16_standing_back_costs_no_attempt_and_is_counted(
 
 
 @pytest.mark.parametrize("wrong", ["1:00-2:00", "00:45", "25:00-26:00", "02:00-02:00", "00:45-02:30;"])
-def test_a_wrong_quiet_hour_is_named(wrong: str) -> None:
+def test_an_invalid_quiet_hour_is_named(wrong: str) -> None:
     with pytest.raises(ConfigError, match="ACRA_EXPRESS_QUIET_HOURS"):
         load_settings({"POSTGRES_DSN": "postgresql://x/y", "ACRA_EXPRESS_QUIET_HOURS": wrong})
 
 
-async def test_companies_of_today_begin_at_midnight_of_the_zone(owner: Connection, database: Database) -> None:
+async def test_companies_of_today_count_from_midnight_of_the_zone(owner: Connection, database: Database) -> None:
     """One of each at 00:30 and one the evening before, Singapore time; the day in UTC would count otherwise."""
     await owner.execute(
         """
@@ -318,7 +320,7 @@ async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, 
     assert sorted(await standing.outcomes()) == standing.uens[:8]
 
 
-async def test_b15_the_service_holds_at_most_five_connections(standing: Stage) -> None:
+async def test_b15_the_service_uses_at_most_five_connections(standing: Stage) -> None:
     """Sixteen workers and a backlog for all of them: four sessions and one that listens."""
     for start in range(0, 40, 2):
         await standing.enqueue({"uens": standing.uens[start : start + 2]})

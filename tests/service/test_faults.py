@@ -21,7 +21,7 @@ from acra_express_async.sandbox.postgres import EmbeddedPostgres
 LEASE = timedelta(seconds=3)
 
 
-async def test_a_fresh_job_starts_within_one_company_behind_a_backlog(database: Database, owner: Connection) -> None:
+async def test_a_new_job_waits_for_at_most_one_company(database: Database, owner: Connection) -> None:
     """Sixty served jobs of many companies each; a newcomer gets a worker after the next committed company."""
     old = set(await enqueue(owner, 60))
     order: list[int] = []
@@ -43,7 +43,7 @@ async def test_a_fresh_job_starts_within_one_company_behind_a_backlog(database: 
     assert await statuses(owner) == {"done": 61}
 
 
-async def test_a_zombie_changes_nothing(database: Database, owner: Connection) -> None:
+async def test_every_write_of_a_zombie_is_refused(database: Database, owner: Connection) -> None:
     """A process frozen in mid-job wakes up after another finished it: every write of it is refused."""
     jobs = Jobs(database, database)
     await enqueue(owner)
@@ -151,7 +151,7 @@ async def test_the_service_outlives_a_restart_of_the_server() -> None:
         await database.close()
 
 
-async def test_a_frozen_server_does_not_hold_up_the_stop(fresh_dsn: str, owner: Connection) -> None:
+async def test_a_frozen_server_does_not_delay_the_stop(fresh_dsn: str, owner: Connection) -> None:
     """SIGTERM while nothing answers: every step has its deadline, and the exit code is still 0."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     async with proxied(fresh_dsn) as (proxy, dsn):
@@ -176,7 +176,7 @@ async def test_a_frozen_server_does_not_hold_up_the_stop(fresh_dsn: str, owner: 
     assert await statuses(owner) == {"running": 1}
 
 
-async def test_a_server_that_turned_standby_is_waited_for(database: Database, owner: Connection) -> None:
+async def test_the_service_waits_for_a_standby_to_be_promoted(database: Database, owner: Connection) -> None:
     """Read-only after a failover: nothing is lost, and the claim goes through once it may write again."""
     await enqueue(owner)
     name = await owner.fetchval("SELECT current_database()")
@@ -208,7 +208,7 @@ async def test_a_server_that_turned_standby_is_waited_for(database: Database, ow
     assert await statuses(owner) == {"done": 1}
 
 
-async def test_frozen_backends_of_the_pool_are_given_up(fresh_dsn: str, owner: Connection) -> None:
+async def test_frozen_pool_connections_are_abandoned(fresh_dsn: str, owner: Connection) -> None:
     """A stopped backend answers nothing; the call ends by its own time-out as DatabaseAway, not never."""
     from acra_express_async.db.session import pool
     from acra_express_async.errors import DatabaseAway

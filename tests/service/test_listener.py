@@ -81,7 +81,7 @@ def backends(owner: Connection) -> Callable[[], object]:
     return count
 
 
-async def test_garbage_and_large_payloads_are_only_wakes(fresh_dsn: str, owner: Connection) -> None:
+async def test_garbage_and_large_payloads_only_wake(fresh_dsn: str, owner: Connection) -> None:
     ear = Ear(fresh_dsn)
     async with ear.open():
         for payload in ("", "garbage \u2603 {", "x" * 7900, "probe:not-ours"):
@@ -92,7 +92,7 @@ async def test_garbage_and_large_payloads_are_only_wakes(fresh_dsn: str, owner: 
     assert ear.wakes.empty()
 
 
-async def test_a_terminated_backend_is_replaced_and_only_one_remains(
+async def test_a_terminated_connection_is_replaced_by_one_other(
     fresh_dsn: str, owner: Connection, backends: Callable[[], object]
 ) -> None:
     ear = Ear(fresh_dsn)
@@ -109,7 +109,7 @@ async def test_a_terminated_backend_is_replaced_and_only_one_remains(
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_blackholed_link_is_noticed_and_healed(fresh_dsn: str) -> None:
+async def test_a_blackholed_link_is_detected_and_replaced(fresh_dsn: str) -> None:
     async with proxied(fresh_dsn) as (proxy, dsn):
         ear = Ear(dsn)
         async with ear.open():
@@ -122,7 +122,7 @@ async def test_a_blackholed_link_is_noticed_and_healed(fresh_dsn: str) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_refusing_server_is_tried_for_ever(fresh_dsn: str) -> None:
+async def test_a_refusing_server_is_retried_for_ever(fresh_dsn: str) -> None:
     async with proxied(fresh_dsn) as (proxy, dsn):
         ear = Ear(dsn)
         async with ear.open():
@@ -135,7 +135,7 @@ async def test_a_refusing_server_is_tried_for_ever(fresh_dsn: str) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_frozen_backend_is_noticed(fresh_dsn: str, owner: Connection) -> None:
+async def test_a_frozen_backend_is_detected(fresh_dsn: str, owner: Connection) -> None:
     ear = Ear(fresh_dsn)
     async with ear.open():
         pid = await owner.fetchval(
@@ -150,7 +150,7 @@ async def test_a_frozen_backend_is_noticed(fresh_dsn: str, owner: Connection) ->
             os.kill(pid, signal.SIGCONT)
 
 
-async def test_a_restarted_server_is_heard_again() -> None:
+async def test_the_listener_reconnects_to_a_restarted_server() -> None:
     with EmbeddedPostgres() as server:
         ear = Ear(server.dsn())
         ear.listener._settings.pop("role")

@@ -15,7 +15,7 @@ from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 
 
-async def test_twenty_jobs_two_workers_no_notify_no_tick(database: Database, owner: Connection) -> None:
+async def test_two_workers_drain_20_jobs_without_notify_or_tick(database: Database, owner: Connection) -> None:
     await enqueue(owner, 20)
 
     async def work(job: Job, scope: JobScope) -> End:
@@ -134,7 +134,7 @@ async def test_a_notify_during_the_claim_is_not_lost(
         (ValueError("boom"), "queued", "retry: ValueError: boom"),
     ],
 )
-async def test_what_becomes_of_a_job(
+async def test_each_error_ends_a_job_in_its_way(
     database: Database, owner: Connection, error: Exception, status: str, says: str
 ) -> None:
     [job_id] = await enqueue(owner)
@@ -174,7 +174,7 @@ async def test_a_poison_job_fails_clearly_and_its_neighbours_are_done(database: 
     assert await statuses(owner) == {"done": 4, "error": 1}
 
 
-async def test_a_job_that_kills_its_process_is_given_up(database: Database, owner: Connection) -> None:
+async def test_a_job_that_kills_its_process_is_failed(database: Database, owner: Connection) -> None:
     [job_id] = await enqueue(owner)
 
     async def work(job: Job, scope: JobScope) -> End:
@@ -189,7 +189,7 @@ async def test_a_job_that_kills_its_process_is_given_up(database: Database, owne
     assert error == "the process died 3 times while it held this job, without any progress"
 
 
-async def test_a_stop_in_mid_job_releases_it_free_of_charge(database: Database, owner: Connection) -> None:
+async def test_a_stop_in_mid_job_releases_it_without_an_attempt(database: Database, owner: Connection) -> None:
     [job_id] = await enqueue(owner)
     inside = asyncio.Event()
 
@@ -213,7 +213,7 @@ async def test_a_stop_in_mid_job_releases_it_free_of_charge(database: Database, 
     assert rig.attempts(End.RELEASED) == 1
 
 
-async def test_a_second_signal_cuts_a_stubborn_handler(database: Database, owner: Connection) -> None:
+async def test_a_second_signal_cancels_a_stubborn_handler(database: Database, owner: Connection) -> None:
     await enqueue(owner)
     inside = asyncio.Event()
 
@@ -232,7 +232,7 @@ async def test_a_second_signal_cuts_a_stubborn_handler(database: Database, owner
     assert await owner.fetchval("SELECT attempts FROM acra_express.leases") == 0
 
 
-async def test_heartbeats_keep_a_long_job_and_a_lost_lease_cancels_it(database: Database, owner: Connection) -> None:
+async def test_heartbeats_keep_a_long_job_until_the_lease_is_lost(database: Database, owner: Connection) -> None:
     await enqueue(owner)
     beats = 0
     cancelled = asyncio.Event()
@@ -261,7 +261,7 @@ async def test_heartbeats_keep_a_long_job_and_a_lost_lease_cancels_it(database: 
     assert rig.attempts(End.LEASE_LOST) == 1
 
 
-async def test_a_storm_of_notifications_becomes_a_few_claims(
+async def test_a_storm_of_notifications_causes_few_claims(
     database: Database, owner: Connection, fresh_dsn: str
 ) -> None:
     """5,000 notifications with payloads of their own; the last one brings a job, which is found."""

@@ -36,7 +36,7 @@ async def until_next_due(rig: Rig, clock: Clock) -> timedelta:
     return due
 
 
-async def test_an_hour_of_503_ends_no_job_and_costs_no_attempt(
+async def test_an_hour_of_503_fails_no_job_and_costs_no_attempt(
     database: Database, owner: Connection, clock: Clock
 ) -> None:
     away_until = clock.now + timedelta(hours=1)
@@ -61,7 +61,7 @@ async def test_an_hour_of_503_ends_no_job_and_costs_no_attempt(
     assert await owner.fetchval("SELECT array_agg(DISTINCT attempts) FROM acra_express.leases") == [1]
 
 
-async def test_a_day_without_a_provider_ends_the_job_with_its_name(
+async def test_a_day_without_a_provider_fails_the_job_and_names_it(
     database: Database, owner: Connection, clock: Clock
 ) -> None:
     async def work(job: Job, scope: JobScope) -> End:
@@ -120,7 +120,7 @@ async def test_a_running_job_without_a_lease_is_adopted_after_30_min(
     assert await owner.fetchval("SELECT status FROM background_jobs WHERE job_type = 'staging_upsert'") == "running"
 
 
-async def test_hammered_from_all_sides_nothing_deadlocks(database: Database, owner: Connection) -> None:
+async def test_concurrent_writes_of_all_kinds_never_deadlock(database: Database, owner: Connection) -> None:
     """Claim against finish against heartbeat against an operator, all on few rows: the lock order holds."""
     jobs = Jobs(database, database)
     operator = Operator(database)
@@ -167,7 +167,7 @@ async def deadlocks(owner: Connection) -> int:
     return int(await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
 
 
-async def test_a_stubborn_handler_is_cut_by_the_deadline(database: Database, owner: Connection) -> None:
+async def test_a_stubborn_handler_is_cancelled_at_the_deadline(database: Database, owner: Connection) -> None:
     """It ignores the drain; DRAIN_SECONDS bounds it all the same, and the job is handed back."""
     await enqueue(owner, 1)
     inside = asyncio.Event()
@@ -183,7 +183,7 @@ async def test_a_stubborn_handler_is_cut_by_the_deadline(database: Database, own
     assert await statuses(owner) == {"queued": 1}
 
 
-async def test_an_idle_service_stops_with_0(database: Database) -> None:
+async def test_an_idle_service_stops_with_exit_code_0(database: Database) -> None:
     async def work(job: Job, scope: JobScope) -> End:
         return pytest.fail("nothing was enqueued")
 

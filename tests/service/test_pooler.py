@@ -29,7 +29,7 @@ async def pooled_dsn(fresh_dsn: str, tmp_path: Path, request: pytest.FixtureRequ
         yield dsn
 
 
-async def test_every_transaction_has_role_and_tenant(pooled_dsn: str, owner: Connection) -> None:
+async def test_every_pooled_transaction_sets_role_and_tenant(pooled_dsn: str, owner: Connection) -> None:
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     database = Database(pooled_dsn, role="acra_express", tenant_id=tenant, size=4, pooled=True)
     await database.open()
@@ -54,7 +54,7 @@ async def test_every_transaction_has_role_and_tenant(pooled_dsn: str, owner: Con
     assert not left_behind
 
 
-async def test_the_service_works_behind_a_pooler_and_listens_beside_it(
+async def test_the_service_works_behind_a_pooler_with_a_listen_dsn(
     pooled_dsn: str, fresh_dsn: str, tmp_path: Path
 ) -> None:
     async with stage(fresh_dsn, tmp_path) as standing:
@@ -77,7 +77,7 @@ async def test_without_a_direct_connection_the_pooler_is_named(pooled_dsn: str, 
     assert "ACRA_EXPRESS_LISTEN_DSN" in err
 
 
-async def test_check_asks_under_the_tenant_role_throughout(pooled_dsn: str, fresh_dsn: str, owner: Connection) -> None:
+async def test_check_always_queries_under_the_tenant_role(pooled_dsn: str, fresh_dsn: str, owner: Connection) -> None:
     """Its findings behind the pooler are those of a direct session; the login, who sees everything, is never asked."""
 
     async def findings(**environ: str) -> tuple[int, list[str]]:

@@ -25,7 +25,7 @@ def judge(standing: Stage) -> None:
     assert state["verifications"]["sent_more_than_once"] == 0
 
 
-async def test_until_idle_does_everything_that_is_due(standing: Stage) -> None:
+async def test_until_idle_runs_everything_that_is_due(standing: Stage) -> None:
     wanted = standing.uens[:12]
     await standing.enqueue({"uens": wanted})
     service = await standing.start("run", "--until-idle")
@@ -95,7 +95,7 @@ async def test_two_processes_share_the_work(standing: Stage) -> None:
     judge(standing)
 
 
-async def test_a_frozen_process_that_wakes_as_a_zombie_changes_nothing(standing: Stage) -> None:
+async def test_a_frozen_process_changes_nothing_when_it_resumes(standing: Stage) -> None:
     wanted = standing.uens[:5]
     await standing.enqueue({"uens": wanted})
     frozen = await standing.start(**LEASE)

@@ -216,7 +216,7 @@ async def test_only_probes_are_sent_while_a_provider_blocks_us(
     assert ground.simulator.violations == []
 
 
-async def test_a_block_that_every_request_prolongs_is_waited_out(
+async def test_a_block_that_requests_prolong_is_waited_out(
     ground_of: Callable[[Provider], Awaitable[Ground]],
 ) -> None:
     """DuckDuckGo forgives after an hour without any request: the probe at minute 15 costs that hour anew."""

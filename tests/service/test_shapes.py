@@ -22,7 +22,7 @@ COMPANIES = 10
     ],
     ids=["dump", "migrated", "newest"],
 )
-async def test_the_main_job_passes(
+async def test_the_service_enriches_on_every_platform_shape(
     postgres: EmbeddedPostgres, tmp_path: Path, shape: str, lacks: tuple[str, ...]
 ) -> None:
     async with shaped_database(postgres, shape) as dsn:

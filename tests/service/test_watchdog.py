@@ -21,7 +21,7 @@ def watched() -> tuple[Clock, Health, Watchdog, list[int]]:
     return clock, health, Watchdog(health, leave=left.append), left
 
 
-def test_a_loop_that_moves_is_left_alone() -> None:
+def test_a_loop_that_makes_progress_is_left_alone() -> None:
     clock, health, watchdog, left = watched()
     beacon = health.beacon("poller")
     for _ in range(100):
@@ -31,7 +31,7 @@ def test_a_loop_that_moves_is_left_alone() -> None:
     assert not left
 
 
-def test_a_loop_that_is_stuck_for_two_minutes_ends_the_process() -> None:
+def test_a_loop_stuck_for_two_minutes_ends_the_process() -> None:
     clock, health, watchdog, left = watched()
     health.beacon("poller")
     clock.now += 61
@@ -44,7 +44,7 @@ def test_a_loop_that_is_stuck_for_two_minutes_ends_the_process() -> None:
     assert left == [1]
 
 
-def test_a_loop_that_recovers_starts_anew() -> None:
+def test_a_recovered_loop_gets_the_full_time_again() -> None:
     clock, health, watchdog, left = watched()
     beacon = health.beacon("poller")
     clock.now += 61
@@ -56,7 +56,7 @@ def test_a_loop_that_recovers_starts_anew() -> None:
     assert not left
 
 
-def test_a_declared_long_step_is_no_silence() -> None:
+def test_a_declared_long_step_does_not_count_as_stuck() -> None:
     clock, health, watchdog, left = watched()
     health.beacon("worker-1").allow(300)
     clock.now += 299
@@ -65,7 +65,7 @@ def test_a_declared_long_step_is_no_silence() -> None:
     assert not left
 
 
-def test_a_stop_that_outlasts_its_bound_is_cut() -> None:
+def test_a_stop_that_exceeds_its_limit_ends_the_process() -> None:
     clock, health, watchdog, left = watched()
     health.ends_by = clock.now + 25
     clock.now += 25 + OVERTIME_SECONDS
@@ -76,7 +76,7 @@ def test_a_stop_that_outlasts_its_bound_is_cut() -> None:
     assert left == [1]
 
 
-def test_the_thread_looks_by_itself_and_stops() -> None:
+def test_the_watchdog_thread_checks_by_itself_and_stops() -> None:
     _, _, watchdog, left = watched()
     watchdog.start()
     watchdog.stop()

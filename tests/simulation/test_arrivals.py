@@ -15,7 +15,7 @@ from acra_express_async.sandbox.simulation.arrivals import PROFILES, Market, adv
 MARKET = Market(uens=[f"U{number}" for number in range(500)], codes=["10711", "25999"], batch=5, cap=300)
 
 
-def test_paced_asks_for_the_whole_cap_and_for_no_company_twice() -> None:
+def test_paced_enqueues_the_whole_cap_without_repetition() -> None:
     plan = paced(24, MARKET)
     asked = [uen for one in plan for uen in one.params["uens"]]
     assert len(asked) == len(set(asked)) == 300
@@ -34,19 +34,19 @@ def test_a_short_simulation_starts_at_once_and_ends_quietly() -> None:
     assert [one.at for one in plan] == [timedelta(minutes=minutes) for minutes in (0, 15, 30)]
 
 
-def test_a_burst_is_one_campaign_by_trade_at_nine() -> None:
+def test_burst_is_one_campaign_by_trade_at_nine() -> None:
     [one] = burst(24, MARKET)
     assert one.at == timedelta(hours=9)
     assert one.params["limit"] == 300
     assert one.params["ssic_codes"] == ["10711", "25999"]
 
 
-def test_over_cap_is_one_company_too_many() -> None:
+def test_over_cap_enqueues_one_company_too_many() -> None:
     [one] = over_cap(5, MARKET)
     assert len(one.params["uens"]) == MARKET.cap + 1
 
 
-def test_adversarial_asks_again_and_again_and_wrongly() -> None:
+def test_adversarial_repeats_companies_and_sends_bad_params() -> None:
     plan = adversarial(24, MARKET)
     right, wrong = 0, 0
     for one in plan:
@@ -62,10 +62,10 @@ def test_adversarial_asks_again_and_again_and_wrongly() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_every_profile_leaves_the_night_to_the_nightly(name: str) -> None:
+def test_every_profile_enqueues_nothing_at_night(name: str) -> None:
     plan = PROFILES[name].arrivals(24, MARKET)
     assert all(one.at >= timedelta(hours=7) for one in plan if name in {"paced", "burst", "adversarial"})
 
 
-def test_the_command_names_every_profile() -> None:
+def test_simulate_offers_every_profile() -> None:
     assert list(NAMED) == list(PROFILES)

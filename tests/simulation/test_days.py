@@ -22,7 +22,7 @@ def simulated(*arguments: str, timeout: float) -> list[dict[str, Any]]:
     return days
 
 
-def test_two_hours_of_the_real_service(tmp_path: Path) -> None:
+def test_two_simulated_hours_exceed_no_budget(tmp_path: Path) -> None:
     picture = tmp_path / "hours.svg"
     [hours] = simulated("--hours", "2", "--picture", str(picture), timeout=110)
     assert hours["violations"] == 0
@@ -53,7 +53,7 @@ def test_a_company_over_the_cap_is_done_after_local_midnight(cap: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_plan_foretells_what_the_budgets_carry() -> None:
+def test_plan_predicts_the_pace_within_a_tenth() -> None:
     """Unlimited work for four hours: within a tenth, with the documented costs and with measured ones."""
     [run] = simulated("--hours", "4", "--profile", "backlog", timeout=590)
     assert run["violations"] == 0
@@ -64,7 +64,7 @@ def test_plan_foretells_what_the_budgets_carry() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_trouble_all_day_exceeds_nothing_and_fails_no_company() -> None:
+def test_adversarial_day_exceeds_nothing_and_fails_no_company() -> None:
     [run] = simulated("--hours", "4", "--profile", "adversarial", "--replicas", "2", timeout=880)
     assert run["violations"] == 0
     assert run["verified_twice"] == 0
@@ -75,7 +75,7 @@ def test_trouble_all_day_exceeds_nothing_and_fails_no_company() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_day_of_standing_refresh_leaves_the_reserve_alone() -> None:
+def test_a_day_of_refresh_leaves_the_reserve_unused() -> None:
     [day] = simulated("--profile", "refresh", timeout=880)
     assert day["violations"] == 0
     assert 180 <= day["companies"] <= 200
@@ -84,7 +84,7 @@ def test_a_day_of_standing_refresh_leaves_the_reserve_alone() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_paced_day() -> None:
+def test_a_paced_day_triples_the_nightly_and_harms_nothing() -> None:
     [day] = simulated("--hours", "24", timeout=880)
     assert day["companies"] == 300
     assert day["violations"] == 0
@@ -95,7 +95,7 @@ def test_a_paced_day() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_morning_burst() -> None:
+def test_a_morning_burst_is_done_within_the_hour() -> None:
     [day] = simulated("--hours", "24", "--profile", "burst", timeout=880)
     assert day["companies"] == 300
     assert day["violations"] == 0

@@ -22,7 +22,7 @@ def lived_fast(story: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         return runner.run(story())
 
 
-def test_a_timer_takes_its_share_of_real_time() -> None:
+def test_a_timer_takes_real_time_divided_by_the_rate() -> None:
     async def story() -> tuple[float, float]:
         loop = asyncio.get_running_loop()
         began, real_began = loop.time(), time.monotonic()
@@ -34,7 +34,7 @@ def test_a_timer_takes_its_share_of_real_time() -> None:
     assert simulated == pytest.approx(passed * RATE, rel=0.01, abs=1)
 
 
-def test_timers_fire_in_order_whatever_the_rate() -> None:
+def test_timers_fire_in_order_at_any_rate() -> None:
     async def story() -> list[int]:
         loop, heard, last = asyncio.get_running_loop(), list[int](), asyncio.Event()
         for seconds in (30, 10, 20):
@@ -60,7 +60,7 @@ def test_loop_timeouts_are_simulated_and_machine_waits_are_real() -> None:
     assert patience == 3 * RATE
 
 
-async def test_in_production_a_second_is_a_second() -> None:
+async def test_time_limits_are_unchanged_on_an_ordinary_loop() -> None:
     assert rate() == 1
     assert real(7.5) == 7.5
 
@@ -79,7 +79,7 @@ async def test_the_database_clock_starts_on_demand_and_keeps_pace(owner: Connect
     assert before - timedelta(milliseconds=2) <= said <= after + timedelta(milliseconds=2)
 
 
-def test_a_simulated_day_cannot_be_moved_by_hand() -> None:
+def test_a_simulated_day_cannot_be_advanced_manually() -> None:
     with pytest.raises(ValueError, match="by itself"):
         SimulatedTime(Gearbox(RATE), MIDNIGHT).advance(60)
 
@@ -119,7 +119,7 @@ def test_a_shift_too_fast_or_too_early_is_refused() -> None:
         gearbox.shift(80)
 
 
-def test_patience_with_machines_reckons_with_the_fastest_gear() -> None:
+def test_machine_time_limits_use_the_fastest_gear() -> None:
     loop = FastLoop(Gearbox(80, fastest=800))
     assert loop.rate == 800
     loop.close()

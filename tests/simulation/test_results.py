@@ -41,7 +41,7 @@ def day(**changes: object) -> DayReport:
     return DayReport(**(facts | changes))  # type: ignore[arg-type]
 
 
-def test_percentiles_are_by_nearest_rank() -> None:
+def test_percentiles_use_the_nearest_rank() -> None:
     spread = Spread.of(float(number) for number in range(1, 101))
     assert (spread.p50, spread.p95, spread.p99, spread.max) == (50, 95, 99, 100)
     assert Spread.of([]) == Spread(0, 0, 0, 0)
@@ -55,7 +55,7 @@ def test_a_day_passes_only_without_violations_or_nightly_harm() -> None:
     assert not day(nightly={"with_us": {}, "without_us": {}, "unharmed": False}).good
 
 
-def test_a_section_of_the_page_is_replaced_and_others_stay(tmp_path: Path) -> None:
+def test_a_results_section_is_replaced_and_others_stay(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     record(page, "bin/bench start", "1.4 s")
     record(page, "bin/bench pickup", table(("queue", "ms"), [("ours", "0.8")]))
@@ -78,7 +78,7 @@ def test_the_chart_has_a_line_for_companies_and_for_each_budget() -> None:
     assert first < last
 
 
-def test_days_side_by_side() -> None:
+def test_several_days_are_shown_side_by_side() -> None:
     text = as_markdown([day(), day(options=day().options | {"workers": 3})])
     assert "| 2 | 1 | 20 | 0.2 |" in text
     assert "| 3 | 1 | 20 | 0.2 |" in text
