@@ -86,4 +86,11 @@ def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:
     click.echo(json.dumps(answer, default=str) if as_json else text)
 
 
+page_size_option = click.option(
+    "--page-size",
+    type=click.Choice(["0", "1", "4"]),
+    default="0",
+    show_default=True,
+    help="Of the simulated websites: 0 short pages, 1 as real ones, 4 with menus and footers four times as large.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")

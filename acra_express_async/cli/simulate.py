@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acra_express_async.cli.sessions import json_option
+from acra_express_async.cli.sessions import json_option, page_size_option
 from acra_express_async.errors import AcraExpressError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ PROFILES = {
     metavar="NAME=VALUE",
     help="A setting of the simulated service, without prefix; repeatable.",
 )
+@page_size_option
 @click.option("--scenario", default="happy", show_default=True, help="Of the provider simulator.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG of the (last) day.")
 @click.option("--log", "log_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the service's warnings.")
@@ -73,6 +74,7 @@ def simulate(
     seed: int,
     speed: float,
     given: tuple[str, ...],
+    page_size: str,
     scenario: str,
     picture: Path | None,
     log_path: Path | None,
@@ -87,9 +89,12 @@ def simulate(
     try:
         from acra_express_async.sandbox.results import record
         from acra_express_async.sandbox.simulation import DayOptions, as_markdown, day_picture, show, show_several
+        from acra_express_async.sandbox.world import PAGE_SIZE_OF
     except ImportError as missing:
         raise AcraExpressError(f"the sandbox is not installed ({missing}): pip install '.[sandbox]'") from missing
-    options = DayOptions(hours, profile, 2, replicas, seed, speed, scenario, _settings(given))
+    options = DayOptions(
+        hours, profile, 2, replicas, seed, speed, scenario, PAGE_SIZE_OF[page_size], given=_settings(given)
+    )
     with tempfile.TemporaryDirectory(prefix="acra-express-log-") as folder:
         path = log_path or Path(folder) / "service.log"
         days = [_day(replace(options, workers=count), path) for count in workers or (2,)]

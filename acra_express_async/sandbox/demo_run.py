@@ -31,7 +31,7 @@ from acra_express_async.sandbox.testbed import (
     live_uens,
     load,
 )
-from acra_express_async.sandbox.world import World
+from acra_express_async.sandbox.world import PageSize, World
 
 ALLOWANCE_SCALE = 60
 LATENCY_SCALE = 1 / 20
@@ -53,6 +53,7 @@ class DemoOptions:
     csv: Path | None = None
     keep: bool = False
     seed: int = 7
+    page_size: PageSize = 0
 
 
 def settings_for(simulator: Simulator, dsn: str, *, cap: int, sole_proprietors: bool) -> dict[str, str]:
@@ -92,7 +93,7 @@ async def run(options: DemoOptions, console: Console) -> int:
         owner = await build_database(postgres)
         try:
             file, uens = await _registry(options, owner, home, console)
-            world = World.from_csv(file, seed=options.seed)
+            world = World.from_csv(file, seed=options.seed, page_size=options.page_size)
             scales = Options(allowance_scale=ALLOWANCE_SCALE, latency_scale=LATENCY_SCALE, seed=options.seed)
             async with Simulator(world, scales) as simulator:
                 environ = settings_for(

@@ -7,6 +7,7 @@ emphasis. A backslash, an entity or an angle bracket stays the characters it is;
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from markdown_it import MarkdownIt
 
@@ -31,5 +32,7 @@ class _Parser(MarkdownIt):
         return url
 
 
+@cache
 def _parser() -> MarkdownIt:
+    """Built once: its rules take longer to set up than a page to render, and rendering leaves no trace in it."""
     return _Parser("commonmark", {"html": False, "breaks": True}).enable("table").disable(list(_WITHOUT))

@@ -72,7 +72,7 @@ async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncI
             await owner.close()
         undisturbed = await undisturbed_night(postgres) if nightly_too else None
         owner = await connect(dsn, {"search_path": "public"})
-        world = World.from_csv(town.registry, seed=options.seed)
+        world = World.from_csv(town.registry, seed=options.seed, page_size=options.page_size)
         given = Options(seed=options.seed)
         try:
             async with Simulator(world, given, clock=clock, scenario=options.scenario) as simulator:

@@ -15,6 +15,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
 from acra_express_async.sandbox.simulation.fast_clock import Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulator import Simulator
+from acra_express_async.sandbox.world import PageSize
 from acra_express_async.settings.tree import Settings
 
 SAMPLE_EVERY = timedelta(minutes=10)
@@ -36,6 +37,7 @@ class DayOptions:
     seed: int = 7
     speed: float = WORK_SPEED
     scenario: str = "happy"
+    page_size: PageSize = 0
     given: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -18,7 +18,8 @@ def show(day: DayReport, console: Console | None = None) -> None:
     options = day.options
     console.print(
         f"[bold]{options['hours']:g} simulated hours[/bold], profile {options['profile']}, "
-        f"{options['workers']} workers, {options['replicas']} replica(s), seed {options['seed']}: "
+        f"{options['workers']} workers, {options['replicas']} replica(s), seed {options['seed']}, "
+        f"pages of size {options['page_size']}: "
         f"took {day.real_seconds:g} s ({options['speed']:g} x real time) and {day.cpu_seconds:g} s of CPU"
     )
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(day.outcomes.items()))
@@ -114,7 +115,8 @@ def as_markdown(days: Sequence[DayReport]) -> str:
     speed, spent = f"{last.options['speed']:g}", last.spent
     worst = ", ".join(f"{use.budget} {use.worst:g} of {use.allowance:g}" for use in last.budgets)
     how = (
-        f"{last.options['hours']:g} simulated hours at {speed} x real, seed {last.options['seed']}; took "
+        f"{last.options['hours']:g} simulated hours at {speed} x real, seed {last.options['seed']}, pages of size "
+        f"{last.options['page_size']}; took "
         f"{last.real_seconds:g} s and {last.cpu_seconds:g} s of CPU. The machine delayed the process for "
         f"{last.stalled_share:.1%} of the time, at most {last.worst_stall_seconds:g} s at once; each second of it "
         f"is {speed} s in the latencies."

@@ -13,7 +13,7 @@ import click
 from acra_express_async.models import Provider
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.simulator import SCENARIOS, Options, Simulator, SimulatorClock
-from acra_express_async.sandbox.world import World
+from acra_express_async.sandbox.world import PAGE_SIZE_OF, World
 
 
 @click.command()
@@ -22,6 +22,13 @@ from acra_express_async.sandbox.world import World
 @click.option("--world", "stored", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="World as JSON.")
 @click.option("--companies", type=click.IntRange(min=1), default=200, show_default=True, help="Without a registry.")
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--page-size",
+    type=click.Choice(["0", "1", "4"]),
+    default="0",
+    show_default=True,
+    help="Of the simulated websites: 0 short pages, 1 as real ones, 4 with menus and footers four times as large.",
+)
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), default="happy", show_default=True)
 @click.option("--allowance-scale", type=float, default=1.0, show_default=True, help="Multiplies every limit.")
 @click.option("--latency-scale", type=float, default=1.0, show_default=True)
@@ -35,17 +42,19 @@ def main(
     stored: Path | None,
     companies: int,
     seed: int,
+    page_size: str,
     scenario: str,
     speed: float,
     **behaviour: Any,
 ) -> None:
     """Simulate the four providers; the first line printed is JSON with their addresses and keys."""
+    size = PAGE_SIZE_OF[page_size]
     if stored is not None:
         world = World.from_json(stored)
     elif registry is not None:
-        world = World.from_csv(registry, seed=seed)
+        world = World.from_csv(registry, seed=seed, page_size=size)
     else:
-        world = World(registry_sample.rows(companies, seed), seed=seed)
+        world = World(registry_sample.rows(companies, seed), seed=seed, page_size=size)
     options = Options(port=port, seed=seed, **behaviour)  # the remaining flags are named after its fields
     asyncio.run(_serve(Simulator(world, options, clock=SimulatorClock(speed=speed), scenario=scenario)))
 

@@ -2,8 +2,9 @@
 
 from acra_express_async.sandbox.world.firms import Firm
 from acra_express_async.sandbox.world.mailboxes import Mailbox
+from acra_express_async.sandbox.world.page_sizes import PAGE_SIZE_OF, PageSize
 from acra_express_async.sandbox.world.truth import TrueMail, Truth
 from acra_express_async.sandbox.world.web import WebPage
 from acra_express_async.sandbox.world.world import World
 
-__all__ = ["Firm", "Mailbox", "TrueMail", "Truth", "WebPage", "World"]
+__all__ = ["PAGE_SIZE_OF", "Firm", "Mailbox", "PageSize", "TrueMail", "Truth", "WebPage", "World"]

@@ -30,8 +30,19 @@ def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:
     return "\n\n".join(lines)
 
 
-def footer_lines(plan: SitePlan, dice: Random) -> list[str]:
-    """The footer of every page; some sites show little there."""
+def icon_line(plan: SitePlan) -> str:
+    """Mail, telephone, WhatsApp and profile as icons: links without a label."""
+    contacts, label = plan.contacts, plan.host.split(".")[0]
+    targets = [f"tel:{contacts.numbers['phone']}", f"https://www.facebook.com/{label}/"]
+    if contacts.style == "everywhere":
+        targets.insert(0, f"mailto:{contacts.role}")
+    if "mobile" in contacts.numbers:
+        targets.append(f"https://wa.me/{contacts.numbers['mobile'][1:]}")
+    return " ".join(f"[]({target})" for target in targets)
+
+
+def footer_lines(plan: SitePlan, dice: Random, *, icons: bool = False) -> list[str]:
+    """The footer of every page; some sites show little there. `icons`: the mail address is only behind an icon."""
     lines = []
     if plan.kind == "thin":
         return ["Follow us for news."]
@@ -39,7 +50,9 @@ def footer_lines(plan: SitePlan, dice: Random) -> list[str]:
         lines.append(address_text(plan.place, dice))
     if dice.random() < 0.6:
         lines += number_lines(plan, dice)[:1]
-    if plan.contacts.style == "everywhere":
+    if icons:
+        lines.append(icon_line(plan))
+    elif plan.contacts.style == "everywhere":
         lines.append(f"Email: [{plan.contacts.role}](mailto:{plan.contacts.role})")
     return lines
 

@@ -15,8 +15,10 @@ from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.world.company_draw import AGENCIES, Lookalike, Presence, SitePlan, presence_of
 from acra_express_async.sandbox.world.firms import Firm, firm_of, words
 from acra_express_async.sandbox.world.index import NameIndex
+from acra_express_async.sandbox.world.layout import laid_out, look_of
 from acra_express_async.sandbox.world.mailboxes import Mailbox, mailbox_of
 from acra_express_async.sandbox.world.namesakes import lookalike_page
+from acra_express_async.sandbox.world.page_sizes import PageSize
 from acra_express_async.sandbox.world.search_results import listings_for
 from acra_express_async.sandbox.world.site_pages import site_page
 from acra_express_async.sandbox.world.third_parties import third_party_page
@@ -39,15 +41,22 @@ class World:
         rows: registry rows, as mappings by column name or objects like `models.Company`; the last row of a UEN wins.
         seed: seed of every draw.
         site_share: share of companies with a website.
+        page_size: size of all pages; the truth is the same at every size.
     """
 
     def __init__(
-        self, rows: Iterable[Mapping[str, Any] | object], *, seed: int = 1, site_share: float = SITE_SHARE
+        self,
+        rows: Iterable[Mapping[str, Any] | object],
+        *,
+        seed: int = 1,
+        site_share: float = SITE_SHARE,
+        page_size: PageSize = 0,
     ) -> None:
         by_uen = {firm.uen: firm for firm in map(firm_of, rows) if firm is not None}
         self._firms = list(by_uen.values())
         self.seed = seed
         self.site_share = site_share
+        self.page_size: PageSize = page_size
         self._index = NameIndex(self._firms)
         self._presences: OrderedDict[int, Presence] = OrderedDict()
         self._hosts: dict[str, tuple[int, Role]] = {}
@@ -56,29 +65,33 @@ class World:
             self._register(number)
 
     @classmethod
-    def from_csv(cls, path: Path, *, seed: int = 1, site_share: float = SITE_SHARE) -> Self:
+    def from_csv(cls, path: Path, *, seed: int = 1, site_share: float = SITE_SHARE, page_size: PageSize = 0) -> Self:
         """A world around a registry file with the 53-column header."""
         with path.open(encoding="utf-8-sig", newline="") as source:
-            return cls(csv.DictReader(source), seed=seed, site_share=site_share)
+            return cls(csv.DictReader(source), seed=seed, site_share=site_share, page_size=page_size)
 
     @classmethod
     def from_json(cls, path: Path) -> Self:
-        """A world that `to_json` wrote: ``{"seed": 1, "site_share": 0.55, "rows": [...]}``."""
+        """A world that `to_json` wrote: ``{"seed": 1, "site_share": 0.55, "page_size": 0, "rows": [...]}``."""
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(stored["rows"], seed=stored.get("seed", 1), site_share=stored.get("site_share", SITE_SHARE))
+        given = {name: stored[name] for name in ("seed", "site_share", "page_size") if name in stored}
+        return cls(stored["rows"], **given)
 
     def to_json(self, path: Path) -> None:
         """Write what another process needs to build the same world."""
         rows = [_columns(firm) for firm in self._firms]
-        stored = {"seed": self.seed, "site_share": self.site_share, "rows": rows}
+        stored = {"seed": self.seed, "site_share": self.site_share, "page_size": self.page_size, "rows": rows}
         path.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
 
-    def redrawn(self, *, seed: int | None = None, site_share: float | None = None) -> Self:
-        """The same registry under another seed or share of sites."""
+    def redrawn(
+        self, *, seed: int | None = None, site_share: float | None = None, page_size: PageSize | None = None
+    ) -> Self:
+        """The same registry under another seed, share of sites or size of pages."""
         return type(self)(
             self._firms,
             seed=self.seed if seed is None else seed,
             site_share=self.site_share if site_share is None else site_share,
+            page_size=self.page_size if page_size is None else page_size,
         )
 
     def __len__(self) -> int:
@@ -114,9 +127,9 @@ class World:
             return self._company_page(*found, host, path)
         third = third_party_page(url, host, path, self._named_in, self._firms[:8])
         if third is not None:
-            return third
+            return self._laid_out(third)
         if host.removeprefix("www.") in AGENCIES:
-            return WebPage(url, title="Web design agency", main=f"We build websites.\n\nhello@{host}")
+            return self._laid_out(WebPage(url, title="Web design agency", main=f"We build websites.\n\nhello@{host}"))
         return nothing_at(url, "dns")
 
     def truth(self, uen: str) -> Truth:
@@ -152,9 +165,16 @@ class World:
         if role == "likeness":
             plain = host.removeprefix("www.")
             likeness = next(likeness for likeness in presence.lookalikes if likeness.host == plain)
-            return lookalike_page(firm, likeness, path, self.seed, self._index)
+            return self._laid_out(lookalike_page(firm, likeness, path, self.seed, self._index))
         assert presence.site is not None, "a site's host is registered with its site"
-        return site_page(firm, presence.site, path, self.seed)
+        return site_page(firm, presence.site, path, self.seed, self.page_size)
+
+    def _laid_out(self, page: WebPage) -> WebPage:
+        """Another one's page in the look of its site, when pages have one."""
+        if self.page_size == 0 or page.http_status != 200:
+            return page
+        split = urlsplit(page.url)
+        return laid_out(page, look_of(f"{split.scheme}://{split.netloc}", self.seed, self.page_size), self.seed)
 
     def _named_in(self, path: str) -> Firm | None:
         number = self._index.in_text(path)
