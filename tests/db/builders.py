@@ -1,4 +1,4 @@
-"""Values for tests of records: a company, a job, an outcome with everything in it."""
+"""Builders for tests of records: a company, a job, and an outcome that fills every field."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def an_outcome(**more: Any) -> Outcome:
 
 
 async def a_company(owner: Connection, uen: str = "201912345K", **columns: Any) -> Company:
-    """A row of `companies` as the platform would have it."""
+    """Insert a row into `companies` as the platform would store it."""
     columns = {"uen": uen, "name": "LOTUS PUMPS PTE. LTD.", "industry_code": "33120"} | columns
     names = ", ".join(columns)
     places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
@@ -126,7 +126,7 @@ async def count(owner: Connection, table: str) -> int:
 
 
 async def advance(owner: Connection, hours: float) -> None:
-    """Let our clock run ahead of the real one by so many hours (replaces an earlier lead)."""
+    """Set the database clock ahead of the real one by this many hours (replaces an earlier offset)."""
     await owner.execute(
         "CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE"
         f" AS 'SELECT pg_catalog.clock_timestamp() + interval ''{hours} hours'''"

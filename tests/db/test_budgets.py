@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL, its clock under the test's control."""
+"""The budget ledger on a real PostgreSQL, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_grants_the_allowance_and_says_when_more_fits(ledger: BudgetLedger
         await clock.advance(timedelta(seconds=10))
         await ledger.settle(charge, {})
     answer = await refused(ledger, Ask(CALLS, 1))
-    # the first call was charged at 0 s and held for 5 s, which came before its answer at 10 s
+    # The first call was charged at 0 s and held for 5 s, so it aged from 5 s and not from its answer at 10 s.
     assert answer.fits_in == CALLS.counted_window - timedelta(seconds=95)
     assert not answer.by_job
     await clock.advance(answer.fits_in - timedelta(microseconds=1))
@@ -205,7 +205,7 @@ async def test_pruning_deletes_a_bounded_number_of_rows(ledger: BudgetLedger, ow
 
 
 async def fill(owner: Connection, rows: int, until: datetime) -> None:
-    """History: one call every second before `until`."""
+    """Insert a history of one call per second before `until`."""
     await owner.execute(
         """
         INSERT INTO acra_express.budget_charges (charge_id, provider, budget, amount, charged_at, ages_from)
@@ -251,7 +251,7 @@ async def test_a_reservation_takes_one_statement(fresh_dsn: str, database: Datab
             connection.add_query_logger(lambda record: said.append(record.query))
         ledger = BudgetLedger(single)
         await granted(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
-        said.clear()  # the first time a connection asks for the types it is to speak
+        said.clear()  # a connection queries the types it needs when it first uses them
         await granted(ledger, Ask(CALLS, 9), Ask(TOKENS, 1502))
         await refused(ledger, Ask(CALLS, 1), Ask(TOKENS, 1502))
     finally:
@@ -263,7 +263,7 @@ async def test_a_reservation_takes_one_statement(fresh_dsn: str, database: Datab
 async def test_eight_clients_on_two_pools_never_exceed_the_allowance(
     ledger: BudgetLedger, database: Database, fresh_dsn: str, owner: Connection
 ) -> None:
-    """Real clock, real contention: exactly the allowance is granted, whoever comes first."""
+    """Real clock, real contention: exactly the allowance is granted in total."""
     wide = Allowance(Provider.DUCKDUCKGO, "requests_1h", 200, 1, HOUR, MARGIN)
     other = Database(fresh_dsn, role="acra_express", tenant_id=database.tenant_id, size=4)
     await other.open()

@@ -1,8 +1,8 @@
-"""The ledger against a brute-force model, and against the provider's own view of what arrived.
+"""The ledger compared with a brute-force model and with the provider's view of the arrivals.
 
-Random runs of charges, answers, abandoned calls, refunds and waits. Two judges: a model in plain Python must agree with
-every grant, every refusal and every named moment; and no rolling window of what a provider could have booked, at the
-moments that are worst for us, may hold more than the allowance.
+Random sequences of charges, answers, abandoned calls, refunds and waits. Two checks: a model in plain Python must agree
+with every grant, every refusal and every time named; and no rolling window of what a provider could have booked, at the
+times that are worst for us, may exceed the allowance.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass
 class Model:
-    """All rows there ever were; every question is answered by walking over all of them."""
+    """Keeps all rows for ever and answers every question by a scan over them."""
 
     now: datetime
     rows: dict[int, list[Row]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Model:
         return True
 
     def moment(self, job: JobLimits, amounts: dict[Allowance, int]) -> datetime:
-        """The first moment at which it fits: only the ends of rows can be that."""
+        """The first moment at which a request fits; only the end of a row can be that moment."""
         ends = {min(row.ages_from, self.now) + row.budget.counted_window for rows in self.rows.values() for row in rows}
         return min(end for end in ends if end > self.now and self.fits(job, amounts, end))
 
@@ -178,7 +178,7 @@ async def charge(ledger: BudgetLedger, model: Model, job: JobLimits, amount: int
 
 
 async def answer(ledger: BudgetLedger, model: Model, charge_id: int, tokens: int) -> None:
-    """The provider bills at most what was reserved; it has booked it by now, or by the end of the hold."""
+    """The provider bills at most the reservation and has booked it by now, or by the end of the hold."""
     calls, reserved = model.rows[charge_id]
     tokens = min(tokens, reserved.amount)
     await ledger.settle(Charge(charge_id), {"tokens_1m": tokens})
@@ -188,10 +188,10 @@ async def answer(ledger: BudgetLedger, model: Model, charge_id: int, tokens: int
 
 
 def no_window_exceeds(model: Model) -> None:
-    """The provider's view, in its own window, not our longer one.
+    """Check the provider's view, in its own window, which is shorter than ours.
 
-    It may book a charge at any time between `charged_at` and `ages_from`, whichever is worst for us. The fullest
-    window ends at a charge: later ones hold the same charges or fewer.
+    It may book a charge at any time between `charged_at` and `ages_from`; assume the worst time. The fullest window
+    ends at a charge, because a later window holds the same charges or fewer.
     """
     for budget in ALLOWANCES:
         rows = [row for rows in model.rows.values() for row in rows if row.budget is budget]

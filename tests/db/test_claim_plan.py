@@ -1,4 +1,4 @@
-"""The claim and the idle poll stay on the partial index, also for generic plans, behind a large foreign backlog."""
+"""The claim and the idle poll use the partial index, also with generic plans, behind a large foreign backlog."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def jobs(database: Database) -> Jobs:
 
 
 async def fill(owner: Connection, *, ours: int) -> None:
-    """Half a table of nightly jobs still queued, the other half history of ours, and a few that are live."""
+    """Fill the table: half queued nightly jobs, half history of ours, and a few live jobs of ours."""
     await owner.execute(
         """
         INSERT INTO background_jobs (job_type, status, params, started_at)
@@ -62,7 +62,7 @@ async def fill(owner: Connection, *, ours: int) -> None:
 
 
 async def rows_touched(owner: Connection, statement: str) -> tuple[str, int]:
-    """The plan, and how many rows its scans produced or threw away; generic plans only."""
+    """The plan, and how many rows its scans returned or discarded; generic plans only."""
     async with owner.transaction():
         await owner.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         plan = "\n".join(
@@ -84,7 +84,7 @@ async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statemen
 
 
 async def test_the_checked_statements_equal_those_of_the_function(owner: Connection) -> None:
-    """The plan is checked on copies; a copy that drifts from the function would guard nothing."""
+    """The plan is checked on copies of the statements, so the copies must equal the function."""
     source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim'")
 
     def words(text: str) -> str:
@@ -96,7 +96,7 @@ async def test_the_checked_statements_equal_those_of_the_function(owner: Connect
 
 
 async def test_claims_read_few_rows_when_the_plan_is_cached(jobs: Jobs, owner: Connection, database: Database) -> None:
-    """25 executions of one prepared statement: the plan that the server keeps must not scan the backlog."""
+    """25 executions of one prepared statement: the plan that the server caches must not scan the backlog."""
     await fill(owner, ours=30)
     for _ in range(25):
         assert len(await jobs.claim("me", LEASE, 1)) == 1
@@ -111,9 +111,9 @@ async def test_claims_read_few_rows_when_the_plan_is_cached(jobs: Jobs, owner: C
 
 
 async def rows_read(database: Database) -> int:
-    """Rows read from the two tables by scan or index, as the server counted them for the session that claims.
+    """Rows read from the two tables by scan or index, as the server counted them for the claiming session.
 
-    The pool hands out the connection that was used last, so this is the claimer's own and its counts are flushed.
+    The pool hands out the connection that was used last, so this is the claiming one, and its counts are flushed.
     """
     async with database.session() as connection:
         await connection.execute("SELECT pg_stat_force_next_flush()")

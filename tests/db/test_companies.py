@@ -1,4 +1,4 @@
-"""Companies made and loaded: who gives way to whom, and what a load says."""
+"""Creating and loading companies: when an insert stands back, and what a load returns."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_existing_company_gets_no_code_pending_in_the_nightly(
 async def test_b1_insert_waits_for_an_open_nightly_staging_transaction(
     database: Database, owner: Connection, shape: PlatformShape, fresh_dsn: str
 ) -> None:
-    """Its exact interleaving: the nightly looked the UEN up and will insert it later in the same transaction."""
+    """The exact interleaving: the nightly looked the UEN up and will insert it later in the same transaction."""
     nightly = await connect(fresh_dsn, {})
     try:
         async with nightly.transaction():
@@ -95,7 +95,7 @@ async def test_b1_insert_waits_for_an_open_nightly_staging_transaction(
 async def test_b1_insert_stands_back_while_a_nightly_staging_job_runs(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
-    """Between two of its statements no lock is held; the job's status is the only sign."""
+    """Between two statements of the nightly no lock is held; only the status of the job shows that it runs."""
     await owner.execute(
         "INSERT INTO background_jobs (job_type, status, started_at) VALUES ('staging_upsert', 'running', now())"
     )
@@ -105,13 +105,13 @@ async def test_b1_insert_stands_back_while_a_nightly_staging_job_runs(
     assert refusal.value.retry_after > timedelta(0)
     assert await owner.fetchval("SELECT count(*) FROM companies") == 0
     await a_company(owner)
-    await upserted(database, shape)  # an update of an existing row needs neither lock nor check
+    await upserted(database, shape)  # updating an existing row needs neither lock nor check
 
 
 async def test_b1_the_lock_is_taken_before_the_check(
     database: Database, owner: Connection, shape: PlatformShape
 ) -> None:
-    """The other way round a nightly job could start, and look its UENs up, between our check and our lock."""
+    """In the other order a nightly job could start and look its UENs up between our check and our lock."""
     await owner.execute(
         """
         CREATE OR REPLACE FUNCTION acra_express.nightly_holds(p_types text[]) RETURNS boolean LANGUAGE sql AS $$
@@ -155,7 +155,7 @@ async def test_a_company_is_loaded_with_its_registry_facts(
     company = await a_company(owner, name="an older name", website_domain="lotus.sg")
     loaded = await load_company(owner, company.company_id)
     assert loaded is not None
-    assert loaded.shared_postal == 0  # never counted: not known
+    assert loaded.shared_postal == 0  # unknown, because postal codes were never counted
     assert await count_postal_codes(owner) is True
     assert await count_postal_codes(owner) is False  # at most once a day
     loaded = await load_company(owner, company.company_id)

@@ -1,4 +1,4 @@
-"""Slots of the daily cap: one company, one job, one day."""
+"""Slots of the daily cap: one per company and day, held by one job."""
 
 from __future__ import annotations
 

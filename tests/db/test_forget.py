@@ -1,4 +1,4 @@
-"""`forget` takes away what is ours and nothing else, and is an opt-out from then on."""
+"""`forget` removes our data and nothing else, and opts the subject out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_forget_recognises_a_uen_a_domain_and_an_address(subject: str, understoo
 
 
 async def arranged(database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash) -> Company:
-    """One company of ours with everything stored, beside rows of the platform's own making."""
+    """Store everything about one company of ours, next to rows that the platform wrote."""
     company = await a_company(owner)
     outcome = an_outcome(
         emails=(
@@ -74,7 +74,7 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
 
 
 async def theirs(owner: Connection) -> list[Any]:
-    """What must look the same before and after."""
+    """The rows that must stay unchanged."""
     return [
         await owner.fetch("SELECT * FROM company_enrichment_runs WHERE source_json IS NULL"),
         await owner.fetch("SELECT * FROM contacts WHERE contact_source <> 'acra_express' ORDER BY contact_id"),

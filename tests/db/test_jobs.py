@@ -1,4 +1,4 @@
-"""Claim, fence, heartbeat and every end of an attempt, on real rows."""
+"""Claims, fencing tokens, heartbeats and every end of an attempt, on real rows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Random walks over claim, renew, expire, finish, fail, snooze, release, crash, cancel and retry, against a model.
+"""Random sequences of claim, renew, expire, finish, fail, snooze, release, crash, cancel and retry, against a model.
 
-Invariants: at most one live token a job, foreign rows untouched, attempts within what was claimed, no row stuck.
+Invariants: at most one live token per job, foreign rows unchanged, no more attempts than claims, no row stuck.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass
 class Model:
-    """What we believe of each job: its status, the token that may write, and whether it is due."""
+    """The expected state of each job: its status, the token that may write, and whether it is due."""
 
     status: dict[int, str] = field(default_factory=dict)
     token: dict[int, int | None] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Model:
 
 
 class Leases(RuleBasedStateMachine):
-    """One loop and one database for all examples; each example clears the rows."""
+    """One loop and one database for all examples; each example starts with empty tables."""
 
     runner: asyncio.Runner
     database: Database
@@ -102,7 +102,7 @@ class Leases(RuleBasedStateMachine):
         return self.model.status[job.job_id] == "running" and self.model.token[job.job_id] == job.token
 
     def write(self, job: Job, act: Callable[[], Coroutine[Any, Any, Any]]) -> bool:
-        """Try it: it must work exactly when the model says that the job is ours."""
+        """Try a write: it must succeed exactly when the model says that we hold the job."""
         try:
             self.do(act())
         except LeaseLost:
@@ -148,7 +148,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(job=claims)
     def crash(self, job: Job) -> None:
-        """The holder is gone and time passes: the lease runs out."""
+        """The holder disappears and its lease expires."""
         self.do(
             self.owner.execute(
                 "UPDATE acra_express.leases SET due_at = clock_timestamp() - interval '1 s' WHERE job_id = $1 AND held",
@@ -160,13 +160,13 @@ class Leases(RuleBasedStateMachine):
 
     @rule(target=claims, job=claims)
     def crash_and_claim_again(self, job: Job) -> Any:
-        """What makes zombies: the old holder still has its Job and will try to write."""
+        """Create a zombie: the old holder still has its Job and will try to write."""
         self.crash(job)
         return self.claim(3)
 
     @rule()
     def time_passes(self) -> None:
-        """Every snooze is over."""
+        """Every snooze ends."""
         self.do(
             self.owner.execute(
                 "UPDATE acra_express.leases SET due_at = clock_timestamp() - interval '1 s'"
@@ -198,7 +198,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(job=claims)
     def status_by_hand(self, job: Job) -> None:
-        """An operator's own UPDATE of a job that has ended: it goes on at the next tick."""
+        """An operator requeues an ended job with an UPDATE; it continues at the next tick."""
         if self.model.status[job.job_id] not in ("done", "error"):
             return
         self.do(self.owner.execute("UPDATE background_jobs SET status = 'queued' WHERE job_id = $1", job.job_id))
@@ -219,7 +219,7 @@ class Leases(RuleBasedStateMachine):
         assert {row["job_id"] for row in held} == running
 
     def teardown(self) -> None:
-        """No row is stuck: whatever happened, time and claims bring every live job to its end."""
+        """No row is stuck: after any sequence, time and claims finish every live job."""
         self.do(
             self.owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'")
         )

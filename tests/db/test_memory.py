@@ -1,4 +1,4 @@
-"""Searches and pages that need not be paid for again."""
+"""The memory of searches and pages, which avoids paying for them again."""
 
 from __future__ import annotations
 

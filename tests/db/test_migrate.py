@@ -1,4 +1,4 @@
-"""Migrations: several runners at once, checksums, refusals in one sentence, and a database without the platform."""
+"""Migrations: concurrent runners, checksums, refusals in one sentence, and a database without the platform."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_uninstall_restores_the_catalogue(empty: Connection) -> None:
 async def test_uninstall_restores_the_schema_dump(
     empty: Connection, empty_dsn: str, postgres: EmbeddedPostgres
 ) -> None:
-    """What `pg_dump` says of the schema is the same text, in which our migrations had changed more than a line."""
+    """`pg_dump` of the schema is the same text as before, although our migrations had changed many lines."""
     await bootstrap_platform(empty)
     pg_dump = postgres.tool("pg_dump")
     before = await schema_dump(pg_dump, empty_dsn)
@@ -122,7 +122,7 @@ async def test_uninstall_restores_the_schema_dump(
 
 
 async def test_migrate_restores_the_grants_of_a_recreated_role(empty: Connection) -> None:
-    """Dropped with all it owned, made again by a bare CREATE ROLE: the next `migrate` gives it the same again."""
+    """After DROP OWNED, DROP ROLE and a bare CREATE ROLE, the next `migrate` grants the same privileges again."""
     await bootstrap_platform(empty)
     await empty.execute("DROP POLICY enrichment_runs_isolation ON enrichment_runs")
     role = f"r_{secrets.token_hex(4)}"
@@ -154,7 +154,7 @@ async def test_migrate_revokes_extra_grants_on_platform_tables(owner: Connection
 
 
 async def test_migrate_restores_owner_functions_granted_to_public(owner: Connection) -> None:
-    """A restore without owners or ACLs: functions that act for the role itself, and callable by everybody."""
+    """A restore without owners or ACLs leaves functions that run as the role itself and that PUBLIC may execute."""
     await owner.execute(
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA acra_express TO PUBLIC;"
         "GRANT CREATE ON SCHEMA acra_express TO acra_express;"
@@ -192,7 +192,7 @@ async def test_migrate_restores_only_the_missing_tenant_policies(owner: Connecti
     await owner.execute("DROP POLICY acra_express_only ON run_event_logs")
     reader = await connect(fresh_dsn, {})
     try:
-        async with reader.transaction():  # as a store of the nightly: nobody may take these two for himself
+        async with reader.transaction():  # like a nightly store: these two tables cannot be locked exclusively
             await reader.execute("SELECT FROM enrichment_runs, run_vendor_usage LIMIT 1")
             await migrate(owner, ROLE)
         healed = {row["tablename"]: row for row in await owner.fetch(WALL)}
@@ -224,7 +224,7 @@ async def test_migrate_names_and_skips_a_table_that_stays_locked(
 
 
 async def test_tenant_policy_binds_only_the_role_under_forced_rls(owner: Connection) -> None:
-    """A policy `TO role` binds whoever inherits the role: the shared service account, which `migrate` made a member."""
+    """A policy `TO role` also binds members of the role, such as the shared account that `migrate` made a member."""
     account = f"account_{secrets.token_hex(4)}"
     await owner.execute("INSERT INTO enrichment_runs (tenant_id) VALUES (501), (502)")
     await owner.execute("ALTER TABLE enrichment_runs FORCE ROW LEVEL SECURITY")
@@ -261,7 +261,7 @@ async def test_an_older_build_keeps_the_grants_of_a_newer_one(owner: Connection)
 
 
 async def test_our_tenant_id_avoids_customers_known_only_elsewhere(empty: Connection) -> None:
-    """An empty `tenants` with customers 1 and 2 elsewhere, and DEFAULT_TENANT_ID 3: a plain insert would become 1."""
+    """`tenants` is empty, customers 1 and 2 exist elsewhere, DEFAULT_TENANT_ID is 3: a plain insert would take 1."""
     await bootstrap_platform(empty)
     await empty.execute(
         "INSERT INTO odoo_connections (tenant_id) VALUES (1);"
@@ -282,7 +282,7 @@ async def test_migrate_works_with_manually_numbered_tenants(empty: Connection) -
 
 
 async def privileges(connection: Connection, role: str) -> list[str]:
-    """Everything that the role itself was given, anywhere in the database, and the policies made for it."""
+    """All privileges of the role itself in the database, and the policies that name it."""
     rows = await connection.fetch(
         """
         SELECT format('%s %s of %s', e.privilege_type, thing.part, thing.name) AS line FROM (
@@ -302,7 +302,7 @@ async def privileges(connection: Connection, role: str) -> list[str]:
 
 
 async def schema_dump(pg_dump: Path, dsn: str) -> list[str]:
-    """Lines of `pg_dump --schema-only`, without the random guard that newer versions put around them."""
+    """Lines of `pg_dump --schema-only`, without the random \\restrict lines of newer versions."""
     process = await asyncio.create_subprocess_exec(
         str(pg_dump), "--schema-only", dsn, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -312,7 +312,7 @@ async def schema_dump(pg_dump: Path, dsn: str) -> list[str]:
 
 
 async def catalogue(connection: Connection) -> list[str]:
-    """Every relation, column, index, trigger, function, policy and grant outside the system's own schemas."""
+    """Every relation, column, index, trigger, function, policy and grant outside the system schemas."""
     rows = await connection.fetch(
         r"""
         SELECT format('%s %s.%s %s', c.relkind, n.nspname, c.relname, coalesce(

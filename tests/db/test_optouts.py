@@ -1,4 +1,4 @@
-"""Who asked to be left alone is left alone at once, in any spelling."""
+"""Opt-outs take effect at once and in any spelling."""
 
 from __future__ import annotations
 

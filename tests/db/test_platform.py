@@ -1,4 +1,4 @@
-"""The platform's tables: made only where missing, looked at, and judged."""
+"""The platform's tables: created only where missing, probed, and checked for completeness."""
 
 from __future__ import annotations
 

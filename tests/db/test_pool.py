@@ -1,4 +1,4 @@
-"""Connections: none is left behind that nobody knows of."""
+"""The pool leaks no connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "acra-express that never was"
 
 
 async def until_gone(owner: Connection) -> None:
-    """The test's own time-out ends a wait in vain."""
+    """Wait until the connection is gone; the time-out of the test bounds the wait."""
     while await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", NAME):
         continue
 

@@ -1,4 +1,4 @@
-"""The start-up probe: the role tries what it must not be able to do, and a database that lets it is refused."""
+"""The start-up probe: the role tries what must be impossible, and the service refuses a database that allows it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_reach_probe_names_every_excess_right(database: Database, owner: C
     await owner.execute(widened)
     async with database.session() as connection:
         assert await overreach(connection, ROLE, database.tenant_id) == [WIDENED[widened]]
-    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0  # what got through was rolled back
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0  # the probe rolls back what succeeds
 
 
 DISGUISE = "the role acra_express can write another tenant's rows into "
@@ -66,7 +66,7 @@ async def test_reach_probe_names_tables_writable_as_another_tenant(
         assert await connection.fetchval("SELECT current_setting('request.tenant_id')") == str(database.tenant_id)
     assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0
     await owner.execute("DELETE FROM tenants WHERE tenant_id > 500")
-    async with database.session() as connection:  # writing needs nobody else to be there
+    async with database.session() as connection:  # the write succeeds without any other tenant
         assert await overreach(connection, ROLE, database.tenant_id) == named
 
 
@@ -179,7 +179,7 @@ async def test_a_lost_grant_is_named_and_restored_by_migrate(
 
 
 async def test_b4_service_refuses_to_start_under_a_customer_tenant(fresh_dsn: str, owner: Connection) -> None:
-    """Missing, the platform's default, a customer's by its connection, a customer's by its jobs: a sentence each."""
+    """One sentence each: missing, the platform's default, a customer by its connection, a customer by its jobs."""
     ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'a'), (502, 'b')")
     await owner.execute("INSERT INTO odoo_connections (tenant_id) VALUES (501)")
@@ -206,7 +206,7 @@ async def test_b4_service_refuses_to_start_under_a_customer_tenant(fresh_dsn: st
 
 @pytest_asyncio.fixture
 async def own_login(postgres: EmbeddedPostgres, owner: Connection, fresh_dsn: str) -> AsyncIterator[str]:
-    """DSN of a login that owns nothing and is a member of the tenant role only."""
+    """The DSN of a login that owns nothing and is a member of the tenant role only."""
     login = f"login_{secrets.token_hex(4)}"
     await owner.execute(f"CREATE ROLE {login} LOGIN NOINHERIT; GRANT acra_express TO {login}")
     yield postgres.dsn(urlsplit(fresh_dsn).path.lstrip("/"), login)

@@ -1,4 +1,4 @@
-"""What one company's outcome writes: facts, privacy, opt-outs, hostile text."""
+"""What the outcome of one company writes: facts, personal data, opt-outs, hostile text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What saving a company must not touch, and how it gives way (contracts/platform.md B3 to B22)."""
+"""What saving a company must not change on the platform, and how it gives way (rules B3, B7, B17 to B21)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_b7_the_domain_of_another_company_is_never_taken(
 async def test_b7_a_concurrent_rival_domain_costs_only_the_savepoint(
     database: Database, owner: Connection, shape: Any, fresh_dsn: str
 ) -> None:
-    """The rival's row is invisible to our look-up (another case of the same index key) but not to the index."""
+    """Our look-up cannot see the rival's row (its spelling differs in case), but the unique index does."""
     await owner.execute("DROP INDEX ux_companies_website_domain")
     await owner.execute("CREATE UNIQUE INDEX ux ON companies (md5(rtrim(website_domain, 'x')))")
     await a_company(owner, "199000001A", website_domain="lotus.com.sgx")
@@ -154,7 +154,7 @@ async def test_result_is_stored_on_a_platform_without_optional_parts(database: D
 
 
 async def test_b3_a_save_that_meets_a_lock_writes_nothing(database: Database, owner: Connection, shape: Any) -> None:
-    """The nightly's ALTER holds enrichment_runs: we step aside within 300 ms and leave no trace."""
+    """The nightly's ALTER holds enrichment_runs: the save gives up within 300 ms and leaves nothing behind."""
     company = await a_company(owner)
     blocker = owner.transaction()
     await blocker.start()

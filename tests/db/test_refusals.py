@@ -1,4 +1,4 @@
-"""Attempts of the tenant role and the database's answers, as one list: ``bin/test tests/db/test_refusals.py -s``."""
+"""Forbidden statements of the tenant role and the database's answers; ``-s`` prints them as one list."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ DISGUISED = (
 
 @pytest_asyncio.fixture
 async def neighbours(owner: Connection) -> AsyncIterator[Connection]:
-    """A nightly job, one of ours, a customer with connection, header, usage and event, and a header of nobody."""
+    """A nightly job, one of ours, a customer with connection, header, usage and event, and a header without tenant."""
     await owner.execute(
         """
         INSERT INTO background_jobs (job_id, job_type, status, tenant_id) VALUES
@@ -91,11 +91,11 @@ async def picture(owner: Connection) -> list[object]:
 
 
 async def answer_to(connection: Connection, attempt: str, tenant_id: int) -> str:
-    """What the database says to the role that calls itself this tenant; what it lets through is marked DONE."""
+    """The database's answer to the role acting as this tenant; statements that succeed are marked DONE."""
     try:
         async with connection.transaction():
             await connection.execute("SELECT set_config('request.tenant_id', $1, true)", str(tenant_id))
-            # an UPDATE or DELETE answers with its count, anything read with its rows
+            # UPDATE and DELETE return a count, queries return rows
             rows = await connection.fetch(attempt)
             done = await connection.execute(attempt) if not rows else f"{len(rows)} rows"
     except (asyncpg.InsufficientPrivilegeError, asyncpg.WithCheckOptionViolationError) as refused:
@@ -116,7 +116,7 @@ async def test_b24_the_database_refuses_every_forbidden_statement(database: Data
     print("\n" + "\n".join(f"{what:<38} {answer}" for what, answer in answers))
     assert [(what, answer) for what, answer in answers if answer.startswith("DONE")] == []
     hidden = {what for what, answer in answers if answer == NO_ROW}
-    assert hidden == {  # row-level security and the view do not refuse: there is nothing there for us
+    assert hidden == {  # row-level security and the view do not refuse, they show no rows
         "read one through our view",
         "requeue one through our view",
         "read another tenant's headers",
@@ -130,7 +130,7 @@ async def test_b24_the_database_refuses_every_forbidden_statement(database: Data
 
 @pytest_asyncio.fixture
 async def a_customer_s_role(owner: Connection) -> AsyncIterator[str]:
-    """A role with the same grants but no wall: ours would be refused a customer's rows, also those it wrote itself."""
+    """A role with the same grants but without our policy, so that it can write rows of a customer."""
     role = f"theirs_{secrets.token_hex(4)}"
     await owner.execute(f"CREATE ROLE {role} NOLOGIN NOINHERIT")
     await grant_all(owner, role)
@@ -141,7 +141,7 @@ async def a_customer_s_role(owner: Connection) -> AsyncIterator[str]:
 async def test_b23_two_tenants_never_see_rows_of_each_other(
     database: Database, neighbours: Connection, a_customer_s_role: str, fresh_dsn: str, shape: object
 ) -> None:
-    """Our role under our tenant, another under a customer's: each sees its own run, usage and events, and no other."""
+    """Our role under our tenant, another role under a customer's: each sees only its own run, usage and events."""
     theirs = Database(fresh_dsn, role=a_customer_s_role, tenant_id=501, size=1)
     await theirs.open()
     usage = Usage(searches=1, pages=2, tokens=3)

@@ -1,4 +1,4 @@
-"""Registry files into the platform's staging table."""
+"""Loading registry files into the platform's staging table."""
 
 from __future__ import annotations
 

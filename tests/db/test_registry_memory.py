@@ -1,4 +1,4 @@
-"""A month's registry in flat memory: what a load takes does not grow with the file."""
+"""The memory of a registry load does not grow with the file."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ async def test_memory_of_a_load_does_not_grow_with_the_file(fresh_dsn: str, owne
     month = await load_month(fresh_dsn, MONTH)
     assert (month.loaded, month.updated) == (MONTH - SMALL, SMALL)
     assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == MONTH
-    # Ten times the file: anything that kept a byte of each row would show as tens of megabytes.
+    # With a file ten times as large, keeping even a few bytes per row would show as tens of megabytes.
     assert month.file_megabytes > 9 * small.file_megabytes
     assert month.megabytes < 1.15 * small.megabytes

@@ -1,4 +1,4 @@
-"""What the tenant role may and may not do, and the owner's functions it has instead (platform.md B1, B4, B5, B16)."""
+"""What the tenant role may and may not do, and the owner's functions that it uses instead (B1, B4, B5, B16)."""
 
 from __future__ import annotations
 

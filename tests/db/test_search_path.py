@@ -1,4 +1,4 @@
-"""A hostile search_path changes nothing: not for the commands, not in the owner's functions, not in the trigger."""
+"""A hostile search_path has no effect on the commands, the owner's functions or the trigger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATH = "evil, pg_catalog, public"
 
 @pytest_asyncio.fixture
 async def evil(owner: Connection) -> Connection:
-    """A schema in which every table is a decoy, and every function and operator ends the statement."""
+    """A schema in which every table is a decoy and every function and operator raises an error."""
     decoys = "".join(f"CREATE TABLE evil.{name} (company_id bigint, uen text, job_id bigint);" for name in TABLES)
     await owner.execute(
         "CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC;"
@@ -62,7 +62,7 @@ async def untouched(evil: Connection) -> bool:
 async def hostile_login(
     evil: Connection, fresh_dsn: str, postgres: EmbeddedPostgres, request: pytest.FixtureRequest
 ) -> AsyncIterator[str]:
-    """DSN whose sessions begin with the hostile path: by database, by login and by the DSN's own options."""
+    """A DSN whose sessions start with the hostile path, set for the database, the login or in the DSN's options."""
     name = urlsplit(fresh_dsn).path.lstrip("/")
     await evil.execute(f"ALTER DATABASE {name} SET search_path = {PATH}")
     if request.param == "the shared login":
@@ -89,7 +89,7 @@ async def test_the_whole_service_works_from_a_hostile_session(
     evil: Connection, hostile_login: str, fresh_dsn: str, tmp_path: Path
 ) -> None:
     async with stage(fresh_dsn, tmp_path) as standing:
-        owners = fresh_dsn if "login_" in hostile_login else hostile_login  # only an owner migrates
+        owners = fresh_dsn if "login_" in hostile_login else hostile_login  # only an owner can migrate
         code, out, err = await acra_express("migrate", POSTGRES_DSN=owners)
         assert code == 0, out + err
         environ = {"POSTGRES_DSN": hostile_login}
@@ -125,7 +125,7 @@ OWNERS = (
 async def test_owner_functions_ignore_the_search_path_of_the_caller(
     evil: Connection, fresh_dsn: str, decoys: str
 ) -> None:
-    """Called by the tenant role from sessions of both kinds, one after the other, each time rolled back."""
+    """The tenant role calls them from sessions of both kinds in turn and rolls back each time."""
     await evil.execute(
         "INSERT INTO background_jobs (job_id, job_type, status, params) VALUES"
         " (1, 'acra_express_staging_upsert', 'queued', '{}'),"
@@ -158,7 +158,7 @@ async def test_owner_functions_ignore_the_search_path_of_the_caller(
 
 
 async def test_the_trigger_notifies_from_a_hostile_session(evil: Connection, fresh_dsn: str) -> None:
-    """It runs in whatever session the platform enqueues from."""
+    """The trigger runs in the session from which the platform enqueues."""
     heard = asyncio.Event()
     listener = await connect(fresh_dsn, {})
     platform = await connect(fresh_dsn, {"search_path": PATH})

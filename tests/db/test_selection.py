@@ -1,4 +1,4 @@
-"""Which registry rows a campaign stages, in which order, and that no row of it is staged twice."""
+"""Which registry rows a campaign stages and in which order; no row is staged twice."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def uens_of(picked: Picked) -> list[str]:
 
 
 async def walk(chosen: Selection, params: StagingParams, limit: int, began: Campaign) -> list[list[str]]:
-    """Batches of a campaign until it is exhausted, as its continuations would go on; nothing is decided in between."""
+    """Batches of a campaign until it is exhausted, as its continuations pick them; nothing is decided in between."""
     batches = []
     while True:
         picked = await chosen.pick(params, began, limit)
@@ -93,7 +93,7 @@ async def test_explicit_uens_come_first_and_refusals_are_reported(
 async def test_a_selection_is_staged_once_in_batches(
     database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str]
 ) -> None:
-    """The continuation goes on behind the last batch; what waits in a job is not taken again after the wrap."""
+    """A continuation starts after the last batch; companies that wait in a job are not taken again after the wrap."""
     chosen = selecting(database, shape)
     began, staged = campaign(), []
     while True:
@@ -156,7 +156,7 @@ async def test_a_selection_step_is_bounded_and_continues_later(
     for uen in registry[:7]:
         await decide(owner, uen)
     batches = await walk(selecting(database, shape), CODE, 2, campaign())
-    # nothing is decided in between, so the round after the wrap offers them once more
+    # Nothing is decided in between, so the round after the wrap offers them again.
     assert batches == [[], [registry[7]], list(registry[8:])] * 2
 
 
@@ -247,7 +247,7 @@ async def test_a_registry_load_or_a_new_day_renews_the_selection(
     await owner.execute("UPDATE staging_acra_companies SET entity_status_description = 'Struck Off' WHERE uen = $1",
                         registry[0])  # fmt: skip
     assert await chosen.count(CODE) == 10
-    assert registry[0] not in uens_of(await chosen.pick(CODE, campaign(), 50))  # the row itself has the last word
+    assert registry[0] not in uens_of(await chosen.pick(CODE, campaign(), 50))  # the current row decides
     await advance(owner, 25)
     assert uens_of(await chosen.pick(CODE, campaign(), 50)) == [*registry[1:], "201900098A"]
     await owner.execute("DELETE FROM staging_acra_companies WHERE uen = '201900098A'")

@@ -1,4 +1,4 @@
-"""How the selection reaches the registry: by the platform's own index once a day, by key for a job, never by a scan."""
+"""The selection reads the registry through the platform's index once a day and by key for each job, never by a scan."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def assert_no_scan(database: Database, shape: PlatformShape, rows_of_regis
         float(rows) * int(loops)
         for rows, loops in re.findall(r"staging_acra_companies.*?actual rows=([\d.]+) loops=(\d+)", done)
     ]
-    # A window of 200 keys, each looked up once: the work of a job does not know how large the registry is.
+    # A window of 200 keys, each looked up once: the work of a job does not depend on the size of the registry.
     assert looked_at
     assert sum(looked_at) <= 2 * WINDOW
 

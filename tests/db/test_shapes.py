@@ -1,4 +1,4 @@
-"""The shapes in which production may stand (platform.md C): each takes our migration and a company's result."""
+"""Each shape that a production database may have accepts our migrations and the result of a company."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .builders import a_company, a_job, an_outcome, count, one, stored
 
 @pytest_asyncio.fixture
 async def shaped(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> AsyncIterator[Connection]:
-    """The owner's connection to a database of the asked shape."""
+    """The owner's connection to a database of the requested shape."""
     async with shaped_database(postgres, request.param) as dsn:
         connection = await connect(dsn, {"search_path": "public"})
         try:
@@ -121,7 +121,7 @@ def companies_of(database: Database, shape: PlatformShape, hashes: AddressHash) 
 async def test_a_table_altered_at_run_time_loses_no_result(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, change: str
 ) -> None:
-    """The first saves fill the statement caches of two connections; each of them meets the change later."""
+    """The first saves fill the statement caches of two connections; each connection meets the change later."""
     companies = companies_of(database, shape, hashes)
     mine = [await a_company(owner, f"20190000{number}A") for number in range(4)]
 
@@ -136,7 +136,7 @@ async def test_a_table_altered_at_run_time_loses_no_result(
                     await save(connection, number)
         if numbers == (0, 1):
             await owner.execute(change)
-    assert await count(owner, "enrichment_runs") == 4  # an attempt that failed left no header behind
+    assert await count(owner, "enrichment_runs") == 4  # the failed attempt left no header
     assert await count(owner, "company_enrichment_runs") == 4
     last = await one(owner, "SELECT website_domain, phone_number FROM companies WHERE uen = '201900003A'")
     assert last["website_domain"] == "lotus3.sg"

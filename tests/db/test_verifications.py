@@ -1,4 +1,4 @@
-"""No verification is paid for twice: intents before the send, verdicts after it, the platform's cache beside them."""
+"""No verification is paid for twice: intents before the send, answers after it, and the platform's cache."""
 
 from __future__ import annotations
 
