@@ -1,4 +1,4 @@
-"""Small makers of what extraction reads."""
+"""Builders for the inputs of extraction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OTHER_UEN = "193200032W"
 
 
 def company(name: str = "ORCHID HARDWARE PTE. LTD.", **facts: object) -> Company:
-    """A company of the registry with an address."""
+    """A registered company with an address."""
     defaults: dict[str, object] = {
         "uen": UEN,
         "block": "10",
@@ -21,7 +21,7 @@ def company(name: str = "ORCHID HARDWARE PTE. LTD.", **facts: object) -> Company
 
 
 def hit(url: str, title: str = "", snippet: str = "", rank: int = 2) -> SearchHit:
-    """One search result, not the first one unless asked for."""
+    """A search result, by default not the first one."""
     return SearchHit(rank, title, url, snippet)
 
 

@@ -1,4 +1,4 @@
-"""Pages that were made to break a reader, and every reader of a page in one call."""
+"""Pages designed to break extraction, and a function that runs every extractor on a page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CANDIDATE = candidates_in([hit(f"https://{DOMAIN}/", "Orchid Hardware")], FIRM, 
 
 
 def everything(text: str, title: str = "", links: tuple[Link, ...] = ()) -> tuple[object, ...]:
-    """Every reader of a page, once."""
+    """Run every extractor once."""
     pages = [Page(f"https://{DOMAIN}/", title, text, links)]
     return (
         judge(CANDIDATE, pages, FIRM, NAMES),
@@ -75,7 +75,7 @@ REPEATED = {
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Processor time of the quickest of three runs; no wall clock, so a busy machine does not matter."""
+    """CPU time of the fastest of three runs; it does not depend on the load of the machine."""
     taken = []
     for _ in range(3):
         began = time.process_time()
@@ -85,12 +85,12 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def of_length(piece: str, characters: int) -> str:
-    """The piece again and again."""
+    """The piece repeated to this many characters."""
     return (piece * (characters // len(piece) + 1))[:characters]
 
 
 def peak_megabytes(work: Callable[[], object]) -> float:
-    """What the work held at most of what it took itself."""
+    """The peak memory that the work allocated."""
     tracemalloc.start()
     try:
         work()

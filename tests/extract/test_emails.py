@@ -69,7 +69,7 @@ def test_finds_printed_addresses(text: str, found: list[str]) -> None:
         "no-reply@x.com.sg donotreply@x.com.sg postmaster@x.com.sg",
         "feedback@mom.gov.sg",
         "[email\u00a0protected]",
-        "іnfo@x.com.sg",  # a Cyrillic letter: another mailbox than its ASCII tail
+        "іnfo@x.com.sg",  # starts with a Cyrillic letter, so it differs from its ASCII tail
         "info@xn",
         "@x.com.sg",
     ],
@@ -137,8 +137,8 @@ def test_addresses_of_third_parties_are_dropped(text: str) -> None:
     "text",
     [
         "Email: sales@orchidgroup.com",  # another domain of the same brand
-        "Email: orchid@singnet.com.sg",  # the provider's mailbox in the contact block
-        "Tel 67411100 Email: sales@ohpl.com",  # a stranger, the only address of the contact page
+        "Email: orchid@singnet.com.sg",  # a mailbox at an internet provider, in the contact block
+        "Tel 67411100 Email: sales@ohpl.com",  # an unrelated domain, but the only address on the contact page
     ],
 )
 def test_addresses_on_other_domains_of_the_brand_are_kept(text: str) -> None:

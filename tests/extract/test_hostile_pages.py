@@ -1,4 +1,4 @@
-"""Whatever a page holds: no crash, and work that grows with its length, not with its square."""
+"""Hostile pages: no crash, and work that grows linearly with the length of the page."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_huge_texts_are_cut_before_any_work() -> None:
 def test_work_grows_linearly_with_the_length(piece: str) -> None:
     small, factor = 3000, 8
     little = piece * (small // len(piece))
-    # Eight times the text may cost eight times the work; a square would cost sixty-four times. Between the two lies
-    # room for all that a shared machine does to a measurement; what takes no time at all proves nothing either way.
+    # Eight times the text may cost eight times the work; quadratic work would cost 64 times. The limit lies between the
+    # two, with room for measurement noise on a shared machine; very short times are raised to 2 ms.
     ratio = cpu_seconds(lambda: everything(little * factor)) / max(cpu_seconds(lambda: everything(little)), 0.002)
     assert ratio < 3 * factor
 
@@ -73,5 +73,5 @@ def test_work_grows_linearly_with_the_length(piece: str) -> None:
 @pytest.mark.parametrize("name", ["entities", "full_width"])
 def test_a_huge_page_is_read_in_bounded_memory(name: str) -> None:
     page = of_length(REPEATED[name], 3_000_000)
-    # Work is done on the first hundred thousand characters and some copies of them, however much more there is.
+    # Extraction works on 100,000 characters and a few copies of them, however long the page is.
     assert peak_megabytes(lambda: everything(page)) < 20

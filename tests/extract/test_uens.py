@@ -53,12 +53,12 @@ def test_finds_the_registered_uen_in_any_spelling() -> None:
     [
         ("UEN 196800351N", ("196800351N",)),
         ("Our client 196800351N", ("196800351N",)),
-        ("UEN 199702345A", ("199702345A",)),  # the check letter is wrong, the label is not
+        ("UEN 199702345A", ("199702345A",)),  # wrong check letter, but labelled
         ("Co. Reg. No: 199702345A", ("199702345A",)),
         ("Licence Reg. No. 199702345A", ()),
         ("batch 199702345A", ()),
         ("UEN 193200032X", ()),  # ours, mistyped
-        ("UEN 193200302W", ()),  # ours, two figures swapped
+        ("UEN 193200302W", ()),  # ours, two digits swapped
         ("UEN 193200032W", ()),
     ],
 )

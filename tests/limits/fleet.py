@@ -1,8 +1,8 @@
-"""Replicas that hammer every budget at once, over real sockets and one PostgreSQL; the simulators' ledgers judge them.
+"""Replicas that use every budget at full speed, over real sockets and one PostgreSQL; the simulators count arrivals.
 
-A window lasts at least a minute of real time: an hour of DuckDuckGo and of Jina Reader on a simulator whose clock runs
-60 times as fast, a day of ZeroBounce at 1,440 times, and a minute of tokens as it is. Tokens are Jina Reader's second
-budget, so they have a database (and so an account) of their own beside the one of the calls.
+A window lasts at least a minute of real time: an hour of DuckDuckGo and Jina Reader on a simulator whose clock runs 60
+times as fast, a day of ZeroBounce at 1,440 times, and a minute of tokens in real time. Tokens are the second budget of
+Jina Reader, so they use a separate database, and with it a separate account, from the calls.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Target:
     """One budget.
 
     Attributes:
-        title: for people.
-        provider, budget: as the service's ledger names it.
-        book: as the simulator's ledger names it.
-        speed: of the simulator's clock.
-        timeout: the product's own, in seconds of that clock.
-        workers: callers in each replica; `in_flight` is what its pace lets go at once.
-        largest: most that one charge takes.
-        least_share: of the allowance that must be used when nothing disturbs.
-        settings: beyond the defaults.
+        title: name for reports.
+        provider, budget: the budget as the service's ledger names it.
+        book: the budget as the simulator's ledger names it.
+        speed: speed of the simulator's clock.
+        timeout: the service's time-out, in seconds of that clock.
+        workers: callers per replica; `in_flight` is how many calls its pace allows at once.
+        largest: the largest single charge.
+        least_share: share of the allowance that must be used in an undisturbed run.
+        settings: settings that differ from the defaults.
     """
 
     title: str
@@ -62,26 +62,26 @@ class Target:
 
     @property
     def timeout_seconds(self) -> float:
-        """Of real time."""
+        """The time-out in real seconds."""
         return max(self.timeout / self.speed, LEAST_TIMEOUT)
 
     @property
     def own_account(self) -> bool:
-        """Whether it must not share a database with the others."""
+        """True when it must not share a database with the others."""
         return self.budget == "tokens_1m"
 
     def faster(self, times: float) -> Target:
-        """The same on a clock that runs so many times as fast again."""
+        """The same target on a clock that runs this many times faster."""
         return replace(self, speed=self.speed * times)
 
 
 TARGETS = (
     Target("DuckDuckGo requests", Provider.DUCKDUCKGO, "requests_1h", "duckduckgo_requests", 60, 10, 2, 1),
-    # without a key, as the default is; small pages, so that tokens do not bind where calls shall
+    # Without a key, like the default; small pages, so that calls are the limit and not tokens.
     Target(
         "Jina calls", Provider.JINA, "calls_1h", "jina_calls", 60, 30, 2, 2, settings={"JINA__TOKENS_PER_PAGE": "500"}
     ),
-    # eight pages of 600 fill a minute to 0.96; three of the default 1,500 would fill it to 0.90 before anything is lost
+    # Eight pages of 600 tokens fill a minute to 0.96; three of the default 1,500 would fill it only to 0.90.
     Target(
         "Jina tokens", Provider.JINA, "tokens_1m", "jina_tokens", 1, 30, 3, 3, 602, 0.80,
         {"JINA__TOKENS_PER_PAGE": "600", "JINA__API_KEY": Options().jina_key},
@@ -102,14 +102,14 @@ BOOKED: Mapping[str, Callable[[Ledger], int]] = {
 
 
 class LongPages(World):
-    """Every address has a page, longer than any limit of a reading (contracts/providers.md 2.6)."""
+    """Every URL has a page that is longer than any token limit, so each read bills exactly its limit."""
 
     def page(self, url: str) -> WebPage:
         return WebPage(url, title="A company", main="Words about a company. " * 400)
 
 
 class Replica:
-    """One hammering process."""
+    """One spending process."""
 
     def __init__(self, process: asyncio.subprocess.Process, said: Counter[str]) -> None:
         self._process = process
@@ -129,7 +129,7 @@ class Replica:
             self._ready.set_exception(AssertionError("it ended before it was ready"))
 
     async def ready(self) -> float:
-        """Wait until it spends; by how many seconds its wall clock is ahead of ours."""
+        """Wait until it spends; return by how many seconds its wall clock is ahead of ours."""
         return await self._ready
 
     async def kill(self) -> None:
@@ -137,11 +137,11 @@ class Replica:
         self._process.kill()
         await self._process.wait()
         await self._reading
-        self._ready.exception()  # looked at, or a replica that was killed before it was ready would be complained of
+        self._ready.exception()  # retrieved, because asyncio warns about a replica that was killed before it was ready
 
 
 class Fleet:
-    """Replicas that can be killed and started again; `said` counts their failed calls by reason."""
+    """Replicas that can be killed and restarted; `said` counts their failed calls by reason."""
 
     def __init__(self, tasks: Sequence[Mapping[str, object]]) -> None:
         self._tasks = tasks
@@ -169,7 +169,7 @@ class Fleet:
         return replica
 
     async def clocks_ahead(self) -> list[float]:
-        """By how many seconds each replica's wall clock was ahead of ours when it began."""
+        """By how many seconds each replica's wall clock was ahead of ours at its start."""
         return [await replica.ready() for replica in self._running]
 
     async def kill(self, which: int) -> None:
@@ -184,7 +184,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class FleetResult:
-    """What the provider says of one budget; `lost` was charged by us and never arrived there."""
+    """The provider's view of one budget; `lost` was charged by us but never arrived there."""
 
     target: Target
     violations: int
@@ -201,7 +201,7 @@ class FleetResult:
 
 
 class Field:
-    """Simulators, databases and the fleet between them."""
+    """The simulators, the databases and the fleet."""
 
     def __init__(
         self, targets: Sequence[Target], simulators: Mapping[float, Simulator], fleet: Fleet, dsns: Mapping[str, str]
@@ -214,13 +214,13 @@ class Field:
         self._until: dict[str, tuple[float, int]] = {}
 
     async def windows(self, count: float) -> None:
-        """So many windows pass; all of them last equally long in real time."""
+        """Wait for this many windows; all windows have the same length in real time."""
         target = self.targets[0]
         seconds = self._simulator(target).ledger.budgets[target.book].seconds
         await self._simulator(target).clock.sleep(count * seconds)
 
     def measure(self) -> None:
-        """The shares count from here."""
+        """Start measuring the used shares."""
         self._since = self._marks()
 
     def windows_since_measure(self) -> float:
@@ -231,7 +231,7 @@ class Field:
         return seconds / simulator.ledger.budgets[target.book].seconds
 
     def slow_down(self) -> None:
-        """Every answer takes four fifths of the time-out, and some come after it."""
+        """Delay every answer by four fifths of the time-out; some exceed it."""
         for target in self.targets:
             for part, chance in ((0.8, 1.0), (1.3, LATE_SHARE)):
                 seconds = part * target.timeout_seconds * target.speed
@@ -240,11 +240,11 @@ class Field:
                 )  # fmt: skip
 
     def measured(self) -> None:
-        """The shares count to here."""
+        """Stop measuring the used shares."""
         self._until = self._marks()
 
     async def judged(self) -> list[FleetResult]:
-        """The end: every replica is killed, and what happened is told and printed."""
+        """Kill every replica, then print and return the results."""
         if not self._until:
             self.measured()
         await self.fleet.kill_all()
@@ -290,13 +290,13 @@ async def hammering(
     replicas: int | Sequence[Mapping[str, str]] = 4,
     real_layer: bool = False,
 ) -> AsyncIterator[Field]:
-    """A fleet at work: all its replicas are spending; killed at the end.
+    """Start a fleet and wait until all replicas spend; kill it at the end.
 
     Args:
-        dsns: two migrated databases, the second one for whoever needs an account of its own.
-        targets: what is hammered.
-        replicas: how many, or the further environment of each.
-        real_layer: the providers' own limits too.
+        dsns: two migrated databases, the second one for targets that need a separate account.
+        targets: the budgets to spend.
+        replicas: their number, or the additional environment of each.
+        real_layer: enforce the providers' own limits too.
     """
     async with AsyncExitStack() as stack:
         options = Options(latency_scale=1.0, real_layer=real_layer)

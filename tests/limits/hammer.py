@@ -1,7 +1,7 @@
 """A replica that spends without pause until it is killed: ``python hammer.py ASSIGNMENT`` (JSON, see fleet.py).
 
-It says ``ready`` and its wall clock, then one line for each call that failed otherwise than for want of budget. The
-parts are the product's; only windows, paces and cool-downs are shortened by the speed of the simulator's clock.
+It prints ``ready`` and its wall clock, then one line for each call that failed for another reason than a missing
+budget. It uses the service's own parts; only windows, paces and cool-downs are divided by the speed of the clock.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Act = Callable[[str], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one replica does to one budget: `speed` is that of the provider's clock, `settings` have no prefix."""
+    """What one replica spends; `speed` is that of the provider's clock, `settings` have names without the prefix."""
 
     title: str
     provider: Provider
@@ -58,7 +58,7 @@ class Assignment:
 
 
 def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
-    """As service/calls.py builds it, on a shorter scale of time."""
+    """Build a caller as service/calls.py does, with shorter times."""
     provider, metrics, scale = task.provider, Metrics(CollectorRegistry()), 1 / task.speed
     margin = max(SEND_MARGIN * scale, LEAST_MARGIN)
     patience = max(timedelta(seconds=settings.budget_wait_seconds) * scale, LEAST_PATIENCE)
@@ -90,7 +90,7 @@ def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
 
 
 def act_of(task: Assignment, database: Database, http: httpx.AsyncClient) -> Act:
-    """One call of the provider's own client; `name` makes it a question that was not asked before."""
+    """One call of the provider's client; `name` makes it a new request."""
     settings = load_settings(
         {"ACRA_EXPRESS_POSTGRES_DSN": task.dsn} | {f"ACRA_EXPRESS_{name}": v for name, v in task.settings.items()}
     )
@@ -118,7 +118,7 @@ async def spend(title: str, act: Act, worker: int) -> None:
 
 
 async def main(tasks: list[Assignment], address: str) -> None:
-    """Each replica has an address of its own on the loopback, as replicas on hosts of their own have."""
+    """Run the replica with a separate loopback address, like replicas on different hosts."""
     async with AsyncExitStack() as stack:
         transport = httpx.AsyncHTTPTransport(local_address=address)
         http = await stack.enter_async_context(httpx.AsyncClient(transport=transport))

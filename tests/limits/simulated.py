@@ -1,7 +1,7 @@
-"""Hours of hammering on simulated time: a provider, a ledger in memory, our callers and plain AsyncLimiters.
+"""Hours of calls at full speed on simulated time: a provider, a ledger in memory, our callers and plain AsyncLimiters.
 
-The judge is the provider: it writes down when each request arrives and when each answer leaves. The ledger stands in
-memory here; tests/db/test_budgets_model.py holds the real one to the same rules. `bin/bench limiters` prints the table.
+The provider counts: it records when each request arrives and when each answer leaves. The ledger is in memory here;
+tests/db/test_budgets_model.py checks the real one by the same rules. `bin/bench limiters` prints the table.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass
 class MemoryLedger:
-    """The rules of migration 0003 over a list, judged by the loop's clock."""
+    """The rules of migration 0003 on a list, with the loop's clock."""
 
     entries: list[Entry] = field(default_factory=list)
     charges: int = 0
@@ -88,7 +88,7 @@ class MemoryLedger:
 
 
 class Vendor(httpx.AsyncBaseTransport):
-    """Books requests at arrival and tokens when the answer leaves; `latency` and `tokens` are drawn per request."""
+    """Books requests on arrival and tokens when the answer leaves; `latency` and `tokens` are drawn per request."""
 
     def __init__(self, latency: Callable[[], float], tokens: Callable[[], int] = lambda: 0) -> None:
         self.arrivals: list[float] = []
@@ -113,7 +113,7 @@ class Judgement:
 
 
 def judge(booked: Sequence[tuple[float, int]], limit: int, window: float, since: float, until: float) -> Judgement:
-    """Every window that ends at a booking; the share counts what was booked between `since` and `until`."""
+    """Check every window that ends at a booking; the share counts the bookings between `since` and `until`."""
     violations = worst = 0
     total, first = 0, 0
     for at, amount in booked:
@@ -142,9 +142,9 @@ async def hammer(
     workers: int = 2,
     restart_every: float | None = None,
 ) -> None:
-    """`workers` in each of `processes` call without pause; who is refused comes back when the ledger said.
+    """Let `workers` in each of `processes` call without pause; a refused one returns at the time given by the ledger.
 
-    After each `restart_every` hours all processes are new, and know only what stands in the ledger.
+    Every `restart_every` hours all processes are replaced by new ones, which know only the ledger.
     """
     ledger, provider = MemoryLedger(), figures[0].provider
     ends = now() + hours * HOUR
@@ -183,7 +183,7 @@ def reading(**figures: str) -> tuple[Allowance, ...]:
 
 @dataclass(frozen=True)
 class Shape:
-    """One way to set up `AsyncLimiter(rate, period)` for 200 requests an hour; `safe` as far as one process goes."""
+    """One way to set up `AsyncLimiter(rate, period)` for 200 requests an hour; `safe` within a single process."""
 
     name: str
     rate: float
@@ -202,8 +202,8 @@ SHAPES = (
 
 
 class Limiter(AsyncLimiter):
-    """On simulated time, which has no step shorter than a microsecond, a rounding error of capacity would be waited
-    for in vain."""
+    """Tolerates rounding errors: simulated time has no step shorter than a microsecond, so the limiter would otherwise
+    wait for ever for a tiny missing capacity."""
 
     def _leak(self) -> None:
         super()._leak()
@@ -213,8 +213,8 @@ class Limiter(AsyncLimiter):
 async def limiter_arrivals(
     shape: Shape, hours: float, *, processes: int = 1, restart_every: float | None = None
 ) -> list[tuple[float, int]]:
-    """Arrivals when two workers of each process hammer a plain limiter, with the jitter of a network between permit
-    and arrival; after each `restart_every` hours every process has a new limiter."""
+    """Arrivals when two workers per process use a plain limiter at full speed, with network jitter between permit and
+    arrival; every `restart_every` hours each process gets a new limiter."""
     random = Random(5)
     arrivals: list[tuple[float, int]] = []
     ends = now() + hours * HOUR

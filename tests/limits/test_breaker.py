@@ -1,4 +1,4 @@
-"""The breaker's states as one process sees them; the store is a stand-in, time is simulated."""
+"""The breaker's states in one process; the store is a fake, time is simulated."""
 
 from __future__ import annotations
 

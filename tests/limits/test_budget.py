@@ -1,4 +1,4 @@
-"""Waiting for a budget: order, patience, and who steps out of the line. The ledger is a stand-in, time is simulated."""
+"""Waiting for a budget: order, patience, and who leaves the queue. The ledger is a fake, time is simulated."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_an_answer_in_this_process_ends_the_wait_early() -> None:
 
 
 class CountingLedger(FakeLedger):
-    """Room comes back at one token per second; keeps who was served in which order."""
+    """One token per second becomes available; records the order of service."""
 
     def __init__(self, room: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`params.throttle`: lower always holds, higher needs a name, nothing goes beyond the allowance."""
+"""`params.throttle`: lower values always apply, higher ones need approval, none may exceed the allowance."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Four replicas spend every budget at once, through PostgreSQL; the simulators' own ledgers of arrivals are the judge.
+"""Four replicas spend every budget at once through PostgreSQL; the simulators' ledgers of arrivals decide.
 
-Real time, real sockets, windows of a minute (see fleet.py). All but the short one belong to the slow tier.
+Real time, real sockets, windows of a minute (see fleet.py). All tests but the short one are slow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def dsns(fresh_dsn: str, postgres: EmbeddedPostgres, template_database: st
 
 @pytest.fixture
 def faketime_library(request: pytest.FixtureRequest) -> str:
-    """What the dynamic linker is to load, as the tool itself says."""
+    """The library to preload, as reported by the tool."""
     faketime = require_tool(request.config, "faketime")
     return run(faketime, "-m", "-f", "+0s", "printenv", "LD_PRELOAD").stdout.strip()
 
@@ -46,14 +46,14 @@ def assert_nothing_was_exceeded(verdicts: Sequence[FleetResult]) -> None:
 
 
 def assert_only_what_was_in_flight_is_lost(field: Field, verdicts: Sequence[FleetResult]) -> None:
-    """Every kill may cut off the calls that the replica had on their way, and no charge is lost otherwise."""
+    """A kill may lose the calls in flight of its replica; no other charge may be lost."""
     for verdict in verdicts:
         target = verdict.target
         assert 0 <= verdict.lost <= field.fleet.kills * target.in_flight * target.largest, verdict
 
 
 def assert_nobody_was_refused(field: Field) -> None:
-    """A request that this machine could not send within its margin is handed back; nothing else may have failed."""
+    """A request that this machine could not send within its margin is refunded; no other call may have failed."""
     assert {line for line in field.fleet.said if not line.endswith(": not_sent")} == set()
 
 
@@ -69,7 +69,7 @@ def test_every_window_lasts_a_minute_at_least() -> None:
 
 
 async def test_a_short_hammering_with_a_kill_exceeds_nothing(dsns: Sequence[str]) -> None:
-    """The same as below with windows of ten seconds, for every day."""
+    """Like the slow tests below, but with windows of ten seconds."""
     hasty = [target.faster(SHORT) for target in TARGETS]
     async with hammering(dsns, targets=hasty, replicas=2) as field:
         field.measure()
@@ -122,7 +122,7 @@ async def test_killed_processes_exceed_nothing_and_lose_only_in_flight(dsns: Seq
     assert_only_what_was_in_flight_is_lost(field, verdicts)
     for verdict in verdicts:
         target = verdict.target
-        if target.budget != "tokens_1m":  # a lost reservation of tokens outlasts its minute by its time-out
+        if target.budget != "tokens_1m":  # a lost token reservation is held for its time-out beyond the minute
             most_lost = field.fleet.kills * target.in_flight / verdict.allowance
             assert verdict.share >= target.least_share - most_lost, verdict
 
@@ -146,7 +146,7 @@ async def test_a_restart_in_mid_window_remembers_what_was_spent(dsns: Sequence[s
     assert_nothing_was_exceeded(verdicts)
     assert_only_what_was_in_flight_is_lost(field, verdicts)
     calls = [verdict for verdict in verdicts if verdict.target.budget != "tokens_1m"]
-    # what became free meanwhile is spent when they are back: at most the down-time itself is missing
+    # The budget freed meanwhile is spent after the restart: at most the down-time itself is missing.
     assert_all_was_used(calls, excused=down / 2)
 
 
@@ -167,7 +167,7 @@ async def test_a_provider_near_its_time_out_is_never_overspent(dsns: Sequence[st
 
 @pytest.mark.slow
 async def test_the_limits_of_the_providers_refuse_no_call(dsns: Sequence[str]) -> None:
-    """Each replica has an address of its own; what DuckDuckGo and keyless Reader count, they count by address."""
+    """Each replica has a separate address, because DuckDuckGo and keyless Reader count by address."""
     async with hammering(dsns, real_layer=True) as field:
         await field.windows(1)
         field.measure()
@@ -184,7 +184,7 @@ async def test_the_limits_of_the_providers_refuse_no_call(dsns: Sequence[str]) -
 @pytest.mark.slow
 @pytest.mark.tools
 async def test_skewed_and_drifting_process_clocks_exceed_nothing(dsns: Sequence[str], faketime_library: str) -> None:
-    """Debian's libfaketime shifts every clock that a replica's process can read; the database's stays right."""
+    """Debian's libfaketime shifts every clock that a replica can read; the database's clock stays correct."""
     crooked = [{"LD_PRELOAD": faketime_library, "FAKETIME": offset} for offset in CLOCKS]
     async with hammering(dsns, replicas=crooked) as field:
         ahead = sorted(await field.fleet.clocks_ahead())

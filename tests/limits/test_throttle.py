@@ -1,4 +1,4 @@
-"""Turns at a provider, on simulated loop time."""
+"""The throttle of a provider, on simulated loop time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def throttle(pace: Pace, patience: timedelta = MINUTE) -> Throttle:
 
 
 async def starts(limiter: Throttle, calls: int, duration: float = 0.0) -> list[float]:
-    """When each of `calls` eager callers got its turn, by the loop's clock."""
+    """The times at which each of `calls` concurrent callers started, by the loop's clock."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     at: list[float] = []
@@ -72,7 +72,7 @@ async def test_spacing_counts_from_the_send() -> None:
     limiter = throttle(Pace(burst=9, interval=0.01, spacing=3, jitter=2))
     loop = asyncio.get_running_loop()
     async with limiter.turn(FakeScope()):
-        await asyncio.sleep(50)  # waiting for a budget
+        await asyncio.sleep(50)  # waits for a budget
         limiter.started()
         sent = loop.time()
     async with limiter.turn(FakeScope()):

@@ -1,6 +1,6 @@
-"""How much of an allowance is used, and how often a rolling window is exceeded: ours against plain AsyncLimiters.
+"""How much of an allowance is used and how often a rolling window is exceeded, compared with plain AsyncLimiters.
 
-Hours of hammering on simulated time, see simulated.py.
+Hours of calls at full speed on simulated time, see simulated.py.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def test_all_calls_are_used_even_at_a_slow_provider() -> None:
 
 @pytest.mark.parametrize("processes", [1, 4])
 async def test_four_fifths_of_the_tokens_are_used_and_never_exceeded(processes: int) -> None:
-    """Calls are not what binds here; pages fill what was reserved, as company pages do (contracts 2.6)."""
+    """Calls are not the limit here; most pages use their whole reservation, like real company pages."""
     random = Random(3)
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.6), 29), lambda: 1500 - random.randint(0, 300) // 10)
     pace = Pace.of_allowance(10_000, timedelta(hours=1), burst=30, in_flight=8)
@@ -58,7 +58,7 @@ async def test_four_fifths_of_the_tokens_are_used_and_never_exceeded(processes: 
 
 
 async def test_a_one_minute_window_is_used_too() -> None:
-    """With the margin shrunk like the window, as tests in real time have it."""
+    """The margin is shortened like the window, as in the tests on real time."""
     minute = tuple(
         replace(allowance, limit=60, window=timedelta(minutes=1), hold=timedelta(seconds=5)) for allowance in REQUESTS
     )

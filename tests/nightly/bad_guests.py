@@ -1,6 +1,6 @@
-"""Guests that break one rule each, for the pair: what they do, a good guest's grants and time-outs would not let them.
+"""Guests that break one rule each, in ways that the grants and time-outs of the tenant role would not allow.
 
-They act as the shared service account and wait, where it takes two, for what the database says of the nightly.
+They act as the shared service account and, where timing matters, wait until the database shows the nightly at work.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .guest import Guest
 
 
 class BadGuest(Guest):
-    """Does its misdeed once, then works like any guest."""
+    """Breaks its rule once, then works like a good guest."""
 
     done = False
 
@@ -29,10 +29,10 @@ class BadGuest(Guest):
         return await super()._work_on(job, scope)
 
     async def misdeed(self) -> None:
-        """Nothing; some break their rule in another place."""
+        """Break the rule; does nothing here, because some guests break theirs elsewhere."""
 
     async def until(self, connection: Connection, asked: str) -> None:
-        """Until the database says yes, or no nightly job is left that could make it."""
+        """Wait until the query answers true, or until no nightly job is left that could make it true."""
         while not await connection.fetchval(asked):
             if not await connection.fetchval(
                 "SELECT EXISTS (SELECT FROM background_jobs WHERE status IN ('queued', 'running')"
@@ -42,11 +42,11 @@ class BadGuest(Guest):
 
 
 class WrongTenant(BadGuest):
-    """Its headers stand under a customer; the harness gives it that tenant, which the role would be refused."""
+    """Writes its headers under a customer tenant; the harness grants that, the tenant role would be refused."""
 
 
 class InsertRace(BadGuest):
-    """Inserts companies while a staging job runs, in one transaction and from the other end."""
+    """Inserts companies while a staging job runs, in one transaction and in the reverse order."""
 
     async def misdeed(self) -> None:
         async with self.database.transaction() as connection:
@@ -62,7 +62,7 @@ class InsertRace(BadGuest):
 
 
 class CompaniesFirst(BadGuest):
-    """Updates companies, and writes a header only when a store of the nightly, with its own, stands behind it."""
+    """Updates companies first, and writes a header only when a store of the nightly waits for it."""
 
     async def misdeed(self) -> None:
         async with self.database.session() as connection:
@@ -80,7 +80,7 @@ class CompaniesFirst(BadGuest):
 
 
 class LongTransaction(BadGuest):
-    """Keeps the transaction of a company open while the nightly stores, as if it called a provider inside it."""
+    """Keeps the transaction of a company open while the nightly stores, as if it called a provider within it."""
 
     held = False
 
@@ -92,9 +92,9 @@ class LongTransaction(BadGuest):
 
 
 class StolenDomain(BadGuest):
-    """Has given the domains of the nightly's first candidates to the last companies when the nightly begins.
+    """Gives the domains of the nightly's first candidates to other companies before the nightly starts.
 
-    It does nothing more: what it enriched, the nightly would skip, and the robbed would never be missed.
+    It does nothing else: the nightly would skip companies that it enriched and so would not notice the lost domains.
     """
 
     @asynccontextmanager

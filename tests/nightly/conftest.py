@@ -1,4 +1,4 @@
-"""A furnished database, a well-behaved guest and the nightly beside it."""
+"""Fixtures: a filled database and a well-behaved guest to run beside the nightly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .worlds import CODES, furnish
 
 @pytest_asyncio.fixture
 async def furnished(owner: Connection) -> Connection:
-    """Sixty live companies of three trades; six of them stand in `companies`."""
+    """Sixty live companies of three trades, six of which are already in `companies`."""
     await furnish(owner, 60)
     return owner
 

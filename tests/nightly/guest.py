@@ -1,6 +1,6 @@
-"""Express at full speed beside the stand-in nightly: the real loops, selection and records; only the story is made up.
+"""Express at full speed beside the stand-in nightly: real loops, selection and records with invented outcomes.
 
-`Guest` keeps every rule; those of bad_guests.py break one each, so that the harness can be seen to notice.
+`Guest` keeps every rule; the guests of bad_guests.py break one rule each, to show that the harness notices.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 
 
 def outcome_for(company: Company) -> Outcome:
-    """What the story would find: the company's own site, the one the nightly knows too."""
+    """The outcome of a company: its own site, which the nightly knows too."""
     domain = domain_of(company.uen)
     return Outcome(
         OutcomeKind.ENRICHED,
@@ -69,9 +69,9 @@ def outcome_for(company: Company) -> Outcome:
 
 
 class Guest(Rig):
-    """Takes jobs as fast as the real loops give them; each stages and saves up to `batch` companies.
+    """Takes jobs as fast as the real loops supply them; each job stages and saves up to `batch` companies.
 
-    With `stand_back` it has the product's manners as well: its snapshot loop looks whether the nightly runs.
+    With `stand_back` it is also courteous like the service: its snapshot loop checks whether the nightly runs.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Guest(Rig):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[int]]:
-        """As in the product, it has looked once before anything is claimed."""
+        """Like the service, take one snapshot before the first claim."""
         await self.watch.look()
         watching = asyncio.create_task(self.watch.run())
         try:
@@ -151,7 +151,7 @@ class Guest(Rig):
 
     @property
     def gave_way(self) -> Counter[str]:
-        """How often, by reason: on the spot, and by putting a job off."""
+        """How often it gave way, by reason: at once, or by snoozing a job."""
         put_off = {
             reason: self.metrics.registry.get_sample_value("acra_express_nightly_yields_total", {"reason": reason})
             for reason in YIELD_REASONS

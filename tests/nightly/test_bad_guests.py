@@ -1,6 +1,6 @@
-"""Each rule with its exact interleaving: a guest that breaks it is noticed, ours passes in the same place.
+"""Each rule with its exact interleaving: a guest that breaks it harms the nightly, ours does not at the same point.
 
-The nightly waits at a named point of its own transaction while the guest acts, so nothing here depends on luck.
+The nightly waits at a named point of its transaction while the guest acts, so nothing here depends on timing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Act = Callable[[], Awaitable[None]]
 
 
 def once_at(where: str, act: Act) -> Callable[[str], Awaitable[None]]:
-    """A pause hook that acts the first time the nightly comes by this point."""
+    """A pause hook that acts the first time the nightly reaches this point."""
     done: list[str] = []
 
     async def pause(point: str) -> None:
@@ -52,7 +52,7 @@ async def companies_of(owner: Connection, code: str = "62011") -> list[Company]:
 
 
 async def save(guest: Guest, database: Database, company: Company, *, points: int = 90) -> None:
-    """The guest's own way of saving, outside a job."""
+    """Save as the guest does, outside a job."""
     outcome = outcome_for(company)
     async with database.transaction() as connection:
         job = Job(JobId(1), JobType.ENRICHMENT, Token(1), {}, await connection.fetchval("SELECT now()"))
@@ -60,7 +60,7 @@ async def save(guest: Guest, database: Database, company: Company, *, points: in
 
 
 async def waiting(owner: Connection, count: int = 1) -> None:
-    """Until so many sessions of this database wait for a lock."""
+    """Wait until this many sessions of the database wait for a lock."""
     while True:
         waits = await owner.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -85,7 +85,7 @@ async def test_b1_a_rival_insert_fails_the_nightly_staging_job(
     assert wanted is not None
 
     async def in_between() -> None:
-        """All rows the nightly has not inserted yet, as a guest without the lock would."""
+        """Insert all rows that the nightly has not inserted yet, like a guest without the lock."""
         await furnished.execute(
             "INSERT INTO companies (uen, name) SELECT uen, 'RACE' FROM staging_acra_companies s"
             " WHERE primary_ssic_code = 62011 AND NOT EXISTS (SELECT FROM companies c WHERE c.uen = s.uen)"
@@ -112,7 +112,7 @@ async def test_b2_a_long_transaction_delays_the_nightly(
         job = Job(JobId(1), JobType.ENRICHMENT, Token(1), {}, await connection.fetchval("SELECT now()"))
         await guest.companies.save(connection, job, first, outcome_for(first))
         running = asyncio.create_task(Nightly(fresh_dsn).run_pass())
-        await waiting(furnished)  # its ALTER stands behind our header for as long as we keep the transaction open
+        await waiting(furnished)  # its ALTER waits for our header as long as our transaction is open
         assert not running.done()
     figures = await running
     assert figures.stored + figures.skipped == 2
@@ -144,7 +144,7 @@ async def test_b3_locking_companies_first_deadlocks_the_nightly(furnished: Conne
 
     try:
         nightly = asyncio.create_task(nightly_with(fresh_dsn, "stored_header", companies_first))
-        await waiting(furnished)  # its store waits for our row; now we ask for the header that it holds
+        await waiting(furnished)  # its store waits for our row; now we request the header that it holds
         await bad.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (1, 'succeeded')")
         await transaction.commit()
         figures = await nightly
@@ -174,7 +174,7 @@ async def test_b4_headers_under_a_customer_use_up_its_cap(
     furnished: Connection, database: Database, fresh_dsn: str, tenant: int | None
 ) -> None:
     await enrichment_job(furnished)
-    # under a customer it acts as the shared login: the database holds the role to its own tenant
+    # Under a customer it acts as the shared login, because the database restricts the role to its own tenant.
     under = Database(fresh_dsn, role=None if tenant else "acra_express", tenant_id=tenant or database.tenant_id, size=1)
     await under.open()
     try:
@@ -196,7 +196,7 @@ async def test_b4_headers_under_a_customer_use_up_its_cap(
 async def test_b5_new_companies_keep_a_nightly_job_from_ending(
     furnished: Connection, guest: Guest, fresh_dsn: str
 ) -> None:
-    """Two candidates stand before the job: with ours left out it is done, with nineteen more its cap is used up."""
+    """The job has two candidates: without our companies it is done, with nineteen more its cap is used up."""
     await enrichment_job(furnished)
     job = Job(JobId(1), JobType.STAGING, Token(1), {}, await furnished.fetchval("SELECT now()"))
     guest.batch = 50

@@ -1,4 +1,4 @@
-"""The nightly alone against the nightly with express at full speed: it must end as if we were not there."""
+"""The nightly alone compared with the nightly beside express at full speed: it must end as if we were not there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PASSES = 2
 
 @asynccontextmanager
 async def world(postgres: EmbeddedPostgres, template: str, rows: int) -> AsyncIterator[tuple[Connection, str]]:
-    """A furnished database of its own, gone afterwards."""
+    """A separate filled database, dropped afterwards."""
     name = f"n_{secrets.token_hex(6)}"
     server = await asyncpg.connect(postgres.dsn())
     await server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -53,7 +53,7 @@ async def alone(postgres: EmbeddedPostgres, template: str, rows: int) -> Figures
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """One night with express; `held_up` counts waits of more than a second behind a lock of ours."""
+    """One night with express; `held_up` counts waits of more than a second for a lock of ours."""
 
     figures: Figures
     guest: Guest
@@ -65,7 +65,7 @@ class Beside:
 async def beside(
     postgres: EmbeddedPostgres, template: str, rows: int, *, stand_back: bool = False, kind: type[Guest] = Guest
 ) -> Beside:
-    """Both at once, express without any provider to wait for; without standing back it is the harshest case."""
+    """Run both at once. Express waits for no provider, so without standing back this is the worst case."""
     async with world(postgres, template, rows) as (owner, dsn):
         ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
         bad = issubclass(kind, BadGuest)
@@ -97,7 +97,7 @@ async def beside(
 
 
 def waits_behind(ours: set[int], log: str) -> int:
-    """How often the server's log tells that another's session waited behind ours (`log_lock_waits`: after 1 s)."""
+    """How often another session waited for ours, by the server's log (`log_lock_waits`: after 1 s)."""
     told = re.findall(r"process (\d+) still waiting.*\n.*Process(?:es)? holding the lock: ([\d, ]+)\.", log)
     return sum(
         int(waiter) not in ours and not ours.isdisjoint(int(pid) for pid in holders.split(","))
@@ -106,10 +106,10 @@ def waits_behind(ours: set[int], log: str) -> int:
 
 
 def complaints(night: Beside, undisturbed: Figures) -> list[str]:
-    """What the nightly would have to say of a guest; nothing, of a good one.
+    """The ways in which the guest harmed the nightly; none for a good guest.
 
-    Stored and skipped shift (B6): what we enriched it skips, and a skip costs nothing of its cap, so it gets on to
-    others and may even defer less.
+    Stored and skipped may shift (B6): the nightly skips what we enriched, and a skip does not count against its cap, so
+    it reaches other companies and may even defer less.
     """
     figures = night.figures
     judged = {
@@ -127,7 +127,7 @@ def complaints(night: Beside, undisturbed: Figures) -> list[str]:
 
 
 def told(alone: Figures, night: Beside) -> str:
-    """A pair in one line: alone -> beside."""
+    """A pair on one line: alone -> beside."""
     figures, guest = night.figures, night.guest
     return (
         f"{alone.seconds:.2f} -> {figures.seconds:.2f} s; jobs {dict(sorted(figures.jobs.items()))} (the same);"
@@ -158,7 +158,7 @@ async def test_express_leaves_a_nightly_run_unchanged(
 async def test_ten_interleaved_pairs_leave_the_nightly_unchanged(
     postgres: EmbeddedPostgres, template_database: str, record_property: Any, stand_back: bool
 ) -> None:
-    """Half of the pairs begin with express, so that a machine that grows slower or faster favours neither."""
+    """Half of the pairs start with express, so that a machine that becomes slower or faster favours neither."""
     ratios = []
     for pair in range(10):
         if pair % 2:

@@ -1,4 +1,4 @@
-"""The rules of contracts/platform.md B that are no interleaving; every rule's test bears its number."""
+"""The guest rules that need no interleaving (see README.md in this folder); each test carries the rule's number."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AUDIT = TESTS / "nightly/README.md"
 
 
 def test_every_rule_has_a_row_and_every_named_test_exists() -> None:
-    """README.md beside this file: rule, test, and what makes it fail."""
+    """README.md in this folder lists every rule, its tests, and how each was broken."""
     names = {
         node.name
         for module in TESTS.rglob("test_*.py")
@@ -58,7 +58,7 @@ async def first_company(owner: Connection) -> Company:
 
 
 async def saved(guest: Guest, owner: Connection, database: Database, *, usage: Usage | None = None) -> Company:
-    """One company with a stored result."""
+    """Store the result of one company."""
     company = await first_company(owner)
     async with database.transaction() as connection:
         job = Job(JobId(1), JobType.ENRICHMENT, Token(1), {}, await connection.fetchval("SELECT now()"))
@@ -70,7 +70,7 @@ async def saved(guest: Guest, owner: Connection, database: Database, *, usage: U
 async def test_b8_our_headers_are_never_visible_unfinished(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
-    """The platform's alert looks at the newest header of each tenant; one that fails half-way leaves none at all."""
+    """The platform's alert looks at the newest header of each tenant; a save that fails half-way leaves no header."""
     await saved(guest, furnished, database)
     await furnished.execute("ALTER TABLE run_event_logs ADD CONSTRAINT never CHECK (false) NOT VALID")
     with pytest.raises(asyncpg.CheckViolationError):
@@ -102,7 +102,7 @@ LIMITED = Usage(
 
 
 async def customers_headers(owner: Connection) -> None:
-    """A customer whose last run succeeded, one whose last run failed, and one whose last run met a rate limit."""
+    """Three customers: the last run succeeded, the last run failed, the last run met a rate limit."""
     for tenant, status, hits in ((501, "succeeded", 0), (502, "running", 0), (503, "succeeded", 3)):
         run = await owner.fetchval(
             "INSERT INTO enrichment_runs (tenant_id, status) VALUES ($1, $2) RETURNING run_id", tenant, status
@@ -119,7 +119,7 @@ async def customers_headers(owner: Connection) -> None:
 async def test_b8_b10_platform_alerts_are_the_same_with_and_without_us(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
-    """Neither one more for our own tenant, nor one less that a customer's people should have heard."""
+    """No additional alert for our tenant, and no missing alert of a customer."""
     await customers_headers(furnished)
     before = await alerts(furnished)
     assert before == {"tenant 502: last run running", "tenant 503: rate limit jina_mcp"}
@@ -148,7 +148,7 @@ async def test_b10_refused_calls_are_booked_under_our_own_tenant(
     assert (
         await furnished.fetchval("SELECT count(*) FROM run_vendor_usage WHERE tenant_id <> $1", database.tenant_id) == 0
     )
-    assert await alerts(furnished) == set()  # in each of the two transactions a newer header clears it
+    assert await alerts(furnished) == set()  # a newer header in each of the two transactions clears the alert
 
 
 async def test_b10_newest_run_with_rate_limit_hits_trips_the_alert(
@@ -173,7 +173,7 @@ async def test_b10_calls_are_booked_without_the_optional_columns(
 async def test_b11_job_rows_stand_under_the_express_tenant(
     guest: Guest, furnished: Connection, database: Database
 ) -> None:
-    """Whoever asked for it: no customer's queue grows."""
+    """The queue of a customer never grows, even if the customer requested the work."""
     async with database.transaction() as connection:
         await guest.jobs.insert(connection, JobType.ENRICHMENT, {"company_ids": [1], "requested_by_tenant": 501})
     assert await queue_depth(furnished, database.tenant_id) == 1
@@ -181,7 +181,7 @@ async def test_b11_job_rows_stand_under_the_express_tenant(
 
 
 async def test_b12_the_platform_worker_is_not_woken(furnished: Connection, fresh_dsn: str) -> None:
-    """Its channel stays silent for our rows; ours hears them, and none of the platform's."""
+    """The platform's channel is silent for our rows; our channel receives ours and none of the platform's."""
     heard: list[str] = []
     arrived = asyncio.Event()
     listener = await connect(fresh_dsn, {})
@@ -259,7 +259,7 @@ async def test_b22_scores_and_customer_tables_are_out_of_reach(furnished: Connec
 
 
 async def test_b25_our_query_does_not_wait_long_for_a_nightly_alter(furnished: Connection, database: Database) -> None:
-    """A reader queued behind an ALTER would let everybody else queue behind itself: ours leaves the queue at once."""
+    """A reader that waits for an ALTER makes all later sessions wait too, so ours gives up at once."""
     blocker = furnished.transaction()
     await blocker.start()
     await furnished.execute("ALTER TABLE enrichment_runs ADD COLUMN IF NOT EXISTS tenant_id integer")

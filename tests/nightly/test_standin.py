@@ -1,4 +1,4 @@
-"""The stand-in has the platform's habits (contracts/platform.md): what it gets wrong, the pairs would not notice."""
+"""The stand-in behaves like the platform's nightly; otherwise the pairs would not prove anything."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_job_without_a_tenant_is_uncapped_and_reuses_the_run(furnished: 
         "SELECT count(*) FROM company_enrichment_runs h JOIN enrichment_runs r USING (run_id) WHERE r.tenant_id = $1",
         CUSTOMERS[0],
     )
-    assert charged == 2  # its degraded rows: every third
+    assert charged == 2  # its degraded rows: every third company
 
 
 async def test_a_failed_job_leaves_a_running_header_and_an_alert(furnished: Connection, fresh_dsn: str) -> None:
@@ -77,7 +77,7 @@ async def test_a_failed_job_leaves_a_running_header_and_an_alert(furnished: Conn
 async def test_the_day_of_the_cap_begins_at_server_midnight(
     furnished: Connection, fresh_dsn: str, zone: str, counted: bool
 ) -> None:
-    """Twenty rows of this UTC day, at its first second; where the server's zone is another, they may be yesterday's."""
+    """Twenty rows from the first second of this UTC day; in another time zone of the server they may be yesterday's."""
     await enrichment_job(furnished)
     began = await furnished.fetchval("SELECT date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'")
     theirs = await furnished.fetchval(

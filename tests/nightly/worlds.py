@@ -1,4 +1,4 @@
-"""Databases for pairs: a registry, reference codes, customers and their nightly jobs."""
+"""Fill databases for pairs: a registry, reference codes, customers and their nightly jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CUSTOMERS = (501, 502, 503)
 
 
 async def furnish(owner: Connection, rows: int) -> None:
-    """A registry of `rows` live companies over three trades; the first tenth stands in `companies` already."""
+    """A registry of `rows` live companies in three trades; the first tenth is already in `companies`."""
     for code, title in TRADES:
         await owner.execute(
             "INSERT INTO ssic_ref (code, title, version, source_file_hash) VALUES ($1, $2, '2025', 'x')", code, title
@@ -42,7 +42,7 @@ async def furnish(owner: Connection, rows: int) -> None:
 
 
 async def nightly_jobs(owner: Connection, terms: Sequence[Sequence[str]]) -> None:
-    """One staging job for each entry, customers in turn."""
+    """Insert one staging job for each entry, customers in turn."""
     for number, words in enumerate(terms):
         await owner.execute(
             "INSERT INTO background_jobs (tenant_id, job_type, status, params)"
@@ -53,6 +53,6 @@ async def nightly_jobs(owner: Connection, terms: Sequence[Sequence[str]]) -> Non
 
 
 async def deadlocks(owner: Connection) -> int:
-    """Deadlocks this database has seen."""
+    """The number of deadlocks in this database."""
     await owner.execute("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()")
     return int(await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
