@@ -164,11 +164,6 @@ class VerificationResult:
             self.status == "do_not_mail" and self.sub_status in ("role_based", "role_based_catch_all")
         )
 
-    @property
-    def settles(self) -> bool:
-        """No further address of this company needs to be verified."""
-        return self.usable
-
 
 @dataclass(frozen=True, slots=True)
 class Email:
@@ -178,7 +173,7 @@ class Email:
     kind: EmailKind
     url: str
     role: str = ""
-    verdict: VerificationResult | None = None
+    verification: VerificationResult | None = None
     read_at: datetime | None = None
 
 

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
-from acra_express_async.jobs.ends import Ends
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Worker
 from acra_express_async.metrics import Metrics
@@ -55,7 +55,7 @@ class Rig:
         self.jobs = Jobs(database, database)
         random = Random(7)
         self.lock_retry = LockRetry(random, lambda _reason: None)
-        self.ends = Ends(
+        self.ends = AttemptEnds(
             self.jobs, self.metrics, random, self.lock_retry, max_errors=max_errors, max_crashes=max_crashes
         )
         self.poller = Poller(

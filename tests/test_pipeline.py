@@ -97,8 +97,8 @@ class World:
         self.intents.add(address)
         return True
 
-    async def settle(self, verdict: VerificationResult) -> None:
-        self.settled[verdict.address] = verdict
+    async def store(self, result: VerificationResult) -> None:
+        self.settled[result.address] = result
 
     async def withdraw(self, address: str) -> None:
         self.intents.discard(address)
@@ -141,7 +141,7 @@ def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, pe
         searcher=Searching(world),
         reader=world,
         verifier=world,
-        verdicts=world,
+        verifications=world,
         opt_outs=world,
         memory=world,
         clock=lambda: world.now,
@@ -162,7 +162,7 @@ async def test_searches_reads_and_verifies_without_extra_calls() -> None:
     assert outcome.site is not None
     assert outcome.site.domain == "orchidhardware.sg"
     assert [mail.address.split("@")[0] for mail in outcome.emails] == ["info", "sales", "farah"]
-    assert outcome.emails[0].verdict == VerificationResult("info@orchidhardware.sg", "valid")
+    assert outcome.emails[0].verification == VerificationResult("info@orchidhardware.sg", "valid")
     assert [phone.number for phone in outcome.phones] == ["+6567411100"]
     assert (outcome.postal_code, outcome.postal_code_url) == ("415874", CONTACT)
     assert outcome.about == "We sell bolts to shipyards."
@@ -371,7 +371,7 @@ async def test_a_failed_verification_never_loses_the_company(
     world = World(failures={"verify info@orchidhardware.sg": make()})
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert outcome.kind is OutcomeKind.ENRICHED
-    assert outcome.emails[0].verdict is None
+    assert outcome.emails[0].verification is None
     assert "verification_failed:why" in outcome.notes
     assert ("info@orchidhardware.sg" in world.intents) is intent_stays
 
@@ -396,6 +396,6 @@ async def test_a_stop_in_the_middle_of_verification_propagates(error: Exception,
 async def test_without_a_key_addresses_stay_unverified() -> None:
     world = World(configured=False)
     outcome = await pipeline(world).run(COMPANY, FreeScope())
-    assert outcome.emails[0].verdict is None
+    assert outcome.emails[0].verification is None
     assert "verification_not_configured" in outcome.notes
     assert not world.intents

@@ -30,8 +30,8 @@ class Bounce:
     async def open_intent(self, address: str) -> bool:
         return True
 
-    async def settle(self, verdict: VerificationResult) -> None:
-        self.known[verdict.address] = verdict
+    async def store(self, result: VerificationResult) -> None:
+        self.known[result.address] = result
 
     async def withdraw(self, address: str) -> None:
         raise AssertionError("nothing failed")
@@ -63,7 +63,7 @@ async def test_a_cached_answer_costs_nothing_of_the_share() -> None:
     bounce = Bounce(**{"info_x.sg": "valid"})
     verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
     found = await verification.of(MAILS, Free())
-    assert found.emails[0].verdict is not None
+    assert found.emails[0].verification is not None
     assert (found.sent, found.notes) == (0, ())
 
 

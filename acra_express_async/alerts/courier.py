@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from acra_express_async import logs
 from acra_express_async.alerts.message import message
-from acra_express_async.db.ops.alert_rows import AlertState
+from acra_express_async.db.ops.alert_rows import AlertRows, AlertState
 from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
@@ -28,15 +28,6 @@ SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
 RETRY_AFTER = timedelta(minutes=1)
 LAST_SECONDS = 3.0
 """What a message in flight may take once the service stops: cut in half, it would be sent again after the restart."""
-
-
-class Rows(Protocol):
-    """See db/alerts.py."""
-
-    async def claim_unsent(self, lease: timedelta) -> AlertState | None: ...
-    async def told(self, state: AlertState) -> None: ...
-    async def dropped(self, state: AlertState) -> None: ...
-    async def postpone(self, state: AlertState, delay: timedelta) -> None: ...
 
 
 class Channel(Protocol):
@@ -59,7 +50,7 @@ class Courier:
     def __init__(
         self,
         *,
-        rows: Rows,
+        rows: AlertRows,
         slack: Channel,
         settings: AlertSettings,
         instance: str,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from acra_express_async import logs
 from acra_express_async.alerts import measurements
 from acra_express_async.alerts.state import Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.ops.alert_rows import AlertState, BreakerLine, Failures
+from acra_express_async.db.ops.alert_rows import AlertRows, AlertState, BreakerLine
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.metrics import ALERTS, Metrics
 from acra_express_async.runtime.health import Health
@@ -23,15 +22,6 @@ LOOP = "alerts"
 LOOK_SECONDS = 15.0
 OVERLAP = timedelta(minutes=1)
 """A company's `ended_at` is older than its commit: windows that ended shortly before the last look are tried again."""
-
-
-class Rows(Protocol):
-    """See db/alerts.py."""
-
-    async def known(self) -> tuple[datetime, dict[str, AlertState]]: ...
-    async def put(self, state: AlertState) -> bool: ...
-    async def breakers(self) -> list[BreakerLine]: ...
-    async def failures(self, window: timedelta, *, since: datetime, least: int) -> Failures: ...
 
 
 class Alerts:
@@ -46,7 +36,7 @@ class Alerts:
     def __init__(
         self,
         *,
-        rows: Rows,
+        rows: AlertRows,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
         settings: AlertSettings,
         unsent: Callable[[], None],

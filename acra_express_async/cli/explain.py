@@ -13,7 +13,7 @@ import click
 
 from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.cli.sessions import as_tenant, synchronous
-from acra_express_async.db.companies.decisions import Decision, Told
+from acra_express_async.db.companies.decisions import Decision, Explanation
 from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
@@ -31,27 +31,36 @@ async def explain(uen: str, as_json: bool) -> None:
     settings = load_settings()
     wanted = uen.strip().upper()
     async with as_tenant(settings) as database:
-        told = await last_decision(database, wanted)
-    if told is None:
+        known = await last_decision(database, wanted)
+    if known is None:
         raise AcraExpressError(f"{wanted} is not in the registry, and nothing was ever decided about it")
-    click.echo(json.dumps(dataclasses.asdict(told), default=str) if as_json else prose(told, settings.zone))
+    click.echo(json.dumps(_as_json(known), default=str) if as_json else prose(known, settings.zone))
 
 
-def prose(told: Told, zone: ZoneInfo) -> str:
+def _as_json(known: Explanation) -> dict[str, Any]:
+    """The same facts for a machine; what was stored of a decision is its `story` there."""
+    answer = dataclasses.asdict(known)
+    for decision in (answer["decision"], answer["since"]):
+        if decision is not None:
+            decision["story"] = decision.pop("detail")
+    return answer
+
+
+def prose(known: Explanation, zone: ZoneInfo) -> str:
     """The story in plain sentences; `zone` is whose time it speaks of."""
-    lines = [f"{told.name or 'A company'} ({told.uen})"]
-    if told.opted_out is not None:
+    lines = [f"{known.name or 'A company'} ({known.uen})"]
+    if known.opted_out is not None:
         lines.append(
-            f"Asked to be left alone on {_when(told.opted_out, zone)}; nothing is searched or stored any more."
+            f"Asked to be left alone on {_when(known.opted_out, zone)}; nothing is searched or stored any more."
         )
-    if told.decision is None:
+    if known.decision is None:
         return _plain([*lines, "Nothing was decided about it yet."])
-    lines += [_verdict(told.decision, zone)]
-    if told.since is not None:
-        since = told.since
+    lines += [_decided(known.decision, zone)]
+    if known.since is not None:
+        since = known.since
         lines.append(f"Since then, on {_when(since.ended_at, zone)} in job {since.job_id}: {since.kind}{_why(since)}.")
-    if told.decision.story:
-        lines += ["", *_story(told.decision.story)]
+    if known.decision.detail:
+        lines += ["", *_detail(known.decision.detail)]
     else:
         lines.append("The details are not stored any more.")
     return _plain(lines)
@@ -62,15 +71,15 @@ def _plain(lines: Iterable[str]) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _verdict(decision: Decision, zone: ZoneInfo) -> str:
-    site = decision.story.get("site")
+def _decided(decision: Decision, zone: ZoneInfo) -> str:
+    site = decision.detail.get("site")
     found = {
         "enriched": f"its own website is {site['domain']}" if site else "its own website was found",
         "no_website": "no website of its own" + _why(decision),
         "skipped": "skipped" + _why(decision),
         "failed": "failed" + _why(decision),
     }[decision.kind]
-    attempt = decision.story.get("attempt")
+    attempt = decision.detail.get("attempt")
     work = f"job {decision.job_id}" + (f" (attempt {attempt})" if attempt else "")
     return f"Decided on {_when(decision.ended_at, zone)}, in {work}: {found}."
 
@@ -82,23 +91,23 @@ def _why(decision: Decision) -> str:
     return f", because {said} ({decision.reason})" if said else f" ({decision.reason})"
 
 
-def _story(story: Mapping[str, Any]) -> Iterator[str]:
-    queries, pages = story.get("queries") or [], story.get("pages") or []
+def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
+    queries, pages = detail.get("queries") or [], detail.get("pages") or []
     yield "Searched: " + ("; ".join(queries) if queries else "nothing") + "."
     yield "Read: " + (", ".join(pages) if pages else "no page") + "."
-    if site := story.get("site"):
+    if site := detail.get("site"):
         yield from ("", f"Why {site['domain']}: {site['points']} points.", *_evidence(site))
-        if story.get("domain_taken"):
+        if detail.get("domain_taken"):
             yield "  Another company already holds this domain, so companies.website_domain was left alone."
-    for number, rejected in enumerate(story.get("rejected") or []):
+    for number, rejected in enumerate(detail.get("rejected") or []):
         yield from ("", "Not believed:") if number == 0 else ()
         yield f"{rejected['domain']}: {rejected['points']} points{_doubt(rejected)}."
         yield from _evidence(rejected)
-    contacts = [*_emails(story), *_numbers(story)]
+    contacts = [*_emails(detail), *_numbers(detail)]
     if contacts:
         yield from ("", "Contacts:", *contacts)
-    yield from ("", _cost(story))
-    if notes := story.get("notes"):
+    yield from ("", _cost(detail))
+    if notes := detail.get("notes"):
         yield f"Notes: {', '.join(notes)}."
 
 
@@ -118,29 +127,29 @@ def _evidence(site: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {seen['points']:+4d}  {said}{detail}, at {seen['url']} [{seen['signal']}]"
 
 
-def _emails(story: Mapping[str, Any]) -> Iterator[str]:
-    for email in story.get("emails") or []:
+def _emails(detail: Mapping[str, Any]) -> Iterator[str]:
+    for email in detail.get("emails") or []:
         shown = email.get("address") or f"{email['kind']} address, kept only as hash {email['address_hash'][:12]}"
-        verdict = email.get("verdict")
+        result = email.get("verdict")
         judged = "not verified"
-        if verdict:
-            sub_status = f" ({verdict['sub_status']})" if verdict.get("sub_status") else ""
-            judged = f"{verdict['status']}{sub_status} says {verdict['source']}"
+        if result:
+            sub_status = f" ({result['sub_status']})" if result.get("sub_status") else ""
+            judged = f"{result['status']}{sub_status} says {result['source']}"
         yield f"  {shown}, {judged}, seen at {email['url']}"
 
 
-def _numbers(story: Mapping[str, Any]) -> Iterator[str]:
-    for phone in story.get("phones") or []:
+def _numbers(detail: Mapping[str, Any]) -> Iterator[str]:
+    for phone in detail.get("phones") or []:
         yield f"  {phone['number']} ({phone['kind']}), seen at {phone['url']}"
-    for social in story.get("socials") or []:
+    for social in detail.get("socials") or []:
         yield f"  {social['network']}: {social['url']}"
-    if postal := story.get("postal_code"):
+    if postal := detail.get("postal_code"):
         yield f"  postal code {postal['value']}, seen at {postal['url']}"
 
 
-def _cost(story: Mapping[str, Any]) -> str:
-    usage = story.get("usage") or {}
-    seconds = sum((story.get("stage_seconds") or {}).values())
+def _cost(detail: Mapping[str, Any]) -> str:
+    usage = detail.get("usage") or {}
+    seconds = sum((detail.get("stage_seconds") or {}).values())
     parts = [
         f"{(number := usage.get(key, 0))} {word}{'' if number == 1 else 's'}"
         for key, word in (

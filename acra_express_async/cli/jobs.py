@@ -74,8 +74,8 @@ async def show(job_id: int, as_json: bool) -> None:
     counts = Counter(o["kind"] for o in outcomes)
     console.print(f"{'companies':<9} {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))} so far")
     console.print(_companies(outcomes))
-    story = next((o["uen"] for o in outcomes if o["kind"] == "failed" and o["uen"]), outcomes[0]["uen"])
-    console.print(printable(f"why: acra-express explain {story}"), markup=False, highlight=False)
+    uen = next((o["uen"] for o in outcomes if o["kind"] == "failed" and o["uen"]), outcomes[0]["uen"])
+    console.print(printable(f"why: acra-express explain {uen}"), markup=False, highlight=False)
 
 
 @jobs.command(short_help="Queue it again; failed companies are tried again.")

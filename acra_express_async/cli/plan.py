@@ -95,5 +95,5 @@ def _print(settings: Settings, answer: Plan, why: str | None) -> None:
     times = ", ".join(f"{n} companies in {answer.time_for(n)}" for n in EXAMPLES)
     console.print(f"time: {times}".replace(".000000", ""))
     gain = answer.third_worker_gains
-    verdict = "gains nothing: budgets bound the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
-    console.print(f"one worker more than {answer.workers} {verdict}")
+    worth = "gains nothing: budgets bound the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
+    console.print(f"one worker more than {answer.workers} {worth}")

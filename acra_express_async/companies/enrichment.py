@@ -6,15 +6,15 @@ A resumed job goes on where it stopped: a company with an outcome is never touch
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.db.companies.company_rows import Companies
+from acra_express_async.db.companies.outcomes import DailyCap, Ended, Outcomes
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.errors import (
     AcraExpressError,
     CapReached,
@@ -28,88 +28,10 @@ from acra_express_async.errors import (
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, OutcomeKind, Scope, Usage
+from acra_express_async.models import Company, CompanyId, Job, Outcome, OutcomeKind, Usage
 from acra_express_async.params import EnrichmentParams
 
 log = logs.logger("enrichment")
-
-
-class Jobs(Protocol):
-    """See db/jobs.py."""
-
-    def owned(self, job: Job) -> AbstractAsyncContextManager[Connection]: ...
-    async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None: ...
-    async def finish(self, connection: Connection, job: Job, *, total: int) -> None: ...
-    async def fresh_waits(self) -> bool: ...
-
-
-class Ended(Protocol):
-    """How long a company took; see db/outcomes.py."""
-
-    @property
-    def latency(self) -> timedelta: ...
-    @property
-    def campaign_age(self) -> timedelta: ...
-
-
-class Saved(Protocol):
-    """What was stored: the outcome as it counts (an opt-out may have come in between) and its story."""
-
-    @property
-    def outcome(self) -> Outcome: ...
-    @property
-    def story(self) -> dict[str, Any]: ...
-
-
-class Companies(Protocol):
-    """See db/companies.py."""
-
-    async def load(self, company_id: CompanyId) -> Company | None: ...
-    async def recently_checked(self, company_id: CompanyId) -> bool: ...
-    async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> Saved: ...
-    async def book(self, connection: Connection, usage: Usage) -> None: ...
-
-
-class Outcomes(Protocol):
-    """See db/outcomes.py."""
-
-    async def ended(self, job_id: JobId) -> frozenset[CompanyId]: ...
-    async def write(
-        self,
-        connection: Connection,
-        job: Job,
-        company: Company,
-        outcome: Outcome,
-        *,
-        staging_job_id: int | None,
-        staged_at: datetime,
-        campaign_at: datetime,
-        detail: dict[str, Any],
-    ) -> Ended: ...
-
-
-class Slot(Protocol):
-    """A company's place in the day; see db/outcomes.py."""
-
-    @property
-    def ours(self) -> bool: ...
-    @property
-    def elsewhere(self) -> bool: ...
-    @property
-    def until_tomorrow(self) -> timedelta: ...
-
-
-class DailyCap(Protocol):
-    """See db/outcomes.py."""
-
-    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot: ...
-    async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None: ...
-
-
-class CompanyPipeline(Protocol):
-    """The story of one company; see pipeline.py."""
-
-    async def run(self, company: Company, scope: Scope) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +59,7 @@ class Enrichment:
         companies: Companies,
         outcomes: Outcomes,
         cap: DailyCap,
-        pipeline: CompanyPipeline,
+        pipeline: Pipeline,
         resolve: Callable[[object, str], JobThrottle],
         metrics: Metrics,
         lock_retry: LockRetry,
@@ -263,7 +185,7 @@ class Enrichment:
                     staging_job_id=params.staging_job_id,
                     staged_at=staged_at,
                     campaign_at=params.campaign_enqueued_at or staged_at,
-                    detail=saved.story,
+                    detail=saved.detail,
                 )
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from acra_express_async.companies.verification import Verification, VerificationStore, Verifier
+from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent
 from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in, known_candidate
@@ -64,28 +66,6 @@ class Reader(Protocol):
         ...
 
 
-class OptOuts(Protocol):
-    """Who asked to be left alone."""
-
-    async def company(self, uen: str) -> bool: ...
-
-    async def domain(self, domain: str) -> bool: ...
-
-    async def address(self, address: str) -> bool: ...
-
-
-class Memory(Protocol):
-    """Answers that were paid for already, so that a resumed company repeats no call."""
-
-    async def search(self, query: str) -> SearchPage | None: ...
-
-    async def keep_search(self, page: SearchPage) -> None: ...
-
-    async def page(self, url: str) -> Page | None: ...
-
-    async def keep_page(self, page: Page) -> None: ...
-
-
 @dataclass(slots=True)
 class _Run:
     """What one run has done so far."""
@@ -125,7 +105,7 @@ class Pipeline:
         searcher: Searcher,
         reader: Reader,
         verifier: Verifier,
-        verdicts: VerificationStore,
+        verifications: VerificationStore,
         opt_outs: OptOuts,
         memory: Memory,
         clock: Callable[[], float],
@@ -139,7 +119,7 @@ class Pipeline:
         self._reader = reader
         self._verification = Verification(
             verifier,
-            verdicts,
+            verifications,
             max_addresses=max_verifications,
             personal=store_personal_emails,
             fair_share=fair_share,

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.db.companies.refresh_rows import Look
+from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
 from acra_express_async.models import JobId
 from acra_express_async.params import StagingParams
 
@@ -21,13 +20,6 @@ REQUESTED_BY = "refresh"
 BARREN_PAUSE = timedelta(hours=1)
 """When nothing was stale, look again after this: each look leaves a row in the platform's table."""
 DAY = timedelta(days=1)
-
-
-class Rows(Protocol):
-    """See db/refresh.py."""
-
-    async def look(self) -> Look: ...
-    async def staged(self, job_id: JobId) -> int | None: ...
 
 
 def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
@@ -57,7 +49,7 @@ class Refresh:
     def __init__(
         self,
         *,
-        rows: Rows,
+        rows: RefreshRows,
         enqueue: Callable[[StagingParams], Awaitable[JobId]],
         may_claim: Callable[[], bool],
         until_tick: Callable[[], timedelta],

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from acra_express_async import logs
-from acra_express_async.db.companies.selection import Picked
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.companies.selection import Picked, Selection
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.errors import CapReached, JobError, StandBack
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
@@ -29,32 +29,6 @@ log = logs.logger("staging")
 UPSERT_TRIES = 6
 UPSERT_PAUSE_SECONDS = 1.0
 """Full jitter up to this between tries while the table is busy; then the whole job steps aside."""
-
-
-class Jobs(Protocol):
-    """See db/jobs.py."""
-
-    def owned(self, job: Job) -> AbstractAsyncContextManager[Connection]: ...
-    async def insert(
-        self, connection: Connection, job_type: JobType, params: dict[str, Any], *, due_in: timedelta | None = None
-    ) -> JobId: ...
-    async def staged(
-        self, connection: Connection, job: Job, *, enrichment: JobId | None, continuation: JobId | None
-    ) -> None: ...
-    async def finish(self, connection: Connection, job: Job, *, total: int, note: str | None = None) -> None: ...
-
-
-class DailyCap(Protocol):
-    """See db/outcomes.py."""
-
-    async def full(self, cap: int) -> timedelta | None: ...
-
-
-class Registry(Protocol):
-    """See db/selection.py."""
-
-    async def pick(self, params: StagingParams, campaign: Campaign, limit: int) -> Picked: ...
-    async def upsert(self, row: RegistryRow) -> CompanyId: ...
 
 
 class Staging:
@@ -72,7 +46,7 @@ class Staging:
         self,
         *,
         jobs: Jobs,
-        registry: Registry,
+        registry: Selection,
         cap: DailyCap,
         resolve: Callable[[object, str], JobThrottle],
         until_tick: Callable[[], timedelta],

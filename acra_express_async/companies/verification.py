@@ -38,7 +38,7 @@ class VerificationStore(Protocol):
         """Commit the intent to send; False when it must not be sent now."""
         ...
 
-    async def settle(self, verdict: VerificationResult) -> None:
+    async def store(self, result: VerificationResult) -> None:
         """Store the verdict, which closes the intent."""
         ...
 
@@ -71,14 +71,14 @@ class Verification:
     def __init__(
         self,
         verifier: Verifier,
-        verdicts: VerificationStore,
+        store: VerificationStore,
         *,
         max_addresses: int,
         personal: bool,
         fair_share: Callable[[], int] | None = None,
     ) -> None:
         self._verifier = verifier
-        self._verdicts = verdicts
+        self._store = store
         self._max_addresses = max_addresses
         self._personal = personal
         self._fair_share = fair_share
@@ -93,19 +93,19 @@ class Verification:
         known = await self._known(askable)
         notes: tuple[str, ...] = ()
         sent = 0
-        if not any(verdict.settles for verdict in known.values()):
+        if not any(result.usable for result in known.values()):
             fresh, notes, sent = await self._asked([e.address for e in askable if e.address not in known], scope)
             known |= fresh
-        checked = [replace(email, verdict=known.get(email.address)) for email in emails]
+        checked = [replace(email, verification=known.get(email.address)) for email in emails]
         return Verified(tuple(sorted(checked, key=_rank)), notes, sent)
 
     async def _known(self, emails: Sequence[Email]) -> dict[str, VerificationResult]:
         """What the cache says, so that a good second address costs nothing."""
         known: dict[str, VerificationResult] = {}
         for email in emails:
-            verdict = await self._verdicts.cached(email.address)
-            if verdict is not None:
-                known[email.address] = verdict
+            result = await self._store.cached(email.address)
+            if result is not None:
+                known[email.address] = result
         return known
 
     async def _asked(
@@ -121,7 +121,7 @@ class Verification:
         if share < len(addresses):
             notes.append("verification_share_used")
         for address in addresses[:share]:
-            if not await self._verdicts.open_intent(address):
+            if not await self._store.open_intent(address):
                 notes.append("verification_pending")
                 continue
             try:
@@ -130,7 +130,7 @@ class Verification:
                 notes.append(f"verification_failed:{error.reason}")
                 return fresh, tuple(notes), sent + int(error.sent)
             sent += 1
-            if fresh[address].settles:
+            if fresh[address].usable:
                 break
         return fresh, tuple(notes), sent
 
@@ -141,20 +141,20 @@ class Verification:
     async def _ask(self, address: str, scope: Scope) -> VerificationResult:
         """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
         try:
-            verdict = await self._verifier.verify(address, scope)
+            result = await self._verifier.verify(address, scope)
         except ProviderError as error:
             if not error.sent:
-                await self._verdicts.withdraw(address)
+                await self._store.withdraw(address)
             raise
         except (Draining, StandBack):
-            await self._verdicts.withdraw(address)  # the scope forbids a send before it begins
+            await self._store.withdraw(address)  # the scope forbids a send before it begins
             raise
-        await self._verdicts.settle(verdict)
-        return verdict
+        await self._store.store(result)
+        return result
 
 
 def _rank(email: Email) -> int:
     # Stable: within each class the order of the extraction stays.
-    if email.verdict is None or email.verdict.status == "unknown":
+    if email.verification is None or email.verification.status == "unknown":
         return 1
-    return 0 if email.verdict.usable else 2
+    return 0 if email.verification.usable else 2

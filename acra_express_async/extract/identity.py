@@ -136,7 +136,7 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         return Judgement(
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
         )
-    return _verdict(site, signals)
+    return _judgement(site, signals)
 
 
 def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
@@ -144,7 +144,7 @@ def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
     return min((best.site.points - other.site.points for other in others), default=1000)
 
 
-def _verdict(site: Site, signals: set[str]) -> Judgement:
+def _judgement(site: Site, signals: set[str]) -> Judgement:
     unique, named, shared = _proofs(signals)
     whole = bool(signals.intersection(WHOLE))
     if "other_uen" in signals or ("other_legal_name" in signals and not (unique and whole)):

@@ -112,8 +112,8 @@ def next_step(progress: Progress) -> Step | None:
     if step := _towards_contacts(best, guess=False):
         return step
     # A proven site without contacts may only lead to the site that has them.
-    settled = best.judgement.proven and (best.has_mail or best.has_phone)
-    rival = None if settled else _towards_rival(progress)
+    conclusive = best.judgement.proven and (best.has_mail or best.has_phone)
+    rival = None if conclusive else _towards_rival(progress)
     return rival or _towards_contacts(best, guess=True)
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
+from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
@@ -42,15 +43,6 @@ class Heartbeats(Protocol):
     async def heartbeat(self, job: Job) -> None: ...
 
 
-class Ends(Protocol):
-    """Writes the end of an attempt; see ends.py."""
-
-    async def poisoned(self, job: Job) -> End | None: ...
-    async def release(self, job: Job) -> End: ...
-    async def by(self, job: Job, error: AcraExpressError) -> End: ...
-    async def unexpected(self, job: Job, error: Exception) -> End: ...
-
-
 class Worker:
     """One of the workers; all of them share the queue.
 
@@ -69,7 +61,7 @@ class Worker:
         *,
         queue: asyncio.Queue[Job],
         heartbeats: Heartbeats,
-        ends: Ends,
+        ends: AttemptEnds,
         handlers: Mapping[JobType, Handler],
         heartbeat: timedelta,
         draining: asyncio.Event,

@@ -39,7 +39,6 @@ class Allowance:
         share: part of it that ordinary jobs use; an approved raise may go up to `limit`.
         window: the provider's own window.
         hold: the longest time from charge to booking by the provider.
-        settles: the amount is an upper bound that the answer corrects (tokens).
         elsewhere: what the platform's other tenants spend counts against `limit`.
     """
 
@@ -49,7 +48,6 @@ class Allowance:
     share: float
     window: timedelta
     hold: timedelta
-    settles: bool = False
     elsewhere: bool = False
 
     @property
@@ -83,7 +81,7 @@ def allowances(
         ),
         Provider.JINA: (
             Allowance(Provider.JINA, "calls_1h", jina.calls_per_hour, jina.share, hour, margin),
-            Allowance(Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading, settles=True),
+            Allowance(Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading),
         ),
         Provider.ZEROBOUNCE: (
             Allowance(

@@ -6,22 +6,24 @@ It also looks whether the nightly runs and how full the server is, and tells `co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from prometheus_async import aio
 
 from acra_express_async import logs
-from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine
+from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.limits.budget_ledger import BudgetUse
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
 from acra_express_async.errors import DatabaseAway, StandBack
-from acra_express_async.limits import Allowance
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
 from acra_express_async.runtime.health import Health
 
-log = logs.logger("watch")
+log = logs.logger("snapshot")
 
 LOOP = "snapshot"
 TURN_SECONDS = 5.0
@@ -36,62 +38,6 @@ PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
 SIGNS_EVERY = 5
 """Pulses between two publications of the loops' signs of life: every 5 s."""
-
-
-class Figure(Protocol):
-    """One row of the queue's snapshot."""
-
-    @property
-    def job_type(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def depth(self) -> int: ...
-    @property
-    def oldest_age(self) -> float: ...
-
-
-class Shared(Protocol):
-    """See db/control.py."""
-
-    async def paused(self) -> bool: ...
-    async def nightly_running(self) -> bool: ...
-    async def connection_share(self) -> float: ...
-    async def companies_today(self, zone: ZoneInfo) -> tuple[int, int]: ...
-    async def queue(self) -> Sequence[Figure]: ...
-
-
-class CourtesyState(Protocol):
-    """See courtesy.py."""
-
-    def saw(self, *, nightly_running: bool, connections: float) -> bool: ...
-    def may_claim(self) -> bool: ...
-
-
-class Slots(Protocol):
-    """See db/outcomes.py."""
-
-    async def used(self) -> int: ...
-
-
-class BudgetUse(Protocol):
-    """What one rolling window holds; see db/budgets.py."""
-
-    @property
-    def allowance(self) -> Allowance: ...
-    @property
-    def used(self) -> int: ...
-    @property
-    def elsewhere(self) -> int: ...
-
-
-class Shown(Protocol):
-    """Read-only looks for people; see db/display.py."""
-
-    async def companies(self) -> list[CompanyLine]: ...
-    async def failures(self) -> dict[str, int]: ...
-    async def campaigns(self) -> list[CampaignLine]: ...
-    async def frees(self, allowances: Iterable[Allowance]) -> list[BudgetFrees]: ...
 
 
 @dataclass(slots=True)
@@ -126,11 +72,11 @@ class SnapshotLoop:
     def __init__(
         self,
         *,
-        shared: Shared,
-        slots: Slots,
+        shared: Control,
+        slots: DailyCap,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
-        shown: Shown,
-        courtesy: CourtesyState,
+        shown: Display,
+        courtesy: Courtesy,
         zone: ZoneInfo,
         cap: int,
         health: Health,

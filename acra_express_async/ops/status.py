@@ -26,7 +26,7 @@ def status(
     *,
     settings: Settings,
     health: Health,
-    watch: SnapshotLoop,
+    snapshot_loop: SnapshotLoop,
     courtesy: Courtesy,
     alerts: Alerts,
     workers: Sequence[Worker],
@@ -34,7 +34,7 @@ def status(
     now: Callable[[], datetime],
 ) -> dict[str, Any]:
     """One picture of this replica and of the shared state as last seen."""
-    snapshot = watch.snapshot
+    snapshot = snapshot_loop.snapshot
     return {
         "service": "acra-express",
         "version": __version__,

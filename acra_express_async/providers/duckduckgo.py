@@ -112,8 +112,8 @@ def judge(answer: Answer, query: str) -> SearchPage:
     Raises:
         Blocked, Permanent, Transient: see `DuckDuckGo.search`.
     """
-    verdict, hits = classify(answer.text)
-    if answer.status == 202 or verdict is PageKind.CHALLENGE:
+    kind, hits = classify(answer.text)
+    if answer.status == 202 or kind is PageKind.CHALLENGE:
         raise Blocked("DuckDuckGo asks for proof of a human", provider=PROVIDER, reason="challenge")
     if answer.status == 301 or 400 <= answer.status < 500:
         raise Blocked(
@@ -125,7 +125,7 @@ def judge(answer: Answer, query: str) -> SearchPage:
         raise Transient(
             f"DuckDuckGo answered with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
         )
-    if answer.status == 200 and verdict in (PageKind.RESULTS, PageKind.NO_RESULTS):
+    if answer.status == 200 and kind in (PageKind.RESULTS, PageKind.NO_RESULTS):
         return SearchPage(query, hits)
     raise Transient(
         "a page of DuckDuckGo is neither results nor an empty result", provider=PROVIDER, reason="markup_changed"

@@ -66,10 +66,10 @@ class ZeroBounce:
             raise Permanent("no ZeroBounce key is configured", provider=PROVIDER, reason="not_configured", sent=False)
 
         async def judged(answer: Answer) -> VerificationResult:
-            verdict = judge(answer, address)
-            if isinstance(verdict, VerificationResult):
-                return verdict
-            raise await self._explained(verdict)
+            result = judge(answer, address)
+            if isinstance(result, VerificationResult):
+                return result
+            raise await self._explained(result)
 
         call = Call(
             lambda: self._request("validate", email=address, ip_address=""),

@@ -180,7 +180,7 @@ class Supervisor:
         for worker in self._workers:
             if worker.job is None:
                 working[worker.name].cancel()
-        await self._settle(working.values(), ends_at - self._drain_seconds * RESERVE_SHARE)
+        await self._finish_workers(working.values(), ends_at - self._drain_seconds * RESERVE_SHARE)
         await self._hand_back_unstarted()
         for task in reversed(tasks.values()):
             task.cancel()
@@ -188,7 +188,7 @@ class Supervisor:
         for closer in self._closers:
             await self._close(closer)
 
-    async def _settle(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
+    async def _finish_workers(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
         """Let busy workers end their call and hand back; cancel those that do not, or all on a second signal."""
         waiting = [task for task in working if not task.done()]
         cut = asyncio.create_task(self._cut.wait(), name="cut")

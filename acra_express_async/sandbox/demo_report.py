@@ -52,20 +52,20 @@ async def results(owner: Connection) -> list[Result]:
     return [_result(row["uen"], row["name"], row["kind"], row["reason"], row["detail"] or {}) for row in rows]
 
 
-def _result(uen: str, name: str, kind: str, reason: str, story: Mapping[str, Any]) -> Result:
+def _result(uen: str, name: str, kind: str, reason: str, detail: Mapping[str, Any]) -> Result:
     mails = tuple(
         (mail.get("address", "(kept as a hash)"), (mail.get("verdict") or {}).get("status", "unverified"))
-        for mail in story.get("emails", ())
+        for mail in detail.get("emails", ())
     )
     return Result(
         uen=uen,
         name=name,
         kind=kind,
         reason=reason,
-        domain=(story.get("site") or {}).get("domain"),
+        domain=(detail.get("site") or {}).get("domain"),
         mails=mails if kind == "enriched" else (),
-        phones=tuple(phone["number"] for phone in story.get("phones", ())),
-        seconds=sum(story.get("stage_seconds", {}).values()),
+        phones=tuple(phone["number"] for phone in detail.get("phones", ())),
+        seconds=sum(detail.get("stage_seconds", {}).values()),
     )
 
 
@@ -86,7 +86,7 @@ def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agre
             counts["wrong"] += 1
         known_mails = {mail.email for mail in truth.emails}
         known_phones = {*truth.phones, *truth.optional_phones}
-        for address, _verdict in result.mails:
+        for address, _verification in result.mails:
             if "@" in address:
                 counts["mails" if address in known_mails else "false_mails"] += 1
         for number in result.phones:
@@ -96,10 +96,10 @@ def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agre
 
 def company_table(found: Sequence[Result]) -> Table:
     """One line per company, for a terminal."""
-    table = Table("company", "website", "mails (verdict)", "phone", "s", title=f"{len(found)} companies")
+    table = Table("company", "website", "mails (verification)", "phone", "s", title=f"{len(found)} companies")
     for result in found:
         website = result.domain or f"[dim]none: {result.reason}[/dim]"
-        mails = "\n".join(f"{address} ({verdict})" for address, verdict in result.mails[:3])
+        mails = "\n".join(f"{address} ({verification})" for address, verification in result.mails[:3])
         table.add_row(result.name, website, mails, "\n".join(result.phones[:2]), f"{result.seconds:.1f}")
     return table
 

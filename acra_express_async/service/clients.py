@@ -125,7 +125,7 @@ def build_pipeline(
         searcher=providers.duckduckgo,
         reader=providers.jina,
         verifier=providers.zerobounce,
-        verdicts=VerificationRows(
+        verifications=VerificationRows(
             access.work, shape=access.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days
         ),
         opt_outs=OptOuts(access.work, hashes),

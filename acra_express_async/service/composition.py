@@ -26,8 +26,8 @@ from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
+from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import LockRetry
-from acra_express_async.jobs.ends import Ends
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
@@ -89,7 +89,7 @@ class Composition:
             hold_nights=settings.nightly_hold_nights,
         )
         self.lock_retry = LockRetry(self.random, lambda reason: self.metrics.nightly_yields.labels(reason).inc())
-        self.ends = Ends(
+        self.ends = AttemptEnds(
             self.jobs,
             self.metrics,
             self.random,
@@ -134,7 +134,7 @@ class Composition:
             health=self.health,
             metrics=self.metrics,
             now=self.now,
-            resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built after the watch
+            resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built later
         )
         self.poller = self._poller()
         self.listener = Listener(
@@ -261,7 +261,7 @@ class Composition:
             status=lambda: status(
                 settings=self.settings,
                 health=self.health,
-                watch=self.snapshot_loop,
+                snapshot_loop=self.snapshot_loop,
                 courtesy=self.courtesy,
                 alerts=self.alerts,
                 workers=self.workers,

@@ -90,7 +90,7 @@ async def decided(owner: Connection, outcome: Outcome, job_id: int = 7, hour: in
     await owner.execute(
         "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, detail)"
         " VALUES ($1, 1, $2, $3, $4, $5, $6)",
-        job_id, UEN, outcome.kind.value, outcome.reason, AT.replace(hour=hour), facts.story,
+        job_id, UEN, outcome.kind.value, outcome.reason, AT.replace(hour=hour), facts.detail,
     )  # fmt: skip
 
 

@@ -34,12 +34,12 @@ def a_job(number: int = 1) -> Job:
     return Job(JobId(number), JobType.ENRICHMENT, Token(1), {}, AT)
 
 
-def a_verdict(address: str, status: str = "valid", **more: Any) -> VerificationResult:
+def a_verification(address: str, status: str = "valid", **more: Any) -> VerificationResult:
     return VerificationResult(address, status, **({"checked_at": AT} | more))
 
 
-def an_email(address: str, kind: EmailKind = EmailKind.ROLE, verdict: VerificationResult | None = None) -> Email:
-    return Email(address, kind, "https://lotus.com.sg/contact", role="info", verdict=verdict, read_at=AT)
+def an_email(address: str, kind: EmailKind = EmailKind.ROLE, verification: VerificationResult | None = None) -> Email:
+    return Email(address, kind, "https://lotus.com.sg/contact", role="info", verification=verification, read_at=AT)
 
 
 def an_outcome(**more: Any) -> Outcome:
@@ -52,7 +52,7 @@ def an_outcome(**more: Any) -> Outcome:
             (Evidence("uen", 60, "https://www.lotus.com.sg/", "UEN 201912345K"),),
         ),
         "about": "Lotus repairs pumps for ships and factories in Tuas.",
-        "emails": (an_email("info@lotus.com.sg", verdict=a_verdict("info@lotus.com.sg")),),
+        "emails": (an_email("info@lotus.com.sg", verification=a_verification("info@lotus.com.sg")),),
         "phones": (
             Phone("+6562223333", "fax", "https://lotus.com.sg/contact", AT),
             Phone("+6561112222", "phone", "https://lotus.com.sg/contact", AT),

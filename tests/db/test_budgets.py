@@ -21,7 +21,7 @@ MARGIN = timedelta(seconds=5)
 NOBODY = JobLimits()
 
 CALLS = Allowance(Provider.JINA, "calls_1h", 10, 1, HOUR, MARGIN)
-TOKENS = Allowance(Provider.JINA, "tokens_1m", 5000, 1, MINUTE, timedelta(seconds=35), settles=True)
+TOKENS = Allowance(Provider.JINA, "tokens_1m", 5000, 1, MINUTE, timedelta(seconds=35))
 VERIFICATIONS = Allowance(Provider.ZEROBOUNCE, "verifications_1d", 10, 0.6, DAY, MARGIN, elsewhere=True)
 
 

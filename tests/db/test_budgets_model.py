@@ -26,7 +26,7 @@ from acra_express_async.models import JobLimits, Provider
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 CALLS = Allowance(Provider.JINA, "calls_1h", 6, 1, timedelta(seconds=100), timedelta(seconds=5))
-TOKENS = Allowance(Provider.JINA, "tokens_1m", 50, 1, timedelta(seconds=30), timedelta(seconds=15), settles=True)
+TOKENS = Allowance(Provider.JINA, "tokens_1m", 50, 1, timedelta(seconds=30), timedelta(seconds=15))
 ALLOWANCES = (CALLS, TOKENS)
 JOBS = (JobLimits(), JobLimits("modest", {(Provider.JINA, "calls_1h"): 2, (Provider.JINA, "tokens_1m"): 25}))
 

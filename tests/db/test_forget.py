@@ -15,7 +15,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
 
-from .builders import a_company, a_verdict, an_email, an_outcome, count, one, stored
+from .builders import a_company, a_verification, an_email, an_outcome, count, one, stored
 
 PERSON = "mei.tan@lotus.com.sg"
 
@@ -37,7 +37,7 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
     company = await a_company(owner)
     outcome = an_outcome(
         emails=(
-            an_email("info@lotus.com.sg", verdict=a_verdict("info@lotus.com.sg")),
+            an_email("info@lotus.com.sg", verification=a_verification("info@lotus.com.sg")),
             an_email(PERSON, EmailKind.PERSON),
         )
     )
@@ -47,10 +47,10 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
         " VALUES (1, $1, $2, 'enriched', now(), $3)",
         company.company_id,
         company.uen,
-        saved.story,
+        saved.detail,
     )
     verdicts = VerificationRows(database, shape=shape, hashes=hashes, cache_days=90)
-    await verdicts.settle(a_verdict("info@lotus.com.sg"))
+    await verdicts.store(a_verification("info@lotus.com.sg"))
     memory = Memory(database)
     await memory.keep_page(Page("https://lotus.com.sg/contact", "", f"Write to info@lotus.com.sg or {PERSON}"))
     await memory.keep_page(Page("https://rose.sg/", "", "Roses"))

@@ -13,7 +13,7 @@ from acra_express_async.db.companies.optouts import record_opt_out
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import EmailKind, Outcome, OutcomeKind, Usage
 
-from .builders import AT, a_company, a_verdict, an_email, an_outcome, count, one, stored
+from .builders import AT, a_company, a_verification, an_email, an_outcome, count, one, stored
 
 
 async def test_an_enriched_company_fills_every_table(database: Database, owner: Connection, shape: Any) -> None:
@@ -34,7 +34,7 @@ async def test_an_enriched_company_fills_every_table(database: Database, owner: 
     assert history["verification_results"] == [
         {"email": "info@lotus.com.sg", "status": "valid", "confidence": 0.0, "source": "zerobounce"}
     ]
-    assert history["source_json"] == saved.story
+    assert history["source_json"] == saved.detail
     row = await one(owner, "SELECT * FROM companies")
     assert (row["website_domain"], row["email"], row["phone_number"]) == (
         "lotus.com.sg",
@@ -107,7 +107,7 @@ async def test_personal_addresses_appear_only_as_keyed_hashes(
     outcome = an_outcome(
         about=f"Write to Mei at {person}.",
         emails=(
-            an_email(person, EmailKind.PERSON, a_verdict(person)),
+            an_email(person, EmailKind.PERSON, a_verification(person)),
             an_email(mailbox, EmailKind.FREEMAIL),
             an_email("info@lotus.com.sg"),
         ),
@@ -123,7 +123,7 @@ async def test_personal_addresses_appear_only_as_keyed_hashes(
     assert person not in whole
     assert mailbox not in whole
     assert "info@lotus.com.sg" in whole
-    assert [entry.get("address_hash") for entry in saved.story["emails"]] == [
+    assert [entry.get("address_hash") for entry in saved.detail["emails"]] == [
         hashes.text(person),
         hashes.text(mailbox),
         None,
@@ -133,7 +133,7 @@ async def test_personal_addresses_appear_only_as_keyed_hashes(
 
 async def test_personal_addresses_are_stored_when_allowed(database: Database, owner: Connection, shape: Any) -> None:
     person = "mei.tan@lotus.com.sg"
-    outcome = an_outcome(emails=(an_email(person, EmailKind.PERSON, a_verdict(person)),))
+    outcome = an_outcome(emails=(an_email(person, EmailKind.PERSON, a_verification(person)),))
     await stored(database, shape, await a_company(owner), outcome, personal=True)
     assert (await one(owner, "SELECT email FROM contacts"))["email"] == person
 
@@ -168,8 +168,8 @@ async def test_b18_lead_email_keeps_its_company_and_its_better_status(
         their_source,
         AT - timedelta(days=1),
     )
-    verdict = a_verdict("info@lotus.com.sg", ours, checked_at=ours_at)
-    outcome = an_outcome(emails=(an_email("info@lotus.com.sg", verdict=verdict),))
+    verification = a_verification("info@lotus.com.sg", ours, checked_at=ours_at)
+    outcome = an_outcome(emails=(an_email("info@lotus.com.sg", verification=verification),))
     await stored(database, shape, await a_company(owner), outcome)
     row = await one(owner, "SELECT * FROM lead_emails")
     assert (row["company_id"], row["verification_status"], row["source"]) == (
@@ -187,7 +187,7 @@ async def test_an_opt_out_during_the_run_stores_nothing(
     await record_opt_out(owner, kind, value, hashes)
     saved = await stored(database, shape, await a_company(owner), an_outcome())
     assert (saved.outcome.kind, saved.outcome.reason) == (OutcomeKind.SKIPPED, "opted_out")
-    assert "lotus.com.sg" not in json.dumps(saved.story)
+    assert "lotus.com.sg" not in json.dumps(saved.detail)
     assert await count(owner, "contacts") == 0
     assert await count(owner, "company_enrichment_runs") == 0
 
@@ -199,7 +199,7 @@ async def test_an_opted_out_address_is_not_even_stored_as_a_hash(
     outcome = an_outcome(emails=(an_email("info@lotus.com.sg"), an_email("sales@lotus.com.sg")))
     saved = await stored(database, shape, await a_company(owner), outcome)
     assert saved.outcome is outcome
-    assert [entry["address"] for entry in saved.story["emails"]] == ["sales@lotus.com.sg"]
+    assert [entry["address"] for entry in saved.detail["emails"]] == ["sales@lotus.com.sg"]
     assert (await one(owner, "SELECT email FROM contacts"))["email"] == "sales@lotus.com.sg"
 
 

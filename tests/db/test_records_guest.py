@@ -16,7 +16,7 @@ from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LockBusy
 
-from .builders import AT, a_company, a_job, a_verdict, an_email, an_outcome, count, one, stored
+from .builders import AT, a_company, a_job, a_verification, an_email, an_outcome, count, one, stored
 
 
 async def test_b21_company_values_stay_and_last_seen_follows_changes(
@@ -69,7 +69,7 @@ async def test_b7_a_weakly_proven_domain_is_not_set_on_the_company(
     outcome = an_outcome()
     assert outcome.site is not None
     saved = await stored(database, shape, company, replace(outcome, site=replace(outcome.site, points=40)))
-    assert saved.story["site"]["domain"] == "lotus.com.sg"
+    assert saved.detail["site"]["domain"] == "lotus.com.sg"
     assert (await one(owner, "SELECT website_domain FROM companies"))["website_domain"] is None
 
 
@@ -111,8 +111,8 @@ async def test_b19_our_contact_is_updated_even_without_the_index(database: Datab
 async def test_b17_only_fresh_definitive_answers_are_cached_for_all(
     database: Database, owner: Connection, shape: Any, status: str, source: str, kept: bool
 ) -> None:
-    verdict = a_verdict("Info@lotus.com.sg", status, source=source)
-    outcome = an_outcome(emails=(an_email("info@lotus.com.sg", verdict=verdict),))
+    verification = a_verification("Info@lotus.com.sg", status, source=source)
+    outcome = an_outcome(emails=(an_email("info@lotus.com.sg", verification=verification),))
     await stored(database, shape, await a_company(owner), outcome)
     assert await count(owner, "email_verification_cache") == int(kept)
 

@@ -13,6 +13,7 @@ from acra_express_async.db.registry import ssic_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.registry import eligibility
 
 WINDOW = 200
 """Keys of one step through the selection, as `values` below asks for them."""
@@ -43,8 +44,9 @@ async def assert_no_scan(database: Database, shape: PlatformShape, rows_of_regis
     chosen = Selection(database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2)
     params = StagingParams(ssic_codes=asked)
     campaign = Campaign(id=1, enqueued_at=datetime.now(UTC))
+    patterns = (eligibility.LIVE, eligibility.SILENT, eligibility.SOLE, eligibility.PERSONAL_TYPE)
     async with database.session() as connection:
-        fill = await plan(connection, ssic_codes._FILL, asked[0], [asked[0]])
+        fill = await plan(connection, ssic_codes._FILL, asked[0], [asked[0]], *patterns)
     assert "idx_staging_acra_companies_ssic_norm" in fill
     assert "Seq Scan on staging_acra_companies" not in fill
     for _ in range(RUNS):

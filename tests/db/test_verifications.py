@@ -44,7 +44,7 @@ async def test_only_one_of_many_concurrent_senders_may_send(verdicts: Verificati
 
 async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
+    await verdicts.store(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
     cached = await verdicts.cached(ADDRESS.upper())
     assert cached is not None
     assert (cached.status, cached.sub_status, cached.source) == ("do_not_mail", "role_based", "zerobounce-cache")
@@ -58,7 +58,7 @@ async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, 
 
 async def test_unknown_is_never_cached_and_waits_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
+    await verdicts.store(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
     assert await verdicts.cached(ADDRESS) is None
     assert not await verdicts.open_intent(ADDRESS)
     await advance(owner, 6.1)
@@ -69,7 +69,7 @@ async def test_an_intent_can_be_withdrawn_but_an_answer_cannot(verdicts: Verific
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.withdraw(ADDRESS)
     assert await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(VerificationResult(ADDRESS, "valid"))
+    await verdicts.store(VerificationResult(ADDRESS, "valid"))
     await verdicts.withdraw(ADDRESS)
     assert await verdicts.cached(ADDRESS) is not None
 
@@ -100,7 +100,7 @@ async def test_a_platform_without_a_verification_cache_is_accepted(
 
 async def test_our_table_contains_no_plain_address(verdicts: VerificationRows, owner: Connection) -> None:
     await verdicts.open_intent(ADDRESS)
-    await verdicts.settle(VerificationResult(ADDRESS, "valid"))
+    await verdicts.store(VerificationResult(ADDRESS, "valid"))
     assert (
         "lotus" not in str(await owner.fetchval("SELECT jsonb_agg(v)::text FROM acra_express.verifications v")).lower()
     )

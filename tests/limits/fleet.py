@@ -21,7 +21,7 @@ from pathlib import Path
 from acra_express_async.db.session.pool import connect
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.registry_sample import rows
-from acra_express_async.sandbox.simulator import Ledger, Options, Simulator, SimulatorClock
+from acra_express_async.sandbox.simulator import ArrivalLedger, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.simulator.faults import Fault
 from acra_express_async.sandbox.world import WebPage, World
 
@@ -92,7 +92,7 @@ TARGETS = (
     ),
 )  # fmt: skip
 
-BOOKED: Mapping[str, Callable[[Ledger], int]] = {
+BOOKED: Mapping[str, Callable[[ArrivalLedger], int]] = {
     "duckduckgo_requests": lambda ledger: ledger.arrival_counts["duckduckgo"],
     "jina_calls": lambda ledger: ledger.arrival_counts["jina"],
     "jina_tokens": lambda ledger: ledger.tokens_sent,

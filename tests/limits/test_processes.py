@@ -16,7 +16,7 @@ from limits.fleet import LATE_SHARE, TARGETS, Field, FleetResult, hammering
 from tools import require_tool, run
 
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
-from acra_express_async.sandbox.simulator import Ledger, Options, SimulatorClock
+from acra_express_async.sandbox.simulator import ArrivalLedger, Options, SimulatorClock
 
 pytestmark = pytest.mark.timeout(600)
 SHORT = 6.0
@@ -63,7 +63,7 @@ def assert_all_was_used(verdicts: Sequence[FleetResult], *, excused: float = 0.0
 
 
 def test_every_window_lasts_a_minute_at_least() -> None:
-    ledger = Ledger(SimulatorClock(), Options())
+    ledger = ArrivalLedger(SimulatorClock(), Options())
     assert {target.book for target in TARGETS} == set(ledger.budgets)
     assert {ledger.budgets[target.book].seconds / target.speed for target in TARGETS} == {60}
 

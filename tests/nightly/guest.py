@@ -62,7 +62,7 @@ def outcome_for(company: Company) -> Outcome:
                 f"info@{domain}",
                 EmailKind.ROLE,
                 f"https://{domain}/",
-                verdict=VerificationResult(f"info@{domain}", "valid"),
+                verification=VerificationResult(f"info@{domain}", "valid"),
             ),
         ),
     )
@@ -172,5 +172,5 @@ class Guest(Rig):
             staging_job_id=None,
             staged_at=job.created_at,
             campaign_at=job.created_at,
-            detail=saved.story,
+            detail=saved.detail,
         )

@@ -28,7 +28,7 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Ended(Exception):
-    """Ends a loop from inside its pause."""
+    """AttemptEnds a loop from inside its pause."""
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:

@@ -108,7 +108,7 @@ async def _run_naively(web: Web) -> Outcome:
     site = found.judgement.site
     emails = emails_of(found.usable, site.domain, company, progress.names)
     askable = [email for email in emails if email.kind is not EmailKind.PERSON][:MAX_VERIFICATIONS]
-    checked: list[Email] = [replace(mail, verdict=await web.verify(mail.address, scope)) for mail in askable]
+    checked: list[Email] = [replace(mail, verification=await web.verify(mail.address, scope)) for mail in askable]
     rest = [mail for mail in emails if mail.address not in {known.address for known in checked}]
     usage = replace(usage, verifications=len(checked))
     return Outcome(

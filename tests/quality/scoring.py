@@ -56,7 +56,7 @@ class CaseWorld:
     async def open_intent(self, address: str) -> bool:
         return True
 
-    async def settle(self, verdict: VerificationResult) -> None:
+    async def store(self, result: VerificationResult) -> None:
         """Nothing is kept."""
 
     async def withdraw(self, address: str) -> None:
@@ -103,7 +103,7 @@ async def run_in(world: CaseWorld) -> Outcome:
         searcher=world,
         reader=world,
         verifier=world,
-        verdicts=world,
+        verifications=world,
         opt_outs=Nobody(),
         memory=NoMemory(),
         clock=lambda: 0.0,

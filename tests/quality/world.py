@@ -76,7 +76,7 @@ def count(tally: Counter[str], truth: Truth, outcome: Outcome) -> None:
     tally["expected"] += truth.domain is not None and not truth.may_abstain
     tally["found"] += truth.domain is not None and not truth.may_abstain and answer in right
     tally["trapped"] += answer in {registrable(host) for host in truth.trap_domains} - right
-    tally["usable"] += any(mail.verdict is not None and mail.verdict.usable for mail in outcome.emails)
+    tally["usable"] += any(mail.verification is not None and mail.verification.usable for mail in outcome.emails)
     mails = {mail.address for mail in outcome.emails}
     tally["forbidden"] += len(mails & set(truth.forbidden_emails))
     if answer in right and truth.domain:

@@ -17,7 +17,7 @@ from sandbox.conftest import Starter
 
 from acra_express_async.models import Provider
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.simulator import SCENARIOS, Ledger, Options, Simulator, SimulatorClock
+from acra_express_async.sandbox.simulator import SCENARIOS, ArrivalLedger, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.simulator.ledger import ARRIVALS_KEPT, VIOLATIONS_KEPT
 from acra_express_async.sandbox.world import Truth, World
 
@@ -216,7 +216,7 @@ async def test_an_answer_without_a_waiting_client_is_not_billed(
 def test_a_fixed_window_client_fails_and_a_sliding_one_passes() -> None:
     """200 at the end of one clock hour and 200 at the start of the next are 400 in an hour."""
     clock = SimulatorClock(speed=0, start=0)
-    ledger = Ledger(clock, Options())
+    ledger = ArrivalLedger(clock, Options())
 
     def burst(count: int) -> int:
         before = ledger.violation_count
@@ -234,7 +234,7 @@ def test_a_fixed_window_client_fails_and_a_sliding_one_passes() -> None:
 
 def test_a_long_run_keeps_its_memory_flat() -> None:
     clock = SimulatorClock(speed=0, start=0)
-    ledger = Ledger(clock, Options())
+    ledger = ArrivalLedger(clock, Options())
     for _ in range(30_000):
         clock.advance(1)
         ledger.charge(ledger.arrive(Provider.DUCKDUCKGO, "html", "q", "c"), "duckduckgo_requests")
@@ -247,7 +247,7 @@ def test_a_long_run_keeps_its_memory_flat() -> None:
 
 def test_both_layers_can_be_switched_off() -> None:
     clock = SimulatorClock(speed=0, start=0)
-    ledger = Ledger(clock, Options(budget_layer=False))
+    ledger = ArrivalLedger(clock, Options(budget_layer=False))
     for _ in range(300):
         assert ledger.charge(ledger.arrive(Provider.DUCKDUCKGO, "html", "q", "c"), "duckduckgo_requests") is None
     assert ledger.violation_count == 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acra_express_async.models import Provider
-from acra_express_async.sandbox.simulator import Ledger, Options, SimulatorClock
+from acra_express_async.sandbox.simulator import ArrivalLedger, Options, SimulatorClock
 from acra_express_async.sandbox.simulator.windows import CalendarDay, SlidingWindow
 
 steps = st.lists(
@@ -45,7 +45,7 @@ def test_no_window_holds_more_than_the_recorded_maximum(moves: list[tuple[float,
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=400).map(sorted))
 def test_the_ledger_records_exactly_the_excess_arrivals(seconds: list[int]) -> None:
     clock = SimulatorClock(speed=0, start=0)
-    ledger = Ledger(clock, Options(allowance_scale=1 / 40))  # 5 requests an hour
+    ledger = ArrivalLedger(clock, Options(allowance_scale=1 / 40))  # 5 requests an hour
     expected = 0
     for index, at in enumerate(seconds):
         clock.advance(at * 10 - clock.now())

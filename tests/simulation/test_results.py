@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from acra_express_async.limits.capacity import DOCUMENTED
 from acra_express_async.sandbox.results import record, table
-from acra_express_async.sandbox.simulation.day_report import DayReport, Pace, Spread, TimeSpent, Use
+from acra_express_async.sandbox.simulation.day_report import DayReport, Spread, TimeSpent, Use, WorkPace
 from acra_express_async.sandbox.simulation.picture import day_picture
 from acra_express_async.sandbox.simulation.record import Sample
 from acra_express_async.sandbox.simulation.show import as_markdown
@@ -23,7 +23,7 @@ def day(**changes: object) -> DayReport:
         "latency": Spread.of([60.0, 120.0, 180.0]),
         "campaign_age": Spread.of([60.0]),
         "spent": TimeSpent(1, 2, 3, 4),
-        "pace": Pace(100.0, 91.0, 90.0, DOCUMENTED),
+        "pace": WorkPace(100.0, 91.0, 90.0, DOCUMENTED),
         "by_day": {"2026-03-02": 20},
         "budgets": [Use("jina_calls", 120.0, 30.0, 3600.0)],
         "violations": 0,

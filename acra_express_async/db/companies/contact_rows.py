@@ -23,11 +23,11 @@ async def write_contacts(
     connection: Connection, shape: PlatformShape, company_id: CompanyId, emails: Sequence[Email]
 ) -> None:
     """Contacts for addresses that are usable or not yet verified; rows of other sources stay as they are (B19)."""
-    good = [email for email in emails if email.verdict is None or email.verdict.usable]
+    good = [email for email in emails if email.verification is None or email.verification.usable]
     if not good or not shape.has("contacts", "company_id", "email", "email_verified", "contact_source"):
         return
     addresses = [email.address for email in good]
-    verified = [None if email.verdict is None else email.verdict.status == "valid" for email in good]
+    verified = [None if email.verification is None else email.verification.status == "valid" for email in good]
     await connection.execute(
         """
         UPDATE public.contacts c SET email_verified = f.verified, updated_at = acra_express.clock()
@@ -58,12 +58,12 @@ async def write_contacts(
 
 async def write_lead_emails(connection: Connection, shape: PlatformShape, company_id: CompanyId, facts: Facts) -> None:
     """One row an address for the whole platform: a company that has it keeps it, a verdict only gets newer (B18)."""
-    emails = [e for e in facts.emails if e.verdict is None or e.verdict.status in DEFINITIVE]
+    emails = [e for e in facts.emails if e.verification is None or e.verification.status in DEFINITIVE]
     if not emails or not shape.has("lead_emails", "verification_status", "source", "last_verified_at"):
         return
     addresses = [email.address for email in emails]
-    statuses = [None if email.verdict is None else email.verdict.status for email in emails]
-    checked = [None if email.verdict is None else email.verdict.checked_at for email in emails]
+    statuses = [None if email.verification is None else email.verification.status for email in emails]
+    checked = [None if email.verification is None else email.verification.checked_at for email in emails]
     await connection.execute(
         """
         UPDATE public.lead_emails e SET
@@ -103,8 +103,8 @@ async def write_lead_emails(connection: Connection, shape: PlatformShape, compan
 
 
 async def _say_where(connection: Connection, addresses: list[str], facts: Facts) -> None:
-    told = {entry["address"]: entry for entry in facts.story["emails"] if "address" in entry}
-    shared = {key: facts.story[key] for key in ("service", "job_id", "attempt")}
+    told = {entry["address"]: entry for entry in facts.detail["emails"] if "address" in entry}
+    shared = {key: facts.detail[key] for key in ("service", "job_id", "attempt")}
     await connection.execute(
         """
         UPDATE public.lead_emails e SET source_json = f.told::jsonb
@@ -115,12 +115,14 @@ async def _say_where(connection: Connection, addresses: list[str], facts: Facts)
     )
 
 
-async def keep_verdicts(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
+async def share_verifications(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
     """Share fresh definitive answers of the vendor with the nightly, which trusts any row for ever (B17)."""
     fresh = [
-        (email.address.lower(), email.verdict)
+        (email.address.lower(), email.verification)
         for email in emails
-        if email.verdict is not None and email.verdict.source == "zerobounce" and email.verdict.status in DEFINITIVE
+        if email.verification is not None
+        and email.verification.source == "zerobounce"
+        and email.verification.status in DEFINITIVE
     ]
     if not fresh or not shape.has("email_verification_cache", "email", "status", "confidence", "checked_at"):
         return

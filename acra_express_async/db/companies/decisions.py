@@ -17,11 +17,11 @@ class Decision:
     kind: str
     reason: str
     ended_at: datetime
-    story: dict[str, Any]
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Explanation:
     """A company and what was decided about it.
 
     `decision` is the newest that says something about the company (`enriched`, `no_website`), else the newest at all;
@@ -35,7 +35,7 @@ class Told:
     opted_out: datetime | None
 
 
-async def explain(database: Database, uen: str) -> Told | None:
+async def explain(database: Database, uen: str) -> Explanation | None:
     """None when neither the registry, the platform nor we know this UEN."""
     async with database.transaction() as connection:
         name = await connection.fetchval(
@@ -53,13 +53,13 @@ async def explain(database: Database, uen: str) -> Told | None:
     if name is None and newest is None and opted_out is None:
         return None
     decision = telling or newest
-    return Told(uen, name, decision, newest if newest != decision else None, opted_out)
+    return Explanation(uen, name, decision, newest if newest != decision else None, opted_out)
 
 
 async def _newest(connection: Connection, uen: str, kinds: list[str]) -> Decision | None:
     row = await connection.fetchrow(
         """
-        SELECT job_id, kind, reason, ended_at, coalesce(detail, '{}') AS story FROM acra_express.outcomes
+        SELECT job_id, kind, reason, ended_at, coalesce(detail, '{}') AS detail FROM acra_express.outcomes
         WHERE uen = $1 AND kind = ANY ($2::text[]) ORDER BY ended_at DESC, job_id DESC LIMIT 1
         """,
         uen,

@@ -1,6 +1,6 @@
 """`acra-express forget`: take away what we stored about a company, a domain or an address, and never store it again.
 
-Only what is ours goes: rows that carry our source, and cells of `companies` that hold exactly what one of our stories
+Only what is ours goes: rows that carry our source, and cells of `companies` that hold exactly what one of our details
 says we found. Run as the login account (the tenant role may delete nothing of the platform's).
 """
 
@@ -53,9 +53,9 @@ async def forget(connection: Connection, subject: str, *, shape: PlatformShape, 
 
 async def _company(connection: Connection, uen: str, shape: PlatformShape) -> dict[str, int]:
     ids = [row[0] for row in await connection.fetch("SELECT company_id FROM public.companies WHERE uen = $1", uen)]
-    stories = await _stories(connection, ids)
+    details = await _details(connection, ids)
     removed = await _history_of(connection, ids, None)
-    removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(stories))
+    removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details))
     removed |= await _rows_of_companies(connection, shape, ids)
     removed["acra_express.outcomes"] = await _count(
         connection, "UPDATE acra_express.outcomes SET detail = NULL WHERE uen = $1 AND detail IS NOT NULL", uen
@@ -63,12 +63,12 @@ async def _company(connection: Connection, uen: str, shape: PlatformShape) -> di
     removed["acra_express.searches"] = await _count(
         connection,
         "DELETE FROM acra_express.searches WHERE query = ANY ($1::text[])",
-        [query for story in stories for query in story.get("queries") or ()],
+        [query for detail in details for query in detail.get("queries") or ()],
     )
     removed["acra_express.pages"] = await _count(
         connection,
         "DELETE FROM acra_express.pages WHERE url = ANY ($1::text[])",
-        [url for story in stories for url in story.get("pages") or ()],
+        [url for detail in details for url in detail.get("pages") or ()],
     )
     return removed
 
@@ -83,9 +83,9 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
         domain,
     )
     ids = [row[0] for row in told]
-    stories = await _stories(connection, ids)
+    details = await _details(connection, ids)
     removed = await _history_of(connection, None, domain)
-    removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(stories, domain))
+    removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details, domain))
     if shape.has("contacts", "email", "contact_source"):
         removed["contacts"] = await _count(
             connection,
@@ -125,7 +125,7 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
 
 
 async def _address(connection: Connection, address: str, shape: PlatformShape, hashes: AddressHash) -> dict[str, int]:
-    """One address wherever we wrote it, in the open or as a hash; the rest of each story stays."""
+    """One address wherever we wrote it, in the open or as a hash; the rest of each detail stays."""
     marks = [address, hashes.text(address)]
     table = "company_enrichment_runs"
     removed: dict[str, int] = {}
@@ -175,25 +175,25 @@ async def _address(connection: Connection, address: str, shape: PlatformShape, h
     return removed
 
 
-async def _stories(connection: Connection, ids: list[int]) -> list[dict[str, Any]]:
+async def _details(connection: Connection, ids: list[int]) -> list[dict[str, Any]]:
     rows = await connection.fetch(
         "SELECT detail FROM acra_express.outcomes WHERE company_id = ANY ($1::bigint[]) AND detail IS NOT NULL", ids
     )
     return [row["detail"] for row in rows if isinstance(row["detail"], dict)]
 
 
-def _values_in(stories: Iterable[Mapping[str, Any]], domain: str | None = None) -> list[str]:
-    """Every value that a story (of this domain, when one is given) may have put into a cell of `companies`."""
+def _values_in(details: Iterable[Mapping[str, Any]], domain: str | None = None) -> list[str]:
+    """Every value that a detail (of this domain, when one is given) may have put into a cell of `companies`."""
     values: set[str] = set()
-    for story in stories:
-        site = story.get("site") or {}
+    for detail in details:
+        site = detail.get("site") or {}
         if domain is not None and not f".{site.get('domain')}".endswith(f".{domain}"):
             continue
         values.add(site.get("domain") or "")
-        values.update(entry.get("address") or "" for entry in story.get("emails") or ())
-        values.update(entry.get("number") or "" for entry in story.get("phones") or ())
-        values.update(entry.get("url") or "" for entry in story.get("socials") or ())
-        values.add((story.get("postal_code") or {}).get("value") or "")
+        values.update(entry.get("address") or "" for entry in detail.get("emails") or ())
+        values.update(entry.get("number") or "" for entry in detail.get("phones") or ())
+        values.update(entry.get("url") or "" for entry in detail.get("socials") or ())
+        values.add((detail.get("postal_code") or {}).get("value") or "")
     return sorted(value for value in values if value)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.contact_rows import keep_verdicts, write_contacts, write_lead_emails
+from acra_express_async.db.companies.contact_rows import share_verifications, write_contacts, write_lead_emails
 from acra_express_async.db.companies.optouts import domain_and_parents
 from acra_express_async.db.companies.platform_runs import write_event, write_header, write_usage
 from acra_express_async.db.companies.stored_outcome import Facts, facts_of, without_facts
@@ -36,7 +36,7 @@ class SavedCompany:
 
     outcome: Outcome
     run_id: int
-    story: dict[str, Any]
+    detail: dict[str, Any]
     domain_taken: bool = False
 
 
@@ -69,11 +69,11 @@ async def save(
         taken = await _claim_domain(connection, company, facts.domain, outcome)
         await write_contacts(connection, shape, company.company_id, facts.emails)
         await write_lead_emails(connection, shape, company.company_id, facts)
-        await keep_verdicts(connection, shape, facts.emails)
+        await share_verifications(connection, shape, facts.emails)
     await write_usage(connection, tenant_id, shape, run_id, outcome.usage)
-    await write_event(connection, tenant_id, shape, company, run_id, outcome, facts.story)
-    story = facts.story | {"domain_taken": True} if taken else facts.story
-    return SavedCompany(outcome=outcome, run_id=run_id, story=story, domain_taken=taken)
+    await write_event(connection, tenant_id, shape, company, run_id, outcome, facts.detail)
+    detail = facts.detail | {"domain_taken": True} if taken else facts.detail
+    return SavedCompany(outcome=outcome, run_id=run_id, detail=detail, domain_taken=taken)
 
 
 async def _respect_opt_outs(
@@ -118,7 +118,7 @@ async def _history(
         facts.domain,
         stored_text(facts.about),
         facts.linkedin_url,
-        stored_json(facts.story),
+        stored_json(facts.detail),
     )
     if not shape.has(table, "tenant_id", "public_emails", "verification_results"):
         await connection.execute(
@@ -131,9 +131,9 @@ async def _history(
         )
         return
     results = [
-        {"email": e.address, "status": e.verdict.status, "confidence": 0.0, "source": e.verdict.source}
+        {"email": e.address, "status": e.verification.status, "confidence": 0.0, "source": e.verification.source}
         for e in facts.emails
-        if e.verdict is not None
+        if e.verification is not None
     ]
     await connection.execute(
         """
@@ -151,7 +151,7 @@ async def _history(
 
 async def _fill_company(connection: Connection, shape: PlatformShape, company: Company, facts: Facts) -> None:
     """Fill what is NULL; `last_seen` moves only with a change, or the platform's paging would jump (B21)."""
-    best = next((e.address for e in facts.emails if e.verdict is None or e.verdict.usable), None)
+    best = next((e.address for e in facts.emails if e.verification is None or e.verification.usable), None)
     number = facts.phone.number if facts.phone is not None else None
     # coalesce also where a plain `$2 IS NOT NULL` would do: it gives the parameter the column's type, text or text[]
     await connection.execute(

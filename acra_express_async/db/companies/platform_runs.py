@@ -140,13 +140,13 @@ async def write_event(
     company: Company,
     run_id: int,
     outcome: Outcome,
-    story: Mapping[str, Any],
+    detail: Mapping[str, Any],
 ) -> None:
     """One event for every outcome; a failure speaks here and never through a bad header."""
     if not shape.has("run_event_logs", "run_id", "tenant_id", "stage", "event", "status"):
         return
     failed = outcome.kind is OutcomeKind.FAILED
-    extra = {key: story[key] for key in ("service", "job_id", "attempt", "outcome", "reason", "usage")}
+    extra = {key: detail[key] for key in ("service", "job_id", "attempt", "outcome", "reason", "usage")}
     await connection.execute(
         """
         INSERT INTO public.run_event_logs

@@ -37,7 +37,7 @@ class Facts:
     `emails` may stand in the open, best first; `story` is the `source_json` and the detail of our own outcome.
     """
 
-    story: dict[str, Any]
+    detail: dict[str, Any]
     emails: tuple[Email, ...] = ()
     about: str | None = None
     phone: Phone | None = None
@@ -58,12 +58,12 @@ def facts_of(
     known = tuple(email for email in outcome.emails if hashes.text(email.address) not in opted_out)[:MAX_ADDRESSES]
     emails = tuple(email for email in known if store_personal or email.kind is EmailKind.ROLE)
     scrub = _Scrubber({email.address.lower() for email in emails})
-    story = _story(job, outcome, scrub)
-    story["emails"] = [_email(email, None if email in emails else hashes) for email in known]
+    detail = _detail(job, outcome, scrub)
+    detail["emails"] = [_email(email, None if email in emails else hashes) for email in known]
     if outcome.kind is not OutcomeKind.ENRICHED or outcome.site is None:
-        return Facts(story=story)
+        return Facts(detail=detail)
     return Facts(
-        story=story,
+        detail=detail,
         emails=emails,
         about=scrub.text(outcome.about).strip() or None if outcome.about else None,
         phone=_best_phone(outcome.phones),
@@ -83,7 +83,7 @@ class _Scrubber:
         return _ADDRESS.sub(lambda found: found[0] if found[0].lower() in self._allowed else _REMOVED, value)
 
 
-def _story(job: Job, outcome: Outcome, scrub: _Scrubber) -> dict[str, Any]:
+def _detail(job: Job, outcome: Outcome, scrub: _Scrubber) -> dict[str, Any]:
     return {
         "service": SERVICE,
         "version": __version__,
@@ -139,12 +139,12 @@ def _email(email: Email, hashes: AddressHash | None) -> dict[str, Any]:
         fields |= {"address": email.address, "role": email.role, "url": email.url}
     else:
         fields |= {"address_hash": hashes.text(email.address), "url": _ADDRESS.sub(_REMOVED, email.url)}
-    if email.verdict is not None:
+    if email.verification is not None:
         fields["verdict"] = {
-            "status": email.verdict.status,
-            "sub_status": email.verdict.sub_status,
-            "source": email.verdict.source,
-            "checked_at": _iso(email.verdict.checked_at),
+            "status": email.verification.status,
+            "sub_status": email.verification.sub_status,
+            "source": email.verification.source,
+            "checked_at": _iso(email.verification.checked_at),
         }
     return fields
 

@@ -102,7 +102,7 @@ class VerificationRows:
             )
         return bool(opened)
 
-    async def settle(self, verdict: VerificationResult) -> None:
+    async def store(self, result: VerificationResult) -> None:
         """Store what the verifier said; an `unknown` only closes the intent and is never answered from here."""
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -112,9 +112,9 @@ class VerificationRows:
                 ON CONFLICT (address_hash) DO UPDATE
                     SET settled_at = excluded.settled_at, status = excluded.status, sub_status = excluded.sub_status
                 """,
-                self._hashes.digest(verdict.address),
-                verdict.status,
-                verdict.sub_status,
+                self._hashes.digest(result.address),
+                result.status,
+                result.sub_status,
             )
 
     async def withdraw(self, address: str) -> None:

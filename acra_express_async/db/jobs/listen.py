@@ -114,7 +114,7 @@ class Listener:
             self._up(proven=True)
             log.info("listener.proven", server=host_and_port(self._dsn))
             self._wake("reconnect")
-            await self._watch(connection)
+            await self._keep_proving(connection)
             return proven_at
         except AWAY as away:
             raise DatabaseAway(f"{type(away).__name__}: {away}") from away
@@ -123,7 +123,7 @@ class Listener:
             if connection is not None:
                 connection.terminate()
 
-    async def _watch(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def _keep_proving(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Prove the connection every ten seconds until it is lost."""
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Staging of the stand-in: turn terms into codes and insert every matching registry row in one transaction."""
+"""NightlyStaging of the stand-in: turn terms into codes and insert every matching registry row in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FETCH = 500
 _YEAR = re.compile(r"\d{4}")
 
 
-class Staging:
+class NightlyStaging:
     """Looks up each row by UEN, then by name, and inserts it without ON CONFLICT when it finds neither.
 
     Args:

@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.sandbox.nightly.nightly_staging import Staging
+from acra_express_async.sandbox.nightly.nightly_staging import NightlyStaging
 from acra_express_async.sandbox.nightly.store import Desk, Figures, Pause, Run, Store, no_pause
 
 DAILY_LIMIT = 20
@@ -41,7 +41,7 @@ class Nightly:
     def __init__(self, dsn: str, *, default_tenant: int | None = None, pause: Pause = no_pause) -> None:
         self.figures = Figures()
         self._desk = Desk(dsn, self.figures)
-        self._staging = Staging(pause)
+        self._staging = NightlyStaging(pause)
         self._store = Store(self._desk, default_tenant, pause)
         self._run: Run | None = None
 

@@ -30,7 +30,7 @@ from acra_express_async.sandbox.simulation.arrivals import EVERY, PROFILES, WHOL
 from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulation.gears import Driver
 from acra_express_async.sandbox.simulation.record import DayOptions, Record, cpu_seconds, feel, look, sample
-from acra_express_async.sandbox.simulation.surroundings import settle, undisturbed_night
+from acra_express_async.sandbox.simulation.surroundings import furnish, undisturbed_night
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.testbed import DATABASE, build_database
 from acra_express_async.sandbox.world import World
@@ -67,7 +67,7 @@ async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncI
         try:
             await clock.install(owner)
             dsn = postgres.dsn(DATABASE)
-            town = await settle(owner, dsn, Path(folder), rows=REGISTRY_ROWS, seed=options.seed)
+            town = await furnish(owner, dsn, Path(folder), rows=REGISTRY_ROWS, seed=options.seed)
         finally:
             await owner.close()
         undisturbed = await undisturbed_night(postgres) if nightly_too else None

@@ -53,7 +53,7 @@ class TimeSpent:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class WorkPace:
     """Companies an hour: what `plan` predicts while work waits, with the documented costs and with the measured ones of
     this day (`costs`), and what was done after the first hour (in which unused budgets allow a burst)."""
 
@@ -86,7 +86,7 @@ class DayReport:
     latency: Spread
     campaign_age: Spread
     spent: TimeSpent
-    pace: Pace
+    pace: WorkPace
     by_day: dict[str, int]
     budgets: list[Use]
     violations: int
@@ -173,12 +173,12 @@ def _spent(metrics: Sequence[Metrics], latencies: Sequence[float]) -> TimeSpent:
     )
 
 
-async def _pace(record: Record) -> Pace:
+async def _pace(record: Record) -> WorkPace:
     costs = await measured_costs(record.owner) or DOCUMENTED
-    settled = [sample for sample in record.samples if sample.hour >= 1.0]
-    hours = settled[-1].hour - settled[0].hour if settled else 0.0
-    done = (settled[-1].done - settled[0].done) / hours if hours > 0 else 0.0
-    return Pace(
+    steady = [sample for sample in record.samples if sample.hour >= 1.0]
+    hours = steady[-1].hour - steady[0].hour if steady else 0.0
+    done = (steady[-1].done - steady[0].done) / hours if hours > 0 else 0.0
+    return WorkPace(
         documented=round(plan(record.settings).per_hour, 1),
         planned=round(plan(record.settings, costs).per_hour, 1),
         done=round(done, 1),
@@ -213,7 +213,7 @@ def _told(figures: Figures) -> dict[str, Any]:
 
 def _growth(samples: Sequence[Sample]) -> float:
     """Growth of resident memory from hour 1 to the end, in MB, of service, simulator and monitoring together."""
-    settled = [sample for sample in samples if sample.hour >= 1.0]
-    if len(settled) < 2:
+    steady = [sample for sample in samples if sample.hour >= 1.0]
+    if len(steady) < 2:
         return 0.0
-    return round((settled[-1].resident - settled[0].resident) / 1e6, 1)
+    return round((steady[-1].resident - steady[0].resident) / 1e6, 1)

@@ -26,7 +26,7 @@ class Town:
     codes: tuple[str, ...]
 
 
-async def settle(owner: Connection, dsn: str, home: Path, *, rows: int, seed: int) -> Town:
+async def furnish(owner: Connection, dsn: str, home: Path, *, rows: int, seed: int) -> Town:
     """Load a registry, give two customers a nightly job each, and let the preceding night stage their companies.
 
     Their enrichment jobs stay queued for the simulated night.

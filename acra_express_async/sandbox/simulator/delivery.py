@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from acra_express_async.sandbox.simulator.exchange import HTML_TYPE, Call, Effects, Reply, SimulatedProvider
+from acra_express_async.sandbox.simulator.exchange import HTML_TYPE, Effects, ReceivedCall, Reply, SimulatedProvider
 from acra_express_async.sandbox.simulator.options import Options
 from acra_express_async.sandbox.simulator.simulator_clock import Clock
 
@@ -45,14 +45,14 @@ def as_rows(entries: Iterable[Any]) -> list[dict[str, Any]]:
     return [dataclasses.asdict(entry) for entry in entries]
 
 
-async def read_call(request: web.Request, base: str) -> Call:
+async def read_call(request: web.Request, base: str) -> ReceivedCall:
     """Read the whole request; form fields take precedence over the query string."""
     body = await request.read()
     fields = dict(request.query)
     if request.content_type == "application/x-www-form-urlencoded":
         fields |= {name: str(value) for name, value in (await request.post()).items()}
     path, _, _ = request.raw_path.removeprefix(base).lstrip("/").partition("?")
-    return Call(
+    return ReceivedCall(
         method=request.method,
         route=request.match_info["route"],
         raw_target=request.raw_path.removeprefix(base).removeprefix("/") if request.method == "GET" else path,
@@ -94,7 +94,7 @@ def is_gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def with_body(reply: Reply, effects: Effects, each: SimulatedProvider, call: Call) -> Reply:
+def with_body(reply: Reply, effects: Effects, each: SimulatedProvider, call: ReceivedCall) -> Reply:
     """Replace the body of a reply: a named fixture, literal text, JSON cut in half, or another content type."""
     if "body" in effects:
         named = each.fixture(str(effects["body"]), call)

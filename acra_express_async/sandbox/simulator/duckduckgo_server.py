@@ -12,7 +12,14 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox import markup
 from acra_express_async.sandbox.draws import one_of, unit
 from acra_express_async.sandbox.markup import Ad, LinkForm, Listing
-from acra_express_async.sandbox.simulator.exchange import Call, Effects, Latency, Reply, Surroundings, html_reply
+from acra_express_async.sandbox.simulator.exchange import (
+    Effects,
+    Latency,
+    ReceivedCall,
+    Reply,
+    Surroundings,
+    html_reply,
+)
 from acra_express_async.sandbox.simulator.ledger import Arrival, Violation
 from acra_express_async.sandbox.simulator.windows import SlidingWindow
 
@@ -50,7 +57,7 @@ class _Client:
 
 
 @dataclass(slots=True)
-class DuckDuckGo:
+class SimulatedDuckDuckGo:
     """One search engine; each request during a block restarts the block."""
 
     around: Surroundings
@@ -59,10 +66,10 @@ class DuckDuckGo:
 
     provider = Provider.DUCKDUCKGO
 
-    def key_of(self, call: Call) -> str:
+    def key_of(self, call: ReceivedCall) -> str:
         return call.fields.get("q", "")
 
-    def client_of(self, call: Call) -> str:
+    def client_of(self, call: ReceivedCall) -> str:
         return call.address
 
     def headers(self) -> dict[str, str]:
@@ -83,10 +90,10 @@ class DuckDuckGo:
         }
         return {"blocks": self.blocks, "blocked_seconds": blocked}
 
-    def charge(self, _call: Call, arrival: Arrival) -> Violation | None:
+    def charge(self, _call: ReceivedCall, arrival: Arrival) -> Violation | None:
         return self.around.ledger.charge(arrival, "duckduckgo_requests")
 
-    def answer(self, call: Call, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
+    def answer(self, call: ReceivedCall, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
         if call.route.strip("/") not in ("html", "lite"):
             return self.failure(call, 404)
         client = self._client(call.client)
@@ -105,13 +112,13 @@ class DuckDuckGo:
             return html_reply(303, "", headers={"Location": "https://duckduckgo.com/?q=bang"}, note="bang")
         return self._results(call, query, effects)
 
-    def failure(self, call: Call, status: int) -> Reply:
+    def failure(self, call: ReceivedCall, status: int) -> Reply:
         if status == 202:
             return self._challenge(call, "knob")
         page = f"<html><head><title>{status}</title></head>\n<body><center><h1>{status}</h1></center></body></html>\n"
         return html_reply(status, page, latency=CHALLENGE, note="failure")
 
-    def fixture(self, name: str, call: Call) -> Reply | None:
+    def fixture(self, name: str, call: ReceivedCall) -> Reply | None:
         query = call.fields.get("q", "")
         pages: dict[str, Callable[[], str]] = {
             "challenge": lambda: markup.challenge_page(query),
@@ -134,7 +141,7 @@ class DuckDuckGo:
                 self._clients.popitem(last=False)
         return client
 
-    def _suspicion(self, call: Call, client: _Client, arrival: Arrival, effects: Effects) -> str:
+    def _suspicion(self, call: ReceivedCall, client: _Client, arrival: Arrival, effects: Effects) -> str:
         """Why this request gets the challenge; empty when it does not."""
         options, now = self.around.options, arrival.at
         marks = self._marks(call)
@@ -162,7 +169,7 @@ class DuckDuckGo:
             return "15 a minute"
         return "score" if score > client.marks.allowance else ""
 
-    def _marks(self, call: Call) -> list[str]:
+    def _marks(self, call: ReceivedCall) -> list[str]:
         marks = []
         if call.method == "GET":
             marks.append("get")
@@ -177,7 +184,7 @@ class DuckDuckGo:
         client.blocked_until = now + client.block_seconds
         self.blocks += 1
 
-    def _challenge(self, call: Call, why: str) -> Reply:
+    def _challenge(self, call: ReceivedCall, why: str) -> Reply:
         kind: Literal["sre", "botnet"] = one_of(("sre", "botnet"), self.around.options.seed, "cc", self.key_of(call))
         page = markup.challenge_page(
             self.key_of(call),
@@ -187,7 +194,7 @@ class DuckDuckGo:
         )
         return html_reply(202, page, latency=CHALLENGE, note=f"challenge: {why}")
 
-    def _results(self, call: Call, query: str, effects: Effects) -> Reply:
+    def _results(self, call: ReceivedCall, query: str, effects: Effects) -> Reply:
         options, day, region = self.around.options, self.around.day, call.fields.get("kl", "")
         lite = call.route.startswith("lite")
         listings = self.around.world.search(query) if not call.fields.get("s") else ()
@@ -204,7 +211,7 @@ class DuckDuckGo:
             page = markup.html_results(query, listings, form=form, ad=ad, box=self._box(query, day), region=region)
         return html_reply(200, page, latency=GOOD, note=f"{len(listings)} results")
 
-    def _nothing(self, call: Call, query: str, lite: bool) -> str:
+    def _nothing(self, call: ReceivedCall, query: str, lite: bool) -> str:
         past_end = bool(call.fields.get("s"))
         if lite:
             return markup.lite_no_results(query, past_end=past_end)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from acra_express_async.models import Provider
-from acra_express_async.sandbox.simulator.ledger import Arrival, Ledger, Violation
+from acra_express_async.sandbox.simulator.ledger import Arrival, ArrivalLedger, Violation
 from acra_express_async.sandbox.simulator.options import Options
 from acra_express_async.sandbox.simulator.simulator_clock import Clock
 from acra_express_async.sandbox.world import World
@@ -25,7 +25,7 @@ HTML_TYPE = "text/html; charset=UTF-8"
 
 
 @dataclass(slots=True)
-class Call:
+class ReceivedCall:
     """A complete request to a provider.
 
     `route`: the path below the provider's base. `fields`: the form or query. `client`: the address or key that the
@@ -81,7 +81,7 @@ class Surroundings:
     world: World
     options: Options
     clock: Clock
-    ledger: Ledger
+    ledger: ArrivalLedger
 
     @property
     def day(self) -> int:
@@ -95,23 +95,23 @@ class SimulatedProvider(Protocol):
     @property
     def provider(self) -> Provider: ...
 
-    def key_of(self, call: Call, /) -> str:
+    def key_of(self, call: ReceivedCall, /) -> str:
         """What is requested, for the list of requests; never a secret."""
         ...
 
-    def client_of(self, call: Call, /) -> str:
+    def client_of(self, call: ReceivedCall, /) -> str:
         """The client that the provider counts; never a secret."""
         ...
 
-    def charge(self, call: Call, arrival: Arrival, /) -> Violation | None:
+    def charge(self, call: ReceivedCall, arrival: Arrival, /) -> Violation | None:
         """Charge our budget for an arrival, whatever its answer will be."""
         ...
 
-    def answer(self, call: Call, arrival: Arrival, violation: Violation | None, effects: Effects, /) -> Reply:
+    def answer(self, call: ReceivedCall, arrival: Arrival, violation: Violation | None, effects: Effects, /) -> Reply:
         """The answer under the provider's own limits; a refusal when there is a `violation`."""
         ...
 
-    def failure(self, call: Call, status: int, /) -> Reply:
+    def failure(self, call: ReceivedCall, status: int, /) -> Reply:
         """The provider's usual body for an error status."""
         ...
 
@@ -119,7 +119,7 @@ class SimulatedProvider(Protocol):
         """Headers of every answer."""
         ...
 
-    def fixture(self, name: str, call: Call, /) -> Reply | None:
+    def fixture(self, name: str, call: ReceivedCall, /) -> Reply | None:
         """The body of this name for the knob ``body``; None when the name is unknown."""
         ...
 

@@ -16,9 +16,9 @@ from acra_express_async.sandbox.markup import reader as bodies
 from acra_express_async.sandbox.markup.reader_page import Wanted
 from acra_express_async.sandbox.simulator.exchange import (
     JSON_UTF8_TYPE,
-    Call,
     Effects,
     Latency,
+    ReceivedCall,
     Reply,
     Surroundings,
     html_reply,
@@ -60,7 +60,7 @@ BY_STATUS = {
 
 
 @dataclass(slots=True)
-class JinaReader:
+class SimulatedJinaReader:
     """The Reader API with its cache and its record of failed URLs."""
 
     around: Surroundings
@@ -70,13 +70,13 @@ class JinaReader:
 
     provider = Provider.JINA
 
-    def key_of(self, call: Call) -> str:
+    def key_of(self, call: ReceivedCall) -> str:
         try:
             return read_options(call).url
         except BadOption as bad:
             return f"({bad.path}: {bad.value})"
 
-    def client_of(self, call: Call) -> str:
+    def client_of(self, call: ReceivedCall) -> str:
         key = bearer(call)
         return f"key {hexadecimal(8, key)}" if key else call.address
 
@@ -86,11 +86,11 @@ class JinaReader:
     def state(self) -> dict[str, Any]:
         return {"cached_pages": len(self._cached_at), "failing_urls": len(self._failures)}
 
-    def charge(self, _call: Call, arrival: Arrival) -> Violation | None:
+    def charge(self, _call: ReceivedCall, arrival: Arrival) -> Violation | None:
         ledger = self.around.ledger
         return ledger.charge(arrival, "jina_calls") or ledger.admits_tokens(arrival)
 
-    def answer(self, call: Call, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
+    def answer(self, call: ReceivedCall, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
         if violation is not None:
             seconds = self.around.ledger.retry_after(violation.budget)
             return limited(call, arrival.at, seconds, int(violation.allowance), effects)
@@ -108,7 +108,7 @@ class JinaReader:
             return error_reply(call, str(effects["error"]), effects, facts=facts_of(options))
         return self._refused_target(call, options, effects) or self._read(call, options, effects)
 
-    def failure(self, call: Call, status: int) -> Reply:
+    def failure(self, call: ReceivedCall, status: int) -> Reply:
         now = self.around.clock.now()
         if status == 429:
             return limited(call, now, 1, KEYED_PER_MINUTE)
@@ -117,7 +117,7 @@ class JinaReader:
         stamp = datetime.fromtimestamp(now, UTC).isoformat(" ", "seconds")
         return html_reply(status, cdn.upstream_error("r.jina.ai", status, stamp), latency=QUICK, note="failure")
 
-    def fixture(self, name: str, call: Call) -> Reply | None:
+    def fixture(self, name: str, call: ReceivedCall) -> Reply | None:
         if name not in bodies.ERRORS:
             return None
         now = self.around.clock.now()
@@ -126,7 +126,7 @@ class JinaReader:
         body = bodies.error(name, facts)
         return json_reply(body["code"], body, JSON_UTF8_TYPE)
 
-    def _refused_key(self, call: Call, effects: Effects) -> Reply | None:
+    def _refused_key(self, call: ReceivedCall, effects: Effects) -> Reply | None:
         key = bearer(call)
         if not key:
             return None
@@ -135,7 +135,7 @@ class JinaReader:
             return error_reply(call, "bad_key", effects)
         return error_reply(call, "no_balance", effects) if state == "empty" else None
 
-    def _real_limit(self, call: Call, now: float, effects: Effects) -> Reply | None:
+    def _real_limit(self, call: ReceivedCall, now: float, effects: Effects) -> Reply | None:
         if not self.around.options.real_layer:
             return None
         keyed = bool(bearer(call))
@@ -149,7 +149,7 @@ class JinaReader:
         window.book(now)
         return None
 
-    def _refused_target(self, call: Call, options: ReaderOptions, effects: Effects) -> Reply | None:
+    def _refused_target(self, call: ReceivedCall, options: ReaderOptions, effects: Effects) -> Reply | None:
         facts, now = facts_of(options), self.around.clock.now()
         blocked = effects.get("domain_block") or ()
         if _under(options.url, blocked) and not bearer(call):
@@ -163,7 +163,7 @@ class JinaReader:
             return error_reply(call, "too_many_failures", effects, facts=facts | {"until": until})
         return None
 
-    def _read(self, call: Call, options: ReaderOptions, effects: Effects) -> Reply:
+    def _read(self, call: ReceivedCall, options: ReaderOptions, effects: Effects) -> Reply:
         page = self.around.world.page(options.url)
         facts = facts_of(options)
         if page.failure == "dns":
@@ -188,12 +188,12 @@ class JinaReader:
         reply.refusal = lambda: self._too_many_tokens(call, effects)
         return reply
 
-    def _too_many_tokens(self, call: Call, effects: Effects) -> Reply:
+    def _too_many_tokens(self, call: ReceivedCall, effects: Effects) -> Reply:
         ledger = self.around.ledger
         allowance = int(ledger.budgets[TOKENS].allowance)
         return limited(call, self.around.clock.now(), ledger.retry_after(TOKENS), allowance, effects)
 
-    def _failed(self, call: Call, options: ReaderOptions, effects: Effects, name: str) -> Reply:
+    def _failed(self, call: ReceivedCall, options: ReaderOptions, effects: Effects, name: str) -> Reply:
         failures, _ = self._failures.get(options.url, (0, 0.0))
         self._failures[options.url] = (failures + 1, self.around.clock.now())
         _forget_oldest(self._failures)

@@ -55,7 +55,7 @@ class Violation:
     key: str
 
 
-class Ledger:
+class ArrivalLedger:
     """Arrivals, budget windows, violations, and how often each address was verified.
 
     Sums cover one window and lists are bounded, so memory stays flat in a long run; only counters grow.
@@ -127,7 +127,7 @@ class Ledger:
         self.tokens_sent += tokens
         return None
 
-    def settle(self, arrival: Arrival, status: int | None, note: str = "") -> None:
+    def close(self, arrival: Arrival, status: int | None, note: str = "") -> None:
         """Record how a request ended; status None means that the connection was cut."""
         arrival.status = status
         arrival.note = note

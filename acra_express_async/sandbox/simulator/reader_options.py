@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from acra_express_async.sandbox.markup.reader_markdown import Images, Retention
 from acra_express_async.sandbox.markup.reader_page import Wanted
-from acra_express_async.sandbox.simulator.exchange import Call
+from acra_express_async.sandbox.simulator.exchange import ReceivedCall
 
 DEFAULT_TIMEOUT = 15.0
 LONGEST_TIMEOUT = 180.0
@@ -63,7 +63,7 @@ class ReaderOptions:
 class _Given:
     """The options of one call by name, headers before body fields; empty text where an option is absent."""
 
-    def __init__(self, call: Call, body: Mapping[str, Any]) -> None:
+    def __init__(self, call: ReceivedCall, body: Mapping[str, Any]) -> None:
         self._headers = call.headers
         self._body = body
 
@@ -87,14 +87,14 @@ def accepts(header: str, kind: str) -> bool:
     return any(one in ("*/*", kind, kind.partition("/")[0] + "/*") for one in ranges)
 
 
-def accepted_forms(call: Call) -> tuple[bool, bool]:
+def accepted_forms(call: ReceivedCall) -> tuple[bool, bool]:
     """(success as JSON, errors as JSON); success is JSON only when the client does not accept plain text."""
     header = call.headers.get("Accept", "*/*")
     wants_json = accepts(header, "application/json")
     return wants_json and not accepts(header, "text/plain"), wants_json
 
 
-def read_options(call: Call) -> ReaderOptions:
+def read_options(call: ReceivedCall) -> ReaderOptions:
     """The options of a call; headers take precedence over body fields.
 
     Raises:
@@ -145,7 +145,7 @@ def _wanted(given: _Given) -> Wanted:
     )
 
 
-def _body(call: Call) -> Mapping[str, Any]:
+def _body(call: ReceivedCall) -> Mapping[str, Any]:
     if call.method != "POST":
         return {}
     if call.fields:
@@ -157,7 +157,7 @@ def _body(call: Call) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _url(call: Call, body: Mapping[str, Any]) -> str:
+def _url(call: ReceivedCall, body: Mapping[str, Any]) -> str:
     if call.method == "POST":
         url = str(body.get("url") or "")
     else:

@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 from acra_express_async.sandbox.markup import reader as bodies
 from acra_express_async.sandbox.markup.reader import LinksForm
 from acra_express_async.sandbox.markup.reader_page import Reading
-from acra_express_async.sandbox.simulator.exchange import JSON_UTF8_TYPE, Call, Effects, Latency, Reply, json_reply
+from acra_express_async.sandbox.simulator.exchange import (
+    JSON_UTF8_TYPE,
+    Effects,
+    Latency,
+    ReceivedCall,
+    Reply,
+    json_reply,
+)
 from acra_express_async.sandbox.simulator.reader_options import ReaderOptions, accepted_forms
 from acra_express_async.sandbox.simulator.reader_visit import Visit, warnings_for
 from acra_express_async.sandbox.world import WebPage
@@ -19,7 +26,7 @@ QUICK: Latency = (0.3, 0.8, 2.0)
 NOTHING: Mapping[str, Any] = {}
 
 
-def bearer(call: Call) -> str:
+def bearer(call: ReceivedCall) -> str:
     """The key; also accepted without "Bearer"; empty for anonymous clients."""
     value = call.headers.get("Authorization", "").strip()
     return value[7:].strip() if value.lower().startswith("bearer ") else value
@@ -49,7 +56,7 @@ def facts_of(options: ReaderOptions) -> dict[str, object]:
 
 
 def error_reply(
-    call: Call,
+    call: ReceivedCall,
     name: str,
     effects: Effects = NOTHING,
     *,
@@ -66,7 +73,7 @@ def error_reply(
     return Reply(status, line, "text/plain; charset=utf-8", latency=QUICK, note=name)
 
 
-def limited(call: Call, now: float, seconds: int, count: int, effects: Effects = NOTHING) -> Reply:
+def limited(call: ReceivedCall, now: float, seconds: int, count: int, effects: Effects = NOTHING) -> Reply:
     """429 with the same waiting time in body and header."""
     until = datetime.fromtimestamp(now + seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     facts = {"who": "UID" if bearer(call) else "IP", "count": count, "since": script_date(now - 60)}

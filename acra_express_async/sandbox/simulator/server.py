@@ -13,7 +13,7 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import lognormal
 from acra_express_async.sandbox.simulator import delivery
 from acra_express_async.sandbox.simulator.admin import admin_routes
-from acra_express_async.sandbox.simulator.exchange import Call, Effects, Reply, SimulatedProvider
+from acra_express_async.sandbox.simulator.exchange import Effects, ReceivedCall, Reply, SimulatedProvider
 from acra_express_async.sandbox.simulator.ledger import Arrival
 from acra_express_async.sandbox.simulator.options import Options
 from acra_express_async.sandbox.simulator.simulated_providers import SimulatedProviders
@@ -118,7 +118,7 @@ class Simulator(SimulatedProviders):
 
         return handle
 
-    async def _serve(self, each: SimulatedProvider, call: Call, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, each: SimulatedProvider, call: ReceivedCall, request: web.Request) -> web.StreamResponse:
         ledger = self.ledger
         route = "webhook" if each.provider is Provider.SLACK else call.route  # Slack's path is a secret
         arrival = ledger.arrive(each.provider, route, each.key_of(call), call.client)
@@ -130,7 +130,7 @@ class Simulator(SimulatedProviders):
             if cut.seconds:
                 await self.clock.sleep(cut.seconds)
             if cut.status is None:
-                ledger.settle(arrival, None, cut.reason)
+                ledger.close(arrival, None, cut.reason)
                 return delivery.cut_connection(request, reset=cut.reset)
             reply = each.failure(call, cut.status)
         elif "status" in effects:
@@ -156,13 +156,13 @@ class Simulator(SimulatedProviders):
         self, reply: Reply, effects: Effects, each: SimulatedProvider, arrival: Arrival, request: web.Request
     ) -> web.StreamResponse:
         if reply.cut:
-            self.ledger.settle(arrival, None, reply.note)
+            self.ledger.close(arrival, None, reply.note)
             return delivery.cut_connection(request, reset=True)
         if delivery.is_gone(request):
-            self.ledger.settle(arrival, None, "the caller had left")
+            self.ledger.close(arrival, None, "the caller had left")
             return web.Response(status=499)
         if reply.tokens and self.ledger.bill_tokens(arrival, reply.tokens) and reply.refusal is not None:
             reply = reply.refusal()
-        self.ledger.settle(arrival, reply.status, reply.note)
+        self.ledger.close(arrival, reply.status, reply.note)
         headers = delivery.final_headers(each.headers(), reply, effects, self.clock.now())
         return await delivery.send(request, reply, headers, effects, self.clock)

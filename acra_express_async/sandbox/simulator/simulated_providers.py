@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from acra_express_async.sandbox.simulator import delivery
-from acra_express_async.sandbox.simulator.duckduckgo_server import DuckDuckGo
+from acra_express_async.sandbox.simulator.duckduckgo_server import SimulatedDuckDuckGo
 from acra_express_async.sandbox.simulator.exchange import SimulatedProvider, Surroundings
 from acra_express_async.sandbox.simulator.faults import Fault, Faults
-from acra_express_async.sandbox.simulator.jina_server import JinaReader
-from acra_express_async.sandbox.simulator.ledger import Ledger
+from acra_express_async.sandbox.simulator.jina_server import SimulatedJinaReader
+from acra_express_async.sandbox.simulator.ledger import ArrivalLedger
 from acra_express_async.sandbox.simulator.options import Options
 from acra_express_async.sandbox.simulator.scenarios import SCENARIOS
 from acra_express_async.sandbox.simulator.simulator_clock import Clock, SimulatorClock
-from acra_express_async.sandbox.simulator.slack_server import Slack
-from acra_express_async.sandbox.simulator.zerobounce_server import ZeroBounce
+from acra_express_async.sandbox.simulator.slack_server import SimulatedSlack
+from acra_express_async.sandbox.simulator.zerobounce_server import SimulatedZeroBounce
 from acra_express_async.sandbox.world import Truth, World
 
 
@@ -48,11 +48,11 @@ class SimulatedProviders:
         self.scenario = scenario
         self.world = world if chosen.site_share is None else world.redrawn(site_share=chosen.site_share)
         self.started_at = self.clock.now()
-        self.ledger = Ledger(self.clock, self.options)
+        self.ledger = ArrivalLedger(self.clock, self.options)
         self.faults = Faults((Fault.of(spec) for spec in chosen.faults), seed=self.options.seed)
         around = Surroundings(self.world, self.options, self.clock, self.ledger)
-        self.duckduckgo, self.jina = DuckDuckGo(around), JinaReader(around)
-        self.zerobounce, self.slack = ZeroBounce(around), Slack(around)
+        self.duckduckgo, self.jina = SimulatedDuckDuckGo(around), SimulatedJinaReader(around)
+        self.zerobounce, self.slack = SimulatedZeroBounce(around), SimulatedSlack(around)
         everyone: tuple[SimulatedProvider, ...] = (self.duckduckgo, self.jina, self.zerobounce, self.slack)
         self.providers = {each.provider: each for each in everyone}
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import hexadecimal
-from acra_express_async.sandbox.simulator.exchange import Call, Effects, Latency, Reply, Surroundings, json_reply
+from acra_express_async.sandbox.simulator.exchange import (
+    Effects,
+    Latency,
+    ReceivedCall,
+    Reply,
+    Surroundings,
+    json_reply,
+)
 from acra_express_async.sandbox.simulator.ledger import Arrival, Violation
 from acra_express_async.sandbox.simulator.windows import SlidingWindow
 
@@ -33,7 +40,7 @@ STATES: Mapping[str, tuple[int, str]] = {
 
 
 @dataclass(slots=True)
-class Slack:
+class SimulatedSlack:
     """One webhook and the messages that it accepted."""
 
     around: Surroundings
@@ -46,10 +53,10 @@ class Slack:
 
     provider = Provider.SLACK
 
-    def key_of(self, call: Call) -> str:
+    def key_of(self, call: ReceivedCall) -> str:
         return "webhook " + hexadecimal(8, call.route)
 
-    def client_of(self, call: Call) -> str:
+    def client_of(self, call: ReceivedCall) -> str:
         return self.key_of(call)
 
     def headers(self) -> dict[str, str]:
@@ -58,11 +65,11 @@ class Slack:
     def state(self) -> dict[str, Any]:
         return {"messages": self.stored, "switched_off": self._off}
 
-    def charge(self, _call: Call, arrival: Arrival) -> Violation | None:
+    def charge(self, _call: ReceivedCall, arrival: Arrival) -> Violation | None:
         self._flood.book(arrival.at)
         return None  # alerts have no budget
 
-    def answer(self, call: Call, arrival: Arrival, _violation: Violation | None, effects: Effects) -> Reply:
+    def answer(self, call: ReceivedCall, arrival: Arrival, _violation: Violation | None, effects: Effects) -> Reply:
         if self._flood.total(arrival.at) > SWITCHED_OFF_AFTER * self.around.options.allowance_scale:
             self._off = True
         state = "disabled" if self._off else effects.get("webhook_state", "active")
@@ -77,14 +84,14 @@ class Slack:
             return _plain(400, problem)
         return self._store(call, effects)
 
-    def failure(self, _call: Call, status: int) -> Reply:
+    def failure(self, _call: ReceivedCall, status: int) -> Reply:
         if status == 429:
             body = {"retry_after": 1, "ok": False, "error": "rate_limited"}
             return json_reply(429, body, headers={"Retry-After": "1"}, latency=USUAL, note="too many")
         known = {400: "invalid_payload", 403: "action_prohibited", 404: "channel_not_found", 500: "rollup_error"}
         return _plain(status, known.get(status, "server_error"))
 
-    def fixture(self, _name: str, _call: Call) -> Reply | None:
+    def fixture(self, _name: str, _call: ReceivedCall) -> Reply | None:
         return None
 
     def _pours(self, now: float) -> bool:
@@ -97,7 +104,7 @@ class Slack:
         self._level += 1
         return True
 
-    def _store(self, call: Call, effects: Effects) -> Reply:
+    def _store(self, call: ReceivedCall, effects: Effects) -> Reply:
         payload = _payload(call)
         assert payload is not None, "a payload without problem is there"
         for _ in range(2 if effects.get("duplicate_delivery") else 1):
@@ -117,7 +124,7 @@ def _plain(status: int, text: str) -> Reply:
     return Reply(status, text.encode(), "text/html", latency=USUAL, note=text)
 
 
-def _payload(call: Call) -> dict[str, Any] | None:
+def _payload(call: ReceivedCall) -> dict[str, Any] | None:
     """The JSON of the body or of the legacy form field ``payload``; None when there is none."""
     text = call.fields.get("payload") or call.body.decode("utf-8", errors="replace")
     try:

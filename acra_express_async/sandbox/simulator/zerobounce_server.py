@@ -14,9 +14,9 @@ from acra_express_async.sandbox.draws import hexadecimal, unit
 from acra_express_async.sandbox.markup import cdn
 from acra_express_async.sandbox.markup import zerobounce_answer as bodies
 from acra_express_async.sandbox.simulator.exchange import (
-    Call,
     Effects,
     Latency,
+    ReceivedCall,
     Reply,
     Surroundings,
     html_reply,
@@ -49,7 +49,7 @@ PENALTIES: Mapping[str, tuple[float, float, float]] = {
 
 
 @dataclass(slots=True)
-class ZeroBounce:
+class SimulatedZeroBounce:
     """One account."""
 
     around: Surroundings
@@ -67,12 +67,12 @@ class ZeroBounce:
         scale = options.allowance_scale * options.real_scale
         self._windows = {name: SlidingWindow(seconds, count * scale) for name, (count, seconds, _) in PENALTIES.items()}
 
-    def key_of(self, call: Call) -> str:
+    def key_of(self, call: ReceivedCall) -> str:
         if call.route == "v2/validatebatch":
             return f"batch of {len(_members(call))}"
         return call.fields.get("email", "")
 
-    def client_of(self, call: Call) -> str:
+    def client_of(self, call: ReceivedCall) -> str:
         return "key " + hexadecimal(8, _key(call))
 
     def headers(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class ZeroBounce:
         blocked = {name: until - now for name, until in self._blocked_until.items() if until > now}
         return {"credits": self.credits, "blocked_seconds": blocked}
 
-    def charge(self, call: Call, arrival: Arrival) -> Violation | None:
+    def charge(self, call: ReceivedCall, arrival: Arrival) -> Violation | None:
         if call.route == "v2/validate" and call.fields.get("email"):
             return self.around.ledger.verify(arrival, [call.fields["email"]])
         if call.route == "v2/validatebatch":
@@ -98,7 +98,7 @@ class ZeroBounce:
             )
         return None
 
-    def answer(self, call: Call, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
+    def answer(self, call: ReceivedCall, arrival: Arrival, violation: Violation | None, effects: Effects) -> Reply:
         if "credits" in effects:
             self.credits = int(effects["credits"])
         good_key = _key(call) == self.around.options.zerobounce_key and effects.get("key_state", "good") in (
@@ -127,7 +127,7 @@ class ZeroBounce:
             self.credits = 0
         return handler(call, good_key, effects)
 
-    def failure(self, call: Call, status: int) -> Reply:
+    def failure(self, call: ReceivedCall, status: int) -> Reply:
         if status == 429:
             return Reply(429, b"", "text/html", latency=CREDITS, note="too many")
         if status == 403:
@@ -136,7 +136,7 @@ class ZeroBounce:
             return html_reply(status, cdn.upstream_error(HOST, status, self._stamp()), latency=CREDITS, note="failure")
         return json_reply(status, {"error": "Bad request"}, latency=CREDITS, note="failure")
 
-    def fixture(self, name: str, _call: Call) -> Reply | None:
+    def fixture(self, name: str, _call: ReceivedCall) -> Reply | None:
         if name == "greylist_pending":
             return json_reply(200, {"Message": "Greylist validation still in progress. Please try again later."})
         return None
@@ -144,12 +144,12 @@ class ZeroBounce:
     def _stamp(self) -> str:
         return datetime.fromtimestamp(self.around.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
-    def _denied(self, call: Call) -> Reply:
+    def _denied(self, call: ReceivedCall) -> Reply:
         url = f"{HOST}/{call.route}?" + "&".join(f"{name}={value}" for name, value in call.fields.items())
         page = cdn.access_denied(HOST, url, self._stamp() + " UTC")
         return html_reply(403, page, headers={"Cache-Control": "private, no-store"}, latency=CREDITS, note="shield")
 
-    def _penalised(self, call: Call, good_key: bool, now: float) -> bool:
+    def _penalised(self, call: ReceivedCall, good_key: bool, now: float) -> bool:
         """Count the request against the published limits; True when it is blocked."""
         name = call.route.removeprefix("v2/")
         kinds = ["unknown path"] if name not in PENALTIES else [name]
@@ -163,12 +163,12 @@ class ZeroBounce:
         everywhere = ("bad request", "unknown path")
         return any(now < self._blocked_until.get(kind, 0.0) for kind in (*kinds, *everywhere))
 
-    def _refused_key(self, call: Call, body: object, effects: Effects) -> Reply:
+    def _refused_key(self, call: ReceivedCall, body: object, effects: Effects) -> Reply:
         if effects.get("shield") in (True, "on"):
             return self._denied(call)
         return json_reply(200, body, headers={"zb-status": "4001"}, latency=CREDITS, note="bad key or no credits")
 
-    def _validate(self, call: Call, good_key: bool, effects: Effects) -> Reply:
+    def _validate(self, call: ReceivedCall, good_key: bool, effects: Effects) -> Reply:
         address = call.fields["email"]
         result = bodies.sandbox_result(address, processed_at=self._stamp()) if good_key else None
         free = result is not None
@@ -224,18 +224,18 @@ class ZeroBounce:
         if not free and result.get("status") != "unknown":
             self.credits -= 1
 
-    def _balance(self, call: Call, good_key: bool, effects: Effects) -> Reply:
+    def _balance(self, call: ReceivedCall, good_key: bool, effects: Effects) -> Reply:
         if not good_key:
             return self._refused_key(call, bodies.credit_balance(-1), effects)
         return json_reply(200, bodies.credit_balance(self.credits), latency=CREDITS)
 
-    def _usage(self, call: Call, good_key: bool, effects: Effects) -> Reply:
+    def _usage(self, call: ReceivedCall, good_key: bool, effects: Effects) -> Reply:
         if not good_key:
             return self._refused_key(call, bodies.error("Invalid API key"), effects)
         dates = call.fields.get("start_date", ""), call.fields.get("end_date", "")
         return json_reply(200, bodies.api_usage(self.results, *dates), latency=CREDITS)
 
-    def _batch(self, call: Call, good_key: bool, effects: Effects) -> Reply:
+    def _batch(self, call: ReceivedCall, good_key: bool, effects: Effects) -> Reply:
         members = _members(call)
         if not good_key or self.credits < 1:
             return self._refused_key(call, bodies.batch_refusal(), effects)
@@ -255,7 +255,7 @@ class ZeroBounce:
         return json_reply(200, {"email_batch": results, "errors": errors}, latency=BATCH)
 
 
-def _document(call: Call) -> dict[str, Any]:
+def _document(call: ReceivedCall) -> dict[str, Any]:
     try:
         found = json.loads(call.body)
     except ValueError:
@@ -263,16 +263,16 @@ def _document(call: Call) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _members(call: Call) -> list[dict[str, Any]]:
+def _members(call: ReceivedCall) -> list[dict[str, Any]]:
     members = _document(call).get("email_batch")
     return [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
 
 
-def _key(call: Call) -> str:
+def _key(call: ReceivedCall) -> str:
     return str(call.fields.get("api_key") or _document(call).get("api_key") or "")
 
 
-def _missing(call: Call) -> dict[str, str] | None:
+def _missing(call: ReceivedCall) -> dict[str, str] | None:
     """The refusal for a request that lacks a required parameter."""
     if not _key(call):
         return {"error": "Missing parameter: api_key."}

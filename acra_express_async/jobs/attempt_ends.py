@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
-from typing import Protocol
 
 from acra_express_async import logs
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,
@@ -20,7 +20,7 @@ from acra_express_async.jobs.attempts import End, LockRetry
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 
-log = logs.logger("ends")
+log = logs.logger("worker")
 
 BACKOFF_BASE = timedelta(seconds=30)
 BACKOFF_CAP = timedelta(minutes=15)
@@ -31,16 +31,7 @@ SNOOZE_JITTER = timedelta(seconds=5)
 """Spreads jobs that were all told the same moment."""
 
 
-class Jobs(Protocol):
-    """The writes that end an attempt; see db/jobs.py."""
-
-    async def fail(self, job: Job, error: str, *, reason: str) -> list[timedelta]: ...
-    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> None: ...
-    async def retry_later(self, job: Job, delay: timedelta, error: str) -> None: ...
-    async def release(self, job: Job) -> None: ...
-
-
-class Ends:
+class AttemptEnds:
     """Writes the end of an attempt.
 
     Every method raises LeaseLost when the job is no longer ours and DatabaseAway when the end could not be written.
