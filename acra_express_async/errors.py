@@ -1,16 +1,16 @@
-"""Every error of this package, named by what the caller does next.
+"""Every error of this package, named after what the caller does next.
 
 AcraExpressError
 ├── ConfigError            start-up only: say the sentence, exit 78
 ├── SchemaError            start-up only: say the sentence, exit 78
-├── RegistryFileError      this file is no registry export: say the sentence, load nothing
-├── LeaseLost              somebody else owns the job: write nothing, drop it
+├── RegistryFileError      this file is not a registry export: say the sentence, load nothing
+├── LeaseLost              another worker owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
 ├── DatabaseAway           the server cannot be reached or refuses writes: wait; the lease decides about the job
-├── StandBack              the nightly has the right of way: snooze the job, attempt handed back
+├── StandBack              the nightly run goes first: snooze the job, attempt handed back
 │   └── LockBusy           a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
-├── CapReached             today's companies are used up: snooze the job to the next day, attempt handed back
+├── CapReached             today's slots are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
     ├── RateLimited        tell the throttle, honour `retry_after`, then as Transient
@@ -45,7 +45,7 @@ class LeaseLost(AcraExpressError):
 
 
 class Draining(AcraExpressError):
-    """The service is stopping; no new call may start. The job is released with the progress it has."""
+    """The service is stopping: no new call may start, and the job is released with the progress it has made."""
 
 
 class JobError(AcraExpressError):
@@ -53,7 +53,7 @@ class JobError(AcraExpressError):
 
 
 class StandBack(AcraExpressError):
-    """The nightly has the right of way. `reason` is the label of `nightly_yields_total`."""
+    """The nightly run goes first. `reason` is the label of `nightly_yields_total`."""
 
     def __init__(self, message: str, *, reason: str, retry_after: timedelta) -> None:
         super().__init__(message)
@@ -62,15 +62,15 @@ class StandBack(AcraExpressError):
 
 
 class LockBusy(StandBack):
-    """Our transaction gave way to another's lock; nothing was written, the same transaction may be tried again."""
+    """Our transaction gave way to a lock of another session. Nothing was written; it may be tried again as it is."""
 
 
 class DatabaseAway(AcraExpressError):
-    """No session, or it broke: nothing is known of the last statement's fate. Never counts against a job."""
+    """No session, or it broke: whether the last statement took effect is unknown. Never counts against a job."""
 
 
 class CapReached(AcraExpressError):
-    """The daily cap is used up; `retry_after` reaches to the next calendar day of the configured time zone."""
+    """The daily cap is used up; `retry_after` ends when the next calendar day begins in the configured time zone."""
 
     def __init__(self, message: str, *, retry_after: timedelta) -> None:
         super().__init__(message)
@@ -83,9 +83,9 @@ class ProviderError(AcraExpressError):
     Args:
         message: one sentence; never the request's URL (ZeroBounce's holds the key) nor a mail address.
         provider: value of the metric label `provider`.
-        retry_after: how long the provider, or our own ledger, asks to wait; None when nobody said.
+        retry_after: how long the provider, or our own ledger, asks us to wait; None when it does not say.
         reason: short machine word for metrics and outcomes, for example ``http_503`` or ``markup_changed``.
-        sent: whether any byte of the request may have reached the provider; False means it cannot have cost anything.
+        sent: whether any byte of the request may have reached the provider; when False, it cannot have cost anything.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class ProviderError(AcraExpressError):
 
 
 class Transient(ProviderError):
-    """May pass by itself: 5xx, time-out, connection error. Retried within bounds, then the job is snoozed."""
+    """May go away by itself: 5xx, time-out, connection error. Retried within bounds, then the job is snoozed."""
 
 
 class RateLimited(Transient):
-    """The provider answered 429 (or its like). Tell the throttle; `retry_after` is what it asked for."""
+    """The provider answered 429 or an equivalent. Tell the throttle; `retry_after` is what the provider asked for."""
 
 
 class BudgetExhausted(ProviderError):
@@ -117,7 +117,7 @@ class BudgetExhausted(ProviderError):
 
 
 class Blocked(ProviderError):
-    """The provider refuses us (challenge page, bad key, no credits) or its breaker is open."""
+    """The provider refuses us (challenge page, bad key, no credits), or its breaker is open."""
 
 
 class Permanent(ProviderError):
@@ -125,7 +125,7 @@ class Permanent(ProviderError):
 
 
 def in_words(error: BaseException) -> str:
-    """``ConnectionRefusedError: …`` for one line of a person's reading; a time-out says nothing by itself."""
+    """``ConnectionRefusedError: …``, short enough for one line; a time-out has no message, so it gets one."""
     said = str(error).strip()
     if not said and isinstance(error, TimeoutError):
         return "no answer in time"

@@ -1,7 +1,7 @@
 """Structured logs through the standard library: JSON by default, `console` for people; secrets and addresses redacted.
 
-Events are constants ``noun.verb`` with facts as keys. `job_id` and `company_id` travel by context variables, so every
-line of a job can be found by one search.
+Events are constants ``noun.verb`` with facts as keys. `job_id` and `company_id` come from context variables, so one
+search finds every line of a job.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-# Every part is bounded, or a long text without an @ (a page, a hostile answer) would hold up the loop for a minute.
+# Every part is bounded. Otherwise a long text without an @ (a page, a hostile answer) could block the loop for a minute.
 _ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]{0,64}@([A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,63})")
 _PASSWORD = re.compile(r"\b(\w{1,20}://[^\s:/@]{0,64}):[^\s@]{1,256}@")
 _KEY_PARAMETER = re.compile(
@@ -30,7 +30,7 @@ _LINES_KEPT = {code: space for code, space in _UNPRINTABLE.items() if code not i
 
 
 def printable(text: str) -> str:
-    """One line that cannot move a terminal's cursor: control characters (ESC and line ends too) become spaces."""
+    """One line that cannot move a terminal's cursor: control characters, ESC and line ends included, become spaces."""
     return text.translate(_UNPRINTABLE)
 
 
@@ -58,14 +58,14 @@ class Redactor:
             return self.text(f"{type(value).__name__}: {value}")
         if value is None or isinstance(value, int | float):
             return value
-        return self.text(str(value))  # a URL, a path, bytes: whatever would only become text behind this processor
+        return self.text(str(value))  # a URL, a path, bytes: anything that a later processor would turn into text
 
     def text(self, value: str) -> str:
         """At most 4,000 characters without secrets, addresses and control characters (a traceback keeps its lines)."""
         for secret in self._secrets:
             value = value.replace(secret, "***")
         value = value[:_MAX_VALUE]
-        # most values are single words: a pattern is tried only where the character stands that it cannot do without
+        # most values are single words, so each pattern runs only where a character occurs that it cannot match without
         if "@" in value:
             value = _PASSWORD.sub(r"\1:***@", value)
         if "/" in value:
@@ -118,11 +118,11 @@ def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: Tex
     # httpx writes each request's URL at INFO, and ZeroBounce's URL holds the key.
     for noisy in ("httpx", "httpcore", "aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # a traceback every few seconds while the database is away, which every loop of ours says in one line by itself
+    # while the database is away it logs a traceback every few seconds; each of our loops says so in one line
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of one room; `name` is the room's word (``poller``, ``worker``)."""
+    """The logger of one part of the service, for example ``poller`` or ``worker``."""
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return bound

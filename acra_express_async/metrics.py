@@ -1,8 +1,8 @@
 """Every metric of the service: name, labels, buckets; all known label values exist at 0 from the start.
 
-A counter that is born at 30 is invisible to ``increase()``, hence the pre-initialisation. No company, job, tenant,
-domain or address ever becomes a label value. Gauges of shared state are equal on all replicas (take the max),
-counters of a process add up.
+A counter that first appears with the value 30 is invisible to ``increase()``, so all label values are initialised. No
+company, job, tenant, domain or address ever becomes a label value. Gauges of shared state are equal on all replicas
+(take the maximum); counters belong to one process (add them up).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acra_express_async.models import JobType, OutcomeKind, Provider
 PREFIX = "acra_express"
 
 LATENCY_BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 2700, 3600, 5400, 7200, 14400, 28800, 86400)
-"""Seconds; an edge exactly at 3600 because the promise is "95th percentile under one hour"."""
+"""Seconds; one boundary is exactly 3600 because the target is "95th percentile under one hour"."""
 CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60)
 STAGE_BUCKETS = (0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -55,13 +55,13 @@ BUDGETS = (
 ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits")
 ALERT_OUTCOMES = ("sent", "suppressed", "error")
 BEATING = ("poller", "listener", "snapshot", "alerts", "courier")
-"""Loops whose last sign of life is published."""
+"""Loops for which the time of the last turn is published."""
 LOOPS = (*BEATING, "cron")
-"""`cron` is different: its figure is the last tick that was due."""
+"""`cron` differs: its value is the last tick that was due."""
 
 
 class Metrics:
-    """One instance a process, built by the composition root over its own registry."""
+    """One instance per process; the composition root builds it over a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -89,9 +89,9 @@ class Metrics:
             "queue_oldest_age_seconds", "Age of the oldest job of that state.", job_type=JOB_TYPES, state=JOB_STATES
         )
         self.snapshot_duration = self._histogram(
-            "snapshot_duration_seconds", "One look at all shared figures, which no scrape waits for.", STAGE_BUCKETS
+            "snapshot_duration_seconds", "Time to read all shared figures; no scrape waits for it.", STAGE_BUCKETS
         )
-        self.queue_snapshot = self._gauge("queue_snapshot_timestamp_seconds", "When the queue was last looked at.")
+        self.queue_snapshot = self._gauge("queue_snapshot_timestamp_seconds", "When the queue was last read.")
         self.job_attempts = self._counter(
             "job_attempts_total", "Ended attempts by outcome.", job_type=JOB_TYPES, outcome=ATTEMPT_OUTCOMES
         )
@@ -123,29 +123,33 @@ class Metrics:
         )
         self.tokens = self._counter("tokens_total", "Tokens billed.", provider=(Provider.JINA,))
         self.budget_used = self._gauge_of(
-            "budget_used", "What the rolling window holds.", ("provider", "budget"), BUDGETS
+            "budget_used", "Amount spent in the rolling window.", ("provider", "budget"), BUDGETS
         )
         self.budget_limit = self._gauge_of("budget_limit", "Allowance per window.", ("provider", "budget"), BUDGETS)
         self.breaker_state = self._gauge(
             "breaker_state", "1 for the state the breaker is in.", provider=PROVIDERS, state=BREAKER_STATES
         )
-        self.overrides_refused = self._counter("overrides_refused_total", "Throttle raises without approval.")
+        self.overrides_refused = self._counter(
+            "overrides_refused_total", "Raises of a throttle that were not approved."
+        )
 
     def _health(self) -> None:
         self.listener_up = self._gauge("listener_up", "1 while the listener's own NOTIFY comes back.")
         self.listener_reconnects = self._counter("listener_reconnects_total", "Reconnects of the listener.")
         self.last_tick = self._gauge("last_tick_timestamp_seconds", "Last turn of each loop.", loop=LOOPS)
-        self.alert_active = self._gauge("alert_active", "How many alerts of that name fire.", alert=ALERTS)
+        self.alert_active = self._gauge("alert_active", "Alerts of that name that are firing.", alert=ALERTS)
         self.alert_notifications = self._counter(
-            "alert_notifications_total", "Alert messages by fate.", outcome=ALERT_OUTCOMES
+            "alert_notifications_total", "Alert messages by outcome.", outcome=ALERT_OUTCOMES
         )
         self.nightly_running = self._gauge("nightly_running", "1 while a nightly job runs.")
-        self.nightly_yields = self._counter("nightly_yields_total", "How often we gave way.", reason=YIELD_REASONS)
+        self.nightly_yields = self._counter(
+            "nightly_yields_total", "How often the service gave way.", reason=YIELD_REASONS
+        )
         self.paused = self._gauge("paused", "1 while claiming is paused by an operator.")
         self.standing_back = self._gauge(
-            "standing_back", "1 while we claim nothing as a guest: nightly, quiet hours, connections."
+            "standing_back", "1 while nothing is claimed: nightly run, quiet hours, or too few connections."
         )
-        self.draining = self._gauge("draining", "1 while the process stops.")
+        self.draining = self._gauge("draining", "1 while the process is stopping.")
         self.event_loop_lag = self._histogram(
             "event_loop_lag_seconds", "How late the loop ran a timer.", (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5)
         )

@@ -1,7 +1,6 @@
-"""What travels between the rooms: frozen dataclasses and NewTypes, standard library only.
+"""What the rooms pass to each other: frozen dataclasses and NewTypes, standard library only.
 
-Times are aware UTC datetimes from the database's clock; durations are timedeltas; names follow the glossary
-in README.md (company, page, contact, evidence, outcome).
+Times are aware UTC datetimes by the database's clock, durations are timedeltas. README.md has a glossary of the names.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ CompanyId = NewType("CompanyId", int)
 
 
 class JobType(StrEnum):
-    """The two job types this service drains; the values stand literally in the partial index too."""
+    """The two job types this service works on; the partial index of migration 0004 names them too."""
 
     STAGING = "acra_express_staging_upsert"
     ENRICHMENT = "acra_express_enrich_candidates"
 
 
 class Provider(StrEnum):
-    """Who is called; the value is the metric label `provider`."""
+    """The outside services; the value is the metric label `provider`."""
 
     DUCKDUCKGO = "duckduckgo"
     JINA = "jina"
@@ -43,11 +42,11 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """One company as the registry and `companies` know it.
+    """One company as the registry and the platform's `companies` describe it.
 
-    `ssic_code` is digits as written in the registry (unpadded possible), `postal_code` six digits or None,
-    `website_domain` what the platform already holds (may be wrong), `shared_postal` how many registry rows
-    carry the same postal code (0 when unknown).
+    `ssic_code` is digits as written in the registry, perhaps without a leading zero; `postal_code` is six digits or
+    None; `website_domain` is what the platform already holds and may be wrong; `shared_postal` is how many registry
+    rows have the same postal code (0 when unknown).
     """
 
     company_id: CompanyId
@@ -69,7 +68,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """One organic result; `rank` counts from 1 after ads were dropped; `url` is unwrapped."""
+    """One organic result; `rank` counts from 1 without ads; `url` is the target, not the provider's redirect."""
 
     rank: int
     title: str
@@ -79,7 +78,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Page one of a search; an empty `hits` is the provider's honest "no results"."""
+    """Page one of a search; empty `hits` mean that the provider itself said "no results"."""
 
     query: str
     hits: tuple[SearchHit, ...]
@@ -97,9 +96,10 @@ class Link:
 class Page:
     """One page as Jina Reader returned it.
 
-    `text` is markdown, at most the reserved token figure; `tokens` what the provider billed; `http_status` the
-    target's own status when told; `warning` the provider's words; `usable` is False for error pages, walls and
-    blank answers, with `unusable_reason` a short code (``http_404``, ``captcha``, ``empty``, ``unreachable``).
+    `text` is markdown, no longer than the tokens reserved for it; `tokens` is what the provider billed; `http_status`
+    is the target's own status when the provider reports it; `warning` is the provider's text. `usable` is False for
+    error pages, CAPTCHA walls and blank pages; `unusable_reason` is then a short code (``http_404``, ``captcha``,
+    ``empty``, ``unreachable``).
     """
 
     url: str
@@ -116,7 +116,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why something is believed: which `signal`, worth how many `points`, seen at which `url`, the `detail` seen."""
+    """Why something is believed: the `signal`, its `points`, the `url` where it was seen, and the `detail` seen."""
 
     signal: str
     points: int
@@ -128,8 +128,8 @@ class Evidence:
 class Site:
     """A website judged to be (or not to be) the company's own.
 
-    `domain` is registrable (public suffix list, private section included, so hosted subdomains stay whole);
-    `points` the sum of the evidence.
+    `domain` is the registrable domain by the public suffix list. The list's private section counts, so a site hosted
+    under a shared domain keeps its own name. `points` is the sum of the evidence.
     """
 
     domain: str
@@ -146,9 +146,9 @@ class EmailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """What ZeroBounce said of one address; `status` and `sub_status` in its own words, raw.
+    """What ZeroBounce said about one address; `status` and `sub_status` are its own words, unchanged.
 
-    `source` is ``zerobounce`` for a fresh answer, ``zerobounce-cache`` for a stored one.
+    `source` is ``zerobounce`` for a fresh answer and ``zerobounce-cache`` for a stored one.
     """
 
     address: str
@@ -159,7 +159,7 @@ class VerificationResult:
 
     @property
     def usable(self) -> bool:
-        """Mail may arrive: valid, catch-all (risky), or a role address that ZeroBounce calls do_not_mail."""
+        """Mail may arrive: valid, catch-all (risky), or a role address, which ZeroBounce calls do_not_mail."""
         return self.status in ("valid", "catch-all") or (
             self.status == "do_not_mail" and self.sub_status in ("role_based", "role_based_catch_all")
         )
@@ -167,7 +167,7 @@ class VerificationResult:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A mail address printed on a page, best first in an outcome; lower-case."""
+    """A mail address printed on a page, in lower case; an outcome lists the best one first."""
 
     address: str
     kind: EmailKind
@@ -188,7 +188,7 @@ class Phone:
 
 
 class Refused(NamedTuple):
-    """One send that brought nothing: its outcome (label of `provider_calls_total`), its reason, whether it was free."""
+    """One send without a result: its outcome (label of `provider_calls_total`), its reason, whether it was free."""
 
     provider: Provider
     outcome: str
@@ -198,8 +198,11 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one company cost: requests sent (retries included), tokens billed, verifications spent, what failed, and the
-    seconds that were waited for turns and budgets (they are the hour's, not the company's, and do not compare)."""
+    """What one company cost: requests sent (retries included), tokens billed, verifications spent, sends that failed.
+
+    `waited` is seconds spent waiting for turns and budgets. They depend on the other work of that hour, not on the
+    company, so they do not count in a comparison.
+    """
 
     searches: int = 0
     pages: int = 0
@@ -215,11 +218,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run over one company produced; everything that is stored comes from here.
+    """What the pipeline found out about one company; everything that is stored comes from here.
 
-    `reason` is empty for `enriched`, a code otherwise (``no_search_results``, ``no_credible_site``,
+    `reason` is empty for `enriched` and a code otherwise (``no_search_results``, ``no_credible_site``,
     ``recently_checked``, ``opted_out``, a provider's reason …). `rejected` are the best candidates that were not
-    believed, best first. `stage_seconds` maps search, read, extract, verify to seconds on the loop's clock.
+    accepted, best first. `stage_seconds` maps search, read, extract and verify to seconds on the loop's clock.
     """
 
     kind: OutcomeKind
@@ -243,9 +246,10 @@ class Outcome:
 class Job:
     """One claim of one row of `background_jobs`.
 
-    `token` fences every later write; `attempt` counts claims; `errors` and `crashes` count apart; `expired` says that
-    this claim took over an expired lease. `params` is the row's JSON as found (validated by its reader in params.py).
-    `outage` is for how long a provider has been away from it; `lease` how long the claim holds without a heartbeat.
+    Every later write must carry the same `token`. `attempt` counts claims; `errors` and `crashes` are counted
+    separately; `expired` says that this claim took over an expired lease. `params` is the row's JSON as found, which
+    params.py validates. `outage` is how long a provider has been unavailable to this job; `lease` is how long the claim
+    holds without a heartbeat.
     """
 
     job_id: JobId
@@ -263,10 +267,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """A job's own provider figures (from `params.throttle`), beside the shared budgets.
+    """A job's own limits (from `params.throttle`), on top of the shared budgets.
 
-    `providers` maps (provider, budget name) to the figure per window; calls of this job and its continuations
-    (`key` names them all) are counted against it. Empty means: no own limit.
+    `providers` maps (provider, budget name) to the limit per window. The calls of this job and of its continuations,
+    which share `key`, count towards it. Empty means that the job has no limit of its own.
     """
 
     key: str = ""
@@ -274,7 +278,7 @@ class JobLimits:
 
 
 class Scope(Protocol):
-    """What a provider call may know of the job it is made for: no job, no lease, no database."""
+    """All that a provider call knows of the job it is made for: it sees no job, no lease and no database."""
 
     @property
     def limits(self) -> JobLimits: ...
@@ -284,11 +288,11 @@ class Scope(Protocol):
 
         Raises:
             Draining: the service is stopping.
-            LeaseLost: the job's lease could have lapsed; no paid call may start.
-            StandBack: the nightly is running.
+            LeaseLost: the job's lease may have expired; no paid call may start.
+            StandBack: the nightly run is at work, or quiet hours have begun.
         """
         ...
 
     def spent(self, cost: Usage) -> None:
-        """Told by the provider clients what one send cost, so that `Outcome.usage` counts retries too."""
+        """The provider clients report here what one send cost, so that `Outcome.usage` counts retries too."""
         ...

@@ -1,7 +1,7 @@
-"""`background_jobs.params` of the two job types: read strictly, written in the same form.
+"""`background_jobs.params` of the two job types: parsed strictly, written in the same form.
 
-Whoever may insert jobs can write anything here, so every key is checked before it is used. `throttle` is kept as
-found; `limits.overrides` judges it.
+Anyone who may insert jobs can write anything here, so every key is checked before it is used. `throttle` is kept as
+found; limits/overrides.py decides about it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from acra_express_async.errors import JobError
 
 MAX_LISTED = 10_000
-"""Most UENs, codes or terms in one job: a monthly selection goes by code, not by list."""
+"""Most UENs, codes or terms in one job; larger selections are made by SSIC code."""
 
 MAX_ID = 2**63 - 1
 """Largest bigint of PostgreSQL."""
@@ -40,15 +40,16 @@ class _Params(BaseModel):
             raise JobError(_sentence(wrong)) from None
 
     def as_json(self) -> dict[str, Any]:
-        """The form in which it is stored; keys that say nothing are left out."""
+        """The form in which it is stored; keys with their default value are left out."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 class Campaign(_Params):
     """What all batches of one enqueue share.
 
-    `id` is the job id of the first staging job, `left` how many companies are still to be staged (None: no limit was
-    asked), `after` the UEN up to which the selection was walked, `wrapped` that the walk began again once.
+    `id` is the job id of the first staging job; `left` is how many companies are still to be staged (None: no limit
+    was asked for); `after` is the last UEN that the walk through the selection has reached; `wrapped` says that the
+    walk has started over once.
     """
 
     id: Annotated[int, Field(ge=1, le=MAX_ID)]
@@ -73,7 +74,7 @@ class StagingParams(_Params):
 
 
 class EnrichmentParams(_Params):
-    """Which companies to enrich, and since when they wait."""
+    """Which companies to enrich, and since when they have been waiting."""
 
     company_ids: Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(max_length=MAX_LISTED)]
     staging_job_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
@@ -86,7 +87,7 @@ class EnrichmentParams(_Params):
 
 
 def companies_named_in(params: Mapping[str, Any]) -> list[int]:
-    """The company ids of an enrichment job, as far as they can be made out: a broken job must still be able to end."""
+    """The company ids of an enrichment job, as far as they are readable: even a broken job must be able to end."""
     listed = params.get("company_ids")
     if not isinstance(listed, list):
         return []
