@@ -15,7 +15,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-# Every part is bounded. Otherwise a long text without an @ (a page, a hostile answer) could block the loop for a minute.
+# Every part is bounded: otherwise a long text without an @ (a page, a hostile answer) would block the loop.
 _ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]{0,64}@([A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,63})")
 _PASSWORD = re.compile(r"\b(\w{1,20}://[^\s:/@]{0,64}):[^\s@]{1,256}@")
 _KEY_PARAMETER = re.compile(
