@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "database:check",
     "forget": "database:forget",
     "explain": "explain:explain",
+    "export": "export:export",
     "enqueue": "enqueue:enqueue",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.cli.sessions import as_tenant, synchronous
 from acra_express_async.db.companies.decisions import Decision, Explanation
 from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
+from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.settings.tree import load_settings
 
 _REJECTED = "rejected_"

@@ -13,7 +13,6 @@ import pytest
 from process import acra_express
 
 from acra_express_async import extract
-from acra_express_async.cli.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.companies.stored_outcome import facts_of
 from acra_express_async.db.session.pool import Connection
@@ -34,6 +33,7 @@ from acra_express_async.models import (
     Usage,
     VerificationResult,
 )
+from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
 
 UEN = "201912345K"
 AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)

@@ -51,6 +51,14 @@ async def codes_of(
     return sorted(found)
 
 
+async def ssic_titles(connection: Connection, shape: PlatformShape) -> dict[str, str]:
+    """Titles by code, digits without leading zeros; some 1,700 of them. Empty where the table is missing."""
+    if not shape.has("ssic_ref", "code", "title"):
+        return {}
+    rows = await connection.fetch("SELECT code, title FROM public.ssic_ref ORDER BY version, code")
+    return {digits: row["title"] for row in rows if (digits := ssic_digits(row["code"])) is not None}
+
+
 async def _resolve(connection: Connection, term: str, shape: PlatformShape) -> set[str]:
     if not term or not shape.has("ssic_ref", "code", "title"):
         return set()

@@ -43,7 +43,7 @@ _OURS: Final = (
         "SELECT INSERT UPDATE DELETE",
         "acra_express",
         """
-        leases outcomes daily_slots staged ticks verifications searches pages opt_outs code_members code_fills
+        leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
         postal_counts
         """,
     ),

@@ -86,3 +86,10 @@ REJECTED = {
     "not_read": "it was not read, because others were more likely or the pages were used up",
 }
 """Why a candidate was not believed, by what stands behind `rejected_` in its last signal."""
+
+
+def in_words(reason: str) -> str:
+    """A reason's words; a code that is not listed is said as it is written, a blank one as nothing."""
+    code, _, detail = reason.partition(":")
+    said = REASONS.get(code, code.replace("_", " "))
+    return f"{said} ({detail})" if detail else said

@@ -1,0 +1,184 @@
+"""Pages of records for an export, by UEN.
+
+A page is one short transaction: an open one would hold back our own inserts into `companies`, the nightly's ALTER and
+VACUUM. So an export is a read of the moment per page, not one snapshot of the whole. Each page walks `outcomes_uen`
+from where the last one stopped and looks everything else up by primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
+from acra_express_async.db.companies.stored_outcome import SERVICE
+from acra_express_async.db.schema.platform_shape import PlatformShape
+from acra_express_async.db.session.pool import Connection, Database
+
+PAGE = 200
+"""UENs a page: about 10 ms on two cores, with half of them enriched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which companies an export takes; None means "any".
+
+    Attributes:
+        campaign_id: companies that this campaign looked at.
+        since: decided at or after this moment.
+        ssic_codes: registry codes as digits without leading zeros.
+        outcome, reason: of the last decision.
+    """
+
+    campaign_id: int | None = None
+    since: datetime | None = None
+    ssic_codes: tuple[str, ...] | None = None
+    outcome: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One company as stored: its last decision, its registry row, the campaign behind the decision."""
+
+    uen: str
+    decision: Mapping[str, Any]
+    about: str | None
+
+
+class RecordPages:
+    """Reads records under the tenant role.
+
+    Args:
+        shape: what the platform's tables look like here; a text about a company may be missing.
+    """
+
+    def __init__(self, database: Database, shape: PlatformShape) -> None:
+        self._database = database
+        self._shape = shape
+
+    async def pages(self, wanted: Wanted, uens: Sequence[str] | None = None) -> AsyncIterator[list[RecordRow]]:
+        """Decided companies that are wanted, ordered by UEN, page by page; a page may be empty.
+
+        Args:
+            uens: only these, sorted and without doubles; None for all.
+        """
+        hashes, opted_out = await self._opted_out()
+        after = ""
+        while True:
+            async with self._database.transaction() as connection:
+                asked = await _next(connection, wanted, after) if uens is None else list(uens[:PAGE])
+                rows = await connection.fetch(_ROWS, asked, *_filters(wanted))
+                found = await self._rows(connection, rows, hashes, opted_out)
+            yield found
+            if len(asked) < PAGE:
+                return
+            after, uens = asked[-1], None if uens is None else uens[PAGE:]
+
+    async def _opted_out(self) -> tuple[AddressHash, frozenset[str]]:
+        async with self._database.session() as connection:
+            rows = await connection.fetch("SELECT value FROM acra_express.opt_outs WHERE kind = 'address'")
+            return await load_address_hash(connection), frozenset(row["value"] for row in rows)
+
+    async def _rows(
+        self, connection: Connection, rows: Sequence[asyncpg.Record], hashes: AddressHash, opted_out: frozenset[str]
+    ) -> list[RecordRow]:
+        about = await self._about(connection, [row for row in rows if row["kind"] == "enriched"])
+        return [
+            RecordRow(
+                row["uen"],
+                {**row, "detail": _without(row["detail"], hashes, opted_out)},
+                about.get(row["company_id"]),
+            )
+            for row in rows
+        ]
+
+    async def _about(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
+        """The text about each company that our own history row of that decision holds."""
+        if not rows or not self._shape.has("company_enrichment_runs", "about_text", "source_json"):
+            return {}
+        found = await connection.fetch(
+            """
+            SELECT h.company_id, h.about_text
+            FROM unnest($1::bigint[], $2::bigint[]) AS wanted(company_id, job_id)
+            JOIN public.company_enrichment_runs h ON h.company_id = wanted.company_id
+            WHERE h.source_json ->> 'service' = $3 AND h.source_json -> 'job_id' = to_jsonb(wanted.job_id)
+            """,
+            [row["company_id"] for row in rows],
+            [row["job_id"] for row in rows],
+            SERVICE,
+        )
+        return {row["company_id"]: row["about_text"] for row in found if row["about_text"]}
+
+
+async def _next(connection: Connection, wanted: Wanted, after: str) -> list[str]:
+    """The next page of UENs; cut before anything is filtered, so that a page costs the same however few are wanted."""
+    if wanted.campaign_id is not None:
+        statement = """
+            SELECT DISTINCT o.uen FROM acra_express.outcomes o WHERE o.campaign_id = $3 AND o.uen > $1
+            ORDER BY o.uen LIMIT $2
+        """
+        rows = await connection.fetch(statement, after, PAGE, wanted.campaign_id)
+    else:
+        rows = await connection.fetch(
+            "SELECT DISTINCT o.uen FROM acra_express.outcomes o WHERE o.uen > $1 ORDER BY o.uen LIMIT $2", after, PAGE
+        )
+    return [row["uen"] for row in rows]
+
+
+def _filters(wanted: Wanted) -> tuple[object, ...]:
+    return (
+        wanted.campaign_id,
+        wanted.since,
+        None if wanted.ssic_codes is None else list(wanted.ssic_codes),
+        wanted.outcome,
+        wanted.reason,
+    )
+
+
+def _without(detail: object, hashes: AddressHash, opted_out: frozenset[str]) -> dict[str, Any]:
+    """The detail without addresses that opted out; a run that was under way may have stored one."""
+    if not isinstance(detail, dict):
+        return {}
+    emails = detail.get("emails")
+    if not opted_out or not isinstance(emails, list):
+        return detail
+    kept = [
+        email
+        for email in emails
+        if isinstance(email, dict)
+        and (email.get("address_hash") or hashes.text(str(email.get("address") or ""))) not in opted_out
+    ]
+    return {**detail, "emails": kept}
+
+
+# $1 UENs; $2 campaign, $3 since, $4 codes, $5 outcome, $6 reason, each null for "any". A decision is the newest answer
+# about a company, else the newest attempt.
+_ROWS = r"""
+    WITH latest AS MATERIALIZED (
+        SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.kind, o.reason, o.ended_at, o.campaign_id
+        FROM acra_express.outcomes o
+        WHERE o.uen = ANY ($1::text[])
+        ORDER BY o.uen, o.kind IN ('enriched', 'no_website') DESC, o.ended_at DESC, o.job_id DESC)
+    SELECT l.uen, l.job_id, l.company_id, l.kind, l.reason, l.ended_at, l.campaign_id, g.name AS campaign_name,
+           coalesce(s.entity_name, c.name) AS name, s.entity_status_description AS entity_status,
+           s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description, s.block, s.street_name,
+           s.level_no, s.unit_no, s.building_name, s.other_address_line1, s.other_address_line2, s.postal_code, d.detail
+    FROM latest l
+    LEFT JOIN public.staging_acra_companies s ON s.uen = l.uen
+    LEFT JOIN public.companies c ON c.company_id = l.company_id
+    LEFT JOIN acra_express.campaigns g ON g.campaign_id = l.campaign_id
+    LEFT JOIN acra_express.outcomes d ON d.job_id = l.job_id AND d.company_id = l.company_id
+    WHERE ($3::timestamptz IS NULL OR l.ended_at >= $3)
+      AND ($4::text[] IS NULL OR ltrim(regexp_replace(s.primary_ssic_code::text, '\D', '', 'g'), '0') = ANY ($4))
+      AND ($5::text IS NULL OR l.kind = $5)
+      AND ($6::text IS NULL OR l.reason = $6)
+      AND ($2::bigint IS NULL OR EXISTS (
+           SELECT FROM acra_express.outcomes m WHERE m.campaign_id = $2 AND m.uen = l.uen))
+      AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = l.uen)
+    ORDER BY l.uen
+"""

@@ -1,0 +1,139 @@
+"""Records as files: csv for spreadsheets, jsonl for programs, xlsx for people.
+
+A spreadsheet evaluates a cell that begins like a formula, and what a page or the registry says may be written by
+anybody, so csv cells get a leading apostrophe and xlsx cells are strings by type.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, Protocol
+from zoneinfo import ZoneInfo
+
+import xlsxwriter
+
+from acra_express_async.records.record import COLUMNS, Record, as_cells, as_object
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBERS = re.compile(r"\+[1-9]\d{1,14}(?:; \+[1-9]\d{1,14})*")
+"""One or more E.164 numbers: at most fifteen digits behind the plus."""
+XLSX_ROWS = 1_048_576
+"""Rows of one sheet, its head included."""
+XLSX_CELL = 32_767
+"""Characters of one cell; what is longer ends in an ellipsis."""
+
+
+class RecordFile(Protocol):
+    """A file that records are written to, page by page: `close` completes it, `discard` gives it up."""
+
+    def write(self, records: Iterable[Record]) -> None: ...
+    def close(self) -> None: ...
+    def discard(self) -> None: ...
+
+
+class TooManyRows(ValueError):
+    """A sheet of an xlsx file cannot hold so many records; nothing was lost, the file is not complete."""
+
+
+def escaped(cell: str) -> str:
+    """The cell with an apostrophe before it where a spreadsheet would evaluate it; E.164 numbers stay as they are."""
+    if cell.startswith(FORMULA_STARTS) and not _NUMBERS.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+class CsvFile:
+    """UTF-8 with CRLF, RFC 4180 quoting, a head row."""
+
+    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+        self._rows = csv.writer(self._text, lineterminator="\r\n")
+        self._rows.writerow(COLUMNS)
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Append records."""
+        self._rows.writerows([escaped(cell) for cell in as_cells(record, self._zone)] for record in records)
+
+    def close(self) -> None:
+        """Hand the last bytes over; the target stays open."""
+        self._text.detach()
+
+    discard = close
+
+
+class JsonlFile:
+    """One JSON object a line, UTF-8."""
+
+    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._target = target
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Append records."""
+        for record in records:
+            line = json.dumps(as_object(record, self._zone), ensure_ascii=False)
+            self._target.write(line.encode("utf-8", "replace") + b"\n")
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+    discard = close
+
+
+class XlsxFile:
+    """One sheet; every cell is a string, formulas and links are off.
+
+    XlsxWriter keeps one row in memory (`constant_memory`) and assembles the file at the end, so it is written to a
+    temporary file first and copied to the target by `close`.
+    """
+
+    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._target = target
+        self._whole = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        self._book = xlsxwriter.Workbook(self._whole, options)
+        self._sheet = self._book.add_worksheet("records")
+        self._row = 0
+        self._append(COLUMNS)
+        self._sheet.freeze_panes(1, 0)
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Append records.
+
+        Raises:
+            TooManyRows: the sheet is full.
+        """
+        for record in records:
+            self._append(as_cells(record, self._zone))
+
+    def _append(self, cells: Iterable[str]) -> None:
+        if self._row >= XLSX_ROWS:
+            raise TooManyRows(f"a sheet holds {XLSX_ROWS - 1:,} records; choose csv or jsonl, or a smaller selection")
+        for column, cell in enumerate(cells):
+            text = cell if len(cell) <= XLSX_CELL else cell[: XLSX_CELL - 1] + "…"
+            self._sheet.write_string(self._row, column, text)
+        self._row += 1
+
+    def close(self) -> None:
+        """Assemble the file and copy it to the target."""
+        with self._whole:
+            self._book.close()
+            self._whole.seek(0)
+            shutil.copyfileobj(self._whole, self._target)
+
+    def discard(self) -> None:
+        """Release the temporary files; XlsxWriter can only do so by assembling what it has."""
+        with self._whole:
+            self._book.close()
+
+
+FORMATS: dict[str, Callable[[BinaryIO, ZoneInfo], RecordFile]] = {"csv": CsvFile, "jsonl": JsonlFile, "xlsx": XlsxFile}
+"""The names of `--format`."""

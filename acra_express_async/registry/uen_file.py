@@ -1,0 +1,79 @@
+"""A list of UENs in a file: one a line, or a CSV with a column `uen`. What is wrong is named by its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from acra_express_async.errors import RegistryFileError
+from acra_express_async.registry.cell_cleaning import uen_in
+
+MAX_BYTES = 64 * 1024 * 1024
+"""A UEN takes ten bytes, so a list of the whole registry (2 million) takes 20 MB."""
+
+
+@dataclass(slots=True)
+class UenList:
+    """The UENs of a file in its order, each once.
+
+    Attributes:
+        repeated: lines that name a UEN again.
+        faults: what could not be understood, one sentence each, with its line.
+    """
+
+    uens: dict[str, None] = field(default_factory=dict)
+    repeated: list[int] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def read_uens(file: BinaryIO) -> UenList:
+    """Read a whole list.
+
+    Raises:
+        RegistryFileError: it is not text, too large, or a table without a column `uen`.
+    """
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RegistryFileError(f"a list of UENs may have {MAX_BYTES // 2**20} MB at most")
+    found = UenList()
+    for line, cell in _cells(_text(data)):
+        uen, _ = uen_in(cell)
+        if uen is None:
+            found.faults.append(f"line {line}: {cell.strip()[:40]!r} is not a UEN")
+        elif uen in found.uens:
+            found.repeated.append(line)
+        else:
+            found.uens[uen] = None
+    return found
+
+
+def _text(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    if b"\0" in data[:4096]:
+        raise RegistryFileError("a list of UENs must be a text file; this one is binary")
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def _cells(text: str) -> Iterator[tuple[int, str]]:
+    """Line number and cell of every line that is not blank; the head of a table is not one of them."""
+    head = text.partition("\n")[0]
+    separator = max(",;\t", key=head.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    column: int | None = None
+    for number, row in enumerate(rows):
+        cells = [cell.strip() for cell in row]
+        if column is None:
+            names = [cell.lower() for cell in cells]
+            column = names.index("uen") if "uen" in names else 0
+            if "uen" in names:
+                continue
+            if len(cells) > 1:
+                raise RegistryFileError(
+                    f"the table has no column named 'uen'; its columns are {', '.join(cells)[:200]}"
+                )
+        if any(cells):
+            yield rows.line_num if number else 1, cells[column] if column < len(cells) else ""

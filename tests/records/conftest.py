@@ -1,0 +1,20 @@
+"""Fixtures for tests of what stands in the database."""
+
+from __future__ import annotations
+
+import pytest_asyncio
+
+from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
+from acra_express_async.db.schema.platform_shape import PlatformShape, probe
+from acra_express_async.db.session.pool import Connection
+
+
+@pytest_asyncio.fixture
+async def shape(owner: Connection) -> PlatformShape:
+    """The full platform, as bootstrap makes it."""
+    return await probe(owner)
+
+
+@pytest_asyncio.fixture
+async def hashes(owner: Connection) -> AddressHash:
+    return await load_address_hash(owner)

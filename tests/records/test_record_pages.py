@@ -1,0 +1,128 @@
+"""Pages of an export on a real database: which companies, which decision, and what never leaves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from db.builders import AT
+
+from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.records import record_pages
+from acra_express_async.db.records.record_pages import RecordPages, RecordRow, Wanted
+from acra_express_async.db.schema.platform_shape import PlatformShape
+from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.records.record import record_of
+
+
+async def decided(owner: Connection, uen: str, kind: str = "enriched", *, job: int = 1, **more: object) -> None:
+    """A company with one decision; `at`, `reason`, `campaign`, `detail` and `ssic` as keyword arguments."""
+    company_id = await owner.fetchval(
+        """
+        INSERT INTO companies (uen, name) VALUES ($1, $1) ON CONFLICT (uen) DO UPDATE SET name = excluded.name
+        RETURNING company_id
+        """,
+        uen,
+    )
+    await owner.execute(
+        """
+        INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description, primary_ssic_code)
+        VALUES ($1, 'FIRM ' || $1, 'Live Company', $2) ON CONFLICT DO NOTHING
+        """,
+        uen,
+        more.get("ssic", 1111),
+    )
+    at: datetime = more.get("at", AT)  # type: ignore[assignment]
+    await owner.execute(
+        """
+        INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, campaign_id, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        job,
+        company_id,
+        uen,
+        kind,
+        more.get("reason", ""),
+        at,
+        more.get("campaign"),
+        more.get("detail", {"site": {"domain": f"{uen.lower()}.sg", "points": 90, "evidence": []}}),
+    )
+
+
+async def exported(
+    database: Database, shape: PlatformShape, wanted: Wanted, uens: list[str] | None = None
+) -> list[RecordRow]:
+    pages = RecordPages(database, shape).pages(wanted, uens)
+    return [row async for page in pages for row in page]
+
+
+async def test_walks_all_companies_in_uen_order(
+    owner: Connection, database: Database, shape: PlatformShape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_pages, "PAGE", 2)
+    for uen in ("C", "A", "E", "B", "D"):
+        await decided(owner, uen)
+    assert [row.uen for row in await exported(database, shape, Wanted())] == ["A", "B", "C", "D", "E"]
+    assert [row.uen for row in await exported(database, shape, Wanted(), ["A", "D", "E"])] == ["A", "D", "E"]
+
+
+async def test_an_answer_stands_above_a_newer_attempt(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    await decided(owner, "A", at=AT, job=1)
+    await decided(owner, "A", "failed", at=AT + timedelta(days=1), job=2, reason="provider_unavailable")
+    await decided(owner, "B", "failed", at=AT, job=3, reason="internal_error")
+    await decided(owner, "B", "skipped", at=AT + timedelta(days=1), job=4, reason="not_live")
+    rows = await exported(database, shape, Wanted())
+    assert [(row.uen, row.decision["kind"], row.decision["job_id"]) for row in rows] == [
+        ("A", "enriched", 1),
+        ("B", "skipped", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "uens"),
+    [
+        (Wanted(outcome="no_website"), ["B", "D"]),
+        (Wanted(outcome="no_website", reason="no_proof"), ["B"]),
+        (Wanted(since=AT + timedelta(hours=1)), ["C", "D"]),
+        (Wanted(ssic_codes=("1111",)), ["A", "C"]),
+        (Wanted(campaign_id=7), ["A", "D"]),
+        (Wanted(campaign_id=7, outcome="enriched"), ["A"]),
+    ],
+    ids=str,
+)
+async def test_takes_only_what_is_wanted(
+    owner: Connection, database: Database, shape: PlatformShape, wanted: Wanted, uens: list[str]
+) -> None:
+    later = AT + timedelta(hours=2)
+    await decided(owner, "A", campaign=7)
+    await decided(owner, "B", "no_website", reason="no_proof", ssic=56111)
+    await decided(owner, "C", at=later, campaign=8)
+    await decided(owner, "D", "no_website", reason="parked", at=later, campaign=7, ssic=56111)
+    assert [row.uen for row in await exported(database, shape, wanted)] == uens
+
+
+async def test_opted_out_companies_and_addresses_never_leave(
+    owner: Connection, database: Database, shape: PlatformShape, hashes: AddressHash
+) -> None:
+    emails = [
+        {"address": "info@a.sg", "kind": "role"},
+        {"address": "sales@a.sg", "kind": "role"},
+        {"address_hash": hashes.text("tan@a.sg"), "kind": "person"},
+        {"address_hash": hashes.text("lim@a.sg"), "kind": "person"},
+    ]
+    await decided(owner, "A", detail={"site": {"domain": "a.sg", "points": 90}, "emails": emails})
+    await decided(owner, "B")
+    await owner.execute(
+        """
+        INSERT INTO acra_express.opt_outs (kind, value, recorded_at)
+        VALUES ('company', 'B', now()), ('address', $1, now()), ('address', $2, now())
+        """,
+        hashes.text("sales@a.sg"),
+        hashes.text("tan@a.sg"),
+    )
+    [row] = await exported(database, shape, Wanted())
+    record = record_of(row, {})
+    assert (record.uen, record.emails, record.emails_hidden) == ("A", ("info@a.sg",), 1)
+    assert hashes.text("lim@a.sg") not in str(record)
