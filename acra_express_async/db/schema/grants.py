@@ -101,7 +101,7 @@ WISHES: Final = (*_OURS, *_PLATFORM)
 
 FUNCTIONS: Final = tuple(
     """
-    claim fence nightly_running nightly_codes tenant_is_free verifications_elsewhere_since nightly_companies
+    campaign_of claim fence nightly_running nightly_codes tenant_is_free verifications_elsewhere_since nightly_companies
     insert_company charge settle refund prune_charges trip_breaker
     """.split()
 )
