@@ -17,6 +17,7 @@ from acra_express_async.db.registry.registry_rows import load_registry
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.demo_run import settings_for
+from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.testbed import KEEP_FROM_PARENT
 from acra_express_async.sandbox.world import World
@@ -102,6 +103,7 @@ class Stage:
         self.environ = environ
         self.uens = uens
         self._started: list[Process] = []
+        self._silent: dict[int, tuple[int, asyncio.subprocess.Process]] = {}
 
     async def start(self, *arguments: str, **settings: str) -> Process:
         """Start `acra-express ARGUMENTS` (default ``run``) with further settings, named without the prefix."""
@@ -115,6 +117,32 @@ class Stage:
         """Start `acra-express run` through a wrapper: `command` turns its words into a command that execs it."""
         words = command(sys.executable, "-m", "acra_express_async", "run")
         return await self._start(words[1:], settings, program=words[0])
+
+    async def start_silently(self, *, stderr: int | None, **settings: str) -> asyncio.subprocess.Process:
+        """`acra-express run` with a stderr of the test's own; None closes it. `port_of` tells where it listens."""
+        extra = {f"ACRA_EXPRESS_{name}": value for name, value in settings.items()}
+        extra["ACRA_EXPRESS_HTTP__PORT"] = str(free_port())
+        words = [sys.executable, "-m", "acra_express_async", "run"]
+        if stderr is None:
+            words = ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *words]
+        process = await asyncio.create_subprocess_exec(
+            *words, env=self.environ | extra, stdout=asyncio.subprocess.DEVNULL, stderr=stderr
+        )
+        self._silent[process.pid] = int(extra["ACRA_EXPRESS_HTTP__PORT"]), process
+        return process
+
+    async def port_of(self, process: asyncio.subprocess.Process) -> int:
+        """The status port of a process whose log nobody reads, once it answers there."""
+        port, _ = self._silent[process.pid]
+        while process.returncode is None:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return port
+        raise AssertionError(f"the process ended with {process.returncode} before it listened")
 
     async def _start(
         self, arguments: tuple[str, ...], settings: dict[str, str], *, program: str = sys.executable
@@ -145,6 +173,10 @@ class Stage:
     async def stop_all(self) -> None:
         for process in self._started:
             await process.kill()
+        for _, silent in self._silent.values():
+            if silent.returncode is None:
+                silent.kill()
+                await silent.wait()
 
     async def outcomes(self) -> dict[str, list[str]]:
         """The outcomes of each UEN, one entry for each commit."""

@@ -186,11 +186,12 @@ class SnapshotLoop:
 
 
 class Pulse:
-    """Measures how late the event loop runs its timers, and publishes when each loop last moved.
+    """Measures how late the event loop runs its timers, and publishes when each loop last moved and what the log lost.
 
     Args:
         clock: the loop's clock, seconds.
         now: the wall clock.
+        log_lines_dropped: how many lines of the log found no reader since the start.
         pause: waits, in seconds.
     """
 
@@ -201,10 +202,13 @@ class Pulse:
         metrics: Metrics,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        log_lines_dropped: Callable[[], int] = lambda: 0,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._health = health
         self._metrics = metrics
+        self._log_lines_dropped = log_lines_dropped
+        self._dropped = 0
         self._clock = clock
         self._now = now
         self._pause = pause
@@ -228,3 +232,6 @@ class Pulse:
             beacon = self._health.beacons.get(name)
             if beacon is not None:
                 self._metrics.last_tick.labels(name).set(now - beacon.age)
+        dropped = self._log_lines_dropped()
+        self._metrics.log_lines_dropped.inc(dropped - self._dropped)
+        self._dropped = dropped

@@ -21,6 +21,8 @@ STUCK_SECONDS = 60.0
 """How long liveness must have failed; an orchestrator's own probe comes first."""
 OVERTIME_SECONDS = 5.0
 """What the stop sequence may take beyond DRAIN_SECONDS before it is cut."""
+LAST_LINE_SECONDS = 1.0
+"""How long the reason may take to reach the log's reader."""
 
 
 class Watchdog:
@@ -28,11 +30,19 @@ class Watchdog:
 
     Args:
         health: read without locks; every field is one assignment of the loop's thread.
+        said: waits for so many seconds until the log's last line is out; a log that is stuck does not keep the process.
         leave: ends the process; ``os._exit`` because nothing that runs Python code may be trusted any more.
     """
 
-    def __init__(self, health: Health, *, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self,
+        health: Health,
+        *,
+        said: Callable[[float], object] = lambda _seconds: None,
+        leave: Callable[[int], object] = os._exit,
+    ) -> None:
         self._health = health
+        self._said = said
         self._leave = leave
         self._done = threading.Event()
         self._stuck_since: float | None = None
@@ -55,8 +65,7 @@ class Watchdog:
         now = self._health.clock()
         ends_by = self._health.ends_by
         if ends_by is not None and now > ends_by + OVERTIME_SECONDS:
-            log.critical("watchdog.leaves", why="the stop sequence outlasted DRAIN_SECONDS")
-            self._leave(EXIT_CODE)
+            self._end("the stop sequence outlasted DRAIN_SECONDS")
         stuck = self._health.stuck
         if not stuck:
             self._stuck_since = None
@@ -64,5 +73,9 @@ class Watchdog:
             self._stuck_since = now
             log.error("watchdog.stuck", loops=stuck, silence_seconds=SILENCE_SECONDS)
         elif now - self._stuck_since > STUCK_SECONDS:
-            log.critical("watchdog.leaves", why="liveness has failed for a minute", loops=stuck)
-            self._leave(EXIT_CODE)
+            self._end("liveness has failed for a minute")
+
+    def _end(self, why: str) -> None:
+        log.critical("watchdog.leaves", why=why, loops=self._health.stuck)
+        self._said(LAST_LINE_SECONDS)
+        self._leave(EXIT_CODE)

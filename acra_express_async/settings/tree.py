@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -267,10 +267,13 @@ def uses_platforms_webhook(environ: Mapping[str, str] | None = None) -> bool:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Strings that must never appear in a log: keys, the webhook's URL, the passwords of both DSNs."""
+    """Strings that must never appear in a log: keys, the webhook's URL, the passwords in both DSNs."""
     found = [settings.jina.api_key, settings.zerobounce.api_key, settings.slack.webhook_url]
     values = [secret.get_secret_value() for secret in found if secret is not None]
     for dsn in (settings.postgres_dsn, settings.listen_dsn):
-        if dsn is not None and (password := urlsplit(dsn.get_secret_value()).password):
-            values += [password, unquote(password)]
+        if dsn is None:
+            continue
+        parts = urlsplit(dsn.get_secret_value())
+        values += [parts.password, unquote(parts.password)] if parts.password else []
+        values += [value for name, value in parse_qsl(parts.query) if "password" in name]
     return values

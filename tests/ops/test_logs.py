@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
@@ -20,18 +21,30 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.simulator import Fault
 from acra_express_async.settings.tree import load_settings, secrets_of
 
-KEY = "zb-0123456789abcdef"
+KEY = "zb-0123+4567/89=abcdef"
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/planted-secret"
 PASSWORD = "p%40ss-word"  # as it stands in a DSN; p@ss-word in errors of the driver
 SETTINGS = load_settings(
     {
-        "POSTGRES_DSN": f"postgresql://service:{PASSWORD}@db:5432/platform",
+        "POSTGRES_DSN": f"postgresql://service:{PASSWORD}@db:5432/platform?sslpassword=key-file-word",
         "ZEROBOUNCE_API_KEY": KEY,
         "JINA_API_KEY": "jina_planted",
         "SLACK_WEBHOOK_URL": WEBHOOK,
     }
 )
-PLANTED = (KEY, "jina_planted", "planted-secret", PASSWORD, "p@ss-word", "tan.ah.kow@orchid.sg", "tan.ah.kow")
+PLANTED = (
+    KEY,
+    quote(KEY, safe=""),
+    quote_plus(KEY),
+    "key-file-word",
+    "tan.ah.kow%40orchid.sg",
+    "jina_planted",
+    "planted-secret",
+    PASSWORD,
+    "p@ss-word",
+    "tan.ah.kow@orchid.sg",
+    "tan.ah.kow",
+)
 
 
 @pytest.fixture
@@ -65,6 +78,8 @@ def test_no_planted_secret_appears_in_any_log_form(stream: io.StringIO) -> None:
     url = f"https://api.zerobounce.net/v2/validate?api_key={KEY}&email=tan.ah.kow@orchid.sg"
     log.info("plain.text", url=url, dsn=SETTINGS.postgres_dsn.get_secret_value(), hook=WEBHOOK)
     log.info("nested", facts={"deep": [{"url": url}, (WEBHOOK,)], "set": {url}})
+    log.info("as.escaped", url=f"https://x/v2/validate?k={quote(KEY, safe='')}&email=tan.ah.kow%40orchid.sg")
+    log.info("word.alone", error="SSL error: key-file-word does not fit")
     log.info("as.key", facts={"tan.ah.kow@orchid.sg": 1, url: 2})
     log.info("objects", url=httpx.URL(url), path=Path("/tmp/tan.ah.kow@orchid.sg"), data=url.encode())
     log.info(f"in the event itself {url}")
@@ -76,7 +91,7 @@ def test_no_planted_secret_appears_in_any_log_form(stream: io.StringIO) -> None:
     for planted in PLANTED:
         assert planted not in stream.getvalue(), planted
     assert "something-else" not in stream.getvalue()
-    assert len(lines(stream)) == 10
+    assert len(lines(stream)) == 12
 
 
 def test_httpx_does_not_log_the_urls_it_calls(stream: io.StringIO) -> None:
@@ -106,6 +121,53 @@ def test_no_sentence_ends_in_a_colon(error: Exception, words: str) -> None:
 def test_a_long_value_is_cut(stream: io.StringIO) -> None:
     logs.logger("test").info("page.read", text="x" * 100_000)
     assert len(stream.getvalue()) < 5_000
+
+
+def deep(text: str, frames: int) -> Exception:
+    """An error from `frames` calls down, as a library's stack or a nested page makes it."""
+
+    def down(left: int) -> None:
+        if left:
+            down(left - 1)
+        else:
+            try:
+                raise ConnectionResetError("the very first cause")
+            except ConnectionResetError as first:
+                raise RuntimeError(text) from first
+
+    try:
+        down(frames)
+    except RuntimeError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize("frames", [5, 100, 900])
+def test_a_long_traceback_keeps_what_happened(stream: io.StringIO, frames: int) -> None:
+    """The last line says it, and the first causes stand between the frames that are left out."""
+    logs.logger("test").error("company.broke", exc_info=deep("save_outcome: no such column", frames))
+    [event] = lines(stream)
+    told = str(event["exception"])
+    assert told.endswith("RuntimeError: save_outcome: no such column")
+    assert "ConnectionResetError: the very first cause" in told
+    assert "direct cause of the following exception" in told
+    assert len(told) <= 4000
+
+
+def test_an_error_group_keeps_its_inner_errors(stream: io.StringIO) -> None:
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [deep(f"worker {number}", 20) for number in range(4)])
+    logs.logger("test").error("job.broke", exc_info=group)
+    [event] = lines(stream)
+    assert "RuntimeError: worker 3" in str(event["exception"])
+    assert len(str(event["exception"])) <= 4000
+
+
+def test_an_error_whose_message_is_a_page_keeps_its_name(stream: io.StringIO) -> None:
+    page = "\n".join(f"    <p>line {number}</p>" for number in range(2000))
+    logs.logger("test").error("company.broke", exc_info=raised(f"answer was <html>\n{page}\n</html>"))
+    [event] = lines(stream)
+    assert "RuntimeError: answer was <html>" in str(event["exception"])
+    assert len(str(event["exception"])) <= 4000
 
 
 async def test_logs_of_a_whole_run_are_correlated_and_clean(fresh_dsn: str, tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Structured logs through the standard library: JSON by default, `console` for people; secrets and addresses redacted.
+
+Events are constants ``noun.verb`` with facts as keys. `job_id` and `company_id` come from context variables, so one
+search finds every line of a job. `redaction` says what may stand in a line, `writer` brings lines to stderr
+without ever holding up the one who logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import structlog
+
+from acra_express_async.logs.redaction import Redactor, printable
+from acra_express_async.logs.writer import LineWriter, detached_stderr, say_to_stderr
+
+__all__ = ["LineWriter", "Redactor", "configure", "detached_stderr", "logger", "printable", "say_to_stderr"]
+
+
+class _QueuedLines(logging.StreamHandler[LineWriter]):
+    """Without the lock of a handler: the watchdog must be able to log while the loop's thread is stuck in a line."""
+
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        self.lock = None
+
+
+def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | LineWriter | None = None) -> None:
+    """Send all logs of the process (ours and libraries') to `stream` (default stderr), one line each.
+
+    Args:
+        level: name of the lowest level that is written.
+        form: ``json`` or ``console``.
+        secrets: see `Redactor`.
+    """
+    target = stream or sys.stderr
+    redactor = Redactor(secrets)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[structlog.typing.Processor]
+    if form == "json":
+        last = [structlog.processors.format_exc_info, redactor, structlog.processors.JSONRenderer(default=str)]
+    else:
+        last = [structlog.processors.format_exc_info, redactor, structlog.dev.ConsoleRenderer(colors=target.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+    handler: logging.Handler
+    if isinstance(target, LineWriter):
+        handler = _QueuedLines(target)
+        target.clean = redactor.text
+        target.drops_line = lambda count: _rendered([*shared, *last], {"event": "log.dropped", "lines": count})
+    else:
+        handler = logging.StreamHandler(target)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # httpx writes each request's URL at INFO, and ZeroBounce's URL holds the key.
+    for noisy in ("httpx", "httpcore", "aiohttp.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # while the database is away it logs a traceback every few seconds; each of our loops says so in one line
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+
+
+def _rendered(processors: Iterable[structlog.typing.Processor], event: structlog.typing.EventDict) -> str:
+    """A line as the processors make it, for what must not take the way of a log line."""
+    made: Any = event
+    for processor in processors:
+        made = processor(logging.getLogger("logs"), "warning", made)
+    return f"{made}\n"
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of one part of the service, for example ``poller`` or ``worker``."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound
