@@ -16,8 +16,8 @@ class FaultProxy:
     """Forwards TCP to a target on loopback; faults apply to open and new connections until `heal`.
 
     `blackhole` drops bytes in both directions (the peer's kernel still acknowledges), `cut` resets open connections,
-    `refuse` resets new ones, `latency` delays every chunk by this many seconds, and `close_after` resets a connection
-    after this many bytes from the server.
+    `refuse` resets new ones, `refuse_number` only the new one of that number, counted from 1, `latency` delays every
+    chunk by this many seconds, and `close_after` resets a connection after this many bytes from the server.
     """
 
     host: str
@@ -25,6 +25,8 @@ class FaultProxy:
     latency: float = 0.0
     close_after: int | None = None
     refuse: bool = False
+    refuse_number: int | None = None
+    connections: int = 0
     refused: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     errors: list[BaseException] = field(default_factory=list)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -64,7 +66,8 @@ class FaultProxy:
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuse:
+        self.connections += 1
+        if self.refuse or self.connections == self.refuse_number:
             self.refused.put_nowait(1)
             _reset(writer)
             return

@@ -14,6 +14,7 @@ import click
 from acra_express_async import __version__
 from acra_express_async.cli.sessions import EXIT_CONFIG
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
+from acra_express_async.logs import say_to_stderr
 
 EXIT_FAILED = 1
 
@@ -56,10 +57,10 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (ConfigError, SchemaError) as wrong:
-            click.echo(f"acra-express: {wrong}", err=True)
+            say_to_stderr(f"acra-express: {wrong}")
             sys.exit(EXIT_CONFIG)
         except AcraExpressError as error:
-            click.echo(f"acra-express: {error}", err=True)
+            say_to_stderr(f"acra-express: {error}")
             sys.exit(EXIT_FAILED)
 
 

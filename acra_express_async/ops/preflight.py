@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from acra_express_async import logs
+from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import AWAY, Database, unreachable
 from acra_express_async.errors import ConfigError, DatabaseAway
@@ -24,18 +26,22 @@ WORK_CONNECTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAccess:
-    """What the service works with: sessions for work, one kept free for heartbeats, tenant, the platform's shape."""
+    """What the service works with: sessions for work, one kept free for heartbeats, tenant, the platform's shape, and
+    the key under which mail addresses are hashed."""
 
     work: Database
     vital: Database
     tenant_id: int
     shape: PlatformShape
+    hashes: AddressHash
 
 
 async def prepare(
     settings: Settings, *, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> DatabaseAccess:
     """Check everything and open the pools; an unreachable server is tried for `UNREACHABLE_SECONDS`.
+
+    So is one that goes away in the middle of it: each attempt begins anew, and the service does not start half.
 
     Raises:
         ConfigError: the first failing line of `acra-express check`.
@@ -60,23 +66,28 @@ async def _start(settings: Settings) -> DatabaseAccess:
         _refuse([await listener(settings)])
     dsn = settings.postgres_dsn.get_secret_value()
 
-    def sessions(size: int) -> Database:
-        return Database(
-            dsn,
-            role=settings.tenant_role,
-            tenant_id=examination.tenant_id,
-            size=size,
-            pooled=settings.listen_dsn is not None,
-        )
-
-    work, vital = sessions(WORK_CONNECTIONS), sessions(1)
-    try:
-        await work.open()
-        await vital.open()
-    except AWAY as away:
-        await work.close()
-        raise unreachable(dsn, away) from away
-    return DatabaseAccess(work, vital, examination.tenant_id, examination.shape)
+    async with AsyncExitStack() as opened:
+        pools = []
+        for size in (WORK_CONNECTIONS, 1):
+            pool = Database(
+                dsn,
+                role=settings.tenant_role,
+                tenant_id=examination.tenant_id,
+                size=size,
+                pooled=settings.listen_dsn is not None,
+            )
+            opened.push_async_callback(pool.close)
+            pools.append(pool)
+        work, vital = pools
+        try:
+            await work.open()
+            await vital.open()
+            async with work.session() as connection:
+                hashes = await load_address_hash(connection)
+        except AWAY as away:
+            raise unreachable(dsn, away) from away
+        opened.pop_all()
+    return DatabaseAccess(work, vital, examination.tenant_id, examination.shape, hashes)
 
 
 def _refuse(findings: tuple[Finding, ...] | list[Finding]) -> None:

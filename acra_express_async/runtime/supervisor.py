@@ -1,4 +1,4 @@
-"""Start order, guard and restart, escalation, signals, drain, exit code.
+"""Start order, guard and restart, escalation, drain, exit code.
 
 The stop sequence (DRAIN_SECONDS is the whole of it): readiness off; claim nothing; release what has not started; busy
 workers start no new call and hand their job back with its progress, heartbeats last; then loops, pools, web.
@@ -7,7 +7,6 @@ workers start no new call and hand their job back with its progress, heartbeats 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -109,7 +108,6 @@ class Supervisor:
 
     async def run(self) -> int:
         """Everything from start to exit code."""
-        self._install_signals()
         tasks = {c.name: asyncio.create_task(self._guard(c), name=c.name) for c in self._loops}
         working = {
             w.name: asyncio.create_task(self._guard(Component(w.name, w.run)), name=w.name) for w in self._workers
@@ -121,7 +119,6 @@ class Supervisor:
         finally:
             finished_alone.cancel()
             await self._stop(tasks, working)
-            self._remove_signals()
         log.info("service.stopped", exit_code=self._exit_code)
         return self._exit_code
 
@@ -133,16 +130,6 @@ class Supervisor:
             return
         log.info("service.draining", reason=reason, seconds=self._drain_seconds)
         self._ending.set()
-
-    def _install_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.request_stop, signal.Signals(number).name)
-
-    def _remove_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
     async def _end_when_idle(self) -> None:
         await self._idle.wait()

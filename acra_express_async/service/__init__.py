@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import httpx
 
 from acra_express_async import logs
 from acra_express_async.errors import ConfigError
+from acra_express_async.logs import LineWriter
 from acra_express_async.ops.preflight import DatabaseAccess, prepare
 from acra_express_async.runtime.health import Health
-from acra_express_async.runtime.supervisor import Supervisor
+from acra_express_async.runtime.stop_signals import StopSignals
+from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
 from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
@@ -22,32 +25,66 @@ CONNECT_SECONDS = 5.0
 """Longest wait for a provider's TCP and TLS handshake; the whole try is bounded by its provider's time-out."""
 
 
-async def run(settings: Settings, *, until_idle: bool = False) -> int:
+async def run(
+    settings: Settings, *, until_idle: bool = False, signals: StopSignals | None = None, lines: LineWriter | None = None
+) -> int:
     """The service from start to exit code.
+
+    Args:
+        until_idle: drain what is due, then end.
+        signals: what stops the service; while it starts they end it with exit code 0.
+        lines: where the log goes; without it straight to stderr.
 
     Raises:
         ConfigError, SchemaError: it cannot start; one sentence says why.
     """
-    logs.configure(level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings))
+    logs.configure(level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings), stream=lines)
     for name in ignored_names():
         log.info("setting.ignored", name=name, why="injected by Kubernetes for a Service of that name")
+    signals = signals or StopSignals()
+    async with AsyncExitStack() as opened:
+        try:
+            async with asyncio.timeout(None) as starting:
+                with signals.told_to(lambda _name: _expire(starting)):
+                    service = await _started(settings, opened, until_idle=until_idle, lines=lines)
+        except TimeoutError:
+            if not starting.expired():
+                raise
+            log.info("service.stopped", exit_code=EXIT_DRAINED, during="start")
+            return EXIT_DRAINED
+        with signals.told_to(service.supervisor.request_stop):
+            return await service.run()
+
+
+def _expire(scope: asyncio.Timeout) -> None:
+    """End the scope now; a second signal has nothing to add."""
+    if scope.when() is None:
+        scope.reschedule(asyncio.get_running_loop().time())
+
+
+async def _started(
+    settings: Settings, opened: AsyncExitStack, *, until_idle: bool, lines: LineWriter | None
+) -> Service:
+    """Everything connected and wired, nothing running yet."""
     access = await prepare(settings, clock=asyncio.get_running_loop().time)
-    async with httpx.AsyncClient(
-        follow_redirects=False,  # a redirect is a provider's answer, and never to be followed elsewhere
-        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
-    ) as http:
-        service = await Service.build(settings, access, http, until_idle=until_idle)
-        return await service.run()
+    http = await opened.enter_async_context(
+        httpx.AsyncClient(
+            follow_redirects=False,  # a redirect is a provider's answer, and never to be followed elsewhere
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
+        )
+    )
+    return await Service.build(settings, access, http, until_idle=until_idle, lines=lines)
 
 
 class Service:
     """Everything of one process, wired; `run` is its whole life."""
 
-    def __init__(self, supervisor: Supervisor, web: WebServer, health: Health) -> None:
+    def __init__(self, supervisor: Supervisor, web: WebServer, health: Health, lines: LineWriter | None = None) -> None:
         self.supervisor = supervisor
         self.web = web
         self.health = health
+        self._lines = lines
 
     async def run(self) -> int:
         """Serve the web app, then run until a signal; the web app is stopped by the supervisor, last of all.
@@ -60,7 +97,7 @@ class Service:
         except OSError as taken:
             raise ConfigError(f"cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT: {taken}") from taken
         log.info("web.listening", port=self.web.port)
-        watchdog = Watchdog(self.health)
+        watchdog = Watchdog(self.health, said=self._lines.drained) if self._lines else Watchdog(self.health)
         watchdog.start()
         try:
             return await self.supervisor.run()
@@ -69,10 +106,17 @@ class Service:
 
     @classmethod
     async def build(
-        cls, settings: Settings, access: DatabaseAccess, http: httpx.AsyncClient, *, until_idle: bool
+        cls,
+        settings: Settings,
+        access: DatabaseAccess,
+        http: httpx.AsyncClient,
+        *,
+        until_idle: bool,
+        lines: LineWriter | None = None,
     ) -> Service:
         """Construct and connect every part; starts nothing."""
-        composition = Composition(settings, access, until_idle=until_idle)
+        dropped = (lambda: lines.dropped) if lines else (lambda: 0)
+        composition = Composition(settings, access, until_idle=until_idle, log_lines_dropped=dropped)
         await composition.connect(http)
         web = composition.web()
-        return cls(composition.supervisor(web), web, composition.health)
+        return cls(composition.supervisor(web), web, composition.health, lines)

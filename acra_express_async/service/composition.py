@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.staging import Staging
-from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
@@ -51,6 +50,7 @@ class Composition:
     Args:
         wall: the wall clock where it is not the real one (a simulated day).
         send_margin: from a charge to the first byte on the wire; there longer, by what the machine may take.
+        log_lines_dropped: how many lines of the log found no reader since the start.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Composition:
         until_idle: bool,
         wall: Callable[[], datetime] | None = None,
         send_margin: timedelta = SEND_MARGIN,
+        log_lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -69,6 +70,7 @@ class Composition:
         self.clock = loop.time
         self._wall = wall
         self._send_margin = send_margin
+        self._log_lines_dropped = log_lines_dropped
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = Metrics(CollectorRegistry())
@@ -109,8 +111,6 @@ class Composition:
     async def connect(self, http: httpx.AsyncClient) -> None:
         """Providers, loops and workers."""
         settings, access = self.settings, self.access
-        async with access.work.session() as connection:
-            hashes = await load_address_hash(connection)
         ledger = BudgetLedger(access.work)
         providers = build_providers(
             settings,
@@ -154,7 +154,13 @@ class Composition:
             health=self.health,
             metrics=self.metrics,
         )
-        self.pulse = Pulse(health=self.health, metrics=self.metrics, clock=self.clock, now=self.now)
+        self.pulse = Pulse(
+            health=self.health,
+            metrics=self.metrics,
+            clock=self.clock,
+            now=self.now,
+            log_lines_dropped=self._log_lines_dropped,
+        )
         refresh = build_refresh(
             settings,
             access.work,
@@ -173,7 +179,7 @@ class Composition:
             metrics=self.metrics,
             clock=self.clock,
         )
-        handlers = self._handlers(providers, hashes, memory)
+        handlers = self._handlers(providers, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
         await self.snapshot_loop.look()  # before the first claim, not beside it
@@ -209,12 +215,12 @@ class Composition:
             clock=self.clock,
         )
 
-    def _handlers(self, providers: Providers, hashes: AddressHash, memory: Memory) -> dict[JobType, Handler]:
+    def _handlers(self, providers: Providers, memory: Memory) -> dict[JobType, Handler]:
         settings, access = self.settings, self.access
         companies = Companies(
             access.work,
             shape=access.shape,
-            hashes=hashes,
+            hashes=access.hashes,
             store_personal_emails=settings.store_personal_emails,
             recheck_days=settings.recheck_days,
         )
@@ -227,7 +233,7 @@ class Composition:
                 settings,
                 access,
                 providers,
-                hashes=hashes,
+                hashes=access.hashes,
                 memory=memory,
                 snapshot=lambda: self.snapshot_loop.snapshot,
                 clock=self.clock,
