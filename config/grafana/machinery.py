@@ -118,6 +118,13 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 steps=((0.5, "red"),),
             ),
             Panel(
+                "Log lines lost",
+                "In an hour: stderr is blocked, closed or on a full disk.",
+                "none",
+                [("{{instance}}", f"sum by (instance) (increase({m('log_lines_dropped_total')}[1h]))")],
+                steps=((1, "orange"),),
+            ),
+            Panel(
                 "Signs of life",
                 "Since each loop last moved; cron: since the last tick that was due.",
                 "s",
