@@ -15,14 +15,14 @@ from acra_express_async.extract.directories import (
 )
 from acra_express_async.extract.domains import (
     domain_of,
-    home_of,
     is_singaporean,
     label_of,
     path_of,
+    site_home,
 )
 from acra_express_async.extract.labels import FITTING, Fit, LabelFit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, padded
-from acra_express_async.extract.page_kinds import speaks_of_others
+from acra_express_async.extract.page_kinds import PageKind, kind_of_url, speaks_of_others
 from acra_express_async.extract.places import states_postal_code, where_in
 from acra_express_async.extract.uens import states_uen
 from acra_express_async.models import Company, Evidence, SearchHit
@@ -35,7 +35,6 @@ name, or a weaker fit together with a sign of Singapore."""
 
 _FILES = (".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".zip", ".jpg", ".png")
 _HOMES = ("", "/sg", "/en", "/en-sg", "/sg/en", "/sg-en", "/home", "/index.html", "/index.php", "/en/sg", "/en/home")
-_TELLING = ("contact", "about", "location", "enquir", "reach", "outlet", "branch", "store", "company", "office")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +160,5 @@ def _urls(hits: list[SearchHit]) -> tuple[str, ...]:
     """The URLs to read, in order: a result that is a home, contact or about page, the home page, the other results."""
     found = [hit.url for hit in hits if not path_of(hit.url).endswith(_FILES)]
     homes = [url for url in found if path_of(url) in _HOMES]
-    telling = [url for url in found if any(word in path_of(url).rpartition("/")[2] for word in _TELLING)]
-    return tuple(dict.fromkeys([*homes, *telling, home_of(hits[0].url), *found]))
+    telling = [url for url in found if kind_of_url(url) not in (None, PageKind.LEGAL)]
+    return tuple(dict.fromkeys([*homes, *telling, site_home(hits[0].url), *found]))

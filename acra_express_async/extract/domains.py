@@ -31,6 +31,9 @@ OFFSHORE_TLDS = frozenset(
 )
 """Country domains used by firms of that country. io, co, ai, me, tv, cc and the like are used everywhere."""
 
+_SITE_HOSTS = frozenset("www www1 www2 www3 web home m mobile en zh cn sg sgp singapore spore asia apac sea".split())
+"""First labels of a host that serves a whole site."""
+
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 
@@ -67,6 +70,21 @@ def home_of(url: str) -> str:
     """The home page on the host of this URL."""
     parts = split_url(url)
     return f"{parts.scheme}://{parts.netloc}/" if parts else ""
+
+
+def site_home(url: str) -> str:
+    """The home page of the site that this URL belongs to, '' when it is none.
+
+    A department's host (community., corporate., careers.) belongs to the site of the registered domain; a host for the
+    country or language, or for mobile phones, is a site of its own.
+    """
+    parts = split_url(url)
+    if parts is None:
+        return ""
+    host = (parts.hostname or "").rstrip(".")
+    domain = registrable(host)
+    below = host[: -len(domain) - 1].split(".") if domain and host != domain else []
+    return home_of(url) if _SITE_HOSTS.issuperset(below) else f"{parts.scheme}://{domain}/"
 
 
 def absolute(base: str, url: str) -> str:

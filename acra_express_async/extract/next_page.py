@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.domains import absolute, domain_of, home_of, path_of, same_url, split_url
-from acra_express_async.extract.page_kinds import ABOUT, CONTACT, LEGAL, PLACES, is_contact_page
+from acra_express_async.extract.domains import absolute, domain_of, home_of, path_of, same_url, site_home, split_url
+from acra_express_async.extract.page_kinds import PageKind, is_contact_page, kind_of_url, kind_of_words
 from acra_express_async.models import Link, Page
 
 CONVENTIONAL = ("/contact-us", "/contact")
-"""Tried last and only if no page links to a contact page; most sites have one of the two."""
+"""Tried last and only if no page links to a contact page; most sites without such a link have one of the two."""
 
 _MARKDOWN_LINK = re.compile(
     r"\[(?P<label>[^\[\]\n]{0,200})\]\(\s{0,3}<?(?P<url>[^()\s<>]{1,1000}(?:\([^()\s]{0,100}\)[^()\s<>]{0,500"
@@ -25,11 +25,14 @@ _USELESS = re.compile(
     r"register|account|wp-admin|feed|tag|author)\b",
     re.IGNORECASE,
 )
-_WORTH_CONTACT = 100
-_WORTH_PLACES = 60
-_WORTH_ABOUT = 50
+_WORTH = {PageKind.CONTACT: 100, PageKind.PLACES: 60, PageKind.ABOUT: 50, PageKind.LEGAL: 30}
+_WORTH_HOME = 55
+"""The home page of the brand, where only pages of a department's subdomain were read."""
 _WORTH_GUESS = 40
-_WORTH_LEGAL = 30
+_LONGEST_LABEL = 40
+"""Characters of a label that announces a page; what is longer is a sentence."""
+_DEEPEST = 4
+"""Points that a path loses at most for its depth."""
 _RELATIVE = 15
 """Jina Reader makes links absolute; one that stayed relative comes from a template and is often dead."""
 
@@ -42,6 +45,11 @@ class Lead:
     worth: int
     doubtful: bool = False
     guessed: bool = False
+
+    @property
+    def is_contact(self) -> bool:
+        """True when its label or path announces a contact page."""
+        return self.worth > _WORTH[PageKind.CONTACT] - _RELATIVE - _DEEPEST
 
 
 def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
@@ -77,43 +85,56 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
             key = same_url(url)
             if worth > 0 and (key not in worths or worths[key].worth < worth):
                 worths[key] = Lead(url, worth, doubtful=not full)
-    found = sorted(worths.values(), key=lambda lead: -lead.worth)
-    if any(lead.worth > _WORTH_CONTACT - 2 * _RELATIVE for lead in found) or _was_contact_read(pages):
-        return tuple(found)
-    return tuple(sorted((*found, *_conventional(pages, read)), key=lambda lead: -lead.worth))
+    found = [*worths.values(), *_home_of_brand(pages, read)]
+    if not any(_is_way_to_contact(link, page) for page in pages for link, _ in links_on(page)):
+        found += _conventional(pages, read)
+    return tuple(sorted(found, key=lambda lead: -lead.worth))
 
 
 def _worth(label: str, url: str, *, identity: bool) -> int:
-    path = path_of(url)
-    if not path:
-        return 0
-    last = path.rpartition("/")[2].replace("-", " ").replace("_", " ")
-    depth = min(path.count("/") - 1, 4)
-    for pattern, worth in ((CONTACT, _WORTH_CONTACT), (PLACES, _WORTH_PLACES), (ABOUT, _WORTH_ABOUT)):
-        if pattern.search(last) or (len(label) <= 40 and pattern.search(label)):
-            return worth - depth
-    if identity and (LEGAL.search(last) or (len(label) <= 40 and LEGAL.search(label))):
-        return _WORTH_LEGAL - depth
-    return 0
+    kinds = {_kind_of_label(label, url), kind_of_url(url)} - {None if identity else PageKind.LEGAL}
+    depth = min(max(path_of(url).count("/") - 1, 0), _DEEPEST)
+    return max((_WORTH[kind] - depth for kind in kinds if kind is not None), default=0)
+
+
+def _kind_of_label(label: str, url: str) -> PageKind | None:
+    """What the label announces; a bare home page is a home page whatever links to it say."""
+    parts = split_url(url)
+    somewhere = parts is not None and (parts.path.strip("/") or parts.query)
+    return kind_of_words(label, domain_of(url)) if somewhere and len(label) <= _LONGEST_LABEL else None
+
+
+def _is_way_to_contact(link: Link, page: Page) -> bool:
+    """True for a link by which the site says how to reach it: a page, a section of this page, or a form elsewhere."""
+    said = len(link.label) <= _LONGEST_LABEL and kind_of_words(link.label) is PageKind.CONTACT
+    url = absolute(page.url, link.url)
+    if not url or domain_of(url) != domain_of(page.url):
+        return said and "contact" in link.label.casefold()
+    return said or PageKind.CONTACT in (kind_of_url(url), kind_of_words(link.url.partition("#")[2]))
 
 
 def _was_contact_read(pages: Iterable[Page]) -> bool:
     return any(page.usable and is_contact_page(page.url) for page in pages)
 
 
-def _conventional(pages: Sequence[Page], read: set[str]) -> tuple[Lead, ...]:
-    return (
-        tuple(
-            Lead(url, _WORTH_GUESS, doubtful=True, guessed=True)
-            for url in conventional_urls(pages[0].url)
-            if same_url(url) not in read
-        )
-        if pages
-        else ()
-    )
+def _home_of_brand(pages: Sequence[Page], read: set[str]) -> list[Lead]:
+    """The brand's own home page, where everything that was read lies on a subdomain such as community.brand.com."""
+    homes = [site_home(page.url) for page in pages]
+    if not homes or any(
+        same_url(home_of(page.url)) in ("", same_url(home)) for page, home in zip(pages, homes, strict=True)
+    ):
+        return []
+    return [Lead(homes[0], _WORTH_HOME)] if same_url(homes[0]) not in read else []
+
+
+def _conventional(pages: Sequence[Page], read: set[str]) -> list[Lead]:
+    if not pages or _was_contact_read(pages):
+        return []
+    urls = (url for url in conventional_urls(pages[0].url) if same_url(url) not in read)
+    return [Lead(url, _WORTH_GUESS, doubtful=True, guessed=True) for url in urls]
 
 
 def conventional_urls(url: str) -> tuple[str, ...]:
-    """The usual URLs of a contact page on the host of this URL."""
-    home = home_of(url).rstrip("/")
+    """The usual URLs of a contact page of the site that this URL belongs to."""
+    home = site_home(url).rstrip("/")
     return tuple(f"{home}{path}" for path in CONVENTIONAL)

@@ -4,7 +4,7 @@ import pytest
 from extract.builders import UEN, company, hit
 
 from acra_express_async.extract.candidates import candidates_in, known_candidate
-from acra_express_async.extract.domains import domain_of, registrable, same_url
+from acra_express_async.extract.domains import domain_of, registrable, same_url, site_home
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import SearchHit
@@ -97,6 +97,37 @@ def test_candidate_urls_start_with_contact_and_home_page() -> None:
     urls = candidates_in(hits, firm, names_for(firm))[0].urls
     assert urls[:2] == ("https://orchidhardware.sg/contact-us", "https://orchidhardware.sg/")
     assert not any(url.endswith(".pdf") for url in urls)
+
+
+def test_a_result_on_a_subdomain_leads_to_the_brands_home() -> None:
+    firm = company()
+    hits = (hit("https://community.orchidhardware.com.sg/t/12", "Orchid Hardware"),)
+    assert candidates_in(hits, firm, names_for(firm))[0].urls == (
+        "https://orchidhardware.com.sg/",
+        "https://community.orchidhardware.com.sg/t/12",
+    )
+    hits = (hit("https://corporate.orchidhardware.com.sg/about-us", "Orchid Hardware"),)
+    assert candidates_in(hits, firm, names_for(firm))[0].urls == (
+        "https://corporate.orchidhardware.com.sg/about-us",
+        "https://orchidhardware.com.sg/",
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "home"),
+    [
+        ("https://community.brand.com/t/1", "https://brand.com/"),
+        ("https://corporate.brand.com.sg/about", "https://brand.com.sg/"),
+        ("https://www.brand.com/x", "https://www.brand.com/"),
+        ("https://brand.com/x", "https://brand.com/"),
+        ("https://sg.brand.com/x", "https://sg.brand.com/"),
+        ("https://www.sg.brand.com/x", "https://www.sg.brand.com/"),
+        ("https://kueh.wixsite.com/shop", "https://kueh.wixsite.com/"),
+        ("ftp://brand.com", ""),
+    ],
+)
+def test_the_home_page_of_the_site_that_a_url_belongs_to(url: str, home: str) -> None:
+    assert site_home(url) == home
 
 
 def test_the_known_website_is_accepted_in_any_spelling() -> None:
