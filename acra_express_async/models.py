@@ -96,10 +96,13 @@ class Link:
 class Page:
     """One page as Jina Reader returned it.
 
-    `text` is markdown, no longer than the tokens reserved for it; `tokens` is what the provider billed; `http_status`
-    is the target's own status when the provider reports it; `warning` is the provider's text. `usable` is False for
-    error pages, CAPTCHA walls and blank pages; `unusable_reason` is then a short code (``http_404``, ``captcha``,
-    ``empty``, ``unreachable``).
+    `text` is markdown, no longer than the tokens reserved for it, in which only mail, phone and chat links keep their
+    targets. `links` are all links of the whole page in document order, also those of the part that was cut off.
+    `description` is what the page's head says of it. `cut_at` is the token limit at which the provider cut the text
+    (None: read to its end); `footer_read` is True when the footer of such a page was read separately and stands at the
+    end of the text. `tokens` is what the provider billed for both; `http_status` is the target's own status when the
+    provider reports it; `warning` is the provider's text. `usable` is False for error pages, bot checks and blank
+    pages; `unusable_reason` is then a short code (``http_404``, ``captcha``, ``empty``, ``unreachable``).
     """
 
     url: str
@@ -112,6 +115,25 @@ class Page:
     usable: bool = True
     unusable_reason: str | None = None
     read_at: datetime | None = None
+    description: str = ""
+    cut_at: int | None = None
+    footer_read: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """True when nothing at the end of the page is left unread: it was not cut, or its footer was read too."""
+        return self.cut_at is None or self.footer_read
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one page was read, for the story of a decision: see `Page` for the fields."""
+
+    url: str
+    tokens: int = 0
+    cut_at: int | None = None
+    footer_read: bool = False
+    unusable_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +244,8 @@ class Outcome:
 
     `reason` is empty for `enriched` and a code otherwise (``no_search_results``, ``no_credible_site``,
     ``recently_checked``, ``opted_out``, a provider's reason …). `rejected` are the best candidates that were not
-    accepted, best first. `stage_seconds` maps search, read, extract and verify to seconds on the loop's clock.
+    accepted, best first. `pages` are the URLs that were read and `readings` how each of them was read. `stage_seconds`
+    maps search, read, extract and verify to seconds on the loop's clock.
     """
 
     kind: OutcomeKind
@@ -236,6 +259,7 @@ class Outcome:
     postal_code: str | None = None
     postal_code_url: str | None = None
     pages: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
     queries: tuple[str, ...] = ()
     usage: Usage = Usage()
     stage_seconds: tuple[tuple[str, float], ...] = ()

@@ -27,6 +27,7 @@ from acra_express_async.models import (
     JobLimits,
     OutcomeKind,
     Page,
+    Reading,
     Scope,
     SearchHit,
     SearchPage,
@@ -66,7 +67,9 @@ class World:
     configured: bool = True
     calls: list[str] = field(default_factory=list)
     searches: dict[str, SearchPage] = field(default_factory=dict)
+    footers: dict[str, Page] = field(default_factory=dict)
     kept: dict[str, Page] = field(default_factory=dict)
+    kept_footers: dict[str, Page] = field(default_factory=dict)
     settled: dict[str, VerificationResult] = field(default_factory=dict)
     intents: set[str] = field(default_factory=set)
     now: float = 0.0
@@ -82,10 +85,15 @@ class World:
         self._call(f"verify {address}")
         return VerificationResult(address, self.statuses.get(address, "valid"))
 
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         self._call(f"read {url}")
         assert max_tokens == 1500
         return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
+
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        self._call(f"footer {url}")
+        assert max_tokens == 1000
+        return self.footers.get(url) or Page(url, "", "", usable=False, unusable_reason="empty")
 
     async def cached(self, address: str) -> VerificationResult | None:
         verdict = self.settled.get(address)
@@ -123,6 +131,12 @@ class World:
 
     async def keep_page(self, page: Page) -> None:
         self.kept[page.url] = page
+
+    async def footer(self, url: str) -> Page | None:
+        return self.kept_footers.get(url)
+
+    async def keep_footer(self, page: Page) -> None:
+        self.kept_footers[page.url] = page
 
 
 @dataclass
@@ -205,6 +219,50 @@ async def test_no_website_comes_with_reason_and_best_rejected_site() -> None:
     assert not outcome.emails
     assert not outcome.phones
     assert outcome.rejected[0].evidence[-1].signal == "rejected_parked"
+
+
+def of_long_pages() -> World:
+    """The home page was cut, and only its footer names the company and how to reach it."""
+    home = Page(HOME, "Orchid Hardware", "We sell bolts to shipyards.", tokens=1500, cut_at=1500)
+    footer = Page(HOME, "", f"UEN {UEN} info@orchidhardware.sg 6741 1100 Singapore 415874", tokens=90)
+    return World(pages={HOME: home}, footers={HOME: footer})
+
+
+async def test_the_footer_of_a_cut_page_is_read_and_told() -> None:
+    world = of_long_pages()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert world.calls[1:] == [f"read {HOME}", f"footer {HOME}", "verify info@orchidhardware.sg"]
+    assert outcome.kind is OutcomeKind.ENRICHED
+    assert (outcome.emails[0].url, outcome.phones[0].url, outcome.postal_code_url) == (HOME, HOME, HOME)
+    assert outcome.readings == (Reading(HOME, tokens=1590, cut_at=1500, footer_read=True),)
+    assert (outcome.pages, outcome.usage.pages, outcome.usage.tokens) == ((HOME,), 2, 1590)
+
+
+async def test_a_footer_counts_against_the_pages_of_a_company() -> None:
+    world = of_long_pages()
+    outcome = await pipeline(world, max_pages=1).run(COMPANY, FreeScope())
+    assert [call for call in world.calls if HOME in call] == [f"read {HOME}"]
+    assert outcome.readings == (Reading(HOME, tokens=1500, cut_at=1500),)
+
+
+async def test_a_resumed_run_repeats_no_footer() -> None:
+    world = of_long_pages()
+    world.failures = {"verify info@orchidhardware.sg": Draining("stopping")}
+    with pytest.raises(Draining):
+        await pipeline(world).run(COMPANY, FreeScope())
+    world.failures.clear()
+    world.calls.clear()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert world.calls == ["verify info@orchidhardware.sg"]
+    assert outcome.readings == (Reading(HOME, tokens=1590, cut_at=1500, footer_read=True),)
+
+
+async def test_a_footer_that_can_never_be_read_is_gone_without() -> None:
+    world = of_long_pages()
+    world.failures = {f"footer {HOME}": Permanent("robots", provider="jina", reason="robots")}
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert "page_refused:robots" in outcome.notes
+    assert world.calls.count(f"footer {HOME}") == 1
 
 
 @pytest.mark.parametrize("max_pages", [1, 2, 3])

@@ -92,7 +92,7 @@ def _why(decision: Decision) -> str:
 
 
 def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
-    queries, pages = detail.get("queries") or [], detail.get("pages") or []
+    queries, pages = detail.get("queries") or [], _pages(detail)
     yield "Searched: " + ("; ".join(queries) if queries else "nothing") + "."
     yield "Read: " + (", ".join(pages) if pages else "no page") + "."
     if site := detail.get("site"):
@@ -109,6 +109,21 @@ def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", _cost(detail))
     if notes := detail.get("notes"):
         yield f"Notes: {', '.join(notes)}."
+
+
+def _pages(detail: Mapping[str, Any]) -> list[str]:
+    """The pages in order, each with what was special about its reading (outcomes of older versions do not say)."""
+    told = {reading["url"]: ", ".join(_special(reading)) for reading in detail.get("readings") or []}
+    return [f"{url} ({told[url]})" if told.get(url) else url for url in detail.get("pages") or []]
+
+
+def _special(reading: Mapping[str, Any]) -> Iterator[str]:
+    if reading.get("unusable_reason"):
+        yield f"not usable: {reading['unusable_reason']}"
+    if reading.get("cut_at"):
+        yield f"cut at {reading['cut_at']} tokens"
+    if reading.get("footer_read"):
+        yield "read again for its footer"
 
 
 def _doubt(site: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ from acra_express_async.models import (
     Outcome,
     OutcomeKind,
     Page,
+    Reading,
     Scope,
     SearchPage,
     Site,
@@ -46,6 +47,9 @@ from acra_express_async.registry import may_be_live
 MAX_EMAILS = 20
 MAX_PHONES = 40
 """Facts of one company that are kept: some firms print twenty branches; what has more is a list of others."""
+
+FOOTER_TOKENS = 1000
+"""Most tokens of a footer. As text, the footers of 83 real pages had 134 in the median, 845 at the 90th percentile."""
 
 _OPTED_OUT_SITE = "site_opted_out"
 
@@ -61,8 +65,12 @@ class Searcher(Protocol):
 class Reader(Protocol):
     """The provider that reads pages."""
 
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         """One page as text; pages that cannot be used come back as such."""
+        ...
+
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        """Only the footer of a page."""
         ...
 
 
@@ -91,7 +99,8 @@ class Pipeline:
         opt_outs: asked before search, read and verify, and about every address before it is handed on.
         memory: paid answers of an interrupted run.
         clock: seconds, only for `Outcome.stage_seconds`.
-        max_pages: pages of one company, those from memory included, so that a resumed run decides alike.
+        max_pages: reads of one company, those of footers and those from memory included, so that a resumed run decides
+            alike.
         tokens_per_page: upper bound that is reserved for each page.
         max_verifications: addresses of one company that may be verified.
         fair_share: how many of them now, see verification.py.
@@ -176,7 +185,10 @@ class Pipeline:
                 run.notes.append(_OPTED_OUT_SITE)
                 continue
             page = await self._read(run, step)
-            run.progress = run.progress.with_page(step.domain, page)
+            if step.footer:
+                run.progress = run.progress.with_footer(step.domain, step.url, page)
+            else:
+                run.progress = run.progress.with_page(step.domain, page)
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
         """The chosen site, unless it opted out: a redirect may have led from another domain to it."""
@@ -204,15 +216,16 @@ class Pipeline:
         return answer
 
     async def _read(self, run: _Run, step: Step) -> Page:
-        """The page, or in its place one that says why it could not be read."""
+        """The page, or in its place one that says why it could not be read; every read counts against `max_pages`."""
         run.reads += 1
-        remembered = await self._memory.page(step.url)
+        remembered = await (self._memory.footer(step.url) if step.footer else self._memory.page(step.url))
         if remembered is not None:
             return remembered
-        first = step.domain not in run.progress.visited
+        read = self._reader.read_footer if step.footer else self._reader.read
+        most = min(FOOTER_TOKENS, self._tokens_per_page) if step.footer else self._tokens_per_page
         try:
             with self._timed(run, "read"):
-                page = await self._reader.read(step.url, run.scope, max_tokens=self._tokens_per_page, with_links=first)
+                page = await read(step.url, run.scope, max_tokens=most)
         except Permanent as error:
             run.notes.append(f"page_refused:{error.reason}")
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
@@ -220,7 +233,7 @@ class Pipeline:
         page = replace(page, url=step.url)
         used = run.usage
         run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
-        await self._memory.keep_page(page)
+        await (self._memory.keep_footer(page) if step.footer else self._memory.keep_page(page))
         return page
 
     def _without_site(self, run: _Run) -> Outcome:
@@ -255,13 +268,14 @@ class Pipeline:
         )
 
     def _outcome(self, run: _Run, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:
-        read = [page.url for visit in run.progress.visited.values() for page in visit.pages]
+        read = [page for visit in run.progress.visited.values() for page in visit.pages]
         return Outcome(
             kind,
             reason,
             site=site,
             rejected=rejected(run.progress, site),
-            pages=tuple(read),
+            pages=tuple(page.url for page in read),
+            readings=tuple(_reading(page) for page in read),
             queries=tuple(run.queries),
             usage=run.usage,
             stage_seconds=tuple(run.seconds.items()),
@@ -275,3 +289,7 @@ class Pipeline:
             yield
         finally:
             run.seconds[stage] = run.seconds.get(stage, 0.0) + self._clock() - began
+
+
+def _reading(page: Page) -> Reading:
+    return Reading(page.url, page.tokens, page.cut_at, page.footer_read, page.unusable_reason)

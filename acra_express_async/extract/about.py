@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.domains import path_of
 from acra_express_async.extract.names import Name, words_of
+from acra_express_async.extract.page_kinds import PageKind, is_home_page, kind_of_url
 from acra_express_async.models import Page
 
 MAX_CHARS = 600
@@ -39,29 +39,76 @@ _VERB = re.compile(
     r"\b(?:we|they|who|which)\s(?:\w+\s){0,2}(?:supply|design|print|plan|train|rent|repair|work|run|lead|focus|cater|care)\b",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
-_ABOUT_PAGE = re.compile(r"about|story|profile|who-we-are|company")
+_PLACEHOLDER = re.compile(
+    r"just another wordpress|my wordpress|lorem ipsum|default description|sample (?:page|site)|"
+    r"your (?:site|website|page)|website (?:created|built|made) with|home ?page of|welcome to my",
+    re.IGNORECASE,
+)
+_TORN = re.compile(r"(?:\.{2,}|…|\[…\])\s*$")
+_WHOLE = re.compile(r"[.!?。！？\"”)]\s*$")
+_LONGEST_WHOLE = 140
+"""Characters from which on a description without a full stop was probably cut by the site's own software."""
 
 
 def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
-    """Return up to three sentences from the site's about or home page, or None when no sentence qualifies.
+    """Return up to three sentences in which the site describes the company, or None when none qualifies.
 
+    First the description in the head of the home or about page, written by the owner to stand alone, where it reads as
+    a sentence; then the text of the about or home page; last a description that is no sentence but says something.
     A sentence has at least five words and a verb (or a founding year), or at least fourteen Chinese characters. Menus,
     imprints, notices and contact lines do not count, and fragments are never joined into a sentence.
     """
-    ordered = sorted(enumerate(pages), key=lambda item: (not _ABOUT_PAGE.search(path_of(item[1].url)), item[0]))
-    for _, page in ordered:
+    described = [text for page in sorted(pages, key=_as_description) if (text := _description_of(page))]
+    for text in described:
+        if told := _first_of([sentence for sentence in _END.split(text) if _reads_as_sentence(sentence)]):
+            return told
+    for page in sorted(pages, key=lambda page: kind_of_url(page.url) is not PageKind.ABOUT):
         sentences = list(_sentences_of(page))
         first = next((i for i, sentence in enumerate(sentences) if _speaks_of_us(sentence, names)), 0)
-        text = ""
-        for sentence in sentences[first : first + 3]:
-            longer = f"{text} {sentence}".strip()
-            if len(longer) > MAX_CHARS:
-                break
-            text = longer
-        if text:
-            return text
-    return None
+        if told := _first_of(sentences[first:]):
+            return told
+    return next((text for text in described if _says_something(text)), None)
+
+
+def _as_description(page: Page) -> int:
+    """Whose description is likeliest to be the company's: the home page's, then the about page's."""
+    return 0 if is_home_page(page.url) else 1 if kind_of_url(page.url) is PageKind.ABOUT else 2
+
+
+def _description_of(page: Page) -> str:
+    """The page's description as one line, without a last sentence that was torn off; '' for a placeholder."""
+    text = " ".join(clean(page.description, form="NFC").split())
+    if _PLACEHOLDER.search(text):
+        return ""
+    if _TORN.search(text) or (len(text) >= _LONGEST_WHOLE and not _WHOLE.search(text)):
+        text = " ".join(_END.split(text)[:-1])
+    return text
+
+
+def _first_of(sentences: Sequence[str]) -> str:
+    """Up to three sentences, as many as there is room for."""
+    text = ""
+    for sentence in sentences[:3]:
+        longer = f"{text} {sentence.strip()}".strip()
+        if len(longer) > MAX_CHARS:
+            break
+        text = longer
+    return text
+
+
+def _says_something(text: str) -> bool:
+    """True for a description of five words or more that is no list of key words."""
+    words = text.split()
+    return (
+        len(words) >= 5
+        and len(text) <= MAX_CHARS
+        and (text[0].isupper() or text[0].isdigit())
+        and not text.isupper()
+        and 3 * text.count(",") <= len(words)
+        and _NOT_ABOUT.search(text) is None
+    )
 
 
 def _sentences_of(page: Page) -> Iterator[str]:
@@ -89,7 +136,7 @@ def _reads_as_sentence(sentence: str) -> bool:
         return True
     if not (sentence[0].isupper() or sentence[0] in '"“0123456789') or sentence.isupper():
         return False
-    letters = sum(character.isalpha() or character == " " for character in sentence)
+    letters = sum(character.isalpha() or character == " " for character in _YEAR.sub("year", sentence))
     return len(sentence.split()) >= 5 and letters >= 0.85 * len(sentence) and _VERB.search(sentence) is not None
 
 

@@ -57,7 +57,7 @@ _VENDORS = frozenset(
     wordpress.org cloudflare.com googleapis.com google.com gstatic.com facebook.com apple.com microsoft.com
     w3.org schema.org jquery.com mailchimp.com sendgrid.net hubspot.com zendesk.com intercom.io amazonaws.com
     jsdelivr.net unpkg.com fontawesome.com envato.com themeforest.net elementor.com adobe.com domainsbyproxy.com
-    whoisguard.com contactprivacy.com""".split()
+    whoisguard.com contactprivacy.com sucuri.net imperva.com incapsula.com akamai.com ddos-guard.net""".split()
 )
 _NOBODYS = _PLACEHOLDER_DOMAINS | _VENDORS
 

@@ -30,7 +30,7 @@ from acra_express_async.extract.labels import FITTING, WHOLE
 from acra_express_async.extract.lookalikes import imitates, is_near_miss
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.uens import uens_in
-from acra_express_async.extract.walls import asks_for_credentials, is_challenge, looks_hijacked, looks_parked
+from acra_express_async.extract.walls import asks_for_credentials, blocked_by, looks_hijacked, looks_parked
 from acra_express_async.models import Company, Evidence, Page, Site
 
 ENOUGH = 55
@@ -108,7 +108,7 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         company: the facts of the registry.
         names: the registered name first, then former names.
     """
-    usable = tuple(page for page in pages if page.usable and not is_challenge(page.title, page.text))
+    usable = tuple(page for page in pages if page.usable and not blocked_by(page))
     reading = reading_of(usable, candidate, names)
     address = tuple(domain_evidence(candidate, reading, names))
     fitting = any(item.signal in FITTING for item in address)

@@ -14,10 +14,11 @@ from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
-from acra_express_async.extract.next_page import conventional_urls, leads_from
+from acra_express_async.extract.next_page import Lead, conventional_urls, leads_from
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.successors import successor_of
+from acra_express_async.extract.walls import blocked_by
 from acra_express_async.models import Company, Evidence, Page, Site
 
 _TRIES_PER_SITE = 2
@@ -68,7 +69,9 @@ class Progress:
         A page that was served by another site (a redirect) counts for that site. A page that only announces a move
         makes the new site a candidate.
         """
-        candidate = next(candidate for candidate in self.candidates if candidate.domain == domain)
+        candidate = self._candidate(domain)
+        if page.usable and (wall := blocked_by(page)):
+            page = replace(page, usable=False, unusable_reason=wall)
         before = self.visited[domain].pages if domain in self.visited else ()
         seen = replace(self, visited={**self.visited, domain: _visit(self, candidate, (*before, page))})
         successor = successor_of(candidate, page, self.names)
@@ -80,6 +83,15 @@ class Progress:
         visit = _visit(moved, successor.candidate, (successor.page,))
         return replace(moved, visited={**moved.visited, successor.candidate.domain: visit})
 
+    def with_footer(self, domain: str, url: str, footer: Page) -> Progress:
+        """Add what the footer of a cut page says to that page; a page without a footer counts as read to its end."""
+        pages = self.visited[domain].pages if domain in self.visited else ()
+        again = tuple(_with_footer(page, footer) if page.url == url and page.usable else page for page in pages)
+        return replace(self, visited={**self.visited, domain: _visit(self, self._candidate(domain), again)})
+
+    def _candidate(self, domain: str) -> Candidate:
+        return next(candidate for candidate in self.candidates if candidate.domain == domain)
+
     def without(self, domain: str) -> Progress:
         """Remove a site that must not be read."""
         kept = {other: visit for other, visit in self.visited.items() if other != domain}
@@ -88,11 +100,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next page to read and the site it belongs to."""
+    """The next page to read and the site it belongs to; `footer`: only the footer of this page, which was cut."""
 
     domain: str
     url: str
     guessed: bool = False
+    footer: bool = False
 
 
 def names_for(company: Company) -> tuple[Name, ...]:
@@ -105,12 +118,17 @@ def next_step(progress: Progress) -> Step | None:
 
     While no site is believed: the strongest unread site or the next page of a hopeful one. Once a site is believed: its
     contact page, and then the home page of a strong rival unless the proof is one that no other company can share.
+
+    The footer of a page that was cut is read separately only while no page of the site was read to its end: sites
+    print the same footer on every page, and the contact page is rarely long enough to be cut.
     """
     best = _best_believed(progress)
     if best is None:
         return _towards_proof(progress)
     if step := _towards_contacts(best, guess=False):
         return step
+    if not best.judgement.proven and (step := _footer_step(best)):
+        return step  # the imprint may name another company
     # A proven site without contacts may only lead to the site that has them.
     conclusive = best.judgement.proven and (best.has_mail or best.has_phone)
     rival = None if conclusive else _towards_rival(progress)
@@ -154,6 +172,18 @@ def reason_for_none(progress: Progress, *, found_anything: bool) -> str:
     if best is None:
         return "no_credible_site"
     return "site_unreadable" if best.doubt is Doubt.UNREADABLE else str(best.doubt)
+
+
+def _with_footer(page: Page, footer: Page) -> Page:
+    if not footer.usable:
+        return replace(page, footer_read=True)
+    return replace(
+        page,
+        text=f"{page.text}\n\n{footer.text}",
+        links=tuple(dict.fromkeys((*page.links, *footer.links))),
+        tokens=page.tokens + footer.tokens,
+        footer_read=True,
+    )
 
 
 def _visit(progress: Progress, candidate: Candidate, pages: tuple[Page, ...]) -> Visited:
@@ -200,20 +230,35 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
     leads = leads_from(visit.pages, candidate.domain, identity=True)
     leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
     leads = tuple(sorted(leads, key=lambda lead: lead.doubtful))
-    return Step(candidate.domain, leads[0].url, leads[0].doubtful) if leads else None
+    return _best_of(visit, leads)
 
 
 def _towards_contacts(visit: Visited, *, guess: bool) -> Step | None:
-    """A linked contact page is always worth reading once, any other page only while a fact is missing."""
+    """A linked contact page, unless one was read; anything else only while the site lacks a mail address or phone."""
     domain = visit.judgement.site.domain
-    leads = [lead for lead in leads_from(visit.pages, domain) if guess or not lead.guessed]
-    if not leads:
+    leads = tuple(lead for lead in leads_from(visit.pages, domain) if guess or not lead.guessed)
+    if not (visit.has_mail and visit.has_phone):
+        return _best_of(visit, leads)
+    contact_read = any(is_contact_page(page.url) for page in visit.usable)
+    if not leads or contact_read or leads[0].doubtful or not is_contact_page(leads[0].url):
         return None
-    if visit.has_mail and visit.has_phone:
-        contact_read = any(is_contact_page(page.url) for page in visit.usable)
-        if contact_read or leads[0].doubtful or not is_contact_page(leads[0].url):
-            return None
-    return Step(domain, leads[0].url, leads[0].doubtful)
+    return Step(domain, leads[0].url)
+
+
+def _best_of(visit: Visited, leads: tuple[Lead, ...]) -> Step | None:
+    """A linked contact page comes first, then the footer of a cut page, then every other lead."""
+    footer = _footer_step(visit)
+    if not leads or (footer and (leads[0].doubtful or not leads[0].is_contact)):
+        return footer
+    return Step(visit.judgement.site.domain, leads[0].url, leads[0].doubtful)
+
+
+def _footer_step(visit: Visited) -> Step | None:
+    """The footer of the first page that was cut; None once a page was read to its end or a footer was read."""
+    pages = visit.usable
+    if not pages or any(page.is_complete for page in pages):
+        return None
+    return Step(visit.judgement.site.domain, pages[0].url, footer=True)
 
 
 def _towards_rival(progress: Progress) -> Step | None:

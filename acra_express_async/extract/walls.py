@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 
+from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.domains import domain_of, path_of, same_url
+from acra_express_async.extract.emails import emails_in
+from acra_express_async.extract.places import where_in
+from acra_express_async.models import Page
+
+_WORD = re.compile(r"[^\W\u3400-\u9fff]{2,}|[\u3400-\u9fff]")
 _PARKED = re.compile(
     r"domain (?:name )?(?:\S+ )?(?:is|may be|might be|could be)?\s*(?:available )?for sale|buy this domain|"
     r"this (?:domain|web ?page|site) (?:name )?(?:is|has been|was) (?:parked|registered|expired|suspended)|"
@@ -29,11 +36,25 @@ _CREDENTIALS = re.compile(
     re.IGNORECASE,
 )
 _CHALLENGE = re.compile(
-    r"just a moment|attention required|access denied|verify(?:ing)? (?:that )?you are (?:a )?human|"
-    r"checking your browser|"
-    r"are you a robot|security check|enable javascript and cookies|request blocked|403 forbidden",
+    r"just a moment|attention required|access (?:to this page has been )?denied|i'?m not a robot|"
+    r"verify(?:ing)? (?:that )?you(?:'re| are) (?:not a robot|(?:a )?human)|are you (?:a robot|human)|"
+    r"checking (?:your browser|if the site connection is secure)|security check|enable javascript and cookies|"
+    r"request (?:blocked|unsuccessful)|403 forbidden|"
+    r"unusual traffic|pardon our interruption|press (?:and|&) hold|complete the (?:captcha|challenge|puzzle)|"
+    r"human verification|ddos[- ](?:guard|protection)|incident id|website firewall|you have been blocked",
     re.IGNORECASE,
 )
+_UNLOADED = re.compile(
+    r"\bloading\b|please wait|one moment|redirecting|(?:enable|requires?|turn on|need) java ?script|"
+    r"java ?script (?:is )?(?:disabled|required|must be)|without java ?script|browser (?:is )?not supported",
+    re.IGNORECASE,
+)
+_FEW_WORDS = 8
+"""Words of its own with which a page still says nothing."""
+_OWN_LINKS = 3
+"""Links to pages of the same site from which on a page is one: a bot check links to its maker, if to anybody."""
+_LONGEST_WALL = 1500
+"""Characters. Reader warns of a CAPTCHA under 200 tokens, which is less."""
 _SHORT = 600
 """Characters. Such a page says little else, while a real page may contain any of these words somewhere."""
 
@@ -55,6 +76,29 @@ def asks_for_credentials(title: str, text: str) -> bool:
     return _CREDENTIALS.search(f"{title}\n{text[:20_000]}") is not None
 
 
-def is_challenge(title: str, text: str) -> bool:
-    """True for a bot check or refusal instead of content."""
-    return len(text.strip()) < _SHORT and _CHALLENGE.search(f"{title}\n{text}") is not None
+def blocked_by(page: Page) -> str:
+    """What stands in the place of a page: ``captcha`` or ``script``; '' for a page that can be worked with.
+
+    Judged by what the page says: Reader's CAPTCHA warning only means that the word stands in the HTML of a short page,
+    as with every contact form that asks for one. Who tells how to reach the company is no wall, whatever else is there.
+    """
+    text = page.text.strip()
+    if len(text) > _LONGEST_WALL or _tells_how_to_reach(page) or _links_within(page) >= _OWN_LINKS:
+        return ""
+    said = f"{page.title}\n{text}"
+    words = len(_WORD.findall(_UNLOADED.sub(" ", text.replace(page.title, " "))))
+    if len(text) < _SHORT and _CHALLENGE.search(said):
+        return "captcha"
+    if page.warning and "CAPTCHA" in page.warning and words < _FEW_WORDS:
+        return "captcha"
+    return "script" if words < _FEW_WORDS and _UNLOADED.search(said) else ""
+
+
+def _tells_how_to_reach(page: Page) -> bool:
+    where = where_in(clean(page.text))
+    return bool(where.singapore or where.local_phone or where.bare_phone or emails_in(page))
+
+
+def _links_within(page: Page) -> int:
+    domain = domain_of(page.url)
+    return len({same_url(link.url) for link in page.links if path_of(link.url) and domain_of(link.url) == domain})

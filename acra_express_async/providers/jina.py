@@ -1,11 +1,16 @@
-"""Jina Reader: one page as markdown with its links, at most so many tokens of it.
+"""Jina Reader: one page as markdown with its links, at most so many tokens of it; or only the footer of a page.
+
+Links keep only their labels in the text and are asked for as a list, which is not billed: measured on 83 real pages,
+1,500 tokens then hold 93 % of the contact facts for a mean bill of 749, against 87 % for 1,029 with addresses in the
+text. Of what is missing most stands in the footers of long pages, which can be read by themselves.
 
 `X-Max-Tokens` is a hard upper bound of the bill (give or take two), so that much is charged before the read and
-corrected by the answer. A dead, walled or empty target is an answer, not an error: the page says it is unusable.
+corrected by the answer. A dead or empty target is an answer, not an error: the page says it is unusable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import httpx
@@ -14,20 +19,36 @@ from acra_express_async.errors import Permanent
 from acra_express_async.limits import Pace
 from acra_express_async.models import Page, Provider, Scope
 from acra_express_async.providers.base import Call, Caller, Policy
+from acra_express_async.providers.cut_text import TOKEN_SLACK
 from acra_express_async.providers.reader_answers import judge
 from acra_express_async.providers.targets import RefusedTarget, checked
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import JinaSettings
 
 PROVIDER = Provider.JINA
-TOKEN_SLACK = 2
-"""Re-encoding a cut string may count two tokens more than was asked for."""
 LEAST_TOKENS = 500
 """Reader refuses a smaller `X-Max-Tokens`."""
 TARGET_SECONDS = 15
 """Reader's own patience with the target; our time-out must be at least 15 s longer."""
 BODY_CAP = 2 * 1024 * 1024
 """2,000 tokens of text are 16 KB; the links of a page, which are not billed, can be far more."""
+_OUTERMOST = ":not(footer *):not(div[class*=footer i] *):not(div[id*=footer i] *)"
+FOOTER_SELECTOR = ",".join(
+    f"{part}{_OUTERMOST}"
+    for part in (
+        "footer:not(article *):not(blockquote *):not(figure *)",
+        "div[class*=footer i]:not(article *):not([class*=modal i]):not([class*=card i]):not([class*=cookie i])",
+        "div[id*=footer i]:not(article *)",
+        "section[id*=contact i]",
+        "div[id=contact i]",
+    )
+)
+"""The outermost footers of a page, and the section of a single-page site that its menu calls contact.
+
+One selector: Reader splits the header at ", " and waits until every part is there, so no blank may follow a comma. A
+match within a match is pulled out of it, "Tel:" away from its number, so only the outermost count. The footer of an
+article, a quotation or a card is none of the page's, and "footer" in the class of `body` or `html` is no footer.
+"""
 BURST = 15
 """Three pages for each company of one batch may go at once."""
 KEYLESS_PER_MINUTE, KEYED_PER_MINUTE = 20, 500
@@ -68,14 +89,13 @@ class JinaReader:
         self._caller = caller
         self._policy = Policy(tries=2, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
 
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
-        """Read `url`; a page that is dead, walled or empty comes back with `usable=False`.
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        """Read `url`; a page that is dead or empty comes back with `usable=False`.
 
         Args:
             url: public http(s) address; a fragment is dropped.
             scope: of the job; its own token figure bounds the page.
             max_tokens: most tokens of text (default TOKENS_PER_PAGE), at least 500.
-            with_links: ask for the page's links too; they are not billed.
 
         Raises:
             Permanent: the URL may not be sent (``refused_url``, before anything is charged) or Reader will never read
@@ -83,6 +103,16 @@ class JinaReader:
             Blocked: bad key or empty balance; the breaker is open from now on.
             Transient, BudgetExhausted and the scope's errors: see `Caller.call`.
         """
+        return await self._read(url, scope, max_tokens, {})
+
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        """Read only the footer of `url`; a page without one comes back as ``empty`` (its read costs no tokens).
+
+        A call like any other: charged, and with the arguments and errors of `read`.
+        """
+        return await self._read(url, scope, max_tokens, {"X-Target-Selector": FOOTER_SELECTOR})
+
+    async def _read(self, url: str, scope: Scope, max_tokens: int | None, options: Mapping[str, str]) -> Page:
         try:
             target = checked(url)
         except RefusedTarget as refused:
@@ -90,10 +120,10 @@ class JinaReader:
         tokens = self._bounded(max_tokens or self._settings.tokens_per_page, scope)
 
         async def judged(answer: Answer) -> Page:
-            return judge(answer, target)
+            return judge(answer, target, tokens)
 
         call = Call(
-            lambda: self._request(target, tokens, with_links=with_links),
+            lambda: self._request(target, tokens, options),
             judged,
             cost={"calls_1h": 1, "tokens_1m": tokens + TOKEN_SLACK},
         )
@@ -107,21 +137,21 @@ class JinaReader:
             most = figure // self._settings.max_pages
         return max(LEAST_TOKENS, min(tokens, most - TOKEN_SLACK))
 
-    def _request(self, target: str, tokens: int, *, with_links: bool) -> httpx.Request:
+    def _request(self, target: str, tokens: int, options: Mapping[str, str]) -> httpx.Request:
         headers = {
             # anything wider than this admits text/plain, and then success is text while errors are JSON
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "X-Respond-With": "markdown",  # readability would drop the footer, where contacts stand
             "X-Retain-Images": "none",
+            "X-Retain-Links": "text",
+            "X-With-Links-Summary": "all",  # any other value loses links of equal or empty labels, such as icons
             "X-Base": "final",  # relative links resolve against where a redirect led to
             "X-Max-Tokens": str(tokens),
             "X-Timeout": str(TARGET_SECONDS),
             "DNT": "1",
+            **options,
         }
-        # any non-empty value switches these on, "false" included, so they are sent or left out
-        if with_links:
-            headers["X-With-Links-Summary"] = "true"
         if self._settings.respect_robots:
             headers["X-Robots-Txt"] = "*"
         if self._settings.api_key is not None:

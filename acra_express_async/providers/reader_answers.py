@@ -7,29 +7,26 @@ to answer 200 around an error envelope, so the envelope's own code is read too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urljoin
 
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
-from acra_express_async.models import Link, Page, Provider
+from acra_express_async.models import Page, Provider
+from acra_express_async.providers.cut_text import is_cut, without_cut_end
+from acra_express_async.providers.reader_links import links_of, with_contact_targets
 from acra_express_async.providers.wire import LONGEST_RETRY_AFTER, Answer, retry_after
 
 PROVIDER = Provider.JINA
 DEFAULT_WAIT = timedelta(seconds=60)
 """When a 429 says nothing: the window of Reader's own limiter."""
-TINY_CHARACTERS = 1500
-"""A CAPTCHA warning counts only with little text (some 200 tokens and the wall's own words); big pages carry it too."""
-MOST_LINKS = 500
-
 MAX_TITLE_CHARS = 1_000
-"""A longer title is an accident or an attack; unlike the text it is read whole."""
+"""Of a title and of a description, which are not cut by the provider: longer ones are an accident or an attack."""
+TINY_CHARACTERS = 1500
+FEW_WORDS = 8
+"""Reader's CAPTCHA warning only means that the word stands in the HTML of a page with little text, as with every
+contact form that asks for one: such a page is a bot check only where it says nothing else."""
 
-_TARGET_STATUS = re.compile(r"Target URL returned error (\d{3})")
-_MARKDOWN_LINK = re.compile(
-    r"(?<!!)\[([^\[\]]{0,200})\]\(<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?"
-)
+_FACT = re.compile(r"[\w.]@\w|\+65|\b[689]\d{3}[ \-]?\d{4}\b")
 _WALL_TITLES = (
     "just a moment",
     "attention required!",
@@ -40,7 +37,7 @@ _WALL_TITLES = (
     "ddos-guard",
     "security check",
 )
-
+_TARGET_STATUS = re.compile(r"Target URL returned error (\d{3})")
 _PERMANENT = {
     40902: "robots",
     40904: "token_budget",
@@ -53,8 +50,8 @@ _PERMANENT = {
 _BLOCKED = {401: "bad_key", 402: "no_credits"}
 
 
-def judge(answer: Answer, url: str) -> Page:
-    """The page for `url`; notes on the answer what was billed.
+def judge(answer: Answer, url: str, limit: int) -> Page:
+    """The page for `url`, of which at most `limit` tokens of text were asked for; notes on the answer what was billed.
 
     Raises:
         Permanent, Blocked, RateLimited, Transient: see `JinaReader.read`.
@@ -64,7 +61,7 @@ def judge(answer: Answer, url: str) -> Page:
     code = _whole(told.get("code")) or answer.status
     data = told.get("data")
     if answer.status == 200 and code == 200 and isinstance(data, dict):
-        return _page(data, answer, url)
+        return _page(data, answer, url, limit)
     if answer.status == 200 and code == 200:
         raise Transient("Jina Reader's answer holds no page", provider=PROVIDER, reason="bad_answer")
     answer.billed = {"tokens_1m": 0}  # errors cost nothing
@@ -112,19 +109,21 @@ def _unreachable(told: dict[str, Any], url: str) -> Page:
     return Page(url, "", "", usable=False, unusable_reason="empty" if empty else "unreachable", warning=message[:500])
 
 
-def _page(data: dict[str, Any], answer: Answer, url: str) -> Page:
+def _page(data: dict[str, Any], answer: Answer, url: str, limit: int) -> Page:
     usage = data.get("usage")
     tokens = _whole(usage.get("tokens")) if isinstance(usage, dict) else None
     if tokens is not None:
         answer.billed = {"tokens_1m": tokens}
     final = data.get("url")
     address = final if isinstance(final, str) and final.startswith(("http://", "https://")) else url
-    title, text, warning = (_text(data.get(key)) for key in ("title", "content", "warning"))
+    title, text, warning, description = (_text(data.get(key)) for key in ("title", "content", "warning", "description"))
     status = _whole(data.get("httpStatus"))
     if status is None and (match := _TARGET_STATUS.search(warning)):
         status = int(match[1])
+    links = links_of(data.get("links"), text, address)
+    cut = is_cut(tokens, limit)
+    text = with_contact_targets(without_cut_end(text) if cut else text, links)
     reason = _unusable(title, text, warning, status)
-    links = tuple(_links(data.get("links"), text, address))
     return Page(
         url=address,
         title=title[:MAX_TITLE_CHARS],
@@ -135,44 +134,22 @@ def _page(data: dict[str, Any], answer: Answer, url: str) -> Page:
         warning=warning or None,
         usable=reason is None,
         unusable_reason=reason,
+        description=description[:MAX_TITLE_CHARS],
+        cut_at=limit if cut else None,
     )
 
 
 def _unusable(title: str, text: str, warning: str, status: int | None) -> str | None:
+    """Why nobody can work with this page; whether a page that says something is a bot check, `extract.walls` judges."""
     if status is not None and status >= 400:
         return f"http_{status}"
     if not text.strip():
         return "empty"
-    tiny = len(text) < TINY_CHARACTERS
-    if tiny and "CAPTCHA" in warning:
-        return "captcha"
-    if tiny and title.strip().lower().startswith(_WALL_TITLES):
+    if len(text) >= TINY_CHARACTERS or _FACT.search(text):
+        return None
+    if title.strip().lower().startswith(_WALL_TITLES) or ("CAPTCHA" in warning and len(text.split()) < FEW_WORDS):
         return "captcha"
     return None
-
-
-def _links(told: object, text: str, base: str) -> Iterator[Link]:
-    """Absolute http(s) links and mailto/tel links, unique by address; the answer's own list, or else the markdown's."""
-    seen: set[str] = set()
-    for label, href in _pairs(told) or _MARKDOWN_LINK.findall(text):
-        try:
-            url = urljoin(base, href.strip())
-        except ValueError:  # "http://[half" and the like: a page may contain anything
-            url = ""
-        if url.startswith(("http://", "https://", "mailto:", "tel:")) and url not in seen and len(seen) < MOST_LINKS:
-            seen.add(url)
-            yield Link(" ".join(label.split())[:200], url)
-
-
-def _pairs(told: object) -> list[tuple[str, str]]:
-    """`links` is an object {label: href}, or an array of [label, href]."""
-    if isinstance(told, dict):
-        pairs = list(told.items())
-    elif isinstance(told, list):
-        pairs = [tuple(entry) for entry in told if isinstance(entry, list) and len(entry) == 2]
-    else:
-        pairs = []
-    return [(label, href) for label, href in pairs if isinstance(label, str) and isinstance(href, str)]
 
 
 def _text(value: object) -> str:

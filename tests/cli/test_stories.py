@@ -28,6 +28,7 @@ from acra_express_async.models import (
     Outcome,
     OutcomeKind,
     Phone,
+    Reading,
     Site,
     Token,
     Usage,
@@ -36,6 +37,7 @@ from acra_express_async.models import (
 from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
 
 UEN = "201912345K"
+HOME = "https://lotus.com.sg/"
 AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -57,7 +59,12 @@ RIGHT = Outcome(
     phones=(Phone("+6561112222", "phone", "https://lotus.com.sg/contact"),),
     postal_code="637123",
     postal_code_url="https://lotus.com.sg/contact",
-    pages=("https://lotus.com.sg/", "https://lotus.com.sg/contact"),
+    pages=("https://lotus.com.sg/", "https://lotus.com.sg/contact", "https://lotus.com.sg/team"),
+    readings=(
+        Reading(HOME, tokens=1700, cut_at=1500, footer_read=True),
+        Reading(f"{HOME}contact", tokens=900, cut_at=900),
+        Reading(f"{HOME}team", tokens=40),
+    ),
     queries=("lotus pumps singapore",),
     usage=Usage(searches=1, pages=2, tokens=2100, verifications=1),
     stage_seconds=(("search", 1.0), ("read", 2.5)),
@@ -119,7 +126,7 @@ async def test_explain_shows_the_evidence_for_a_website(
         "Decided on 01 Mar 2026 12:00 (Asia/Singapore), in job 7 (attempt 2): its own website is lotus.com.sg.",
         "",
         "Searched: lotus pumps singapore.",
-        "Read: https://lotus.com.sg/, https://lotus.com.sg/contact.",
+        f"Read: {HOME} (cut at 1500 tokens, read again for its footer), {HOME}contact (cut at 900 tokens), {HOME}team.",
         "",
         "Why lotus.com.sg: 70 points.",
         f'   +60  its UEN stands on the page: "{UEN}", at https://lotus.com.sg/about [uen]',

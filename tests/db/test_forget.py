@@ -13,7 +13,7 @@ from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Company, EmailKind, Page, SearchHit, SearchPage
+from acra_express_async.models import Company, EmailKind, Link, Page, SearchHit, SearchPage
 
 from .builders import a_company, a_verification, an_email, an_outcome, count, one, stored
 
@@ -53,6 +53,8 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
     await verdicts.store(a_verification("info@lotus.com.sg"))
     memory = Memory(database)
     await memory.keep_page(Page("https://lotus.com.sg/contact", "", f"Write to info@lotus.com.sg or {PERSON}"))
+    links = (Link("", "mailto:Info@lotus.com.sg"), Link("", f"mailto:{PERSON}"))
+    await memory.keep_footer(Page("https://lotus.com.sg/contact", "", "Write to us", links))
     await memory.keep_page(Page("https://rose.sg/", "", "Roses"))
     await memory.keep_search(SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/"),)))
     other = await a_company(owner, "199000001A", website_domain="rose.sg", email="info@rose.sg")

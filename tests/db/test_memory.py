@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +25,8 @@ PAGE = Page(
     usable=False,
     unusable_reason="empty",
     read_at=datetime(2026, 3, 1, tzinfo=UTC),
+    description="We repair pumps.",
+    cut_at=1500,
 )
 SEARCH = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/", "Pumps"),))
 
@@ -41,6 +45,46 @@ async def test_kept_pages_and_searches_come_back_unchanged(memory: Memory) -> No
     assert await memory.page(PAGE.url) == PAGE
     assert await memory.search(SEARCH.query) == SEARCH
     assert await memory.search("nothing found") == SearchPage("nothing found", ())
+
+
+async def test_a_page_and_its_footer_are_kept_apart(memory: Memory) -> None:
+    footer = replace(PAGE, text="UEN 201912345K", description="", cut_at=None)
+    await memory.keep_page(PAGE)
+    assert await memory.footer(PAGE.url) is None
+    await memory.keep_footer(footer)
+    assert await memory.page(PAGE.url) == PAGE
+    assert await memory.footer(PAGE.url) == footer
+
+
+async def test_rows_of_the_previous_version_stay_readable(memory: Memory, owner: Connection) -> None:
+    """And it cannot read ours, in which it would meet fields that it does not know."""
+    old = {
+        "url": PAGE.url,
+        "title": "Contact",
+        "text": "Call us",
+        "links": [["Home", "https://lotus.com.sg/"]],
+        "tokens": 120,
+        "http_status": 200,
+        "warning": None,
+        "usable": True,
+        "unusable_reason": None,
+        "read_at": None,
+    }
+    key = hashlib.sha256(PAGE.url.encode()).digest()
+    await owner.execute(
+        "INSERT INTO acra_express.pages (url_hash, url, domain, page, kept_at)"
+        " VALUES ($1, $2, 'lotus.com.sg', $3, acra_express.clock())",
+        key,
+        PAGE.url,
+        old,
+    )
+    kept = await memory.page(PAGE.url)
+    assert kept is not None
+    assert (kept.text, kept.links, kept.cut_at) == ("Call us", (Link("Home", "https://lotus.com.sg/"),), None)
+    await memory.keep_page(PAGE)
+    assert await memory.page(PAGE.url) == PAGE
+    assert await owner.fetchval("SELECT page ->> 'text' FROM acra_express.pages WHERE url_hash = $1", key) == "Call us"
+    assert await owner.fetchval("SELECT page ? 'cut_at' FROM acra_express.pages WHERE url_hash = $1", key) is False
 
 
 async def test_pages_expire_after_a_day_and_searches_after_three(memory: Memory, owner: Connection) -> None:

@@ -69,6 +69,58 @@ def test_the_about_text_is_bounded() -> None:
     assert len(text) <= MAX_CHARS
 
 
+def described(description: str, text: str = "We have sold bolts since 1978.", url: str = "https://x.sg/") -> str | None:
+    return about_of([Page(url, "", text, description=description)], NAMES)
+
+
+@pytest.mark.parametrize(
+    ("description", "text"),
+    [
+        ("Orchid Hardware supplies bolts to shipyards. Call us today!", "Orchid Hardware supplies bolts to shipyards."),
+        ("兰花五金成立于1978年，为船厂供应螺丝与工具。", "兰花五金成立于1978年，为船厂供应螺丝与工具。"),
+        ("We deliver bolts to every yard. We also supply nuts and…", "We deliver bolts to every yard."),
+        (
+            f"Orchid Hardware is a supplier of bolts. It serves {'shipyards and ' * 8}wor",
+            "Orchid Hardware is a supplier of bolts.",
+        ),
+    ],
+)
+def test_a_description_that_reads_as_a_sentence_comes_first(description: str, text: str) -> None:
+    assert described(description) == text
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "Bolts, nuts, screws",
+        "Just another WordPress site",
+        "Marine bolts and nuts in Singapore",
+        "Contact us for bolts and nuts today.",
+        "HOME OF THE BEST BOLTS IS HERE",
+    ],
+)
+def test_other_descriptions_leave_it_to_the_page(description: str) -> None:
+    assert described(description) == "We have sold bolts since 1978."
+
+
+def test_a_description_that_says_something_is_the_last_resort() -> None:
+    assert described("Marine bolts and nuts in Singapore", "Home") == "Marine bolts and nuts in Singapore"
+    assert described("bolts, nuts, screws, washers, tools", "Home") is None
+    assert described("Bolts, nuts, screws, washers, tools", "Home") is None
+    assert described("Just another WordPress site", "Home") is None
+
+
+def test_the_home_page_describes_the_company_best() -> None:
+    pages = [
+        Page("https://x.sg/contact", "", "", description="We have offices in two places."),
+        Page("https://x.sg/about-us", "", "", description="We started in a shophouse."),
+        Page("https://x.sg/", "", "", description="We supply bolts to shipyards."),
+    ]
+    assert about_of(pages, NAMES) == "We supply bolts to shipyards."
+    assert about_of(pages[:2], NAMES) == "We started in a shophouse."
+
+
 def test_profiles_are_found_and_share_buttons_ignored() -> None:
     text = """[f](https://www.facebook.com/sharer/sharer.php?u=x) [f](https://www.facebook.com/orchidhardware/)
     [w](https://www.facebook.com/wix) [i](https://instagram.com/p/abc) https://www.instagram.com/orchid.hw/?hl=en

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-from extract.builders import UEN, company, page, unreadable
+from extract.builders import OTHER_UEN, UEN, company, page, unreadable
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.next_page import leads_from
-from acra_express_async.extract.reading_plan import Progress, chosen, names_for, next_step, reason_for_none, rejected
+from acra_express_async.extract.reading_plan import (
+    Progress,
+    Step,
+    chosen,
+    names_for,
+    next_step,
+    reason_for_none,
+    rejected,
+)
 from acra_express_async.models import Link, Page
 
 HOME = "https://orchidhardware.sg/"
@@ -158,3 +166,99 @@ def test_a_foreign_page_linking_to_the_company_is_no_move_notice() -> None:
         "pixelpeak.sg", page("https://pixelpeak.sg/", text, "Pixel")
     )
     assert list(state.visited) == ["pixelpeak.sg"]
+
+
+def cut(url: str, text: str, *links: Link) -> Page:
+    return Page(url, "Orchid Hardware", text, links, cut_at=1500)
+
+
+def test_the_linked_contact_page_comes_before_a_footer() -> None:
+    state = progress().with_page(
+        "orchidhardware.sg", cut(HOME, f"UEN {UEN}", Link("Contact", CONTACT), Link("Branches", f"{HOME}branches"))
+    )
+    assert next_step(state) == Step("orchidhardware.sg", CONTACT)
+    state = state.with_page("orchidhardware.sg", cut(CONTACT, "We are glad to hear from you"))
+    assert next_step(state) == Step("orchidhardware.sg", HOME, footer=True)
+
+
+def test_no_footer_is_read_once_a_page_was_read_to_its_end() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, f"UEN {UEN}", Link("Contact", CONTACT)))
+    state = state.with_page("orchidhardware.sg", page(CONTACT, "Tel 6741 1100"))
+    assert next_step(state) is None
+
+
+def test_what_the_footer_says_is_said_by_its_page() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, "Bolts and nuts"))
+    assert next_step(state) == Step("orchidhardware.sg", HOME, footer=True)
+    footer = Page(HOME, "", FULL, (Link("", "https://wa.me/6591234567"),), tokens=60)
+    state = state.with_footer("orchidhardware.sg", HOME, footer)
+    found = chosen(state)
+    assert found is not None
+    assert (found.has_mail, found.has_phone) == (True, True)
+    [read] = found.pages
+    assert (read.url, read.text, read.footer_read, read.is_complete) == (HOME, f"Bolts and nuts\n\n{FULL}", True, True)
+    assert read.links == footer.links
+    assert next_step(state) is None
+
+
+def test_a_footer_that_is_not_there_is_asked_for_once() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, "Bolts and nuts"))
+    state = state.with_footer("orchidhardware.sg", HOME, unreadable(HOME, "empty"))
+    assert state.visited["orchidhardware.sg"].pages[0].text == "Bolts and nuts"
+    assert next_step(state) == Step("orchidhardware.sg", CONTACT, guessed=True)
+
+
+def test_the_imprint_of_an_unproven_site_is_read() -> None:
+    """It has mail and phone, but the footer may name another company."""
+    text = "# Orchid Hardware Pte Ltd\n\ninfo@orchidhardware.sg +65 6741 1100"
+    state = progress().with_page("orchidhardware.sg", cut(HOME, text))
+    assert next_step(state) == Step("orchidhardware.sg", HOME, footer=True)
+    footer = Page(HOME, "", f"Orchid Hardware Works Pte Ltd. UEN {OTHER_UEN}")
+    assert chosen(state.with_footer("orchidhardware.sg", HOME, footer)) is None
+    proven = progress().with_page("orchidhardware.sg", cut(HOME, f"{text} UEN {UEN}"))
+    assert next_step(proven) is None
+
+
+def test_a_wall_that_answers_as_a_page_is_none() -> None:
+    state = progress().with_page("orchidhardware.sg", Page(HOME, "Just a moment...", "Verify you are human"))
+    [read] = state.visited["orchidhardware.sg"].pages
+    assert (read.usable, read.unusable_reason) == (False, "captcha")
+
+
+def leads(*links: Link, url: str = HOME) -> list[str]:
+    return [lead.url for lead in leads_from([Page(url, "", "Bolts", links)], "orchidhardware.sg")]
+
+
+def test_paths_are_guessed_only_where_no_way_is_linked() -> None:
+    guesses = [CONTACT, f"{HOME}contact"]
+    assert leads() == guesses
+    assert leads(Link("About", f"{HOME}about")) == [f"{HOME}about", *guesses]
+    assert leads(Link("Let's talk", f"{HOME}hello")) == [f"{HOME}hello"]
+    assert leads(Link("Contact", f"{HOME}#contact")) == [], "a section of the page that was read"
+    assert leads(Link("", f"{HOME}#contact-us")) == []
+    assert leads(Link("Contact us", "mailto:info@orchidhardware.sg")) == []
+    assert leads(Link("Call us", "tel:67411100")) == guesses
+    assert leads(Link("Contact lenses", f"{HOME}contact-lenses")) == guesses
+
+
+def test_equal_and_empty_labels_lead_as_far_as_their_paths() -> None:
+    found = leads(Link("", f"{HOME}reach-us"), Link("More", f"{HOME}about-us"), Link("More", f"{HOME}bolts"))
+    assert found == [f"{HOME}reach-us", f"{HOME}about-us"]
+
+
+def test_pages_by_number_are_known_by_their_labels() -> None:
+    assert leads(Link("Contact us", f"{HOME}?page_id=12"), Link("Contact", HOME)) == [f"{HOME}?page_id=12"]
+
+
+def test_a_subdomain_leads_to_the_home_page_of_the_brand() -> None:
+    forum = "https://community.orchidhardware.sg/t/bolts"
+    found = leads(Link("Latest", "https://community.orchidhardware.sg/latest"), url=forum)
+    assert found == [
+        "https://orchidhardware.sg/",
+        "https://orchidhardware.sg/contact-us",
+        "https://orchidhardware.sg/contact",
+    ]
+    linked = leads(Link("Contact", "https://www.orchidhardware.sg/contact"), url=forum)
+    assert linked == ["https://www.orchidhardware.sg/contact", "https://orchidhardware.sg/"]
+    assert leads(url="https://www.orchidhardware.sg/x")[0] == "https://www.orchidhardware.sg/contact-us"
+    assert leads(url="https://sg.orchidhardware.sg/")[0] == "https://sg.orchidhardware.sg/contact-us"

@@ -13,10 +13,11 @@ import respx
 from provider_fakes import Bench, FakeScope, bench
 from pydantic import SecretStr
 from reader_answers import SITE, URL, capture, error, page
+from selectolax.lexbor import LexborHTMLParser
 
 from acra_express_async.errors import Permanent
 from acra_express_async.models import JobLimits, Link, Provider
-from acra_express_async.providers.jina import JinaReader, pace
+from acra_express_async.providers.jina import FOOTER_SELECTOR, JinaReader, pace
 from acra_express_async.settings.tree import JinaSettings
 
 
@@ -40,11 +41,19 @@ async def test_requests_bounded_markdown_and_charges_the_billed_tokens(reader: J
     request = route.calls.last.request
     assert json.loads(request.content) == {"url": SITE}
     wanted = {
-        "accept": "application/json", "x-respond-with": "markdown", "x-retain-images": "none", "x-max-tokens": "1500",
-        "x-timeout": "15", "dnt": "1", "x-with-links-summary": "true", "x-robots-txt": "*",
+        "accept": "application/json",
+        "x-respond-with": "markdown",
+        "x-retain-images": "none",
+        "x-retain-links": "text",
+        "x-with-links-summary": "all",
+        "x-max-tokens": "1500",
+        "x-timeout": "15",
+        "dnt": "1",
+        "x-robots-txt": "*",
         "authorization": "Bearer jina_secret",
-    }  # fmt: skip
+    }
     assert {name: request.headers[name] for name in wanted} == wanted
+    assert "x-target-selector" not in request.headers, "a selector would end the normal waiting"
     assert rig.ledger.events == [
         ("charged", {"calls_1h": 1, "tokens_1m": 1502}),
         ("settled", 1, {"tokens_1m": 33}),
@@ -58,9 +67,9 @@ async def test_options_enabled_by_any_value_are_never_sent(rig: Bench) -> None:
     route = respx.post(URL).respond(json=page())
     async with httpx.AsyncClient() as http:
         reader = JinaReader(http, JinaSettings(respect_robots=False), rig.caller)
-        await reader.read(SITE, rig.scope, max_tokens=900, with_links=False)
+        await reader.read(SITE, rig.scope, max_tokens=900)
     headers = route.calls.last.request.headers
-    assert not {"x-with-links-summary", "x-robots-txt", "authorization", "x-no-cache"} & set(headers)
+    assert not {"x-robots-txt", "authorization", "x-no-cache"} & set(headers)
     assert headers["x-max-tokens"] == "900"
     assert rig.ledger.events[0] == ("charged", {"calls_1h": 1, "tokens_1m": 902})
 
@@ -80,13 +89,81 @@ async def test_the_page_limit_fits_the_token_limit_of_the_job(
 
 @respx.mock
 async def test_links_are_read_in_all_their_forms(reader: JinaReader, rig: Bench) -> None:
-    pairs = [["Contact us", "/contact"], ["Mail", "mailto:info@kopi.sg"], ["x", "javascript:void(0)"],
-             ["Again", "/contact"], ["broken"], ["half", "http://[half"], [1, 2]]  # fmt: skip
+    pairs = [
+        ["Contact us", "/contact"],
+        ["Mail", "mailto:info@kopi.sg"],
+        ["x", "javascript:void(0)"],
+        ["Contact us", "/contact"],
+        ["Again", "/contact"],
+        ["broken"],
+        ["half", "http://[half"],
+        [1, 2],
+    ]
     respx.post(URL).respond(json=page(links=pairs, url="https://kopi.com.sg/home/"))
     assert (await reader.read(SITE, rig.scope)).links == (
         Link("Contact us", "https://kopi.com.sg/contact"),
         Link("Mail", "mailto:info@kopi.sg"),
+        Link("Again", "https://kopi.com.sg/contact"),
     )
+
+
+@respx.mock
+async def test_a_footer_is_asked_for_and_charged_like_a_page(reader: JinaReader, rig: Bench) -> None:
+    route = respx.post(URL).respond(json=page("Tel 6741 1100", usage={"tokens": 12}))
+    read = await reader.read_footer(SITE, rig.scope, max_tokens=1000)
+    assert (read.text, read.tokens, read.usable) == ("Tel 6741 1100", 12, True)
+    headers = route.calls.last.request.headers
+    assert headers["x-target-selector"] == FOOTER_SELECTOR
+    assert (headers["x-max-tokens"], headers["x-retain-links"]) == ("1000", "text")
+    assert rig.ledger.events == [
+        ("charged", {"calls_1h": 1, "tokens_1m": 1002}),
+        ("settled", 1, {"tokens_1m": 12}),
+    ]
+
+
+@respx.mock
+async def test_a_page_without_a_footer_is_an_empty_one(reader: JinaReader, rig: Bench) -> None:
+    message = f"No content available for URL {SITE} with target selector footer"
+    respx.post(URL).respond(422, json=error(422, 42206, "AssertionFailureError", message))
+    read = await reader.read_footer(SITE, rig.scope)
+    assert (read.usable, read.unusable_reason) == (False, "empty")
+
+
+def test_the_footer_selector_takes_only_outermost_footers() -> None:
+    assert ", " not in FOOTER_SELECTOR, "Reader would split it there and wait for every part"
+    html = """<html class="has-footer"><body class="Footer-dark"><div id="page">
+    <article><p>News</p><footer>By Ann</footer></article><blockquote>Good!<footer>A client</footer></blockquote>
+    <div class="card"><div class="card-footer">Buy</div></div><section id="Contact">Visit us</section>
+    <div class="Site-Footer"><div class="footer-col">Tel <b>6741 1100</b></div> <footer>(c) Kopi</footer></div>
+    <div class="modal-footer">Close</div></div></body></html>"""
+    found = [" ".join(node.text().split()) for node in LexborHTMLParser(html).css(FOOTER_SELECTOR)]
+    assert found == ["Visit us", "Tel 6741 1100 (c) Kopi"]
+
+
+@respx.mock
+async def test_a_page_that_fills_its_limit_was_cut(reader: JinaReader, rig: Bench) -> None:
+    text = "We sell coffee. Mail info@kopi.com"
+    for billed, limit in ((1499, 1500), (1500, 1500), (1502, 1500), (1497, None)):
+        respx.post(URL).respond(json=page(text, usage={"tokens": billed}))
+        read = await reader.read(SITE, rig.scope)
+        assert read.cut_at == limit
+        assert ("info@kopi.com" in read.text) is (limit is None), "the last word may be the beginning of another"
+
+
+@respx.mock
+async def test_a_short_contact_page_with_a_captcha_form_is_a_page(reader: JinaReader, rig: Bench) -> None:
+    warning = "This page maybe requiring CAPTCHA, please make sure you are authorized to access this page."
+    respx.post(URL).respond(json=page("Tel 6741 1100 info@kopi.com.sg Name Message Send", warning=warning))
+    read = await reader.read(SITE, rig.scope)
+    assert (read.usable, read.unusable_reason, read.warning) == (True, None, warning)
+
+
+@respx.mock
+async def test_the_description_of_the_page_is_kept(reader: JinaReader, rig: Bench) -> None:
+    respx.post(URL).respond(json=page(description="We roast coffee in Tiong Bahru. " * 100))
+    read = await reader.read(SITE, rig.scope)
+    assert read.description.startswith("We roast coffee in Tiong Bahru.")
+    assert len(read.description) == 1000
 
 
 @respx.mock

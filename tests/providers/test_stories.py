@@ -206,6 +206,7 @@ ENVELOPES: dict[str, str] = {
     "too_many_failures": "Permanent target_failing",
     "over_budget": "Permanent token_budget",
     "robots": "Permanent robots",
+    "bad_selector": ANSWERED,
     "timeout": ANSWERED,  # a page that cannot be used
     "refused": ANSWERED,
     "no_content": ANSWERED,

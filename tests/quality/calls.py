@@ -96,9 +96,7 @@ async def _run_naively(web: Web) -> Outcome:
     usage = Usage(searches=len(asked))
     read: set[str] = set()
     while len(read) < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
-        page = await web.read(
-            step.url, scope, max_tokens=TOKENS_PER_PAGE, with_links=step.domain not in progress.visited
-        )
+        page = await web.read(step.url, scope, max_tokens=TOKENS_PER_PAGE)
         read.add(same_url(step.url))
         usage = replace(usage, pages=usage.pages + 1, tokens=usage.tokens + page.tokens)
         progress = progress.with_page(step.domain, replace(page, url=step.url))

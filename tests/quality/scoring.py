@@ -44,8 +44,11 @@ class CaseWorld:
     async def search(self, query: str, scope: Scope | None = None) -> SearchPage:
         return SearchPage(query, self.case.hits)
 
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         return self.case.pages.get(same_url(url)) or missing(url)
+
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        return missing(url)
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
         return VerificationResult(address, "valid")
@@ -76,6 +79,12 @@ class NoMemory:
         return None
 
     async def keep_page(self, page: Page) -> None:
+        """Forgotten."""
+
+    async def footer(self, url: str) -> Page | None:
+        return None
+
+    async def keep_footer(self, page: Page) -> None:
         """Forgotten."""
 
 

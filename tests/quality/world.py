@@ -31,7 +31,7 @@ class Web(CaseWorld):
         found = enumerate(self.world.search(query), start=1)
         return SearchPage(query, tuple(SearchHit(rank, item.title, item.url, item.snippet) for rank, item in found))
 
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None, with_links: bool = True) -> Page:
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         target = self.world.page(url)
         reading = target.reading(Wanted(images="none"))
         text = cut_to_tokens(reading.text, max_tokens or 1500)
@@ -39,7 +39,7 @@ class Web(CaseWorld):
         reason = target.failure or ("robots" if target.robots_denied else "captcha" if walled else None)
         if reason is None and target.http_status >= 400:
             reason = f"http_{target.http_status}"
-        links = tuple(Link(label, there) for label, there in target.links()) if with_links else ()
+        links = tuple(Link(label, there) for label, there in target.links())
         page = Page(url, target.title, text, links, tokens=token_count(text))
         return page if reason is None else replace(page, text="", links=(), usable=False, unusable_reason=reason)
 

@@ -1,4 +1,9 @@
-"""Answers of search and reading, kept for a while, so that a resumed company repeats no call."""
+"""Answers of search and reading, kept for a while, so that a resumed company repeats no call.
+
+Pages are kept under a key that also says which part was read and in which form it is kept: the previous version of the
+service can run beside this one, and would fail on a field it does not know. Its own rows, kept under the bare URL,
+are read as pages without the newer fields.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,9 @@ MAX_PAGE_BYTES = 256 * 1024
 """A page is bounded by its reserved tokens (some 6 kB); anything near this is hostile and is not kept."""
 
 MAX_QUERY_BYTES = 1000
+
+_PAGE, _FOOTER = "page 2 ", "footer 2 "
+"""What was read and the form in which it is kept; no URL begins with them."""
 
 
 class Memory:
@@ -65,19 +73,35 @@ class Memory:
 
     async def page(self, url: str) -> Page | None:
         """The kept page of this URL, unless it is older than a day."""
+        return await self._kept(_key(url, _PAGE), _key(url))
+
+    async def footer(self, url: str) -> Page | None:
+        """The kept footer of this URL, unless it is older than a day."""
+        return await self._kept(_key(url, _FOOTER))
+
+    async def keep_page(self, page: Page) -> None:
+        """Keep a page as it was read, unusable ones too: reading them again would cost the same and say the same."""
+        await self._keep(page, _PAGE)
+
+    async def keep_footer(self, page: Page) -> None:
+        """Keep what was read of a page's footer, also that there is none."""
+        await self._keep(page, _FOOTER)
+
+    async def _kept(self, *keys: bytes) -> Page | None:
+        """The page under the first of these keys that holds one."""
         async with self._database.session() as connection:
             kept = await connection.fetchval(
                 """
                 SELECT page::text FROM acra_express.pages
-                WHERE url_hash = $1 AND kept_at > (SELECT acra_express.clock()) - $2::interval
+                WHERE url_hash = ANY ($1::bytea[]) AND kept_at > (SELECT acra_express.clock()) - $2::interval
+                ORDER BY array_position($1::bytea[], url_hash) LIMIT 1
                 """,
-                _key(url),
+                keys,
                 PAGE_AGE,
             )
         return None if kept is None else _page_of(json.loads(kept))
 
-    async def keep_page(self, page: Page) -> None:
-        """Keep a page as it was read, unusable ones too: reading them again would cost the same and say the same."""
+    async def _keep(self, page: Page, form: str) -> None:
         text = stored_json(_fields_of(page))
         if len(text.encode()) > MAX_PAGE_BYTES:
             return
@@ -88,7 +112,7 @@ class Memory:
                 VALUES ($1, $2, $3, $4::text::jsonb, acra_express.clock())
                 ON CONFLICT (url_hash) DO UPDATE SET page = excluded.page, kept_at = excluded.kept_at
                 """,
-                _key(page.url),
+                _key(page.url, form),
                 stored_text(page.url),
                 _host(page.url),
                 text,
@@ -111,8 +135,8 @@ class Memory:
         return int(gone)
 
 
-def _key(url: str) -> bytes:
-    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).digest()
+def _key(url: str, form: str = "") -> bytes:
+    return hashlib.sha256(f"{form}{url}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _host(url: str) -> str:
@@ -134,6 +158,8 @@ def _fields_of(page: Page) -> dict[str, Any]:
         "usable": page.usable,
         "unusable_reason": page.unusable_reason,
         "read_at": None if page.read_at is None else page.read_at.isoformat(),
+        "description": page.description,
+        "cut_at": page.cut_at,
     }
 
 

@@ -169,7 +169,7 @@ async def _address(connection: Connection, address: str, shape: PlatformShape, h
     removed["acra_express.outcomes"] = await _count(connection, _WITHOUT_IN_OUTCOMES, marks)
     removed["acra_express.pages"] = await _count(
         connection,
-        "DELETE FROM acra_express.pages WHERE position($1 in lower(page ->> 'text')) > 0",
+        "DELETE FROM acra_express.pages WHERE position($1 in lower(page::text)) > 0",
         address,
     )
     return removed

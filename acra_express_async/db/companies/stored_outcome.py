@@ -95,6 +95,16 @@ def _detail(job: Job, outcome: Outcome, scrub: _Scrubber) -> dict[str, Any]:
         "rejected": [_site(site, scrub) for site in outcome.rejected[:MAX_REJECTED]],
         "queries": [scrub.text(query) for query in outcome.queries],
         "pages": [scrub.text(url) for url in outcome.pages],
+        "readings": [
+            {
+                "url": scrub.text(reading.url),
+                "tokens": reading.tokens,
+                "cut_at": reading.cut_at,
+                "footer_read": reading.footer_read,
+                "unusable_reason": reading.unusable_reason,
+            }
+            for reading in outcome.readings
+        ],
         "phones": [
             {"number": phone.number, "kind": phone.kind, "url": scrub.text(phone.url), "read_at": _iso(phone.read_at)}
             for phone in outcome.phones
@@ -176,5 +186,6 @@ def without_facts(outcome: Outcome) -> Outcome:
         postal_code=None,
         postal_code_url=None,
         pages=(),
+        readings=(),
         notes=(),
     )

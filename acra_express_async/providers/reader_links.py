@@ -1,0 +1,138 @@
+"""Links of a page as Jina Reader lists them, and the targets of contact links put back into its text.
+
+With `X-Retain-Links: text` the markdown keeps only the labels of links: addresses of menus and footers were most of its
+bill. What one can mail, call or write to is a fact of its own, so these targets go back to where their labels stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urljoin
+
+from acra_express_async.models import Link
+
+MOST_LINKS = 500
+"""Links kept of one page; real pages hold up to a few hundred."""
+MOST_CONTACT_LINKS = 100
+"""Contact links are kept beyond `MOST_LINKS`: they stand in the footer, behind the largest menus."""
+LONGEST_LABEL = 200
+
+_SCHEMES = ("http://", "https://", "mailto:", "tel:", "sms:", "whatsapp:")
+_CONTACT = re.compile(
+    r"(?:mailto|tel|sms|whatsapp):|https?://(?:wa\.me|api\.whatsapp\.com|web\.whatsapp\.com)/|[^#]*/cdn-cgi/l/email-protection#",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(
+    r",(?=(?:https?|mailto|tel|sms|whatsapp|javascript|file|data|blob|ftp|skype|viber|tg|line|weixin|about):)",
+    re.IGNORECASE,
+)
+"""Where the label ends in ``label,href``: labels and addresses may hold commas of their own."""
+_MARKDOWN_LINK = re.compile(
+    r"(?<!!)\[([^\[\]]{0,200})\]\(<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?"
+)
+_TELLING_LABEL = re.compile(r"@|(?:\d[ \-.()]{0,2}){6}")
+"""A label that is a fact by itself: an address, a number, a postal code."""
+_SHORTEST_ANCHOR = 3
+"""Characters of a label that may be searched for; shorter ones stand anywhere."""
+_LONGEST_TEXT = 100_000
+"""Characters of a text in which labels are looked for: a page of 2,400 tokens has some 10,000."""
+
+
+def links_of(told: object, text: str, base: str) -> tuple[Link, ...]:
+    """The page's links in document order, each label and address once; from the markdown where no list was given.
+
+    Args:
+        told: `data.links` in any of its three shapes.
+        text: the markdown.
+        base: address that relative links resolve against.
+    """
+    found: dict[tuple[str, str], Link] = {}
+    contacts = 0
+    for label, href in _pairs(told) or _MARKDOWN_LINK.findall(text):
+        try:
+            url = urljoin(base, href.strip())
+        except ValueError:  # "http://[half" and the like: a page may contain anything
+            url = ""
+        if not url.lower().startswith(_SCHEMES):
+            continue
+        contact = is_contact_link(url)
+        if contacts >= MOST_CONTACT_LINKS if contact else len(found) - contacts >= MOST_LINKS:
+            continue
+        link = Link(" ".join(label.split())[:LONGEST_LABEL], url)
+        if (link.label, url) not in found:
+            found[link.label, url] = link
+            contacts += contact
+    return tuple(found.values())
+
+
+def is_contact_link(url: str) -> bool:
+    """True for the links that are contact facts themselves: mail, phone, SMS, WhatsApp, Cloudflare's hidden mail."""
+    return _CONTACT.match(url) is not None
+
+
+def with_contact_targets(text: str, links: Sequence[Link]) -> str:
+    """The text with the targets of contact links in markdown form, each where its label stands.
+
+    Links come in document order, so every label is looked for behind the one before it. What is not found (an icon has
+    no label, a cut page lost the place) stands at the end, one line each, together with the other labels that are facts
+    by themselves: the links are those of the whole page, also where its text was cut.
+    """
+    pieces: list[str] = []
+    lost: list[str] = []
+    copied = position = 0
+    body = text[:_LONGEST_TEXT]
+    for link in links:
+        if f"]({link.url})" in body:
+            continue  # this text still has its targets
+        contact = is_contact_link(link.url)
+        start = _place_of(link.label, body, position, whole=contact)
+        if start >= 0:
+            position = start + len(link.label)
+            if contact:
+                pieces += [text[copied:start], f"[{link.label}]({link.url})"]
+                copied = position
+        elif contact:
+            lost.append(f"[{link.label}]({link.url})")
+        elif _TELLING_LABEL.search(link.label) and link.label not in body:
+            lost.append(link.label)
+    written = "".join([*pieces, text[copied:]])
+    return "\n\n".join([written, *dict.fromkeys(lost)]) if lost else written
+
+
+def _place_of(label: str, text: str, start: int, *, whole: bool) -> int:
+    """Where the label stands at or behind `start`, -1 when nowhere; `whole`: not as a part of a longer word."""
+    if len(label) < _SHORTEST_ANCHOR:
+        return -1
+    while (found := text.find(label, start)) >= 0:
+        end = found + len(label)
+        if not whole or not (_is_word(text[found - 1 : found], label[0]) or _is_word(text[end : end + 1], label[-1])):
+            return found
+        start = end
+    return -1
+
+
+def _is_word(outside: str, inside: str) -> bool:
+    return bool(outside) and outside.isalnum() and inside.isalnum()
+
+
+def _pairs(told: object) -> list[tuple[str, str]]:
+    """`links` is an object of ``label: href``, an array of pairs, or such an array turned into an object.
+
+    The last is what the provider's source of 2026 sends for `all`: ``{"0": "label,href", "1": …}``.
+    """
+    if isinstance(told, dict):
+        numbered = all(key == str(number) for number, key in enumerate(told))
+        pairs = [_split(key, value) for key, value in told.items()] if numbered else list(told.items())
+    elif isinstance(told, list):
+        pairs = [tuple(entry) for entry in told if isinstance(entry, list) and len(entry) == 2]
+    else:
+        pairs = []
+    return [(label, href) for label, href in pairs if isinstance(label, str) and isinstance(href, str)]
+
+
+def _split(key: str, value: object) -> tuple[str, object]:
+    joint = _JOINT.search(value) if isinstance(value, str) else None
+    return (
+        (key, value) if joint is None or not isinstance(value, str) else (value[: joint.start()], value[joint.end() :])
+    )
