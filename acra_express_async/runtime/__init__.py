@@ -2,6 +2,7 @@
 
 `supervisor` runs the loops and stops them, `cron` is the timer, `health` holds the beacons that probes read, `watchdog`
 is the thread that ends a process whose loop is stuck, `realtime` converts real seconds for the sandbox's fast loop.
-The room knows no jobs, no companies and no database; what it starts and stops is handed in. Rooms above it use its
-beacons and clock helpers, which is why it sits low in the order of imports.
+The room knows no companies and no database; what it starts and stops is passed in. Liveness means that every loop keeps
+moving, so that a lost database never restarts the service. Rooms above it use its beacons and clock helpers, which is
+why it is low in the order of imports.
 """

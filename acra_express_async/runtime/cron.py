@@ -1,4 +1,4 @@
-"""The cron timer: at every tick the poller looks, and one replica puts in order what was changed by hand.
+"""The cron timer: at every tick the poller looks for work, and one replica repairs what was changed by hand.
 
 Moments are compared as instants: two aware datetimes of one zone subtract as wall time, which is an hour wrong twice a
 year. The wall clock itself may be set while we wait (NTP at boot, a VM restored from a snapshot); a monotonic clock
@@ -40,7 +40,7 @@ def due_after(schedule: str, moment: datetime) -> datetime:
 
 
 class Housekeeping(Protocol):
-    """What is done once among all replicas at a tick; see db/ops/control.py."""
+    """The work that only one of the replicas does at a tick; see db/ops/control.py."""
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool: ...
     async def reconcile(self) -> int: ...

@@ -1,7 +1,7 @@
-"""Progress beacons: liveness is motion, not the existence of a process.
+"""Progress beacons: a process is alive when its loops make progress, not when it merely exists.
 
-Every loop beats at least every `BEAT_SECONDS`, also while it waits or the database is away. Nothing here does I/O, so
-a probe costs nothing and a lost database never restarts the service.
+Every loop beats at least every `BEAT_SECONDS`, also while it waits and while the database is away. Nothing here does
+I/O, so a probe costs nothing and a lost database never restarts the service.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 BEAT_SECONDS = 10.0
-"""Longest silence of a healthy loop."""
+"""The longest pause between two beats of a healthy loop."""
 SILENCE_SECONDS = 60.0
-"""Silence after which a loop counts as stuck (ops.md, Health)."""
+"""Silence after which a loop counts as stuck: six missed beats, so that a slow machine is not taken for a fault."""
 
 
 @dataclass(slots=True)
 class Beacon:
-    """One loop's sign of life; `allow` declares a step that may take longer than `SILENCE_SECONDS`."""
+    """When one loop last made progress; `allow` announces a step that may take longer than `SILENCE_SECONDS`."""
 
     clock: Callable[[], float]
     seen: float = 0.0
     allowance: float = SILENCE_SECONDS
 
     def beat(self) -> None:
-        """I am moving, and my next sign comes within `SILENCE_SECONDS`."""
+        """The loop makes progress; its next beat comes within `SILENCE_SECONDS`."""
         self.seen = self.clock()
         self.allowance = SILENCE_SECONDS
 
     def allow(self, seconds: float) -> None:
-        """I am moving, and my next step may take `seconds`."""
+        """The loop makes progress; its next step may take `seconds`."""
         self.seen = self.clock()
         self.allowance = max(seconds, SILENCE_SECONDS)
 
     @property
     def age(self) -> float:
-        """Seconds since the last sign of life."""
+        """Seconds since the last beat."""
         return self.clock() - self.seen
 
     @property
@@ -45,10 +45,10 @@ class Beacon:
 
 @dataclass(slots=True)
 class Health:
-    """What /healthz and /readyz are answered from; every field is set by the loop it speaks of.
+    """The state that /healthz and /readyz report; each field is set by the loop that it describes.
 
-    `database_seen` is a moment of `clock`, None before the first time; `ends_by` the moment by which the stop sequence
-    must be over, None while nobody asked to stop.
+    `database_seen` is a moment of `clock`, None before the first answer. `ends_by` is the moment by which the stop
+    sequence must be over, None until a stop is requested.
     """
 
     clock: Callable[[], float]
@@ -60,21 +60,21 @@ class Health:
     listener_proven: bool = False
 
     def beacon(self, name: str) -> Beacon:
-        """The beacon of one loop; it has just beaten."""
+        """The beacon of one loop, with a first beat."""
         beacon = self.beacons.setdefault(name, Beacon(self.clock))
         beacon.beat()
         return beacon
 
     def saw_database(self) -> None:
-        """A statement of ours was answered just now."""
+        """The database has just answered one of our statements."""
         self.database_seen = self.clock()
 
     @property
     def database_age(self) -> float | None:
-        """Seconds since the database last answered; None when it never did."""
+        """Seconds since the database last answered; None if it never has."""
         return None if self.database_seen is None else self.clock() - self.database_seen
 
     @property
     def stuck(self) -> list[str]:
-        """Names of the loops that do not move."""
+        """Names of the loops that make no progress."""
         return sorted(name for name, beacon in self.beacons.items() if beacon.stuck)

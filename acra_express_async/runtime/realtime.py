@@ -1,8 +1,8 @@
-"""Patience with machines is real time, whatever the loop's clock does.
+"""Time-outs that wait for a machine are real time, whatever the event loop's clock does.
 
-In production the loop's second is a second and nothing here changes a figure. The sandbox's fast loop (a simulated day)
-runs timers `rate` times faster, and then a stall of the machine must not be taken for a dead server: time-outs of the
-database and the stop sequence ask here how many of the loop's seconds their real ones are.
+In production the loop's second is a second, and nothing here changes a value. The sandbox's fast loop (a simulated day)
+runs timers `rate` times faster, and a stall of the machine must not be taken for a dead server there. So the time-outs
+of the database and of the stop sequence convert their real seconds into the loop's seconds here.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import asyncio
 
 
 def rate() -> float:
-    """Seconds of the running loop's clock for each real second; 1 unless a fast loop says otherwise."""
+    """Seconds of the running loop's clock per real second; 1 except on the sandbox's fast loop."""
     found: float = getattr(asyncio.get_running_loop(), "rate", 1.0)
     return found
 
 
 def real(seconds: float) -> float:
-    """What to tell the running loop so that `seconds` of real time go by."""
+    """The running loop's seconds in which `seconds` of real time pass."""
     return seconds * rate()

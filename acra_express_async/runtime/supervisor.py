@@ -1,7 +1,8 @@
 """Start order, guard and restart, escalation, drain, exit code.
 
-The stop sequence (DRAIN_SECONDS is the whole of it): readiness off; claim nothing; release what has not started; busy
-workers start no new call and hand their job back with its progress, heartbeats last; then loops, pools, web.
+The stop sequence, all of it within DRAIN_SECONDS: readiness goes off; nothing more is claimed; jobs that have not
+started are released; busy workers start no new call and hand their job back with its progress, and their heartbeats
+stop last; then the loops, the pools and the web app are closed.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ EXIT_GAVE_UP = 1
 
 RESTARTS_ALLOWED = 5
 RESTART_WINDOW_SECONDS = 600.0
-"""A component that breaks more often than this has a fault that restarting cannot mend: escalate, exit 1."""
+"""A component that fails more often than this has a fault that a restart cannot repair: give up with exit code 1."""
 RESTART_PAUSE_SECONDS = 30.0
 RESERVE_SHARE = 0.35
-"""Part of DRAIN_SECONDS kept for what comes after the workers: handing back, closing pools, stopping the web app."""
+"""Part of DRAIN_SECONDS kept for the steps after the workers: hand jobs back, close the pools, stop the web app."""
 STEP_SECONDS = 2.0
-"""Bound of each closing step."""
+"""Longest duration of each closing step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A loop that runs as long as the service; `run` ends only when the service drains."""
+    """A loop that runs as long as the service; `run` returns only when the service drains."""
 
     name: str
     run: Callable[[], Awaitable[None]]
@@ -45,14 +46,14 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Closer:
-    """One closing step; done in order, each within `STEP_SECONDS`."""
+    """One closing step. The steps run in order, each for at most `STEP_SECONDS`."""
 
     name: str
     close: Callable[[], Awaitable[None]]
 
 
 class WorkerLike(Protocol):
-    """What the supervisor needs of a worker."""
+    """The part of jobs/worker.py that the supervisor needs; this room is below that one in the order of imports."""
 
     name: str
     job: Job | None
@@ -67,9 +68,9 @@ class Supervisor:
         loops: started in this order, stopped in reverse.
         workers: stopped before the loops.
         hand_back: releases a claimed job that no worker has started.
-        closers: last steps, in order.
-        idle: set by the poller with --until-idle.
-        drain_seconds: bound of the whole stop sequence.
+        closers: the last steps, in order.
+        idle: set by the poller when the service runs with --until-idle.
+        drain_seconds: longest duration of the whole stop sequence.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Supervisor:
         return self._exit_code
 
     def request_stop(self, reason: str) -> None:
-        """The first request drains, the second cancels at once."""
+        """The first request drains; the second cancels at once."""
         if self._ending.is_set():
             log.warning("service.cut", reason=reason)
             self._cut.set()
@@ -136,7 +137,7 @@ class Supervisor:
         self.request_stop("idle")
 
     async def _guard(self, component: Component) -> None:
-        """Restart a component that breaks, with growing pauses; escalate when that does not help."""
+        """Restart a component that fails, after growing pauses; give up when that does not help."""
         loop = asyncio.get_running_loop()
         broken: deque[float] = deque(maxlen=RESTARTS_ALLOWED)
         while not self._draining.is_set():
@@ -176,7 +177,7 @@ class Supervisor:
             await self._close(closer)
 
     async def _finish_workers(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
-        """Let busy workers end their call and hand back; cancel those that do not, or all on a second signal."""
+        """Let busy workers finish their call and hand back; cancel those that are late, or all on a second signal."""
         waiting = [task for task in working if not task.done()]
         cut = asyncio.create_task(self._cut.wait(), name="cut")
         loop = asyncio.get_running_loop()
@@ -190,7 +191,7 @@ class Supervisor:
         await self._cancelled(waiting)
 
     async def _cancelled(self, tasks: Iterable[asyncio.Task[None]]) -> None:
-        """Wait for cancelled tasks, but never longer than the hand-back of a job takes."""
+        """Wait for cancelled tasks, but no longer than handing a job back takes."""
         pending = [task for task in tasks if not task.done()]
         if pending:
             _, stubborn = await asyncio.wait(pending, timeout=self._drain_seconds * RESERVE_SHARE / 2)

@@ -1,7 +1,7 @@
 """The last resort: a thread that ends the process when the event loop no longer can.
 
-Plain Docker never restarts an unhealthy container, and a frozen loop runs no deadline of its own; so the thread exits
-with code 1 once liveness has failed for a minute, or once the stop sequence has outlasted its bound.
+Plain Docker never restarts an unhealthy container, and a frozen loop cannot enforce a deadline. So the thread exits
+with code 1 when liveness has failed for a minute, or when the stop sequence takes longer than it may.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ log = logs.logger("watchdog")
 EXIT_CODE = 1
 LOOK_SECONDS = 1.0
 STUCK_SECONDS = 60.0
-"""How long liveness must have failed; an orchestrator's own probe comes first."""
+"""How long liveness must have failed; an orchestrator's own probe acts sooner."""
 OVERTIME_SECONDS = 5.0
-"""What the stop sequence may take beyond DRAIN_SECONDS before it is cut."""
+"""How much longer than DRAIN_SECONDS the stop sequence may take before the process is ended."""
 LAST_LINE_SECONDS = 1.0
 """How long the reason may take to reach the log's reader."""
 
 
 class Watchdog:
-    """Watches the process's health from a thread of its own.
+    """Watches the process's health from a separate thread.
 
     Args:
-        health: read without locks; every field is one assignment of the loop's thread.
-        said: waits for so many seconds until the log's last line is out; a log that is stuck does not keep the process.
-        leave: ends the process; ``os._exit`` because nothing that runs Python code may be trusted any more.
+        health: read without locks, because the event loop's thread sets every field in one assignment.
+        said: waits up to that many seconds until the log's last line is written; a log that is stuck does not keep the
+            process alive.
+        leave: ends the process; ``os._exit``, because no further Python code can be relied on at that point.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """The process ends by itself; watch no longer."""
+        """The process is ending by itself; stop watching."""
         self._done.set()
 
     def _run(self) -> None:
@@ -61,11 +62,11 @@ class Watchdog:
             self.look()
 
     def look(self) -> None:
-        """One look; leaves the process when nothing else will."""
+        """One check; ends the process when nothing else will."""
         now = self._health.clock()
         ends_by = self._health.ends_by
         if ends_by is not None and now > ends_by + OVERTIME_SECONDS:
-            self._end("the stop sequence outlasted DRAIN_SECONDS")
+            self._end("the stop sequence took longer than DRAIN_SECONDS")
         stuck = self._health.stuck
         if not stuck:
             self._stuck_since = None

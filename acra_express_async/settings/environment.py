@@ -1,4 +1,4 @@
-"""Names in the environment: prefix, aliases, files, misspellings, and errors said as one plain sentence."""
+"""Names in the environment: prefix, aliases, files, misspellings, and errors as one plain sentence."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ALIASES = {
     "SLACK_WEBHOOK_URL": "SLACK__WEBHOOK_URL",
     "DEFAULT_TENANT_ID": "DEFAULT_TENANT_ID",
 }
-"""Names of the platform that are accepted without prefix; the prefixed name wins."""
+"""Names of the platform that are accepted without the prefix; the prefixed name takes precedence."""
 
 _KUBERNETES = re.compile(r"^(.*_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
 """What Kubernetes injects for a Service called acra-express (`enableServiceLinks`), without the prefix."""
 
 
 def known_names(model: type[BaseModel], prefix: str = "") -> frozenset[str]:
-    """Upper-case names below the prefix, groups joined by ``__``."""
+    """Upper-case names without the prefix, groups joined by ``__``."""
     names: set[str] = set()
     for field, info in model.model_fields.items():
         group = _group_of(info.annotation)
@@ -50,7 +50,7 @@ def _group_of(annotation: object) -> type[BaseModel] | None:
 
 
 def injected_by_kubernetes(environ: Mapping[str, str], known: frozenset[str]) -> list[str]:
-    """Prefixed names that are no settings but come from a Service's links; worth one log line."""
+    """Prefixed names that are not settings but come from the links of a Kubernetes Service."""
     return sorted(
         name
         for name in environ
@@ -62,8 +62,8 @@ def prepared(environ: Mapping[str, str], known: frozenset[str], read_file: Calla
     """The prefixed names with aliases and files resolved; an empty value means the default, as on the platform.
 
     Raises:
-        ConfigError: an unknown name with the prefix (with the nearest known one), a setting given twice, or a file
-            that cannot be read.
+        ConfigError: a name with the prefix is unknown (the nearest known one is suggested), a setting is given twice,
+            or a file cannot be read.
     """
     values = {PREFIX + target: environ[alias] for alias, target in ALIASES.items() if environ.get(alias)}
     injected = set(injected_by_kubernetes(environ, known))
@@ -95,7 +95,7 @@ def _unknown(name: str, known: frozenset[str]) -> str:
 
 
 def sentence(wrong: ValidationError) -> str:
-    """All errors of a validation as one line; values are left out, since any could be a secret."""
+    """All errors of a validation as one line, without the values, because any of them may be a secret."""
     parts = []
     for error in wrong.errors(include_input=False, include_url=False):
         where = "__".join(str(step).upper() for step in error["loc"])

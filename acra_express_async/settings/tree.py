@@ -1,7 +1,8 @@
 """The configuration tree and the only reader of the environment; nothing is read at import.
 
-Every name carries the prefix ``ACRA_EXPRESS_``; groups are joined by ``__``; ``<NAME>_FILE`` names a file that
-holds the value (secrets). Four names of the platform are accepted without prefix. Units stand in the names.
+Every name has the prefix ``ACRA_EXPRESS_``; groups are joined by ``__``; ``<NAME>_FILE`` names a file that contains the
+value (for secrets). The platform's own names in `environment.ALIASES` are accepted without the prefix. Units are part
+of the names.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from acra_express_async.settings.quiet_hours import QuietHours
 
 
 def _words(value: object) -> object:
-    """`a, b` in the environment is a list; blanks drop out."""
+    """`a, b` in the environment is a list; blank entries are dropped."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -49,7 +50,7 @@ def _cron(value: str) -> str:
     try:
         CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as wrong:
-        raise ValueError(f"is no cron expression ({wrong})") from wrong
+        raise ValueError(f"is not a valid cron expression ({wrong})") from wrong
     return value
 
 
@@ -57,7 +58,7 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as wrong:
-        raise ValueError("is no time zone of the IANA database") from wrong
+        raise ValueError("is not a time zone of the IANA database") from wrong
     return value
 
 
@@ -76,7 +77,8 @@ class _Group(BaseModel):
 
 
 class DuckDuckGoSettings(_Group):
-    """Search. 200 requests in any rolling hour is our own allowance; the spacing is the advice of providers.md 1.7."""
+    """Search. 200 requests in any rolling hour is our own allowance; DuckDuckGo publishes no limit. Others were blocked
+    at paces of a second and less; 200 an hour is one every 18 s on average, so a spacing of 3 s costs nothing."""
 
     base_url: BaseUrl = "https://html.duckduckgo.com"
     requests_per_hour: int = Field(200, ge=1)
@@ -88,7 +90,7 @@ class DuckDuckGoSettings(_Group):
 
 
 class JinaSettings(_Group):
-    """Reading pages. Our allowance: 120 calls in any rolling hour and 5,000 tokens in any rolling minute."""
+    """Reading pages. Our own allowance: 120 calls in any rolling hour and 5,000 tokens in any rolling minute."""
 
     base_url: BaseUrl = "https://r.jina.ai"
     api_key: SecretStr | None = None
@@ -104,13 +106,13 @@ class JinaSettings(_Group):
     def _page_fits_the_minute(self) -> JinaSettings:
         if self.tokens_per_page + 2 > self.tokens_per_minute * self.share:
             raise ValueError(
-                "TOKENS_PER_PAGE + 2 must fit into TOKENS_PER_MINUTE x SHARE, or no page could ever be read"
+                "TOKENS_PER_PAGE + 2 must not exceed TOKENS_PER_MINUTE x SHARE, or no page could ever be read"
             )
         return self
 
 
 class ZeroBounceSettings(_Group):
-    """Verification. 500 in any rolling 24 hours is a cap on spending; express takes 0.6 of it by itself."""
+    """Verification. 500 in any rolling 24 hours caps the spending of the whole platform; express takes 0.6 of it."""
 
     base_url: BaseUrl = "https://api.zerobounce.net"
     api_key: SecretStr | None = None
@@ -122,7 +124,7 @@ class ZeroBounceSettings(_Group):
 
 
 class SlackSettings(_Group):
-    """Alerts. The channel belongs to the webhook; the name is shown, never sent."""
+    """Alerts. The webhook decides the channel; the channel's name here is only shown, never sent."""
 
     webhook_url: SecretStr | None = None
     channel: str = "#data-ops-alerts"
@@ -130,8 +132,8 @@ class SlackSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """When the failure ratio speaks: more than `failure_ratio` over any rolling `window_minutes`; and what a message
-    links to (`runbook_url` gets the alert's name as its anchor)."""
+    """When the failure-ratio alert fires (more than `failure_ratio` over any rolling `window_minutes`), and what a
+    message links to (the alert's name is appended to `runbook_url` as an anchor)."""
 
     failure_ratio: float = Field(0.05, ge=0, lt=1)
     window_minutes: int = Field(30, ge=1)
@@ -144,12 +146,12 @@ class AlertSettings(_Group):
 class HttpSettings(_Group):
     """Where /metrics, /healthz and the status page listen."""
 
-    host: str = "0.0.0.0"  # noqa: S104 - a container's probes come from outside; documented in the runbook
+    host: str = "0.0.0.0"  # noqa: S104 - a container's probes come from outside; the runbook says so
     port: int = Field(8080, ge=0, le=65535)
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; see README.md for the table. Built by `load_settings`."""
+    """Everything that an operator can set; README.md has the table. Built by `load_settings`."""
 
     model_config = SettingsConfigDict(
         env_prefix=environment.PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
@@ -217,7 +219,7 @@ class Settings(BaseSettings):
 
 
 class _PreparedEnvironment(EnvSettingsSource):
-    """The stock environment source over a mapping we prepared (aliases, files, blanks)."""
+    """Pydantic's environment source over a prepared mapping (aliases resolved, files read, blanks dropped)."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -231,11 +233,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     """Read the environment into `Settings`.
 
     Args:
-        environ: stands in for ``os.environ`` (tests).
-        overrides: field values that win over the environment.
+        environ: used instead of ``os.environ`` (tests).
+        overrides: field values that take precedence over the environment.
 
     Raises:
-        ConfigError: a name is unknown, misspelt or has a wrong value; the sentence names it, never its value if secret.
+        ConfigError: a name is unknown or misspelt, or its value is wrong; the sentence never contains a secret value.
     """
     source = os.environ if environ is None else environ
     known = environment.known_names(Settings)
@@ -254,7 +256,7 @@ def _read_file(name: str, path: str) -> str:
 
 
 def ignored_names(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Names with our prefix that Kubernetes injects for a Service called acra-express; worth one log line each."""
+    """Names with our prefix that Kubernetes injects for a Service called acra-express; each is logged once."""
     source = os.environ if environ is None else environ
     return environment.injected_by_kubernetes(source, environment.known_names(Settings))
 
