@@ -1,4 +1,4 @@
-"""What tests of monitoring look at: the families that the service exports, and the expressions that use them."""
+"""Fixtures and helpers for monitoring tests: the exported metric families and the expressions that use them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAMPLE = re.compile(r"\b((?:acra_express|process)_[a-z0-9_]+)\b(?=\{|\[|\)| |$)"
 
 @pytest.fixture
 def tool(request: pytest.FixtureRequest) -> Callable[..., str]:
-    """`tool(name, …)`: path of an outside tool, or a skip (a failure under --require-tools)."""
+    """`tool(name, …)`: the path of an external tool, or a skip (a failure under --require-tools)."""
 
     def find(*names: str) -> str:
         return require_tool(request.config, *names)
@@ -38,12 +38,12 @@ def tool(request: pytest.FixtureRequest) -> Callable[..., str]:
 
 
 def exposition() -> bytes:
-    """What /metrics says of a process that has done nothing yet."""
+    """The content of /metrics in a new process."""
     return generate_latest(Metrics(CollectorRegistry()).registry)
 
 
 def families() -> dict[str, str]:
-    """Family name, as PromQL's users write it, to its type; the `_created` companions are left out."""
+    """Family names as used in PromQL, with their types; without the `_created` series."""
     found = {}
     for line in exposition().decode().splitlines():
         if line.startswith("# TYPE "):
@@ -54,7 +54,7 @@ def families() -> dict[str, str]:
 
 
 def family_of(sample: str, known: dict[str, str]) -> str | None:
-    """The family that a sample name belongs to; None when nobody exports it."""
+    """The family of a sample name; None when it is not exported."""
     for suffix in ("", "_bucket", "_sum", "_count"):
         name = sample.removesuffix(suffix) if suffix else sample
         if name in known and (not suffix or known[name] == "histogram"):
@@ -73,12 +73,12 @@ def dashboard_expressions() -> list[str]:
 
 
 def samples_in(text: str) -> set[str]:
-    """Names of series that an expression selects; label values such as job types are not among them."""
+    """The names of series that an expression selects, without label values such as job types."""
     return set(SAMPLE.findall(re.sub(r'"[^"]*"', '""', text)))
 
 
 def rules_as_text() -> list[dict[str, str]]:
-    """Each alert rule as its lines say it: keys alert, expr, for, severity, teller, summary, runbook_url."""
+    """Each alert rule read from its lines, with the keys alert, expr, for, severity, teller, summary, runbook_url."""
     rules: list[dict[str, str]] = []
     for block in re.split(r"(?m)^      - alert: ", RULES.read_text(encoding="utf-8"))[1:]:
         name = block.split("\n", 1)[0].strip()
@@ -97,7 +97,7 @@ def rules_as_text() -> list[dict[str, str]]:
 
 
 def anchors(markdown: Path) -> set[str]:
-    """Anchors of a page's headings, as forges make them."""
+    """The anchors of a page's headings, as code hosts create them."""
     headings = re.findall(r"(?m)^#+ (.+)$", markdown.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""Real processes beside the service: a Prometheus that scrapes it, asked over its HTTP interface."""
+"""Real processes beside the service, such as a Prometheus that scrapes it and is queried over HTTP."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOOK_SECONDS = 0.1
 
 
 class Process:
-    """A process of the test's own; every wait beside it ends with its death."""
+    """A process of the test; every wait fails when it exits."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
         self._log = log
 
     async def until(self, true: Callable[[], Awaitable[bool]], what: str, tries: int = 600) -> None:
-        """Ask again until `true` says so."""
+        """Poll until `true` returns True."""
         for _ in range(tries):
             if await true():
                 return
@@ -32,7 +32,7 @@ class Process:
         raise AssertionError(f"nobody ever saw {what}: {self._log.read_text(errors='replace')[-2000:]}")
 
     async def _pause(self) -> None:
-        """A tenth of a second, unless the process dies first."""
+        """Wait a tenth of a second; fail when the process exits first."""
         try:
             code = await asyncio.to_thread(self._process.wait, LOOK_SECONDS)
         except subprocess.TimeoutExpired:
@@ -42,7 +42,7 @@ class Process:
 
 @contextmanager
 def watched(command: list[str], log: Path) -> Iterator[Process]:
-    """Run a command beside the test, its output in `log`."""
+    """Run a command during the test, with its output in `log`."""
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink)
     try:
@@ -53,7 +53,7 @@ def watched(command: list[str], log: Path) -> Iterator[Process]:
 
 
 class Prometheus(Process):
-    """One scraping server."""
+    """A scraping Prometheus server."""
 
     def __init__(self, process: subprocess.Popen[bytes], client: httpx.AsyncClient, log: Path) -> None:
         super().__init__(process, log)
@@ -71,12 +71,12 @@ class Prometheus(Process):
         return result
 
     async def value(self, expression: str) -> float | None:
-        """The only value of an expression; None when there is none."""
+        """The first value of an expression; None when there is none."""
         found = await self.query(expression)
         return float(found[0]["value"][1]) if found else None
 
     async def firing(self) -> set[str]:
-        """Names of the alerts that fire now."""
+        """The names of the alerts that fire now."""
         answer = await self._client.get("/api/v1/alerts")
         return {alert["labels"]["alertname"] for alert in answer.json()["data"]["alerts"] if alert["state"] == "firing"}
 
@@ -118,7 +118,7 @@ def _launched(
 async def scraping(
     binary: str, folder: Path, targets: list[int], rules: str | None = None
 ) -> AsyncIterator[Prometheus]:
-    """A Prometheus over loopback ports, with rules (as text) evaluated every second."""
+    """A Prometheus that scrapes loopback ports and evaluates rules (given as text) every second."""
     port = free_port()
     log = folder / "log"
     process = _launched(binary, folder, targets, rules, port, log)
@@ -133,7 +133,7 @@ async def scraping(
 
 
 async def browse(chromium: str, *arguments: str) -> str:
-    """Run a browser without a window to its end; what it printed."""
+    """Run a headless browser and return its output."""
     process = await asyncio.create_subprocess_exec(
         chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
         "--no-first-run", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

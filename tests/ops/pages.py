@@ -1,4 +1,4 @@
-"""A status as the service gives it, for tests of what shows it."""
+"""A status in the form of /status.json, for tests of page and terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def status(**changed: Any) -> dict[str, Any]:
-    """A busy and healthy service; `changed` replaces keys."""
+    """The status of a busy and healthy service; `changed` replaces keys."""
     return {
         "service": "acra-express",
         "version": "1.0.0",

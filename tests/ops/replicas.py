@@ -1,4 +1,4 @@
-"""The alerts of one process turned by hand, and a stand-in for Slack."""
+"""The alert loops of one process, run step by step, and a fake Slack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from acra_express_async.settings.tree import AlertSettings
 
 
 class Channel:
-    """Stands in for Slack: keeps what it took, refuses while `refusal` says so."""
+    """A fake Slack: keeps accepted messages and refuses while `refusal` is set."""
 
     def __init__(self) -> None:
         self.headers: list[str] = []
@@ -39,7 +39,7 @@ class Channel:
 
 
 class Replica:
-    """The two loops of one process, turned by hand."""
+    """The two alert loops of one process, run step by step."""
 
     def __init__(self, database: Database, channel: Channel, uses: Sequence[BudgetUse] = ()) -> None:
         self.metrics = Metrics(CollectorRegistry())
@@ -72,7 +72,7 @@ class Replica:
 
 
 async def ended(owner: Connection, kinds: str, reason: str = "provider_error") -> None:
-    """Companies that end now: one letter each, e(nriched), n(o website), s(kipped), f(ailed)."""
+    """Let companies end now, one per letter: e(nriched), n(o website), s(kipped), f(ailed)."""
     names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed"}
     first = await owner.fetchval("SELECT count(*) FROM acra_express.outcomes")
     await owner.executemany(

@@ -1,4 +1,4 @@
-"""The state machine of one alert: fires once, reminds, resolves once, delays what comes in the cooldown."""
+"""The state machine of one alert: fires once, reminds, resolves once, delays a breach in the cooldown."""
 
 from __future__ import annotations
 

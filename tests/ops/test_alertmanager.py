@@ -1,4 +1,4 @@
-"""A real Alertmanager under our configuration: Slack hears what the service cannot say about itself, and only that."""
+"""A real Alertmanager with our configuration sends Slack only what the service cannot report about itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts on a real database: every rolling window is judged, and replicas, restarts and a dead Slack repeat nothing."""
+"""Alerts on a real database: every rolling window counts; replicas, restarts and a dead Slack repeat nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_no_traffic_is_silent_and_resolves_nothing(
 async def test_a_breach_between_two_evaluations_is_noticed(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
-    """One failure among twenty is 5%; when an old success leaves the window it is one in nineteen, until the next."""
+    """One failure in twenty is 5%; when an old success leaves the window, it is one in nineteen for a while."""
     await replica.turn()
     await ended(owner, "e")
     await clock.advance(timedelta(minutes=20))

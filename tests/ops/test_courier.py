@@ -1,4 +1,4 @@
-"""The courier as a loop: sends at once, and a stop in the middle of a message neither loses nor repeats it."""
+"""The courier loop: it sends at once, and a stop during a send neither loses nor repeats the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the status page shows of shared work, asked from a real database."""
+"""The figures of the status page about shared work, read from a real database."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A scripted night: DuckDuckGo blocks, ZeroBounce's credits end, companies fail. Two replicas, one of them replaced.
+"""A scripted night: DuckDuckGo blocks, ZeroBounce's credits run out, companies fail. Two replicas, one is replaced.
 
-Half hours pass by moving the database's clock. What Slack got is the simulator's word, what rules said Prometheus's.
+Half hours pass by advancing the database's clock. The simulator knows what Slack received, Prometheus which rules
+fired. The status shows a snapshot that may be 15 s old, so the script waits for the one with the expected figures.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 class Night:
-    """What the script needs at hand."""
+    """The parts of the script and what it waits for."""
 
     def __init__(self, standing: Stage, prometheus: Prometheus) -> None:
         self.standing = standing
@@ -57,7 +58,7 @@ class Night:
         )
 
     async def pass_minutes(self, minutes: int) -> None:
-        """Nobody holds a job while the clock moves."""
+        """Advance all clocks; call this while no job is held."""
         self.standing.simulator.clock.advance(minutes * 60)
         await self.standing.owner.execute(
             "UPDATE acra_express.test_offset SET ahead = ahead + make_interval(mins => $1)", minutes
@@ -70,13 +71,13 @@ class Night:
         await self.standing.enqueue({"uens": [next(self._uens) for _ in range(companies)]})
 
     async def work(self, companies: int) -> None:
-        """Enqueue, and wait until all that was ever enqueued has ended."""
+        """Enqueue companies and wait until all jobs so far have ended."""
         await self.enqueue(companies)
         self.ended += companies
         await self.prometheus.until(self._all_ended, f"{self.ended} companies ended")
 
     async def _all_ended(self) -> bool:
-        """No job is left; time passes where all that are left were put off (one replica's probe holds up the other)."""
+        """True when no job is left; advances the clock when all remaining jobs are snoozed (one waits for a probe)."""
         live, put_off = await self.standing.owner.fetchrow(
             "SELECT count(*), count(*) FILTER (WHERE status = 'queued' AND due_at > acra_express.clock())"
             " FROM background_jobs LEFT JOIN acra_express.leases USING (job_id) WHERE status IN ('queued', 'running')"
@@ -87,7 +88,7 @@ class Night:
         return bool(live == 0)
 
     async def recent(self) -> tuple[int, int]:
-        """Companies of the last half hour that count, and how many of them failed."""
+        """The companies of the last half hour that count for the failure ratio, and how many of them failed."""
         row = await self.standing.owner.fetchrow(
             "SELECT count(*) AS total, count(*) FILTER (WHERE kind = 'failed') AS failed FROM acra_express.outcomes"
             " WHERE kind <> 'skipped' AND ended_at > acra_express.clock() - interval '30 min'"
@@ -97,11 +98,11 @@ class Night:
 
     @property
     def told(self) -> list[str]:
-        """Headers of everything Slack took, in order."""
+        """The headers of all messages that Slack accepted, in order."""
         return [message["blocks"][0]["text"]["text"] for message in self.standing.simulator.slack.messages]
 
     async def hear(self, header: str) -> None:
-        """Slack's next message, and no other, is this one."""
+        """Wait for the next Slack message and check that it is this one."""
         before = len(self.told)
 
         async def said() -> bool:
@@ -112,7 +113,7 @@ class Night:
         assert re.fullmatch(header, self.told[-1]), self.told
 
     async def active(self, alert: str, count: float) -> None:
-        """All replicas show the alert as so often active."""
+        """Wait until every replica exports this value for the alert."""
 
         async def shown() -> bool:
             rows = await self.prometheus.query(f'acra_express_alert_active{{alert="{alert}"}}')
@@ -121,20 +122,34 @@ class Night:
         await self.prometheus.until(shown, f"{alert} at {count}")
 
     async def everybody_looked(self) -> None:
-        """Both replicas have judged all alerts once more, and Prometheus has evaluated its rules since."""
+        """Wait until both replicas have evaluated all alerts again and Prometheus its rules."""
         tick = 'acra_express_last_tick_timestamp_seconds{loop="alerts"}'
         before = await self.prometheus.value(f"max({tick})")
         assert before is not None
 
         async def later() -> bool:
-            # two turns, since the one that was under way may have begun before
+            # two turns, because the current one may have started before
             return (await self.prometheus.value(f"min({tick})") or 0) > before + 15
 
         await self.prometheus.until(later, "another look at the alerts")
 
+    async def status(self, port: int, **holds: Callable[[Any], bool]) -> dict[str, Any]:
+        """A replica's status once every named key fulfils its condition; the replica must be alive and ready."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            last: dict[str, Any] = {}
+
+            async def fulfilled() -> bool:
+                last.update((await client.get("/status.json")).json())
+                return all(condition(last[key]) for key, condition in holds.items())
+
+            await self.prometheus.until(fulfilled, f"a status with the expected {', '.join(holds)}")
+            health, ready = await client.get("/healthz"), await client.get("/readyz")
+            assert (health.status_code, ready.status_code) == (200, 200)
+            return last
+
 
 class Reader:
-    """Somebody with a browser."""
+    """A person with a browser."""
 
     def __init__(self, chromium: str, folder: Path, port: int) -> None:
         self._chromium = chromium
@@ -142,7 +157,7 @@ class Reader:
         self._url = f"http://127.0.0.1:{port}/"
 
     async def reads(self, *sentences: str, picture: str, window: str = "1100,1500", dark: bool = False) -> None:
-        """The page says all of this; what it looks like is kept as a picture beside the test's other files."""
+        """Check that the page contains all sentences, and keep a screenshot in the folder of the test."""
         profile = f"--user-data-dir={self._folder / 'profile'}"
         document = await browse(self._chromium, profile, "--virtual-time-budget=4000", "--dump-dom", self._url)
         for sentence in sentences:
@@ -153,10 +168,8 @@ class Reader:
         assert target.stat().st_size > 10_000
 
 
-async def probes(port: int) -> tuple[int, int, dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        health, ready = await client.get("/healthz"), await client.get("/readyz")
-        return health.status_code, ready.status_code, (await client.get("/status.json")).json()
+def verdict(word: str) -> Callable[[Any], bool]:
+    return lambda shown: bool(shown["word"] == word)
 
 
 async def started(standing: Stage, port: int) -> Process:
@@ -166,7 +179,7 @@ async def started(standing: Stage, port: int) -> Process:
 
 
 async def one_in_twenty_fails(night: Night) -> None:
-    """Exactly 5%: not a word."""
+    """Exactly 5%: no message."""
     await night.work(19)
     night.break_something(Provider.DUCKDUCKGO, "status", 303)
     await night.work(1)
@@ -178,7 +191,7 @@ async def one_in_twenty_fails(night: Night) -> None:
 
 
 async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
-    """Three of thirty: one message, the rule of Prometheus too, and one message once it is over."""
+    """Three of thirty: one message, the Prometheus rule fires too, and one message when it is over."""
     await night.work(8)
     night.break_something(Provider.DUCKDUCKGO, "status", 303)
     await night.work(2)
@@ -190,8 +203,7 @@ async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
         return "AcraExpressFailureRatio" in await night.prometheus.firing()
 
     await night.prometheus.until(rule_fires, "its own rule about the failure ratio")
-    alive, ready, status = await probes(port)
-    assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
+    status = await night.status(port, verdict=verdict("fail"), failures_24h=lambda counts: sum(counts.values()) >= 3)
     assert status["failures_24h"] == {"provider_error": 3}
     await reader.reads("Failure ratio", "provider_error", picture="failing", dark=True)
     night.standing.simulator.faults.clear()
@@ -216,18 +228,18 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await night.work(20)
         assert night.told == []
 
-        # DuckDuckGo asks for proof of a human
+        # DuckDuckGo answers with a challenge
         night.break_something(Provider.DUCKDUCKGO, "ddg_block_now", 60, count=1)
         await night.enqueue(3)
         await night.hear(r"\[FIRING\] duckduckgo: refuses us")
         await night.active("provider_blocked", 1)
-        alive, ready, status = await probes(ports[0])
-        assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
-        [breaker] = status["breakers"]
-        assert breaker["reason"] == "challenge"
-        ends = [datetime.fromisoformat(line["expected_end"]) for line in status["campaigns"]]
-        assert ends
-        assert min(ends) > datetime.fromisoformat(breaker["open_until"]), "nobody may search before that"
+        for port in ports:
+            status = await night.status(port, verdict=verdict("fail"), breakers=bool, campaigns=bool)
+            [breaker] = status["breakers"]
+            assert breaker["reason"] == "challenge"
+            ends = [datetime.fromisoformat(line["expected_end"]) for line in status["campaigns"]]
+            assert ends
+            assert min(ends) > datetime.fromisoformat(breaker["open_until"]), "no search may start before that"
         reader = Reader(chromium, tmp_path, ports[1])
         await reader.reads("Something is wrong", "duckduckgo: refuses us", "next probe", picture="blocked")
         first.signal(signal.SIGTERM)
@@ -238,13 +250,12 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await night.work(1)
         await night.hear(r"\[RESOLVED\] duckduckgo answers again")
 
-        # ZeroBounce's credits end; work that needs no verification goes on
+        # ZeroBounce's credits run out; work that needs no verification continues
         night.break_something(Provider.ZEROBOUNCE, "credits", 0, count=1)
         await night.enqueue(10)
         await night.hear(r"\[FIRING\] zerobounce: key or credits are bad")
         await night.active("key_or_credits", 1)
-        alive, ready, status = await probes(ports[1])
-        assert (alive, ready, status["verdict"]["word"]) == (200, 200, "fail")
+        await night.status(ports[1], verdict=verdict("fail"), breakers=bool)
         await reader.reads("zerobounce: key or credits are bad", "no_credits", picture="credits", window="400,2400")
         night.break_something(Provider.ZEROBOUNCE, "credits", 1000, count=1)
         await night.pass_minutes(SIXTEEN_MINUTES)
@@ -252,15 +263,14 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await night.work(10)
         await night.hear(r"\[RESOLVED\] zerobounce answers again")
 
-    # a Prometheus whose half hour holds nothing but what comes now
+    # a new Prometheus, whose last half hour contains only what follows
     async with scraping(binary, tmp_path / "later", ports, rules) as prometheus:
         night.prometheus = prometheus
         await night.active("failure_ratio", 0)
         await night.pass_minutes(HALF_AN_HOUR)
         await one_in_twenty_fails(night)
         await one_in_ten_fails(night, reader, ports[1])
-        alive, ready, status = await probes(ports[1])
-        assert (alive, ready, status["verdict"]["word"]) == (200, 200, "pass"), status["verdict"]
+        await night.status(ports[1], verdict=verdict("pass"))
         await reader.reads("It is fine", picture="fine")
     text = str(list(standing.simulator.slack.messages))
     assert "@" not in text

@@ -1,4 +1,4 @@
-"""Logs: JSON for machines, nothing secret and no address in them, and everything of a job or company in one search."""
+"""Logs: valid JSON, no secrets or mail addresses, and one search finds all lines of a job or company."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from acra_express_async.settings.tree import load_settings, secrets_of
 
 KEY = "zb-0123+4567/89=abcdef"
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/planted-secret"
-PASSWORD = "p%40ss-word"  # as it stands in a DSN; p@ss-word in errors of the driver
+PASSWORD = "p%40ss-word"  # as written in a DSN; errors of the driver show p@ss-word
 SETTINGS = load_settings(
     {
         "POSTGRES_DSN": f"postgresql://service:{PASSWORD}@db:5432/platform?sslpassword=key-file-word",
@@ -49,7 +49,7 @@ PLANTED = (
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Where the logs of this test go; the process's own set-up comes back afterwards."""
+    """The log stream of this test; the logging set-up is restored afterwards."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     sink = io.StringIO()
@@ -100,7 +100,7 @@ def test_httpx_does_not_log_the_urls_it_calls(stream: io.StringIO) -> None:
 
 
 def test_a_database_outage_logs_no_tracebacks(stream: io.StringIO) -> None:
-    """asyncpg repeats one with each try to fill its pool; a minute of outage was a screen of stack frames."""
+    """asyncpg logs one for each try to fill its pool, which filled a screen in a minute of outage."""
     logging.getLogger("asyncpg.pool").warning("Failed to restore the pool", exc_info=raised("away"))
     assert stream.getvalue() == ""
 
@@ -171,7 +171,7 @@ def test_an_error_whose_message_is_a_page_keeps_its_name(stream: io.StringIO) ->
 
 
 async def test_logs_of_a_whole_run_are_correlated_and_clean(fresh_dsn: str, tmp_path: Path) -> None:
-    """Providers fail once each: every line is JSON, every company and attempt has one line, nothing leaks."""
+    """Each provider fails once: every line is JSON, every company and attempt has one line, nothing leaks."""
     async with stage(fresh_dsn, tmp_path) as standing:
         standing.simulator.faults.add(Fault(Provider.ZEROBOUNCE, "status", 503, count=1))
         standing.simulator.faults.add(Fault(Provider.JINA, "bad_json", count=1))

@@ -1,4 +1,4 @@
-"""Metrics, rules, dashboard and runbook speak of the same names; each rule fires and stays silent as promised."""
+"""Metrics, rules, dashboard and runbook use the same names; each rule fires and stays silent as specified."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Tool = Callable[..., str]
 
 
 def unknown_names(texts: list[str]) -> set[str]:
-    """Series that are used and that nobody exports."""
+    """Series that are used but not exported."""
     known = families()
     return {name for text in texts for name in samples_in(text) if family_of(name, known) is None}
 
@@ -134,7 +134,7 @@ def test_alertmanager_sends_only_what_the_service_cannot_report(tool: Tool) -> N
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """config/grafana/dashboard.py, which is no part of the package."""
+    """config/grafana/dashboard.py, which is not part of the package."""
     monkeypatch.syspath_prepend(str(GRAFANA))
     spec = importlib.util.spec_from_file_location("dashboard_source", GRAFANA / "dashboard.py")
     assert spec is not None

@@ -1,4 +1,4 @@
-"""The status page: what it says, what it must never say or load, and that a browser shows it and keeps it live."""
+"""The status page: what it shows, what it must never show or load, and that a browser renders and updates it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ async def test_a_browser_renders_the_page_and_runs_its_script(tool: Tool, tmp_pa
     chromium = tool("chromium", "chromium-browser", "google-chrome")
     async with served(Health(lambda: 0.0)) as client:
         url = str(client.base_url)
-        # virtual time: the script's timers run without anybody waiting for them
+        # virtual time: the timers of the script run without real waiting
         profile = f"--user-data-dir={tmp_path / 'profile'}"
         document = await browse(chromium, profile, "--virtual-time-budget=4000", "--dump-dom", url)
         assert "It is fine" in document
@@ -186,7 +186,7 @@ async def test_the_page_updates_without_a_reload(tool: Tool, tmp_path: Path) -> 
     asked = 0
 
     def told() -> dict[str, Any]:
-        """Each answer is news: another company has ended."""
+        """Each answer is new: another company has ended."""
         nonlocal asked
         asked += 1
         company = status()["companies"][0] | {"name": f"COMPANY NUMBER {asked}"}

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the real service after a seeded workload: every expression answers."""
+"""A real Prometheus scrapes the real service after a seeded workload: every expression returns data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def concrete(expression: str) -> str:
-    """A panel's expression with Grafana's variables filled in."""
+    """The expression of a panel with Grafana's variables replaced."""
     for name, value in (("$__rate_interval", "1m"), ("$job", "acra-express"), ("$instance", ".*")):
         expression = expression.replace(name, value)
     return expression
@@ -46,7 +46,7 @@ async def test_every_expression_has_data_and_counts_match_the_database(
     async with scraping(binary, tmp_path / "prometheus", [port], rules) as prometheus:
 
         async def scraped_twice() -> bool:
-            # a counter must be seen at 0 before it moves, or increase() has nothing to start from
+            # Prometheus must see a counter at 0 before it moves, otherwise increase() misses the first step.
             return (await prometheus.value("count_over_time(acra_express_workers[1m])") or 0) >= 2
 
         await prometheus.until(scraped_twice, "two scrapes")
@@ -65,7 +65,7 @@ async def test_every_expression_has_data_and_counts_match_the_database(
         assert empty == []
         for rule in rules_as_text():
             await prometheus.query(rule["expr"])
-            # a rule that does not fire answers nothing; each series that it looks at must be there
+            # A rule that does not fire returns nothing, so check that each series that it uses exists.
             lost = [series for series in SELECTOR.findall(rule["expr"]) if not await prometheus.query(series)]
             assert lost == [], rule["alert"]
         kinds = {

@@ -1,4 +1,4 @@
-"""The standing refresh: paced over the day, never in a person's way, and quiet when nothing is stale."""
+"""The standing refresh: paced over the day, after work that people requested, and idle when nothing is stale."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def finish(owner: Connection, total: int) -> None:
 
 
 async def test_refresh_stages_what_the_day_has_room_for(owner: Connection, database: Database, clock: Clock) -> None:
-    """START is 16:00 in Singapore: two thirds of the day, 64 of 96 and one for the quarter of an hour to come."""
+    """START is 16:00 in Singapore, two thirds of the day: 64 of 96, and one for the next quarter of an hour."""
     assert START.astimezone(SINGAPORE).hour == 16
     assert await refresh(database, clock).tick() == 65
     [job] = await jobs(owner)

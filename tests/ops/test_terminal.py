@@ -1,4 +1,4 @@
-"""`acra-express status` in a terminal, and the campaigns it speaks of, from the running service."""
+"""`acra-express status` in a terminal, and the campaigns that it shows, from a running service."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_status_works_with_and_without_a_running_service(fresh_dsn: str, t
             "requests_1h", "calls_1h", "tokens_1m", "verifications_1d",
         }  # fmt: skip
         for campaign in answer["campaigns"]:
-            # read one after the other beside running workers, so a company may stand in both
+            # The figures are read one after the other while workers run, so a company may be counted in both.
             assert campaign["ended"] <= 7
             assert campaign["waiting"] + campaign["left"] <= 7
         code, said, _ = await command(environ, "status")

@@ -1,4 +1,4 @@
-"""The snapshot and the pulse: gauges from the database without a scrape asking, and the loop's own lag."""
+"""The snapshot loop and the pulse: gauges from the database without queries in a scrape, and event loop lag."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Ended(Exception):
-    """AttemptEnds a loop from inside its pause."""
+    """Ends a loop from its pause."""
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -38,7 +38,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 class Turned:
-    """The product's snapshot loop on a real database, turned by hand."""
+    """The real snapshot loop on a real database, run step by step."""
 
     def __init__(self, database: Database) -> None:
         self.metrics = Metrics(CollectorRegistry())
@@ -133,7 +133,7 @@ async def test_b25_nightly_history_is_not_queried_while_it_runs(owner: Connectio
 
 
 class Beat:
-    """A clock that every pause moves on, late by what `late` says; after so many pauses the loop ends."""
+    """A clock that each pause advances, late by the values of `late`; the loop ends after that many pauses."""
 
     def __init__(self, late: Sequence[float]) -> None:
         self.now = 100.0
