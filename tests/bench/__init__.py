@@ -1,1 +1,1 @@
-"""`bin/bench`: our figures beside those of the best-known Postgres queues, in one run on one machine."""
+"""`bin/bench`: our figures compared with those of the best-known PostgreSQL queues, in one run on one machine."""

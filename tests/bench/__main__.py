@@ -22,7 +22,7 @@ PEERS = "BENCH_PEERS"
 
 @click.group()
 def main() -> None:
-    """Our figures, beside PgQueuer's and Procrastinate's where they apply."""
+    """Measure our service, and PgQueuer and Procrastinate where they can be compared."""
 
 
 def _tell(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> None:
@@ -38,7 +38,7 @@ rounds_option = click.option("--rounds", type=click.IntRange(5), default=5, show
 @rounds_option
 @click.option("--jobs", type=click.IntRange(10), default=100, show_default=True, help="In each round.")
 def pickup_(rounds: int, jobs: int) -> None:
-    """Commit of an insert to the start of its handler, idle workers."""
+    """Time from the commit of an insert to the start of its handler, with idle workers."""
     rows = asyncio.run(pickup.pickup(os.environ[PEERS], rounds, jobs))
     header = ("queue", "p50 ms", "p95 ms", "p99 ms", "p50 / better peer", "p95 / better peer")
     note = f"Durable commits, {rounds} interleaved rounds of {jobs} jobs, medians over rounds. Goal: p50 at most 0.6."
@@ -49,7 +49,7 @@ def pickup_(rounds: int, jobs: int) -> None:
 @rounds_option
 @click.option("--jobs", type=click.IntRange(10), default=1000, show_default=True)
 def drain_(rounds: int, jobs: int) -> None:
-    """No-op jobs a second through the real poller, queue and workers; no goal."""
+    """No-op jobs per second through the real poller, queue and workers; there is no target."""
     rows = asyncio.run(pickup.drain(os.environ[PEERS], rounds, jobs))
     note = f"A backlog of {jobs}, durable commits, {rounds} interleaved rounds, medians; PgQueuer in batches of 10."
     _tell("drain", ("queue", "jobs/s", "/ better peer"), rows, note)
@@ -57,7 +57,7 @@ def drain_(rounds: int, jobs: int) -> None:
 
 @main.command("backlog")
 def backlog_() -> None:
-    """Claim and idle poll behind 10^4 and 10^6 rows, half of them a foreign backlog."""
+    """Time of a claim and of an idle poll with 10^4 and 10^6 rows, half of them a foreign backlog."""
     rows = asyncio.run(alone.backlog())
     note = f"Medians of {alone.TIMED} after {alone.WARM_UP} executions of the same statement. Goal: at most 1 ms, flat."
     _tell("backlog", ("rows", "claim ms", "idle poll ms"), rows, note)
@@ -65,7 +65,7 @@ def backlog_() -> None:
 
 @main.command("limiters")
 def limiters_() -> None:
-    """Plain AsyncLimiters beside our throttle and ledger: violations, worst window, share used."""
+    """Plain AsyncLimiters compared with our throttle and ledger: violations, worst window, used share."""
     rows = limiters.limiters()
     note = (
         f"{limiters.HOURS:g} simulated hours of hammering 200 requests an hour with two workers a process; shares and"
@@ -79,7 +79,7 @@ def limiters_() -> None:
 @rounds_option
 @click.option("--times", type=click.IntRange(20), default=200, show_default=True, help="In each round.")
 def reservation_(rounds: int, times: int) -> None:
-    """A reservation with 10^5 rows in the ledger, beside a plain one-row INSERT; pruning."""
+    """Time of a reservation with 10^5 rows in the ledger, of a plain one-row INSERT, and of pruning."""
     rows = asyncio.run(reservation.reservation(rounds, times))
     note = (
         f"Durable commits over loopback TCP, {rounds} interleaved rounds of {times}, medians over rounds. Goal: one"
@@ -91,7 +91,7 @@ def reservation_(rounds: int, times: int) -> None:
 @main.command("start")
 @rounds_option
 def start_(rounds: int) -> None:
-    """From exec to ready on a migrated database."""
+    """Time from exec to ready on a migrated database."""
     rows = asyncio.run(alone.start(rounds))
     _tell("start", ("median s", "worst s", "rounds"), rows, "Goal: 2 s.")
 
@@ -100,7 +100,7 @@ def start_(rounds: int) -> None:
 @rounds_option
 @click.option("--operations", type=click.IntRange(80), default=800, show_default=True, help="In each measurement.")
 def replicas_(rounds: int, operations: int) -> None:
-    """Claims and reservations a second as replicas grow, with and without PgBouncer."""
+    """Claims and reservations per second by number of replicas, with and without PgBouncer."""
     rows = asyncio.run(replicas.replicas(rounds, operations))
     way = ("claims/s", "x one", "reservations/s", "x one")
     note = (
@@ -114,7 +114,7 @@ def replicas_(rounds: int, operations: int) -> None:
 @main.command("idle")
 @click.option("--seconds", type=click.IntRange(10), default=60, show_default=True)
 def idle_(seconds: int) -> None:
-    """What a service with nothing to do costs."""
+    """CPU, transactions and memory of an idle service."""
     rows = asyncio.run(alone.idle(seconds))
     note = f"Extrapolated from {seconds} s; LISTEN, heartbeats of the pools and snapshots included."
     _tell("idle", ("CPU s an hour", "transactions an hour", "resident MB"), rows, note)
@@ -131,7 +131,7 @@ def memory_(companies: int) -> None:
 @main.command("scrape")
 @click.option("--scrapes", type=click.IntRange(50), default=300, show_default=True, help="Of each service.")
 def scrape_(scrapes: int) -> None:
-    """What /metrics takes with 100 and with 100,000 jobs in the table."""
+    """Time of a /metrics scrape with 100 and with 100,000 jobs in the table."""
     rows = asyncio.run(watching.scrape(scrapes))
     note = (
         f"{scrapes} scrapes of each service in turns over one connection; all jobs are due and claiming is paused. "
@@ -157,7 +157,7 @@ def load_() -> None:
 @click.option("--companies", type=click.IntRange(10), default=400, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 def calls_(companies: int, seed: int) -> None:
-    """Searches, pages and verifications a company: a plan without savings against ours, at what quality."""
+    """Searches, pages, verifications and quality per company: a plan without savings compared with ours."""
     arms = asyncio.run(compare(companies, seed))
     note = (
         f"{arms[0].companies} live companies of the simulator's world, seed {seed}, both plans over the same ones. "
@@ -168,7 +168,7 @@ def calls_(companies: int, seed: int) -> None:
 
 @main.command("pages")
 def pages_() -> None:
-    """CPU and memory of reading hostile pages, as they grow."""
+    """CPU and memory of reading hostile pages by their length."""
     note = (
         f"Every reader of a page over {reading.LENGTH:,} characters and {reading.FACTOR} times as many; linear work is"
         f" a ratio of {reading.FACTOR}, a square {reading.FACTOR**2}. Peak: what {reading.MEGABYTE:,} characters cost."

@@ -1,4 +1,4 @@
-"""What only we are measured by: the claim behind a backlog, start, idleness, memory."""
+"""Benchmarks without comparison: claims with a backlog, start, idle service, memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ READY_SECONDS = 30.0
 async def backlog() -> list[tuple[str, ...]]:
     """Rows: size of `background_jobs`, milliseconds of a claim and of an idle poll (medians).
 
-    The sizes take turns, claim by claim, so that both meet the same moods of the machine.
+    The sizes alternate claim by claim, so that changes in the machine's load affect both.
     """
     with durable_server() as server:
         async with AsyncExitStack() as stack:
@@ -64,14 +64,14 @@ async def _ground(server: EmbeddedPostgres, size: int, stack: AsyncExitStack) ->
 
 
 async def _milliseconds(jobs: Jobs) -> float:
-    """One claim, of a job or of nothing."""
+    """Milliseconds of one claim, with or without a job."""
     began = time.perf_counter()
     await jobs.claim("bench", timedelta(hours=1), 2)
     return (time.perf_counter() - began) * 1e3
 
 
 async def _fill(owner: Connection, size: int) -> None:
-    """Half a foreign backlog, half the past: other people's and our own ended jobs."""
+    """Fill the table: half a foreign backlog, half ended jobs of the platform and of ours."""
     await owner.execute("SET statement_timeout = 0")
     await owner.execute(
         """
@@ -125,7 +125,7 @@ async def idle(seconds: float) -> list[tuple[str, ...]]:
         service, _, dsn = await _ready(server, Path(folder))
         pid = service.process.pid
         async with owned(dsn) as owner:
-            await asyncio.sleep(5)  # the start is not idleness
+            await asyncio.sleep(5)  # let the start finish
             cpu, statements, began = cpu_seconds(pid), await _transactions(owner), time.monotonic()
             await asyncio.sleep(seconds)
             hours = (time.monotonic() - began) / 3600
@@ -145,7 +145,7 @@ async def _transactions(owner: Connection) -> int:
 
 
 async def memory(companies: int) -> list[tuple[str, ...]]:
-    """Rows: resident MB with two workers, when ready and after so many companies."""
+    """Rows: resident MB with two workers, when ready and after this many companies."""
     with durable_server() as server, tempfile.TemporaryDirectory() as folder:
         dsn = await new_database(server, express=True)
         async with stage(dsn, Path(folder), rows=companies * 2) as standing:

@@ -1,4 +1,4 @@
-"""Plain AsyncLimiters beside our throttle and ledger, on simulated time; the code is that of tests/limits."""
+"""Plain AsyncLimiters compared with our throttle and ledger on simulated time; uses the code of tests/limits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Run = Callable[[int, float | None], Awaitable[Booked]]
 
 
 def limiters() -> list[tuple[str, ...]]:
-    """One row for each way to keep 200 requests an hour: violations, worst window and share of one process that lives
-    on, then the worst window where it does not, or is not alone, and what it serves at once after a quiet time."""
+    """One row for each way to keep 200 requests an hour: violations, worst window and used share of one long-running
+    process, then the worst window with restarts and with several processes, and the burst after a quiet time."""
     own = ("ours", ours)
     shapes = [(f"AsyncLimiter({shape.rate:g}, {shape.period:g}): {shape.name}", plain(shape)) for shape in SHAPES]
     return [(name, *judged(run)) for name, run in (*shapes, own)]
@@ -38,7 +38,7 @@ def judged(run: Run) -> tuple[str, ...]:
 
 
 def _lived(run: Run, processes: int, restart_every: float | None) -> Booked:
-    """The arrivals of some simulated hours, lived in a moment."""
+    """The arrivals of several simulated hours."""
     loop = looptime.new_event_loop()
     try:
         return loop.run_until_complete(run(processes, restart_every))

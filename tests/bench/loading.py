@@ -1,4 +1,4 @@
-"""The registry's monthly file: does loading it take more memory when it is longer?"""
+"""Memory of loading the monthly registry file, by its length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZES = (50_000, 500_000)
 
 
 async def load() -> list[tuple[str, ...]]:
-    """Rows: rows and MB of the file, highest resident MB of the command, its ratio to the smallest, rows a second."""
+    """Rows: rows and MB of the file, peak resident MB of the command, its ratio to the smallest, rows per second."""
     taken = []
     with durable_server() as server:
         for size in SIZES:

@@ -1,4 +1,4 @@
-"""Our worker process for the benchmarks: real listener, poller and workers around a handler that does nothing."""
+"""Our worker process for the benchmarks: real listener, poller and workers with a handler that does nothing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .reporting import said, starts_now
 
 
 async def serve(dsn: str, workers: int) -> None:
-    """Say ``ready``, then one line for each job, until stdin closes."""
-    logs.configure(level="INFO", form="json")  # what production writes, to stderr
+    """Print ``ready``, then one line for each job, until stdin closes."""
+    logs.configure(level="INFO", form="json")  # logs like production, to stderr
     owner = await connect(dsn, {})
     tenant = await owner.fetchval("SELECT tenant_id FROM public.tenants WHERE name = 'acra_express'")
     await owner.close()
-    # as preflight.py opens them, but for the second pool: the rig's heartbeats share this one
+    # Opened as in preflight.py, but without the second pool: heartbeats of the rig share this one.
     database = Database(dsn, role="acra_express", tenant_id=tenant, size=4)
     await database.open()
 

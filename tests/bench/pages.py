@@ -1,4 +1,4 @@
-"""Does reading a page cost more than its length? Hostile pages of n and of 8 n characters, in turns."""
+"""How the cost of reading a page grows with its length: hostile pages of n and 8 n characters, alternating."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEGABYTE = 1_000_000
 
 
 def pages() -> list[tuple[str, ...]]:
-    """Rows: what the page is made of, CPU ms at n and at 8 n, their ratio, peak MB of reading a megabyte of it."""
+    """Rows: content of the page, CPU ms at n and at 8 n characters, their ratio, peak MB for a page of one megabyte."""
     rows = []
     for name, piece in REPEATED.items():
         little, much, megabyte = (of_length(piece, length) for length in (LENGTH, LENGTH * FACTOR, MEGABYTE))

@@ -1,6 +1,6 @@
-"""Worker processes of the peers, each configured as its documentation recommends; run in an environment of its own.
+"""Worker processes of the peers, configured as their documentation recommends; run in a separate environment.
 
-Usage: ``python peers.py pgqueuer|procrastinate DSN WORKERS``. Says ``ready``, then one line for each job, until stdin
+Usage: ``python peers.py pgqueuer|procrastinate DSN WORKERS``. Prints ``ready``, then one line for each job, until stdin
 closes.
 """
 
@@ -61,7 +61,7 @@ async def procrastinate(dsn, workers):
 
 
 async def until_listening(fetchval):
-    """Until some session's last word was LISTEN, or two seconds have gone by: then the worker is idle."""
+    """Wait until a session's last statement was LISTEN, at most two seconds; the worker is idle then."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE '%listen %'"
         " AND pid <> pg_backend_pid()"

@@ -1,7 +1,7 @@
-"""Pickup and drain: from the commit of an insert to the start of its handler, and no-op jobs a second.
+"""Pickup (from the commit of an insert to the start of its handler) and drain (no-op jobs per second).
 
-The same client inserts for everybody, so that only the workers differ. Jobs of a round come one by one, each after the
-handler of the one before has started and the worker has become idle again.
+The same client inserts for all queues, so that only the workers differ. Jobs of a round are inserted one by one, each
+after the previous handler has started and the worker is idle again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WARM_UP = 10
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One queue: its worker process, and how a row comes into it."""
+    """One queue: its worker process and the statement that inserts a job."""
 
     name: str
     command: tuple[str, ...]
@@ -39,7 +39,7 @@ class Contender:
 
 
 def contenders(peers: str) -> list[Contender]:
-    """We first, then the peers; `peers` is the interpreter that has them installed."""
+    """Our queue first, then the peers; `peers` is the interpreter in which they are installed."""
     script = str(HERE / "peers.py")
     return [
         Contender(
@@ -66,7 +66,7 @@ def contenders(peers: str) -> list[Contender]:
 
 
 class Worker:
-    """A contender's process; knows when each job's handler started."""
+    """The process of a contender; records when the handler of each job started."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -85,7 +85,7 @@ class Worker:
             continue
 
     async def saw(self, jobs: Sequence[int]) -> None:
-        """Until the handlers of all `jobs` have started."""
+        """Wait until the handlers of all `jobs` have started."""
         missing = set(jobs) - self.started.keys()
         while missing:
             number, _, moment = (await self._line()).partition(" ")
@@ -105,7 +105,7 @@ class Worker:
 
 @asynccontextmanager
 async def working(contender: Contender, server: EmbeddedPostgres) -> AsyncIterator[tuple[Worker, Connection]]:
-    """A fresh database and a worker that is idle."""
+    """A fresh database and an idle worker."""
     dsn = await new_database(server, express=contender.express)
     process = await asyncio.create_subprocess_exec(
         *contender.command, dsn, str(WORKERS),
@@ -122,7 +122,7 @@ async def working(contender: Contender, server: EmbeddedPostgres) -> AsyncIterat
 
 
 async def _pickups(contender: Contender, server: EmbeddedPostgres, jobs: int) -> list[float]:
-    """Milliseconds from the end of the commit to the handler's start."""
+    """Milliseconds from the end of the commit to the start of the handler."""
     found = []
     async with working(contender, server) as (worker, connection):
         for number in range(WARM_UP + jobs):
@@ -136,7 +136,7 @@ async def _pickups(contender: Contender, server: EmbeddedPostgres, jobs: int) ->
 
 
 async def _drained(contender: Contender, server: EmbeddedPostgres, jobs: int) -> float:
-    """No-op jobs a second over a backlog that is inserted in one statement."""
+    """No-op jobs per second for a backlog that was inserted in one statement."""
     async with working(contender, server) as (worker, connection):
         rows = await connection.fetch(contender.insert, jobs)
         inserted = time.monotonic_ns()
@@ -165,7 +165,7 @@ async def pickup(peers: str, rounds: int, jobs: int) -> list[tuple[str, ...]]:
 
 
 async def drain(peers: str, rounds: int, jobs: int) -> list[tuple[str, ...]]:
-    """Rows of the table: name, jobs a second (median over rounds), ratio to the better peer."""
+    """Rows of the table: name, jobs per second (median over rounds), ratio to the better peer."""
     seen: dict[str, list[float]] = {}
     with durable_server() as server:
         for _ in range(rounds):

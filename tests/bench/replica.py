@@ -1,6 +1,6 @@
-"""What a replica asks of the shared database: ``python -m bench.replica DSN TENANT direct|pooled``.
+"""The database work of one replica: ``python -m bench.replica DSN TENANT direct|pooled``.
 
-Says ``ready``; each line ``claim N`` or ``reserve N`` on stdin is answered by ``DONE BEGAN ENDED`` (monotonic, ns).
+Prints ``ready``; answers each line ``claim N`` or ``reserve N`` on stdin with ``DONE BEGAN ENDED`` (monotonic, ns).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ASKS = tuple(
 
 
 async def claims(jobs: Jobs, count: int) -> int:
-    """Claims until the backlog is empty, `count` at most; how many jobs they brought."""
+    """Claim until the backlog is empty, at most `count` times; return the number of claimed jobs."""
     done = 0
     while done < count and await jobs.claim("bench", LEASE, 1):
         done += 1
@@ -43,7 +43,7 @@ async def claims(jobs: Jobs, count: int) -> int:
 
 
 async def reservations(ledger: BudgetLedger, count: int) -> int:
-    """`count` reservations of a page read."""
+    """Make `count` reservations for reading a page."""
     for _ in range(count):
         assert isinstance(await ledger.charge(ASKS, JobLimits()), Charge)
     return count

@@ -1,4 +1,4 @@
-"""Claims and reservations a second as replicas grow on one database, directly and behind PgBouncer."""
+"""Claims and reservations per second by number of replicas on one database, directly and behind PgBouncer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Replica:
         return line.decode().strip()
 
     async def does(self, word: str, count: int) -> tuple[int, int, int]:
-        """How many it did, and between which moments."""
+        """The number of operations, and the start and end time."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word} {count}\n".encode())
         done, began, ended = (await self.line()).split()
@@ -67,7 +67,7 @@ async def replica(dsn: str, tenant: int, way: str) -> AsyncIterator[Replica]:
 
 
 async def rate(some: Sequence[Replica], word: str, each: int) -> tuple[int, float]:
-    """How much they did together, and how much of it a second from the first's begin to the last's end."""
+    """The total number of operations, and operations per second from the first start to the last end."""
     answers = await asyncio.gather(*(one.does(word, each) for one in some))
     done = sum(answer[0] for answer in answers)
     span = max(answer[2] for answer in answers) - min(answer[1] for answer in answers)
@@ -75,14 +75,14 @@ async def rate(some: Sequence[Replica], word: str, each: int) -> tuple[int, floa
 
 
 async def _clear(owner: Connection) -> None:
-    """Every measurement begins on empty tables: none pays for the dead rows of the one before."""
+    """Empty the tables, so that no measurement pays for dead rows of the previous one."""
     for table in ("acra_express.leases", "background_jobs", "acra_express.budget_charges"):
         await owner.execute(f"DELETE FROM {table}")
         await owner.execute(f"VACUUM ANALYZE {table}")
 
 
 async def _round(ways: dict[str, list[Replica]], owner: Connection, total: int, seen: Rates) -> None:
-    """Every number of replicas, every way and both kinds of work once; the ways take turns."""
+    """Measure every number of replicas, every connection type and both kinds of work once, alternating."""
     for number in COUNTS:
         for way, everyone in ways.items():
             for word in WORDS:
@@ -97,7 +97,7 @@ async def _round(ways: dict[str, list[Replica]], owner: Connection, total: int, 
 
 
 async def replicas(rounds: int, total: int) -> list[tuple[str, ...]]:
-    """Rows: replicas; claims and reservations a second directly, then behind PgBouncer; each with its ratio to one's.
+    """Rows: replicas; claims and reservations per second directly and behind PgBouncer, with the ratio to one replica.
 
     Medians over rounds. Without PgBouncer on this machine its columns hold a dash.
     """
@@ -118,13 +118,13 @@ async def replicas(rounds: int, total: int) -> list[tuple[str, ...]]:
                 for each in ways[way]:
                     while await each.line() != "ready":
                         continue
-            for _ in range(rounds + 1):  # the first one warms plans and caches up
+            for _ in range(rounds + 1):  # the first one only warms up plans and caches
                 await _round(ways, owner, total, seen)
     return rows({key: figures[1:] for key, figures in seen.items()})
 
 
 def rows(seen: Rates) -> list[tuple[str, ...]]:
-    """The table of what was seen."""
+    """The table of the measured rates."""
     columns = [(way, word) for way in ("direct", "pooled") for word in WORDS]
     return [
         (str(number), *(cell for way, word in columns for cell in _cells(seen, way, word, number))) for number in COUNTS

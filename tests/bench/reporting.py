@@ -1,6 +1,6 @@
-"""Lines from a worker process to the one that measures; imports nothing, because the peers' environments have nothing.
+"""Lines from a worker process to the measuring process; imports only the standard library for the peers' environment.
 
-CLOCK_MONOTONIC is one clock for all processes of a machine.
+CLOCK_MONOTONIC is the same clock for all processes of a machine.
 """
 
 import sys
@@ -8,11 +8,11 @@ import time
 
 
 def starts_now(number: int) -> None:
-    """The handler of job `number` begins at this moment."""
+    """Report that the handler of job `number` starts now."""
     said(f"{number} {time.monotonic_ns()}")
 
 
 def said(line: str) -> None:
-    """One line, at once."""
+    """Print one line and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

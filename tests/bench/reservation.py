@@ -1,4 +1,4 @@
-"""What a reservation costs beside the least that a durable write can cost, and that pruning bounds the ledger."""
+"""The cost of a reservation compared with the cheapest durable write, and the pruning of the ledger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Act = Callable[[], Awaitable[object]]
 async def reservation(rounds: int, times: int) -> list[tuple[str, ...]]:
     """Rows: a plain one-row INSERT, a reservation of one budget and of two, and the pruning of old rows.
 
-    Reservations and INSERT take turns, one by one, each its own durable commit on a connection of its own.
+    Reservations and INSERTs alternate, each with its own durable commit and its own connection.
     """
     async with AsyncExitStack() as stack:
         server = stack.enter_context(durable_server())
@@ -69,8 +69,8 @@ def _row(name: str, rounds: list[list[float]], peer: float, statements: str, row
 
 
 async def _turns(owner: Connection, ledger: BudgetLedger, rounds: int, times: int) -> list[list[list[float]]]:
-    """Milliseconds of INSERTs, searches' and reads' reservations, by round; what was reserved is handed back outside
-    the clock."""
+    """Milliseconds of INSERTs and of reservations for searches and reads, by round; reservations are refunded outside
+    the measured time."""
     await owner.execute("CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount int NOT NULL)")
     granted: list[Charge] = []
 
@@ -104,7 +104,7 @@ async def _reserve(ledger: BudgetLedger, asks: Sequence[Ask]) -> Charge:
 
 
 async def _prune(ledger: BudgetLedger) -> tuple[list[float], int]:
-    """Milliseconds of each call until nothing old is left, and how many calls that took."""
+    """Milliseconds of each call until no old rows are left, and the number of calls."""
     took = []
     while True:
         began = time.perf_counter()
@@ -127,7 +127,7 @@ async def _rows(owner: Connection) -> int:
 
 
 async def _fill(owner: Connection) -> None:
-    """A hundred calls and a hundred searches in the running hour, the rest calls and tokens of the days before."""
+    """Insert 100 calls and 100 searches of the current hour, and calls and tokens of earlier days."""
     await owner.execute("SET statement_timeout = 0")
     await owner.execute(
         """

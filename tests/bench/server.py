@@ -25,7 +25,7 @@ def durable_server() -> Iterator[EmbeddedPostgres]:
 
 
 async def new_database(server: EmbeddedPostgres, *, express: bool) -> str:
-    """DSN of an empty database, or of one with the platform's tables and our schema."""
+    """The DSN of an empty database, or of one with the platform's tables and our schema."""
     name = f"b_{secrets.token_hex(4)}"
     admin = await asyncpg.connect(server.dsn())
     try:

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks, and our own contender on a real database."""
+"""The arithmetic of the benchmarks, and our worker process on a real database."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_peer_benchmarks_import_nothing_of_ours(name: str) -> None:
 
 
 def test_only_the_naive_limiter_violates_in_the_table() -> None:
-    """One row of each kind; the whole table is the command's business."""
+    """One row of each kind; the benchmark command computes the whole table."""
     naive, ours = judged(plain(SHAPES[0])), judged(limiters.ours)
     assert int(naive[0]) > 0
     assert int(naive[1]) >= 399

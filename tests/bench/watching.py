@@ -1,4 +1,4 @@
-"""What being watched costs: a scrape, and the snapshot that spares it the database."""
+"""The cost of monitoring: a scrape, and the snapshot that keeps scrapes off the database."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WARM_UP = 20
 
 
 async def scrape(count: int) -> list[tuple[str, ...]]:
-    """Rows: due jobs, milliseconds of a scrape (best, median, the median's ratio to the smallest table's, CPU of the
-    service), series, and milliseconds of a snapshot. The services take turns, so that both meet the same moods of the
-    machine; best and CPU say what a scrape takes, the median what a loaded machine adds."""
+    """Rows: due jobs, milliseconds of a scrape (best, median, ratio of the median to the smallest table, CPU of the
+    service), number of series, milliseconds of a snapshot. The services alternate, so that changes in the machine's
+    load affect both. Best and CPU show the cost of a scrape, the median includes the load of the machine."""
     with durable_server() as server, tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as stack:
             services = [await _watched(server, Path(folder) / f"{due}.log", due, stack) for due in DUE]
@@ -43,7 +43,7 @@ async def scrape(count: int) -> list[tuple[str, ...]]:
 
 
 async def _watched(server: EmbeddedPostgres, log: Path, due: int, stack: AsyncExitStack) -> ServiceProcess:
-    """A paused service that has seen so many due jobs of ours."""
+    """A paused service whose snapshot shows this many due jobs."""
     dsn = await new_database(server, express=True)
     async with owned(dsn) as owner:
         await owner.execute("UPDATE acra_express.control SET paused = true")
@@ -96,7 +96,7 @@ def _scraped(ports: list[int], count: int) -> tuple[list[list[float]], list[str]
 
 
 def _series(text: str) -> int:
-    """Of ours; what the client library says of the process is not counted."""
+    """The number of our series, without those of the client library about the process."""
     return sum(line.startswith("acra_express_") for line in text.splitlines())
 
 

@@ -1,7 +1,7 @@
-"""`acra-express` that kills itself: SIGKILL at the N-th await-point after its first claimed job.
+"""`acra-express` that kills itself with SIGKILL at the N-th await point after its first claimed job.
 
-An await-point is the moment before and the moment after each statement sent to PostgreSQL and each request sent to a
-provider. Usage: ``python killer.py N ARGUMENTS…``; with N beyond the last point the command ends by itself.
+An await point is the moment before and the moment after each statement to PostgreSQL and each request to a provider.
+Usage: ``python killer.py N ARGUMENTS…``; with N beyond the last point the command ends normally.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from acra_express_async.cli import main
 
 
 class Points:
-    """Counts await-points once a job was claimed."""
+    """Counts await points after the first claim."""
 
     def __init__(self, deadly: int) -> None:
         self._left = deadly

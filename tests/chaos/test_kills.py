@@ -1,7 +1,7 @@
-"""kill -9 at every await-point from claim to finish, and at random with four processes on one database.
+"""kill -9 at every await point from claim to finish, and at random with four processes on one database.
 
-Every job must end, every company must be committed once, and the simulator's ledger must show no verification sent
-twice and no budget exceeded.
+Every job must end, every company must be committed once, and the simulator's ledger must show no address verified twice
+and no budget exceeded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 async def expire_leases(standing: Stage) -> None:
-    """What time would do to leases and snoozes; that a lease really runs out is shown in test_processes."""
+    """Expire leases and snoozes, as time would; test_processes shows that leases expire by themselves."""
     await standing.owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'")
 
 
@@ -57,7 +57,7 @@ async def assert_nothing_is_left(standing: Stage, point: int, *processes: Proces
 
 
 async def kill_at(standing: Stage, point: int, uens: list[str]) -> str | None:
-    """Die at `point` of a fresh job, then let a second process finish; None when the job has fewer points."""
+    """Kill a process at `point` of a new job and let a second one finish; None when the job has fewer points."""
     await standing.enqueue({"uens": uens})
     first = await standing.start_script(KILLER, str(point), "run", "--until-idle", **LEASE)
     code = await first.ended()
@@ -73,7 +73,7 @@ async def kill_at(standing: Stage, point: int, uens: list[str]) -> str | None:
 
 
 async def test_kill_9_at_some_await_points_loses_nothing(standing: Stage) -> None:
-    """A sample for every day: early, in the middle of a call, around a commit."""
+    """A fast sample: early, in the middle of a call, around a commit."""
     uens = iter(standing.uens)
     wanted: list[str] = []
     for point in (1, 8, 21, 34, 47):
@@ -128,7 +128,7 @@ async def test_a_hundred_random_kills_of_four_processes_lose_nothing(standing: S
 
 
 async def _moved(service: Process) -> None:
-    """The next sign that the process did something: it won a company or ended a job, or just listens."""
+    """Wait for the next sign of progress: a company or job ended, or the process listens."""
     async with asyncio.timeout(20):
         signs = ("company.ended", "job.ended", "job.claimed", "listener.proven")
         while await service.any_event() not in signs:

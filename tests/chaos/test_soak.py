@@ -1,4 +1,4 @@
-"""Ten minutes at full speed: descriptors, threads, connections and resident memory stay flat."""
+"""Ten minutes at full speed: file descriptors, threads, connections and resident memory stay flat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROWTH_MB = 12.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the process from outside."""
+    """One measurement of the process from outside."""
 
     resident_mb: float
     descriptors: int

@@ -1,4 +1,4 @@
-"""The commands of every day, as real processes on a real database: what they answer and what they refuse."""
+"""The everyday commands as real processes on a real database: their answers and refusals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(fresh_dsn: str) -> Run:
 
 @pytest_asyncio.fixture
 async def uens(run: Run, owner: Connection, tmp_path: Path) -> AsyncIterator[list[str]]:
-    """A registry loaded by the command itself; the UENs of its live companies."""
+    """The UENs of the live companies of a registry that the command loaded."""
     file = tmp_path / "registry.csv"
     registry_sample.write_csv(file, 60, 3)
     code, out, err = await run("load-registry", "--json", str(file))
@@ -90,7 +90,7 @@ async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: 
 async def test_enqueue_counts_the_companies_that_will_be_processed(
     run: Run, uens: list[str], owner: Connection
 ) -> None:
-    """Looked at lately, in a job already, struck off, cut by a raise nobody approved, paused: all of it is said."""
+    """Reports companies checked recently, in a job already or struck off, an unapproved raise, and the pause."""
     code = await owner.fetchval("SELECT primary_ssic_code::text FROM staging_acra_companies WHERE uen = $1", uens[0])
     before = json.loads((await run("enqueue", "--json", "--ssic", code))[1])
     assert before["companies"] == before["matched"] >= 1

@@ -1,4 +1,4 @@
-"""What an operator reads when the service cannot start: one plain sentence and exit code 78, as a real process."""
+"""What an operator reads when the service cannot start: one plain sentence and exit code 78, from a real process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`explain` and `forget` as a person types them: one right answer, one "none", one trap, and a clean removal."""
+"""`explain` and `forget` as typed by a person: a right answer, a "none", a rejected trap, and a complete removal."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def run(fresh_dsn: str) -> Run:
 
 
 async def decided(owner: Connection, outcome: Outcome, job_id: int = 7, hour: int = 4) -> None:
-    """The outcome's row as the service writes it, at that hour (UTC) of 1 March."""
+    """Store an outcome as the service does, at this hour (UTC) of 1 March."""
     job = Job(JobId(job_id), JobType.ENRICHMENT, Token(1), {}, AT, attempt=2)
     facts = facts_of(job, outcome, hashes=await load_address_hash(owner), store_personal=False)
     await owner.execute(
@@ -168,11 +168,11 @@ async def test_explain_shows_why_a_candidate_was_rejected(run: Run, owner: Conne
     assert '   -50  another company\'s UEN stands on the page: "198800001A", at https://lotusgroup.sg/' in out
     assert "lotusgroup.sg: 5 points, but it belongs to another company." in out
     assert "   +15  a word of the name stands in the domain:" in out
-    assert "   +10  seen in a dream, at" in out  # a signal without words of its own is said as it is written
+    assert "   +10  seen in a dream, at" in out  # a signal without a description is printed by its name
 
 
 def test_every_signal_and_every_doubt_has_a_description() -> None:
-    """A signal stands in the code as `Evidence("name", …)`, as a fit of a domain or as a doubt."""
+    """A signal occurs in the code as `Evidence("name", …)`, as a fit of a domain or as a doubt."""
     package = Path(extract.__file__).parent
     source = "\n".join(path.read_text("utf-8") for path in package.glob("*.py"))
     written = set(re.findall(r'Evidence\(\s*"(\w+)"', source))
@@ -238,6 +238,6 @@ async def test_forget_asks_first_and_refuses_an_unclear_subject(run: Run, owner:
     code, _, err = await run("forget", "lotus")
     assert code == 2
     assert "lotus is no UEN, no domain and no mail address" in err
-    code, _, _ = await run("forget", UEN)  # no terminal to answer: nothing happens
+    code, _, _ = await run("forget", UEN)  # without a terminal to confirm, nothing happens
     assert code == 1
     assert await owner.fetchval("SELECT count(*) FROM acra_express.opt_outs") == 0

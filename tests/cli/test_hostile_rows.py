@@ -1,4 +1,4 @@
-"""Rows that somebody hostile wrote: neither markup nor control characters of theirs reach a terminal."""
+"""Hostile rows: neither their markup nor their control characters reach a terminal."""
 
 from __future__ import annotations
 

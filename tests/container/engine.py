@@ -1,4 +1,4 @@
-"""The image under test as containers of the engine that DOCKER_HOST names; started by bin/image."""
+"""Containers of the image under test, in the engine named by DOCKER_HOST; bin/image starts these tests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from process import Process
 from acra_express_async.sandbox.postgres import free_port
 
 HARDENING = (
-    *("--network", "host"),  # the engine of bin/image has no bridge; the database and the simulator are on loopback
-    "--read-only",  # and no /tmp either: nothing is written
+    *("--network", "host"),  # the engine of bin/image has no bridge; database and simulator listen on loopback
+    "--read-only",  # and without /tmp, because the service writes nothing
     *("--cap-drop", "ALL"),
     *("--security-opt", "no-new-privileges"),
     *("--memory", "512m"),
@@ -28,13 +28,13 @@ HARDENING = (
 
 
 def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """One command of the engine's client, to its end."""
+    """Run one command of the engine's client."""
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The image and the base it stands on."""
+    """The image under test and its base image."""
 
     name: str
     base: str
@@ -48,24 +48,24 @@ class Image:
         return int(self.inspected()["Size"]) - int(base["Size"])
 
     def python(self, program: str) -> str:
-        """What a program prints inside, under the product's own interpreter and hardening."""
+        """The output of a Python program inside the image, with the same interpreter and hardening as the service."""
         done = docker("run", "--rm", *HARDENING, "--entrypoint", "python3", self.name, "-c", program)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def command(self, *arguments: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """`acra-express ARGUMENTS` in a container of its own."""
+        """Run `acra-express ARGUMENTS` in a new container."""
         return docker("run", "--rm", *HARDENING, *_settings(environ), self.name, *arguments)
 
     def shell(self, script: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """A script in a container of its own, with the /tmp that compose gives."""
+        """Run a script in a new container that has a /tmp like in compose."""
         return docker(
             "run", "--rm", *HARDENING, "--tmpfs", "/tmp", *_settings(environ),
             "--entrypoint", "sh", self.name, "-euc", script,
         )  # fmt: skip
 
     async def first_line(self, *command: str) -> str:
-        """What a long-running command prints first; its container is gone afterwards."""
+        """The first line of a long-running command; its container is removed afterwards."""
         name = f"acra-express-{secrets.token_hex(4)}"
         client = await asyncio.create_subprocess_exec(
             "docker", "run", "--name", name, *HARDENING, "--entrypoint", command[0], self.name, *command[1:],
@@ -81,7 +81,7 @@ class Image:
 
 
 class Container(Process):
-    """A running service; `event` and `ended` as of any process."""
+    """A running service, with `event` and `ended` like any process."""
 
     def __init__(self, client: asyncio.subprocess.Process, name: str, port: int) -> None:
         super().__init__(client)
@@ -89,11 +89,11 @@ class Container(Process):
         self.port = port
 
     def send(self, signal: str) -> None:
-        """A signal to the process inside, as an orchestrator sends it."""
+        """Send a signal to the process inside, as an orchestrator does."""
         assert docker("kill", "--signal", signal, self.name).returncode == 0
 
     async def healthy(self) -> None:
-        """Returns when the engine has judged it healthy."""
+        """Wait until the engine reports it healthy."""
         async with asyncio.timeout(60):
             events = await asyncio.create_subprocess_exec(
                 "docker", "events", "--since", "10m", "--filter", f"container={self.name}",
@@ -111,7 +111,7 @@ class Container(Process):
                 await events.wait()
 
     def probe(self, port: int) -> int:
-        """Exit code of the image's own health check inside, asked to look at another port."""
+        """The exit code of the image's health check when it probes another port."""
         words = json.loads(docker("inspect", "--format", "{{json .Config.Healthcheck.Test}}", self.name).stdout)
         assert words[0] == "CMD"
         return docker("exec", "--env", f"ACRA_EXPRESS_HTTP__PORT={port}", self.name, *words[1:]).returncode
@@ -123,7 +123,7 @@ class Container(Process):
 
 @asynccontextmanager
 async def service(image: Image, environ: Mapping[str, str], **settings: str) -> AsyncIterator[Container]:
-    """`acra-express run` with the stage's settings and more of them, named without prefix; gone at the close."""
+    """`acra-express run` with the settings of the stage and further ones, named without the prefix."""
     name, port = f"acra-express-{secrets.token_hex(4)}", free_port()
     extra = {f"ACRA_EXPRESS_{key}": value for key, value in settings.items()}
     extra["ACRA_EXPRESS_HTTP__PORT"] = str(port)

@@ -1,4 +1,4 @@
-"""config/compose.yaml as a project of the engine that DOCKER_HOST names; started by bin/image."""
+"""config/compose.yaml as a project in the engine named by DOCKER_HOST; bin/image starts these tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABEL = "com.docker.compose.project"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`command` is Compose itself; every name is of this project alone."""
+    """`command` is Compose; all names belong to this project only."""
 
     command: tuple[str, ...]
     name: str
@@ -38,40 +38,40 @@ class Project:
         return [*self.command, *files, *arguments]
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command to its end."""
+        """Run one Compose command."""
         return subprocess.run(
             self._words(*arguments), capture_output=True, text=True, check=False, env=dict(self.environ)
         )
 
     def up(self, *services: str) -> None:
-        """What a reader of the file's head types, but in the background and with the image that is under test.
+        """Run the command from the head of the file, but in the background and with the image under test.
 
-        Returns when the services have started, their one-off forerunners have ended with 0 and health is judged good.
+        Returns when the one-off services have exited with 0 and the others are started and healthy.
         """
         done = self("up", "--detach", "--no-build", "--wait", *services)
         assert done.returncode == 0, done.stderr + self("logs", "--no-color").stdout[-4000:]
 
     def exit_codes(self) -> dict[str, int]:
-        """Of each service's container, once it has stopped."""
+        """The exit code of each stopped service."""
         lines = self("ps", "--all", "--format", "json").stdout.splitlines()
         found = [json.loads(line) for line in lines]
         return {row["Service"]: row["ExitCode"] for row in found if row["State"] == "exited"}
 
     def left(self) -> dict[str, str]:
-        """What the engine still has of it, by kind."""
+        """The remaining objects of the project in the engine, by kind."""
         mine = ("--quiet", "--filter", f"label={LABEL}={self.name}")
         kinds = {"containers": ("ps", "--all"), "networks": ("network", "ls"), "volumes": ("volume", "ls")}
         return {kind: docker(*words, *mine).stdout for kind, words in kinds.items()}
 
     def asked(self, service: str, url: str) -> Any:
-        """JSON that an address answers inside a service's network."""
+        """The JSON answer of a URL, requested inside a service's network."""
         program = f"import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen({url!r}).read())"
         done = self("exec", "--no-TTY", service, "python3", "-c", program)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def query(self, statement: str) -> list[str]:
-        """Lines that the database answers."""
+        """The lines that the database returns."""
         done = self(
             "exec", "--no-TTY", "postgres",
             "psql", "--username", "postgres", "--dbname", "platform",
@@ -82,8 +82,8 @@ class Project:
 
     @asynccontextmanager
     async def log(self, service: str) -> AsyncIterator[Process]:
-        """The service's lines from its start, as events."""
-        # not Compose's own, which puts escape sequences before each line
+        """The log lines of a service from its start, as events."""
+        # Read from the engine, because Compose puts escape sequences before each line.
         client = await asyncio.create_subprocess_exec(
             "docker", "logs", "--follow", f"{self.name}-{service}-1",
             env=dict(self.environ),
@@ -100,7 +100,7 @@ class Project:
 
 @asynccontextmanager
 async def project(image: Image) -> AsyncIterator[Project]:
-    """A project of its own on a free port, with everything of it gone at the close."""
+    """A new project on a free port; everything it created is removed at the end."""
     port = free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
     command = tuple(shlex.split(os.environ["COMPOSE_UNDER_TEST"]))

@@ -1,4 +1,4 @@
-"""config/compose.yaml, brought up for real with a published port; bin/image arranges engine, network and images."""
+"""config/compose.yaml started for real with a published port; bin/image provides engine, network and images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image() -> Image:
 
 
 def expected() -> list[str]:
-    """The trial's companies that the service looks at: live, and no sole proprietors."""
+    """The companies of the trial that the service processes: live ones without sole proprietors."""
     text = COMPOSE.read_text(encoding="utf-8")
     figures = re.search(r'--companies, "(\d+)", --seed, "(\d+)"', text)
     assert figures is not None
@@ -48,7 +48,7 @@ async def test_compose_trial_enriches_companies_and_leaves_no_trace(image: Image
         trial.up("trial")
         assert await statuses(trial.port) == [200] * 5
         async with trial.log("trial") as service:
-            # a password that is a word of ours would be starred out of every line
+            # If the password were an ordinary word, it would be redacted from every line.
             assert (await service.event("job.claimed"))["job_type"] == JobType.STAGING
             missing = set(wanted)
             while missing:
@@ -70,7 +70,7 @@ async def test_compose_trial_enriches_companies_and_leaves_no_trace(image: Image
 
 
 async def test_compose_starts_the_service_with_its_own_database(image: Image) -> None:
-    """Without profile and without keys: ready and healthy, its data outlives `down`, which leaves nothing else."""
+    """Without profile and keys: ready and healthy; `down` leaves the data and nothing else."""
     async with project(image) as plain:
         plain.up("acra-express")
         assert await statuses(plain.port) == [200] * 5

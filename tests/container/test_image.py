@@ -1,4 +1,4 @@
-"""The image, built and run for real; bin/image builds it, names it in IMAGE_UNDER_TEST and calls these."""
+"""The image, built and run for real; bin/image builds it, names it in IMAGE_UNDER_TEST and runs these tests."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage)
 
 
 async def test_image_holds_the_simulator_and_registry_of_the_trial(image: Image, fresh_dsn: str) -> None:
-    """The two one-off commands of config/compose.yaml's profile, word for word, and the simulator that answers."""
+    """Runs the one-off commands of the compose profile word for word, and the simulator that they need."""
     compose = COMPOSE.read_text(encoding="utf-8")
     block = compose.split("entrypoint: [sh, -euc]", 1)[1].split("- |\n", 1)[1].split("    environment:", 1)[0]
     script = dedent(block).replace("$$", "$")

@@ -1,4 +1,4 @@
-"""Compose, Kubernetes and the Dockerfile: valid for their own schemas, and of one mind with settings and version."""
+"""Compose, Kubernetes and Dockerfile: valid by their schemas, and consistent with settings and version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPOSE = CONFIG / "compose.yaml"
 BASE = CONFIG / "kubernetes" / "base"
 MONITORING = CONFIG / "kubernetes" / "monitoring"
 SPARE_SECONDS = 20
-"""What an orchestrator leaves beyond DRAIN_SECONDS before it kills (ops.md)."""
+"""Seconds beyond DRAIN_SECONDS that an orchestrator must allow before it kills."""
 PREPARERS = ("base_image", "compose_plugin", "postgres_entrypoint", "with_loopback")
 """What bin/image prepares its trials with."""
 AT_LEAST = 6
@@ -48,7 +48,7 @@ def seconds(pattern: str, file: Path) -> float:
 
 
 def rules_of(manifest: str) -> str:
-    """What stands below `spec:`, as Prometheus itself would read it."""
+    """The content below `spec:`, in the form that Prometheus reads."""
     return re.sub(r"(?m)^  ", "", manifest.split("\nspec:\n", 1)[1])
 
 
@@ -128,7 +128,7 @@ async def test_compose_trial_uses_the_settings_of_the_demo() -> None:
     async with Simulator(World(registry_sample.rows(1, 7), seed=7), Options(seed=7)) as simulator:
         wanted = settings_for(simulator, "unused", cap=60, sole_proprietors=False)
         root = simulator.base_url(Provider.JINA).removesuffix("/jina")
-    # the trial keeps the defaults for what the demo only repeats
+    # The trial relies on defaults that the demo states explicitly.
     plain = {f"{PREFIX}{name}" for name in ("POSTGRES_DSN", "DAILY_CAP", "INCLUDE_SOLE_PROPRIETORS")}
     assert written == {
         name: value.replace(root, "http://127.0.0.1:9900") for name, value in wanted.items() if name not in plain
