@@ -75,7 +75,7 @@ def test_the_exact_column_name_wins_over_an_alias() -> None:
     "content", ["", "uen,name_of_owner\n1,2\n", "entity_name\nX\n", b"\xff\xfeu\x00e\x00n\x00", "a" * 200_000]
 )
 def test_a_file_that_is_no_registry_file_is_refused(tmp_path: Path, content: str | bytes) -> None:
-    with pytest.raises(RegistryFileError, match=r"registry\.csv is no registry file"):
+    with pytest.raises(RegistryFileError, match=r"registry\.csv is not a registry file"):
         read(tmp_path, content)
 
 

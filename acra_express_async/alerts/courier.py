@@ -1,7 +1,7 @@
-"""Takes unsent messages from the database to Slack, one at a time, beside everything else.
+"""Sends unsent messages from the database to Slack, one at a time, independently of everything else.
 
-A message is claimed, sent, and marked as told. A process that dies in between leaves the claim to lapse, and the
-message is sent again: better twice than never.
+A message is claimed, sent, and marked as sent. If the process dies in between, the claim expires and the message is
+sent again: twice is better than never.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ log = logs.logger("courier")
 
 LOOP = "courier"
 CLAIM_LEASE = timedelta(minutes=3)
-"""Longer than the slowest message: three tries of 5 s and two waits of 60 s."""
+"""Longer than the slowest message: three tries of 5 s and two waits of 60 s are 135 s."""
 SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
 RETRY_AFTER = timedelta(minutes=1)
 LAST_SECONDS = 3.0
-"""What a message in flight may take once the service stops: cut in half, it would be sent again after the restart."""
+"""How long a message in flight may take once the service stops: cut off, it would be sent again after the restart."""
 
 
 class Channel(Protocol):
-    """See providers/slack.py."""
+    """Where messages go; see providers/slack.py."""
 
     @property
     def configured(self) -> bool: ...
@@ -41,10 +41,10 @@ class Channel(Protocol):
 
 
 class Courier:
-    """Sends what the alerts have to say.
+    """Sends the messages of the alerts.
 
     Args:
-        instance: which process speaks.
+        instance: the process that is named as the sender.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Courier:
         self._waiting = asyncio.Event()
 
     def nudge(self) -> None:
-        """There is something to send; returns at once."""
+        """Something is to be sent; returns at once."""
         self._waiting.set()
         if not self._slack.configured:
             self._metrics.alert_notifications.labels("suppressed").inc()
 
     async def run(self) -> None:
-        """Send until cancelled; looks by itself now and then, for what another replica left unsent."""
+        """Send until cancelled; also looks regularly for what another replica has left unsent."""
         if not self._slack.configured:
             log.warning("slack.not_configured", why="alerts are only logged; set ACRA_EXPRESS_SLACK__WEBHOOK_URL")
         while True:
@@ -89,10 +89,10 @@ class Courier:
                 self._beacon.beat()
 
     async def deliver(self) -> None:
-        """Send everything that is due; also the last step of a stop.
+        """Send everything that is due; also one of the last steps of a stop.
 
         Raises:
-            DatabaseAway, StandBack: what is left stays unsent.
+            DatabaseAway, StandBack: the rest stays unsent.
         """
         while self._slack.configured and self._slack.dead is None:
             self._beacon.allow(SEND_STEP_SECONDS)
@@ -126,7 +126,7 @@ class Courier:
 
 
 async def _to_its_end(sending: Coroutine[Any, Any, None]) -> None:
-    """Await it; when cancelled, give it `LAST_SECONDS` to end and be written down, then let the cancellation go on."""
+    """Await it; when cancelled, let it end and be recorded within `LAST_SECONDS`, then continue cancelling."""
     task = asyncio.ensure_future(sending)
     try:
         await asyncio.shield(task)

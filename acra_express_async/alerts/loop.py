@@ -1,4 +1,4 @@
-"""The loop that looks every 15 seconds; what it decides is stored before anything is said."""
+"""The loop that judges the alerts every 15 seconds; its decisions are stored before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ log = logs.logger("alerts")
 LOOP = "alerts"
 LOOK_SECONDS = 15.0
 OVERLAP = timedelta(minutes=1)
-"""A company's `ended_at` is older than its commit: windows that ended shortly before the last look are tried again."""
+"""A company's `ended_at` is older than its commit: windows that ended shortly before the last turn are tried again."""
 
 
 class Alerts:
-    """Judges all alerts; `firing` and `open_breakers` are as of the last look.
+    """Judges all alerts; `firing` and `open_breakers` are as of the last turn.
 
     Args:
-        budgets: what the rolling windows hold.
-        unsent: told when there is a message to send; must not wait.
+        budgets: reads what the rolling windows contain.
+        unsent: is called when there is a message to send; must not wait.
         pause: waits, in seconds.
     """
 
@@ -56,7 +56,7 @@ class Alerts:
         self.open_breakers: list[BreakerLine] = []
 
     async def run(self) -> None:
-        """Look until cancelled; a database that is away leaves every alert as it was."""
+        """Judge until cancelled; while the database is away, every alert stays as it was."""
         while True:
             self._beacon.beat()
             try:
@@ -66,10 +66,10 @@ class Alerts:
             await self._pause(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """One look at everything.
+        """Judge everything once.
 
         Raises:
-            DatabaseAway, StandBack: nothing, or only a part, was judged.
+            DatabaseAway, StandBack: nothing was judged, or only a part.
         """
         now, known = await self._rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
@@ -88,13 +88,13 @@ class Alerts:
         window = timedelta(minutes=self._settings.window_minutes)
         since = now - window if self._looked_at is None else self._looked_at - OVERLAP
         if state is not None:
-            # what was over the limit before the last change has been told; a firing alert asks for the present only
+            # what was over the limit before the last change has been reported; a firing alert needs only the present
             since = now if state.firing else max(since, state.since)
         seen = await self._rows.failures(window, since=min(since, now), least=self._settings.min_companies)
         return measurements.failure_ratio(seen, self._settings)
 
     async def _judge(self, reading: Measurement, known: dict[str, AlertState], now: datetime) -> None:
-        """Store what follows; `known` then says how the alert stands, as far as this replica knows."""
+        """Store the alert's next state; `known` then holds it, unless another replica was first."""
         before = known.get(reading.key)
         after = judged(before, reading, now, timedelta(minutes=self._settings.cooldown_minutes))
         if after is None or not await self._rows.put(after):

@@ -1,4 +1,4 @@
-"""How things are: measurements of the failure ratio, the budgets and the breakers. Pure."""
+"""Measurements of the failure ratio, the budgets and the breakers. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
 
 HYSTERESIS = 0.8
-"""Resolve at 4% when the limit is 5% (ops.md): a ratio that hovers at the limit must not flap."""
+"""Resolve at 4% when the limit is 5%: an alert whose ratio stays around the limit must not flap."""
 BUDGET_LEVELS = (("budget_95", 0.95), ("budget_80", 0.80))
-"""The graver one first: while it holds, the other one has nothing to add."""
+"""The more serious one first: while it fires, the other one adds nothing."""
 BUDGET_CLEARS = 0.05
-"""A budget alert resolves once use is this much of the allowance below its level."""
+"""A budget alert resolves once use is this share of the allowance below its level."""
 SHORT_WINDOW = timedelta(minutes=5)
-"""Windows up to this long are full by design whenever we read; they must stay full to be worth a message."""
+"""Windows up to this long are full by design whenever pages are read; only staying full is worth a message."""
 SHORT_WINDOW_HOLD = timedelta(minutes=15)
 
 KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
-"""Words of the breakers that ask for a person with a key or a credit card."""
+"""Reasons of an open breaker that only a person with a key or a credit card can resolve."""
 BREAKING = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 
 def percent(share: float, *, beside: float | None = None) -> str:
-    """``5%``, ``8.3%``: one decimal unless it is zero; three where one would look the same as the limit `beside`."""
+    """``5%``, ``8.3%``: one decimal unless it is zero; three where one would look equal to the limit `beside`."""
     text = f"{round(share * 100, 1):g}%"
     return f"{round(share * 100, 3):g}%" if beside is not None and text == percent(beside) else text
 
 
 def failure_ratio(seen: Failures, settings: AlertSettings) -> Measurement:
-    """More than `failure_ratio` in any window fires; an empty window resolves nothing."""
+    """A ratio above the limit in any window fires; an empty window does not resolve the alert."""
     limit, minutes = settings.failure_ratio, settings.window_minutes
     breached = seen.worst is not None and seen.worst.ratio > limit
     shown = seen.worst if breached and seen.worst is not None else seen.current
@@ -57,7 +57,7 @@ def failure_ratio(seen: Failures, settings: AlertSettings) -> Measurement:
 
 
 def budgets(uses: Iterable[BudgetUse]) -> list[Measurement]:
-    """Two measurements for each budget; what other tenants spent of it counts."""
+    """Two measurements for each budget; what other tenants spent of it counts too."""
     measurements = []
     for use in uses:
         allowance = use.allowance
@@ -84,7 +84,7 @@ def budgets(uses: Iterable[BudgetUse]) -> list[Measurement]:
 
 
 def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
-    """Per provider: it refuses us, or our key or credits are bad. A mere outage is no reading: nobody here can act."""
+    """Per provider: it refuses us, or our key or credits are bad. A mere outage is left out: a person cannot end it."""
     refusing = {line.provider: line for line in lines if line.kind == "blocked"}
     measurements = []
     for provider in BREAKING:

@@ -11,7 +11,7 @@ from acra_express_async.providers.slack import escaped
 
 LONGEST_HEADER = 150
 LONGEST_FIELD = 2000
-"""Block Kit's limits (contracts/providers.md section 4)."""
+"""The limits of Slack's Block Kit, in characters: a header's text, and one field of a section."""
 
 _LABELS = {FIRING: "FIRING", REMINDER: "STILL FIRING", RESOLVED: "RESOLVED", MISSED: "WAS FIRING"}
 
@@ -19,12 +19,12 @@ _LABELS = {FIRING: "FIRING", REMINDER: "STILL FIRING", RESOLVED: "RESOLVED", MIS
 def message(
     state: AlertState, *, runbook_url: str, dashboard_url: str | None, instance: str
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Text and blocks of what `state.unsent` has to say.
+    """Text and blocks of the message that `state.unsent` names.
 
     Args:
-        runbook_url: where config/runbook.md can be read; the alert's name is the anchor.
+        runbook_url: where config/runbook.md can be read; the alert's name becomes the anchor.
         dashboard_url: left out when None.
-        instance: which process speaks.
+        instance: the process that is named as the sender.
     """
     assert state.unsent is not None
     headline = f"[{_LABELS[state.unsent]}] {state.detail.get('headline', state.key)}"
@@ -54,7 +54,7 @@ def _when(state: AlertState) -> dict[str, str]:
         lasted = state.since - datetime.fromisoformat(fired_at)
         return {"Since": f"{state.since:%Y-%m-%d %H:%M} UTC", "Lasted": f"{lasted.total_seconds() / 60:.0f} min"}
     if state.unsent == MISSED:
-        return {"Note": "over the limit during the cooldown after the last resolve; it is not any more"}
+        return {"Note": "it was over the limit during the cooldown after the last resolve, and no longer is"}
     return {"Since": f"{state.since:%Y-%m-%d %H:%M} UTC"}
 
 

@@ -1,4 +1,4 @@
-"""What follows from a reading: fire, remind, resolve, or nothing. Pure; the moments are the database's."""
+"""What follows from a measurement: fire, remind, resolve, or nothing. Pure; all moments are the database's."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ FIRING = "firing"
 REMINDER = "reminder"
 RESOLVED = "resolved"
 MISSED = "missed"
-"""What is left to say: the column `unsent`."""
+"""The messages that may be left to send: values of the column `unsent`."""
 
 REMIND_AFTER = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """How one alert's subject is now.
+    """The present state of what one alert is about.
 
-    Neither `breached` nor `cleared` (between the limits, or nothing to judge by) changes nothing.
+    When neither `breached` nor `cleared` holds (between the two limits, or too little data), the alert stays as it is.
 
     Args:
-        key: the alert's name, and after a colon what it is about.
+        key: the alert's name, followed by a colon and what it is about.
         detail: headline and fields of the message; no company, no address, no secret.
         hold: how long a breach must last before it fires.
-        quiet: fire without a message, because a graver alert already says it.
+        quiet: fire without a message, because a more serious alert already reports it.
     """
 
     key: str
@@ -46,8 +46,8 @@ class Measurement:
 def judged(known: AlertState | None, reading: Measurement, now: datetime, cooldown: timedelta) -> AlertState | None:
     """The alert's next state, or None when it stays as it is.
 
-    A breach within `cooldown` after a resolve is delayed, not dropped: it fires when the cooldown ends, or is told as
-    missed if it is over by then.
+    A breach within `cooldown` after a resolve is delayed, not dropped: it fires when the cooldown ends, or is reported
+    as missed if it is over by then.
     """
     state = known or AlertState(reading.key, since=now)
     if state.firing:

@@ -129,12 +129,12 @@ async def listener(settings: Settings) -> Finding:
 
 def _providers(settings: Settings, *, platforms_webhook: bool) -> list[Finding]:
     keyed: list[tuple[str, bool, str]] = [
-        ("Jina Reader", settings.jina.api_key is not None, "20 pages a minute for each address, and blocked domains"),
+        ("Jina Reader", settings.jina.api_key is not None, "at most 20 pages a minute, and some domains are blocked"),
         ("ZeroBounce", settings.zerobounce.api_key is not None, "mail addresses stay unverified"),
         ("Slack", settings.slack.webhook_url is not None, "alerts stay in the log and in Prometheus"),
     ]
     found = [
-        Finding("ok", f"{name}: configured") if there else Finding("warn", f"{name}: nothing configured; {cost}")
+        Finding("ok", f"{name}: configured") if there else Finding("warn", f"{name}: not configured; {cost}")
         for name, there, cost in keyed
     ]
     if platforms_webhook:

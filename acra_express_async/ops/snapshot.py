@@ -1,6 +1,7 @@
-"""The snapshot loop: asks the database for shared figures, so that no scrape and no probe ever does.
+"""The snapshot loop: asks the database for shared figures, so that no scrape and no probe has to.
 
-It also looks whether the nightly runs and how full the server is, and tells `courtesy`, which poller and workers ask.
+It also finds out whether the nightly runs and how many of the server's connections are taken, and passes both on to
+jobs/courtesy.py, which the poller and the workers ask.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ log = logs.logger("snapshot")
 
 LOOP = "snapshot"
 TURN_SECONDS = 5.0
-"""How old the knowledge about the nightly may be."""
+"""How old the knowledge about the nightly may become."""
 FIGURES_EVERY = 3
-"""Turns between two looks at the queue: every 15 s (ops.md)."""
+"""Turns between two readings of the queue: every 15 s, once per usual scrape interval."""
 COMPARED_EVERY = 12
-"""Turns between two counts of the nightly's companies: once a minute, since it reads the nightly's own tables, and not
-while it runs: its ALTER would wait for our look (platform.md B25)."""
+"""Turns between two counts of the nightly's companies: once a minute, because that reads the nightly's own tables. It
+is skipped while the nightly runs, whose ALTER TABLE would wait for the query (B25)."""
 
 PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
 SIGNS_EVERY = 5
-"""Pulses between two publications of the loops' signs of life: every 5 s."""
+"""Pulses between two publications of the loops' last beats: every 5 s."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """What is known of the shared state; `taken_at` is None before the first look."""
+    """What is known of the shared state; `taken_at` is None before the first reading."""
 
     taken_at: datetime | None = None
     paused: bool = False
@@ -61,11 +62,12 @@ class SnapshotLoop:
     """Keeps `snapshot` and the gauges fresh.
 
     Args:
-        shown: what the status page shows of shared work.
-        courtesy: told of every look at the nightly and the server; answers whether more may be claimed than before.
-        zone: whose midnight begins a day.
+        shown: the source of what the status page shows of shared work.
+        courtesy: is told of the nightly and the server after every reading; answers whether more may be claimed now.
+        zone: the time zone whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
+        resumed: is called when more may be claimed than before.
         pause: waits, in seconds.
     """
 
@@ -102,13 +104,13 @@ class SnapshotLoop:
         metrics.daily_cap_limit.set(cap)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Read until cancelled."""
         while True:
             await self.look()
             await self._pause(TURN_SECONDS)
 
     async def look(self) -> None:
-        """One turn, the first before anything is claimed; with the database away the last snapshot stands."""
+        """One turn; the first is taken before anything is claimed. While the database is away the last one stands."""
         self._beacon.beat()
         try:
             await self._look_at_others()
@@ -127,7 +129,7 @@ class SnapshotLoop:
         self._health.saw_database()
         self.snapshot.nightly_running = running
         self._metrics.nightly_running.set(int(running))
-        # an operator who pauses wants to see it
+        # every turn: an operator who pauses the service wants to see it soon
         self.snapshot.paused = await self._shared.paused()
         self._metrics.paused.set(int(self.snapshot.paused))
         more = self._courtesy.saw(nightly_running=running, connections=share)
@@ -136,7 +138,7 @@ class SnapshotLoop:
             self._resumed("due")
 
     async def _compare(self) -> None:
-        """The nightly may hold its tables for long: then the last figures stand, and nothing else is late for it."""
+        """The nightly may lock its tables for long: the last figures then stand, and nothing else waits."""
         try:
             express, nightly = await self._shared.companies_today(self._zone)
         except (DatabaseAway, StandBack) as busy:
@@ -162,7 +164,7 @@ class SnapshotLoop:
         self._publish(snapshot)
 
     async def _show(self) -> None:
-        """What only people look at; it reads a table of the platform, and may be late where that is locked."""
+        """What only people look at. It reads a platform table, and may be late while that table is locked."""
         try:
             self.snapshot.companies = await self._shown.companies()
             self.snapshot.failures = await self._shown.failures()
@@ -186,7 +188,7 @@ class SnapshotLoop:
 
 
 class Pulse:
-    """Measures how late the event loop runs its timers, and publishes when each loop last moved and what the log lost.
+    """Measures how late the event loop runs its timers; publishes each loop's last beat and what the log has lost.
 
     Args:
         clock: the loop's clock, seconds.
@@ -212,7 +214,7 @@ class Pulse:
         self._clock = clock
         self._now = now
         self._pause = pause
-        # the cron sets its own at each tick; until the first one, the start stands for it
+        # the cron loop sets its own value at each tick; until the first tick, the start of the process stands for it
         metrics.last_tick.labels("cron").set(now().timestamp())
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""What /status.json says: put together from what the loops keep fresh, without a query and without personal data."""
+"""What /status.json says, put together from what the loops keep up to date: no query, no personal data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from acra_express_async.settings.tree import Settings
 from acra_express_async.web import READY_DATABASE_SECONDS
 
 OLDEST_DUE_SECONDS = 45 * 60.0
-"""The limit of the rule "oldest due job" (ops.md)."""
+"""The limit of the Prometheus alert on the oldest due job: the promise is one hour, and a person needs time to act."""
 
 
 def status(
@@ -33,7 +33,7 @@ def status(
     started_at: datetime,
     now: Callable[[], datetime],
 ) -> dict[str, Any]:
-    """One picture of this replica and of the shared state as last seen."""
+    """The state of this replica, and the shared state as last read."""
     snapshot = snapshot_loop.snapshot
     return {
         "service": "acra-express",
@@ -84,11 +84,11 @@ def status(
 
 
 def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
-    """`fail`: somebody must act; `warn`: it is not as usual; `pass` otherwise. `why` says it in sentences."""
+    """`fail`: a person must act; `warn`: something is unusual; `pass` otherwise. `why` holds the reasons."""
     age = health.database_age
     away = age is None or age >= READY_DATABASE_SECONDS
     oldest = max((age for (_, state), (_, age) in snapshot.queue.items() if state == "due"), default=0.0)
-    fails = [f"loop {name} does not move" for name in health.stuck]
+    fails = [f"loop {name} makes no progress" for name in health.stuck]
     fails += ["the database does not answer"] if away else []
     fails += [str(state.detail.get("headline", state.key)) for state in alerts.firing]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
@@ -98,8 +98,8 @@ def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Ale
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
     warns += ["the process is stopping"] if health.draining else []
-    warns += [] if health.listener_proven else ["the listener is not proven; work is found by polling"]
-    warns += ["no snapshot of the queue was taken yet"] if snapshot.taken_at is None else []
+    warns += [] if health.listener_proven else ["notifications do not arrive; work is found by polling"]
+    warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
     return {"word": word, "why": fails + warns}
 
@@ -132,14 +132,14 @@ def _budget(snapshot: Snapshot, key: tuple[str, str]) -> dict[str, Any]:
 
 
 def _probes(alerts: Alerts) -> list[datetime]:
-    """When the providers without which no company ends are asked again; verification is not one of them."""
+    """When the open breakers allow the next probe; only of providers that a company cannot be finished without."""
     return [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
 
 
 def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> list[dict[str, Any]]:
-    """Oldest first, each expected to end after those before it, once work goes on at `goes_on`.
+    """Oldest first; each is expected to end after those before it, with work continuing at `goes_on`.
 
-    None where the end of the selection is not known.
+    The expected end is None from the first campaign on whose remaining selection is unknown.
     """
     pace, before = plan(settings), 0
     known = True

@@ -1,6 +1,6 @@
-"""Cells of a registry row: markers of nothing, lost zeros, old postal codes, dates, UENs.
+"""Cells of a registry row: markers for missing values, lost zeros, old postal codes, dates, UENs.
 
-Each function repairs what has one right answer, and says in words what it could not repair.
+Each function repairs what has exactly one correct value, and says in words what it could not repair.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DAY_FIRST = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
 _GLUED = re.compile(r"\b(PTE|PRIVATE)\.?\s*,?\s*(LTD|LIMITED)\b(\.?)", re.IGNORECASE)
 
 _DROPPED = {"Cc": "", "Cf": "", "Cs": ""}
-"""Control characters, invisible format characters (zero-width space) and broken halves of UTF-16 stand for nothing."""
+"""Control characters, invisible format characters (zero-width space) and lone UTF-16 surrogates carry no meaning."""
 
 _TYPES = {
     "LC": "Local Company",
@@ -30,23 +30,23 @@ _TYPES = {
     "PF": "Public Accounting Firm",
 }
 _STATUSES = {"R": "Registered", "D": "Deregistered"}
-"""Codes of the oldest form of "Entities Registered with ACRA", in the words of the newer one."""
+"""The codes of the oldest form of "Entities Registered with ACRA", and the words of the newer form."""
 
 _NAMES = ("entity_name", "former_entity_name")
 _DATES = ("registration_incorporation_date", "uen_issue_date", "account_due_date", "annual_return_date")
 
 
 def plain(text: str) -> str:
-    """Trimmed, inner spaces single, without zero-width and control characters."""
+    """Trimmed, with single spaces, without zero-width and control characters."""
     if not text.isprintable():
         text = "".join(_DROPPED.get(unicodedata.category(c), c) if c not in "\t\r\n" else " " for c in text)
     return _SPACES.sub(" ", text).strip() if "  " in text or not text.isascii() else text.strip()
 
 
 def uen_in(cell: str) -> tuple[str | None, str | None]:
-    """The UEN in capitals, and a remark when its check letter or entity type is not one we know.
+    """The UEN in capitals, and a remark when its check letter is wrong or its entity type is unknown.
 
-    (None, reason) when it has none of the three forms: such a row cannot be kept.
+    (None, reason) when it has none of the three forms of a UEN: such a row cannot be kept.
     """
     text = _UEN_NOISE.sub("", plain(cell)).upper()
     if not text or text == "NA":
@@ -56,12 +56,12 @@ def uen_in(cell: str) -> tuple[str | None, str | None]:
     try:
         stdnum_uen.validate(text)
     except ValidationError as wrong:
-        return text, f"the UEN fails its check ({type(wrong).__name__}): a typing error or an invented one; row kept"
+        return text, f"the UEN fails its check ({type(wrong).__name__}): a typo or an invented UEN; row kept"
     return text, None
 
 
 def name_in(cell: str) -> str | None:
-    """A name as written, spaces and the glued legal form repaired; a company may really be called NA or NULL."""
+    """A name as written, with spaces and ``PTELTD`` repaired; a company may really be called NA or NULL."""
     text = plain(cell)
     if not text or text == "na":
         return None
@@ -77,16 +77,16 @@ def _unglued(found: re.Match[str]) -> str:
 
 
 def postal_code_in(cell: str) -> tuple[str | None, str | None]:
-    """Six digits (a lost leading zero put back), or an old four-digit code with a remark."""
+    """Six digits, with a lost leading zero restored, or an old four-digit code with a remark."""
     text = _FLOAT.sub(r"\1", plain(cell))
     if not text or text.lower() == "na":
         return None, None
     if not (text.isascii() and text.isdigit()):
-        return text, f"postal code {text[:20]!r} is not digits; kept, but no evidence"
+        return text, f"postal code {text[:20]!r} is not digits; kept, but not used as evidence"
     if len(text) in (5, 6):
         return text.zfill(6), None
     if len(text) in (3, 4):
-        return text.zfill(4), f"old postal code {text.zfill(4)} of four digits; kept, but no evidence"
+        return text.zfill(4), f"old postal code {text.zfill(4)} of four digits; kept, but not used as evidence"
     return None, f"postal code {text[:20]} has {len(text)} digits; left out"
 
 
@@ -97,11 +97,11 @@ def ssic_in(cell: str) -> tuple[int | None, str | None]:
         return None, None
     if text.isascii() and text.isdigit() and 0 < int(text) <= 99999:
         return int(text), None
-    return None, f"SSIC code {text[:20]!r} is no number of five digits; left out"
+    return None, f"SSIC code {text[:20]!r} is not a number of five digits; left out"
 
 
 def text_in(column: str, cell: str) -> str | None:
-    """Any other cell: None for blank and for the marker `na`."""
+    """Any other cell: None when it is blank or the marker `na`."""
     if cell in ("", "na"):  # three cells of four
         return None
     text = plain(cell)
@@ -111,7 +111,7 @@ def text_in(column: str, cell: str) -> str | None:
         found = _DAY_FIRST.match(text)
         return f"{found[3]}-{int(found[2]):02d}-{int(found[1]):02d}" if found else text
     if column.endswith("_ssic_description") and text.isdigit():
-        return None  # the code again, instead of its words
+        return None  # the code again instead of its description
     if column == "secondary_ssic_code":
         digits = _FLOAT.sub(r"\1", text)
         return digits.zfill(5) if digits.isascii() and digits.isdigit() else text

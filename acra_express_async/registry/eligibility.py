@@ -17,7 +17,7 @@ LIVE = rf"^{_SPACE}(live|(registered|existing|r){_SPACE}\Z)"
 or R, and the platform's own reader also knows Existing."""
 
 SILENT = rf"^{_SPACE}(na|n/a|-)?{_SPACE}\Z"
-"""The registry says nothing: the status of businesses from before 2009 or so is often ``na``."""
+"""The registry says nothing: the status of old businesses is often ``na``."""
 
 SOLE = rf"^{_SPACE}sole"
 """A constitution that is one person: Sole-Proprietor, formerly Sole Proprietor."""

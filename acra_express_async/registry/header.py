@@ -1,4 +1,4 @@
-"""Header lines of registry files: four families and their derivatives, mapped by name, never by position."""
+"""Header lines of registry files: four families and files derived from them, mapped by name, never by position."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALIASES = {
     "uen_of_audit_firm": "uen_of_audit_firm1",
     "name_of_audit_firm": "name_of_audit_firm1",
 }
-"""Other names for a column, of data.gov.sg's smaller files, of derived files and of the platform's own readers."""
+"""Other names of a column, in data.gov.sg's smaller files, in derived files and in the platform's own readers."""
 
 _SEPARATORS = ",;\t"
 _GAPS = re.compile(r"[\s\-]+")
@@ -47,7 +47,7 @@ _GAPS = re.compile(r"[\s\-]+")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Which cell holds which column: `cells` maps a position to a column; `unknown` are names we do not take over."""
+    """Which cell holds which column: `cells` maps a position to a column; `unknown` are names that are not imported."""
 
     cells: tuple[tuple[int, str], ...]
     width: int
@@ -59,10 +59,10 @@ class Header:
 
 
 def read_header(names: Sequence[str]) -> Header:
-    """Map a header line; a column's own name wins over an alias, the first alias over later ones.
+    """Map a header line. A column's own name takes precedence over an alias, and the first alias over later ones.
 
     Raises:
-        RegistryFileError: there is no column for the UEN or none for the name.
+        RegistryFileError: no column holds the UEN, or none holds the name.
     """
     plain = [_GAPS.sub("_", name.replace("\ufeff", "").strip().lower()) for name in names]
     found: dict[str, int] = {}
@@ -74,7 +74,7 @@ def read_header(names: Sequence[str]) -> Header:
             found.setdefault(ALIASES[name], position)
     for needed in ("uen", "entity_name"):
         if needed not in found:
-            raise RegistryFileError(f"the header names no column for {needed}; it begins with: {', '.join(plain[:6])}")
+            raise RegistryFileError(f"the header has no column for {needed}; it begins with: {', '.join(plain[:6])}")
     taken = set(found.values())
     return Header(
         cells=tuple(sorted((position, column) for column, position in found.items())),
@@ -84,5 +84,5 @@ def read_header(names: Sequence[str]) -> Header:
 
 
 def separator_of(line: str) -> str:
-    """Comma, semicolon or tab: whichever stands most often in the header line."""
+    """Comma, semicolon or tab: the one that occurs most often in the header line."""
     return max(_SEPARATORS, key=line.count)

@@ -1,4 +1,4 @@
-"""A registry file, line by line in flat memory: accepted rows with remarks, rejected ones with a reason."""
+"""A registry file, read line by line in constant memory: accepted rows with remarks, rejected rows with a reason."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from acra_express_async.registry import cell_cleaning
 from acra_express_async.registry.header import Header, read_header, separator_of
 
 MAX_LINE_BYTES = 1024 * 1024
-"""A row has some hundred bytes; a file without line ends must not be read into memory as one line."""
+"""A row has a few hundred bytes; a file without line ends must not be read into memory as one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A row to load: the columns the file has, cleaned; `remarks` say what was kept although it is not right."""
+    """A row to load: the columns that the file has, cleaned; `remarks` name what was kept although it is wrong."""
 
     line: int
     uen: str
@@ -28,7 +28,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that cannot be loaded, and why."""
+    """A row that cannot be loaded, and the reason."""
 
     line: int
     uen: str
@@ -36,10 +36,10 @@ class Rejected:
 
 
 class RegistryFile:
-    """One CSV file: UTF-8 with or without BOM (single lines in cp1252 are understood), comma, semicolon or tab.
+    """One CSV file: UTF-8 with or without BOM (single lines may be cp1252), separated by comma, semicolon or tab.
 
     Raises:
-        RegistryFileError: it cannot be opened, is empty, or its header names no UEN or no name.
+        RegistryFileError: it cannot be opened, is empty, or its header has no UEN or no name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +54,7 @@ class RegistryFile:
             self.header: Header = read_header(next(csv.reader([first], delimiter=self._separator), []))
         except (RegistryFileError, csv.Error) as wrong:
             self._file.close()
-            raise RegistryFileError(f"{path} is no registry file: {wrong}") from wrong
+            raise RegistryFileError(f"{path} is not a registry file: {wrong}") from wrong
 
     def close(self) -> None:
         self._file.close()

@@ -36,14 +36,14 @@ COLUMNS = (
     *(f"former_entity_name{number}" for number in range(1, 16)),
     *(f"{what}_of_audit_firm{number}" for number in range(1, 6) for what in ("uen", "name")),
 )
-"""The 53 columns of "Information on Corporate Entities", in its order; those of `staging_acra_companies` too."""
+"""The 53 columns of "Information on Corporate Entities", in its order; `staging_acra_companies` has the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryRow:
-    """One row as a staging job takes it over into `companies`.
+    """One row as a staging job upserts it into `companies`.
 
-    `ssic_code` is digits without leading zeros or None; `incorporated` the registry's date text.
+    `ssic_code` is digits without leading zeros, or None; `incorporated` is the registry's date as text.
     """
 
     uen: str
@@ -54,5 +54,5 @@ class RegistryRow:
 
 
 def ssic_digits(code: object) -> str | None:
-    """The digits of an SSIC code without leading zeros: 01111, 1111 and "1111" are one code."""
+    """The digits of an SSIC code without leading zeros: 01111, 1111 and "1111" are the same code."""
     return "".join(c for c in str(code if code is not None else "") if c in "0123456789").lstrip("0") or None

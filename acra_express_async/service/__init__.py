@@ -1,4 +1,9 @@
-"""The composition root: the only place that constructs concrete things."""
+"""The composition root: the only room that constructs things and connects them.
+
+`run` is the service from start to exit code; `composition` wires one process, `clients` builds the providers and their
+limits, `background` the alerts, the courtesy towards the nightly and the standing refresh. Every other room receives
+what it needs as keyword arguments.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +74,7 @@ async def _started(
     access = await prepare(settings, clock=asyncio.get_running_loop().time)
     http = await opened.enter_async_context(
         httpx.AsyncClient(
-            follow_redirects=False,  # a redirect is a provider's answer, and never to be followed elsewhere
+            follow_redirects=False,  # a redirect is a provider's answer; following it could lead anywhere
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
         )
@@ -78,7 +83,7 @@ async def _started(
 
 
 class Service:
-    """Everything of one process, wired; `run` is its whole life."""
+    """Everything in one process, connected; `run` is its whole life."""
 
     def __init__(self, supervisor: Supervisor, web: WebServer, health: Health, lines: LineWriter | None = None) -> None:
         self.supervisor = supervisor
@@ -114,7 +119,7 @@ class Service:
         until_idle: bool,
         lines: LineWriter | None = None,
     ) -> Service:
-        """Construct and connect every part; starts nothing."""
+        """Construct and connect every part, and start none of them."""
         dropped = (lambda: lines.dropped) if lines else (lambda: 0)
         composition = Composition(settings, access, until_idle=until_idle, log_lines_dropped=dropped)
         await composition.connect(http)

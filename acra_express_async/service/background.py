@@ -1,4 +1,4 @@
-"""Builds what watches: the alerts and their courier, our manners as a guest, the standing refresh."""
+"""Builds what runs beside the jobs: the alerts and their courier, the courtesy towards the nightly, the refresh."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build_alerts(
     health: Health,
     metrics: Metrics,
 ) -> tuple[Alerts, Courier]:
-    """Two loops over one table: the first decides, the second tells Slack."""
+    """Two loops over one table: the first decides, the second sends to Slack."""
     rows = AlertRows(database)
     courier = Courier(
         rows=rows, slack=slack, settings=settings.alert, instance=instance, health=health, metrics=metrics
@@ -47,7 +47,7 @@ def build_alerts(
 
 
 def build_courtesy(settings: Settings, now: Callable[[], datetime], metrics: Metrics) -> Courtesy:
-    """When this process takes nothing new; `now` is the wall clock in the zone of the quiet hours."""
+    """Decides when this process takes no new work; `now` is the wall clock in the time zone of the quiet hours."""
     return Courtesy(
         stand_back=settings.stand_back_while_nightly_runs,
         quiet=QuietHours.of(settings.quiet_hours),

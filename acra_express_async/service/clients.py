@@ -1,4 +1,4 @@
-"""Builds the providers (one throttle, one budget and one breaker each, over one HTTP client) and who calls them."""
+"""Builds the providers (one throttle, one budget and one breaker each, over one HTTP client) and the pipeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from acra_express_async.settings.tree import Settings
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The clients, and what the watching rooms need to see of their limits."""
+    """The clients, and those of their limits that metrics and the status page show."""
 
     duckduckgo: DuckDuckGo
     jina: JinaReader
@@ -52,7 +52,7 @@ class Providers:
 
 
 def paces(settings: Settings) -> dict[Provider, Pace]:
-    """How fast one process may call each provider; every file of providers/ gives its own source."""
+    """How fast one process may call each provider; each file of providers/ names the source of its figures."""
     return {
         Provider.DUCKDUCKGO: duckduckgo.pace(settings.duckduckgo),
         Provider.JINA: jina.pace(settings.jina),
@@ -71,7 +71,7 @@ def build_providers(
     random: Random,
     margin: timedelta = SEND_MARGIN,
 ) -> Providers:
-    """Everything a call passes through, for each provider; `margin` is from a charge to the first byte on the wire."""
+    """For each provider all that a call passes through; `margin` is the time from a charge to the first byte sent."""
     wait = timedelta(seconds=settings.budget_wait_seconds)
     figures = allowances(settings, margin=margin)
     pace = paces(settings)
@@ -112,7 +112,7 @@ def build_pipeline(
     snapshot: Callable[[], Snapshot],
     clock: Callable[[], float],
 ) -> Pipeline:
-    """The pipeline over these providers and what is remembered; `snapshot` gives the latest one."""
+    """The pipeline over these providers and the stored answers; `snapshot` returns the latest one."""
     [verifications] = providers.allowances[Provider.ZEROBOUNCE]
 
     def share() -> int:

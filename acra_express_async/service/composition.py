@@ -1,4 +1,4 @@
-"""The wiring of one process: every part constructed, in the order in which the parts need one another."""
+"""The wiring of one process: every part is constructed, in the order in which the parts need each other."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ from acra_express_async.web import WebServer, build_app
 
 
 class Composition:
-    """The wiring, in the order in which the parts need one another.
+    """All parts of one process.
 
     Args:
-        wall: the wall clock where it is not the real one (a simulated day).
-        send_margin: from a charge to the first byte on the wire; there longer, by what the machine may take.
-        log_lines_dropped: how many lines of the log found no reader since the start.
+        wall: the wall clock, if it is not the real one (a simulated day).
+        send_margin: the time from a charge to the first byte sent; longer on a fast clock, where a slow machine counts.
+        log_lines_dropped: how many lines of the log were dropped since the start, because nothing read them.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Composition:
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = Metrics(CollectorRegistry())
-        self.health = Health(time.monotonic)  # signs of life are real time, whatever the loop's clock does
+        self.health = Health(time.monotonic)  # liveness is real time, also on a simulated clock
         self.health.schema_checked = True
         self.health.saw_database()
         self.draining = asyncio.Event()
@@ -103,7 +103,7 @@ class Composition:
         self.courtesy = build_courtesy(settings, self.now, self.metrics)
 
     def now(self) -> datetime:
-        """The wall clock in the configured zone; only ticks and displays look at it."""
+        """The wall clock in the configured zone; only ticks and displays use it."""
         if self._wall is not None:
             return self._wall().astimezone(self.settings.zone)
         return datetime.now(self.settings.zone)
@@ -182,7 +182,7 @@ class Composition:
         handlers = self._handlers(providers, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
-        await self.snapshot_loop.look()  # before the first claim, not beside it
+        await self.snapshot_loop.look()  # the poller must know of the nightly before its first claim
 
     def _poller(self) -> Poller:
         return Poller(
@@ -278,7 +278,7 @@ class Composition:
         return WebServer(app, self.settings.http.host, self.settings.http.port)
 
     def supervisor(self, web: WebServer) -> Supervisor:
-        """Start order: snapshot (it knows whether the nightly runs), listener, cron, poller; workers beside."""
+        """Start order: snapshot (it knows whether the nightly runs), listener, cron, poller; then the workers."""
         return Supervisor(
             loops=[
                 Component("snapshot", self.snapshot_loop.run),

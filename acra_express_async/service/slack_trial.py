@@ -1,4 +1,4 @@
-"""`acra-express check --slack-test`: one message through the service's own client, and what Slack said."""
+"""`acra-express check --slack-test`: one message through the service's own client, and Slack's answer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from acra_express_async.providers.slack import PACE, Slack
 from acra_express_async.settings.tree import Settings
 
 PATIENCE = timedelta(seconds=10)
-"""One message waits for no other here."""
+"""Long enough: no other message is waiting here."""
 CONNECT_SECONDS = 5.0
 
 
 async def slack_trial(settings: Settings) -> Finding:
-    """Post a test message; `FAIL` says why nobody will be told of an alert."""
+    """Post a test message; `FAIL` says why no alert will reach Slack."""
     random = SystemRandom().random
     throttle = Throttle(Provider.SLACK, PACE, patience=PATIENCE, random=random)
     caller = Caller(Provider.SLACK, throttle, Metrics(CollectorRegistry()), random=random)
@@ -34,6 +34,6 @@ async def slack_trial(settings: Settings) -> Finding:
                 f"acra-express {__version__}: a test of the alert channel. Nothing is wrong."
             )
         except ProviderError as refused:
-            return Finding("FAIL", f"Slack: the test message was not taken: {refused}")
-    where = f"the webhook's own channel, called {settings.slack.channel} in the settings"
-    return Finding("ok", f"Slack: the test message was taken; look for it in {where}")
+            return Finding("FAIL", f"Slack: the test message was not accepted: {refused}")
+    where = f"the webhook's channel ({settings.slack.channel}, according to the settings)"
+    return Finding("ok", f"Slack: the test message was accepted; look for it in {where}")

@@ -1,7 +1,8 @@
 """The embedded aiohttp app: /metrics, /healthz, /readyz, /status.json and the status page at /.
 
-It only reads what the loops keep fresh: a handler does no I/O, so a probe answers in a millisecond whatever the
-database does.
+Handlers only read what the loops keep up to date and do no I/O, so a probe is answered in a millisecond whatever the
+database does. Nothing on the page comes from another host, and every value is escaped: names and addresses come from
+the registry and the web.
 """
 
 from acra_express_async.web.app import READY_DATABASE_SECONDS, WebServer, build_app, liveness, readiness

@@ -16,13 +16,13 @@ from acra_express_async.runtime.health import Health
 from acra_express_async.web.page import page
 
 READY_DATABASE_SECONDS = 30.0
-"""Ready only while the database answered within this time (ops.md, Health)."""
+"""Ready only while the database has answered within this time; it is asked every 5 s."""
 
 Status = Callable[[], dict[str, Any]]
 
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PAGE_HEADERS = {
-    # nothing inline, nothing from elsewhere, nobody may frame it
+    # nothing inline, nothing from another host, and no site may put it into a frame
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -35,7 +35,7 @@ ASSET_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=
 
 
 def liveness(health: Health) -> tuple[int, dict[str, Any]]:
-    """Status code and body of /healthz: 503 only for a loop that is stuck, which a restart can mend."""
+    """Status code and body of /healthz: 503 only for a loop that is stuck, which a restart can repair."""
     stuck = health.stuck
     checks: dict[str, Any] = {
         name: {
@@ -51,7 +51,7 @@ def liveness(health: Health) -> tuple[int, dict[str, Any]]:
 
 
 def readiness(health: Health) -> tuple[int, dict[str, Any]]:
-    """Status code and body of /readyz: schema checked, database seen lately, not draining; a dead listener warns."""
+    """Status code and body of /readyz: schema checked, database seen recently, not draining; a dead listener warns."""
     age = health.database_age
     checks: dict[str, Any] = {
         "schema": {"status": "pass" if health.schema_checked else "fail"},
@@ -123,7 +123,7 @@ def _json(body: dict[str, Any], code: int, content_type: str = "application/heal
 
 
 class WebServer:
-    """Runs the app on one address; `start` before everything else, `stop` after everything else.
+    """Serves the app on one address; started before everything else and stopped after everything else.
 
     Args:
         port: 0 picks a free one; see `port` after `start`.
@@ -139,7 +139,7 @@ class WebServer:
         """Listen.
 
         Raises:
-            OSError: the address is taken or not ours.
+            OSError: the address is in use, or not an address of this machine.
         """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)

@@ -1,7 +1,7 @@
 """The status page: one status as HTML. Pure; every value is escaped, and nothing comes from another host.
 
-The page's script asks /status.json every few seconds and fetches the page anew when there is news, so that there is
-one renderer only.
+The page's script asks /status.json every few seconds and fetches the page again when something has changed, so that
+there is only one renderer.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _budgets(status: dict[str, Any]) -> str:
     rows = []
     for line in status["budgets"]:
         limit, used = line["limit"], line["used"]
-        # the browser colours it by these limits; an inline style would be refused by our own policy
+        # the browser colours the bar by these limits; our own security policy would refuse an inline style
         bar = (
             f'<meter min="0" max="{limit}" low="{0.8 * limit:g}" high="{0.95 * limit:g}" optimum="0" value="{used}">'
             f"{used} of {limit}</meter>"
@@ -179,7 +179,7 @@ def _failures(status: dict[str, Any]) -> str:
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> str:
-    """Cells are HTML already."""
+    """The cells are HTML already."""
     lines = ([f'<td data-label="{head}">{cell}</td>' for head, cell in zip(heads, row, strict=True)] for row in rows)
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in lines)
     if not body:
@@ -204,7 +204,7 @@ def _marks(word: str) -> str:
 
 
 def _link(url: str | None, shown: str | None) -> str:
-    """A link only for the web's own schemes: a page's address is a stranger's text."""
+    """A link only for http and https: the address comes from an unknown page."""
     label = _text(shown or "")
     if not url or urlsplit(url).scheme not in ("http", "https"):
         return label
@@ -229,6 +229,6 @@ def _since(status: dict[str, Any], key: str) -> float | None:
 
 
 def _moment(status: dict[str, Any], moment: str) -> str:
-    """In the service's own time zone, which is that of its `now`."""
+    """In the service's time zone, which is the one of its `now`."""
     at = datetime.fromisoformat(moment).astimezone(datetime.fromisoformat(status["now"]).tzinfo)
     return f'<time datetime="{_text(moment)}">{at:%m-%d %H:%M:%S}</time>'

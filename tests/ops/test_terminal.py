@@ -83,11 +83,11 @@ async def test_check_posts_a_test_message_and_reports_a_refusal(fresh_dsn: str, 
     async with stage(fresh_dsn, tmp_path) as standing:
         code, said, wrong = await command(standing.environ, "check", "--slack-test")
         assert code == 0, said + wrong
-        assert "ok    Slack: the test message was taken" in said
+        assert "ok    Slack: the test message was accepted" in said
         [message] = standing.simulator.slack.messages
         assert "Nothing is wrong" in message["text"]
         standing.simulator.faults.add(Fault(Provider.SLACK, "webhook_state", "archived"))
         code, said, _ = await command(standing.environ, "check", "--slack-test")
         assert code == 78
-        assert "FAIL  Slack: the test message was not taken: Slack's webhook is dead (channel_is_archived)" in said
+        assert "FAIL  Slack: the test message was not accepted: Slack's webhook is dead (channel_is_archived)" in said
         assert standing.environ["ACRA_EXPRESS_SLACK__WEBHOOK_URL"] not in said
