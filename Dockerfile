@@ -35,7 +35,7 @@ ENV PATH=/opt/acra-express/bin:$PATH \
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# no curl in a slim image; http.client because urllib would ask a proxy of the environment
-HEALTHCHECK --interval=10s --timeout=5s --start-period=40s --retries=3 CMD ["python3", "-I", "-c", "import http.client, os, sys; probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('ACRA_EXPRESS_HTTP__PORT') or 8080), timeout=4); probe.request('GET', '/healthz'); sys.exit(probe.getresponse().status != 200)"]
+# no curl in a slim image; http.client because urllib would ask a proxy of the environment; a wildcard listens here too
+HEALTHCHECK --interval=10s --timeout=5s --start-period=40s --retries=3 CMD ["python3", "-I", "-c", "import http.client, os, sys; host = os.environ.get('ACRA_EXPRESS_HTTP__HOST') or '::'; probe = http.client.HTTPConnection('127.0.0.1' if host in ('0.0.0.0', '::') else host, int(os.environ.get('ACRA_EXPRESS_HTTP__PORT') or 8080), timeout=4); probe.request('GET', '/healthz'); sys.exit(probe.getresponse().status != 200)"]
 ENTRYPOINT ["acra-express"]
 CMD ["run"]

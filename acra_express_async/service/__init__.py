@@ -21,6 +21,7 @@ from acra_express_async.runtime.stop_signals import StopSignals
 from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
+from acra_express_async.service.preload import preload
 from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
 from acra_express_async.web import WebServer
 
@@ -71,6 +72,7 @@ async def _started(
     settings: Settings, opened: AsyncExitStack, *, until_idle: bool, lines: LineWriter | None
 ) -> Service:
     """Everything connected and wired, nothing running yet."""
+    await preload()
     access = await prepare(settings, clock=asyncio.get_running_loop().time)
     http = await opened.enter_async_context(
         httpx.AsyncClient(

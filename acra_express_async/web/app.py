@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Callable
 from importlib import resources
 from typing import Any
@@ -13,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from acra_express_async import __version__
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import Health
+from acra_express_async.web.connections import ConnectionLimits, Connections, step_by_step
 from acra_express_async.web.page import page
 
 READY_DATABASE_SECONDS = 30.0
@@ -104,7 +107,7 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
         return web.Response(text=text, content_type=kind, headers=ASSET_HEADERS)
 
     assets = {name: (kind, _asset(name)) for name, kind in ASSETS.items()}
-    app = web.Application()
+    app = web.Application(middlewares=[step_by_step])
     app.router.add_get("/", status_page)
     app.router.add_get("/assets/{name}", asset)
     app.router.add_get("/healthz", healthz)
@@ -126,13 +129,18 @@ class WebServer:
     """Serves the app on one address; started before everything else and stopped after everything else.
 
     Args:
+        host: ``::`` serves IPv4 too.
         port: 0 picks a free one; see `port` after `start`.
+        limits: what one client may take.
     """
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, app: web.Application, host: str, port: int, limits: ConnectionLimits | None = None) -> None:
+        self._limits = limits or ConnectionLimits()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._host = host
         self._port = port
+        self._listening: asyncio.Server | None = None
+        self.connections: Connections | None = None
         self.port = port
 
     async def start(self) -> None:
@@ -142,10 +150,19 @@ class WebServer:
             OSError: the address is in use, or not an address of this machine.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        assert self._runner.server is not None
+        self.connections = connections = Connections(self._runner.server, self._limits)
+        loop = asyncio.get_running_loop()
+        if self._host == "::":
+            # asyncio makes an IPv6 socket deaf to IPv4, and a container's own probe asks 127.0.0.1
+            both = socket.create_server(("::", self._port), family=socket.AF_INET6, dualstack_ipv6=True)
+            self._listening = await loop.create_server(connections, sock=both)
+        else:
+            self._listening = await loop.create_server(connections, self._host, self._port)
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close the listening socket, then open requests."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
