@@ -11,6 +11,7 @@ import click
 from quality.calls import HEADER, compare
 
 from acra_express_async.sandbox.results import record, table
+from acra_express_async.sandbox.world import PAGE_SIZE_OF
 
 from . import alone, limiters, loading, pickup, replicas, reservation, watching
 from . import pages as reading
@@ -31,6 +32,9 @@ def _tell(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], note:
     record(PAGE, f"bin/bench {name}", text)
 
 
+size_option = click.option(
+    "--size", type=click.Choice(list(PAGE_SIZE_OF)), default="1", show_default=True, help="Size of the simulated pages."
+)
 rounds_option = click.option("--rounds", type=click.IntRange(5), default=5, show_default=True)
 
 
@@ -156,14 +160,16 @@ def load_() -> None:
 @main.command("calls")
 @click.option("--companies", type=click.IntRange(10), default=400, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
-def calls_(companies: int, seed: int) -> None:
+@size_option
+def calls_(companies: int, seed: int, size: str) -> None:
     """Searches, pages, verifications and quality per company: a plan without savings compared with ours."""
-    arms = asyncio.run(compare(companies, seed))
+    arms = asyncio.run(compare(companies, seed, PAGE_SIZE_OF[size]))
     note = (
-        f"{arms[0].companies} live companies of the simulator's world, seed {seed}, both plans over the same ones. "
+        f"{arms[0].companies} live companies of the simulator's world, seed {seed}, pages of size {size}, both plans "
+        "over the same ones. "
         "Naive: two searches for everybody, pages up to the budget, both addresses verified; the same decisions."
     )
-    _tell("calls", HEADER, [*(arm.row() for arm in arms), arms[1].beside(arms[0])], note)
+    _tell(f"calls --size {size}", HEADER, [*(arm.row() for arm in arms), arms[1].beside(arms[0])], note)
 
 
 @main.command("pages")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from quality.scoring import FreeScope, run_in
+from quality.scoring import READING, VERIFYING, FreeScope, run_in
 from quality.world import Web, count, webs
 
+from acra_express_async.errors import Permanent
 from acra_express_async.extract.candidates import candidates_in
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.mail_ranking import emails_of
@@ -19,9 +20,15 @@ from acra_express_async.extract.next_page import conventional_urls, leads_from
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import Progress, Step, chosen, names_for, next_step
-from acra_express_async.models import Email, EmailKind, Outcome, OutcomeKind, SearchPage, Usage
+from acra_express_async.models import Email, EmailKind, Outcome, OutcomeKind, Page, SearchPage, Usage
+from acra_express_async.sandbox.world import PageSize
 
-MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = 3, 1500, 2, 2
+MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = (
+    READING.max_pages,
+    READING.tokens_per_page,
+    VERIFYING.max_per_company,
+    2,
+)
 """The service's default budgets of one company, and the searches of a plan that does not look before it asks again."""
 
 
@@ -76,13 +83,14 @@ HEADER = (
 )  # fmt: skip
 
 
-async def compare(companies: int, seed: int) -> tuple[Arm, Arm]:
-    """The naive arm and ours over the live companies of one world."""
+async def compare(companies: int, seed: int, size: PageSize = 0) -> tuple[Arm, Arm]:
+    """The naive arm and ours over the live companies of one world, whose pages have a size."""
     naive, ours = Arm("naive"), Arm("ours")
-    for truth, web in webs(companies, seed):
-        for arm, outcome in ((naive, await _run_naively(web)), (ours, await run_in(web))):
-            arm.add(outcome.usage)
-            count(arm.tally, truth, outcome)
+    async with webs(companies, seed, size) as found:
+        for truth, web in found:
+            for arm, outcome in ((naive, await _run_naively(web)), (ours, await run_in(web))):
+                arm.add(outcome.usage)
+                count(arm.tally, truth, outcome)
     return naive, ours
 
 
@@ -96,7 +104,7 @@ async def _run_naively(web: Web) -> Outcome:
     usage = Usage(searches=len(asked))
     read: set[str] = set()
     while len(read) < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
-        page = await web.read(step.url, scope, max_tokens=TOKENS_PER_PAGE)
+        page = await _read(web, step.url, scope)
         read.add(same_url(step.url))
         usage = replace(usage, pages=usage.pages + 1, tokens=usage.tokens + page.tokens)
         progress = progress.with_page(step.domain, replace(page, url=step.url))
@@ -112,6 +120,13 @@ async def _run_naively(web: Web) -> Outcome:
     return Outcome(
         OutcomeKind.ENRICHED, "", site=site, emails=(*checked, *rest), phones=phones_of(found.usable), usage=usage
     )
+
+
+async def _read(web: Web, url: str, scope: FreeScope) -> Page:
+    try:
+        return await web.read(url, scope, max_tokens=TOKENS_PER_PAGE)
+    except Permanent as error:
+        return Page(url, "", "", usable=False, unusable_reason=error.reason)
 
 
 def _anything_else(progress: Progress, read: set[str]) -> Step | None:

@@ -19,6 +19,10 @@ from acra_express_async.models import (
     Usage,
     VerificationResult,
 )
+from acra_express_async.settings.tree import JinaSettings, ZeroBounceSettings
+
+READING, VERIFYING = JinaSettings(), ZeroBounceSettings()
+"""The service's default figures."""
 
 
 class FreeScope:
@@ -116,9 +120,9 @@ async def run_in(world: CaseWorld) -> Outcome:
         opt_outs=Nobody(),
         memory=NoMemory(),
         clock=lambda: 0.0,
-        max_pages=3,
-        tokens_per_page=1500,
-        max_verifications=2,
+        max_pages=READING.max_pages,
+        tokens_per_page=READING.tokens_per_page,
+        max_verifications=VERIFYING.max_per_company,
         store_personal_emails=False,
     )
     return await pipeline.run(world.case.company, FreeScope())
@@ -143,6 +147,7 @@ class Tally:
     emails_found: int = 0
     top_cases: int = 0
     top_hits: int = 0
+    verified_hits: int = 0
     forbidden: int = 0
     null_contacts: int = 0
     phones_out: int = 0
@@ -168,6 +173,7 @@ class Tally:
             "email precision": _ratio(self.emails_good, self.emails_out),
             "email recall": _ratio(self.emails_found, self.emails_wanted),
             "top-2 best": _ratio(self.top_hits, self.top_cases),
+            "best verified": _ratio(self.verified_hits, self.top_cases),
             "forbidden emails": self.forbidden,
             "contacts on nulls": self.null_contacts,
             "phone precision": _ratio(self.phones_good, self.phones_out),
@@ -243,6 +249,7 @@ def _score_emails(tally: Tally, case: Case, outcome: Outcome) -> None:
     tally.emails_found += len(counted.intersection(got))
     tally.top_cases += bool(best)
     tally.top_hits += bool(best.intersection(got[:2]))
+    tally.verified_hits += any(email.verification is not None and email.address in best for email in outcome.emails)
     if counted - set(got) or set(got) - set(wanted) or (best and not best.intersection(got[:2])):
         tally.misses.append(f"{case.case_id} mails: {got}, wanted {sorted(wanted)}, best {sorted(best)}")
 

@@ -13,8 +13,9 @@ COMPANIES = 120
 
 async def test_the_simulated_world_is_answered_without_errors() -> None:
     tally: Counter[str] = Counter()
-    for truth, web in webs(COMPANIES, seed=7):
-        count(tally, truth, await run_in(web))
+    async with webs(COMPANIES, seed=7) as found:
+        for truth, web in found:
+            count(tally, truth, await run_in(web))
     assert tally["answered"] > COMPANIES / 4
     assert tally["answered"] == tally["right"]
     assert tally["found"] >= 0.97 * tally["expected"]

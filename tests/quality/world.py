@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 from quality.cases import Case, company_of
-from quality.scoring import CaseWorld
+from quality.through_reader import ReadCase, reader_over
 
 from acra_express_async.extract.domains import registrable
-from acra_express_async.models import Link, Outcome, Page, Scope, SearchHit, SearchPage, VerificationResult
+from acra_express_async.models import Outcome, Scope, SearchHit, SearchPage, VerificationResult
+from acra_express_async.providers.jina import JinaReader
 from acra_express_async.registry import may_be_live
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.markup.reader_page import Wanted
-from acra_express_async.sandbox.markup.tokens import cut_to_tokens, token_count
-from acra_express_async.sandbox.simulator.reader_visit import SHORT_PAGE_TOKENS
-from acra_express_async.sandbox.world.truth import Truth
-from acra_express_async.sandbox.world.world import World
+from acra_express_async.sandbox.world import PageSize, Truth, World
 
 
-class Web(CaseWorld):
-    """Search and reading over a world, pages cut at the reserved tokens as Reader cuts them."""
+class Web(ReadCase):
+    """Search over a world, and reading of its pages through the service's own client."""
 
-    def __init__(self, world: World, case: Case) -> None:
-        super().__init__(case)
+    def __init__(self, world: World, case: Case, client: JinaReader) -> None:
+        super().__init__(case, client)
         self.world = world
 
     async def search(self, query: str, scope: Scope | None = None) -> SearchPage:
         found = enumerate(self.world.search(query), start=1)
         return SearchPage(query, tuple(SearchHit(rank, item.title, item.url, item.snippet) for rank, item in found))
-
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        target = self.world.page(url)
-        reading = target.reading(Wanted(images="none"))
-        text = cut_to_tokens(reading.text, max_tokens or 1500)
-        walled = reading.suspects_captcha and token_count(text) < SHORT_PAGE_TOKENS
-        reason = target.failure or ("robots" if target.robots_denied else "captcha" if walled else None)
-        if reason is None and target.http_status >= 400:
-            reason = f"http_{target.http_status}"
-        links = tuple(Link(label, there) for label, there in target.links())
-        page = Page(url, target.title, text, links, tokens=token_count(text))
-        return page if reason is None else replace(page, text="", links=(), usable=False, unusable_reason=reason)
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
         box = self.world.mailbox(address)
@@ -52,15 +37,21 @@ class Web(CaseWorld):
         )
 
 
-def webs(companies: int, seed: int) -> Iterator[tuple[Truth, Web]]:
+@asynccontextmanager
+async def webs(companies: int, seed: int, size: PageSize = 0) -> AsyncIterator[Iterator[tuple[Truth, Web]]]:
     """The live ones of so many companies of a world: what is true of each, and the web as it finds it."""
     rows = list(registry_sample.rows(companies, seed=seed))
-    world = World(rows, seed=seed)
+    world = World(rows, seed=seed, page_size=size)
     postal_codes = Counter(row["postal_code"] for row in rows)
-    for number, row in enumerate(rows, start=1):
-        if may_be_live(row["entity_status_description"]):
-            case = Case(row["uen"], (), company_of(number, row, postal_codes, None), (), {}, {})
-            yield world.truth(row["uen"]), Web(world, case)
+    async with reader_over(world) as link:
+        yield (
+            (
+                world.truth(row["uen"]),
+                Web(world, Case(row["uen"], (), company_of(number, row, postal_codes, None), (), {}, {}), link.client),
+            )
+            for number, row in enumerate(rows, start=1)
+            if may_be_live(row["entity_status_description"])
+        )
 
 
 def right_domains(truth: Truth) -> set[str]:
