@@ -2,14 +2,17 @@
 
 AcraExpressError
 ├── ConfigError            start-up only: say the sentence, exit 78
+│   └── LoginRefused       the same; once ready, wait and look for a rotated password
 ├── SchemaError            start-up only: say the sentence, exit 78
 ├── RegistryFileError      this file is not a registry export: say the sentence, load nothing
 ├── LeaseLost              another worker owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
-├── DatabaseAway           the server cannot be reached or refuses writes: wait; the lease decides about the job
-├── StandBack              the nightly run goes first: snooze the job, attempt handed back
-│   └── LockBusy           a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
+├── NotNow                 step aside and come back: it counts against no job and ends no process that was ready
+│   ├── DatabaseAway       the server cannot serve us (`reason` says why): wait; the lease decides about the job
+│   │   └── TookTooLong    the server is there, but it cancelled a statement that ran into its time-out
+│   └── StandBack          the nightly run goes first: snooze the job, attempt handed back
+│       └── LockBusy       a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
 ├── CapReached             today's slots are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
@@ -22,6 +25,7 @@ AcraExpressError
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 
 
 class AcraExpressError(Exception):
@@ -30,6 +34,10 @@ class AcraExpressError(Exception):
 
 class ConfigError(AcraExpressError):
     """A setting is missing or wrong. Raised at start-up only; the process exits 78."""
+
+
+class LoginRefused(ConfigError):
+    """The server or its pooler does not let this login in; the password may have been rotated."""
 
 
 class SchemaError(AcraExpressError):
@@ -52,7 +60,11 @@ class JobError(AcraExpressError):
     """The job itself is wrong (an unknown key, a term that resolves to nothing); retrying cannot help."""
 
 
-class StandBack(AcraExpressError):
+class NotNow(AcraExpressError):
+    """The same request may succeed later. Never counts against a job, and never ends a process that was ready."""
+
+
+class StandBack(NotNow):
     """The nightly run goes first. `reason` is the label of `nightly_yields_total`."""
 
     def __init__(self, message: str, *, reason: str, retry_after: timedelta) -> None:
@@ -65,8 +77,39 @@ class LockBusy(StandBack):
     """Our transaction gave way to a lock of another session. Nothing was written; it may be tried again as it is."""
 
 
-class DatabaseAway(AcraExpressError):
-    """No session, or it broke: whether the last statement took effect is unknown. Never counts against a job."""
+class Away(StrEnum):
+    """Why the database cannot serve us; the runbook, "What we survive", says for each what an operator does."""
+
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    SESSION_LOST = "session_lost"
+    READ_ONLY = "read_only"
+    FULL = "full"
+    LOGIN = "login"
+    GRANTS = "grants"
+    SCHEMA = "schema"
+    POOLER = "pooler"
+    FAULT = "fault"
+
+
+class DatabaseAway(NotNow):
+    """The database cannot serve us now; whether the last statement took effect is unknown.
+
+    Args:
+        message: one sentence that names the server and the cause.
+        reason: the kind of cause.
+    """
+
+    def __init__(self, message: str, *, reason: Away = Away.UNREACHABLE) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TookTooLong(DatabaseAway):
+    """The server cancelled a statement at its time-out. It had no effect, and the session is still good."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason=Away.SILENT)
 
 
 class CapReached(AcraExpressError):

@@ -7,13 +7,16 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from server_defaults import set_defaults
 
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
+from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
@@ -82,17 +85,29 @@ async def cloned_database(postgres: EmbeddedPostgres, template: str) -> AsyncIte
         await _execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def server_defaults(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What `ALTER DATABASE ... SET` gives to every session of the test's database; see server_defaults.py."""
+    return dict(getattr(request, "param", {}))
+
+
 @pytest_asyncio.fixture
-async def fresh_dsn(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
+async def fresh_dsn(
+    postgres: EmbeddedPostgres, template_database: str, server_defaults: dict[str, str]
+) -> AsyncIterator[str]:
     """The DSN (superuser) of a migrated database that only this test uses."""
     async with cloned_database(postgres, template_database) as dsn:
+        if server_defaults:
+            admin = await connect(postgres.dsn(), {})
+            await set_defaults(admin, urlsplit(dsn).path.lstrip("/"), server_defaults)
+            await admin.close()
         yield dsn
 
 
 @pytest_asyncio.fixture
 async def owner(fresh_dsn: str) -> AsyncIterator[Connection]:
     """A connection as the owner of the platform's tables, to prepare rows and check results."""
-    connection = await connect(fresh_dsn, {"search_path": "public"})
+    connection = await connect(fresh_dsn, OWNER_SETTINGS)
     try:
         yield connection
     finally:

@@ -18,6 +18,7 @@ class FaultProxy:
     `blackhole` drops bytes in both directions (the peer's kernel still acknowledges), `cut` resets open connections,
     `refuse` resets new ones, `refuse_number` only the new one of that number, counted from 1, `latency` delays every
     chunk by this many seconds, and `close_after` resets a connection after this many bytes from the server.
+    `hold_close` keeps the client's side open after the server closed, which `hung_up` counts.
     """
 
     host: str
@@ -27,6 +28,8 @@ class FaultProxy:
     refuse: bool = False
     refuse_number: int | None = None
     connections: int = 0
+    hold_close: bool = False
+    hung_up: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     refused: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     errors: list[BaseException] = field(default_factory=list)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -103,6 +106,10 @@ class FaultProxy:
                 return
             sink.write(chunk)
             await sink.drain()
+        if limit:
+            self.hung_up.put_nowait(1)
+            if self.hold_close:
+                await asyncio.Event().wait()
         with contextlib.suppress(OSError):
             sink.write_eof()
 

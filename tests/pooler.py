@@ -15,8 +15,10 @@ NAMES = ("pgbouncer", "/usr/sbin/pgbouncer")
 
 
 @asynccontextmanager
-async def pooled(pgbouncer: str, dsn: str, folder: Path, *, servers: int = 2, clients: int = 50) -> AsyncIterator[str]:
-    """The DSN through a pooler with at most this many server connections and clients."""
+async def pooled(
+    pgbouncer: str, dsn: str, folder: Path, *, servers: int = 2, clients: int = 50, extra: str = ""
+) -> AsyncIterator[str]:
+    """The DSN through a pooler with at most this many server connections and clients; `extra`: further settings."""
     address, database = dsn.removeprefix("postgresql://").split("/", 1)
     user, place = address.split("@")
     host, server_port = place.split(":")
@@ -25,7 +27,7 @@ async def pooled(pgbouncer: str, dsn: str, folder: Path, *, servers: int = 2, cl
     settings.write_text(
         f"[databases]\n{database} = host={host} port={server_port} user={user}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-        f"pool_mode = transaction\ndefault_pool_size = {servers}\nmax_client_conn = {clients}\n"
+        f"pool_mode = transaction\ndefault_pool_size = {servers}\nmax_client_conn = {clients}\n{extra}\n"
     )
     account = "nobody" if os.geteuid() == 0 else None
     if account is not None:

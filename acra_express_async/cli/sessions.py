@@ -12,8 +12,11 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from acra_express_async.db.schema.tenant_access import require_tenant
-from acra_express_async.db.session.pool import AWAY, Connection, Database, connect, session_settings, unreachable
-from acra_express_async.errors import ConfigError
+from acra_express_async.db.session.dsn import host_and_port
+from acra_express_async.db.session.pinned import OWNER_SETTINGS, session_settings
+from acra_express_async.db.session.pool import Connection, Database, connect
+from acra_express_async.db.session.server_errors import translated
+from acra_express_async.errors import ConfigError, DatabaseAway, NotNow
 from acra_express_async.settings.tree import Settings
 
 EXIT_CONFIG = 78
@@ -40,11 +43,12 @@ async def as_login(settings: Settings) -> AsyncIterator[Connection]:
     Raises:
         ConfigError: the server cannot be reached or refuses.
     """
-    connection = await _dial(settings, {"application_name": "acra-express admin", "search_path": "public"})
+    connection = await _dial(settings, OWNER_SETTINGS)
     try:
-        yield connection
+        with translated(_server(settings)):
+            yield connection
     finally:
-        await connection.close(timeout=2)
+        await _close(connection)
 
 
 @asynccontextmanager
@@ -56,9 +60,10 @@ async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
     """
     connection = await _dial(settings, session_settings(settings.tenant_role, None))
     try:
-        tenant_id = await require_tenant(connection, settings, pooled=False)
+        with translated(_server(settings)):
+            tenant_id = await require_tenant(connection, settings, pooled=False)
     finally:
-        await connection.close(timeout=2)
+        await _close(connection)
     database = Database(
         settings.postgres_dsn.get_secret_value(),
         role=settings.tenant_role,
@@ -73,12 +78,30 @@ async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def _dial(settings: Settings, session: dict[str, str]) -> Any:
-    dsn = (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
+def _direct(settings: Settings) -> str:
+    """A command's session outlives a transaction, so it goes past a transaction pooler."""
+    return (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
+
+
+def _server(settings: Settings) -> str:
+    return host_and_port(_direct(settings))
+
+
+async def _dial(settings: Settings, session: dict[str, str]) -> Connection:
     try:
-        return await connect(dsn, session, setting="LISTEN_DSN" if settings.listen_dsn else "POSTGRES_DSN")
-    except AWAY as away:
-        raise ConfigError(str(unreachable(dsn, away))) from away
+        setting = "LISTEN_DSN" if settings.listen_dsn else "POSTGRES_DSN"
+        return await connect(_direct(settings), session, setting=setting)
+    except DatabaseAway as away:
+        raise ConfigError(str(away)) from away
+
+
+async def _close(connection: Connection) -> None:
+    """A session that broke cannot say goodbye; what broke it was said already."""
+    try:
+        with translated("the server"):
+            await connection.close(timeout=2)
+    except NotNow:
+        connection.terminate()
 
 
 def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:

@@ -14,8 +14,11 @@ from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.schema.role_limits import reach_faults
 from acra_express_async.db.schema.tenant_access import require_tenant
-from acra_express_async.db.session.pool import AWAY, Connection, connect, host_and_port, session_settings, unreachable
-from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
+from acra_express_async.db.session.dsn import host_and_port
+from acra_express_async.db.session.pinned import session_settings
+from acra_express_async.db.session.pool import Connection, connect
+from acra_express_async.db.session.server_errors import translated
+from acra_express_async.errors import ConfigError, NotNow, SchemaError
 from acra_express_async.settings.tree import Settings
 
 ECHO_SECONDS = 2.0
@@ -48,14 +51,14 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
     """
     try:
         examination = await examine(settings)
-    except DatabaseAway as away:
+    except NotNow as away:
         yield Finding("FAIL", str(away))
         return
     for finding in examination.findings:
         yield finding
     try:
         yield await listener(settings)
-    except DatabaseAway as away:
+    except NotNow as away:
         yield Finding("FAIL", f"listener: {away}")
     for finding in _providers(settings, platforms_webhook=platforms_webhook):
         yield finding
@@ -65,7 +68,7 @@ async def examine(settings: Settings) -> Examination:
     """Everything that is asked of the database, under the tenant role throughout.
 
     Raises:
-        DatabaseAway: the server cannot be reached now; trying again may help.
+        NotNow: the server cannot serve us now; trying again may help.
     """
     dsn = settings.postgres_dsn.get_secret_value()
     pooled = settings.listen_dsn is not None
@@ -73,14 +76,13 @@ async def examine(settings: Settings) -> Examination:
         connection = await connect(dsn, {} if pooled else session_settings(settings.tenant_role, None), pooled=pooled)
         try:
             # one transaction: behind a pooler the role holds for no longer
-            async with connection.transaction():
-                return await _examine(connection, settings, pooled=pooled)
+            with translated(host_and_port(dsn)):
+                async with connection.transaction(isolation="read_committed"):
+                    return await _examine(connection, settings, pooled=pooled)
         finally:
             connection.terminate()
     except (ConfigError, SchemaError) as wrong:
         return Examination((Finding("FAIL", str(wrong)),))
-    except AWAY as away:
-        raise unreachable(dsn, away) from away
 
 
 async def _examine(connection: Connection, settings: Settings, *, pooled: bool) -> Examination:
@@ -106,7 +108,7 @@ async def listener(settings: Settings) -> Finding:
     """LISTEN works when our own NOTIFY comes back; behind a transaction pooler it never does.
 
     Raises:
-        DatabaseAway: the server cannot be reached now.
+        NotNow: the server cannot serve us now.
     """
     dsn = (settings.listen_dsn or settings.postgres_dsn).get_secret_value()
     server = host_and_port(dsn)
@@ -116,8 +118,6 @@ async def listener(settings: Settings) -> Finding:
         )
     except (ConfigError, SchemaError) as wrong:
         return Finding("FAIL", f"listener: {wrong}")
-    except AWAY as away:
-        raise unreachable(dsn, away) from away
     if heard:
         return Finding("ok", f"listener: a NOTIFY came back through {server}")
     return Finding(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from acra_express_async import logs
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.schema.platform_shape import PlatformShape
-from acra_express_async.db.session.pool import AWAY, Database, unreachable
-from acra_express_async.errors import ConfigError, DatabaseAway
+from acra_express_async.db.session.pool import Database
+from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow
 from acra_express_async.ops.checks import Finding, examine, listener
 from acra_express_async.settings.tree import Settings
 
@@ -20,6 +20,8 @@ log = logs.logger("preflight")
 UNREACHABLE_SECONDS = 30.0
 """How long an unreachable server is tried before the service gives up with exit code 78."""
 RETRY_SECONDS = 1.0
+NOT_BY_WAITING = frozenset({Away.LOGIN, Away.GRANTS, Away.SCHEMA, Away.POOLER})
+"""What only a person can mend."""
 WORK_CONNECTIONS = 3
 """With one for heartbeats and one for LISTEN that makes five: what a guest on the platform's server may hold (B15)."""
 
@@ -39,7 +41,7 @@ class DatabaseAccess:
 async def prepare(
     settings: Settings, *, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> DatabaseAccess:
-    """Check everything and open the pools; an unreachable server is tried for `UNREACHABLE_SECONDS`.
+    """Check everything and open the pools; a server or pooler that cannot serve us is tried for `UNREACHABLE_SECONDS`.
 
     So is one that goes away in the middle of it: each attempt begins anew, and the service does not start half.
 
@@ -50,8 +52,9 @@ async def prepare(
     while True:
         try:
             return await _start(settings)
-        except DatabaseAway as away:
-            if clock() >= deadline:
+        except NotNow as away:
+            needs_a_person = isinstance(away, DatabaseAway) and away.reason in NOT_BY_WAITING
+            if needs_a_person or clock() >= deadline:
                 raise ConfigError(str(away)) from away
             log.warning("database.unreachable", error=str(away))
             await pause(RETRY_SECONDS)
@@ -79,13 +82,10 @@ async def _start(settings: Settings) -> DatabaseAccess:
             opened.push_async_callback(pool.close)
             pools.append(pool)
         work, vital = pools
-        try:
-            await work.open()
-            await vital.open()
-            async with work.session() as connection:
-                hashes = await load_address_hash(connection)
-        except AWAY as away:
-            raise unreachable(dsn, away) from away
+        await work.open()
+        await vital.open()
+        async with work.session() as connection:
+            hashes = await load_address_hash(connection)
         opened.pop_all()
     return DatabaseAccess(work, vital, examination.tenant_id, examination.shape, hashes)
 

@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from database_clock import Clock
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.limits.budget_ledger import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Kind, State
 from acra_express_async.models import Provider
+
+pytestmark = under_any_defaults
 
 MINUTE = timedelta(minutes=1)
 

@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 import pytest
 import pytest_asyncio
 from database_clock import START, Clock
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.limits.budget_ledger import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider
+
+pytestmark = under_any_defaults
 
 HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 MARGIN = timedelta(seconds=5)

@@ -18,8 +18,10 @@ import pytest
 from database_clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from server_defaults import HOSTILE, set_defaults
 
 from acra_express_async.db.limits.budget_ledger import BudgetLedger
+from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits, Provider
@@ -94,8 +96,8 @@ class Arena:
     clock: Clock
 
 
-@pytest.fixture(scope="module")
-def arena(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Arena]:
+@pytest.fixture(scope="module", params=[{}, HOSTILE], ids=["plain defaults", "hostile defaults"])
+def arena(postgres: EmbeddedPostgres, template_database: str, request: pytest.FixtureRequest) -> Iterator[Arena]:
     name = f"t_{secrets.token_hex(6)}"
 
     async def execute(statement: str) -> None:
@@ -105,7 +107,8 @@ def arena(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Arena]
 
     async def build() -> tuple[Database, Connection, Clock]:
         await execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        owner = await connect(postgres.dsn(name), {})
+        owner = await connect(postgres.dsn(name), OWNER_SETTINGS)
+        await set_defaults(owner, name, request.param)
         clock = Clock(owner)
         await clock.install()
         database = Database(postgres.dsn(name), role="acra_express", tenant_id=1, size=1)

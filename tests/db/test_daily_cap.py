@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from zoneinfo import ZoneInfo
+
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId, JobId
+
+pytestmark = under_any_defaults
 
 COMPANY, OTHER = CompanyId(7), CompanyId(8)
 
@@ -47,3 +52,16 @@ async def test_the_slot_of_an_ended_job_is_taken_over(database: Database, owner:
     assert await cap.used() == 1, "it is no longer the ended job's to give back"
     await cap.hand_back(COMPANY, mine)
     assert await cap.used() == 0
+
+
+async def test_eight_takers_at_once_never_pass_the_cap(database: Database, owner: Connection) -> None:
+    """Each counts the slots after its lock; under a snapshot of the transaction's start it would count old ones."""
+    cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
+    took: list[bool] = []
+
+    async def taker(job: JobId) -> None:
+        took.extend([(await cap.take(CompanyId(1000 * job + number), job, 20)).ours for number in range(10)])
+
+    await asyncio.gather(*(taker(job) for job in await jobs(owner, *["running"] * 8)))
+    assert sum(took) == 20
+    assert await cap.used() == 20

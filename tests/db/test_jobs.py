@@ -6,11 +6,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobType
+
+pytestmark = under_any_defaults
 
 LEASE = timedelta(seconds=60)
 

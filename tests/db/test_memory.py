@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.companies.answer_memory import MAX_PAGE_BYTES, Memory
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Link, Page, SearchHit, SearchPage
 
 from .builders import advance, count
+
+pytestmark = under_any_defaults
 
 PAGE = Page(
     url="https://lotus.com.sg/contact",
@@ -28,6 +31,7 @@ PAGE = Page(
     description="We repair pumps.",
     cut_at=1500,
 )
+
 SEARCH = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/", "Pumps"),))
 
 

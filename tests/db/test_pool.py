@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from acra_express_async.db.session import pool
+from acra_express_async.db.session import connection as connections
 from acra_express_async.db.session.pool import Connection, connect
+from acra_express_async.errors import DatabaseAway
 
 NAME = "acra-express that never was"
 
@@ -27,8 +28,8 @@ async def test_a_connection_that_fails_after_login_is_closed(
         kept.append(connection)
         raise OSError("the link broke")
 
-    monkeypatch.setattr(pool, "set_codecs", fail)
-    with pytest.raises(OSError, match="the link broke"):
+    monkeypatch.setattr(connections, "set_codecs", fail)
+    with pytest.raises(DatabaseAway, match="the link broke"):
         await connect(fresh_dsn, {"application_name": NAME})
     await until_gone(owner)
     assert kept[0].is_closed()
@@ -45,7 +46,7 @@ async def test_a_connection_of_a_cancelled_caller_is_closed(
         prepared.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(pool, "set_codecs", hang)
+    monkeypatch.setattr(connections, "set_codecs", hang)
     making = asyncio.create_task(connect(fresh_dsn, {"application_name": NAME}))
     await prepared.wait()
     making.cancel()

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import Away, DatabaseAway
 
 REFUSED = [
     "SELECT * FROM background_jobs",
@@ -43,13 +44,14 @@ REFUSED = [
 
 @pytest.mark.parametrize("attempt", REFUSED)
 async def test_b24_the_role_lacks_the_privilege(database: Database, attempt: str) -> None:
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+    with pytest.raises(DatabaseAway) as refused:
         async with database.session() as connection:
             await connection.execute(attempt)
+    assert refused.value.reason is Away.GRANTS
 
 
 async def test_the_role_cannot_lock_the_table_itself(database: Database) -> None:
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+    with pytest.raises(DatabaseAway, match="permission denied"):
         async with database.transaction() as connection:
             await connection.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
 

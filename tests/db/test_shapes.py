@@ -16,6 +16,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape, costs, mi
 from acra_express_async.db.schema.row_security import ISOLATED, holes
 from acra_express_async.db.schema.uninstall import uninstall
 from acra_express_async.db.session.pool import Connection, Database, connect
+from acra_express_async.errors import Away, DatabaseAway
 from acra_express_async.models import Site
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
@@ -143,15 +144,16 @@ async def test_a_table_altered_at_run_time_loses_no_result(
     assert last["phone_number"] in ("+6561112222", ["+6561112222"])
 
 
-async def test_a_lost_required_column_is_an_error(
+async def test_a_lost_required_column_is_waited_for(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash
 ) -> None:
     companies = companies_of(database, shape, hashes)
     company = await a_company(owner)
     await owner.execute("ALTER TABLE enrichment_runs RENAME tenant_id TO renter_id")
-    with pytest.raises(asyncpg.UndefinedColumnError):
+    with pytest.raises(DatabaseAway, match="tenant_id") as away:
         async with database.transaction() as connection:
             await companies.save(connection, a_job(), company, an_outcome())
+    assert away.value.reason is Away.SCHEMA
     assert await count(owner, "enrichment_runs") == 0
 
 

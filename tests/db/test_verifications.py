@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from server_defaults import under_any_defaults
 
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.verification_rows import VerificationRows
@@ -15,6 +16,8 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import VerificationResult
 
 from .builders import advance
+
+pytestmark = under_any_defaults
 
 ADDRESS = "Info@lotus.com.sg"
 

@@ -14,8 +14,11 @@ from random import Random
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.session.pool import AWAY, SESSION_SETTINGS, connect, host_and_port, session_settings
-from acra_express_async.errors import ConfigError, DatabaseAway, SchemaError
+from acra_express_async.db.session.connection import connect, connect_with
+from acra_express_async.db.session.dsn import DsnSource, FixedDsn, host_and_port
+from acra_express_async.db.session.pinned import SESSION_SETTINGS, session_settings
+from acra_express_async.db.session.server_errors import translated
+from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.runtime.realtime import real
@@ -37,7 +40,7 @@ class Listener:
     """Sets the poller's wake on every notification; payloads are hints and are not read.
 
     Args:
-        dsn: a direct connection (LISTEN does not pass a transaction pooler).
+        dsn: a direct connection (LISTEN does not pass a transaction pooler), or where to find it.
         role: the tenant role.
         wake: called with ``notify`` or ``reconnect``; must only set a flag.
         pause: waits between attempts, in seconds.
@@ -45,7 +48,7 @@ class Listener:
 
     def __init__(
         self,
-        dsn: str,
+        dsn: str | DsnSource,
         *,
         role: str | None,
         wake: Callable[[str], None],
@@ -54,7 +57,7 @@ class Listener:
         random: Random,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._dsn = dsn
+        self._dsn = FixedDsn(dsn) if isinstance(dsn, str) else dsn
         self._settings = SESSION_SETTINGS | {"application_name": "acra-express listener"}
         if role is not None:
             self._settings["role"] = role
@@ -75,7 +78,7 @@ class Listener:
             proven_at: float | None = None
             try:
                 proven_at = await self._listen(loop.time)
-            except (DatabaseAway, ConfigError, SchemaError) as away:
+            except (NotNow, ConfigError, SchemaError) as away:
                 # a role or database that vanishes while we run is an outage like any other
                 self._say_away(away, failures)
             steady = proven_at is not None and loop.time() - proven_at > STEADY_SECONDS
@@ -84,10 +87,14 @@ class Listener:
             first, most = BACKOFF_SECONDS
             await self._rest(self._random.random() * min(most, first * 2 ** min(failures, 10)))
 
+    @property
+    def _server(self) -> str:
+        return host_and_port(self._dsn.value)
+
     def _say_away(self, away: Exception, failures: int) -> None:
         """Loud at first, then every tenth time: a standby must not fill the disk with log lines."""
         if failures < 3 or failures % 10 == 0:
-            log.warning("listener.away", server=host_and_port(self._dsn), error=str(away), failures=failures + 1)
+            log.warning("listener.away", server=self._server, error=str(away), failures=failures + 1)
 
     async def _rest(self, seconds: float) -> None:
         while seconds > 0:
@@ -104,20 +111,19 @@ class Listener:
         connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._lost = asyncio.Event()
         try:
-            connection = await connect(self._dsn, self._settings, pooled=True)
+            connection = await connect_with(self._dsn, self._settings, pooled=True)
             connection.add_termination_listener(self._on_lost)
-            if await connection.fetchval("SELECT pg_is_in_recovery()"):
-                raise DatabaseAway("the server is a standby")
-            await connection.add_listener(CHANNEL, self._on_notify)
+            with translated(self._server):
+                if await connection.fetchval("SELECT pg_is_in_recovery()"):
+                    raise DatabaseAway(f"PostgreSQL at {self._server} is a standby", reason=Away.READ_ONLY)
+                await connection.add_listener(CHANNEL, self._on_notify)
             await self._prove(connection, real(FIRST_PROOF_SECONDS))
             proven_at = now()
             self._up(proven=True)
-            log.info("listener.proven", server=host_and_port(self._dsn))
+            log.info("listener.proven", server=self._server)
             self._wake("reconnect")
             await self._keep_proving(connection)
             return proven_at
-        except AWAY as away:
-            raise DatabaseAway(f"{type(away).__name__}: {away}") from away
         finally:
             self._up(proven=False)
             if connection is not None:
@@ -132,12 +138,12 @@ class Listener:
             except TimeoutError:
                 self._beacon.beat()
             else:
-                log.warning("listener.lost", server=host_and_port(self._dsn))
+                log.warning("listener.lost", server=self._server)
                 return
             try:
                 await self._prove(connection, real(PING_DEADLINE_SECONDS))
-            except (*AWAY, DatabaseAway) as silent:
-                log.warning("listener.silent", server=host_and_port(self._dsn), error=str(silent))
+            except NotNow as silent:
+                log.warning("listener.silent", server=self._server, error=str(silent))
                 return
 
     async def _prove(self, connection: asyncpg.Connection[asyncpg.Record], seconds: float) -> None:
@@ -150,12 +156,14 @@ class Listener:
         came_back = self._returned[nonce] = asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
-                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
+                with translated(self._server):
+                    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
                 await came_back.wait()
         except TimeoutError:
             raise DatabaseAway(
                 f"its own NOTIFY did not come back within {seconds:g} s: a frozen server, a cut link, or a transaction "
-                "pooler (set ACRA_EXPRESS_LISTEN_DSN to a direct connection)"
+                "pooler (set ACRA_EXPRESS_LISTEN_DSN to a direct connection)",
+                reason=Away.SILENT,
             ) from None
         finally:
             del self._returned[nonce]
@@ -190,8 +198,9 @@ async def hears_itself(dsn: str, role: str | None, seconds: float, *, setting: s
 
     try:
         async with asyncio.timeout(seconds):
-            await connection.add_listener(CHANNEL, on_notify)
-            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
+            with translated(host_and_port(dsn)):
+                await connection.add_listener(CHANNEL, on_notify)
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, nonce)
             await heard.wait()
     except TimeoutError:
         return False

@@ -1,19 +1,22 @@
-"""What every session under the tenant role needs: the role itself, our schema, and a tenant that is express's own."""
+"""What every session under the tenant role needs: role, settings, our schema, and a tenant that is express's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from acra_express_async.db.schema.migrate import check as check_schema
-from acra_express_async.db.session.pool import Connection, host_and_port
+from acra_express_async.db.session.connection import Connection
+from acra_express_async.db.session.dsn import host_and_port
+from acra_express_async.db.session.pinned import settings_fault
 from acra_express_async.db.session.tenant import assume_role, require_own_tenant, tenant_id_of
+from acra_express_async.errors import ConfigError
 from acra_express_async.settings.tree import Settings
 
 
 async def require_tenant(
     connection: Connection, settings: Settings, *, pooled: bool, passed: Callable[[str], object] = lambda _: None
 ) -> int:
-    """The express tenant's id, once all three are right.
+    """The express tenant's id, once all of them are right.
 
     Args:
         connection: in a transaction when `pooled`, because the role then holds only that long.
@@ -25,6 +28,8 @@ async def require_tenant(
     role = settings.tenant_role
     await assume_role(connection, role, pooled=pooled)
     passed(f"database: {host_and_port(settings.postgres_dsn.get_secret_value())} answers under the role {role}")
+    if (fault := await settings_fault(connection)) is not None:
+        raise ConfigError(fault)
     await check_schema(connection)
     passed("schema: every migration is applied")
     tenant_id = await tenant_id_of(connection, settings.tenant_id)

@@ -6,167 +6,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from acra_express_async.db.session.codecs import set_codecs
-from acra_express_async.errors import ConfigError, DatabaseAway, LockBusy, SchemaError, in_words
+from acra_express_async import logs
+from acra_express_async.db.session.connection import (
+    COMMAND_TIMEOUT,
+    Connection,
+    connect,
+    connect_with,
+    forget_statements,
+)
+from acra_express_async.db.session.dsn import DsnSource, FixedDsn, host_and_port
+from acra_express_async.db.session.pinned import session_settings, set_for_transaction
+from acra_express_async.db.session.server_errors import DRIVER_ERRORS, as_not_now, spoils_the_session
+from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError, in_words
 from acra_express_async.runtime.realtime import real
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+__all__ = ["Connection", "Database", "connect", "forget_statements"]
 
-APPLICATION_NAME = "acra-express"
-CONNECT_TIMEOUT = timedelta(seconds=3)
-"""The platform's own PG_CONNECT_TIMEOUT_S."""
-COMMAND_TIMEOUT = timedelta(seconds=10)
-"""Client-side bound of one call; the server's own `statement_timeout` (5 s) speaks first unless it is frozen."""
-
-SESSION_SETTINGS = {
-    "application_name": APPLICATION_NAME,
-    # contracts/platform.md B2, B3: give way well before deadlock_timeout (1 s) makes the nightly the victim
-    "lock_timeout": "300ms",
-    "statement_timeout": "5s",
-    "idle_in_transaction_session_timeout": "5s",
-    # pg_temp, if it is not named, comes before everything: behind a pooler others leave their tables there
-    "search_path": "pg_catalog, public, pg_temp",
-    "timezone": "UTC",
-    "jit": "off",
-}
-
-_BAD_LOGIN = (
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
-
-
-_GAVE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-
-
-def session_settings(role: str | None, tenant_id: int | None) -> dict[str, str]:
-    """Start-up parameters of a direct session; they survive release and RESET ALL."""
-    settings = dict(SESSION_SETTINGS)
-    if role is not None:
-        settings["role"] = role
-    if tenant_id is not None:
-        settings["request.tenant_id"] = str(tenant_id)
-    return settings
-
-
-async def set_for_transaction(connection: Connection, settings: dict[str, str]) -> None:
-    """The same until the end of this transaction: all that survives a transaction pooler."""
-    # a hostile search_path of the session still holds here: nothing may be left to it
-    await connection.execute(
-        "SELECT pg_catalog.set_config(s.name, s.value, true)"
-        " FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))"
-        " AS s(name, value)",
-        list(settings.keys()),
-        list(settings.values()),
-    )
-
-
-AWAY = (
-    OSError,  # TimeoutError included: a frozen server is away
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,  # shutting down, statement cancelled by its time-out
-    asyncpg.InsufficientResourcesError,  # too many connections
-    asyncpg.ReadOnlySQLTransactionError,  # a standby after a failover
-)
-LOCK_PAUSE = timedelta(seconds=30)
-"""How long a job steps aside when repeating the transaction did not help."""
-
-
-async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Cancelled or failed, it cuts the connection: nobody else knows of it yet."""
-    ready = False
-    try:
-        # in a transaction: behind a pooler two statements outside of one may meet two servers
-        async with connection.transaction():
-            await set_codecs(connection)
-        ready = True
-    finally:
-        if not ready:
-            connection.terminate()
-
-
-async def forget_statements(connection: Connection) -> None:
-    """Prepare every statement anew: those of before know the tables as they were; a transaction goes on."""
-    await set_codecs(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
+log = logs.logger("database")
 
 
 async def _keep_session(_connection: Connection) -> None:
     """Stands in for asyncpg's RESET ALL on release: no body leaves settings behind (all of ours are SET LOCAL)."""
 
 
-def host_and_port(dsn: str) -> str:
-    """What an operator needs to see of a DSN; never its password."""
-    try:
-        parts = urlsplit(dsn)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
-    except ValueError:
-        return "an unreadable host"
-
-
-def unreachable(dsn: str, away: BaseException) -> DatabaseAway:
-    """The one sentence about a server that cannot be reached; `away` is one of `AWAY`."""
-    return DatabaseAway(f"PostgreSQL at {host_and_port(dsn)} cannot be reached ({in_words(away)})")
-
-
-async def connect(
-    dsn: str, settings: dict[str, str], *, pooled: bool = False, setting: str = "POSTGRES_DSN"
-) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection with `settings` in force for the session.
-
-    Args:
-        dsn: PostgreSQL URL.
-        settings: start-up parameters.
-        pooled: a transaction pooler stands before the server: no prepared statement survives a transaction.
-        setting: where `dsn` comes from, for errors.
-
-    Raises:
-        ConfigError: the DSN is malformed, the login is refused or the database does not exist.
-        SchemaError: the role of `settings` does not exist or may not be assumed.
-        OSError, asyncpg.PostgresError, TimeoutError: the server cannot be reached now.
-    """
-    try:
-        connection = await asyncpg.connect(
-            dsn,
-            timeout=real(CONNECT_TIMEOUT.total_seconds()),
-            command_timeout=real(COMMAND_TIMEOUT.total_seconds()),
-            server_settings=settings,
-            statement_cache_size=0 if pooled else 100,
-        )
-    except _BAD_LOGIN as refused:
-        raise ConfigError(f"PostgreSQL at {host_and_port(dsn)} refused the login: {refused}") from refused
-    except asyncpg.ProtocolViolationError as refused:
-        raise ConfigError(
-            f"{host_and_port(dsn)} refuses session settings ({refused}), as a transaction pooler does; set "
-            "ACRA_EXPRESS_LISTEN_DSN to a direct connection, then role and tenant are set in every transaction"
-        ) from refused
-    except (ValueError, asyncpg.ClientConfigurationError) as wrong:
-        raise ConfigError(f"ACRA_EXPRESS_{setting} is not a valid connection URL") from wrong
-    except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as wrong:
-        role = settings.get("role", "?")
-        raise SchemaError(
-            f"the login may not act as role {role} ({wrong}); "
-            "run `acra-express migrate` as the owner of the platform's tables"
-        ) from wrong
-    await _first_prepare(connection)
-    return connection
+def _cut(connection: PoolConnectionProxy) -> None:
+    """Close it at once; where the driver did so already, the proxy has nothing left to call."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 class Database:
     """A small pool of sessions under one role and tenant.
 
+    Once it is open, whatever the server, the login or the driver refuses is `NotNow`, and a session that answered so is
+    closed for good: it never goes back into the pool.
+
     Args:
-        dsn: PostgreSQL URL of the login account.
+        dsn: PostgreSQL URL of the login account, or where to find it.
         role: database role every session runs under; None stays with the login (migrations, tests).
         tenant_id: value of `request.tenant_id` for row-level security; None before it is known.
         size: most connections at once.
@@ -176,7 +59,7 @@ class Database:
 
     def __init__(
         self,
-        dsn: str,
+        dsn: str | DsnSource,
         *,
         role: str | None,
         tenant_id: int | None,
@@ -184,13 +67,14 @@ class Database:
         pooled: bool = False,
         extra: dict[str, str] | None = None,
     ) -> None:
-        self._dsn = dsn
+        self._dsn = FixedDsn(dsn) if isinstance(dsn, str) else dsn
         self._role = role
         self._tenant = tenant_id
         self._size = size
         self._pooled = pooled
         self._settings = session_settings(None if pooled else role, None if pooled else tenant_id) | (extra or {})
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._told: Callable[[DatabaseAway], None] = lambda _away: None
 
     @property
     def tenant_id(self) -> int:
@@ -203,21 +87,24 @@ class Database:
             raise ConfigError("the express tenant is not known")
         return self._tenant
 
+    def observe(self, told: Callable[[DatabaseAway], None]) -> None:
+        """Call `told` with every `DatabaseAway` that comes out of a session."""
+        self._told = told
+
     async def open(self) -> None:
         """Create the pool and its first connection; the errors are those of `connect`."""
-
-        async def dial(*_args: object, **_kwargs: object) -> asyncpg.Connection[asyncpg.Record]:
-            return await connect(self._dsn, {} if self._pooled else self._settings, pooled=self._pooled)
-
         self._pool = await asyncpg.create_pool(
-            self._dsn,
+            self._dsn.value,
             min_size=1,
             max_size=self._size,
             max_queries=50_000,
             max_inactive_connection_lifetime=real(300),
-            connect=dial,
+            connect=self._dial,
             reset=_keep_session,
         )
+
+    async def _dial(self, *_args: object, **_kwargs: object) -> asyncpg.Connection[asyncpg.Record]:
+        return await connect_with(self._dsn, {} if self._pooled else self._settings, pooled=self._pooled)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
@@ -232,24 +119,56 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One short transaction; never await anything but this connection inside it."""
-        async with self._acquired() as connection, connection.transaction():
+        # the level is part of BEGIN: behind a pooler nothing else of the session is ours
+        async with self._acquired() as connection, connection.transaction(isolation="read_committed"):
             if self._pooled:
                 await self._set_local(connection)
             yield connection
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Connection]:
-        if self._pool is None:
-            raise DatabaseAway("the database pool is not open")
+        pool = self._pool
+        if pool is None:
+            raise DatabaseAway("the database pool is not open", reason=Away.SESSION_LOST)
         try:
-            async with self._pool.acquire(timeout=real(COMMAND_TIMEOUT.total_seconds())) as connection:
-                yield connection
-        except _GAVE_WAY as busy:
-            raise LockBusy(
-                f"gave way to another's lock: {busy}", reason="lock_timeout", retry_after=LOCK_PAUSE
-            ) from busy
-        except AWAY as away:
-            raise DatabaseAway(f"PostgreSQL at {host_and_port(self._dsn)}: {in_words(away)}") from away
+            connection = await pool.acquire(timeout=real(COMMAND_TIMEOUT.total_seconds()))
+        except (NotNow, ConfigError, SchemaError, *DRIVER_ERRORS) as error:
+            raise self._refused(error) from error
+        try:
+            yield connection
+        except DRIVER_ERRORS as error:
+            if spoils_the_session(error):
+                _cut(connection)
+            not_now = as_not_now(error, host_and_port(self._dsn.value))
+            if not_now is None:
+                raise
+            raise self._noted(not_now) from error
+        finally:
+            await self._released(pool, connection)
+
+    def _refused(self, error: Exception) -> NotNow:
+        """No session was to be had. What ends the process at its start is only another reason to wait by now."""
+        match error:
+            case NotNow():
+                return self._noted(error)
+            case ConfigError():
+                return self._noted(DatabaseAway(str(error), reason=Away.LOGIN))
+            case SchemaError():
+                return self._noted(DatabaseAway(str(error), reason=Away.GRANTS))
+        known = as_not_now(error, host_and_port(self._dsn.value))
+        return self._noted(known or DatabaseAway(in_words(error), reason=Away.FAULT))
+
+    def _noted(self, not_now: NotNow) -> NotNow:
+        if isinstance(not_now, DatabaseAway):
+            self._told(not_now)
+        return not_now
+
+    async def _released(self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy) -> None:
+        """Back into the pool. What the caller asked for is done or has failed by now: an error here changes neither."""
+        try:
+            await pool.release(connection)
+        except DRIVER_ERRORS as error:
+            log.info("session.dropped", error=in_words(error))
 
     async def _set_local(self, connection: Connection) -> None:
         await set_for_transaction(connection, session_settings(self._role or "none", self._tenant))
@@ -262,5 +181,6 @@ class Database:
         try:
             async with asyncio.timeout(real(deadline.total_seconds())):
                 await pool.close()
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DRIVER_ERRORS as error:
+            log.info("pool.cut", error=in_words(error))
             pool.terminate()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
-from acra_express_async.db.session.pool import Connection, session_settings, set_for_transaction
+from acra_express_async.db.session.connection import Connection
+from acra_express_async.db.session.pinned import session_settings, set_for_transaction
 from acra_express_async.errors import ConfigError, SchemaError
 
 NAME = "acra_express"
@@ -26,7 +27,10 @@ async def assume_role(connection: Connection, role: str, *, pooled: bool) -> Non
             ) from wrong
     acting = await connection.fetchval("SELECT current_user")
     if acting != role:
-        raise SchemaError(f"the session acts as {acting}, not as the tenant role {role}")
+        raise SchemaError(
+            f"the session acts as {acting}, not as the tenant role {role}; where a pooler drops start-up parameters, "
+            "set ACRA_EXPRESS_LISTEN_DSN to a direct connection, and the role is taken in every transaction"
+        )
 
 
 async def tenant_id_of(connection: Connection, configured: int | None) -> int:

@@ -1,0 +1,72 @@
+"""What a DSN says: which servers it names, and how they are shown without the password."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+DEFAULT_PORT = 5432
+
+
+class DsnSource(Protocol):
+    """A DSN that may change while we run, because its file is rewritten when the password is rotated."""
+
+    @property
+    def value(self) -> str:
+        """The DSN for the next connection."""
+        ...
+
+    def refused(self) -> bool:
+        """The login was refused: look for a newer DSN; True when there is one now."""
+        ...
+
+
+class FixedDsn:
+    """A DSN that never changes."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def refused(self) -> bool:
+        """There is no other."""
+        return False
+
+
+def host_and_port(dsn: str) -> str:
+    """What an operator needs to see of a DSN, for example ``db-1:5432,db-2:5432``; never its password."""
+    try:
+        hosts = _hosts(dsn)
+    except ValueError:
+        return "an unreadable host"
+    return ",".join(host if ":" in host.rpartition("]")[2] else f"{host}:{DEFAULT_PORT}" for host in hosts)
+
+
+def one_dsn_for_each_host(dsn: str) -> list[str]:
+    """The DSN split by its hosts, in their order; asyncpg's own time-out would end with the first one that is silent.
+
+    With several hosts only one that accepts writes will do, unless the DSN itself says otherwise.
+    """
+    try:
+        hosts = _hosts(dsn)
+        parts = urlsplit(dsn)
+    except ValueError:
+        return [dsn]
+    if len(hosts) < 2:
+        return [dsn]
+    account, at, _ = parts.netloc.rpartition("@")
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in ("host", "port")]
+    if "target_session_attrs" not in dict(kept):
+        kept.append(("target_session_attrs", "read-write"))
+    return [parts._replace(netloc=f"{account}{at}{host}", query=urlencode(kept)).geturl() for host in hosts]
+
+
+def _hosts(dsn: str) -> list[str]:
+    parts = urlsplit(dsn)
+    named = parts.netloc.rpartition("@")[2]
+    if named:
+        return named.split(",")
+    asked = dict(parse_qsl(parts.query))
+    hosts = asked.get("host", "localhost").split(",")
+    ports = asked.get("port", str(DEFAULT_PORT)).split(",")
+    ports *= len(hosts) if len(ports) == 1 else 1
+    return [f"{host}:{port}" for host, port in zip(hosts, ports, strict=False)]
