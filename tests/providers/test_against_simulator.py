@@ -1,4 +1,4 @@
-"""The real clients over real HTTP against the simulator: the two must agree on every form an answer can take."""
+"""The real clients over real HTTP against the simulator: both must agree on every form of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of a try, what is charged, handed back and counted, and what ends the tries."""
+"""The order of steps in a try, what is charged, refunded and counted, and what ends the tries."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def judged(answer: Answer) -> str:
 
 
 async def call(rig: Bench, scope: FakeScope | None = None, policy: Policy = POLICY) -> str:
-    async with httpx.AsyncClient(verify=False) as http:  # nothing leaves the mock; loading certificates takes 25 ms
+    async with httpx.AsyncClient(verify=False) as http:  # the mock sends nothing; loading certificates takes 25 ms
         request = Call(lambda: http.build_request("POST", URL), judged, cost=COST)
         return await rig.caller.call(http, policy, request, scope or rig.scope)
 

@@ -1,4 +1,4 @@
-"""The search over a mocked transport: what is asked, and every row of contracts/providers.md 1.6."""
+"""The search over a mocked transport: the request, and every answer (table in README.md of this folder)."""
 
 from __future__ import annotations
 

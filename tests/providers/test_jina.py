@@ -1,4 +1,4 @@
-"""The reader over a mocked transport: what is asked, what is charged, what a page is."""
+"""The reader over a mocked transport: the request, the charge, and what counts as a usable page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader's errors: every row of contracts/providers.md 2.5, by the caller's next move."""
+"""The reader's errors by the caller's next move (table in README.md of this folder)."""
 
 from __future__ import annotations
 

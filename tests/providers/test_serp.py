@@ -1,4 +1,4 @@
-"""Result pages of DuckDuckGo: own templates in the markup of contracts/providers.md 1.2 to 1.5, and real captures."""
+"""Parsing DuckDuckGo's pages: templates in its markup with invented content, and captured pages."""
 
 from __future__ import annotations
 

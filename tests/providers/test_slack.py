@@ -1,4 +1,4 @@
-"""The webhook over a mocked transport: every answer of contracts/providers.md 4, and its URL in no text."""
+"""The webhook over a mocked transport: every answer (table in README.md of this folder), and no text with its URL."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The named scenarios and each of Reader's error envelopes, as the real clients meet them over real HTTP.
+"""The named scenarios and each error envelope of Jina Reader, met by the real clients over real HTTP.
 
-The simulator's clock stands still until somebody sleeps on it; hours of a story pass in moments.
+The simulator's clock stands still until a task sleeps on it, so hours of a scenario pass in moments.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ ANSWERED = "answered"
 
 @dataclass
 class Teller:
-    """One story and the four clients in it."""
+    """One scenario and the four clients."""
 
     simulator: Simulator
     clock: SimulatorClock
     http: httpx.AsyncClient
 
     async def tell(self, provider: Provider, question: str) -> str:
-        """How one call ends: "answered", or kind and reason of its error; its breaker is new, so it is always asked."""
+        """The result of one call: "answered", or kind and reason of the error; a new breaker lets each call through."""
         base = self.simulator.base_url(provider)
         caller = bench(provider, breaker=provider is not Provider.SLACK).caller
-        caller._throttle.hold = lambda _time: None  # type: ignore[method-assign]  # waiting would be in real time
+        caller._throttle.hold = lambda _time: None  # type: ignore[method-assign]  # a pause would take real time
         options = self.simulator.options
         ask: dict[Provider, Callable[[], Awaitable[object]]] = {
             Provider.DUCKDUCKGO: lambda: DuckDuckGo(self.http, DuckDuckGoSettings(base_url=base), caller).search(
@@ -74,7 +74,7 @@ class Teller:
         return await in_virtual_time(self.clock, ended())
 
     def at(self, elapsed: float) -> None:
-        """Go on to so many seconds after the beginning."""
+        """Advance the clock to this many seconds after the start."""
         self.clock.advance(self.simulator.started_at + elapsed - self.clock.now())
 
 
@@ -136,7 +136,7 @@ async def test_jina_key_empties(teller: Teller) -> None:
 async def test_jina_524_storm(teller: Teller) -> None:
     assert await teller.tell(Provider.JINA, SITE) == ANSWERED
     teller.at(600)
-    ends = Counter([await teller.tell(Provider.JINA, SITE) for _ in range(8)])  # each waits 100 s where it is hit
+    ends = Counter([await teller.tell(Provider.JINA, SITE) for _ in range(8)])  # an affected call waits 100 s
     assert ends.keys() <= {ANSWERED, "Transient http_524"}
     assert teller.simulator.ledger.status_counts["jina", 524] >= 2
     teller.at(2400)
@@ -168,13 +168,13 @@ async def test_slack_archived(teller: Teller) -> None:
 
 @in_scenario("everything_flaky")
 async def test_everything_flaky(teller: Teller) -> None:
-    """Some answers, some errors, of every provider; and never one that the caller has no next move for."""
+    """Every provider answers sometimes and fails sometimes, always with an error that the caller knows."""
     ends: dict[Provider, Counter[str]] = {}
     for provider, asked in QUESTIONS.items():
         kinds = ends[provider] = Counter()
         for _ in range(60):
             kinds[(await teller.tell(provider, asked)).split()[0]] += 1
-            teller.clock.advance(90)  # within every budget, the repetitions included
+            teller.clock.advance(90)  # stays within every budget, retries included
     for provider, kinds in ends.items():
         assert kinds[ANSWERED] > 30, (provider, kinds)
         assert kinds.keys() <= {ANSWERED, "Transient", "Blocked", "Permanent", "RateLimited"}, (provider, kinds)
@@ -183,7 +183,7 @@ async def test_everything_flaky(teller: Teller) -> None:
 
 @in_scenario("full_day_500")
 async def test_full_day_500(teller: Teller) -> None:
-    """Every company has a site, and on average more than one address: 500 companies spend the whole allowance."""
+    """Every company has a site and on average more than one address, so 500 companies use the whole allowance."""
     world = teller.simulator.world
     addresses = [mail.email for uen in world.uens() for mail in world.truth(uen).emails]
     assert len(set(addresses)) > len(world)

@@ -1,4 +1,4 @@
-"""Which URLs may leave the house."""
+"""Which URLs may be sent to the reader."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_public_urls_are_accepted(url: str, sent: str) -> None:
         "https://ko pi.sg/", "https://kopi.sg/\n", "https://kopi.sg\\@evil.example/", "https://kopi.sg/\x00",
         "https://%6cocalhost/", "https://-kopi.sg/", "https://kopi..sg/", "https://" + "a" * 64 + ".sg/",
         "https://kopi.sg/" + "a" * 2000,
-        # what IDNA turns into addresses and private names: full-width digits, other full stops, soft hyphens
+        # IDNA turns these into addresses and private names: full-width digits, other full stops, soft hyphens.
         "http://１２７.０.０.１/", "http://10.0.0.５/", "http://169.254.169。254/", "http://127．0．0．1/", "http://0x7f.１/",
         "http://127.0.0.1。/", "http://①②⑦.0.0.1/", "http://１0。0.0.1/", "http://ｌocalhost/", "http://app.ⓛocalhost/",
         "http://app.loc\u00adalhost/", "http://db.ｉｎternal./", "http://localhost.localdomain/",

@@ -1,4 +1,4 @@
-"""One send over real sockets: what left us, when, and how much of the answer is kept."""
+"""One send over real sockets: what was sent, when, and how much of the answer is kept."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LONG, SHORT = timedelta(seconds=30), timedelta(milliseconds=50)
 
 @asynccontextmanager
 async def server(behaviour: Behaviour) -> AsyncIterator[str]:
-    """A server on loopback that treats each connection as `behaviour` says, and forgets it afterwards."""
+    """A server on loopback that handles each connection with `behaviour`."""
 
     async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await behaviour(reader, writer)
         except ConnectionError:
-            writer.transport.abort()  # the client left first, as some tests want it to
+            writer.transport.abort()  # the client may have left first, as some tests intend
         finally:
             writer.close()
 
@@ -138,7 +138,7 @@ async def test_a_connection_cut_after_the_request_may_have_cost(start: bytes) ->
 
 
 async def test_a_request_past_the_send_margin_is_not_sent() -> None:
-    """A frozen process wakes up with a margin long past: the check stands right before the first byte."""
+    """A process that was frozen resumes after its send margin: the check happens just before the first byte."""
     heads: list[bytes] = []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -153,7 +153,7 @@ async def test_a_request_past_the_send_margin_is_not_sent() -> None:
 
 
 async def test_a_connection_not_made_in_time_is_abandoned() -> None:
-    """The margin ends while the handshake is pending: nothing was sent, so nothing was spent."""
+    """The margin ends during the handshake: nothing was sent, so nothing was spent."""
     silent = asyncio.Event()
 
     class Pending(httpx.AsyncHTTPTransport):
@@ -170,7 +170,7 @@ async def test_a_connection_not_made_in_time_is_abandoned() -> None:
 
 
 async def test_the_send_margin_does_not_cut_an_answer_short() -> None:
-    """Once on the wire, only the patience counts."""
+    """Once the request is sent, only the deadline of the answer counts."""
     wire = fresh(margin=timedelta(seconds=5))
     left: list[float] = []
 

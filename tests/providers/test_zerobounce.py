@@ -1,4 +1,4 @@
-"""The verifier over a mocked transport: every row of contracts/providers.md 3.2 to 3.4, and the key in no text."""
+"""The verifier over a mocked transport: every answer (table in README.md of this folder), and no text with the key."""
 
 from __future__ import annotations
 

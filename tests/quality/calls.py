@@ -1,7 +1,7 @@
-"""What the plan saves: calls of the real pipeline against one that never stops early, on the same companies.
+"""What the reading plan saves: calls of the real pipeline compared with one that never stops early.
 
-The naive arm makes the same decisions from the same public functions, without the savings: two searches for
-everybody, pages up to the budget whether or not anything is left to win, and both addresses verified.
+The naive arm makes the same decisions with the same public functions but without the savings: two searches for each
+company, pages up to the budget whether they can help or not, and both addresses verified.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = (
 
 @dataclass
 class Arm:
-    """What one way of working cost and found over all companies."""
+    """What one variant cost and found over all companies."""
 
     name: str
     companies: int = 0
@@ -45,7 +45,7 @@ class Arm:
     tally: Counter[str] = field(default_factory=Counter)
 
     def add(self, usage: Usage) -> None:
-        """Count one company's calls."""
+        """Count the calls of one company."""
         self.companies += 1
         self.searches += usage.searches
         self.pages += usage.pages
@@ -53,7 +53,7 @@ class Arm:
         self.verifications += usage.verifications
 
     def row(self) -> tuple[str, ...]:
-        """Cells of the table: name, calls and tokens a company, then what was found."""
+        """Cells of the table: name, calls and tokens per company, then what was found."""
         spent = (self.searches, self.pages, self.verifications)
         tally = self.tally
         found = (
@@ -71,7 +71,7 @@ class Arm:
         )
 
     def beside(self, other: Arm) -> tuple[str, ...]:
-        """Cells of a row of ratios: what is spent here for each one spent there."""
+        """Cells of a row of ratios: our cost divided by that of the other arm."""
         spent = [(self.searches, other.searches), (self.pages, other.pages), (self.verifications, other.verifications)]
         ratios = (f"{mine / max(1, theirs):.2f}" for mine, theirs in [*spent, (self.tokens, other.tokens)])
         return (f"{self.name} / {other.name}", *ratios, *[""] * 5)
@@ -130,7 +130,7 @@ async def _read(web: Web, url: str, scope: FreeScope) -> Page:
 
 
 def _anything_else(progress: Progress, read: set[str]) -> Step | None:
-    """A page to spend the budget on: more of the site that was found, else the next candidate."""
+    """Another page for the remaining budget: of the found site, else of the next candidate."""
     best = chosen(progress)
     if best is not None:
         domain = best.judgement.site.domain

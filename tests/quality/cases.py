@@ -1,4 +1,4 @@
-"""Cases in the schema of quality_dev.jsonl: a registry row, search results, pages, the expected answer."""
+"""Quality cases: a registry row, search results, pages and the expected answer (schema in README.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVELOPMENT = ROOT.parent / "shared" / "data" / "quality_dev.jsonl"
 
 @dataclass(frozen=True)
 class Case:
-    """One case; `pages` by address without scheme, www. and trailing slash."""
+    """One case; `pages` are keyed by URL without scheme, www. and trailing slash."""
 
     case_id: str
     tags: tuple[str, ...]
@@ -29,7 +29,7 @@ class Case:
 
 
 def load(paths: Iterable[Path]) -> tuple[Case, ...]:
-    """All cases of some files, in order; postal codes are counted over the registry rows of all of them."""
+    """All cases of the files in order; shared postal codes are counted over all of their registry rows."""
     raw = [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines() if line.strip()]
     counts: dict[str, int] = {}
     for item in raw:
@@ -47,7 +47,7 @@ def _case(number: int, item: dict[str, Any], counts: dict[str, int]) -> Case:
 
 
 def company_of(number: int, row: Mapping[str, str], counts: Mapping[str, int], website: str | None) -> Company:
-    """The company of a registry row; `counts` says how many rows share each postal code."""
+    """The company of a registry row; `counts` holds how many rows share each postal code."""
 
     def value(key: str) -> str | None:
         found = (row.get(key) or "").strip()
@@ -75,7 +75,7 @@ def company_of(number: int, row: Mapping[str, str], counts: Mapping[str, int], w
 
 
 def page_of(url: str, text: str) -> Page:
-    """What the reader makes of the text form of Jina's answer (contracts/providers.md 2.4)."""
+    """The page that the text form of Jina Reader's answer describes (title, source and markdown content)."""
     head, found, body = text.partition("Markdown Content:\n")
     if not found:
         head, body = "", text

@@ -1,6 +1,6 @@
-"""What real pages do to the same words: lines that mean nothing, other mark-up, other order, other case.
+"""Mutations that real pages show: meaningless lines, other markup, another order, another case.
 
-The cases must come out the same.
+The answers must stay correct.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LINES = (
 
 
 def noisy(case: Case, random: Random) -> Case:
-    """The case with three such lines before or behind the text of every page that can be read."""
+    """Add three meaningless lines before or after the text of every readable page."""
     pages = {}
     for url, page in case.pages.items():
         text = page.text
@@ -56,7 +56,7 @@ def _on_pages(case: Case, change: Callable[[str], str]) -> Case:
 
 
 def loud(case: Case, random: Random) -> Case:
-    """Everything in capitals but the lines with links, whose addresses are what they are."""
+    """Write everything in capitals except lines with links."""
     return _on_pages(case, lambda text: "\n".join(_loud(line) for line in text.split("\n")))
 
 
@@ -67,7 +67,7 @@ def _loud(line: str) -> str:
 
 
 def without_marks(case: Case, random: Random) -> Case:
-    """Headings, lists and emphasis as a plain-text rendering leaves them."""
+    """Remove the markup of headings, lists and emphasis, as in a plain-text rendering."""
 
     def plain(text: str) -> str:
         return re.sub(r"\*\*", "", re.sub(r"(?m)^\s{0,8}(?:#{1,6}|[*+-])\s+", "", text))
@@ -76,7 +76,7 @@ def without_marks(case: Case, random: Random) -> Case:
 
 
 def with_marks(case: Case, random: Random) -> Case:
-    """Every paragraph that is no table and no link as a bullet, in bold, or quoted, as page builders have it."""
+    """Turn paragraphs without tables and links into bullets, bold text or quotes, like page builders."""
 
     def dressed(text: str) -> str:
         return "\n".join(_dressed(line, random) for line in text.split("\n"))
@@ -91,7 +91,7 @@ def _dressed(line: str, random: Random) -> str:
 
 
 def shuffled(case: Case, random: Random) -> Case:
-    """The paragraphs of a page in another order: footers first, menus last."""
+    """Reorder the paragraphs of a page: footers first, menus last."""
 
     def mixed(text: str) -> str:
         blocks = re.split(r"\n\s*\n", text)
@@ -102,12 +102,12 @@ def shuffled(case: Case, random: Random) -> Case:
 
 
 def spaced(case: Case, random: Random) -> Case:
-    """Windows line ends, hard blanks and many empty lines."""
+    """Use Windows line ends, non-breaking spaces and many empty lines."""
     return _on_pages(case, lambda text: text.replace("\n\n", "\n\n\n\n").replace(", ", ",\u00a0").replace("\n", "\r\n"))
 
 
 def searched_otherwise(case: Case, random: Random) -> Case:
-    """The same results in another order."""
+    """Reorder the search results."""
     hits = random.sample(case.hits, len(case.hits))
     return replace(case, hits=tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)))
 

@@ -1,4 +1,4 @@
-"""Runs cases through the pipeline and computes the figures of quality.md D; `python -m quality` prints them."""
+"""Run cases through the pipeline and compute the metrics of README.md; `python -m quality` prints them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ READING, VERIFYING = JinaSettings(), ZeroBounceSettings()
 
 
 class FreeScope:
-    """A scope that forbids nothing."""
+    """A scope without limits."""
 
     limits = JobLimits()
 
     def check(self) -> None:
-        """Nothing speaks against it."""
+        """Allow everything."""
 
     def spent(self, cost: Usage) -> None:
-        """Nobody counts."""
+        """Count nothing."""
 
 
 class CaseWorld:
-    """Search and pages of one case; every address verifies as valid; nothing is remembered and nobody opted out."""
+    """Search and pages of one case; every address is valid, nothing is remembered, no one has opted out."""
 
     configured = True
 
@@ -93,7 +93,7 @@ class NoMemory:
 
 
 class Nobody:
-    """Nobody opted out."""
+    """No one has opted out."""
 
     async def company(self, uen: str) -> bool:
         return False
@@ -106,12 +106,12 @@ class Nobody:
 
 
 async def run(case: Case) -> Outcome:
-    """One case through the real pipeline."""
+    """Run one case through the real pipeline."""
     return await run_in(CaseWorld(case))
 
 
 async def run_in(world: CaseWorld) -> Outcome:
-    """The company of a world's case through the real pipeline, with the service's default figures."""
+    """Run the company of a case through the real pipeline with the default settings."""
     pipeline = Pipeline(
         searcher=world,
         reader=world,
@@ -130,7 +130,7 @@ async def run_in(world: CaseWorld) -> Outcome:
 
 @dataclass
 class Tally:
-    """Counts over some cases; the properties are the metrics of quality.md D (1.0 where there is nothing to count)."""
+    """Counts over several cases; `rows` turns them into the metrics."""
 
     cases: int = 0
     with_site: int = 0
@@ -163,7 +163,7 @@ class Tally:
     misses: list[str] = field(default_factory=list)
 
     def rows(self) -> dict[str, float]:
-        """Metric name to value, in the order of quality.md D."""
+        """The metrics by name; a ratio without cases is 1.0."""
         return {
             "domain precision@answered": _ratio(self.right, self.answered),
             "wrong traps": self.trapped,
@@ -187,7 +187,7 @@ class Tally:
 
 
 def score(results: Iterable[tuple[Case, Outcome]]) -> Tally:
-    """Hold outcomes against what the cases expect, by the scoring rules of quality_dev_README.md."""
+    """Compare outcomes with the expected answers, by the rules in README.md."""
     tally = Tally()
     for case, outcome in results:
         _score_domain(tally, case, outcome)
@@ -203,12 +203,12 @@ def score(results: Iterable[tuple[Case, Outcome]]) -> Tally:
 
 
 def right_domains(case: Case) -> set[str]:
-    """The domain of a case and its aliases; empty for a null case."""
+    """The accepted domains of a case; empty for a case without a site."""
     return {domain for domain in (case.expected["domain"], *case.expected["domain_aliases"]) if domain}
 
 
 def confidence_table(results: Sequence[tuple[Case, Outcome]]) -> list[tuple[str, int, int]]:
-    """(band of points, answered, right) for every band that has an answer: the threshold is read off here."""
+    """(band of points, answered, right) for every band with an answer; it shows where the threshold should be."""
     edges = ((0, 65), (65, 75), (75, 85), (85, 100), (100, 120), (120, 1000))
     rows = []
     for low, high in edges:

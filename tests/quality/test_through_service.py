@@ -1,4 +1,4 @@
-"""The gates of quality.md D once more, this time through the real service and what it stored, three times alike."""
+"""The same targets through the real service, by what it stored; three runs must store the same."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_three_services_on_three_databases_store_the_same(
 
 
 async def on_a_database_of_its_own(cases: list[Case], postgres: EmbeddedPostgres, template: str) -> list[Outcome]:
-    """What a service stored, in full but for the moment at which it read a page."""
+    """Everything that a service with a separate database stored, except the times at which it read pages."""
     name = f"t_{secrets.token_hex(6)}"
     admin = await asyncpg.connect(postgres.dsn())
     try:

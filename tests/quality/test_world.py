@@ -1,4 +1,4 @@
-"""The simulator's world as a second opinion on quality, and on what it costs."""
+"""The simulator's world as a second test of quality and cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_the_simulated_world_is_answered_without_errors() -> None:
 
 
 async def test_fewer_calls_cost_no_quality() -> None:
-    """The same decisions with and without the plan's savings; the simulator counts nothing here, the web does."""
+    """The same decisions with and without the savings of the reading plan; the fake web counts the calls."""
     naive, ours = await compare(60, seed=11)
     assert ours.searches < 0.7 * naive.searches
     assert ours.pages < 0.9 * naive.pages

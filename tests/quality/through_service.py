@@ -1,4 +1,4 @@
-"""The cases through the real service: its own process, a real database, the providers' protocols over real HTTP."""
+"""Run the cases through the real service: a separate process, a real database, the providers' protocols over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 class Answers:
-    """DuckDuckGo, Jina Reader and ZeroBounce as these cases know the web."""
+    """DuckDuckGo, Jina Reader and ZeroBounce with the content of the cases."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._cases = tuple(cases)
@@ -59,7 +59,7 @@ class Answers:
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
-        """The root of all three, on loopback."""
+        """The base URL of all three, on loopback."""
         app = web.Application()
         app.router.add_post("/ddg/html/", self.search)
         app.router.add_post("/jina/", self.read)
@@ -74,7 +74,7 @@ class Answers:
 
 
 async def run_service(cases: Iterable[Case], dsn: str, owner: Connection) -> list[tuple[Case, Outcome]]:
-    """Stage every case's company, run the service until it is idle, and read the outcomes back as it stored them."""
+    """Stage the company of every case, run the service until it is idle, and read the stored outcomes."""
     wanted = tuple(cases)
     for case in wanted:
         await _register(owner, case)
@@ -107,7 +107,7 @@ def _settings(root: str, dsn: str) -> dict[str, str]:
         "ZEROBOUNCE__VERIFICATIONS_PER_DAY": "100000",
         "DAILY_CAP": "10000",
         "INCLUDE_SOLE_PROPRIETORS": "true",
-        "STORE_PERSONAL_EMAILS": "true",  # or persons' addresses, which the cases expect, come back as hashes
+        "STORE_PERSONAL_EMAILS": "true",  # the cases expect personal addresses, which would otherwise be hashes
         "HTTP__HOST": "127.0.0.1",
         "HTTP__PORT": "0",
     }

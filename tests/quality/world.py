@@ -1,4 +1,4 @@
-"""The simulator's world as cases: its pages and its truth were written by another hand."""
+"""The simulator's world as quality cases; its pages and truth were written independently of the cases."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def right_domains(truth: Truth) -> set[str]:
 
 
 def count(tally: Counter[str], truth: Truth, outcome: Outcome) -> None:
-    """Add one company's result to the tally."""
+    """Add the result of one company to the tally."""
     right = right_domains(truth)
     answer = outcome.site.domain if outcome.site else None
     tally["answered"] += answer is not None

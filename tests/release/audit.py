@@ -1,10 +1,10 @@
-"""`bin/audit`: are all packages the pinned and hashed ones, what are they made of, is something known to be wrong?
+"""`bin/audit`: check that all packages are pinned with hashes, list them, and look up known vulnerabilities.
 
-    python audit.py FOLDER
+python audit.py FOLDER
 
-Writes the bill of materials (CycloneDX) of what is deployed into FOLDER. Exit code 1 for a package that is not pinned,
-or a known vulnerability; where the service that knows them cannot be asked, that part is skipped and says why:
-pip-audit by itself is green when its service knows none of the packages, which is no audit.
+Writes the bill of materials (CycloneDX) of the deployed packages to FOLDER. Exit code 1 for a package that is not
+pinned or has a known vulnerability. If the vulnerability service cannot be reached, that part is skipped with the
+reason: pip-audit alone reports success when its service knows none of the packages, which would be misleading.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ CONFIG = ROOT / "config"
 DEPLOYED = CONFIG / "requirements.txt"
 OURS = "acra-express-async"
 TOOLS_OF_AN_ENVIRONMENT = {"pip", "setuptools"}
-"""What `python -m venv` itself puts there."""
+"""Installed by `python -m venv` itself."""
 PATIENCE = 300
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)")
 Pins = dict[str, str]
 
 
 class NotPinned(Exception):
-    """A requirement or an installed package that no hashed pin stands for."""
+    """A requirement or installed package without a hashed pin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`wrong` fails the build; `said` is for people."""
+    """The result of a check: `wrong` fails the build, `said` is the message."""
 
     wrong: bool
     said: str
 
 
 def plain(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """The normalised name of a package."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pins(text: str) -> Pins:
-    """Name -> version of a requirements file.
+    """Names and versions in a requirements file.
 
     Raises:
-        NotPinned: something in it has no exact version or no SHA-256.
+        NotPinned: a line has no exact version or no SHA-256.
     """
     found: Pins = {}
     for entry in re.sub(r"\\\n", " ", text).splitlines():
@@ -68,7 +68,7 @@ def pins(text: str) -> Pins:
 
 
 def strangers(installed: Mapping[str, str], pinned: Pins) -> list[str]:
-    """Installed packages that are not the pinned ones."""
+    """Installed packages that differ from the pins."""
     return [
         f"{name} {version} (pinned: {pinned.get(name, 'no')})"
         for name, version in sorted(installed.items())
@@ -77,7 +77,7 @@ def strangers(installed: Mapping[str, str], pinned: Pins) -> list[str]:
 
 
 def judged(code: int, out: str, err: str) -> Verdict:
-    """What one run of pip-audit (JSON) means."""
+    """Interpret one run of pip-audit (JSON)."""
     try:
         found: list[dict[str, Any]] = json.loads(out)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -101,7 +101,7 @@ def tool(name: str) -> str:
 
 
 def bill(folder: Path) -> str:
-    """Write the bill of materials; what was written."""
+    """Write the bill of materials and return a message."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "acra-express.cdx.json"
     command = [tool("cyclonedx-py"), "requirements", "--output-reproducible", "-o", str(file), str(DEPLOYED)]
@@ -111,7 +111,7 @@ def bill(folder: Path) -> str:
 
 
 def asked(requirements: Path) -> Verdict:
-    """pip-audit over a file of hashed pins; it resolves and installs nothing."""
+    """Run pip-audit on a file of hashed pins; it resolves and installs nothing."""
     command = [
         tool("pip-audit"), "--format", "json", "--progress-spinner", "off", "--timeout", "10",
         "--disable-pip", "--require-hashes", "--requirement", str(requirements),
@@ -124,7 +124,7 @@ def asked(requirements: Path) -> Verdict:
 
 
 def audit() -> Verdict:
-    """One package first: where the service does not know even that, it is not asked for all the others."""
+    """Try one package first: if the service does not know it, skip the others."""
     text = DEPLOYED.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first.txt"
@@ -134,7 +134,7 @@ def audit() -> Verdict:
 
 
 def main(folder: Path) -> int:
-    """Everything in turn; the exit code."""
+    """Run all checks and return the exit code."""
     try:
         files = {file.name: pins(file.read_text(encoding="utf-8")) for file in sorted(CONFIG.glob("requirements*.txt"))}
     except NotPinned as wrong:

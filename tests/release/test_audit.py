@@ -1,4 +1,4 @@
-"""What bin/audit makes of pins, installed packages and pip-audit's answers; never red for lack of a network."""
+"""How bin/audit judges pins, installed packages and pip-audit's answers; a missing network never fails it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_known_vulnerability_fails_the_audit(audit: ModuleType) -> None:
 
 
 def test_an_index_without_data_counts_as_skipped(audit: ModuleType) -> None:
-    """pip-audit itself ends with 0 here."""
+    """pip-audit exits with 0 here."""
     verdict = audit.judged(0, answer({"name": "a", "skip_reason": "not found"}), "No known vulnerabilities found")
     assert not verdict.wrong
     assert verdict.said.startswith("skipped")

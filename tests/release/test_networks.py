@@ -1,4 +1,4 @@
-"""Two replicas on hosts of their own (network namespaces), and the link of one cut and healed in mid-work."""
+"""Two replicas on separate hosts (network namespaces); the link of one is cut and restored during work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
 
 
 class Committed:
-    """Companies as they are committed, told by the database itself: a replica behind a dead link cannot tell."""
+    """Companies as they are committed, reported by the database, because a replica behind a dead link cannot report."""
 
     def __init__(self) -> None:
         self._seen: asyncio.Queue[str] = asyncio.Queue()
@@ -49,7 +49,7 @@ class Committed:
 
 @pytest.fixture
 def hosts() -> Iterator[list[Host]]:
-    """Two hosts; the test and all it starts are in the hub between them."""
+    """Two hosts; the test and everything it starts are in the hub between them."""
     reason = networks.why_not()
     if reason is not None:
         pytest.skip(reason)
@@ -59,9 +59,9 @@ def hosts() -> Iterator[list[Host]]:
 
 @pytest.fixture
 def server(hosts: list[Host]) -> Iterator[EmbeddedPostgres]:
-    """A server in the hub that both hosts reach."""
+    """A server in the hub that both hosts can reach."""
     with TemporaryDirectory() as folder:
-        # pytest's own folders are root's alone, and the server runs as another user
+        # Only root may read pytest's folders, and the server runs as another user.
         Path(folder).chmod(0o755)
         rules = Path(folder) / "pg_hba.conf"
         rules.write_text("host all all 127.0.0.1/32 trust\nhost all all 10.77.0.0/16 trust\n", encoding="utf-8")
@@ -85,7 +85,7 @@ async def new_database(server: EmbeddedPostgres, name: str) -> str:
 
 
 async def start_on(host: Host, standing: Stage) -> Process:
-    """A replica there, which reaches database and providers over its link alone."""
+    """Start a replica on a host; it reaches database and providers only over its link."""
     away = {
         name: value.replace("127.0.0.1", host.address).replace("0.0.0.0", host.address)
         for name, value in standing.environ.items()
@@ -95,7 +95,7 @@ async def start_on(host: Host, standing: Stage) -> Process:
 
 
 async def undisturbed(server: EmbeddedPostgres, folder: Path) -> dict[str, list[str]]:
-    """How the companies end with one replica and no link at all."""
+    """The outcomes with one replica and without links."""
     async with stage(await new_database(server, "undisturbed"), folder, rows=120) as standing:
         await enqueue_in_fives(standing, standing.uens[:COMPANIES])
         assert await (await standing.start("run", "--until-idle")).ended() == 0
@@ -113,7 +113,7 @@ async def enqueue_in_fives(standing: Stage, uens: list[str]) -> None:
 async def test_a_cut_and_restored_link_loses_nothing(
     hosts: list[Host], server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    """A whole host drops off, database and providers together, and comes back when others have taken its jobs."""
+    """A host loses database and providers at once, and returns after others have taken its jobs."""
     wanted_ends = await undisturbed(server, tmp_path)
     dsn = await new_database(server, "linked")
     async with stage(dsn, tmp_path, rows=120, host="0.0.0.0") as standing:
@@ -130,7 +130,7 @@ async def test_a_cut_and_restored_link_loses_nothing(
         await near.event("job.claimed", expired=True)
         hosts[1].heal()
         await committed.all_of(early)
-        # what comes now is for the healed one alone
+        # From now on only the restored replica is left to work.
         near.signal(signal.SIGTERM)
         assert await near.ended() == 0, "\n".join(near.lines[-20:])
         await enqueue_in_fives(standing, late)

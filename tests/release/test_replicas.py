@@ -1,4 +1,4 @@
-"""More replicas on one database: the same companies with the same ends, once each, within the same budgets."""
+"""More replicas on one database: the same companies with the same outcomes, once each, within the same budgets."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]
 
 
 async def drained_by(standing: Stage, replicas: int) -> dict[str, list[str]]:
-    """How each company ended after `replicas` processes drained the same jobs together."""
+    """The outcome of each company after `replicas` processes drained the same jobs together."""
     wanted = standing.uens[:COMPANIES]
     for start in range(0, COMPANIES, 5):
         await standing.enqueue({"uens": wanted[start : start + 5]})
     services = [await standing.start("run", "--until-idle") for _ in range(replicas)]
     codes = await asyncio.gather(*(service.ended() for service in services))
     assert codes == [0] * replicas, "\n".join(services[0].lines[-20:])
-    # one may find nothing due while another still works: what is left is due to one more
+    # A replica may find nothing due while another still works, so one more drains what is left.
     assert await (await standing.start("run", "--until-idle")).ended() == 0
     outcomes = await standing.outcomes()
     assert sorted(outcomes) == wanted
@@ -69,7 +69,7 @@ async def test_any_number_of_replicas_gives_the_same_totals(
 
 @pytest.mark.slow
 async def test_a_dead_and_restored_link_of_one_replica_changes_nothing(fresh_dsn: str, tmp_path: Path) -> None:
-    """Its jobs run elsewhere once their leases end; after the link has healed it must not write what it still holds."""
+    """Its jobs run elsewhere after their leases end; with the link restored it must not write what it still holds."""
     lease = {"LEASE_SECONDS": "3", "HEARTBEAT_SECONDS": "0.7"}
     async with stage(fresh_dsn, tmp_path, rows=120) as standing, proxied(fresh_dsn) as (link, dsn):
         wanted = standing.uens[:COMPANIES]

@@ -1,4 +1,4 @@
-"""Two versions side by side: old code on a newer schema, new code on an older one, and a deploy that loses nothing."""
+"""Two versions together: old code on a newer schema, new code on an older one, and a deploy that loses nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def enqueue_in_fives(standing: Stage, uens: list[str]) -> None:
 
 
 async def test_old_code_goes_on_with_a_newer_schema(standing: Stage) -> None:
-    """What the next release may do before its replicas come: forward only, and additive."""
+    """The next release may migrate before its replicas start: forward only and additive."""
     await standing.owner.execute(
         """
         ALTER TABLE acra_express.leases ADD COLUMN of_the_next_release int NOT NULL DEFAULT 0;
@@ -73,11 +73,11 @@ async def test_new_code_refuses_an_older_schema_and_changes_nothing(standing: St
 
 
 async def nothing() -> None:
-    """What a release without a migration needs before its replicas."""
+    """The preparation of a release without a migration: nothing."""
 
 
 async def deploy(standing: Stage, old: Process, before: Callable[[], Awaitable[None]] = nothing) -> None:
-    """What an orchestrator does under load: the new replica up and proven, then SIGTERM to the old one."""
+    """Deploy like an orchestrator under load: start the new replica, wait until it listens, SIGTERM the old one."""
     wanted = standing.uens[:40]
     await old.event("listener.proven")
     await enqueue_in_fives(standing, wanted[:20])
@@ -85,7 +85,7 @@ async def deploy(standing: Stage, old: Process, before: Callable[[], Awaitable[N
     await before()
     new = await standing.start()
     await new.event("listener.proven")
-    # so that both have work, however long the new one took to come up
+    # Both must have work, however long the new one took to start.
     await enqueue_in_fives(standing, wanted[20:])
     await new.event("job.claimed")
     await old.event("company.ended")
@@ -116,7 +116,7 @@ async def test_a_rolling_upgrade_from_the_last_commit_loses_nothing(standing: St
 async def test_a_release_with_a_migration_is_rolled_out_under_load(
     postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
 ) -> None:
-    """Old code makes its own schema and works; new code refuses it; migrated under load; then both side by side."""
+    """Old code works on its own schema; new code refuses it; after a migration under load both work together."""
     newest = migrations()[-1]
     file = f"acra_express_async/db/migrations/{newest.version:04d}_{newest.name}.sql"
     old_code = tmp_path / "older"
@@ -150,7 +150,7 @@ async def applied(standing: Stage) -> list[int]:
 
 @asynccontextmanager
 async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """An empty database of its own."""
+    """A separate, empty database."""
     name = f"u_{secrets.token_hex(6)}"
     admin = await asyncpg.connect(postgres.dsn())
     try:
@@ -162,15 +162,15 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 
 
 def _previous_commit(folder: Path) -> None:
-    """The package as it was before the last commit that changed it."""
+    """Write the package as it was before the last commit that changed it."""
     _package_before(folder, "acra_express_async")
 
 
 def _package_before(folder: Path, *which: str) -> None:
-    """The package as it was before the last commit that `which` (words of git log and a path) finds."""
+    """Write the package as it was before the last commit that `git log WHICH` finds."""
     *words, path = which
     found = run("git", "log", "--max-count=1", "--format=%H %P", *words, "--", path).stdout.split()
-    # the root of a shallow clone has no parent here, and an unpacked archive no history at all
+    # The root of a shallow clone has no parent, and an unpacked archive has no history.
     if len(found) < 2:
         pytest.skip("this checkout holds no earlier commit of the package (a shallow clone, or no git)")
     command = ["git", "archive", found[1], "acra_express_async"]
@@ -180,7 +180,7 @@ def _package_before(folder: Path, *which: str) -> None:
 
 
 def _starter(folder: Path, code: Path) -> Path:
-    """A script that is the command of the other code."""
+    """A script that runs the command of the other version."""
     script = folder / "previous.py"
     script.write_text(
         f"import sys\nsys.path.insert(0, {str(code)!r})\n"

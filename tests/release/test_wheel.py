@@ -1,4 +1,4 @@
-"""What is released: a wheel that is complete, installs from the hashed pins and runs; a bill of materials."""
+"""The release: a complete wheel that installs from the hashed pins and runs, and a bill of materials."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path) -> Iterator[Path]:
-    """`bin` of a new environment that holds the hashed pins and the wheel, and nothing else."""
+    """The `bin` folder of a new environment with only the hashed pins and the wheel."""
     with tempfile.TemporaryDirectory(prefix="acra-express-wheel-") as folder:
-        # pytest's own folder is root's alone, and the demo's PostgreSQL runs from here as another user
+        # Only root may read pytest's folder, and the demo's PostgreSQL runs from here as another user.
         Path(folder).chmod(0o755)
         home = Path(folder) / "venv"
         for command in (
