@@ -1,4 +1,4 @@
-"""How the tests ask a simulator, the way the service's clients do."""
+"""Requests to a simulator in the form that the service's clients send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AGENT = {"User-Agent": "acra-express-test/1.0 (+https://example.com)"}
 async def search(
     http: httpx.AsyncClient, sim: Simulator, query: str, *, page: str = "html", **fields: str
 ) -> httpx.Response:
-    """POST as the page's own form does."""
+    """POST like the form of the search page."""
     form = {"q": query, "b": "", "kl": "sg-en"} | fields
     return await http.post(f"{sim.base_url('duckduckgo')}/{page}/", data=form, headers=AGENT)
 
@@ -26,7 +26,7 @@ async def search(
 async def read(
     http: httpx.AsyncClient, sim: Simulator, url: str, *, key: str | None = "", headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    """POST JSON; `key` empty is the good one, None is anonymous."""
+    """POST JSON; an empty `key` means the valid key, None an anonymous client."""
     sent = {"Accept": "application/json", "X-Respond-With": "markdown"} | (headers or {})
     if key is not None:
         sent["Authorization"] = f"Bearer {key or sim.options.jina_key}"
@@ -49,7 +49,7 @@ async def post(http: httpx.AsyncClient, sim: Simulator, payload: object) -> http
 
 
 async def in_virtual_time(clock: SimulatorClock, asking: Coroutine[Any, Any, T]) -> T:
-    """The result of `asking`, while the standing clock moves on to whoever sleeps next."""
+    """The result of `asking`, while the stopped clock is advanced to each next sleeper."""
     mover = asyncio.ensure_future(_move_on(clock))
     try:
         return await asking
@@ -60,4 +60,4 @@ async def in_virtual_time(clock: SimulatorClock, asking: Coroutine[Any, Any, T])
 async def _move_on(clock: SimulatorClock) -> None:
     while True:
         clock.advance(await clock.until_next_sleeper())
-        await asyncio.sleep(0)  # the sleepers who were woken leave first
+        await asyncio.sleep(0)  # let the woken sleepers continue first

@@ -1,4 +1,4 @@
-"""Worlds and simulators for the tests of the sandbox: small, seeded, on a clock that only moves when told."""
+"""Worlds and simulators for the tests of the sandbox: small, seeded, on a clock that only tests advance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def world(rows: list[dict[str, str]]) -> World:
 
 @pytest.fixture
 def clock() -> SimulatorClock:
-    """Stands still until `advance`."""
+    """A clock that stands still until `advance`."""
     return SimulatorClock(speed=0, start=MIDDAY)
 
 
@@ -41,7 +41,7 @@ class Starter(Protocol):
 
 @pytest_asyncio.fixture
 async def start(world: World, clock: SimulatorClock) -> AsyncIterator[Starter]:
-    """Starts simulators without latency; they stop with the test."""
+    """Starts simulators without latency; they stop at the end of the test."""
     async with AsyncExitStack() as stack:
 
         async def starter(options: Options | None = None, scenario: str = "happy") -> Simulator:
@@ -65,7 +65,7 @@ def truths(world: World) -> list[Truth]:
 
 @pytest.fixture(scope="session")
 def found(world: World, truths: list[Truth]) -> Truth:
-    """A company whose site is found and read, with mail on it and a home page of 700 tokens and more."""
+    """A company whose site can be found and read, with a mail address and a home page of at least 700 tokens."""
     plain = (truth for truth in truths if truth.kind == "plain" and truth.domain and truth.emails)
     return next(truth for truth in plain if len(world.page(f"https://{truth.domain}/").main) > 2_800)
 

@@ -1,4 +1,4 @@
-"""Where the specification's data lies, when it is checked out beside the project."""
+"""Optional captured data in a `shared` folder beside the project."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def shared(name: str) -> Path:
-    """A file of the specification's data, or a skip where it is absent."""
+    """A file of that data; skips the test if it is absent."""
     path = SHARED / name
     if not path.exists():
         pytest.skip(f"shared/data/{name} is not beside the project")

@@ -1,4 +1,4 @@
-"""Virtual time: it waits for whoever moves it."""
+"""Virtual time: stopped, fast and running clocks."""
 
 from __future__ import annotations
 

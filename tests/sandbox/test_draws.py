@@ -1,4 +1,4 @@
-"""Seeded chances: pure, and distributed as they say."""
+"""Seeded draws: they depend only on their key and follow their distribution."""
 
 from __future__ import annotations
 

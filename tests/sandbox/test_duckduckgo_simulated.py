@@ -1,4 +1,4 @@
-"""The simulated search engine: what it answers, and how it takes offence."""
+"""The simulated search engine: its answers, and when it blocks a client."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_request_201_within_an_hour_is_a_violation(
     assert [(record["budget"], record["total"], record["allowance"]) for record in sim.violations] == [
         ("duckduckgo_requests", 5, 4)
     ]
-    clock.advance(3600 - 40 + 0.001)  # the first has left, the refused one counts
+    clock.advance(3600 - 40 + 0.001)  # the first request has left the window, the refused one still counts
     assert (await search(http, sim, "heron")).status_code == 202
     clock.advance(3600)
     assert (await search(http, sim, "heron")).status_code == 200

@@ -1,4 +1,4 @@
-"""Every knob, turned once, felt by a client."""
+"""Every knob has the effect on a client that it describes."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_a_slow_drip_delivers_the_whole_body(
     turn(sim, provider, "slow_drip", 30, count=1)
     began = clock.now()
     dripped = (await in_virtual_time(clock, ASK[provider](http, sim, found))).content
-    drops = 2 if provider == "slack" else 10  # two bytes are two drops
+    drops = 2 if provider == "slack" else 10  # Slack's answer has only two bytes
     assert clock.now() - began >= 3 * (drops - 1)
     assert dripped == whole or provider == "zerobounce", "whose answer carries the time"
     assert len(dripped) == len(whole)

@@ -1,4 +1,4 @@
-"""The simulated Reader's keys and limits: both layers, both token rules, URLs that failed too often."""
+"""Keys and limits of the simulated Jina Reader: both layers, both token rules, URLs that failed too often."""
 
 from __future__ import annotations
 

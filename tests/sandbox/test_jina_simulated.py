@@ -1,4 +1,4 @@
-"""The simulated Reader: negotiation, options, tokens, dead targets, the cache."""
+"""The simulated Jina Reader: content negotiation, options, tokens, dead targets, the cache."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ async def test_a_snapshot_is_reused_for_an_hour(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock, found: Truth
 ) -> None:
     sim = await start()
-    url = home(found) + "gone"  # short enough for Reader to say so
+    url = home(found) + "gone"  # short enough for Reader's warning
     snapshot = "This is a cached snapshot of the original page"
 
     async def warned(**headers: str) -> bool:

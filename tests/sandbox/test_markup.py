@@ -1,4 +1,4 @@
-"""The templates against the classification table of contracts/providers.md 1.6, and against real captures."""
+"""The templates compared with the classification in tests/providers/README.md and with captured pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCK_MARKERS = ("anomaly-modal", 'id="challenge-form"', "duckduckgo.com/anomaly
 
 
 def verdict(status: int, page: str) -> str:
-    """The table of section 1.6, in its order."""
+    """Classify an answer of DuckDuckGo by the table in tests/providers/README.md, in its order."""
     if status == 202 or any(marker in page for marker in BLOCK_MARKERS):
         return "blocked"
     if status in (403, 418, 429, 400, 301):
@@ -42,7 +42,7 @@ def verdict(status: int, page: str) -> str:
 
 
 def targets(page: str) -> list[str]:
-    """Unwrapped targets of the organic results, html or lite, ads and the fake EOF entry dropped."""
+    """Unwrapped targets of the organic results (html or lite), without ads and the EOF placeholder."""
     tree = LexborHTMLParser(page)
     anchors = [
         anchor
@@ -167,7 +167,7 @@ def test_captured_pages_are_classified_alike(name: str, status: int, expected: s
 
 
 def shape(node: LexborNode) -> list[tuple[str, tuple[str, ...]]]:
-    """Tags and classes of a subtree in document order; bold words and dates come and go."""
+    """Tags and classes of a subtree in document order, without bold words and dates, which vary."""
     return [
         (each.tag, tuple(classes(each))) for each in node.traverse() if each.tag not in ("b", "span") or classes(each)
     ]

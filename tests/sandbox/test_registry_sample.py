@@ -1,4 +1,4 @@
-"""The fictional registry: valid numbers, the right header, the same rows again."""
+"""The fictional registry: valid UENs, the correct header, repeatable rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator as a whole: its desk, its stories, its judgement over a long run, and a process of its own."""
+"""The simulator as a whole: admin endpoints, scenarios, ledger over a long run, and the separate process."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ async def test_an_answer_without_a_waiting_client_is_not_billed(
     pause = await clock.until_next_sleeper()
     asking.cancel()
     await asyncio.wait([asking])
-    await http.get(desk)  # a round trip later the server has seen the end of the connection
+    await http.get(desk)  # after a round trip the server has noticed that the connection was closed
     clock.advance(pause)
     await http.get(desk)
     assert sim.ledger.arrivals[0].note == "the caller had left"

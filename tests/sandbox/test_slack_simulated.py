@@ -1,4 +1,4 @@
-"""The simulated webhook: stores, refuses in plain text, and loses its temper."""
+"""The simulated webhook: it stores messages, refuses in plain text, and limits floods."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_a_bucket_of_25_leaks_one_a_second(
 async def test_a_flood_disables_the_webhook_permanently(
     start: Starter, http: httpx.AsyncClient, clock: SimulatorClock
 ) -> None:
-    sim = await start(dataclasses.replace(CALM, allowance_scale=0.001))  # after 3.6 instead of 3,600
+    sim = await start(dataclasses.replace(CALM, allowance_scale=0.001))  # disabled after 3.6 messages instead of 3,600
     assert [(await post(http, sim, {"text": "x"})).status_code for _ in range(4)] == [200, 200, 200, 404]
     clock.advance(86_400)
     assert (await post(http, sim, {"text": "x"})).text == "no_active_hooks"

@@ -1,4 +1,4 @@
-"""The judge's sums against brute force."""
+"""The ledger's sums compared with brute force."""
 
 from __future__ import annotations
 

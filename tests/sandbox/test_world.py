@@ -1,4 +1,4 @@
-"""The world: the same again from a seed, found by any sensible query, and as true as it says."""
+"""The world: repeatable from a seed, found by sensible queries, and consistent with its truth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def host(url: str) -> str:
 
 
 def everything_read(world: World, truth: Truth) -> str:
-    """The text of the home page and of every page of the site that it links to, pictures left out."""
+    """The text of the home page and of every page of the site that it links to, without images."""
     assert truth.domain is not None
     home = world.page(f"https://{truth.domain}/")
     links = [url for _, url in home.links() if host(url) == truth.domain]
@@ -34,7 +34,7 @@ def everything_read(world: World, truth: Truth) -> str:
 
 
 def decoded(text: str) -> str:
-    """The text with every disguise of a mail address undone, as a patient person would."""
+    """The text with every obfuscated mail address resolved, as a patient person would."""
     for match in re.findall(r"/cdn-cgi/l/email-protection#([0-9a-f]+)", text):
         raw = bytes.fromhex(match)
         text += "\n" + bytes(byte ^ raw[0] for byte in raw[1:]).decode()

@@ -1,4 +1,4 @@
-"""The simulated verifier: verdicts, credits, refusals in two forms, batches and penalties."""
+"""The simulated verifier: results, credits, two forms of refusal, batches and penalties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service's port shows to whoever reaches it: nothing that changes anything, nobody's data in a label."""
+"""What the service's port exposes: it changes nothing and shows no company or person in a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hostile site or a broken provider may send: bounded in memory and time, and it leads nowhere."""
+"""Answers of hostile sites and broken providers: bounded in memory and time, and never followed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 @asynccontextmanager
 async def site(behaviour: Behaviour) -> AsyncIterator[str]:
-    """A server on loopback that reads a request and then does as it likes."""
+    """A server on loopback that reads a request and then runs `behaviour`."""
 
     async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
             await behaviour(writer)
         except ConnectionError:
-            writer.transport.abort()  # the client had enough, as it should
+            writer.transport.abort()  # the client has left, as it should
         finally:
             writer.close()
 
@@ -49,7 +49,7 @@ async def read(url: str, *, patience: timedelta = PATIENCE) -> Answer:
 
 
 def bomb(megabytes: int) -> bytes:
-    """A gzip stream a thousand times smaller than what it holds."""
+    """A gzip stream that is a thousand times smaller than its content."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = bytes(MEGABYTE)
     return b"".join(packer.compress(zeros) for _ in range(megabytes)) + packer.flush()
@@ -70,7 +70,7 @@ async def test_a_compression_bomb_is_never_fully_unpacked() -> None:
         finally:
             tracemalloc.stop()
     assert (len(answer.body), answer.truncated) == (BODY_CAP, True)
-    # one read of the socket is unpacked at once: 64 KiB times deflate's 1,032, and a copy of it
+    # One read of the socket is unpacked at once: 64 KiB times deflate's maximum of 1,032, and a copy of it.
     assert peak < 200 * MEGABYTE
 
 
@@ -131,5 +131,5 @@ async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b'{"a":' * 200_000, b"1" * 10_000, b"\xff\xfe\x00", b"NaN"])
 def test_json_bombs_do_not_break_the_parser(body: bytes) -> None:
-    """The caller looks for an object and finds none; nothing is raised."""
+    """The caller finds no JSON object; nothing is raised."""
     assert not isinstance(Answer(200, {}, body).json(), dict | list)

@@ -1,4 +1,4 @@
-"""Whoever may insert jobs can write anything into `params`: such a job ends with a sentence and does nothing else."""
+"""Hostile `params` of a user who may insert jobs: the job fails with one sentence and has no other effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 class Text(str):
-    """JSON that Python would not write: stored as it stands."""
+    """JSON text that Python would not produce; it is stored unchanged."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
     "text", ['{"uens": [NaN]}', '{"uens": ["\\u0000"]}', '{"uens": ["\\ud800"]}', '{"uens": [1e999999]}']
 )
 async def test_jsonb_refuses_params_that_it_cannot_represent(owner: Connection, text: str) -> None:
-    """NaN, NUL, half a character and numbers beyond its own: `params` is jsonb, so such a row never exists."""
+    """NaN, NUL, a lone surrogate and too large numbers: `params` is jsonb, so such a row cannot exist."""
     with pytest.raises(asyncpg.DataError):
         await owner.execute(
             "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2::text::jsonb)",
@@ -116,7 +116,7 @@ async def test_hostile_jobs_fail_clearly_and_the_next_job_is_done(standing: Stag
         assert len(row["error"] or "") < LONGEST_SENTENCE, asked
         assert "Traceback" not in (row["error"] or ""), asked
     outcomes = await standing.outcomes()
-    # ids of companies that do not exist: skipped where the job ran, failed where its params ended it
+    # Ids of companies that do not exist: skipped if the job ran, failed if its params ended it.
     assert set(outcomes.pop("", ["skipped"])) == {"skipped"}
     assert set(outcomes.pop(None, ["failed"])) == {"failed"}  # type: ignore[call-overload]
     assert sorted(outcomes) == wanted
@@ -125,7 +125,7 @@ async def test_hostile_jobs_fail_clearly_and_the_next_job_is_done(standing: Stag
     code, out, err = await command(standing.environ, "jobs", "show", str(hostile[0]))
     assert code == 0, err
     assert str(hostile[0]) in out
-    # every line of the log is one event of ours: nothing in params could write a line of its own
+    # Every line of the log is one of our events: nothing in params can add a line.
     events = [json.loads(line) for line in service.lines]
     assert all(event["logger"] and event["event"] for event in events)
     known = {

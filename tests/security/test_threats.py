@@ -1,4 +1,4 @@
-"""The runbook's threat table: every test that it names exists."""
+"""Every test named in the runbook's threat table exists."""
 
 from __future__ import annotations
 

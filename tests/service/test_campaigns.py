@@ -1,4 +1,4 @@
-"""Staging and enrichment through the real loops: batches, continuations, resuming, the cap; the story is a stand-in."""
+"""Staging and enrichment through the real loops with a fake pipeline: batches, continuations, resuming, the cap."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from acra_express_async.settings.tree import load_settings
 
 
 class Story:
-    """Stands in for the pipeline: every company ends as told, and each run is remembered."""
+    """A fake pipeline: every company ends as configured, and each run is recorded."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -48,7 +48,7 @@ class Story:
 
 
 class Campaigns(Rig):
-    """The rig with the product's own handlers."""
+    """The rig with the service's own handlers."""
 
     def __init__(self, database: Database, story: Story, shape: Any, hashes: Any, **options: Any) -> None:
         cap = options.pop("daily_cap", 300)
@@ -98,7 +98,7 @@ def story() -> Story:
 
 @pytest_asyncio.fixture
 async def registry(owner: Connection, tmp_path: Path) -> list[str]:
-    """UENs of the live rows of a loaded sample (no sole proprietors), in order."""
+    """The UENs of the live rows of a loaded sample (without sole proprietors), in order."""
     file = tmp_path / "registry.csv"
     registry_sample.write_csv(file, 300, 3)
     await load_registry(owner, file, rejects_path=tmp_path / "rejects.csv")
@@ -156,7 +156,7 @@ async def test_23_uens_are_processed_in_batches_of_five(
 async def test_continuations_need_no_tick_while_nothing_else_waits(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    """The next tick is an hour away; a free worker takes the continuation all the same."""
+    """The next tick is an hour away, but a free worker takes the continuation at once."""
     await enqueue(owner, {"uens": registry[:12]})
     rig = await campaigns(at_once=False)
     assert await rig.supervisor.run() == 0
@@ -211,9 +211,9 @@ async def test_a_company_without_a_website_is_not_staged_again(
 async def test_b2_no_transaction_is_open_while_the_pipeline_runs(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    """A provider takes seconds; a header held for so long stretched a nightly run from 1.9 to 29.5 s.
+    """A provider takes seconds; a header locked for so long stretched a nightly run from 1.9 to 29.5 s.
 
-    A heartbeat may be seen in its own short transaction, but no transaction is there at every one of fifty looks.
+    A heartbeat may show up in its short transaction, but no transaction is open at each of fifty checks.
     """
     lasting = []
 
@@ -351,7 +351,7 @@ async def test_unknown_uens_are_named_in_a_job_that_is_done(
 async def test_a_company_in_two_jobs_is_processed_by_one(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    """The first is at work on it when the second comes to it: nothing is paid for twice, one slot is one company."""
+    """The first job works on it when the second one reaches it: nothing is paid twice and one slot is used."""
 
     async def until_the_other_has_passed_it_over(_company: Company, _scope: Scope) -> None:
         while not await owner.fetchval("SELECT count(*) FROM acra_express.outcomes WHERE reason = 'in_another_job'"):

@@ -1,4 +1,4 @@
-"""When a guest takes nothing new: full servers (B15), quiet hours; judged without a server and with one."""
+"""When express takes no new work: full servers (B15) and quiet hours, tested without and with a server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SINGAPORE = ZoneInfo("Asia/Singapore")
 
 
 class Clock:
-    """A wall clock that stands where it is put."""
+    """A wall clock that a test sets."""
 
     def __init__(self, text: str = "12:00") -> None:
         self.at = datetime.fromisoformat(f"2026-11-24T{text}:00").replace(tzinfo=SINGAPORE)
@@ -66,7 +66,7 @@ def test_b15_fewer_workers_claim_as_the_server_fills_up(metrics: Metrics) -> Non
     for taken, room in ((0.2, 4), (0.6, 4), (0.61, 1), (0.7, 1), (0.71, 0), (1.2, 0), (0.65, 1), (0.3, 4)):
         guest.saw(nightly_running=False, connections=taken)
         assert (guest.room, guest.may_claim()) == (room, room > 0)
-    assert yields(metrics) == 2  # each time that the room became smaller, not at each look
+    assert yields(metrics) == 2  # counted when the limit shrank, not at each check
 
 
 def test_b15_freed_connections_wake_the_poller(metrics: Metrics) -> None:
@@ -79,7 +79,7 @@ def test_b15_freed_connections_wake_the_poller(metrics: Metrics) -> None:
 
 
 class Backlog:
-    """As many jobs as there are `left`; counts how often it is asked for one."""
+    """Has `left` jobs; counts how often it is asked for one."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -103,12 +103,12 @@ class Backlog:
 async def test_b15_busy_workers_count_against_the_limit(
     metrics: Metrics, taken: float, free: int, claimed: int
 ) -> None:
-    """Two rounds of the poller: the first makes 4 - `free` workers busy, the second meets a fuller server."""
+    """Two rounds of the poller: the first occupies 4 - `free` workers, the second meets a fuller server."""
     guest, backlog, rounds = courtesy(metrics), Backlog(4 - free), asyncio.Queue[int]()
     queue, health = asyncio.Queue[Job](), Health(asyncio.get_running_loop().time)
 
     def allowed() -> int:
-        rounds.put_nowait(queue.qsize())  # what the rounds before this one have put there
+        rounds.put_nowait(queue.qsize())  # the number of jobs from earlier rounds
         return guest.jobs_allowed()
 
     poller = Poller(
@@ -136,7 +136,7 @@ async def test_b15_busy_workers_count_against_the_limit(
         await rounds.get()
         poller.wake("tick")
         assert await rounds.get() == 4 - free + claimed
-        assert backlog.asked == claimed  # the database is not asked when there is no room
+        assert backlog.asked == claimed  # the database is not queried without a free slot
     finally:
         running.cancel()
 
@@ -200,7 +200,7 @@ def test_the_end_of_quiet_hours_wakes_the_poller(metrics: Metrics) -> None:
 async def test_b16_standing_back_costs_no_attempt_and_is_counted(
     database: Database, owner: Connection, why: str
 ) -> None:
-    """It was claimed a moment before; the way is then not ours, and the job's row says whose or why."""
+    """The job was just claimed when standing back began; its row then names the reason."""
     clock, metrics = Clock("00:44"), Metrics(CollectorRegistry())
     guest = courtesy(metrics, quiet="00:45-02:30", clock=clock)
     ended = asyncio.Event()
@@ -248,7 +248,7 @@ def test_an_invalid_quiet_hour_is_named(wrong: str) -> None:
 
 
 async def test_companies_of_today_count_from_midnight_of_the_zone(owner: Connection, database: Database) -> None:
-    """One of each at 00:30 and one the evening before, Singapore time; the day in UTC would count otherwise."""
+    """One of each at 00:30 and one the evening before, Singapore time; by UTC days the counts would differ."""
     await owner.execute(
         """
         CREATE OR REPLACE FUNCTION acra_express.clock() RETURNS timestamptz LANGUAGE sql VOLATILE
@@ -295,7 +295,7 @@ async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, 
     for start in range(0, 8, 2):
         await standing.enqueue({"uens": standing.uens[start : start + 2]})
     slow = {"provider": Provider.DUCKDUCKGO, "knob": "latency_add", "value": 2.0, "count": 1}
-    standing.simulator.faults.add(Fault.of(slow))  # the status is asked for meanwhile
+    standing.simulator.faults.add(Fault.of(slow))  # leaves time to read the status
     share = await standing.owner.fetchrow(
         """
         SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS all,
@@ -303,7 +303,7 @@ async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, 
         """
     )
     async with AsyncExitStack() as crowd:
-        for _ in range(round(share["all"] * 0.65) - share["taken"] - 3):  # five are the service's own
+        for _ in range(round(share["all"] * 0.65) - share["taken"] - 3):  # the service itself uses up to five
             crowd.push_async_callback((await connect(fresh_dsn, {})).close)
         service = await standing.start("run", "--until-idle", WORKERS="2")
         port = (await service.event("web.listening"))["port"]
@@ -321,7 +321,7 @@ async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, 
 
 
 async def test_b15_the_service_uses_at_most_five_connections(standing: Stage) -> None:
-    """Sixteen workers and a backlog for all of them: four sessions and one that listens."""
+    """Sixteen workers with enough work: four sessions and one that listens."""
     for start in range(0, 40, 2):
         await standing.enqueue({"uens": standing.uens[start : start + 2]})
     service = await standing.start("run", WORKERS="16")
@@ -339,7 +339,7 @@ async def test_b15_the_service_uses_at_most_five_connections(standing: Stage) ->
 
 
 async def test_b25_query_of_the_nightly_history_ends_after_two_seconds(owner: Connection, database: Database) -> None:
-    """The function that reads it tells in place of its figure which time-out holds for it."""
+    """The function that reads the history is replaced by one that returns the statement time-out in effect."""
     await owner.execute(
         "CREATE OR REPLACE FUNCTION acra_express.nightly_companies(p_day date) RETURNS bigint LANGUAGE sql"
         " SECURITY DEFINER AS"

@@ -1,4 +1,4 @@
-"""What operators do to a running service: freeze it, cut it off, restart the server under it, stop it without one."""
+"""Faults of a running service: frozen, cut off, its database restarted or gone during the stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=3)
 
 
 async def test_a_new_job_waits_for_at_most_one_company(database: Database, owner: Connection) -> None:
-    """Sixty served jobs of many companies each; a newcomer gets a worker after the next committed company."""
+    """Sixty jobs of many companies each have been served; a new job gets a worker after the next committed company."""
     old = set(await enqueue(owner, 60))
     order: list[int] = []
     newcomer: list[int] = []
@@ -32,7 +32,7 @@ async def test_a_new_job_waits_for_at_most_one_company(database: Database, owner
         if job.job_id in old:
             if len(order) == 70:
                 newcomer.extend(await enqueue(owner, 1))
-            # one company is committed here; the rest of the job is for another turn
+            # One company is committed here; the rest of the job is for a later turn.
             if len(order) < 90 and (await rig.jobs.fresh_waits() or order.count(job.job_id) < 2):
                 return End.RELEASED
         return await rig.finish(job)
@@ -44,7 +44,7 @@ async def test_a_new_job_waits_for_at_most_one_company(database: Database, owner
 
 
 async def test_every_write_of_a_zombie_is_refused(database: Database, owner: Connection) -> None:
-    """A process frozen in mid-job wakes up after another finished it: every write of it is refused."""
+    """A process that was frozen in mid-job resumes after another one finished the job: all its writes are refused."""
     jobs = Jobs(database, database)
     await enqueue(owner)
     [frozen] = await jobs.claim("frozen", LEASE, 1)
@@ -71,7 +71,7 @@ async def test_every_write_of_a_zombie_is_refused(database: Database, owner: Con
 
 
 async def test_no_call_starts_past_the_local_deadline_of_the_lease(fresh_dsn: str, owner: Connection) -> None:
-    """The link is cut for longer than the lease: the scope refuses before anybody else could have claimed the job."""
+    """The link is cut for longer than the lease: the scope refuses before another worker could claim the job."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     async with proxied(fresh_dsn) as (proxy, dsn):
         database = Database(dsn, role="acra_express", tenant_id=tenant, size=3)
@@ -100,7 +100,7 @@ async def test_no_call_starts_past_the_local_deadline_of_the_lease(fresh_dsn: st
 
 
 class Beating(Rig):
-    """A rig whose heartbeats can be waited for, missed ones too."""
+    """A rig whose heartbeats, including missed ones, can be waited for."""
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ class Beating(Rig):
 
 
 async def test_the_service_outlives_a_restart_of_the_server() -> None:
-    """Every connection dies in mid-job; the job is done all the same, by the same process."""
+    """Every connection is lost in mid-job; the same process still finishes the job."""
     from conftest import ROLE
 
     from acra_express_async.db.schema.migrate import migrate
@@ -152,7 +152,7 @@ async def test_the_service_outlives_a_restart_of_the_server() -> None:
 
 
 async def test_a_frozen_server_does_not_delay_the_stop(fresh_dsn: str, owner: Connection) -> None:
-    """SIGTERM while nothing answers: every step has its deadline, and the exit code is still 0."""
+    """SIGTERM while nothing answers: every step has a deadline, and the exit code is still 0."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     async with proxied(fresh_dsn) as (proxy, dsn):
         database = Database(dsn, role="acra_express", tenant_id=tenant, size=3)
@@ -177,7 +177,7 @@ async def test_a_frozen_server_does_not_delay_the_stop(fresh_dsn: str, owner: Co
 
 
 async def test_the_service_waits_for_a_standby_to_be_promoted(database: Database, owner: Connection) -> None:
-    """Read-only after a failover: nothing is lost, and the claim goes through once it may write again."""
+    """Read-only after a failover: nothing is lost, and the claim succeeds once writing is possible again."""
     await enqueue(owner)
     name = await owner.fetchval("SELECT current_database()")
     await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
@@ -209,7 +209,7 @@ async def test_the_service_waits_for_a_standby_to_be_promoted(database: Database
 
 
 async def test_frozen_pool_connections_are_abandoned(fresh_dsn: str, owner: Connection) -> None:
-    """A stopped backend answers nothing; the call ends by its own time-out as DatabaseAway, not never."""
+    """A stopped backend does not answer; the call ends by its time-out as DatabaseAway."""
     from acra_express_async.db.session import pool
     from acra_express_async.errors import DatabaseAway
 

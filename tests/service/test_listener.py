@@ -1,4 +1,4 @@
-"""The listener against everything that can happen to a connection: it proves itself, notices, and comes back."""
+"""The listener under connection faults: it proves its connection, detects a fault and reconnects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 
 class Ear:
-    """A listener, and its wakes as things to wait for."""
+    """A listener whose wake-ups can be waited for."""
 
     def __init__(self, dsn: str) -> None:
         self.wakes: asyncio.Queue[str] = asyncio.Queue()
@@ -63,7 +63,7 @@ class Ear:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same steps with shorter deadlines, so that a frozen peer is noticed within a test's patience."""
+    """Shorter deadlines, so that a frozen peer is detected quickly."""
     monkeypatch.setattr(listen, "PING_SECONDS", 0.2)
     monkeypatch.setattr(listen, "PING_DEADLINE_SECONDS", 0.5)
 
@@ -164,7 +164,7 @@ async def test_the_listener_reconnects_to_a_restarted_server() -> None:
 async def test_a_connection_without_its_own_notify_is_not_trusted(
     fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a transaction pooler does to LISTEN: no error, and nothing ever arrives."""
+    """Behind a transaction pooler LISTEN raises no error, but nothing ever arrives."""
     monkeypatch.setattr(listen, "FIRST_PROOF_SECONDS", 0.2)
     monkeypatch.setattr(Listener, "_on_notify", lambda *_args: None)
     ear = Ear(fresh_dsn)

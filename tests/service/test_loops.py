@@ -1,4 +1,4 @@
-"""Poller, workers, ends and supervisor on a real database, around handlers made for the occasion."""
+"""Poller, workers, ends of attempts and supervisor on a real database, with handlers defined by the tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
     rig = Rig(database, work, listen_dsn=fresh_dsn)
     async with rig.running():
         await rig.listening.wait()
-        # an unproven listener would poll: prove that it was the notification
+        # An unproven listener would poll, so wait for the proof: only the notification can wake it then.
         [job_id] = await enqueue(owner)
         assert await seen.get() == job_id
         assert rig.metrics.registry.get_sample_value("acra_express_wakes_total", {"reason": "notify"}) == 1
@@ -48,7 +48,7 @@ async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
 async def test_until_idle_claims_again_after_a_worker_added_a_job(
     database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first job inserts another when it ends; the claim beside it looked before that and returns behind it."""
+    """The first job inserts another when it ends; a concurrent claim looked before that and returns after it."""
     looked, freed = asyncio.Event(), asyncio.Event()
 
     async def work(job: Job, scope: JobScope) -> End:
@@ -65,7 +65,7 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
     async def slow_claim(name: str, lease: timedelta) -> list[Job]:
         number = next(calls)
         found = await claim(name, lease)
-        if number == 2:  # nothing for the second worker; look once more
+        if number == 2:  # nothing for the second worker yet; check again
             rig.poller.wake("tick")
         if number == 3:
             looked.set()
@@ -87,7 +87,7 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
 async def test_a_notify_during_the_claim_is_not_lost(
     database: Database, owner: Connection, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second job is inserted after the claim looked and before it returned."""
+    """The second job is inserted after the claim's query and before its return."""
     done: asyncio.Queue[int] = asyncio.Queue()
 
     async def work(job: Job, scope: JobScope) -> End:
@@ -264,7 +264,7 @@ async def test_heartbeats_keep_a_long_job_until_the_lease_is_lost(database: Data
 async def test_a_storm_of_notifications_causes_few_claims(
     database: Database, owner: Connection, fresh_dsn: str
 ) -> None:
-    """5,000 notifications with payloads of their own; the last one brings a job, which is found."""
+    """5,000 notifications with different payloads; the last one comes with a job, which is found."""
     done = asyncio.Event()
 
     async def work(job: Job, scope: JobScope) -> End:

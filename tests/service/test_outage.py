@@ -1,4 +1,4 @@
-"""A provider that is away for an hour, and one that is away for a day, on a clock that only the test moves."""
+"""A provider is away for an hour or for a day, on a clock that the test advances."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def clock(owner: Connection) -> AsyncIterator[Clock]:
 
 
 async def until_next_due(rig: Rig, clock: Clock) -> timedelta:
-    """Move the clock to the moment at which the next snoozed job falls due; how far that was."""
+    """Advance the clock to the moment at which the next snoozed job is due; return the time passed."""
     due = await rig.jobs.next_due()
     assert due is not None
     await clock.advance(due + timedelta(milliseconds=1))
@@ -121,7 +121,7 @@ async def test_a_running_job_without_a_lease_is_adopted_after_30_min(
 
 
 async def test_concurrent_writes_of_all_kinds_never_deadlock(database: Database, owner: Connection) -> None:
-    """Claim against finish against heartbeat against an operator, all on few rows: the lock order holds."""
+    """Claims, finishes, heartbeats and an operator on few rows at once: the lock order prevents deadlocks."""
     jobs = Jobs(database, database)
     operator = Operator(database)
     job_ids = await enqueue(owner, 6)
@@ -168,7 +168,7 @@ async def deadlocks(owner: Connection) -> int:
 
 
 async def test_a_stubborn_handler_is_cancelled_at_the_deadline(database: Database, owner: Connection) -> None:
-    """It ignores the drain; DRAIN_SECONDS bounds it all the same, and the job is handed back."""
+    """It ignores the drain, but DRAIN_SECONDS bounds it, and the job is released."""
     await enqueue(owner, 1)
     inside = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""A job's own figures through the real service: what holds, what is refused, and where both are written down."""
+"""Overrides of a job through the real service: what applies, what is refused, and where both are recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def as_text(throttle: dict[str, Any]) -> str:
 
 
 async def batches(standing: Stage, uens: list[str]) -> list[int]:
-    """Sizes of the enrichment jobs that staged these companies, in order."""
+    """The sizes of the enrichment jobs with these companies, in order."""
     rows = await standing.owner.fetch(
         """
         SELECT j.job_id, count(*) AS n FROM background_jobs j
@@ -80,7 +80,7 @@ async def test_overrides_lower_freely_and_raise_only_with_approval(standing: Sta
     assert f"{name_of_figure}: asked {ZEROBOUNCE_OWN + 1}" in records["unapproved"]["error"]
     assert f"granted {ZEROBOUNCE_ALLOWANCE}" in records["beyond"]["error"]
     assert records["lower"]["error"] is None
-    # the audit that outlives the log: who, what, and by the row's own times when and which job
+    # The record that outlives the log: who and what, with time and job in the row.
     assert "throttle raised by mei: throttle.batch_size: asked " in records["approved"]["error"]
     assert f"throttle raised by mei: {name_of_figure}: asked " in records["approved"]["error"]
 

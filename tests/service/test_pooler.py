@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode: role and tenant in every transaction, LISTEN on a connection of its own."""
+"""Behind PgBouncer in transaction mode: role and tenant in every transaction, LISTEN on a direct connection."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_the_service_works_behind_a_pooler_with_a_listen_dsn(
 
 
 async def test_without_a_direct_connection_the_pooler_is_named(pooled_dsn: str, fresh_dsn: str) -> None:
-    """One that refuses session settings is told from a server; one that ignores them swallows LISTEN without a word."""
+    """A pooler that refuses session settings is recognised; one that ignores them also ignores LISTEN silently."""
     assert await hears_itself(fresh_dsn, "acra_express", 2.0)
     with pytest.raises(ConfigError, match=r"as a transaction pooler does; set ACRA_EXPRESS_LISTEN_DSN"):
         await hears_itself(pooled_dsn, "acra_express", 1.0)
@@ -78,7 +78,7 @@ async def test_without_a_direct_connection_the_pooler_is_named(pooled_dsn: str, 
 
 
 async def test_check_always_queries_under_the_tenant_role(pooled_dsn: str, fresh_dsn: str, owner: Connection) -> None:
-    """Its findings behind the pooler are those of a direct session; the login, who sees everything, is never asked."""
+    """Its findings equal those of a direct session; it never queries as the login, which may see everything."""
 
     async def findings(**environ: str) -> tuple[int, list[str]]:
         code, out, err = await command({f"ACRA_EXPRESS_{name}": value for name, value in environ.items()}, "check")
@@ -112,7 +112,7 @@ async def test_a_role_that_cannot_be_set_is_named_behind_a_pooler(pooled_dsn: st
 async def test_temporary_tables_of_others_in_the_pooler_change_nothing(
     pooled_dsn: str, fresh_dsn: str, tmp_path: Path
 ) -> None:
-    """Sessions are shared: somebody's temporary `pg_class`, `companies` and `unnest` stand in them."""
+    """Sessions are shared, so they contain the temporary `pg_class`, `companies` and `unnest` of other clients."""
     strangers = [await asyncpg.connect(pooled_dsn, statement_cache_size=0) for _ in range(2)]
     transactions = [stranger.transaction() for stranger in strangers]
     for stranger, transaction in zip(strangers, transactions, strict=True):

@@ -1,4 +1,4 @@
-"""The whole service as processes: stopped, killed and started again, with the simulator's ledger as the judge."""
+"""The whole service as processes that are stopped, killed and restarted, checked by the simulator's ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def judge(standing: Stage) -> None:
-    """What must hold after anything: no budget exceeded, no address paid for twice."""
+    """Check what must always hold: no budget exceeded, no address paid for twice."""
     state = standing.simulator.state()
     assert state["violations"] == 0
     assert state["verifications"]["sent_more_than_once"] == 0
@@ -87,7 +87,7 @@ async def test_two_processes_share_the_work(standing: Stage) -> None:
     both = [await standing.start("run", "--until-idle") for _ in range(2)]
     for service in both:
         assert await service.ended() == 0
-    # one of them may end while the other still works: what is left is due to a third
+    # One may end while the other still works, so a third drains what is left.
     assert await (await standing.start("run", "--until-idle")).ended() == 0
     outcomes = await standing.outcomes()
     assert sorted(outcomes) == wanted

@@ -1,7 +1,7 @@
-"""A provider refuses us: which breaker opens, when the jobs come back, and that nothing but probes arrives meanwhile.
+"""A provider refuses us: which breaker opens, when the jobs return, and that only probes arrive meanwhile.
 
-Real clients, workers, breakers and budgets on a real database; what arrived is the simulator's word. Its clock and the
-database's stand still and are moved together, and each round of work is a fresh replica, so no restart is an escape.
+Real clients, workers, breakers and budgets on a real database; the simulator counts arrivals. Its clock and the
+database's are advanced together, and each round of work uses a new replica, so a restart cannot avoid a block.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Readable(World):
 
 
 class Ground:
-    """Database, simulator and the jobs of one test: each job is one call of `provider`."""
+    """Database, simulator and jobs of one test; each job makes one call of `provider`."""
 
     def __init__(
         self, provider: Provider, database: Database, owner: Connection, clock: Clock, simulator: Simulator,
@@ -71,7 +71,7 @@ class Ground:
                 "ACRA_EXPRESS_DUCKDUCKGO__SPACING_SECONDS": "0",
                 "ACRA_EXPRESS_JINA__BASE_URL": simulator.base_url(Provider.JINA),
                 "ACRA_EXPRESS_JINA__API_KEY": simulator.options.jina_key,
-                # all jobs at once fit the minute of a clock that stands still; who had to wait would wait in real time
+                # All jobs must fit within one minute of the stopped clock, because a wait would take real time.
                 "ACRA_EXPRESS_JINA__TOKENS_PER_PAGE": "500",
                 "ACRA_EXPRESS_ZEROBOUNCE__BASE_URL": simulator.base_url(Provider.ZEROBOUNCE),
                 "ACRA_EXPRESS_ZEROBOUNCE__API_KEY": simulator.options.zerobounce_key,
@@ -87,7 +87,7 @@ class Ground:
         self.simulator.zerobounce.credits = 1000
 
     async def work(self) -> timedelta | None:
-        """A fresh replica does what is due; how long until something is due again."""
+        """Let a new replica do what is due; return the time until something is due again."""
         providers = build_providers(
             self.settings,
             self._http,
@@ -106,7 +106,7 @@ class Ground:
         return await rig.jobs.next_due()
 
     async def live(self, span: timedelta) -> int:
-        """Work and wait, wait and work, until so much time has passed; how many rounds that took."""
+        """Alternate work and waiting until this much time has passed; return the number of rounds."""
         rounds, until = 0, self.clock.now + span
         while (due := await self.work()) is not None and self.clock.now + due < until:
             rounds += 1
@@ -119,7 +119,7 @@ class Ground:
         self.simulator.clock.advance(step.total_seconds())
 
     def arrived(self, *routes: str) -> list[timedelta]:
-        """When requests came, since the beginning; of `routes` if any are given."""
+        """Arrival times of requests since the start, only of `routes` if any are given."""
         return [
             timedelta(seconds=arrival.at - self.simulator.started_at)
             for arrival in self.simulator.ledger.arrivals
@@ -155,7 +155,7 @@ async def ground_of(database: Database, owner: Connection) -> AsyncIterator[Call
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a provider refuses, what the breaker is to say, and by which free request its probe asks."""
+    """How a provider refuses, the expected reason of the breaker, and the free request that its probe uses."""
 
     provider: Provider
     knobs: tuple[tuple[str, Any], ...]
@@ -219,7 +219,7 @@ async def test_only_probes_are_sent_while_a_provider_blocks_us(
 async def test_a_block_that_requests_prolong_is_waited_out(
     ground_of: Callable[[Provider], Awaitable[Ground]],
 ) -> None:
-    """DuckDuckGo forgives after an hour without any request: the probe at minute 15 costs that hour anew."""
+    """DuckDuckGo lifts a block after an hour without requests, so the probe at minute 15 restarts that hour."""
     ground = await ground_of(Provider.DUCKDUCKGO)
     ground.simulator.reset(scenario="ddg_blocked_first_hour")
     await ground.live(timedelta(hours=2))
@@ -231,7 +231,7 @@ async def test_a_block_that_requests_prolong_is_waited_out(
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """A 429, and for how long nobody calls."""
+    """A 429, and how long no call is made."""
 
     provider: Provider
     retry_after: Any
@@ -252,7 +252,7 @@ PATIENCE = {
 async def test_a_long_retry_after_snoozes_the_job_for_that_time(
     ground_of: Callable[[Provider], Awaitable[Ground]], name: str
 ) -> None:
-    """The breaker stays closed: the provider works, it only asks for patience."""
+    """The breaker stays closed, because the provider works and only asks for a pause."""
     case = PATIENCE[name]
     ground = await ground_of(case.provider)
     await ground.owner.execute("DELETE FROM background_jobs WHERE job_id <> (SELECT min(job_id) FROM background_jobs)")

@@ -1,4 +1,4 @@
-"""The main job, end to end, on the three shapes of the platform (platform.md C): the real service as a process."""
+"""The real service enriches companies end to end on each shape of the platform's database (see shapes.py)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_the_service_enriches_on_every_platform_shape(
             owner = standing.owner
             assert await owner.fetchval("SELECT count(*) FROM enrichment_runs WHERE status = 'succeeded'") == COMPANIES
             told = await owner.fetch("SELECT source_json FROM company_enrichment_runs")
-            assert len(told) >= len(enriched) - 1  # one without a sentence about itself has no history row
+            assert len(told) >= len(enriched) - 1  # a company without an about text has no history row
             assert all(row["source_json"]["site"]["evidence"] for row in told)
             assert await owner.fetchval("SELECT count(*) FROM lead_emails") > 0
             statuses = await owner.fetch("SELECT DISTINCT status FROM background_jobs")

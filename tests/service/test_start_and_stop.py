@@ -1,4 +1,4 @@
-"""From the first line of the process to its last: signals at any moment, a server that goes away in between, stderr."""
+"""Start and stop of the process: signals at any moment, a server that disappears meanwhile, a blocked stderr."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def stopped_in_import(standing: Stage, folder: Path, module: str) -> None:
 
 
 def as_pid_1(*command: str) -> tuple[str, ...]:
-    """In a namespace of its own, as in a container without an init."""
+    """Run in a separate PID namespace, as in a container without an init."""
     return ("unshare", "--pid", "--fork", "--kill-child", *command)
 
 
 def inner_pid(process: Process) -> int:
-    """The process that believes to be PID 1."""
+    """The outer id of the process that is PID 1 inside."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return int(children.split()[0])
 
 
 @pytest.fixture
 def namespaces() -> None:
-    """Skips where this user may not make a PID namespace."""
+    """Skip if this user cannot create a PID namespace."""
     if shutil.which("unshare") is None or subprocess.run(as_pid_1("true"), check=False, capture_output=True).returncode:
         pytest.skip("this user may not make a PID namespace")
 
@@ -73,7 +73,7 @@ async def test_sigterm_during_the_imports_is_exit_0(standing: Stage, tmp_path: P
 
 
 async def test_sigterm_to_pid_1_during_the_imports_is_exit_0(standing: Stage, tmp_path: Path, namespaces: None) -> None:
-    """The kernel drops a signal for PID 1 that has no handler: one that came early was lost."""
+    """The kernel drops a signal to PID 1 without a handler, so an early one used to be lost."""
     stopped_in_import(standing, tmp_path, "click")
     service = await standing.start_through(as_pid_1)
     await service.event("import.reached")
@@ -102,7 +102,7 @@ async def test_a_signal_while_the_server_is_awaited_is_exit_0(standing: Stage, n
 
 
 async def test_sigterm_while_a_server_accepts_and_is_silent(standing: Stage) -> None:
-    """In the middle of a connect that no time-out has ended yet."""
+    """SIGTERM arrives during a connect, before its time-out."""
     connected = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +122,7 @@ async def test_sigterm_while_a_server_accepts_and_is_silent(standing: Stage) -> 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 async def test_a_connection_cut_late_in_the_start_is_tried_again(standing: Stage, number: int) -> None:
-    """The first examines, the second and third are those of the pools."""
+    """The first connection checks the database, the second and third belong to the pools."""
     server = urlsplit(standing.environ["ACRA_EXPRESS_POSTGRES_DSN"])
     assert server.hostname is not None
     assert server.port is not None
@@ -140,7 +140,7 @@ async def test_a_connection_cut_late_in_the_start_is_tried_again(standing: Stage
 
 
 async def probed_until_ended(standing: Stage, port: int, companies: int) -> None:
-    """Ask for liveness again and again until so many companies have ended; every probe is answered."""
+    """Probe liveness until this many companies have ended; every probe must be answered."""
     while len(await standing.outcomes()) < companies:
         assert (await answer(port, "/healthz")).status == 200
 
@@ -151,7 +151,7 @@ async def drops_are_counted(port: int) -> None:
 
 
 async def test_a_stderr_that_nobody_reads_holds_up_nothing(standing: Stage) -> None:
-    """A stuck log driver: jobs end, probes answer, the drop is counted, and SIGTERM is exit 0."""
+    """With a stuck log driver jobs end, probes answer, dropped lines are counted, and SIGTERM gives exit 0."""
     with pipe() as reader:
         reader.fill()
         service = await standing.start_silently(stderr=reader.writing)

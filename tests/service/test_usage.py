@@ -1,4 +1,4 @@
-"""What the vendors were asked and what they refused, as the platform's books have it (platform.md B10)."""
+"""Calls and refusals of the vendors as booked in the platform's `run_vendor_usage` (B10)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 4
 
 
 async def test_b10_calls_of_interrupted_attempts_are_booked_too(fresh_dsn: str, tmp_path: Path) -> None:
-    """Reader answers 429 five times: calls are repeated, one attempt breaks off and its job is put off, all resume."""
+    """Reader answers 429 five times: calls are retried, one attempt stops and its job is snoozed, all resume."""
     async with stage(fresh_dsn, tmp_path) as standing:
         wanted = standing.uens[:6]
         standing.simulator.faults.add(Fault.of({"provider": "jina", "knob": "status", "value": 429, "count": 5}))
@@ -24,7 +24,7 @@ async def test_b10_calls_of_interrupted_attempts_are_booked_too(fresh_dsn: str, 
             service = await standing.start("run", "--until-idle")
             assert await service.ended() == 0
             snoozes += sum('"job.snoozed"' in line for line in service.lines)
-            await standing.owner.execute(  # what was put off need not be waited for
+            await standing.owner.execute(  # end all snoozes at once
                 "UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE due_at < 'infinity'"
             )
         assert sorted(await standing.outcomes()) == wanted

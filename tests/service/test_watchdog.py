@@ -1,4 +1,4 @@
-"""The last resort leaves only when nothing else will."""
+"""The watchdog ends the process only as a last resort."""
 
 from __future__ import annotations
 

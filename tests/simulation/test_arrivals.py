@@ -1,4 +1,4 @@
-"""Who enqueues what when."""
+"""What each profile enqueues when."""
 
 from __future__ import annotations
 

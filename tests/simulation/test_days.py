@@ -1,4 +1,4 @@
-"""Simulated hours and days of the real service, by the command that anybody can run."""
+"""Simulated hours and days of the real service, with the command `acra-express simulate`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_two_simulated_hours_exceed_no_budget(tmp_path: Path) -> None:
     [pytest.param(30), pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
 )
 def test_a_company_over_the_cap_is_done_after_local_midnight(cap: int) -> None:
-    """Two replicas, the database in UTC; nobody touches anything at midnight."""
+    """Two replicas, the database in UTC, and no intervention at midnight."""
     [night] = simulated(
         "--hours", "5", "--profile", "over-cap", "--replicas", "2", "--set", f"DAILY_CAP={cap}", timeout=590
     )  # fmt: skip
@@ -54,7 +54,7 @@ def test_a_company_over_the_cap_is_done_after_local_midnight(cap: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_plan_predicts_the_pace_within_a_tenth() -> None:
-    """Unlimited work for four hours: within a tenth, with the documented costs and with measured ones."""
+    """Unlimited work for four hours, with the documented costs and with measured ones."""
     [run] = simulated("--hours", "4", "--profile", "backlog", timeout=590)
     assert run["violations"] == 0
     pace = run["pace"]

@@ -1,4 +1,4 @@
-"""The fast clock: timers, sleeps and the three wall clocks agree; patience with machines stays real."""
+"""The fast clock: timers, sleeps and the three wall clocks agree; time limits for machines stay real."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_simulated_day_cannot_be_advanced_manually() -> None:
 
 
 class Hands:
-    """Real seconds that a test moves."""
+    """Real seconds that a test advances."""
 
     def __init__(self) -> None:
         self.at = 1000.0

@@ -1,4 +1,4 @@
-"""The page of results, and the figures of a day."""
+"""The results page and the figures of a simulated day."""
 
 from __future__ import annotations
 
