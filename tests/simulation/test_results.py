@@ -15,7 +15,15 @@ from acra_express_async.sandbox.simulation.show import as_markdown
 
 def day(**changes: object) -> DayReport:
     facts: dict[str, object] = {
-        "options": {"hours": 2.0, "profile": "paced", "workers": 2, "replicas": 1, "seed": 7, "speed": 300.0},
+        "options": {
+            "hours": 2.0,
+            "profile": "paced",
+            "workers": 2,
+            "replicas": 1,
+            "seed": 7,
+            "speed": 300.0,
+            "page_size": 0,
+        },
         "companies": 20,
         "repeated": 0,
         "outcomes": {"enriched": 12, "no_website": 8},
