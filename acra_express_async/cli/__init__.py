@@ -1,6 +1,8 @@
-"""The command line: `acra-express COMMAND`. Settings own the configuration, so flags stay few.
+"""The command line: `acra-express COMMAND`. The configuration is in the settings, so the commands have few flags.
 
-Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage; 78 bad configuration or schema.
+One module per command or group; `sessions` opens the database as the login account or as the tenant role, `wording`
+formats figures and tables, `sandbox` commands import their room only when called. Every error is one sentence on
+stderr. Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage; 78 bad configuration or schema.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ COMMANDS = {
     "demo": "demo:demo",
     "simulate": "simulate:simulate",
 }
-"""Command and where it stands; imported only when it is called, so that --help is quick and the sandbox optional."""
+"""Each command and its module, imported only when it is called: --help is fast, and the sandbox is optional."""
 
 
 class _Commands(click.Group):
-    """Loads a command when it is called, and turns our errors into one plain sentence and the right exit code."""
+    """Loads a command when it is called, and turns our errors into one sentence and the right exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)

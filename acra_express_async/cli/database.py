@@ -1,4 +1,4 @@
-"""Commands about the database as a whole: migrate, uninstall, load-registry, forget, check."""
+"""Commands for the database as a whole: migrate, uninstall, load-registry, forget, check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, 
 from acra_express_async.settings.tree import load_settings
 
 
-@click.command(short_help="Create or update our schema, role, trigger and index.")
+@click.command(short_help="Create or update the schema, role, trigger and index.")
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL of all migrations and change nothing.")
 @click.option("--bootstrap-platform", is_flag=True, help="Also create the platform's tables that are missing.")
 @synchronous
 async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
-    """Create or bring up to date our schema, role, trigger and index. Runs as the login account."""
+    """Create or update the schema, role, trigger and index of express. Runs as the login account."""
     from acra_express_async.db.schema import migrate as runner
     from acra_express_async.db.schema import platform_shape
 
@@ -39,7 +39,7 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
     for migration in applied:
         click.echo(f"applied {migration.version:04d}_{migration.name}")
     if not applied:
-        click.echo("the schema is up to date; the role's grants were given again")
+        click.echo("the schema is up to date; the role's grants were renewed")
 
 
 @click.command("load-registry", short_help="Load ACRA's registry file (CSV).")
@@ -49,7 +49,7 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
 async def load_registry(file: Path, as_json: bool) -> None:
     """Load an ACRA "Information on Corporate Entities" CSV into staging_acra_companies.
 
-    Bad rows go with line and reason into FILE.rejects.csv beside it; good rows are upserted.
+    Good rows are upserted. Bad rows are written, with line and reason, to FILE.rejects.csv beside the file.
     """
     from acra_express_async.db.registry.registry_rows import load_registry as load
 
@@ -79,11 +79,11 @@ async def load_registry(file: Path, as_json: bool) -> None:
     say(answer, as_json=as_json, text=text)
 
 
-@click.command(short_help="Take our schema, role, trigger and index out.")
+@click.command(short_help="Remove the schema, role, trigger and index.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @synchronous
 async def uninstall(yes: bool) -> None:
-    """Take our trigger, index, schema, grants and role out again. Results in the platform's tables stay."""
+    """Remove the trigger, index, schema, grants and role of express. Results in the platform's tables stay."""
     from acra_express_async.db.schema.uninstall import uninstall as take_out
 
     settings = load_settings()
@@ -94,15 +94,16 @@ async def uninstall(yes: bool) -> None:
             click.echo(line)
 
 
-@click.command(short_help="Remove what we stored of a company, domain or mail.")
+@click.command(short_help="Remove what was stored about a company, domain or mail.")
 @click.argument("subject", metavar="UEN|DOMAIN|EMAIL")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @synchronous
 async def forget(subject: str, yes: bool, as_json: bool) -> None:
-    """Take away what we stored about a company, a domain or an address, and never store it again.
+    """Remove what express stored about a company, a domain or a mail address, and never store it again.
 
-    Only rows and cells of our own making go. It is recorded as an opt-out, which the running service obeys at once.
+    Only rows and cells that express wrote are removed. The subject is recorded as an opt-out, which the running service
+    obeys at once.
     """
     from acra_express_async.db.companies.address_hash import load_address_hash
     from acra_express_async.db.companies.forget import forget as take_away
@@ -113,24 +114,25 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
     settings = load_settings()
     kind, value = kind_of(subject)
     if kind == "domain" and "." not in value:
-        raise click.UsageError(f"{subject} is no UEN, no domain and no mail address")
+        raise click.UsageError(f"{subject} is not a UEN, a domain or a mail address")
     if not yes and not as_json:
         click.confirm(f"Forget the {kind} {value} and never store it again?", abort=True)
     async with as_login(settings) as connection:
         await check_schema(connection)
         shape, hashes = await probe(connection), await load_address_hash(connection)
         gone = await take_away(connection, value, shape=shape, hashes=hashes)
-    removed = ", ".join(f"{count} in {table}" for table, count in gone.removed.items()) or "nothing was stored"
+    removed = ", ".join(f"{count} in {table}" for table, count in gone.removed.items())
     answer = {"kind": gone.kind, "value": gone.value, "removed": dict(gone.removed)}
-    say(answer, as_json=as_json, text=f"{gone.kind} {gone.value}: opted out; removed: {removed}")
+    done = f"removed: {removed}" if removed else "nothing was stored"
+    say(answer, as_json=as_json, text=f"{gone.kind} {gone.value}: opted out; {done}")
 
 
 @click.command(short_help="Is everything set up? One plain line each.")
-@click.option("--slack-test", is_flag=True, help="Also post a test message to the configured webhook.")
+@click.option("--slack-test", is_flag=True, help="Also post a test message to the configured Slack webhook.")
 @json_option
 @synchronous
 async def check(slack_test: bool, as_json: bool) -> None:
-    """Preflight: database, schema, role, tenant, listener, providers, a plain line each; exit 78 when one is wrong."""
+    """Check database, schema, role, tenant, listener and providers, one line each; exit 78 if one of them is wrong."""
     from acra_express_async.ops import checks
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings.tree import uses_platforms_webhook

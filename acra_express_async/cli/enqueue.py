@@ -1,4 +1,4 @@
-"""`acra-express enqueue`: one staging job, and an answer that says what will become of it."""
+"""`acra-express enqueue`: insert one staging job, and say what it will do."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from acra_express_async.settings.tree import Settings, load_settings
 @click.option("--term", "terms", multiple=True, help="Words of a trade, looked up in ssic_ref; repeatable.")
 @click.option("--ssic", "ssic_codes", multiple=True, help="SSIC code, padded or not; repeatable.")
 @click.option("--uen", "uens", multiple=True, help="One company; repeatable.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many companies; all that match without it.")
-@click.option("--batch-size", type=click.IntRange(1), help="Companies a batch, for this campaign.")
-@click.option("--daily-cap", type=click.IntRange(0), help="Companies a day at which this campaign waits.")
+@click.option("--limit", type=click.IntRange(1), help="Most companies to take; default: all that match.")
+@click.option("--batch-size", type=click.IntRange(1), help="Companies per batch, for this campaign.")
+@click.option("--daily-cap", type=click.IntRange(0), help="Cap of companies per day for this campaign.")
 @click.option("--authorized-by", help="Who approved a raise; one of OVERRIDE_APPROVERS.")
 @json_option
 @synchronous
@@ -36,10 +36,10 @@ async def enqueue(
     authorized_by: str | None,
     as_json: bool,
 ) -> None:
-    """Enqueue one staging job; the service picks it up at once.
+    """Enqueue one staging job; the service starts on it at once.
 
-    The answer says how many companies match and how many will be taken, when they should be done, what that takes of
-    the budgets, and what stands in the way. More than the configured batch or cap needs an approver.
+    The answer says how many companies match and how many will be taken, when they should be done, how much of the
+    budgets that needs, and what could delay it. More than the configured batch or cap needs an approver.
 
     \b
       acra-express enqueue --term bakery --limit 10
@@ -74,31 +74,31 @@ async def enqueue(
 
 
 def _words(given: tuple[str, ...]) -> list[str]:
-    """Each once, in order; what is blank is nothing."""
+    """Each word once, in order, without blank ones."""
     return list(dict.fromkeys(word.strip() for word in given if word.strip()))
 
 
 def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[str]:
-    """The answer for a person."""
+    """The answer as lines for a person."""
     job_id, size = answer["job_id"], answer["batch_size"]
     count = f"{seen.companies}" if seen.exact else f"up to {seen.companies}"
     lines = [f"enqueued job {job_id}: {count} of {seen.matched} matching companies, in batches of {size}"]
     if seen.ends_at is not None:
-        behind = f", {seen.waiting} companies of other jobs included" if seen.waiting else ""
+        behind = f", after {seen.waiting} companies of other jobs" if seen.waiting else ""
         lines.append(
             f"expected to be done by {seen.ends_at:%Y-%m-%d %H:%M} ({settings.timezone}), in about "
-            f"{span(seen.seconds)}{behind}; bound by {seen.bound}"
+            f"{span(seen.seconds)}{behind}; limited by {seen.bound}"
         )
-        lines += [f"takes of {need}" for need in seen.needs]
+        lines += [f"needs {need}" for need in seen.needs]
     lines += [f"note: {note}" for note in answer["notes"]]
     return [*lines, f"follow it with: acra-express jobs show {job_id}"]
 
 
 def _cut(judged: JobThrottle, settings: Settings) -> list[str]:
-    """Raises that were refused or cut, and what it would take."""
+    """Raises that were refused or reduced, and why."""
     approvers = settings.override_approvers
     if judged.authorized_by in approvers:
-        why = "more than the provider allows"
+        why = "more than the provider's allowance"
     elif approvers:
         why = f"--authorized-by must be one of OVERRIDE_APPROVERS: {', '.join(approvers)}"
     else:

@@ -1,4 +1,4 @@
-"""`acra-express explain UEN`: the story of the last decision about a company, as a person would want to read it."""
+"""`acra-express explain UEN`: the last decision about a company, told in plain sentences."""
 
 from __future__ import annotations
 
@@ -47,14 +47,12 @@ def _as_json(known: Explanation) -> dict[str, Any]:
 
 
 def prose(known: Explanation, zone: ZoneInfo) -> str:
-    """The story in plain sentences; `zone` is whose time it speaks of."""
+    """The decision in plain sentences, with times in `zone`."""
     lines = [f"{known.name or 'A company'} ({known.uen})"]
     if known.opted_out is not None:
-        lines.append(
-            f"Asked to be left alone on {_when(known.opted_out, zone)}; nothing is searched or stored any more."
-        )
+        lines.append(f"Opted out on {_when(known.opted_out, zone)}; nothing is searched or stored about it any more.")
     if known.decision is None:
-        return _plain([*lines, "Nothing was decided about it yet."])
+        return _plain([*lines, "Nothing has been decided about it yet."])
     lines += [_decided(known.decision, zone)]
     if known.since is not None:
         since = known.since
@@ -62,12 +60,12 @@ def prose(known: Explanation, zone: ZoneInfo) -> str:
     if known.decision.detail:
         lines += ["", *_detail(known.decision.detail)]
     else:
-        lines.append("The details are not stored any more.")
+        lines.append("The details are no longer stored.")
     return _plain(lines)
 
 
 def _plain(lines: Iterable[str]) -> str:
-    """Pages and the registry were written by others: nothing of theirs moves the terminal's cursor."""
+    """The text comes from web pages and the registry, so it is stripped of anything that moves a terminal's cursor."""
     return "\n".join(printable(line) for line in lines)
 
 
@@ -75,7 +73,7 @@ def _decided(decision: Decision, zone: ZoneInfo) -> str:
     site = decision.detail.get("site")
     found = {
         "enriched": f"its own website is {site['domain']}" if site else "its own website was found",
-        "no_website": "no website of its own" + _why(decision),
+        "no_website": "no website was found" + _why(decision),
         "skipped": "skipped" + _why(decision),
         "failed": "failed" + _why(decision),
     }[decision.kind]
@@ -100,7 +98,7 @@ def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
         if detail.get("domain_taken"):
             yield "  Another company already holds this domain, so companies.website_domain was left alone."
     for number, rejected in enumerate(detail.get("rejected") or []):
-        yield from ("", "Not believed:") if number == 0 else ()
+        yield from ("", "Rejected candidates:") if number == 0 else ()
         yield f"{rejected['domain']}: {rejected['points']} points{_doubt(rejected)}."
         yield from _evidence(rejected)
     contacts = [*_emails(detail), *_numbers(detail)]
@@ -127,7 +125,7 @@ def _special(reading: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _doubt(site: Mapping[str, Any]) -> str:
-    """Why a candidate was not believed; the last thing that was noted of it."""
+    """Why a candidate was rejected; the last thing that was recorded about it."""
     last = (site.get("evidence") or [{"signal": ""}])[-1]["signal"]
     said = REJECTED.get(str(last).removeprefix(_REJECTED)) if str(last).startswith(_REJECTED) else None
     return f", but {said}" if said else ""
@@ -149,7 +147,7 @@ def _emails(detail: Mapping[str, Any]) -> Iterator[str]:
         judged = "not verified"
         if result:
             sub_status = f" ({result['sub_status']})" if result.get("sub_status") else ""
-            judged = f"{result['status']}{sub_status} says {result['source']}"
+            judged = f"{result['status']}{sub_status} according to {result['source']}"
         yield f"  {shown}, {judged}, seen at {email['url']}"
 
 

@@ -1,4 +1,4 @@
-"""Commands about jobs: jobs list|show|retry|cancel, pause, resume. All under the tenant role."""
+"""Commands for jobs: jobs list|show|retry|cancel, pause, resume. All run under the tenant role."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from acra_express_async.logs import printable
 from acra_express_async.settings.tree import load_settings
 
 SHORT_PARAM = 200
-"""Characters of the params that a person is shown; `--json` has all."""
+"""Characters of the params that are shown to a person; `--json` prints them all."""
 WIDE = 100
-"""Columns from which on the list has room for tries and creation beside what a job says."""
+"""Width from which the list has room for attempts and creation time beside a job's message."""
 
 
 @click.group(short_help="List, show, retry or cancel express jobs.")
 def jobs() -> None:
-    """List, show, retry or cancel express jobs; no other job can be touched."""
+    """List, show, retry or cancel express jobs. Other jobs cannot be touched."""
 
 
 @jobs.command("list", short_help="The newest jobs first.")
-@click.option("--state", type=click.Choice(["due", "snoozed", "running", "done", "error"]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="At most so many.")
+@click.option("--state", type=click.Choice(["due", "snoozed", "running", "done", "error"]), help="Only jobs in it.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="Most jobs to list.")
 @json_option
 @synchronous
 async def list_(state: str | None, limit: int, as_json: bool) -> None:
@@ -45,7 +45,7 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
         click.echo(json.dumps([dataclasses.asdict(line) for line in lines], default=str))
         return
     if not lines:
-        click.echo("there are no express jobs" + (f" that are {state}" if state else ""))
+        click.echo("there are no express jobs" + (f" in state {state}" if state else ""))
         return
     console = Console()
     console.print(_listed(lines, settings.zone, wide=console.width >= WIDE))
@@ -56,9 +56,9 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
 @json_option
 @synchronous
 async def show(job_id: int, as_json: bool) -> None:
-    """One job, and how each of its companies ended: failed ones first.
+    """One job, and how each of its companies ended, the failed ones first.
 
-    Of a job that `enqueue` answered with, those of all its batches so far.
+    For a job that `enqueue` returned, the companies of all its batches so far.
     """
     settings = load_settings()
     async with as_tenant(settings) as database:
@@ -78,23 +78,23 @@ async def show(job_id: int, as_json: bool) -> None:
     console.print(printable(f"why: acra-express explain {uen}"), markup=False, highlight=False)
 
 
-@jobs.command(short_help="Queue it again; failed companies are tried again.")
+@jobs.command(short_help="Queue a job again; its failed companies are retried.")
 @click.argument("job_id", type=int)
 @json_option
 @synchronous
 async def retry(job_id: int, as_json: bool) -> None:
-    """Queue an ended or snoozed job again, due at once; its failed companies are tried again."""
+    """Queue an ended or snoozed job again, due at once; its failed companies are retried."""
     async with as_tenant(load_settings()) as database:
         before = await Operator(database).retry(job_id)
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is queued again (was {before})")
 
 
-@jobs.command(short_help="End it; what it won stays.")
+@jobs.command(short_help="End a job; its results stay.")
 @click.argument("job_id", type=int)
 @json_option
 @synchronous
 async def cancel(job_id: int, as_json: bool) -> None:
-    """End a job in `error`; a worker that runs it lets go within one heartbeat. What it won stays."""
+    """End a job in `error`. A worker that runs it stops within one heartbeat; results already stored stay."""
     async with as_tenant(load_settings()) as database:
         before = await Operator(database).cancel(job_id, _who())
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is cancelled (was {before})")
@@ -104,11 +104,11 @@ async def cancel(job_id: int, as_json: bool) -> None:
 @json_option
 @synchronous
 async def pause(as_json: bool) -> None:
-    """Stop claiming on all replicas; running jobs go on to their end."""
+    """Stop claiming on all replicas; running jobs finish."""
     async with as_tenant(load_settings()) as database:
         await Control(database).pause(_who(), paused=True)
-    text = "claiming is paused on all replicas (jobs that run go on to their end; the status page says so within 5 s); "
-    text += "`acra-express resume` starts it again"
+    text = "claiming is paused on all replicas (running jobs finish; the status page shows it within 5 s); "
+    text += "`acra-express resume` ends the pause"
     say({"paused": True}, as_json=as_json, text=text)
 
 
@@ -119,14 +119,14 @@ async def resume(as_json: bool) -> None:
     """Start claiming again on all replicas."""
     async with as_tenant(load_settings()) as database:
         await Control(database).pause(_who(), paused=False)
-    say({"paused": False}, as_json=as_json, text="claiming goes on")
+    say({"paused": False}, as_json=as_json, text="claiming continues")
 
 
 def _who() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return "unknown"  # a container's numeric user has no name
+        return "unknown"  # a container's user may have a number but no name
 
 
 def _short(job_type: str) -> str:
@@ -163,7 +163,7 @@ def _companies(outcomes: list[dict[str, Any]]) -> Table:
 
 
 def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
-    """What a person asks of a job; nothing that says nothing."""
+    """What a person wants to know about a job, without empty values."""
     params = json.dumps(line.params)
     facts = {
         "job": f"{line.job_id}, {_short(line.job_type)}",
@@ -174,6 +174,6 @@ def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
         "done": f"{line.processed} of {line.total}" if line.total else "",
         "tries": f"{line.attempts}, with {line.errors} errors and {line.crashes} crashes",
         "says": line.error or "",
-        "params": params if len(params) <= SHORT_PARAM else f"{params[:SHORT_PARAM]} … (--json has all)",
+        "params": params if len(params) <= SHORT_PARAM else f"{params[:SHORT_PARAM]} … (--json prints all)",
     }
     return {name: value for name, value in facts.items() if value}

@@ -1,4 +1,4 @@
-"""`acra-express plan`: capacity from the configured budgets, also without a database."""
+"""`acra-express plan`: capacity under the configured budgets, also without a database."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EXAMPLES = (5, 50, 300, 1000)
 NO_DATABASE = "postgresql://nowhere"
 
 
-@click.command("plan", short_help="What the budgets can carry, and what bounds it.")
+@click.command("plan", short_help="How much the budgets allow, and what limits it.")
 @json_option
 @synchronous
 async def command(as_json: bool) -> None:
-    """Companies an hour and a day under the configured budgets, what bounds them, and what a third worker is worth.
+    """Companies per hour and day under the configured budgets, what limits them, and what one more worker would gain.
 
-    Uses measured costs when the database holds at least 30 results of the last week, the documented ones otherwise.
+    Uses measured costs when the database has at least 30 results of the last week, and the documented costs otherwise.
     """
     settings, where = await _settings()
     costs, why = DOCUMENTED, where
@@ -44,7 +44,7 @@ async def command(as_json: bool) -> None:
 
 
 async def _settings() -> tuple[Settings, str | None]:
-    """The configuration; with a stand-in DSN where none is set, since a plan needs no database."""
+    """The configuration, with a placeholder DSN if none is set, because a plan needs no database."""
     try:
         return load_settings(), None
     except AcraExpressError as wrong:
@@ -80,20 +80,20 @@ def _print(settings: Settings, answer: Plan, why: str | None) -> None:
     costs = answer.costs
     source = f"measured over {costs.measured} companies" if costs.measured else f"documented ({why})"
     console.print(
-        f"cost of a company, {source}: {costs.searches:.2f} searches, {costs.pages:.2f} pages, "
+        f"average cost of a company, {source}: {costs.searches:.2f} searches, {costs.pages:.2f} pages, "
         f"{costs.tokens:.0f} tokens, {costs.verifications:.2f} verifications, {costs.seconds:.1f} s of a worker"
     )
-    table = Table("bound", "companies an hour", "companies a day", title="tightest of the day first")
+    table = Table("limit", "companies an hour", "companies a day", title="tightest limit of a day first")
     for bound in answer.bounds:
         hour = "" if bound.per_hour == float("inf") else f"{bound.per_hour:.0f}"
         table.add_row(bound.name, hour, f"{bound.per_day:.0f}")
     console.print(table)
-    console.print(f"{answer.per_day:.0f} companies a day, bounded by {answer.bottleneck.name}; ", end="")
+    console.print(f"{answer.per_day:.0f} companies a day, limited by {answer.bottleneck.name}; ", end="")
     console.print(f"{answer.per_hour:.0f} an hour while work waits")
     share = verified_share(settings, costs, answer.per_day)
-    console.print(f"verifications: {share:.0%} of those wanted on a full day are within express's share")
+    console.print(f"verifications: express's share covers {share:.0%} of those wanted on a full day")
     times = ", ".join(f"{n} companies in {answer.time_for(n)}" for n in EXAMPLES)
     console.print(f"time: {times}".replace(".000000", ""))
     gain = answer.third_worker_gains
-    worth = "gains nothing: budgets bound the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
-    console.print(f"one worker more than {answer.workers} {worth}")
+    worth = "gains nothing: the budgets limit the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
+    console.print(f"one more worker than {answer.workers} {worth}")

@@ -12,20 +12,20 @@ from acra_express_async.runtime.stop_signals import StopSignals
 
 
 @click.command(short_help="The service: runs until SIGTERM.")
-@click.option("--until-idle", is_flag=True, help="Drain what is due, then exit 0.")
+@click.option("--until-idle", is_flag=True, help="Work on what is due, then exit 0.")
 @click.pass_obj
 def run(signals: StopSignals | None, until_idle: bool) -> None:
     """Run the service until SIGTERM.
 
-    The first SIGTERM drains within ACRA_EXPRESS_DRAIN_SECONDS, a second one ends at once. Exit codes: 0 drained, 1 a
-    component gave up, 78 bad configuration or schema.
+    The first SIGTERM drains within ACRA_EXPRESS_DRAIN_SECONDS; a second one ends the service at once. Exit codes: 0
+    drained, 1 a component gave up, 78 bad configuration or schema.
     """
     signals = signals or StopSignals().install()
     with detached_stderr() as lines:
         from acra_express_async.settings.tree import load_settings
 
         settings = load_settings()
-        from acra_express_async.service import run as serve  # after the settings: a wrong one is said at once
+        from acra_express_async.service import run as serve  # after the settings: a wrong one is reported at once
 
         try:
             import uvloop

@@ -27,7 +27,7 @@ ResultT = TypeVar("ResultT")
 
 
 def synchronous(command: Callable[Arguments, Coroutine[Any, Any, ResultT]]) -> Callable[Arguments, ResultT]:
-    """Run a coroutine command in a loop of its own."""
+    """Run a coroutine command in its own event loop."""
 
     @wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ResultT:
@@ -38,10 +38,10 @@ def synchronous(command: Callable[Arguments, Coroutine[Any, Any, ResultT]]) -> C
 
 @asynccontextmanager
 async def as_login(settings: Settings) -> AsyncIterator[Connection]:
-    """A session of the login account: migrations, uninstall, the registry, forgetting.
+    """A session of the login account: for migrations, uninstall, loading the registry, and forgetting.
 
     Raises:
-        ConfigError: the server cannot be reached or refuses.
+        ConfigError: the server cannot be reached, or it refuses the login.
     """
     connection = await _dial(settings, OWNER_SETTINGS)
     try:

@@ -25,10 +25,10 @@ PROFILES = {
     "burst": "a campaign of 300 at nine",
     "refresh": "only the standing refresh",
     "adversarial": "duplicates, refused raises and wrong params around a campaign of 300",
-    "backlog": "unlimited work and no daily cap, what the budgets can carry",
+    "backlog": "unlimited work and no daily cap: how much the budgets allow",
     "over-cap": "one company more than the daily cap, in the evening",
 }
-"""The profiles of the sandbox and what they are like: named here, so that `--help` needs no sandbox."""
+"""The profiles of the sandbox, described here so that `--help` does not need the sandbox."""
 
 
 @click.command(short_help="A simulated day of the real service.")
@@ -40,17 +40,15 @@ PROFILES = {
     show_default=True,
     help="; ".join(f"{name}: {about}" for name, about in PROFILES.items()) + ".",
 )
-@click.option("--workers", type=click.IntRange(1, 16), multiple=True, help="Repeatable: one day for each.")
-@click.option(
-    "--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Processes' worth of service."
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="Of registry, web and chances.")
+@click.option("--workers", type=click.IntRange(1, 16), multiple=True, help="Repeatable: one day for each number.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="Instances of the service.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of registry, web and chance.")
 @click.option(
     "--speed",
     type=click.FloatRange(1, 480),
     default=100,
     show_default=True,
-    help="Simulated seconds a real one while there is work; many more while there is none.",
+    help="Simulated seconds per real second while there is work; many more while there is none.",
 )
 @click.option(
     "--set",
@@ -81,10 +79,10 @@ def simulate(
     page: Path | None,
     as_json: bool,
 ) -> None:
-    """Live through a day on an embedded PostgreSQL with simulated providers and a stand-in for the nightly.
+    """Run the service through a day on an embedded PostgreSQL, with simulated providers and a stand-in for the nightly.
 
-    Only time is simulated: the service, the database and the wire are real. Exit 0 when no budget was exceeded, nothing
-    was verified twice and the nightly ended as if we were not there.
+    Only time is simulated: the service, the database and the HTTP calls are real. Exits 0 when no budget was exceeded,
+    no address was verified twice, and the nightly ended as it does without express.
     """
     try:
         from acra_express_async.sandbox.results import record

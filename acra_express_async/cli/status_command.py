@@ -1,4 +1,4 @@
-"""`acra-express status`: what /status.json of the running service says."""
+"""`acra-express status`: what the running service says in /status.json."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ Ask = Callable[[], Awaitable[dict[str, Any]]]
 )
 @synchronous
 async def status(as_json: bool, watch: bool) -> None:
-    """What the service is doing now, asked from its /status.json.
+    """What the service is doing now, read from its /status.json.
 
-    Whether it is fine and why not, alerts, workers, queue, budgets, campaigns and the last companies. The service is
-    looked for where ACRA_EXPRESS_HTTP__HOST and __PORT say.
+    Whether it is fine, and if not why; alerts, workers, queue, budgets, campaigns and the last companies. The address
+    is that of ACRA_EXPRESS_HTTP__HOST and __PORT.
     """
     http = load_settings().http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
@@ -65,7 +65,7 @@ async def status(as_json: bool, watch: bool) -> None:
 
 
 async def _follow(ask: Ask, console: Console) -> None:
-    """Refresh until Ctrl-C; a service that restarts meanwhile leaves its last picture standing."""
+    """Refresh until Ctrl-C; while the service does not answer, its last status stays on the screen."""
     shown = screen(await ask())
     with Live(shown, console=console) as live:
         while True:
@@ -74,7 +74,7 @@ async def _follow(ask: Ask, console: Console) -> None:
                 shown = screen(await ask())
                 live.update(shown)
             except AcraExpressError as gone:
-                live.update(Group(Text(f"{gone}; this is its last picture", style="bold red"), shown))
+                live.update(Group(Text(f"{gone}; below is its last status", style="bold red"), shown))
 
 
 async def _follow_as_json(ask: Ask) -> None:
@@ -94,7 +94,7 @@ async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
 
 
 def screen(answer: dict[str, Any]) -> RenderableType:
-    """One status for a terminal; what a table would have nothing to say in is left out."""
+    """One status for a terminal, without empty tables."""
     word, style = WORDS[answer["verdict"]["word"]]
     parts: list[RenderableType] = [Text(f"{word} (acra-express {answer['version']})", style=style)]
     parts += [Text(f"  {sentence}") for sentence in answer["verdict"]["why"]]
@@ -103,7 +103,7 @@ def screen(answer: dict[str, Any]) -> RenderableType:
         probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""
         parts.append(Text(f"  {line['provider']} is {line['kind']} ({line['reason']}){probe}"))
     if answer["stands_back"]:
-        parts.append(Text("  the nightly is running, so we stand back"))
+        parts.append(Text("  the nightly is running, so nothing is claimed"))
     parts += [_workers(answer), _queue(answer), _budgets(answer)]
     parts += [_campaigns(answer)] if answer["campaigns"] else []
     parts += [_companies(answer)] if answer["companies"] else []
@@ -167,7 +167,7 @@ def _campaigns(answer: dict[str, Any]) -> Table:
 def _companies(answer: dict[str, Any]) -> Table:
     shown = table("last companies", "UEN", "name", "outcome", "reason", "website", "took", yielding=("name", "website"))
     for line in answer["companies"][:SHOWN_COMPANIES]:
-        # registry and web wrote these: square brackets are no markup of ours
+        # these texts come from the registry and the web: square brackets in them are not markup
         cells = (line["uen"], line["name"] or "(left out)", line["outcome"], line["reason"], line["domain"] or "")
         shown.add_row(*(cell(text) for text in cells), span(line["latency_seconds"]))
     return shown

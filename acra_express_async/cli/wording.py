@@ -1,4 +1,4 @@
-"""How the commands say figures to a person: spans of time, moments, and tables that keep what matters."""
+"""How the commands show figures to a person: spans of time, moments, and tables that fit the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acra_express_async.logs import printable
 
 
 def span(seconds: float | None) -> str:
-    """``42 s``, ``12 min``, ``3 h``, ``2 d``; nothing for None. The status page says it the same way."""
+    """``42 s``, ``12 min``, ``3 h``, ``2 d``; empty for None. The status page uses the same form."""
     if seconds is None:
         return ""
     for size, unit in ((172_800, "d"), (7_200, "h"), (120, "min")):
@@ -22,7 +22,7 @@ def span(seconds: float | None) -> str:
 
 
 def moment(at: datetime | str | None, zone: tzinfo | None, *, seconds: bool = False) -> str:
-    """``11-25 23:52``, with `seconds` ``11-25 23:52:48``, in `zone` (the service's, as on the status page)."""
+    """``11-25 23:52``, with `seconds` ``11-25 23:52:48``, in `zone` (the service's zone, as on the status page)."""
     if at is None:
         return ""
     read = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -30,7 +30,7 @@ def moment(at: datetime | str | None, zone: tzinfo | None, *, seconds: bool = Fa
 
 
 def table(title: str | None, *heads: str, yielding: tuple[str, ...] = ()) -> Table:
-    """One line a row, whatever the width: the columns `yielding` give way, all others stay whole."""
+    """One line per row at any width: the columns in `yielding` are shortened, all others stay complete."""
     columns = [Column(head, no_wrap=head not in yielding, overflow="ellipsis") for head in heads]
     made = Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     made.pad_edge = False
@@ -38,5 +38,5 @@ def table(title: str | None, *heads: str, yielding: tuple[str, ...] = ()) -> Tab
 
 
 def cell(text: str | None) -> Text:
-    """Text of others in a table: no markup of theirs is read, no control character reaches the terminal."""
+    """Foreign text for a table: its markup is not interpreted, and no control character reaches the terminal."""
     return Text(printable(text or ""), no_wrap=True, overflow="ellipsis")

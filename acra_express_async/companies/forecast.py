@@ -42,7 +42,7 @@ class Need:
     limit: int
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.budget}: about {self.needs}; {self.used} of express's {self.limit} are used now"
+        return f"about {self.needs} of {self.provider} {self.budget}; {self.used} of express's {self.limit} are in use"
 
 
 @dataclass(frozen=True, slots=True)

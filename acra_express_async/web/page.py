@@ -59,7 +59,7 @@ def page(status: dict[str, Any]) -> str:
 def _head(status: dict[str, Any]) -> str:
     verdict = status["verdict"]
     why = "".join(f"<li>{_text(sentence)}</li>" for sentence in verdict["why"])
-    nightly = "the nightly is running, so we stand back" if status["stands_back"] else "no nightly job is running"
+    nightly = "the nightly is running, so nothing is claimed" if status["stands_back"] else "no nightly job is running"
     if status["nightly_running"] and not status["stands_back"]:
         nightly = "the nightly is running"
     return (

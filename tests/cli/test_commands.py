@@ -236,4 +236,4 @@ async def test_migrate_can_print_its_sql_without_running_it(run: Run) -> None:
     assert "CREATE FUNCTION acra_express.claim" in out
     assert "{{role}}" not in out
     code, out, _ = await run("migrate")
-    assert (code, out.strip()) == (0, "the schema is up to date; the role's grants were given again")
+    assert (code, out.strip()) == (0, "the schema is up to date; the role's grants were renewed")

@@ -129,15 +129,15 @@ async def test_explain_shows_the_evidence_for_a_website(
         f"Read: {HOME} (cut at 1500 tokens, read again for its footer), {HOME}contact (cut at 900 tokens), {HOME}team.",
         "",
         "Why lotus.com.sg: 70 points.",
-        f'   +60  its UEN stands on the page: "{UEN}", at https://lotus.com.sg/about [uen]',
+        f'   +60  its UEN is on the page: "{UEN}", at https://lotus.com.sg/about [uen]',
         "   +10  the domain ends in .sg, at https://lotus.com.sg/ [sg_domain]",
         "",
-        "Not believed:",
+        "Rejected candidates:",
         "lotuspond.com: -25 points, but it is a company in another country.",
         '   -25  an address or number in another country: "Ohio", at https://lotuspond.com/ [elsewhere]',
         "",
         "Contacts:",
-        "  info@lotus.com.sg, do_not_mail (role_based) says zerobounce, seen at https://lotus.com.sg/contact",
+        "  info@lotus.com.sg, do_not_mail (role_based) according to zerobounce, seen at https://lotus.com.sg/contact",
         f"  person address, kept only as hash {hashed[:12]}, not verified, seen at https://lotus.com.sg/team",
         "  +6561112222 (phone), seen at https://lotus.com.sg/contact",
         "  postal code 637123, seen at https://lotus.com.sg/contact",
@@ -153,8 +153,8 @@ async def test_explain_shows_a_none_and_a_later_skip(
     await decided(owner, NONE)
     await decided(owner, Outcome(OutcomeKind.SKIPPED, "recently_checked"), job_id=9, hour=6)
     _, out, _ = await run("explain", UEN)
-    assert "in job 7 (attempt 2): no website of its own, because the search found nothing (no_search_results)." in out
-    assert "Since then, on 01 Mar 2026 14:00 (Asia/Singapore) in job 9: skipped, because somebody had looked" in out
+    assert "in job 7 (attempt 2): no website was found, because the search found nothing (no_search_results)." in out
+    assert "Since then, on 01 Mar 2026 14:00 (Asia/Singapore) in job 9: skipped, because it had been checked" in out
     assert "Searched: lotus pumps singapore; lotus pumps.\nRead: no page." in out
     _, out, _ = await run("explain", UEN, "--json")
     told = json.loads(out)
@@ -165,9 +165,9 @@ async def test_explain_shows_why_a_candidate_was_rejected(run: Run, owner: Conne
     await decided(owner, TRAP)
     _, out, _ = await run("explain", UEN)
     assert "because the best candidate belongs to another company (other_company)" in out
-    assert '   -50  another company\'s UEN stands on the page: "198800001A", at https://lotusgroup.sg/' in out
+    assert '   -50  another company\'s UEN is on the page: "198800001A", at https://lotusgroup.sg/' in out
     assert "lotusgroup.sg: 5 points, but it belongs to another company." in out
-    assert "   +15  a word of the name stands in the domain:" in out
+    assert "   +15  one word of the name is in the domain:" in out
     assert "   +10  seen in a dream, at" in out  # a signal without a description is printed by its name
 
 
@@ -203,7 +203,7 @@ async def test_explain_without_a_decision_says_so(
     assert err.strip() == f"acra-express: {UEN} is not in the registry, and nothing was ever decided about it"
     await company()
     code, out, _ = await run("explain", UEN)
-    assert (code, out.splitlines()[1]) == (0, "Nothing was decided about it yet.")
+    assert (code, out.splitlines()[1]) == (0, "Nothing has been decided about it yet.")
 
 
 async def test_forget_removes_a_company(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
@@ -217,10 +217,10 @@ async def test_forget_removes_a_company(run: Run, owner: Connection, company: Ca
     ), err
     assert await owner.fetchval("SELECT website_domain FROM companies WHERE uen = $1", UEN) is None
     code, out, _ = await run("forget", UEN, "--yes")
-    assert (code, out.strip()) == (0, f"company {UEN}: opted out; removed: nothing was stored")
+    assert (code, out.strip()) == (0, f"company {UEN}: opted out; nothing was stored")
     _, out, _ = await run("explain", UEN)
-    assert "Asked to be left alone on" in out
-    assert "The details are not stored any more." in out
+    assert "Opted out on" in out
+    assert "The details are no longer stored." in out
     assert "lotus.com.sg" not in out
 
 
@@ -237,7 +237,7 @@ async def test_forget_an_address_leaves_no_trace_of_it(run: Run, owner: Connecti
 async def test_forget_asks_first_and_refuses_an_unclear_subject(run: Run, owner: Connection) -> None:
     code, _, err = await run("forget", "lotus")
     assert code == 2
-    assert "lotus is no UEN, no domain and no mail address" in err
+    assert "lotus is not a UEN, a domain or a mail address" in err
     code, _, _ = await run("forget", UEN)  # without a terminal to confirm, nothing happens
     assert code == 1
     assert await owner.fetchval("SELECT count(*) FROM acra_express.opt_outs") == 0

@@ -83,7 +83,7 @@ async def test_migrate_runs_from_the_image(image: Image, fresh_dsn: str) -> None
     done = image.command("migrate", environ={"ACRA_EXPRESS_POSTGRES_DSN": fresh_dsn})
     assert (done.returncode, done.stdout.strip()) == (
         0,
-        "the schema is up to date; the role's grants were given again",
+        "the schema is up to date; the role's grants were renewed",
     ), done.stderr
 
 

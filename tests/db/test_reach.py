@@ -103,7 +103,7 @@ async def test_a_broken_tenant_policy_is_named_and_fixed_by_migrate(
     async with database.session() as connection:
         assert await reach_faults(connection, ROLE, database.tenant_id) == [sentence]
     code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn)
-    assert (code, out) == (0, "the schema is up to date; the role's grants were given again\n")
+    assert (code, out) == (0, "the schema is up to date; the role's grants were renewed\n")
     async with database.session() as connection:
         assert await reach_faults(connection, ROLE, database.tenant_id) == []
 
@@ -173,7 +173,7 @@ async def test_a_lost_grant_is_named_and_restored_by_migrate(
     assert named in last
     assert last.endswith("); run `acra-express migrate` again")
     code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn)
-    assert (code, out) == (0, "the schema is up to date; the role's grants were given again\n")
+    assert (code, out) == (0, "the schema is up to date; the role's grants were renewed\n")
     code, out, _ = await acra_express("check", POSTGRES_DSN=fresh_dsn)
     assert code == 0, out
 

@@ -60,7 +60,7 @@ def test_the_page_shows_breakers_alerts_and_the_nightly() -> None:
             ],
         )
     )
-    assert "the nightly is running, so we stand back" in text
+    assert "the nightly is running, so nothing is claimed" in text
     assert "Failure ratio 8%, since" in text
     assert "jina: blocked (bad_key), next probe" in text
 
@@ -217,4 +217,4 @@ async def test_the_page_keeps_its_figures_and_says_the_service_is_gone(tool: Too
         profile = f"--user-data-dir={tmp_path / 'profile'}"
         document = await browse(chromium, profile, "--virtual-time-budget=4000", "--dump-dom", str(client.base_url))
     assert "ORCHID BAKERY" in document
-    assert "The service does not answer; this is its last picture." in document
+    assert "The service does not answer; this is its last status." in document

@@ -45,7 +45,7 @@ def test_status_shows_trouble_first() -> None:
     assert "Something is wrong" in head
     assert "Failure ratio 8.3% > 5% (30 min)" in head
     assert "jina is blocked (bad_key)" in head
-    assert "the nightly is running, so we stand back" in head
+    assert "the nightly is running, so nothing is claimed" in head
 
 
 def test_square_brackets_in_names_are_not_markup() -> None:

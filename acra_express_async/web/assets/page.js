@@ -30,7 +30,7 @@
       known = news;
       said("Live.", false);
     } catch (error) {
-      said("The service does not answer; this is its last picture.", true);
+      said("The service does not answer; this is its last status.", true);
     }
     setTimeout(look, EVERY);
   }
