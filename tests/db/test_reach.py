@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from process import acra_express, stage
@@ -22,6 +23,8 @@ WIDENED = {
     "GRANT INSERT ON background_jobs TO acra_express": "the role acra_express can write a job of the nightly",
     "ALTER VIEW acra_express.express_jobs RESET (check_option)": "the role acra_express can write a job of the nightly"
     " through its own view",
+    "DROP TRIGGER acra_express_tenant ON background_jobs": "the role acra_express can enqueue a job under another"
+    " tenant",
     "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY": "row-level security of enrichment_runs does not hold the"
     " role acra_express to its own tenant",
     "DROP POLICY enrichment_runs_isolation ON enrichment_runs": "the role acra_express cannot write a header of its own"
@@ -82,21 +85,23 @@ async def test_reach_probe_names_tables_readable_across_tenants(database: Databa
 
 
 @pytest.mark.parametrize(
-    "breach",
+    ("breach", "table"),
     [
-        "DROP POLICY acra_express_only ON run_vendor_usage",
-        "ALTER POLICY acra_express_only ON run_vendor_usage TO public",
-        "ALTER POLICY acra_express_only ON run_vendor_usage USING (true)",
-        "ALTER POLICY acra_express_only ON run_vendor_usage WITH CHECK (tenant_id > 0)",
+        ("DROP POLICY acra_express_only ON run_vendor_usage", "run_vendor_usage"),
+        ("ALTER POLICY acra_express_only ON run_vendor_usage TO public", "run_vendor_usage"),
+        ("ALTER POLICY acra_express_only ON run_vendor_usage USING (true)", "run_vendor_usage"),
+        ("ALTER POLICY acra_express_only ON run_vendor_usage WITH CHECK (tenant_id > 0)", "run_vendor_usage"),
+        ("DROP TRIGGER acra_express_tenant ON background_jobs", "background_jobs"),
+        ("ALTER TABLE background_jobs DISABLE TRIGGER acra_express_tenant", "background_jobs"),
     ],
 )
-async def test_a_broken_tenant_policy_is_named_and_fixed_by_migrate(
-    fresh_dsn: str, owner: Connection, database: Database, breach: str
+async def test_a_broken_tenant_wall_is_named_and_fixed_by_migrate(
+    fresh_dsn: str, owner: Connection, database: Database, breach: str, table: str
 ) -> None:
     await owner.execute(breach)
     code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
     sentence = (
-        f"nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets (run_vendor_usage); "
+        f"nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets ({table}); "
         "run `acra-express migrate`"
     )
     assert (code, err.strip().splitlines()[-1]) == (78, f"acra-express: reach: {sentence}")
@@ -230,3 +235,63 @@ async def test_service_runs_with_a_dedicated_login_without_rights(
             assert not await connection.fetchval("SELECT has_table_privilege($1::text, 'SELECT')", table)
     finally:
         await connection.close()
+
+
+ENQUEUE = "INSERT INTO acra_express.express_jobs (tenant_id, job_type, status) VALUES ($1, $2, 'queued')"
+
+
+@pytest.mark.parametrize("job_type", ["acra_express_staging_upsert", "acra_express_enrich_candidates"])
+@pytest.mark.parametrize("other", [None, 0, 501])
+async def test_the_role_enqueues_under_its_own_tenant_only(
+    database: Database, owner: Connection, job_type: str, other: int | None
+) -> None:
+    """A customer's queue would grow, and its figures with it."""
+    await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (501, 'customer')")
+    async with database.session() as connection:
+        await connection.execute(ENQUEUE, database.tenant_id, job_type)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=f"of tenant {database.tenant_id} only"):
+            await connection.execute(ENQUEUE, other, job_type)
+        await connection.execute("SELECT set_config('request.tenant_id', '501', false)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(ENQUEUE, other, job_type)
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 1
+
+
+@pytest.mark.parametrize("tenant", [None, 501])
+async def test_the_platform_enqueues_express_jobs_as_before(owner: Connection, tenant: int | None) -> None:
+    """Whoever is not the role is none of the trigger's business, and neither are the nightly's jobs."""
+    for job_type in ("acra_express_staging_upsert", "staging_upsert", "enrich_candidates"):
+        await owner.execute(
+            "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES ($1, $2, 'queued')", tenant, job_type
+        )
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"ssic_codes": ["56111", " 01111 ", "10712"]}, {"56111", "1111", "10712"}),
+        ({"ssic_codes": ["56111", "secret-phone 91234567", "91234567", "x56112", ""]}, {"56111"}),
+        ({"ssic_codes": [{"phone": "12345"}, ["12345"], None, True, 1e30, -5, 0.5]}, set()),
+        ({"ssic_codes": "56111"}, set()),
+        ({"ssic_codes": {"56111": 1}}, set()),
+        ({"notify": ["56111"]}, set()),
+        (["56111"], set()),
+        (None, set()),
+    ],
+)
+async def test_only_ssic_codes_leave_the_nightlys_params(
+    database: Database, owner: Connection, params: object, told: set[str]
+) -> None:
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, params) VALUES ('enrich_candidates', 'queued', $1)", params
+    )
+    async with database.session() as connection:
+        rows = await connection.fetch("SELECT acra_express.nightly_codes(2) AS code")
+    assert {row["code"] for row in rows} == told
+
+
+@pytest.mark.parametrize("nights", [-1, 0, 2_147_483_647])
+async def test_any_number_of_nights_is_answered(database: Database, nights: int) -> None:
+    async with database.session() as connection:
+        assert await connection.fetch("SELECT acra_express.nightly_codes($1)", nights) == []

@@ -36,6 +36,11 @@ _MUST_FAIL = (
 
 _HEADER = "INSERT INTO public.enrichment_runs (tenant_id) VALUES ($1)"
 
+_FOREIGN_JOB = """
+    INSERT INTO acra_express.express_jobs (tenant_id, job_type, status)
+    VALUES ($1, 'acra_express_staging_upsert', 'done')
+"""
+
 _DISGUISED = (
     ("enrichment_runs", _HEADER),
     ("run_vendor_usage", "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (0, $1, 'probe')"),
@@ -94,6 +99,8 @@ async def overreach(connection: Connection, role: str, tenant_id: int) -> list[s
             faults.append(f"row-level security of enrichment_runs does not hold the role {role} to its own tenant")
         elif await _succeeds(connection, _HEADER, tenant_id) is False:
             faults.append(f"the role {role} cannot write a header of its own tenant into enrichment_runs")
+        if await _succeeds(connection, _FOREIGN_JOB, tenant_id + 1):
+            faults.append(f"the role {role} can enqueue a job under another tenant")
         faults += await _disguised(connection, role, tenant_id)
     finally:
         await outer.rollback()

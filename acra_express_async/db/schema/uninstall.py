@@ -27,8 +27,9 @@ async def uninstall(connection: Connection, role: str) -> list[str]:
         lines.append("index acra_express_live_jobs dropped")
         async with connection.transaction():
             await connection.execute("DROP TRIGGER IF EXISTS acra_express_enqueued ON public.background_jobs")
+            await connection.execute("DROP TRIGGER IF EXISTS acra_express_tenant ON public.background_jobs")
             await connection.execute("DROP SCHEMA IF EXISTS acra_express CASCADE")
-        lines.append("trigger acra_express_enqueued and schema acra_express dropped")
+        lines.append("triggers of background_jobs and schema acra_express dropped")
         lines.append(await _drop_tenant(connection))
         lines.append(await _drop_role(connection, role))
     except asyncpg.LockNotAvailableError as busy:
