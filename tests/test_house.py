@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-PACKAGE = TESTS.parent / "acra_express_async"
+ROOT = TESTS.parent
+PACKAGE = ROOT / "acra_express_async"
 LONGEST_MODULE = 400
 MOST_BROAD_HANDLERS = 5
 LONGEST_TEST_NAME = 60
+READ_BY_PEOPLE = ("acra_express_async", "bin", ".ci", "config", "tests")
+WRITTEN_BY_HAND = {"", ".py", ".md", ".sql", ".ini", ".toml", ".yaml", ".yml", ".csv"}
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "misc", "common"}
 SQL = re.compile(
     r"[\s{}(]*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|FROM|WHERE|JOIN|ORDER BY|CREATE|DROP|ALTER|GRANT|REVOKE"
@@ -190,3 +193,22 @@ def test_names_of_tests_have_at_most_sixty_characters() -> None:
         and (len(node.name) > LONGEST_TEST_NAME or "_s_" in node.name)
     ]
     assert not long_names
+
+
+def test_no_file_refers_to_a_page_outside_the_repository() -> None:
+    """A page that a reader of the repository can open is named by one of four names, and is there.
+
+    Migrations that were released keep their text, comments included, because their checksums are compared.
+    """
+    pages = {path.name for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "config").glob("*.md"))}
+    assert pages == {"README.md", "CHANGELOG.md", "runbook.md", "benchmarks.md"}
+    read = [path for folder in READ_BY_PEOPLE for path in (ROOT / folder).rglob("*")]
+    outside = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (*read, ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "Dockerfile", ROOT / "pyproject.toml")
+        if path.is_file() and path.suffix in WRITTEN_BY_HAND and not re.match(r"\d{4}_\w+\.sql", path.name)
+        if not {"limits", "jobs", "db"} & set(path.relative_to(ROOT).parts[1:])
+        for name in re.findall(r"[\w./-]*\b[\w-]+\.md\b", path.read_text(encoding="utf-8"))
+        if name.rpartition("/")[2] not in pages or "../" in name
+    ]
+    assert not outside
