@@ -1,4 +1,4 @@
-"""What an enqueue will do, read from the registry, the queue and the budgets before anything is written."""
+"""What an enqueue will do, predicted from the registry, the queue and the budgets before anything is written."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.settings.tree import Settings
 
 LOOK_AHEAD = 1000
-"""Companies that are looked for one by one; of a larger selection the answer is an upper bound."""
+"""Companies that are checked one by one; for a larger selection the answer is an upper bound."""
 UNKNOWN = "not in the registry"
-"""As db/selection.py says it."""
+"""As db/companies/selection.py words it."""
 NAMED = 5
-"""UENs that a note names."""
+"""UENs that a note lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What the campaign takes of one rolling window, what that holds now, and what express may take of it."""
+    """What the campaign needs of one rolling window, what the window contains now, and what express may use of it."""
 
     provider: str
     budget: str
@@ -50,12 +50,12 @@ class Foreseen:
     """What one enqueue will do.
 
     Args:
-        matched: live companies that match, explicit UENs as given.
+        matched: live companies that match; explicit UENs count as given.
         companies: how many of them will be staged; an upper bound unless `exact`.
-        waiting: companies of other campaigns that are before it.
+        waiting: companies of other campaigns that come first.
         ends_at: when the last one should be committed; None without companies.
-        bound: what the pace comes from.
-        notes: what is left out and what stands in the way, one sentence each.
+        bound: the limit that decides the pace.
+        notes: what is left out and what may delay it, one sentence each.
     """
 
     matched: int
@@ -78,7 +78,8 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
     """What the job will do.
 
     Raises:
-        JobError: a term resolves to nothing, or none of the UENs can be taken: better said now than in the job's row.
+        JobError: a term matches no SSIC code, or none of the UENs can be taken: better reported now than in the job's
+            row.
     """
     now = (await Control(database).moment()).astimezone(settings.zone)
     async with database.session() as connection:
@@ -105,7 +106,7 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
     uses = await BudgetLedger(database).usage(chain(*allowances(settings).values()))
     notes = [*_refused(picked), *_left_out(picked, matched, params, settings)]
     if companies and waiting + companies > room:
-        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; what is above follows after midnight")
+        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; the rest follows after midnight")
     return Foreseen(
         matched=matched,
         companies=companies,
@@ -120,7 +121,7 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
 
 
 def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
-    """When so many are done: today's cap first, then a day's figure from each midnight on."""
+    """When that many are done: today's cap first, then a day's number from each midnight on."""
     if companies <= room:
         return now + pace.time_for(companies)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -157,7 +158,7 @@ def _refused(picked: Picked) -> list[str]:
 
 
 def _nothing(picked: Picked) -> str:
-    """Why no job is worth its while."""
+    """Why there is nothing to enqueue."""
     if all(reason == UNKNOWN for _, reason in picked.refused):
         return f"none of these UENs is in the registry: {', '.join(uen for uen, _ in picked.refused[:NAMED])}"
     return f"none of these UENs can be taken ({'; '.join(_refused(picked))})"
@@ -172,12 +173,12 @@ def _left_out(picked: Picked, matched: int, params: StagingParams, settings: Set
     notes = [f"{picked.held} new companies are left to a pending nightly job for now"] if picked.held else []
     others = matched - len(picked.rows) - len(picked.refused) - picked.held
     if picked.exhausted and others > 0:
-        notes.append(f"{others} were looked at within {settings.recheck_days} days, or wait in a job already")
+        notes.append(f"{others} were checked within {settings.recheck_days} days, or are waiting in another job")
     return notes
 
 
 async def _hindrances(control: Control, settings: Settings) -> list[str]:
-    notes = ["claiming is paused: nothing starts before `acra-express resume`"] if await control.paused() else []
+    notes = ["claiming is paused: nothing starts until `acra-express resume`"] if await control.paused() else []
     if settings.stand_back_while_nightly_runs and await control.nightly_running():
         notes.append("the nightly is running: provider calls wait until it has ended")
     return notes

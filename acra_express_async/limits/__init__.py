@@ -1,5 +1,11 @@
-"""When we may call (`Throttle`), how much we may spend (`Budget`), when to stop calling (`Breaker`), and a job's own
-figures (`resolve`). Knows no wire and no database: the ledger and the breaker's store come in as Protocols."""
+"""When we may call a provider, how much we may spend, and when to stop calling.
+
+`Throttle` paces the calls of one process, `Budget` keeps allowances per rolling window for all replicas together,
+`Breaker` stops calling a provider that refuses us or is away, `resolve` decides about the limits that a job brings
+along, and `capacity` computes how many companies all of this allows. The room knows no HTTP and no database: the
+durable ledger and the breakers' store are passed in as Protocols, which db/limits/ implements. No provider publishes
+an hourly allowance, so the allowances are our own; what providers do publish is in their modules.
+"""
 
 from acra_express_async.limits.breaker import BREAKER_OPEN, Breaker, BreakerState, BreakerStore, Kind, State
 from acra_express_async.limits.budget import (

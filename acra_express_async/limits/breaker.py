@@ -1,7 +1,7 @@
-"""Stop calling a provider that refuses us or is away; all replicas share what one of them has learnt.
+"""Stop calling a provider that refuses us or is away; all replicas share what one of them has found out.
 
-closed -> open (a block, or `FAILURES` failures in a row) -> half_open when the cool-down is over: one replica claims
-the probe -> closed, or open again and longer. The store judges times by the database's clock.
+closed -> open (a block, or `FAILURES` failures in a row) -> half_open when the cool-down is over, when one replica
+claims the probe -> closed, or open again for longer. The store judges times by the database's clock.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 
 BREAKER_OPEN = "breaker_open"
-"""Reason of the errors that say "not asked at all"; also the label of `provider_calls_total`."""
+"""Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
 FAILURES = 5
-"""So many failed tries in a row, in one process, are an outage."""
+"""This many failed tries in a row, in one process, are an outage."""
 FRESH = timedelta(seconds=2)
-"""How old the known state may be: other replicas see an opened breaker within this time."""
+"""How old the known state may be: the other replicas notice an opened breaker within this time."""
 PROBE_LEASE = timedelta(minutes=2)
-"""A probe waits at most a minute for its budget and then takes at most 35 s; after a crash another may probe."""
+"""A probe waits at most a minute for its budget and then takes at most 35 s; after a crash another may be made."""
 BLOCKED_COOLDOWNS = (timedelta(minutes=15), timedelta(minutes=60), timedelta(hours=4))
-"""contracts/providers.md 1.7 and 3.4: requests during a block prolong it, so only one probe between them."""
+"""Requests during a block prolong it (DuckDuckGo lifts one after about an hour without any request, ZeroBounce's
+blocks last up to an hour), so there is a single probe between two cool-downs."""
 OUTAGE_COOLDOWNS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-"""Half an hour of outage is noticed within a quarter of an hour of its end."""
+"""The end of an outage of half an hour is noticed within a quarter of an hour."""
 
 _log = logger("breaker")
 
@@ -52,7 +53,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """Why it is open: the provider refuses us, or it does not work for anybody."""
+    """Why it is open: the provider refuses us, or it works for nobody."""
 
     BLOCKED = "blocked"
     OUTAGE = "outage"
@@ -60,7 +61,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """What the store knows: `remaining` of the cool-down or of another's probe; `level` counts reopenings from 0."""
+    """The stored state: `remaining` of the cool-down or of another replica's probe; `level` counts reopenings."""
 
     state: State = State.CLOSED
     reason: str = ""
@@ -81,13 +82,13 @@ class BreakerStore(Protocol):
     ) -> tuple[BreakerState, bool]:
         """Open, one level higher after a failed probe or soon after a close; True when this call opened it.
 
-        An open breaker stays as it is, so that two replicas that meet the same block do not count it twice. An outage
-        during the probe of a block keeps the level.
+        An open breaker stays as it is, so that two replicas that run into the same block do not count it twice. An
+        outage during the probe of a block keeps the level.
         """
         ...
 
     async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
-        """True for exactly one caller once the cool-down is over; the claim lapses after `lease`."""
+        """True for exactly one caller once the cool-down is over; the claim expires after `lease`."""
         ...
 
     async def release_probe(self, provider: Provider) -> None:
@@ -104,11 +105,11 @@ class Breaker:
 
     Args:
         provider: whose calls are guarded.
-        store: shared state.
-        metrics: `breaker_state` follows what is known here.
+        store: the shared state.
+        metrics: `breaker_state` shows what this process knows.
         failures: failed tries in a row that count as an outage.
         blocked, outage: cool-downs by level; the last one repeats.
-        fresh: how long a read is believed.
+        fresh: how long a state that was read is relied on.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Breaker:
         self._in_a_row = 0
 
     async def check(self) -> None:
-        """Costs a query only when what is known is older than `fresh`.
+        """Needs a query only when the known state is older than `fresh`.
 
         Raises:
             Blocked: the breaker is open; `retry_after` is what is left of the cool-down.
@@ -146,12 +147,12 @@ class Breaker:
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[bool]:
-        """Around one try; how the try ends decides the breaker. Yields True when this try is the probe.
+        """Wraps one try, whose result decides the breaker's state. Yields True when this try is the probe.
 
-        A try that ended before its send (no budget, draining, cancelled) says nothing about the provider.
+        A try that ended before it was sent (no budget, draining, cancelled) says nothing about the provider.
 
         Raises:
-            Blocked: open, or half open and another's probe is under way.
+            Blocked: open, or half open while another replica's probe is under way.
         """
         await self.check()
         probe = self.state.state is State.HALF_OPEN
@@ -187,15 +188,15 @@ class Breaker:
             _log.info("breaker.closed", provider=self._provider)
 
     async def _failed(self, error: ProviderError, *, probe: bool) -> None:
-        """Open at once on `Blocked` or a failed probe, on others after `failures` in a row."""
+        """Open at once on `Blocked` or a failed probe, on other failures after `failures` in a row."""
         if isinstance(error, Blocked):
             await self._trip(Kind.BLOCKED, error.reason)
         elif isinstance(error, Transient):
-            # a 429 asks for patience, which the throttle has; only a probe must take it as "not yet"
+            # the throttle waits after a 429, so it is not a failure; only for a probe it means "not yet"
             self._in_a_row += 0 if isinstance(error, RateLimited) else 1
             if probe or self._in_a_row >= self._failures:
                 await self._trip(Kind.OUTAGE, error.reason)
-        else:  # an honest refusal of one request: the provider works
+        else:  # a refusal of this one request: the provider works
             await self._succeeded(probe=probe)
 
     def _open(self) -> Blocked:
@@ -208,7 +209,7 @@ class Breaker:
         )
 
     async def _told(self, statement: Awaitable[None]) -> None:
-        """A result already won must not be lost because the shared state could not be written: time heals it."""
+        """A result must not be lost because the shared state could not be written; that state expires by itself."""
         try:
             await statement
         except (DatabaseAway, StandBack) as away:

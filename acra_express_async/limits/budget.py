@@ -1,8 +1,8 @@
-"""How much may be spent per rolling window; the durable ledger behind it decides, this file knows how to wait.
+"""How much may be spent per rolling window; the durable ledger decides, and this module knows how to wait.
 
-A charge is the last thing before a send. The ledger counts it from the moment its answer came (`settle`), at the
-latest from `hold` after the charge: by then the provider has booked it too. A charge whose request never left is
-handed back (`refund`).
+A charge is the last step before a send. Its window starts when the answer arrives (`settle`), and at the latest `hold`
+after the charge: by then the provider has counted it too. A charge whose request was never sent is handed back
+(`refund`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from acra_express_async.models import JobLimits, Provider, Scope
 from acra_express_async.settings.tree import Settings
 
 SEND_MARGIN = timedelta(seconds=5)
-"""A request that is not on the wire so long after its charge is abandoned."""
+"""A request that is not sent within this time after its charge is abandoned."""
 CLOCK_RATE = 1 / 2000
-"""Clocks under NTP may run apart by 500 parts in a million, so each window is counted longer by as much."""
+"""Clocks under NTP may run apart by 500 parts per million, so each window is counted longer by that much."""
 
 _log = logger("budget")
 
@@ -33,13 +33,13 @@ class Allowance:
     """One configured allowance of a provider.
 
     Args:
-        provider: whose.
+        provider: the provider it is for.
         name: label `budget` of the metrics.
-        limit: hard figure per window.
-        share: part of it that ordinary jobs use; an approved raise may go up to `limit`.
-        window: the provider's own window.
-        hold: the longest time from charge to booking by the provider.
-        elsewhere: what the platform's other tenants spend counts against `limit`.
+        limit: the hard limit per window.
+        share: the part of it that ordinary jobs use; an approved raise may go up to `limit`.
+        window: the rolling window.
+        hold: the longest time from a charge until the provider has counted the request.
+        elsewhere: what the platform's other tenants spend counts towards `limit`.
     """
 
     provider: Provider
@@ -52,7 +52,7 @@ class Allowance:
 
     @property
     def own(self) -> int:
-        """What express takes by itself: at least one, or the provider would better be switched off."""
+        """What express takes by itself: at least one, because none would switch the provider off."""
         return max(1, int(self.limit * self.share))
 
     @property
@@ -60,16 +60,18 @@ class Allowance:
         return self.window * (1 + CLOCK_RATE)
 
     def ceiling(self, job: JobLimits) -> int:
-        """All of express together while `job` is served: an approved raise lifts it for that job's calls."""
+        """The limit for all of express while `job` is served; an approved raise lifts it for that job's calls."""
         return min(self.limit, max(self.own, job.providers.get((self.provider, self.name), 0)))
 
 
 def allowances(
     settings: Settings, *, window_scale: float = 1.0, margin: timedelta = SEND_MARGIN
 ) -> dict[Provider, tuple[Allowance, ...]]:
-    """The allowances of all providers; `window_scale` shrinks windows and margins for tests in real time.
+    """The allowances of all providers.
 
-    `margin` is what the callers keep: from a charge to the first byte on the wire.
+    Args:
+        window_scale: shrinks windows and margins for tests in real time.
+        margin: the longest time from a charge to the first byte sent, which the callers guarantee.
     """
     duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
     margin = margin * window_scale
@@ -98,10 +100,10 @@ def allowances(
 
 
 def fair_share(left: int, takers: int, most: int) -> int:
-    """How many of `left` one of `takers` may use, at most `most`: the day's verifications over the day's companies.
+    """How many of `left` one of `takers` may use, at most `most`: spreads the day's verifications over its companies.
 
-    While any is left nobody gets less than one: the first to come are served, and what some leave over (a company
-    without a mail address) goes to those after them.
+    While any is left, nobody gets less than one: the first are served, and what some leave over (a company without a
+    mail address) goes to later ones.
     """
     if left <= 0 or most <= 0:
         return 0
@@ -110,7 +112,7 @@ def fair_share(left: int, takers: int, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """So much of one allowance."""
+    """An amount of one allowance."""
 
     allowance: Allowance
     amount: int
@@ -118,9 +120,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A granted charge; hand it to `settle` or `refund`.
+    """A granted charge; pass it to `settle` or `refund`.
 
-    `asked_at` is the loop time just before the ledger was asked: the send margin counts from there.
+    `asked_at` is the loop's time just before the ledger was asked: the send margin starts there.
     """
 
     charge_id: int
@@ -132,10 +134,10 @@ class Refusal:
     """Nothing was charged.
 
     Args:
-        budget: name of the budget that binds the longest.
-        fits_in: when the charge would fit, if nobody else comes first and all in flight is billed in full.
-        by_job: the job's own figure binds, not the shared allowance.
-        in_flight: of that budget, reserved by calls whose answer may still shrink it.
+        budget: name of the budget that has to be waited for longest.
+        fits_in: when the charge would fit, if no other charge comes first and all calls in flight are billed in full.
+        by_job: the job's own limit is the reason, not the shared allowance.
+        in_flight: the amount of that budget reserved by calls whose answer may still reduce it.
     """
 
     budget: str
@@ -145,26 +147,26 @@ class Refusal:
 
 
 class Ledger(Protocol):
-    """The durable account of all charges, shared by all replicas, judged by the database's clock."""
+    """The durable account of all charges: shared by all replicas, judged by the database's clock."""
 
     async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
         """All of `asks` (one provider) or nothing, in one round trip."""
         ...
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
-        """The answer came: it ages from now, with these amounts where the answer told them."""
+        """The answer has arrived: the window starts now, with these amounts where the answer stated them."""
         ...
 
     async def refund(self, charge: Charge) -> None:
-        """Nothing was sent: as if it had never been."""
+        """Nothing was sent: undo the charge."""
         ...
 
 
 class Budget:
-    """The allowances of one provider, with a line of waiters that is served in order of arrival.
+    """The allowances of one provider, with a queue of waiters that is served in order of arrival.
 
-    A large request at the head is never overtaken, so it cannot starve. A job that waits for its own figure steps out
-    of the shared line and holds up only its own calls.
+    A large request at the head of the queue is never overtaken, so it cannot starve. A job that waits for its own limit
+    leaves the shared queue and delays only its own calls.
     """
 
     def __init__(
@@ -189,9 +191,9 @@ class Budget:
         """Charge `amounts` (budget name -> amount), waiting for room up to the patience.
 
         Raises:
-            BudgetExhausted: no room within the patience; `retry_after` is when the ledger says it fits.
-            JobError: more than the allowance or the job's own figure is asked for at once: it would never fit.
-            Draining, LeaseLost, StandBack: from `scope.check()`, asked before each try and while waiting.
+            BudgetExhausted: no room within the patience; `retry_after` is when it fits, according to the ledger.
+            JobError: a single call needs more than the allowance or the job's own limit, so it would never fit.
+            Draining, LeaseLost, StandBack: from `scope.check()`, which is called before each try and while waiting.
         """
         asks = [Ask(self._allowances[name], amount) for name, amount in amounts.items()]
         for ask in asks:
@@ -209,11 +211,11 @@ class Budget:
                 await self._wait(answer, scope, deadline)
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
-        """See `Ledger.settle`; whoever waits here looks again. Never fails: unsettled, the charge counts in full."""
+        """See `Ledger.settle`; waiters then try again. Never fails: an unsettled charge simply counts in full."""
         await self._told(self._ledger.settle(charge, amounts))
 
     async def refund(self, charge: Charge) -> None:
-        """See `Ledger.refund`; whoever waits here looks again. Never fails: the worst is a charge for nothing."""
+        """See `Ledger.refund`; waiters then try again. Never fails: the worst case is a charge for nothing."""
         await self._told(self._ledger.refund(charge))
 
     async def _told(self, statement: Awaitable[None]) -> None:
@@ -230,9 +232,9 @@ class Budget:
         return replace(answer, asked_at=asked_at) if isinstance(answer, Charge) else answer
 
     async def _wait(self, refusal: Refusal, scope: Scope, deadline: float) -> None:
-        """Until it fits, or something was freed in this process, or another replica may have freed something."""
+        """Wait until it fits, or something is freed in this process, or another replica may have freed something."""
         loop = asyncio.get_running_loop()
-        # only an answer still under way can make room before the moment the ledger names
+        # only a call still in flight can make room before the moment that the ledger names
         hopeful = refusal.in_flight > 0
         until = loop.time() + max(refusal.fits_in.total_seconds(), LEAST_SECONDS)
         if loop.time() >= deadline or (until > deadline and not hopeful):
@@ -243,10 +245,10 @@ class Budget:
             await pause(min(left, CHECK_SECONDS), scope, self._sleep)
 
     def _exhausted(self, refusal: Refusal) -> BudgetExhausted:
-        whose = "the job's own figure for" if refusal.by_job else "the allowance"
+        whose = "the job's own limit for" if refusal.by_job else "the allowance for"
         seconds = refusal.fits_in.total_seconds()
         return BudgetExhausted(
-            f"{whose} {self.provider} {refusal.budget} is used up; it fits again in {seconds:.0f} s",
+            f"{whose} {self.provider} {refusal.budget} is used up; there is room again in {seconds:.0f} s",
             provider=self.provider,
             retry_after=refusal.fits_in,
             reason=refusal.budget,
@@ -266,7 +268,7 @@ class Budget:
 
     @asynccontextmanager
     async def _job_line(self, key: str) -> AsyncIterator[None]:
-        """The job's own line; made when needed and dropped with its last waiter, so that no job leaves one behind."""
+        """The job's own queue; created when needed and removed with its last waiter, so that none is left behind."""
         if not key:
             yield
             return

@@ -1,4 +1,4 @@
-"""What the configured budgets can carry: the bottleneck, companies an hour and a day, the worth of one more worker.
+"""How many companies the configured budgets allow: the bottleneck, companies per hour and day, one more worker's gain.
 
 Pure arithmetic over the settings and the cost of an average company; works without a database.
 """
@@ -14,14 +14,14 @@ from acra_express_async.settings.tree import Settings
 
 HOUR = timedelta(hours=1)
 TOKEN_USE = 0.9
-"""Part of the token window that can be used: a reservation is in flight for seconds of each minute (performance.md)."""
+"""The part of the token window that can be used: each reservation is in flight for some seconds of the minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What an average company takes: requests, pages, tokens, verifications, and seconds of one worker's time.
+    """What an average company needs: requests, pages, tokens, verifications, and seconds of one worker's time.
 
-    `measured` counts the companies it was averaged over; 0 means the documented figures.
+    `measured` is the number of companies averaged over; 0 means the documented figures.
     """
 
     searches: float = 1.35
@@ -33,14 +33,14 @@ class Costs:
 
 
 DOCUMENTED = Costs()
-"""Measured by `acra-express simulate --profile backlog` in the simulator's world (nearly half of the companies have a
-site), whose latencies follow contracts/providers.md 5.4: 13 s of providers for each company, spacing, and saving. Its
-pages are short (700 tokens a company); real ones fill what a page may have, 1,500 tokens."""
+"""Measured by `acra-express simulate --profile backlog` in the simulator's world, where nearly half of the companies
+have a site and the latencies are those of the real providers: 13 s of provider calls per company, plus spacing and
+saving. Its pages are short (700 tokens a company); real pages fill what a page may have, 1,500 tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One thing that limits the pace: companies an hour and a day that it alone would let through."""
+    """One limit of the pace: how many companies per hour and day it alone would allow."""
 
     name: str
     per_hour: float
@@ -49,7 +49,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The answer of `acra-express plan`; `bounds` are sorted, the tightest of the day first."""
+    """The answer of `acra-express plan`; `bounds` are sorted, the tightest daily limit first."""
 
     costs: Costs
     bounds: tuple[Bound, ...]
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def bottleneck(self) -> Bound:
-        """What decides how many companies a day are done."""
+        """The limit that decides how many companies are done per day."""
         return self.bounds[0]
 
     @property
@@ -67,16 +67,16 @@ class Plan:
 
     @property
     def slowest(self) -> Bound:
-        """What decides how many companies an hour are done."""
+        """The limit that decides how many companies are done per hour."""
         return min(self.bounds, key=lambda bound: bound.per_hour)
 
     @property
     def per_hour(self) -> float:
-        """The pace while work is waiting; a daily figure (cap, verifications) does not slow an hour down."""
+        """The pace while work is waiting; a daily limit (cap, verifications) does not slow down an hour."""
         return self.slowest.per_hour
 
     def time_for(self, companies: int) -> timedelta:
-        """From the first claim to the last commit, nights included where the day's figure runs out."""
+        """From the first claim to the last commit, including nights when a day's limit is used up."""
         full_days, rest = divmod(companies, max(1, int(self.per_day)))
         if rest == 0 and full_days:
             full_days, rest = full_days - 1, max(1, int(self.per_day))
@@ -111,7 +111,7 @@ def _budget_bounds(settings: Settings, costs: Costs) -> list[Bound]:
         for allowance in figures:
             cost = max(each[allowance.provider, allowance.name], 1e-9)
             day = allowance.window >= timedelta(days=1)
-            # without a key, or once the day's share is spent, mails stay unverified: that bounds no company
+            # without a key, or once the day's share is spent, addresses stay unverified: that limits no company
             if day:
                 continue
             per_hour = allowance.own / cost * (HOUR / allowance.window)
@@ -120,7 +120,7 @@ def _budget_bounds(settings: Settings, costs: Costs) -> list[Bound]:
 
 
 def verified_share(settings: Settings, costs: Costs, companies: float) -> float:
-    """Part of the wanted verifications that the day's share pays for when `companies` are done that day."""
+    """The part of the wanted verifications that the day's share covers when `companies` are done that day."""
     wanted = companies * costs.verifications
     own = settings.zerobounce.verifications_per_day * settings.zerobounce.share
     return 1.0 if wanted <= own else own / wanted

@@ -1,4 +1,4 @@
-"""`throttle` of a job's params: a job's own figures. Lower always holds; higher needs an approver's name."""
+"""`throttle` of a job's params: the job's own limits. A lower one always applies; a higher one needs an approver."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings.tree import Settings
 
 LARGEST_BATCH = 100
-"""The same bound as the setting BATCH_SIZE has."""
+"""The same maximum as the setting BATCH_SIZE has."""
 LARGEST_CAP = 1_000_000
 SMALLEST_PAGE = 502
-"""Jina Reader trims to 500 tokens at least and may miscount by two: below that no page can ever be read."""
+"""Jina Reader cuts a page to no less than 500 tokens and may be off by two: with less, no page could ever be read."""
 
 _BUDGETS = {
     (Provider.DUCKDUCKGO, "requests_per_hour"): "requests_1h",
@@ -22,13 +22,13 @@ _BUDGETS = {
     (Provider.JINA, "tokens_per_minute"): "tokens_1m",
     (Provider.ZEROBOUNCE, "verifications_per_day"): "verifications_1d",
 }
-"""The key in a job's params, named as the setting, and the budget it means."""
+"""The key in a job's params, named like the setting, and the budget that it means."""
 _LEAST = {"tokens_per_minute": SMALLEST_PAGE, "verifications_per_day": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One figure that a job asked to raise: what is configured, what was asked for, what it got."""
+    """One limit that a job asked to raise: what is configured, what was asked for, and what was granted."""
 
     name: str
     configured: int
@@ -41,10 +41,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class JobThrottle:
-    """What holds for one job and its continuations.
+    """What applies to one job and its continuations.
 
-    `raised` are the figures above the configured ones that were approved, `refused` those that were cut (no approval,
-    or beyond the allowance); both go into the audit with `authorized_by`, the name as the job gave it.
+    `raised` are the approved limits above the configured ones; `refused` are those that were reduced (not approved, or
+    beyond the allowance). Both are logged with `authorized_by`, the name that the job gave.
     """
 
     batch_size: int
@@ -56,15 +56,15 @@ class JobThrottle:
 
 
 def resolve(params_throttle: object, settings: Settings, *, key: str = "") -> JobThrottle:
-    """Judge `params.throttle` against the settings.
+    """Decide about `params.throttle` under the settings.
 
     Args:
-        params_throttle: as found in the job; None means there is none.
-        settings: configured figures, allowances and approvers.
-        key: what names the job and its continuations in the ledger; without it their calls are not counted together.
+        params_throttle: as found in the job; None means that there is none.
+        settings: configured limits, allowances and approvers.
+        key: names the job and its continuations in the ledger; without it their calls are not counted together.
 
     Raises:
-        JobError: an unknown key, a wrong type or an impossible figure; the sentence names the key.
+        JobError: an unknown key, a wrong type or an impossible value; the sentence names the key.
     """
     asked = {} if params_throttle is None else _mapping(params_throttle, "throttle")
     _only(asked, {"batch_size", "daily_cap", "providers", "authorized_by"}, "throttle")
@@ -110,7 +110,7 @@ class _Judge:
     refused: list[Override] = field(default_factory=list)
 
     def figure(self, key: str, given: Mapping[str, object], configured: int, *, least: int, most: int) -> int:
-        """The figure that holds: the job's own where it is lower or approved, the configured one otherwise."""
+        """The limit that applies: the job's own if it is lower or approved, the configured one otherwise."""
         if key not in given:
             return configured
         name = f"throttle.{key}"
@@ -124,7 +124,7 @@ class _Judge:
         return granted
 
     def provider_figure(self, name: str, value: object, allowance: Allowance, *, least: int) -> int | None:
-        """The job's own figure, never above the allowance; None where the configured budget alone decides."""
+        """The job's own limit, never above the allowance; None when only the configured budget applies."""
         asked = _whole(name, value, least)
         if asked <= allowance.own:
             return asked

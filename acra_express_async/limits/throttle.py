@@ -1,7 +1,7 @@
-"""When we may call: a smooth pace, a distance between calls and a bound on calls in flight, in this process.
+"""When we may call: a smooth pace, a distance between calls and a limit on calls in flight, in this process.
 
-The allowance itself is kept by `budget.py`; here it only gives the pace, so that an allowance is not burnt at the start
-of its window. A quiet past is credit: up to `burst` calls go at once.
+budget.py keeps the allowance itself; here it only sets the pace, so that the allowance is not used up at the start of
+its window. After a quiet time up to `burst` calls may start at once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from acra_express_async.errors import BudgetExhausted
 from acra_express_async.models import Provider, Scope
 
 CHECK_SECONDS = 1.0
-"""While somebody waits, the scope is asked this often whether waiting still makes sense."""
+"""While a call waits, the scope is asked this often whether waiting still makes sense."""
 LEAST_SECONDS = 0.001
-"""No wait is shorter: the loop's timers are no finer, and nobody shall be asked in a tight loop."""
+"""No wait is shorter: the loop's timers have this resolution, and a tight loop must not form."""
 HEADROOM = 1.1
-"""The pace is a tenth above the allowance per window: at exactly 1 every hiccup would be allowance lost for good."""
+"""The pace is a tenth above the allowance per window: at exactly 1, every delay would be allowance lost for good."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -32,11 +32,11 @@ class Pace:
     """How fast one process may call one provider.
 
     Args:
-        burst: calls that go at once after a quiet time.
-        interval: seconds per further call on average.
+        burst: calls that may start at once after a quiet time.
+        interval: average seconds per further call.
         in_flight: calls at the same time.
-        spacing: least seconds between the starts of two calls.
-        jitter: up to so many seconds are added to each spacing.
+        spacing: minimum seconds between the starts of two calls.
+        jitter: up to this many seconds are added to each spacing.
     """
 
     burst: int
@@ -57,9 +57,9 @@ class Pace:
         spacing: float = 0.0,
         jitter: float = 0.0,
     ) -> Pace:
-        """The pace that spreads `limit` calls over `window`, within what the provider itself allows a minute.
+        """The pace that spreads `limit` calls over `window`, within what the provider itself allows per minute.
 
-        A leaky bucket lets burst + rate x 60 s through in one minute, so burst and rate each take half of
+        A leaky bucket lets burst + rate x 60 s through in one minute, so burst and rate each get half of
         `vendor_per_minute`.
         """
         interval = window.total_seconds() / (limit * HEADROOM)
@@ -84,10 +84,10 @@ async def pause(seconds: float, scope: Scope, sleep: Sleep) -> None:
 
 
 class Throttle:
-    """Turns at one provider, first come first served. One instance per provider and process, for one event loop.
+    """Turns at one provider, first come, first served. One instance per provider and process, for one event loop.
 
     Args:
-        provider: for errors.
+        provider: named in errors.
         pace: see `Pace`.
         patience: longest wait for a turn.
         random: uniform in [0, 1), for the jitter.
@@ -115,14 +115,14 @@ class Throttle:
         self._not_before = 0.0
 
     def hold(self, time: timedelta) -> None:
-        """The provider asked us to wait: nobody gets a turn before `time` is over."""
+        """The provider asked us to wait: no turn is given before `time` is over."""
         until = asyncio.get_running_loop().time() + time.total_seconds()
         self._not_before = max(self._not_before, until)
 
     def started(self) -> None:
-        """The call of this turn is sent now: the distance to the next one counts from here, not from the turn.
+        """The call of this turn is sent now: the spacing to the next call starts here, not when the turn was given.
 
-        Between them lies the wait for the budget, which can be a minute.
+        Between the two is the wait for the budget, which can take a minute.
         """
         self.hold(timedelta(seconds=self.pace.spacing + self.pace.jitter * self._random()))
 
@@ -131,8 +131,8 @@ class Throttle:
         """One call's turn; leave the context when the call has ended.
 
         Raises:
-            BudgetExhausted: no turn within the patience; `retry_after` is when the line should have moved on.
-            Draining, LeaseLost, StandBack: from `scope.check()`, asked before and while waiting.
+            BudgetExhausted: no turn within the patience; `retry_after` is when the queue should have moved on.
+            Draining, LeaseLost, StandBack: from `scope.check()`, which is called before and while waiting.
         """
         scope.check()
         held = False
@@ -162,7 +162,7 @@ class Throttle:
             scope.check()
             await self._sleep(min(self.pace.interval / 2, CHECK_SECONDS))
         scope.check()
-        await self._limiter.acquire()  # at once: whoever holds the line is alone here
+        await self._limiter.acquire()  # returns at once: only the holder of the line gets here
         self.started()
 
     def _no_turn(self) -> BudgetExhausted:

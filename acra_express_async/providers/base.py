@@ -1,7 +1,7 @@
 """One call of a provider: retry( breaker -> throttle -> charge -> one send ) -> value or an error of errors.py.
 
-The order is the point. Waiting comes before the charge, or charged requests would bunch up behind a wait and arrive
-together; the charge is the last thing before the send; it is handed back only when nothing was sent.
+The order matters. Waiting comes before the charge, because charged requests would otherwise pile up behind a wait and
+arrive together. The charge is the last step before the send and is handed back only when nothing was sent.
 """
 
 from __future__ import annotations
@@ -26,22 +26,25 @@ from acra_express_async.providers.wire import Answer, Wire
 Value = TypeVar("Value")
 
 BACKOFF_SECONDS = 20.0
-"""All waiting between the tries of one call, unless the provider itself asked for more (design note 9a)."""
+"""All waiting between the tries of one call together, unless the provider itself asks for more."""
 LONGEST_OBEDIENCE = timedelta(seconds=60)
-"""A Retry-After up to here is waited for; beyond it the job is better snoozed than a worker blocked."""
+"""A Retry-After up to this is waited for; for a longer one, snoozing the job is better than blocking a worker."""
 
 _LASTING = frozenset({"markup_changed"})
-"""Reasons that the next try would meet again; they still count towards the breaker's failures in a row."""
+"""Reasons that the next try would run into again; they still count towards the breaker's failures in a row."""
 
 _log = logger("provider")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How patient we are with one provider (design note 9a).
+    """How often and how long one provider is tried.
+
+    DuckDuckGo: 3 tries of 10 s, none after a block. Jina Reader: 2 of 30 s. ZeroBounce: 1 of 35 s, since every send may
+    be paid for. Slack: 2 of 5 s, 3 after a 429.
 
     Args:
-        tries: sends per call, the first included.
+        tries: sends per call, including the first.
         try_seconds: from the first byte sent to the last byte read.
         body_cap: bytes of an answer that are kept.
         tries_when_limited: sends per call while the answers are 429.
@@ -57,7 +60,7 @@ class Policy:
         return timedelta(seconds=self.try_seconds)
 
     def stop(self, state: RetryCallState) -> bool:
-        """Tenacity's question after a failed try."""
+        """Tenacity asks this after a failed try: whether to stop."""
         tries = self.tries
         if self.tries_when_limited is not None and isinstance(_error_of(state), RateLimited):
             tries = self.tries_when_limited
@@ -66,14 +69,14 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Value]):
-    """One request as its client knows it.
+    """One request as its client describes it.
 
     Args:
-        request: builds a fresh request for each try.
-        judge: turns an answer into the value or raises a ProviderError; notes on it what was `billed`.
-        cost: budget name -> amount that each try is charged.
-        probe: run first when this try is the breaker's probe (ZeroBounce: look at the credits, which is free).
-        verifications: what `Scope.spent` is told per send.
+        request: builds a new request for each try.
+        judge: turns an answer into the value or raises a ProviderError; writes on the answer what was `billed`.
+        cost: budget name -> amount that is charged for each try.
+        probe: runs first when this try is the breaker's probe (ZeroBounce: ask for the credits, which is free).
+        verifications: how many verifications `Scope.spent` is told per send.
     """
 
     request: Callable[[], httpx.Request]
@@ -89,17 +92,17 @@ class Unscoped:
     limits = JobLimits()
 
     def check(self) -> None:
-        """Nothing speaks against it."""
+        """A call without a job may always start."""
 
     def spent(self, cost: Usage) -> None:
-        """Nobody counts it."""
+        """Counted for no job."""
 
 
 class Unguarded:
-    """Stands where a provider has no breaker."""
+    """Used for a provider that has no breaker."""
 
     async def check(self) -> None:
-        """Nothing is ever open."""
+        """Never open."""
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[bool]:
@@ -115,8 +118,8 @@ class Caller:
         throttle: turns at this provider.
         metrics: calls, durations, waits, tokens.
         budget: the durable allowances; None where there are none (Slack).
-        breaker: None where a failure is the caller's own business (Slack).
-        margin: longest time from charge to the first byte on the wire.
+        breaker: None where the caller handles failures itself (Slack).
+        margin: longest time from a charge to the first byte sent.
         random: uniform in [0, 1), for the jitter between tries.
         sleep: replaceable in tests.
     """
@@ -143,12 +146,12 @@ class Caller:
         self._sleep = sleep
 
     async def call(self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], scope: Scope) -> Value:
-        """Try as often as `policy` says; every try waits its turn and is charged by itself.
+        """Try as often as `policy` allows; every try waits for its turn and is charged separately.
 
         Raises:
             Transient: the last try failed (`sent` tells whether it may have arrived).
-            RateLimited: 429 to the end, or the provider asks for more patience than a worker has.
-            BudgetExhausted: no room within the patience; nothing was sent by this try.
+            RateLimited: every try was answered with 429, or the provider asks for a longer wait than a worker has.
+            BudgetExhausted: no room within the patience; this try sent nothing.
             Blocked: the provider refuses us, or the breaker is open.
             Permanent: this request can never succeed.
             Draining, LeaseLost, StandBack: from `scope.check()`, before a wait or a send.
@@ -167,7 +170,7 @@ class Caller:
         return await retrying(self._try, http, policy, call, scope)
 
     async def look(self, http: httpx.AsyncClient, policy: Policy, request: httpx.Request) -> Answer:
-        """One bare request beside the calls: no turn, no charge, no breaker (it may run inside a turn).
+        """One plain request without turn, charge and breaker; it may run inside a call's turn.
 
         Raises:
             Transient: no complete answer.
@@ -200,7 +203,7 @@ class Caller:
 
     @asynccontextmanager
     async def _charged(self, call: Call[Value], scope: Scope) -> AsyncIterator[Wire]:
-        """The charge around one send: handed back if nothing left us, settled when the answer is there.
+        """The charge around one send: handed back if nothing was sent, settled when the answer has arrived.
 
         A send without an answer stays reserved in full until the ledger's hold is over: it may have been billed.
         """
@@ -257,7 +260,7 @@ class Caller:
                 )
 
     def _backoff(self, state: RetryCallState) -> float:
-        """Full jitter on 5 s, 15 s …, never beyond `BACKOFF_SECONDS` in all; a Retry-After is obeyed and jittered."""
+        """Full jitter on 5 s, 15 s …, at most `BACKOFF_SECONDS` in total; a Retry-After is obeyed, plus jitter."""
         error = _error_of(state)
         if isinstance(error, ProviderError) and error.retry_after is not None:
             return error.retry_after.total_seconds() + self._random()
@@ -269,7 +272,7 @@ class Caller:
 
 
 def _worth_another_try(error: BaseException) -> bool:
-    """What may pass by itself within a worker's patience; a changed markup or a refusal does not."""
+    """Whether the failure may go away within the time a worker can wait; changed markup or a refusal does not."""
     if not isinstance(error, Transient) or error.reason in _LASTING:
         return False
     return error.retry_after is None or error.retry_after <= LONGEST_OBEDIENCE

@@ -1,7 +1,7 @@
-"""DuckDuckGo's html page as a search: POST, page one only, honest User-Agent, no challenge is ever answered.
+"""DuckDuckGo's html page as a search: POST, page one only, an honest User-Agent; a challenge is never answered.
 
-Its block is a success status (202) and its "no results" has three forms, so only the markup decides. It knows no
-429 and no Retry-After: whatever smells of a refusal opens the breaker, since requests during a block prolong it.
+Its block has a success status (202) and its "no results" has three forms, so only the markup decides. It sends neither
+429 nor Retry-After. Anything that looks like a refusal opens the breaker, because requests during a block prolong it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ LONGEST_QUERY = 499
 BODY_CAP = 512 * 1024
 """Real pages have 9 to 42 KB."""
 BURST = 40
-"""Two searches for each of twenty companies, the hour's work of the default schedule, if the minute allows."""
+"""Two searches for each of twenty companies, one hour's work of the default schedule, if the minute's limit allows."""
 PER_MINUTE, PER_MINUTE_AT = 15.0, 200
-"""No figure is published; 15 a minute is the least that was reported to be let through, at our 200 an hour."""
+"""No limit is published; 15 a minute is the lowest pace that was reported to work, beside our 200 an hour."""
 
 
 def pace(settings: DuckDuckGoSettings) -> Pace:
-    """One in flight, spaced with as much jitter again, the hour's requests spread over the hour after a burst.
+    """One call in flight; spacing plus as much jitter; after a burst, the hour's requests are spread over the hour.
 
-    Whoever raises the hour's allowance knows of a larger minute too (a simulator with scaled allowances).
+    A raised hourly allowance (a simulator with scaled allowances) raises the limit per minute in proportion.
     """
     return Pace.of_allowance(
         settings.requests_per_hour * settings.share,
@@ -64,9 +64,9 @@ class DuckDuckGo:
 
         Raises:
             Permanent: the query is empty, or was answered by a redirect (a bang).
-            Blocked: a challenge or a refusal; the breaker is open from now on.
+            Blocked: a challenge or a refusal; the breaker opens.
             Transient, BudgetExhausted and the scope's errors: see `Caller.call`. Reason ``markup_changed`` means a
-                page that is neither results nor "no results": never to be taken for "no website".
+                page that is neither results nor "no results"; it must never be taken for "no website".
         """
         words = cleaned(query)
         if not words:
@@ -99,7 +99,7 @@ class DuckDuckGo:
 
 
 def cleaned(query: str) -> str:
-    """The query without bangs (a word that begins or ends with one redirects) and at most 499 characters long."""
+    """The query without bangs (a word that begins or ends with ``!`` redirects), at most 499 characters long."""
     text = " ".join(bare for word in query.split() if (bare := word.strip("!\\")))
     if len(text) <= LONGEST_QUERY:
         return text
@@ -107,14 +107,17 @@ def cleaned(query: str) -> str:
 
 
 def judge(answer: Answer, query: str) -> SearchPage:
-    """Table 1.6 of the provider's contract, in its order.
+    """The results of an answer.
+
+    The order of the tests matters: the challenge is recognised before the status, because it comes with 202; a page
+    counts as results or as "no results" only with status 200 and known markup; everything else is a failure.
 
     Raises:
         Blocked, Permanent, Transient: see `DuckDuckGo.search`.
     """
     kind, hits = classify(answer.text)
     if answer.status == 202 or kind is PageKind.CHALLENGE:
-        raise Blocked("DuckDuckGo asks for proof of a human", provider=PROVIDER, reason="challenge")
+        raise Blocked("DuckDuckGo asks for a human", provider=PROVIDER, reason="challenge")
     if answer.status == 301 or 400 <= answer.status < 500:
         raise Blocked(
             f"DuckDuckGo refused with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
@@ -128,5 +131,5 @@ def judge(answer: Answer, query: str) -> SearchPage:
     if answer.status == 200 and kind in (PageKind.RESULTS, PageKind.NO_RESULTS):
         return SearchPage(query, hits)
     raise Transient(
-        "a page of DuckDuckGo is neither results nor an empty result", provider=PROVIDER, reason="markup_changed"
+        "DuckDuckGo's page shows neither results nor “no results”", provider=PROVIDER, reason="markup_changed"
     )

@@ -1,7 +1,7 @@
-"""What an answer of Jina Reader means: a page, an unusable page, or an error by the caller's next move.
+"""What an answer of Jina Reader means: a page, an unusable page, or an error named after the caller's next move.
 
-Facts: contracts' table of statuses. Reader answers 200 when the *target* is dead (the warning tells), and was once seen
-to answer 200 around an error envelope, so the envelope's own code is read too.
+Reader answers 200 when the *target* is dead and says so in a warning. It was once seen to answer 200 with an error
+envelope, so the envelope's own code is read too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""DuckDuckGo's no-script result pages, html and lite: is it a challenge, an honest "no results", or results?
+"""DuckDuckGo's result pages without scripts, html and lite: is it a challenge, a real "no results", or results?
 
-Both pages are made for people; see the tests' templates for the markup this was written against.
+Both pages are made for people; the templates in sandbox/markup/ show the markup that this was written for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from acra_express_async.models import SearchHit
 
 CHALLENGE_MARKERS = ("anomaly-modal", 'id="challenge-form"', "duckduckgo.com/anomaly.js", "bots use DuckDuckGo too")
-"""Words like "captcha" would not do: they stand in snippets."""
+"""Words such as "captcha" would not do, because they occur in snippets."""
 
 _NO_RESULT_WORDS = ("No results.", "No more results.")
 _MOST_HITS = 50
@@ -30,7 +30,7 @@ class PageKind(StrEnum):
 
 
 def classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
-    """Judge a page by its markup alone, whatever its status was; hits only with `PageKind.RESULTS`."""
+    """What a page is by its markup alone, whatever its status; there are hits only with `PageKind.RESULTS`."""
     if any(marker in html for marker in CHALLENGE_MARKERS):
         return PageKind.CHALLENGE, ()
     page = LexborHTMLParser(html)
@@ -44,7 +44,7 @@ def classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
 def unwrapped(href: str) -> str | None:
     """The target of a result link as an absolute http(s) URL; None for ads, the help page and DuckDuckGo itself.
 
-    `uddg` is decoded exactly once: it is over-encoded, and a second decoding would damage the target's own escapes.
+    `uddg` is decoded exactly once; a second decoding would damage the target's own escapes.
     """
     url = _absolute(href.strip())
     if _is_duckduckgo(url) and _path_of(url) == "/l/":
@@ -65,7 +65,7 @@ def _html_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
 
 
 def _lite_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
-    """Four sibling rows per result; a snippet belongs to the last link seen before it."""
+    """Each result has four sibling rows; a snippet belongs to the last link before it."""
     title, href, snippet = "", "", ""
     for row in page.css("tr"):
         if "result-sponsored" in _classes(row):
@@ -92,7 +92,7 @@ def _ranked(found: list[tuple[str, str, str]]) -> Iterator[SearchHit]:
 
 
 def _is_end_of_file(title: str, url: str) -> bool:
-    """The made-up last result of a page that found nothing."""
+    """The artificial last result of a page that found nothing."""
     return title == "EOF" and _host_of(url).endswith("google.com") and _path_of(url) == "/search"
 
 

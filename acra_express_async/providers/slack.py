@@ -1,5 +1,5 @@
-"""Slack's incoming webhook. The URL is the secret, the channel is the webhook's own, and a message is not idempotent:
-after a time-out or a 5xx it may have been posted, so it is repeated once at most."""
+"""Slack's incoming webhook. The URL is the secret, the webhook decides the channel, and a message is not idempotent:
+after a time-out or a 5xx it may have been posted, so it is repeated at most once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from acra_express_async.settings.tree import SlackSettings
 PROVIDER = Provider.SLACK
 BODY_CAP = 4 * 1024
 DEFAULT_WAIT = timedelta(seconds=1)
-"""About one message a second is allowed, so a 429 without a word asks for a second."""
+"""About one message a second is allowed, so after a 429 without a Retry-After one second is enough."""
 LONGEST_TEXT = 4000
 
 PACE = Pace(burst=5, interval=1.0)
@@ -64,7 +64,7 @@ class Slack:
 
     @property
     def dead(self) -> str | None:
-        """Slack's word for why the webhook will never work again (``no_service`` …); None while it may."""
+        """Slack's word for why the webhook will never work again (``no_service`` …); None while it may work."""
         return self._dead
 
     async def post(self, text: str, blocks: Sequence[dict[str, Any]] | None = None) -> None:
@@ -75,9 +75,9 @@ class Slack:
             blocks: Block Kit.
 
         Raises:
-            Transient: not accepted, or nobody knows (`sent`); the caller keeps the message and tries later.
+            Transient: not accepted, or unknown (see `sent`); the caller keeps the message and tries again later.
             Blocked: the webhook is dead; further messages are refused here without a call.
-            Permanent: no webhook is configured, or the message itself is wrong; drop it.
+            Permanent: no webhook is configured, or the message itself is wrong; the caller drops it.
         """
         if self._dead is not None:
             raise _dead_webhook(self._dead, sent=False)
@@ -107,19 +107,19 @@ class Slack:
 
 
 def escaped(text: str) -> str:
-    """The three characters that Slack's markup takes; company names contain `&`."""
+    """Escapes the three characters that are special in Slack's markup; company names contain `&`."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def judge(answer: Answer) -> ProviderError | None:
-    """None when the message was posted; otherwise the error by the caller's next move."""
+    """None when the message was posted; otherwise the error, named after the caller's next move."""
     word = " ".join(answer.text.split())[:60]
     status = answer.status
     if status == 200 and word == "ok":
         return None
     if status == 429:
         return RateLimited(
-            "Slack asks for patience", provider=PROVIDER, reason="http_429", retry_after=_wait(answer), sent=False
+            "Slack asks us to wait", provider=PROVIDER, reason="http_429", retry_after=_wait(answer), sent=False
         )
     if word in _DEAD or status in (403, 404, 410):
         return _dead_webhook(word if word in _DEAD else f"http_{status}")

@@ -1,4 +1,4 @@
-"""Which URLs may be handed to a reader abroad: public web addresses and nothing that could hold or reach a secret."""
+"""Which URLs may be given to an outside reader: public web addresses, and none that contains or reaches a secret."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PERSONAL = frozenset(
         "email",
     }
 )
-"""Names of query parameters that hold something of a person's, not of a page's."""
+"""Names of query parameters that hold something personal."""
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
@@ -50,8 +50,8 @@ def checked(url: str) -> str:
     """The URL as it may be sent: host in ASCII, spaces escaped, no fragment.
 
     Raises:
-        RefusedTarget: not http(s), credentials or somebody's token inside, an unusual port, a host that is private or
-            no public name, or characters that two parsers could read differently.
+        RefusedTarget: not http(s), contains credentials or a token, has an unusual port, names a private host or no
+            public host, or contains characters that two parsers could read differently.
     """
     if len(url) > LONGEST_URL:
         raise RefusedTarget(f"the URL is longer than {LONGEST_URL} characters")
@@ -84,15 +84,15 @@ def _public_name(host: str) -> str:
         # first of all: full-width digits and ideographic full stops become 127.0.0.1 here
         name = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError as wrong:
-        raise RefusedTarget("the URL's host is no valid name") from wrong
+        raise RefusedTarget("the URL's host is not a valid name") from wrong
     name = name.rstrip(".")
     if _NUMBER.fullmatch(name.rsplit(".", 1)[-1]):
-        # an address, perhaps in one of the forms that browsers accept (127.1, 0x7f000001, 2130706433 …)
+        # an IP address, perhaps in one of the forms that browsers accept (127.1, 0x7f000001, 2130706433 …)
         _require_global(name)
         return name
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 253 or not all(len(part) < 64 and _LABEL.fullmatch(part) for part in labels):
-        raise RefusedTarget("the URL's host is no public name")
+        raise RefusedTarget("the URL's host is not a public name")
     if any(name == zone or name.endswith("." + zone) for zone in _PRIVATE_ZONES):
         raise RefusedTarget("the URL's host is a private name")
     return name

@@ -1,7 +1,7 @@
-"""One HTTP request with what a paid call must know: did it leave us, and did it leave in time?
+"""One HTTP request with what a paid call must know: was it sent, and was it sent in time?
 
-httpcore tells through its trace extension when it begins to write a request. Before that moment nothing can have cost
-anything and the charge may be handed back; after it everything is possible.
+httpcore reports through its trace extension when it begins to write a request. Before that moment nothing can have cost
+anything, and the charge may be handed back; after it, the request may have been served and billed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from acra_express_async.limits import SEND_MARGIN
 from acra_express_async.models import Provider
 
 LONGEST_RETRY_AFTER = timedelta(minutes=5)
-"""Nobody asks for more in earnest; what lies beyond is the breaker's business."""
+"""A longer Retry-After is not credible; longer waits are left to the breaker."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response that was read to its end, or to the cap.
+    """A response, read to its end or up to the cap.
 
-    `billed` is for the one who judges the answer: budget name -> what the provider says it billed; without an entry
-    the reservation stands.
+    The client that judges the answer fills `billed`: budget name -> amount that the provider says it billed. Without an
+    entry the reserved amount stands.
     """
 
     status: int
@@ -45,7 +45,7 @@ class Answer:
         return self.body.decode("utf-8", errors="replace")
 
     def json(self) -> Any:
-        """The body's JSON, or None where it is none (an HTML page of the CDN in front, a cut body)."""
+        """The body's JSON, or None when it is not JSON (an HTML page of the CDN in front, a cut body)."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -57,8 +57,8 @@ class Wire:
     """What is known of one send; `sent` turns True just before the first byte is written.
 
     Args:
-        charged_at: loop time just before it was charged.
-        margin: from then to the first byte on the wire.
+        charged_at: the loop's time just before it was charged.
+        margin: longest time from then to the first byte sent.
     """
 
     charged_at: float
@@ -89,7 +89,7 @@ class Wire:
         try:
             async with asyncio.timeout_at(self.charged_at + self.margin.total_seconds()) as self._timer:
                 response = await http.send(request, stream=True, follow_redirects=False)
-                self._on_the_wire(loop.time())  # a transport without trace (a test's) tells only by answering
+                self._on_the_wire(loop.time())  # a transport without the trace (in tests) only shows it by answering
                 try:
                     body, truncated = await _body(response, cap)
                 finally:
@@ -100,7 +100,7 @@ class Wire:
             reason, what = ("timeout", "did not answer in time") if self.sent else ("not_sent", "could not be reached")
             raise Transient(f"{provider} {what}", provider=provider, reason=reason, sent=self.sent) from late
         except (httpx.ConnectError, httpx.PoolTimeout, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as away:
-            # the class name only: nobody promises that a message never holds the URL
+            # only the class name: the message may contain the URL
             raise Transient(
                 f"{provider} could not be reached ({type(away).__name__})",
                 provider=provider,
@@ -117,7 +117,7 @@ class Wire:
         if event.endswith("send_request_headers.started") and not self.sent:
             now = asyncio.get_running_loop().time()
             if now > self.charged_at + self.margin.total_seconds():
-                raise TimeoutError  # a process that was frozen wakes up here before its timer fires
+                raise TimeoutError  # after a freeze, the process may get here before its timer fires
             self._on_the_wire(now)
 
     def _on_the_wire(self, now: float) -> None:
@@ -139,9 +139,9 @@ def retry_after(
     headers: Mapping[str, str],
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> timedelta | None:
-    """What `Retry-After` asks for (seconds or HTTP date), from 0 to `LONGEST_RETRY_AFTER`; None when it says nothing.
+    """What `Retry-After` asks for (seconds or HTTP date), from 0 to `LONGEST_RETRY_AFTER`; None without a valid one.
 
-    Our clock is only used for the date form, against the answer's own `Date` where there is one.
+    A date is compared with the answer's own `Date`, and with our clock only if there is none.
     """
     value = headers.get("retry-after", "").strip()
     if not value:

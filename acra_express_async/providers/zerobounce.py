@@ -1,7 +1,7 @@
-"""ZeroBounce: the verdict on one mail address. One try, for it has no idempotency key and every send may be paid.
+"""ZeroBounce: verifies one mail address. One try only: there is no idempotency key, so every send may be paid for.
 
-The key travels in the URL, so neither URL nor body may reach a log or an error (the refusal page echoes the URL).
-`sent=False` on an error means: this verification was not made and cost nothing.
+The key is part of the URL, so neither URL nor body may get into a log or an error (the refusal page repeats the URL).
+`sent=False` on an error means that the verification was not made and cost nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BODY_CAP = 64 * 1024
 PENALTY = timedelta(minutes=1)
 """A 429 says nothing about its length; this is the published block of `validate`."""
 PACE = Pace(burst=10, interval=0.1)
-"""Sequential, and otherwise unhurried: 80,000 per 10 s are allowed, and an address that waits holds up its company."""
+"""One at a time, otherwise without delay: 80,000 per 10 s are allowed, and a waiting address delays its company."""
 CREDIT_SECONDS = 10.0
 
 _log = logger("zerobounce")
@@ -53,12 +53,12 @@ class ZeroBounce:
         return self._settings.api_key is not None
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
-        """Verify `address`; ``unknown`` is a verdict too, but says nothing that may be kept.
+        """Verify `address`; ``unknown`` is a result too, but not one that may be cached.
 
         Raises:
-            Transient: no verdict. `sent` False: it was not made (not reached, 429, 503) and may be tried another time;
-                True: it may have been made and paid, so it must not be repeated for a day.
-            Blocked: bad key, no credits, or the shield in front; the breaker is open from now on. Nothing was paid.
+            Transient: no result. With `sent` False it was not made (not reached, 429, 503) and may be tried again; with
+                True it may have been made and paid for, so it must not be repeated for a day.
+            Blocked: bad key, no credits, or the shield in front refuses; the breaker opens. Nothing was paid.
             Permanent: no key is configured, or the request was refused as wrong.
             BudgetExhausted and the scope's errors: see `Caller.call`.
         """
@@ -81,8 +81,8 @@ class ZeroBounce:
         return await self._caller.call(self._http, self._policy, call, scope)
 
     async def credits(self) -> int | None:
-        """What is left on the account: -1 for a bad key, None when it cannot be known now. Free, and not a call of a
-        job: it waits for no turn and no budget."""
+        """The credits left on the account: -1 for a bad key, None when they cannot be read now. Free, and not a call of
+        a job, so it waits for neither turn nor budget."""
         if not self.configured:
             return None
         try:
@@ -96,7 +96,7 @@ class ZeroBounce:
         return _credits_in(answer)
 
     async def _explained(self, refused: Blocked) -> Blocked:
-        """Bad key and no credits use the same words; the account tells them apart."""
+        """A bad key and an empty account are answered in the same words; the number of credits tells them apart."""
         if refused.reason != "key_or_credits":
             return refused
         left = await self.credits()
@@ -107,11 +107,11 @@ class ZeroBounce:
         return Blocked(f"ZeroBounce {what}", provider=PROVIDER, reason=reason, sent=False)
 
     async def _probe(self) -> None:
-        """What the breaker's probe sends first: a look at the account, which is free.
+        """What the breaker's probe sends first: a request for the credits, which is free.
 
         Raises:
-            Blocked: still no credit, a bad key, or the shield.
-            Transient: the account could not be asked.
+            Blocked: still no credits, a bad key, or the shield refuses.
+            Transient: the credits could not be read.
         """
         left = await self._look()
         if left is None or left <= 0:
@@ -124,13 +124,13 @@ class ZeroBounce:
             "GET",
             f"{self._settings.base_url}/v2/{path}",
             params={"api_key": self._settings.api_key.get_secret_value(), **parameters},
-            # its answers say max-age=14400, bad-key answers included: no cache on the way may replay them
+            # its answers carry max-age=14400, even those about a bad key: no cache on the way may replay them
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-cache"},
         )
 
 
 def judge(answer: Answer, address: str) -> VerificationResult | Blocked:
-    """The verdict; a `Blocked` is returned, not raised, when the account must be asked what it means.
+    """The result; a `Blocked` is returned, not raised, when only the number of credits can tell what it means.
 
     Raises:
         Permanent, Blocked, RateLimited, Transient: see `ZeroBounce.verify`.
@@ -160,7 +160,7 @@ def _error(answer: Answer) -> ProviderError:
             what, provider=PROVIDER, reason=reason, retry_after=PENALTY if wait is None else wait, sent=False
         )
     if answer.status in (401, 402, 403):
-        # the shield answers 403 for a bad key as for no reason at all: wait, then ask for the credits
+        # the shield answers 403 for a bad key and also without a reason: wait, then ask for the credits
         return Blocked(what, provider=PROVIDER, reason="shield_or_key", sent=False)
     if answer.status == 503:
         return Transient(what, provider=PROVIDER, reason=reason, sent=False)
@@ -177,7 +177,7 @@ def _message_in(told: dict[str, Any]) -> str:
 
 
 def _credits_in(answer: Answer) -> int | None:
-    """`{"Credits":"496150"}`: a string, and "-1" for a bad key; anything else (the shield's page) tells nothing."""
+    """`{"Credits":"496150"}`: a string, and "-1" for a bad key; anything else (the shield's page) is unknown."""
     body = answer.json()
     if answer.status != 200 or not isinstance(body, dict):
         return None

@@ -110,8 +110,8 @@ async def test_enqueue_counts_the_companies_that_will_be_processed(
     assert answer["matched"] == before["matched"] + 1
     for said in (
         f"not live (Struck Off): {struck}",
-        "1 were looked at within 7 days, or wait in a job already",
-        "claiming is paused: nothing starts before `acra-express resume`",
+        "1 were checked within 7 days, or are waiting in another job",
+        "claiming is paused: nothing starts until `acra-express resume`",
         "OVERRIDE_APPROVERS is empty, so nobody can approve it",
     ):
         assert any(said in note for note in answer["notes"]), (said, answer["notes"])
