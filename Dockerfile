@@ -1,4 +1,4 @@
-# The service as an image: `docker build -t acra-express .`, or bin/image, which also tries it.
+# The service as an image: `docker build -t acra-express .`, or bin/image, which also tests it.
 # Any base with Python 3.11 and its venv module serves: --build-arg PYTHON_IMAGE=...
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
@@ -6,14 +6,14 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/acra-express
 COPY config/requirements.txt config/requirements-build.txt config/
-# wheels only: no compiler here, and nothing of a source distribution runs
+# wheels only: there is no compiler, and no code of a source distribution runs
 RUN tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --only-binary :all: \
         --require-hashes -r config/requirements.txt \
     && tools/bin/pip install --no-cache-dir --only-binary :all: \
         --require-hashes -r config/requirements-build.txt
 COPY pyproject.toml README.md ./
 COPY acra_express_async acra_express_async
-# into a tree of its own, so that a change of code is a layer of a megabyte and not of all dependencies
+# into a separate tree, so that a code change creates a layer of a megabyte without the dependencies
 RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
     && tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --no-deps --no-index \
         --prefix /build/service dist/*.whl
@@ -31,7 +31,7 @@ COPY --from=build /build/service /opt/acra-express
 ENV PATH=/opt/acra-express/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# numeric, so that runAsNonRoot can judge it; nothing is written to the root file system
+# numeric, so that runAsNonRoot can check it; nothing is written to the root file system
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM

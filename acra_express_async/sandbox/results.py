@@ -10,8 +10,8 @@ from pathlib import Path
 
 HEAD = """# Measured results
 
-Written by the commands named in the headings; run one again and its section is replaced. Absolute figures depend on
-the machine and on what else it was doing: only ratios from one interleaved run compare.
+The commands named in the headings write this page; running one again replaces its section. Absolute figures depend on
+the machine and its load, so compare only ratios from one interleaved run.
 """
 
 

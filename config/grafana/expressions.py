@@ -1,6 +1,6 @@
-"""Panels and the expressions that they are made of.
+"""Panels and their expressions.
 
-Shared figures are equal on all replicas (max), counters of a process add up (sum).
+Shared figures are equal on all replicas (max), counters of processes add up (sum).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Panel:
 
 
 def m(name: str, *matchers: str, **equal: str) -> str:
-    """A series of ours, narrowed to the chosen job and instances."""
+    """One of our series, limited to the chosen job and instances."""
     more = [*matchers, *(f'{label}="{value}"' for label, value in equal.items())]
     return f"acra_express_{name}{{{','.join([HERE, *more])}}}"
 
 
 def rate(name: str, by: str) -> str:
-    """How much a counter grew per second, by label."""
+    """The increase of a counter per second, by label."""
     return f"sum by ({by}) (rate({m(name)}[$__rate_interval]))"
 
 

@@ -1,4 +1,4 @@
-"""The lower rows: providers, the nightly beside us, the process itself."""
+"""The lower rows: providers, the nightly, the process itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
         (
             Panel(
                 "Calls by outcome",
-                "Per minute; breaker_open and budget_denied were never sent.",
+                "Per minute; breaker_open and budget_denied were not sent.",
                 "none",
                 [("{{provider}} {{outcome}}", f"60 * {rate('provider_calls_total', 'provider, outcome')}")],
                 width=12,
@@ -31,7 +31,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Budget used",
-                "What each rolling window holds, of its allowance.",
+                "Use of each rolling window as part of its allowance.",
                 "percentunit",
                 [
                     (
@@ -43,7 +43,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Time to empty",
-                "At the pace of the last 15 minutes; a day when nothing is spent.",
+                "At the pace of the last 15 minutes; one day if nothing is spent.",
                 "s",
                 [("{{provider}} {{budget}}", TIME_TO_EMPTY)],
             ),
@@ -55,7 +55,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Breakers",
-                "1 for the state that each breaker is in.",
+                "1 for the current state of each breaker.",
                 "none",
                 [("{{provider}} {{state}}", f"max by (provider, state) ({m('breaker_state')})")],
             ),
@@ -64,7 +64,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Raises refused",
-                "Throttle raises without an approver, in a day.",
+                "Throttle raises without an approver within a day.",
                 "none",
                 [("refused", f"sum(increase({m('overrides_refused_total')}[1d]))")],
             ),
@@ -83,14 +83,14 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 ],
             ),
             Panel(
-                "How often we gave way",
+                "How often express gave way",
                 "Per hour, by reason.",
                 "none",
                 [("{{reason}}", f"3600 * {rate('nightly_yields_total', 'reason')}")],
             ),
             Panel(
                 "Daily cap",
-                "Slots taken today, of the cap.",
+                "Slots taken today, and the cap.",
                 "none",
                 [("used", f"max({m('daily_cap_used')})"), ("cap", f"max({m('daily_cap_limit')})")],
             ),
@@ -118,27 +118,27 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 steps=((0.5, "red"),),
             ),
             Panel(
-                "Log lines lost",
-                "In an hour: stderr is blocked, closed or on a full disk.",
+                "Lost log lines",
+                "Within an hour; stderr is blocked, closed or on a full disk.",
                 "none",
                 [("{{instance}}", f"sum by (instance) (increase({m('log_lines_dropped_total')}[1h]))")],
                 steps=((1, "orange"),),
             ),
             Panel(
-                "Signs of life",
-                "Since each loop last moved; cron: since the last tick that was due.",
+                "Progress of loops",
+                "Time since each loop last made progress; for cron since the last tick that was due.",
                 "s",
                 [("{{loop}} {{instance}}", f"time() - {m('last_tick_timestamp_seconds')}")],
             ),
             Panel(
                 "Snapshot p95",
-                "One look at all shared figures; taken every 15 s.",
+                "Time of one snapshot of all shared figures, taken every 15 s.",
                 "s",
                 [("{{instance}}", quantile(0.95, "snapshot_duration_seconds", "instance"))],
             ),
             Panel(
                 "Listener reconnects",
-                "In an hour.",
+                "Within an hour.",
                 "none",
                 [("{{instance}}", f"sum by (instance) (increase({m('listener_reconnects_total')}[1h]))")],
             ),
@@ -159,7 +159,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Open files and uptime",
-                "Descriptors of their limit, and seconds since the start.",
+                "Open descriptors as part of their limit, and seconds since the start.",
                 "none",
                 [
                     ("files {{instance}}", f"process_open_fds{{{HERE}}} / process_max_fds{{{HERE}}}"),

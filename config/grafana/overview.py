@@ -1,4 +1,4 @@
-"""The upper rows: is it OK, what flows, what fails."""
+"""The upper rows: overall state, flow of work, failures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             stat(
                 "Latency p95, 1 h",
-                "Staging job's created_at to the committed company; the promise is one hour.",
+                "From the staging job to the committed company; the target is one hour.",
                 "s",
                 quantile(0.95, "latency_seconds", "", ENDED, window="1h"),
                 ((2700, "orange"), (3600, "red")),
@@ -61,14 +61,14 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             stat(
                 "Daily cap",
-                "Companies that took a slot today, of the cap.",
+                "Slots taken today as part of the cap.",
                 "percentunit",
                 f"max({m('daily_cap_used')} / ({m('daily_cap_limit')} > 0))",
                 ((0.9, "orange"),),
             ),
             stat(
                 "Listener",
-                "1 while every replica hears its own NOTIFY.",
+                "1 while every replica receives its own NOTIFY.",
                 "none",
                 f"min({m('listener_up')})",
                 ((1, "green"),),
@@ -76,14 +76,14 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             stat(
                 "Last tick",
-                "Since the last cron tick; 15 minutes apart by default.",
+                "Time since the last cron tick; ticks are 15 minutes apart by default.",
                 "s",
                 f"time() - max({m('last_tick_timestamp_seconds', loop='cron')})",
                 ((1800, "orange"), (3600, "red")),
             ),
             stat(
-                "Queue seen",
-                "Since a replica last read the queue; the figures of this row are that old.",
+                "Snapshot age",
+                "Time since a replica last read the queue; the figures of this row are that old.",
                 "s",
                 f"time() - max({m('queue_snapshot_timestamp_seconds')})",
                 ((60, "orange"), (120, "red")),
@@ -144,7 +144,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Campaign age",
-                "A person's enqueue to the committed company: cutting a campaign into batches hides no waiting.",
+                "From the enqueue of the campaign to the committed company, so batches hide no waiting.",
                 "s",
                 [("p50", quantile(0.5, "campaign_age_seconds")), ("p95", quantile(0.95, "campaign_age_seconds"))],
             ),
@@ -156,7 +156,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Workers",
-                "Workers that hold a job, of those configured.",
+                "Workers with a job, and configured workers.",
                 "none",
                 [("busy", f"sum({m('workers_busy')})"), ("all", f"sum({m('workers')})")],
             ),

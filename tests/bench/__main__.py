@@ -72,9 +72,9 @@ def limiters_() -> None:
     """Plain AsyncLimiters compared with our throttle and ledger: violations, worst window, used share."""
     rows = limiters.limiters()
     note = (
-        f"{limiters.HOURS:g} simulated hours of hammering 200 requests an hour with two workers a process; shares and"
-        " violations of the last two. Ours survives restarts and is shared, because it stands in the"
-        " database; its first minute is held to what DuckDuckGo is known to let through."
+        f"{limiters.HOURS:g} simulated hours at full speed with 200 requests an hour and two workers per process;"
+        " shares and violations of the last two hours. Ours survives restarts and is shared, because it is kept in the"
+        " database; its first minute is limited to what DuckDuckGo is known to accept."
     )
     _tell("limiters", limiters.HEADER, rows, note)
 
@@ -87,7 +87,7 @@ def reservation_(rounds: int, times: int) -> None:
     rows = asyncio.run(reservation.reservation(rounds, times))
     note = (
         f"Durable commits over loopback TCP, {rounds} interleaved rounds of {times}, medians over rounds. Goal: one"
-        " statement, under 1 ms median; what the machine's disk adds to both is in the INSERT."
+        " statement, under 1 ms median; the INSERT shows what the machine's disk adds to both."
     )
     _tell("reservation", reservation.HEADER, rows, note)
 
@@ -108,9 +108,9 @@ def replicas_(rounds: int, operations: int) -> None:
     rows = asyncio.run(replicas.replicas(rounds, operations))
     way = ("claims/s", "x one", "reservations/s", "x one")
     note = (
-        f"Durable commits, {rounds} interleaved rounds of {operations}, medians; two workers a replica and nothing "
-        f"but the database calls; all reservations are page reads, so they meet at one allowance row. PgBouncer in "
-        f"transaction mode with {replicas.SERVERS} server connections for all; directly each replica has two here."
+        f"Durable commits, {rounds} interleaved rounds of {operations}, medians; two workers per replica and "
+        f"only the database calls; all reservations are page reads, so they compete for one allowance row. PgBouncer "
+        f"in transaction mode with {replicas.SERVERS} server connections for all; direct replicas have two each."
     )
     _tell("replicas", ("replicas", *way, *(f"{each} (PgBouncer)" for each in way)), rows, note)
 
@@ -138,8 +138,8 @@ def scrape_(scrapes: int) -> None:
     """Time of a /metrics scrape with 100 and with 100,000 jobs in the table."""
     rows = asyncio.run(watching.scrape(scrapes))
     note = (
-        f"{scrapes} scrapes of each service in turns over one connection; all jobs are due and claiming is paused. "
-        "Goal: under 20 ms, whatever stands in the table; under 600 series."
+        f"{scrapes} scrapes of each service, alternating, over one connection; all jobs are due and claiming is "
+        "paused. Goal: under 20 ms for any size of the table; under 600 series."
     )
     _tell(
         "scrape",
@@ -153,7 +153,7 @@ def scrape_(scrapes: int) -> None:
 def load_() -> None:
     """Peak memory of `acra-express load-registry` at 50,000 and at 500,000 rows."""
     rows = asyncio.run(loading.load())
-    note = "VmHWM of the command's own process, each file into an empty registry. Goal: flat."
+    note = "VmHWM of the command's process, each file into an empty registry. Goal: flat."
     _tell("load", ("rows", "file MB", "peak MB", "/ smallest", "rows/s"), rows, note)
 
 
@@ -166,8 +166,8 @@ def calls_(companies: int, seed: int, size: str) -> None:
     arms = asyncio.run(compare(companies, seed, PAGE_SIZE_OF[size]))
     note = (
         f"{arms[0].companies} live companies of the simulator's world, seed {seed}, pages of size {size}, both plans "
-        "over the same ones. "
-        "Naive: two searches for everybody, pages up to the budget, both addresses verified; the same decisions."
+        "over the same companies. "
+        "Naive: two searches for each, pages up to the budget, both addresses verified; the same decisions."
     )
     _tell(f"calls --size {size}", HEADER, [*(arm.row() for arm in arms), arms[1].beside(arms[0])], note)
 
@@ -176,8 +176,9 @@ def calls_(companies: int, seed: int, size: str) -> None:
 def pages_() -> None:
     """CPU and memory of reading hostile pages by their length."""
     note = (
-        f"Every reader of a page over {reading.LENGTH:,} characters and {reading.FACTOR} times as many; linear work is"
-        f" a ratio of {reading.FACTOR}, a square {reading.FACTOR**2}. Peak: what {reading.MEGABYTE:,} characters cost."
+        f"Every extractor over {reading.LENGTH:,} characters and {reading.FACTOR} times as many; linear work is"
+        f" a ratio of {reading.FACTOR}, quadratic work {reading.FACTOR**2}."
+        f" Peak: memory for {reading.MEGABYTE:,} characters."
     )
     _tell("pages", ("made of", "ms", "ms of 8 x", "ratio", "peak MB"), reading.pages(), note)
 
