@@ -102,6 +102,9 @@ def screen(answer: dict[str, Any]) -> RenderableType:
     for line in answer["breakers"]:
         probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""
         parts.append(Text(f"  {line['provider']} is {line['kind']} ({line['reason']}){probe}"))
+    claim = answer["database"]["last_claim"]
+    if claim is not None:
+        parts.append(Text(f"  last claim: {claim['result']}, {span(claim['seconds_ago'])} ago"))
     if answer["stands_back"]:
         parts.append(Text("  the nightly is running, so nothing is claimed"))
     parts += [_workers(answer), _queue(answer), _budgets(answer)]

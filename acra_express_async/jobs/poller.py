@@ -24,6 +24,8 @@ COOLDOWN_SECONDS = 0.1
 claims). One that brings a job is always served at once."""
 UNPROVEN_POLL_SECONDS = 30.0
 """How often the poller looks by itself while the listener is not proven."""
+IDLE_POLL_SECONDS = 60.0
+"""How often it looks when nothing woke it: a cheap query, and a claim that would fail is known within a minute."""
 AWAY_SECONDS = (0.5, 30.0)
 """First and largest bound of the full-jitter pause while the database is away."""
 
@@ -126,7 +128,7 @@ class Poller:
                 continue
             if asks:
                 self._failures = 0
-                self._health.saw_database()
+                self._health.database.claimed("job" if claimed else "empty")
             # a wake since the clear: the claim may be older than what a worker left behind when it ended
             woken = self._wake.is_set()
             if self._until_idle and asks and not claimed and self._out == 0 and not woken:
@@ -151,7 +153,7 @@ class Poller:
 
     def _patience(self, due: timedelta | None, claimed: list[Job]) -> tuple[float, str]:
         """How long to wait if nothing wakes us, and what the wake is then called."""
-        seconds = UNPROVEN_POLL_SECONDS if not self._health.listener_proven else float("inf")
+        seconds = IDLE_POLL_SECONDS if self._health.listener_proven else UNPROVEN_POLL_SECONDS
         if due is None:
             return seconds, "tick"
         # Overdue and yet not ours: paused, locked by somebody, or a row changed by hand. Look again, ever slower.
@@ -175,6 +177,7 @@ class Poller:
 
     async def _step_aside(self, away: AcraExpressError) -> None:
         self._metrics.claims.labels("error").inc()
+        self._health.database.claim_failed(away)
         self._failures += 1
         first, most = AWAY_SECONDS
         seconds = self._random.random() * min(most, first * 2 ** min(self._failures, 10))

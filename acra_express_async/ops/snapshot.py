@@ -31,6 +31,8 @@ TURN_SECONDS = 5.0
 """How old the knowledge about the nightly may become."""
 FIGURES_EVERY = 3
 """Turns between two readings of the queue: every 15 s, once per usual scrape interval."""
+GRANTS_EVERY = 6
+"""Turns between two looks at the role's grants, which a restore or a script may take away: every 30 s."""
 COMPARED_EVERY = 12
 """Turns between two counts of the nightly's companies: once a minute, because that reads the nightly's own tables. It
 is skipped while the nightly runs, whose ALTER TABLE would wait for the query (B25)."""
@@ -48,6 +50,7 @@ class Snapshot:
     taken_at: datetime | None = None
     paused: bool = False
     nightly_running: bool = False
+    lost_grants: list[str] = field(default_factory=list)
     queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     cap_used: int = 0
     companies_today: dict[str, int] = field(default_factory=dict)
@@ -114,6 +117,8 @@ class SnapshotLoop:
         self._beacon.beat()
         try:
             await self._look_at_others()
+            if self._turn % GRANTS_EVERY == 0:
+                self.snapshot.lost_grants = await self._shared.lost_grants()
             if self._turn % FIGURES_EVERY == 0:
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
@@ -124,9 +129,10 @@ class SnapshotLoop:
             log.warning("snapshot.missed", error=str(away))
 
     async def _look_at_others(self) -> None:
+        await self._shared.ping()
+        self._health.database.answered()
         running = await self._shared.nightly_running()
         share = await self._shared.connection_share()
-        self._health.saw_database()
         self.snapshot.nightly_running = running
         self._metrics.nightly_running.set(int(running))
         # every turn: an operator who pauses the service wants to see it soon

@@ -14,9 +14,9 @@ from acra_express_async.jobs.worker import Worker
 from acra_express_async.limits.capacity import plan
 from acra_express_async.models import Provider
 from acra_express_async.ops.snapshot import Snapshot, SnapshotLoop
+from acra_express_async.runtime.database_health import DatabaseHealth
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import Settings
-from acra_express_async.web import READY_DATABASE_SECONDS
 
 OLDEST_DUE_SECONDS = 45 * 60.0
 """The limit of the Prometheus alert on the oldest due job: the promise is one hour, and a person needs time to act."""
@@ -50,7 +50,7 @@ def status(
         "connections_taken": round(courtesy.connections, 3),
         "room_for_workers": courtesy.room,
         "listener_proven": health.listener_proven,
-        "database_age_seconds": health.database_age,
+        "database": _database(health.database),
         "stuck": health.stuck,
         "alerts": [
             {
@@ -85,11 +85,12 @@ def status(
 
 def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
     """`fail`: a person must act; `warn`: something is unusual; `pass` otherwise. `why` holds the reasons."""
-    age = health.database_age
-    away = age is None or age >= READY_DATABASE_SECONDS
+    trouble, passed = health.database.trouble, health.database.recent_refusal
     oldest = max((age for (_, state), (_, age) in snapshot.queue.items() if state == "due"), default=0.0)
     fails = [f"loop {name} makes no progress" for name in health.stuck]
-    fails += ["the database does not answer"] if away else []
+    fails += [trouble] if trouble is not None else []
+    if snapshot.lost_grants:
+        fails.append(f"the tenant role has lost {', '.join(snapshot.lost_grants)}; run `acra-express migrate`")
     fails += [str(state.detail.get("headline", state.key)) for state in alerts.firing]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
     warns = ["claiming is paused by an operator"] if snapshot.paused else []
@@ -97,11 +98,25 @@ def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Ale
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
+    if passed is not None and trouble is None:
+        warns.append(f"{health.clock() - passed.at:.0f} s ago: {passed.why}")
     warns += ["the process is stopping"] if health.draining else []
     warns += [] if health.listener_proven else ["notifications do not arrive; work is found by polling"]
     warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
     return {"word": word, "why": fails + warns}
+
+
+def _database(database: DatabaseHealth) -> dict[str, Any]:
+    now, claim, refusal = database.clock(), database.claim, database.recent_refusal
+    return {
+        "answered_seconds_ago": None if database.age is None else round(database.age, 1),
+        "trouble": database.trouble,
+        "last_refusal": None if refusal is None else {"why": refusal.why, "seconds_ago": round(now - refusal.at, 1)},
+        "last_claim": None
+        if claim is None
+        else {"result": claim.result, "seconds_ago": round(now - claim.at, 1), "why": claim.why},
+    }
 
 
 def _worker(worker: Worker) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from acra_express_async.runtime.database_health import DatabaseHealth
+
 BEAT_SECONDS = 10.0
 """The longest pause between two beats of a healthy loop."""
 SILENCE_SECONDS = 60.0
@@ -47,8 +49,7 @@ class Beacon:
 class Health:
     """The state that /healthz and /readyz report; each field is set by the loop that it describes.
 
-    `database_seen` is a moment of `clock`, None before the first answer. `ends_by` is the moment by which the stop
-    sequence must be over, None until a stop is requested.
+    `ends_by` is the moment of `clock` by which the stop sequence must be over, None until a stop is requested.
     """
 
     clock: Callable[[], float]
@@ -56,23 +57,17 @@ class Health:
     schema_checked: bool = False
     draining: bool = False
     ends_by: float | None = None
-    database_seen: float | None = None
     listener_proven: bool = False
+    database: DatabaseHealth = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = DatabaseHealth(self.clock)
 
     def beacon(self, name: str) -> Beacon:
         """The beacon of one loop, with a first beat."""
         beacon = self.beacons.setdefault(name, Beacon(self.clock))
         beacon.beat()
         return beacon
-
-    def saw_database(self) -> None:
-        """The database has just answered one of our statements."""
-        self.database_seen = self.clock()
-
-    @property
-    def database_age(self) -> float | None:
-        """Seconds since the database last answered; None if it never has."""
-        return None if self.database_seen is None else self.clock() - self.database_seen
 
     @property
     def stuck(self) -> list[str]:

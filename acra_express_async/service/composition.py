@@ -76,7 +76,9 @@ class Composition:
         self.metrics = Metrics(CollectorRegistry())
         self.health = Health(time.monotonic)  # liveness is real time, also on a simulated clock
         self.health.schema_checked = True
-        self.health.saw_database()
+        self.health.database.answered()
+        for pool in (access.work, access.vital):
+            pool.observe(self.health.database.refused)
         self.draining = asyncio.Event()
         self.idle = asyncio.Event()
         self.queue: asyncio.Queue[Job] = asyncio.Queue()

@@ -5,6 +5,6 @@ database does. Nothing on the page comes from another host, and every value is e
 the registry and the web.
 """
 
-from acra_express_async.web.app import READY_DATABASE_SECONDS, WebServer, build_app, liveness, readiness
+from acra_express_async.web.app import WebServer, build_app, liveness, readiness
 
-__all__ = ["READY_DATABASE_SECONDS", "WebServer", "build_app", "liveness", "readiness"]
+__all__ = ["WebServer", "build_app", "liveness", "readiness"]

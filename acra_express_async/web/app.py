@@ -18,9 +18,6 @@ from acra_express_async.runtime.health import Health
 from acra_express_async.web.connections import ConnectionLimits, Connections, step_by_step
 from acra_express_async.web.page import page
 
-READY_DATABASE_SECONDS = 30.0
-"""Ready only while the database has answered within this time; it is asked every 5 s."""
-
 Status = Callable[[], dict[str, Any]]
 
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -48,29 +45,29 @@ def liveness(health: Health) -> tuple[int, dict[str, Any]]:
         }
         for name, beacon in sorted(health.beacons.items())
     }
-    checks["database"] = _database(health)
+    checks["database"] = _database(health, while_in_trouble="warn")
     checks["notifications"] = {"status": "pass" if health.listener_proven else "warn"}
     return _answer(checks)
 
 
 def readiness(health: Health) -> tuple[int, dict[str, Any]]:
-    """Status code and body of /readyz: schema checked, database seen recently, not draining; a dead listener warns."""
-    age = health.database_age
+    """Status code and body of /readyz: schema checked, the database serves us, not draining; a dead listener warns."""
     checks: dict[str, Any] = {
         "schema": {"status": "pass" if health.schema_checked else "fail"},
-        "database": _database(health)
-        | {"status": "pass" if age is not None and age < READY_DATABASE_SECONDS else "fail"},
+        "database": _database(health, while_in_trouble="fail"),
         "draining": {"status": "fail" if health.draining else "pass"},
         "notifications": {"status": "pass" if health.listener_proven else "warn"},
     }
     return _answer(checks)
 
 
-def _database(health: Health) -> dict[str, Any]:
-    age = health.database_age
-    seen = age is not None and age < READY_DATABASE_SECONDS
+def _database(health: Health, *, while_in_trouble: str) -> dict[str, Any]:
+    """`output` names the cause while the database cannot serve us."""
+    age, trouble = health.database.age, health.database.trouble
     observed = {} if age is None else {"observedValue": round(age, 1), "observedUnit": "s"}
-    return {"status": "pass" if seen else "warn", **observed}
+    if trouble is None:
+        return {"status": "pass", **observed}
+    return {"status": while_in_trouble, **observed, "output": trouble}
 
 
 def _answer(checks: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -83,9 +83,14 @@ def _cards(status: dict[str, Any]) -> str:
         ("oldest due", _age(oldest) if due else "none"),
         ("workers busy", f"{busy} of {len(workers)}"),
         ("companies today", f"{cap['used']} of {cap['limit']}"),
+        ("last claim", _last_claim(status["database"]["last_claim"])),
     )
     cards = "".join(f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in facts)
     return f'<dl class="cards">{cards}</dl>'
+
+
+def _last_claim(claim: dict[str, Any] | None) -> str:
+    return "none yet" if claim is None else f"{claim['result']}, {_age(claim['seconds_ago'])} ago"
 
 
 def _alerts(status: dict[str, Any]) -> str:

@@ -19,7 +19,12 @@ def status(**changed: Any) -> dict[str, Any]:
         "nightly_running": False,
         "stands_back": False,
         "listener_proven": True,
-        "database_age_seconds": 1.0,
+        "database": {
+            "answered_seconds_ago": 1.0,
+            "trouble": None,
+            "last_refusal": None,
+            "last_claim": {"result": "job", "seconds_ago": 3.0, "why": None},
+        },
         "stuck": [],
         "alerts": [],
         "breakers": [],

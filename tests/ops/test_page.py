@@ -147,7 +147,7 @@ async def test_probes_answer_head_and_name_the_fault() -> None:
 
         assert await probe("/readyz") == (503, "fail"), "neither schema nor database were seen"
         health.schema_checked = True
-        health.saw_database()
+        health.database.answered()
         assert await probe("/readyz") == (200, "warn"), "the listener is not proven"
         health.listener_proven = True
         assert await probe("/readyz") == (200, "pass")
@@ -159,7 +159,7 @@ async def test_probes_answer_head_and_name_the_fault() -> None:
         moment += 61
         assert await probe("/healthz") == (503, "fail"), "the poller does not move"
         poller.beat()
-        health.saw_database()
+        health.database.answered()
         health.draining = True
         assert await probe("/readyz") == (503, "fail")
         assert await probe("/healthz") == (200, "pass")

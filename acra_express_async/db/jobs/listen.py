@@ -167,7 +167,6 @@ class Listener:
             ) from None
         finally:
             del self._returned[nonce]
-        self._health.saw_database()
         self._beacon.beat()
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:

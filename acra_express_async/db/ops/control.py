@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.jobs.neighbours import companies_today, connection_share
+from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)
@@ -47,6 +48,15 @@ class Control:
                 by,
             )
             await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
+
+    async def ping(self) -> None:
+        """See `Database.ping`; on a session for work, because others may lead to another server."""
+        await self._database.ping()
+
+    async def lost_grants(self) -> list[str]:
+        """What the tenant role lacks by now, for example ``EXECUTE of acra_express.claim``; catalogs only."""
+        async with self._database.session() as connection:
+            return await lost_grants(connection, await connection.fetchval("SELECT current_user"))
 
     async def moment(self) -> datetime:
         """Now, by the clock that decides."""

@@ -23,7 +23,7 @@ from acra_express_async.db.session.connection import (
 )
 from acra_express_async.db.session.dsn import DsnSource, FixedDsn, host_and_port
 from acra_express_async.db.session.pinned import session_settings, set_for_transaction
-from acra_express_async.db.session.server_errors import DRIVER_ERRORS, as_not_now, spoils_the_session
+from acra_express_async.db.session.server_errors import DRIVER_ERRORS, as_not_now, reason_of, spoils_the_session
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError, in_words
 from acra_express_async.runtime.realtime import real
 
@@ -106,6 +106,23 @@ class Database:
     async def _dial(self, *_args: object, **_kwargs: object) -> asyncpg.Connection[asyncpg.Record]:
         return await connect_with(self._dsn, {} if self._pooled else self._settings, pooled=self._pooled)
 
+    async def ping(self) -> None:
+        """Ask on a session of this pool whether the server accepts writes.
+
+        Raises:
+            NotNow: it does not, or it does not answer. Every session of the pool will be replaced in the first case.
+        """
+        async with self._acquired() as connection:
+            row = await connection.fetchrow(
+                "SELECT pg_catalog.pg_is_in_recovery() AS standby,"
+                " pg_catalog.current_setting('transaction_read_only') AS read_only"
+            )
+            assert row is not None
+            if row["standby"] or row["read_only"] == "on":
+                raise asyncpg.ReadOnlySQLTransactionError(
+                    "it is a standby" if row["standby"] else "transaction_read_only is on"
+                )
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
         """A connection in autocommit mode (behind a pooler one transaction: the same for single statements)."""
@@ -139,6 +156,8 @@ class Database:
         except DRIVER_ERRORS as error:
             if spoils_the_session(error):
                 _cut(connection)
+            if reason_of(error) is Away.READ_ONLY:
+                await pool.expire_connections()  # they all lead to the same server
             not_now = as_not_now(error, host_and_port(self._dsn.value))
             if not_now is None:
                 raise

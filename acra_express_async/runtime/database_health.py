@@ -1,0 +1,91 @@
+"""What this process knows of the database: when it answered, what it refused, and how the last claim went.
+
+Nothing here asks the database; the loops tell what they met. So a probe or a page can say the cause at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+READY_SECONDS = 30.0
+"""An answer, or a claim that went through, is expected within this time; the database is asked every 5 s."""
+RECENT_SECONDS = 60.0
+"""How long a refusal that has passed is still shown."""
+CLAIM_REPEATED_SECONDS = 90.0
+"""A failed claim is repeated within this time, unless nothing may be claimed at present."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The sentence of an error, and the moment (of `clock`) at which it was met."""
+
+    why: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How a claim ended (``job``, ``empty`` or ``error``), when, and why it failed."""
+
+    result: str
+    at: float
+    why: str | None = None
+
+
+@dataclass(slots=True)
+class DatabaseHealth:
+    """See the module; `clock` is monotonic seconds, and so are all moments.
+
+    `failing_since` is the first failed claim after the last one that went through.
+    """
+
+    clock: Callable[[], float]
+    answered_at: float | None = None
+    refusal: Refusal | None = None
+    claim: Claim | None = None
+    failing_since: float | None = None
+
+    def answered(self) -> None:
+        """A session for work was answered by a server that accepts writes."""
+        self.answered_at = self.clock()
+
+    def refused(self, error: Exception) -> None:
+        """A session could not be had, or broke, or its statement met a fault of the server."""
+        self.refusal = Refusal(str(error), self.clock())
+
+    def claimed(self, result: str) -> None:
+        """A claim went through, with or without a job."""
+        self.claim = Claim(result, self.clock())
+        self.failing_since = None
+        self.answered()
+
+    def claim_failed(self, error: Exception) -> None:
+        """A claim did not go through; it will be repeated."""
+        now = self.clock()
+        self.claim = Claim("error", now, str(error))
+        self.failing_since = now if self.failing_since is None else self.failing_since
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last answer; None before the first."""
+        return None if self.answered_at is None else self.clock() - self.answered_at
+
+    @property
+    def trouble(self) -> str | None:
+        """One sentence with the cause while the database cannot serve us; None while it can."""
+        age, now = self.age, self.clock()
+        if age is None or age >= READY_SECONDS:
+            why = self.refusal.why if self.refusal is not None else "it has given no reason"
+            return f"the database has not answered for {age or 0:.0f} s: {why}"
+        claim, since = self.claim, self.failing_since
+        if claim is None or since is None or now - claim.at >= CLAIM_REPEATED_SECONDS:
+            return None
+        return f"no job could be claimed for {now - since:.0f} s: {claim.why}" if now - since >= READY_SECONDS else None
+
+    @property
+    def recent_refusal(self) -> Refusal | None:
+        """The last refusal, as long as it is recent."""
+        if self.refusal is None or self.clock() - self.refusal.at >= RECENT_SECONDS:
+            return None
+        return self.refusal
