@@ -24,11 +24,11 @@ log = logs.logger("worker")
 
 BACKOFF_BASE = timedelta(seconds=30)
 BACKOFF_CAP = timedelta(minutes=15)
-"""Job backoff: full jitter on min(15 min, 30 s x 2^n), design.md 9a."""
+"""Job backoff: full jitter on min(15 min, 30 s x 2^n) after the n-th error."""
 OUTAGE_LIMIT = timedelta(hours=24)
-"""After a day without a provider the job's companies end as failed{provider_unavailable}."""
+"""After a day without a provider, the job's remaining companies end as failed{provider_unavailable}."""
 SNOOZE_JITTER = timedelta(seconds=5)
-"""Spreads jobs that were all told the same moment."""
+"""Spreads jobs that would otherwise all fall due at the same moment."""
 
 
 class AttemptEnds:
@@ -37,9 +37,9 @@ class AttemptEnds:
     Every method raises LeaseLost when the job is no longer ours and DatabaseAway when the end could not be written.
 
     Args:
-        lock_retry: repeats writes that gave way.
+        lock_retry: repeats writes that gave way to a lock.
         max_errors: job-specific errors after which the job ends in `error`.
-        max_crashes: crashes without progress after which it does.
+        max_crashes: crashes without progress after which it ends in `error`.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class AttemptEnds:
         self._max_crashes = max_crashes
 
     async def poisoned(self, job: Job) -> End | None:
-        """Tested before a job runs: a job that kills its process must not do so for ever."""
+        """Checked before a job runs: a job that crashes its process must not do so for ever."""
         if job.crashes < self._max_crashes:
             return None
-        text = f"the process died {job.crashes} times while it held this job, without any progress"
+        text = f"the process crashed {job.crashes} times while it held this job, without any progress"
         return await self._fail(job, text, reason="too_many_crashes")
 
     async def release(self, job: Job) -> End:
@@ -65,7 +65,7 @@ class AttemptEnds:
         return End.RELEASED
 
     async def by(self, job: Job, error: AcraExpressError) -> End:
-        """End the attempt by the caller's next move that `error` stands for (see errors.py)."""
+        """End the attempt with the move that `error` stands for (see errors.py)."""
         match error:
             case Draining():
                 return await self.release(job)
@@ -84,7 +84,7 @@ class AttemptEnds:
                 return await self.unexpected(job, error)
 
     async def unexpected(self, job: Job, error: Exception) -> End:
-        """A job-specific error: it counts, and the job is tried again until `max_errors`."""
+        """A job-specific error: it counts, and the job is retried until `max_errors`."""
         text = f"{type(error).__name__}: {error}"
         log.error("job.error", error=text, errors=job.errors + 1, exc_info=error)
         if job.errors + 1 >= self._max_errors:

@@ -1,4 +1,4 @@
-"""One attempt at a job: what its calls may know, and the ways in which it can end."""
+"""One attempt at a job: what the calls made for it may know, and the ways in which it can end."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ STAND_BACK_PAUSE = timedelta(seconds=60)
 """How long a job steps aside for a running nightly job, or in quiet hours, before it looks again."""
 NIGHTLY_RUNNING = "nightly_running"
 QUIET_HOURS = "quiet_hours"
-"""Why a guest takes nothing new; labels of `nightly_yields_total`."""
-_STANDING_BACK = {NIGHTLY_RUNNING: "the nightly has the right of way", QUIET_HOURS: "quiet hours: nothing is begun"}
+"""Why nothing new is taken; labels of `nightly_yields_total`."""
+_STANDING_BACK = {NIGHTLY_RUNNING: "the nightly run goes first", QUIET_HOURS: "quiet hours: nothing is started"}
 
 WRITE_TRIES = 12
 WRITE_PAUSE_SECONDS = 2.0
-"""Full jitter up to this between tries: twelve of them outlast the nightly's longest store transaction (B3)."""
+"""Full jitter up to this between tries: twelve tries outlast the nightly's longest store transaction (B3)."""
 
 ResultT = TypeVar("ResultT")
 
 
 class LockRetry:
-    """Repeats a transaction that gave way to somebody's lock; nothing was written when it did.
+    """Repeats a transaction that gave way to another session's lock, in which case it wrote nothing.
 
     Args:
-        random: of the jitter.
-        gave_way: told of every time, with the reason (a label of `nightly_yields_total`).
+        random: for the jitter.
+        gave_way: called each time, with the reason (a label of `nightly_yields_total`).
         pause: waits, in seconds.
     """
 
@@ -47,10 +47,10 @@ class LockRetry:
         self._pause = pause
 
     async def write(self, transaction: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """The transaction's answer.
+        """The transaction's result.
 
         Raises:
-            LockBusy: it gave way `WRITE_TRIES` times; the caller steps aside.
+            LockBusy: it gave way `WRITE_TRIES` times; the job is snoozed.
         """
         for _ in range(WRITE_TRIES - 1):
             try:
@@ -76,8 +76,8 @@ class End(StrEnum):
 class JobScope:
     """What the calls of one job may know: whether a new one may start, the job's own limits, and what was spent.
 
-    `lease_ends` is a moment of `clock` (monotonic seconds) that only a heartbeat moves on; `moved` is told of every
-    check, which is the job's sign of life.
+    `lease_ends` is a moment of `clock` (monotonic seconds) that only a heartbeat moves forward. `moved` is called at
+    every check, which shows that the job makes progress.
     """
 
     draining: asyncio.Event
@@ -89,10 +89,10 @@ class JobScope:
     usage: Usage = field(default_factory=Usage)
 
     def check(self) -> None:
-        """See models.Scope; the lease is judged by our own monotonic clock, so it holds with the database away."""
+        """See models.Scope. The lease is judged by our monotonic clock, so the check works with the database away."""
         self.moved()
         if self.clock() >= self.lease_ends:
-            raise LeaseLost("the lease could have lapsed: no heartbeat got through in time")
+            raise LeaseLost("the lease may have expired: no heartbeat got through in time")
         if self.draining.is_set():
             raise Draining("the service is stopping")
         why = self.stands_back()
@@ -100,5 +100,5 @@ class JobScope:
             raise StandBack(_STANDING_BACK.get(why, why), reason=why, retry_after=STAND_BACK_PAUSE)
 
     def spent(self, cost: Usage) -> None:
-        """Count what was sent for the company at hand."""
+        """Count what was sent for the present company."""
         self.usage += cost

@@ -1,6 +1,6 @@
-"""When a guest takes nothing new: the nightly runs, quiet hours, or too many of the server's connections are taken.
+"""When to take nothing new: the nightly runs, quiet hours, or too many of the server's connections are taken.
 
-Knows only what it was last told (`saw`); it asks nobody, so it may be called as often as anybody likes.
+It knows only what it was last told (`saw`) and does no I/O, so it can be asked as often as needed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from acra_express_async.settings.quiet_hours import QuietHours
 log = logs.logger("courtesy")
 
 SHRINK_ABOVE = 0.6
-"""Part of the server's connections above which one worker has to do."""
+"""Part of the server's connections above which only one worker may hold a job."""
 PAUSE_ABOVE = 0.7
-"""Part above which nothing is claimed (platform.md B15): the nightly opens up to nine unpooled ones at a time."""
+"""Part above which nothing is claimed (B15): the nightly uses no pool and opens up to nine connections at a time."""
 
 
 class Courtesy:
-    """Whether, and for how many workers, jobs may be claimed.
+    """Whether jobs may be claimed, and for how many workers.
 
     Args:
         stand_back: whether a running nightly job stops us.
         quiet: hours in which nothing is claimed and no new provider call starts.
-        now: the wall clock in the zone of `quiet`.
+        now: the wall clock in the time zone of `quiet`.
         workers: how many there are.
     """
 
@@ -44,11 +44,11 @@ class Courtesy:
         self.connections = 0.0
 
     def saw(self, *, nightly_running: bool, connections: float) -> bool:
-        """Take note of a fresh look; True when more may be claimed than before it.
+        """Record a new reading; True when more may be claimed than before it.
 
         Args:
-            nightly_running: a nightly job holds its lock.
-            connections: part of the server's connections that are taken, by anybody.
+            nightly_running: a job of the nightly is running.
+            connections: part of the server's connections that are taken, by all clients together.
         """
         stood_back, room = self._stood_back, self.room
         self._nightly_running = nightly_running
@@ -73,16 +73,16 @@ class Courtesy:
 
     @property
     def nightly_has_the_way(self) -> bool:
-        """A nightly job runs, and we stand back for it."""
+        """A nightly job is running, and the settings let it go first."""
         return self._stand_back and self._nightly_running
 
     @property
     def quiet(self) -> bool:
-        """The configured quiet hours hold now."""
+        """It is quiet hours now."""
         return self._quiet.hold(self._now())
 
     def stands_back(self) -> str | None:
-        """Why no new provider call may start and workers put their jobs off (a label of `nightly_yields_total`)."""
+        """Why no new provider call may start and workers snooze their jobs (a label of `nightly_yields_total`)."""
         if self.nightly_has_the_way:
             return NIGHTLY_RUNNING
         return QUIET_HOURS if self.quiet else None

@@ -1,6 +1,7 @@
 """The poller: claims a job for each free worker and puts it on the queue.
 
-Clear the flag first, then claim: a NOTIFY that arrives during the claim must not be lost.
+It clears the wake-up flag first and claims afterwards: a NOTIFY that arrives during the claim sets the flag again, so
+it is not lost.
 """
 
 from __future__ import annotations
@@ -20,32 +21,31 @@ from acra_express_async.runtime.health import BEAT_SECONDS, Health
 log = logs.logger("poller")
 
 COOLDOWN_SECONDS = 0.1
-"""Coalesces a storm: after a notification that brought no job the next ones are folded for so long (5,000 became 12
-claims). One that brings a job is always served at once."""
+"""Coalesces a storm of notifications: after one that brought no job, the next ones are combined for this long (5,000
+became 12 claims). A notification that brings a job is always served at once."""
 UNPROVEN_POLL_SECONDS = 30.0
-"""How often the poller looks by itself while the listener is not proven."""
+"""How often the poller looks by itself while the listener is not proven to work."""
 IDLE_POLL_SECONDS = 60.0
-"""How often it looks when nothing woke it: a cheap query, and a claim that would fail is known within a minute."""
+"""How often it looks when nothing woke it: a cheap query, and a claim that would fail is noticed within a minute."""
 AWAY_SECONDS = (0.5, 30.0)
-"""First and largest bound of the full-jitter pause while the database is away."""
+"""First and largest limit of the full-jitter pause while the database is away."""
 
 
 class Claims(Protocol):
-    """See db/jobs.py."""
+    """The part of db/jobs/leases.py that the poller needs; tests count what is asked of it."""
 
     async def claim(self, owner: str, lease: timedelta) -> list[Job]: ...
     async def next_due(self) -> timedelta | None: ...
 
 
 class Poller:
-    """Feeds the queue; holds no claim that is not running.
+    """Feeds the queue; claims only as many jobs as can start at once.
 
     Args:
-        owner: who claims; host and boot, only informational.
-        allowed: how many jobs this process may hold now: 0 while the nightly has the right of way, fewer than there
+        owner: who claims: host, process and start; only informational.
+        allowed: how many jobs this process may hold now: 0 while the nightly run goes first, fewer than there
             are workers while the server's connections are scarce.
-        until_idle: end by itself when nothing is due and nothing runs.
-        idle: set then.
+        until_idle: stop when nothing is due and nothing runs, and set `idle`.
         pause: waits, in seconds.
     """
 
@@ -87,9 +87,9 @@ class Poller:
         self._failures = 0
 
     def wake(self, reason: str) -> None:
-        """Something may be due. Only sets a flag, so it is safe in a notification's callback.
+        """Something may be due. Only sets a flag, so it is safe in the callback of a notification.
 
-        Notifications within the cooldown are folded into one wake at its end; every other reason is served at once.
+        Notifications within the cooldown are combined into one wake-up at its end; any other reason is served at once.
         """
         self._metrics.wakes.labels(reason).inc()
         if reason == "notify":
@@ -105,7 +105,7 @@ class Poller:
         self._wake.set()
 
     def worker_freed(self) -> None:
-        """A worker ended its job; the next claim may take one more."""
+        """A worker has ended its job; the next claim may take one more."""
         self._out -= 1
         self.wake("free")
 
@@ -115,7 +115,7 @@ class Poller:
             self._beacon.beat()
             self._wake.clear()
             notified, self._notified = self._notified, False
-            # asked once: an answer that changes during the claim must not make a skipped claim look like an idle queue
+            # asked once per turn: if the answer changed during the turn, a skipped claim would look like an empty queue
             allowed = self._allowed()
             asks = self._out < allowed
             try:
@@ -129,7 +129,7 @@ class Poller:
             if asks:
                 self._failures = 0
                 self._health.database.claimed("job" if claimed else "empty")
-            # a wake since the clear: the claim may be older than what a worker left behind when it ended
+            # woken since the flag was cleared: a worker may have inserted a job after this claim looked for one
             woken = self._wake.is_set()
             if self._until_idle and asks and not claimed and self._out == 0 and not woken:
                 self._idle.set()
@@ -137,7 +137,7 @@ class Poller:
             await self._wait(self._patience(due, claimed))
 
     async def _claim(self, allowed: int) -> list[Job]:
-        """One by one, up to `allowed` at work: the first job starts while the next is still looked for."""
+        """One by one, up to `allowed` at work: the first job starts while the next one is still being looked for."""
         claimed: list[Job] = []
         while self._out < allowed and not self._draining.is_set():
             found = await self._jobs.claim(self._owner, self._lease)
@@ -148,22 +148,23 @@ class Poller:
                 self._out += 1
                 self._queue.put_nowait(job)
             claimed += found
-            await asyncio.sleep(0)  # the worker has its turn before the next round trip is sent
+            await asyncio.sleep(0)  # lets the worker start before the next round trip is sent
         return claimed
 
     def _patience(self, due: timedelta | None, claimed: list[Job]) -> tuple[float, str]:
-        """How long to wait if nothing wakes us, and what the wake is then called."""
+        """How long to wait if nothing wakes us, and the reason that the wake-up then has."""
         seconds = IDLE_POLL_SECONDS if self._health.listener_proven else UNPROVEN_POLL_SECONDS
         if due is None:
             return seconds, "tick"
-        # Overdue and yet not ours: paused, locked by somebody, or a row changed by hand. Look again, ever slower.
+        # Overdue but not claimed: claiming is paused, the row is locked, or it was changed by hand. Look again, with
+        # growing pauses.
         overdue = due <= timedelta(0) and not claimed
         self._fruitless = self._fruitless + 1 if overdue else 0
         floor = min(UNPROVEN_POLL_SECONDS, 0.25 * 2 ** min(self._fruitless, 10)) if overdue else 0.0
         return min(seconds, max(due.total_seconds(), floor)), "due"
 
     async def _wait(self, patience: tuple[float, str]) -> None:
-        """Until something wakes us, or a job falls due, or the listener has been unproven for too long."""
+        """Wait until something wakes us, a job falls due, or the listener has been unproven for too long."""
         seconds, reason = patience
         while not self._wake.is_set() and not self._draining.is_set():
             self._beacon.beat()

@@ -1,6 +1,6 @@
-"""A worker takes one job at a time, keeps its lease alive, and sees to it that the end of the attempt is written.
+"""A worker takes one job at a time, extends its lease, and makes sure that the end of the attempt is written.
 
-Nothing is written once the lease is lost; the heartbeat stops last.
+Nothing is written once the lease is lost. The heartbeat stops last, after the write that ends the attempt.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from acra_express_async.runtime.realtime import real
 log = logs.logger("worker")
 
 STEP_SECONDS = 180.0
-"""Longest honest silence inside a job: a budget's wait (60 s), the slowest try (35 s), a save that gives way (24 s)."""
+"""Longest normal silence inside a job: a wait for a budget (60 s), the slowest try (35 s), a save that keeps giving way
+to locks (24 s), and a margin."""
 HURRY = 8
-"""A missed heartbeat is repeated after an eighth of its interval."""
+"""A missed heartbeat is repeated after an eighth of the interval."""
 HAND_BACK_SECONDS = 5.0
-"""Bound of the shielded write that hands a job back when its worker is cancelled."""
+"""Longest duration of the shielded write that hands a job back when its worker is cancelled."""
 
 
 class Handler(Protocol):
-    """The work of one job type; finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
+    """The work of one job type. It finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
 
     async def handle(self, job: Job, scope: JobScope) -> End: ...
 
 
 class Heartbeats(Protocol):
-    """Extends a lease; see db/jobs.py."""
+    """Extends a lease; see db/jobs/leases.py."""
 
     async def heartbeat(self, job: Job) -> None: ...
 
@@ -50,8 +51,8 @@ class Worker:
         name: for logs and the status page.
         handlers: the work of each job type.
         heartbeat: time between two heartbeats, at most a quarter of the lease.
-        freed: told after every job, so that the poller claims for free workers only.
-        stands_back: why nothing new may be begun now, or None.
+        freed: called after every job, so that the poller claims only for free workers.
+        stands_back: why nothing new may be started now, or None.
         pace: waits between heartbeats, in seconds.
     """
 
@@ -104,7 +105,7 @@ class Worker:
                 self._freed()
 
     async def _next_job(self) -> Job | None:
-        """A job, or None now and then: to have nothing to do is a sign of life too."""
+        """A job, or None after `BEAT_SECONDS` without one, so that an idle worker beats too."""
         self._beacon.beat()
         try:
             async with asyncio.timeout(BEAT_SECONDS):
@@ -133,7 +134,7 @@ class Worker:
         log.info("job.ended", job_type=job.job_type.value, end=end.value, seconds=seconds)
 
     async def _leased(self, job: Job) -> End:
-        """The handler and the end of the job, with the heartbeat beside them until the very last write."""
+        """Run the handler and end the job, with heartbeats until the last write is done."""
         scope = self.scope = JobScope(
             draining=self._draining,
             clock=self._clock,
@@ -152,7 +153,7 @@ class Worker:
         except* LeaseLost as lost:
             log.warning("job.lease_lost", error=str(lost.exceptions[0]))
         except* (DatabaseAway, StandBack) as away:
-            # the end could not be written: the lease runs out, and the job is claimed again
+            # the end could not be written: the lease expires, and the job is claimed again
             log.warning("job.left_to_its_lease", error=str(away.exceptions[0]))
         return End.LEASE_LOST
 
@@ -164,7 +165,7 @@ class Worker:
             try:
                 await self._heartbeats.heartbeat(job)
             except (DatabaseAway, StandBack) as away:
-                # a missed beat is made up for soon: the lease must not depend on the next one alone
+                # repeat a missed heartbeat soon, so that the lease does not depend on a single one
                 wait = self._heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
@@ -183,12 +184,12 @@ class Worker:
             raise
         except AcraExpressError as error:
             return await self._ends.by(job, error)
-        except Exception as error:  # noqa: BLE001 - the job boundary: whatever it was, the job's row must say so
+        except Exception as error:  # noqa: BLE001 - the job boundary: any error must be recorded in the job's row
             return await self._ends.unexpected(job, error)
         return await self._ends.release(job) if end is End.RELEASED else end
 
     async def _hand_back(self, job: Job) -> End:
-        """Cancelled (second signal): one bounded attempt to hand the job back, else its lease runs out."""
+        """After a cancellation (second signal): one bounded try to hand the job back; otherwise its lease expires."""
         try:
             async with asyncio.timeout(real(HAND_BACK_SECONDS)):
                 return await self._ends.release(job)

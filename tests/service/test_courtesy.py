@@ -231,7 +231,7 @@ async def test_b16_standing_back_costs_no_attempt_and_is_counted(
         job_id,
     )
     assert row is not None
-    says = {"quiet_hours": "quiet hours", "nightly_running": "the nightly has the right of way"}[why]
+    says = {"quiet_hours": "quiet hours", "nightly_running": "the nightly run goes first"}[why]
     assert (row["status"], row["attempts"], row["errors"]) == ("queued", 0, 0)
     assert says in row["error"]
     counted = {

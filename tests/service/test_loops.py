@@ -186,7 +186,7 @@ async def test_a_job_that_kills_its_process_is_failed(database: Database, owner:
         await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp()")
     assert await rig.supervisor.run() == 0
     error = await owner.fetchval("SELECT error FROM background_jobs WHERE job_id = $1 AND status = 'error'", job_id)
-    assert error == "the process died 3 times while it held this job, without any progress"
+    assert error == "the process crashed 3 times while it held this job, without any progress"
 
 
 async def test_a_stop_in_mid_job_releases_it_without_an_attempt(database: Database, owner: Connection) -> None:
