@@ -13,7 +13,7 @@ from quality.calls import HEADER, compare
 from acra_express_async.sandbox.results import record, table
 from acra_express_async.sandbox.world import PAGE_SIZE_OF
 
-from . import alone, limiters, loading, pickup, replicas, reservation, watching
+from . import alone, limiters, loading, pickup, reading_requests, replicas, reservation, watching
 from . import pages as reading
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
@@ -172,15 +172,32 @@ def calls_(companies: int, seed: int, size: str) -> None:
     _tell(f"calls --size {size}", HEADER, [*(arm.row() for arm in arms), arms[1].beside(arms[0])], note)
 
 
+@main.command("requests")
+@click.option("--companies", type=click.IntRange(10), default=150, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@size_option
+def requests_(companies: int, seed: int, size: str) -> None:
+    """Contact facts found and tokens billed by each way to ask Jina Reader for a page."""
+    rows = reading_requests.requests(companies, seed, PAGE_SIZE_OF[size])
+    note = (
+        f"Home and contact pages of the readable sites of {companies} companies, seed {seed}, pages of size {size}; "
+        f"share of the true mails, phones and postal codes on them. Large pages have over {reading_requests.LARGE:,} "
+        f"tokens; they, the second reads and the waiting are counted at a limit of {reading_requests.LARGE:,}."
+    )
+    _tell(f"requests --size {size}", reading_requests.HEADER, rows, note)
+
+
 @main.command("pages")
-def pages_() -> None:
-    """CPU and memory of reading hostile pages by their length."""
+@size_option
+def pages_(size: str) -> None:
+    """CPU and memory of reading hostile pages by their length, and of a company page of a size."""
     note = (
         f"Every extractor over {reading.LENGTH:,} characters and {reading.FACTOR} times as many; linear work is"
         f" a ratio of {reading.FACTOR}, quadratic work {reading.FACTOR**2}."
         f" Peak: memory for {reading.MEGABYTE:,} characters."
     )
-    _tell("pages", ("made of", "ms", "ms of 8 x", "ratio", "peak MB"), reading.pages(), note)
+    header = ("made of", "ms", "ms of 8 x", "ratio", "peak MB")
+    _tell("pages", header, reading.pages(PAGE_SIZE_OF[size]), note)
 
 
 if __name__ == "__main__":
