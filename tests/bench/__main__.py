@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from quality.calls import HEADER, compare
 
+from acra_express_async import logs
 from acra_express_async.sandbox.results import record, table
 from acra_express_async.sandbox.world import PAGE_SIZE_OF
 
@@ -24,6 +25,7 @@ PEERS = "BENCH_PEERS"
 @click.group()
 def main() -> None:
     """Measure our service, and PgQueuer and Procrastinate where they can be compared."""
+    logs.configure(level="WARNING", form="console")
 
 
 def _tell(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> None:

@@ -17,6 +17,7 @@ from quality.scoring import confidence_table, score
 from quality.sizes import Measured, measured, sets_table, targets_table
 from quality.through_reader import Results, run_at
 
+from acra_express_async import logs
 from acra_express_async.sandbox.world import PAGE_SIZE_OF, PageSize
 
 
@@ -88,6 +89,7 @@ def show_details(results: Results, to: TextIO) -> None:
 @click.option("--verbose", is_flag=True, help="Also print confidence, tags and misses of the last size.")
 def main(files: tuple[Path, ...], sizes: tuple[str, ...], seed: int, *, by_set: bool, verbose: bool) -> None:
     """Measure the sets in FILES, or all there are."""
+    logs.configure(level="WARNING", form="console")
     wanted = [PAGE_SIZE_OF[size] for size in sizes or PAGE_SIZE_OF]
     sets = sets_of(files)
     every, totals = asyncio.run(run_all(sets, wanted, seed))
