@@ -12,6 +12,8 @@ from acra_express_async.limits import allowances
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import Settings
 
+LONGEST_PLAN = timedelta(days=36_500)
+"""A century: anybody may ask for a million companies in each of 500 jobs."""
 HOUR = timedelta(hours=1)
 TOKEN_USE = 0.9
 """The part of the token window that can be used: each reservation is in flight for some seconds of the minute."""
@@ -76,10 +78,13 @@ class Plan:
         return self.slowest.per_hour
 
     def time_for(self, companies: int) -> timedelta:
-        """From the first claim to the last commit, including nights when a day's limit is used up."""
+        """From the first claim to the last commit, including nights when a day's limit is used up; at most
+        `LONGEST_PLAN`."""
         full_days, rest = divmod(companies, max(1, int(self.per_day)))
         if rest == 0 and full_days:
             full_days, rest = full_days - 1, max(1, int(self.per_day))
+        if full_days >= LONGEST_PLAN.days:
+            return LONGEST_PLAN
         return timedelta(days=full_days) + HOUR * (rest / self.per_hour)
 
 

@@ -19,6 +19,9 @@ from acra_express_async.providers.wire import LONGEST_RETRY_AFTER, Answer, retry
 PROVIDER = Provider.JINA
 DEFAULT_WAIT = timedelta(seconds=60)
 """When a 429 says nothing: the window of Reader's own limiter."""
+MOST_TOKENS = 2 * 1024 * 1024
+"""An answer is cut at 2 MB, and a token is at least a byte: a larger bill is a mistake, not a debt to wait for."""
+
 MAX_TITLE_CHARS = 1_000
 """Of a title and of a description, which are not cut by the provider: longer ones are an accident or an attack."""
 TINY_CHARACTERS = 1500
@@ -113,11 +116,12 @@ def _page(data: dict[str, Any], answer: Answer, url: str, limit: int) -> Page:
     usage = data.get("usage")
     tokens = _whole(usage.get("tokens")) if isinstance(usage, dict) else None
     if tokens is not None:
+        tokens = min(tokens, MOST_TOKENS)
         answer.billed = {"tokens_1m": tokens}
     final = data.get("url")
     address = final if isinstance(final, str) and final.startswith(("http://", "https://")) else url
     title, text, warning, description = (_text(data.get(key)) for key in ("title", "content", "warning", "description"))
-    status = _whole(data.get("httpStatus"))
+    status = _status(data.get("httpStatus"))
     if status is None and (match := _TARGET_STATUS.search(warning)):
         status = int(match[1])
     links = links_of(data.get("links"), text, address)
@@ -158,3 +162,9 @@ def _text(value: object) -> str:
 
 def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _status(value: object) -> int | None:
+    """An HTTP status of three digits; anything else tells nothing."""
+    status = _whole(value)
+    return status if status is not None and 100 <= status <= 999 else None

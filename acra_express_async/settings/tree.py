@@ -67,6 +67,12 @@ def _spans(value: str) -> str:
     return value
 
 
+MOST = 1_000_000_000
+"""Largest figure of a count or an allowance: half of what an int column holds, far beyond any plan of a provider."""
+MOST_DAYS = 3650
+MOST_TENANT = 2**31 - 1
+"""`tenants.tenant_id` is an int."""
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -81,12 +87,12 @@ class DuckDuckGoSettings(_Group):
     at paces of a second and less; 200 an hour is one every 18 s on average, so a spacing of 3 s costs nothing."""
 
     base_url: BaseUrl = "https://html.duckduckgo.com"
-    requests_per_hour: int = Field(200, ge=1)
-    spacing_seconds: float = Field(3, ge=0)
+    requests_per_hour: int = Field(200, ge=1, le=MOST)
+    spacing_seconds: float = Field(3, ge=0, le=3600)
     share: Share = 1
     region: str = "sg-en"
     user_agent: str = "acra-express/1 (company data quality; contact: data-ops)"
-    timeout_seconds: float = Field(10, gt=0)
+    timeout_seconds: float = Field(10, gt=0, le=600)
 
 
 class JinaSettings(_Group):
@@ -94,13 +100,13 @@ class JinaSettings(_Group):
 
     base_url: BaseUrl = "https://r.jina.ai"
     api_key: SecretStr | None = None
-    calls_per_hour: int = Field(120, ge=1)
-    tokens_per_minute: int = Field(5000, ge=502)
+    calls_per_hour: int = Field(120, ge=1, le=MOST)
+    tokens_per_minute: int = Field(5000, ge=502, le=MOST)
     max_pages: int = Field(3, ge=1, le=10)
-    tokens_per_page: int = Field(1500, ge=500)
+    tokens_per_page: int = Field(1500, ge=500, le=MOST)
     respect_robots: bool = True
     share: Share = 1
-    timeout_seconds: float = Field(30, gt=0)
+    timeout_seconds: float = Field(30, gt=0, le=600)
 
     @model_validator(mode="after")
     def _page_fits_the_minute(self) -> JinaSettings:
@@ -116,11 +122,11 @@ class ZeroBounceSettings(_Group):
 
     base_url: BaseUrl = "https://api.zerobounce.net"
     api_key: SecretStr | None = None
-    verifications_per_day: int = Field(500, ge=1)
+    verifications_per_day: int = Field(500, ge=1, le=MOST)
     max_per_company: int = Field(2, ge=0, le=10)
     share: Share = 0.6
-    timeout_seconds: float = Field(35, gt=0)
-    cache_days: int = Field(90, ge=1)
+    timeout_seconds: float = Field(35, gt=0, le=600)
+    cache_days: int = Field(90, ge=1, le=MOST_DAYS)
 
 
 class SlackSettings(_Group):
@@ -128,7 +134,7 @@ class SlackSettings(_Group):
 
     webhook_url: SecretStr | None = None
     channel: str = "#data-ops-alerts"
-    timeout_seconds: float = Field(5, gt=0)
+    timeout_seconds: float = Field(5, gt=0, le=600)
 
 
 class AlertSettings(_Group):
@@ -136,9 +142,9 @@ class AlertSettings(_Group):
     message links to (the alert's name is appended to `runbook_url` as an anchor)."""
 
     failure_ratio: float = Field(0.05, ge=0, lt=1)
-    window_minutes: int = Field(30, ge=1)
-    min_companies: int = Field(1, ge=1)
-    cooldown_minutes: int = Field(30, ge=0)
+    window_minutes: int = Field(30, ge=1, le=24 * 60)
+    min_companies: int = Field(1, ge=1, le=MOST)
+    cooldown_minutes: int = Field(30, ge=0, le=7 * 24 * 60)
     runbook_url: str = "config/runbook.md"
     dashboard_url: str | None = None
 
@@ -160,31 +166,31 @@ class Settings(BaseSettings):
     postgres_dsn: SecretStr
     listen_dsn: SecretStr | None = None
     tenant_role: str = Field("acra_express", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    tenant_id: int | None = None
+    tenant_id: Annotated[int, Field(ge=1, le=MOST_TENANT)] | None = None
     schedule: Annotated[str, AfterValidator(_cron)] = "*/15 * * * *"
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Singapore"
     workers: int = Field(2, ge=1, le=16)
-    lease_seconds: float = Field(60, gt=0)
-    heartbeat_seconds: float = Field(15, gt=0)
-    max_errors: int = Field(5, ge=1)
-    max_crashes: int = Field(3, ge=1)
+    lease_seconds: float = Field(60, gt=0, le=24 * 3600)
+    heartbeat_seconds: float = Field(15, gt=0, le=6 * 3600)
+    max_errors: int = Field(5, ge=1, le=MOST)
+    max_crashes: int = Field(3, ge=1, le=MOST)
     batch_size: int = Field(5, ge=1, le=100)
-    daily_cap: int = Field(300, ge=0)
+    daily_cap: int = Field(300, ge=0, le=MOST)
     refresh_ssic: Words = ()
     refresh_terms: Words = ()
-    refresh_reserve: int = Field(100, ge=0)
+    refresh_reserve: int = Field(100, ge=0, le=MOST)
     stand_back_while_nightly_runs: bool = True
     quiet_hours: Annotated[str, AfterValidator(_spans)] = ""
-    nightly_hold_nights: int = Field(2, ge=0)
+    nightly_hold_nights: int = Field(2, ge=0, le=MOST_DAYS)
     include_sole_proprietors: bool = False
     store_personal_emails: bool = False
-    recheck_days: int = Field(7, ge=0)
+    recheck_days: int = Field(7, ge=0, le=MOST_DAYS)
     override_approvers: Words = ()
-    drain_seconds: float = Field(25, gt=0)
+    drain_seconds: float = Field(25, gt=0, le=3600)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
-    budget_wait_seconds: float = Field(60, ge=0)
-    default_tenant_id: int | None = None
+    budget_wait_seconds: float = Field(60, ge=0, le=24 * 3600)
+    default_tenant_id: Annotated[int, Field(ge=0, le=MOST_TENANT)] | None = None
 
     duckduckgo: DuckDuckGoSettings = DuckDuckGoSettings()
     jina: JinaSettings = JinaSettings()

@@ -13,6 +13,7 @@ from typing import IO
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.registry import Accepted, RegistryFile, Rejected
+from acra_express_async.registry.csv_cells import plain_cell
 
 BATCH_ROWS = 2_000
 """Rows a transaction: some megabytes in memory here, some hundred milliseconds of row locks there."""
@@ -55,7 +56,7 @@ class _Notes:
                 self.written = Path.cwd() / self.path.name
                 self.opened = self.written.open("w", encoding="utf-8", newline="")
             csv.writer(self.opened).writerow(("line", "uen", "kind", "reason"))
-        csv.writer(self.opened).writerow((line, uen, kind, reason))
+        csv.writer(self.opened).writerow((line, plain_cell(uen), kind, plain_cell(reason)))
 
     def close(self) -> None:
         if self.opened is not None:
