@@ -11,8 +11,9 @@ AcraExpressError
 ├── NotNow                 step aside and come back: it counts against no job and ends no process that was ready
 │   ├── DatabaseAway       the server cannot serve us (`reason` says why): wait; the lease decides about the job
 │   │   └── TookTooLong    the server is there, but it cancelled a statement that ran into its time-out
-│   └── StandBack          the nightly run goes first: snooze the job, attempt handed back
-│       └── LockBusy       a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
+│   ├── StandBack          the nightly run goes first: snooze the job, attempt handed back
+│   │   └── LockBusy       a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
+│   └── OwnFault           companies fail one after the other in our own code: snooze the job, attempt handed back
 ├── CapReached             today's slots are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
@@ -110,6 +111,16 @@ class TookTooLong(DatabaseAway):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason=Away.SILENT)
+
+
+class OwnFault(NotNow):
+    """Several companies in a row failed in our own code: the cause lies here. `fault` names the exception."""
+
+    reason = "internal_error"
+
+    def __init__(self, message: str, *, fault: str) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class CapReached(AcraExpressError):

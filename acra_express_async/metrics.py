@@ -52,7 +52,7 @@ BUDGETS = (
     (Provider.JINA, "tokens_1m"),
     (Provider.ZEROBOUNCE, "verifications_1d"),
 )
-ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits")
+ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits", "internal_errors")
 ALERT_OUTCOMES = ("sent", "suppressed", "error")
 BEATING = ("poller", "listener", "snapshot", "alerts", "courier")
 """Loops for which the time of the last turn is published."""
@@ -137,6 +137,9 @@ class Metrics:
         self.listener_up = self._gauge("listener_up", "1 while the listener's own NOTIFY comes back.")
         self.listener_reconnects = self._counter("listener_reconnects_total", "Reconnects of the listener.")
         self.last_tick = self._gauge("last_tick_timestamp_seconds", "Last turn of each loop.", loop=LOOPS)
+        self.internal_error_streak = self._gauge(
+            "internal_error_streak", "Different companies in a row that failed in our own code."
+        )
         self.alert_active = self._gauge("alert_active", "Alerts of that name that are firing.", alert=ALERTS)
         self.alert_notifications = self._counter(
             "alert_notifications_total", "Alert messages by outcome.", outcome=ALERT_OUTCOMES
@@ -160,11 +163,14 @@ class Metrics:
         info.labels(__version__).set(1)
 
     def company_ended(self, kind: str, reason: str, latency: timedelta, campaign_age: timedelta | None = None) -> None:
-        """Count one company at its terminal outcome; an unknown reason counts as ``internal_error``."""
+        """Count one company at its terminal outcome; an unknown reason counts as ``internal_error``.
+
+        A job row may claim to be made in the future: then its companies waited for no time, not for less than none.
+        """
         self.companies_processed.labels(kind).inc()
-        self.latency.labels(kind).observe(latency.total_seconds())
+        self.latency.labels(kind).observe(max(0.0, latency.total_seconds()))
         if campaign_age is not None:
-            self.campaign_age.observe(campaign_age.total_seconds())
+            self.campaign_age.observe(max(0.0, campaign_age.total_seconds()))
         if kind == OutcomeKind.FAILED:
             self.failures.labels(reason if reason in FAILURE_REASONS else "internal_error").inc()
 

@@ -273,7 +273,8 @@ class Job:
     Every later write must carry the same `token`. `attempt` counts claims; `errors` and `crashes` are counted
     separately; `expired` says that this claim took over an expired lease. `params` is the row's JSON as found, which
     params.py validates. `outage` is how long a provider has been unavailable to this job; `lease` is how long the claim
-    holds without a heartbeat.
+    holds without a heartbeat. `fault` is the sentence that says why the row cannot be processed at all; `params` may
+    then be empty.
     """
 
     job_id: JobId
@@ -287,6 +288,7 @@ class Job:
     expired: bool = False
     outage: timedelta = timedelta(0)
     lease: timedelta = timedelta(seconds=60)
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

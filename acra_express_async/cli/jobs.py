@@ -164,7 +164,7 @@ def _companies(outcomes: list[dict[str, Any]]) -> Table:
 
 def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
     """What a person wants to know about a job, without empty values."""
-    params = json.dumps(line.params)
+    params = line.params_fault or json.dumps(line.params)
     facts = {
         "job": f"{line.job_id}, {_short(line.job_type)}",
         "state": line.state + (f" until {moment(line.due_at, zone, seconds=True)}" if line.state == "snoozed" else ""),
@@ -174,6 +174,7 @@ def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
         "done": f"{line.processed} of {line.total}" if line.total else "",
         "tries": f"{line.attempts}, with {line.errors} errors and {line.crashes} crashes",
         "says": line.error or "",
+        "list": f"{line.uens_listed} UENs, {line.uens_waiting} of them wait" if line.uens_listed else "",
         "params": params if len(params) <= SHORT_PARAM else f"{params[:SHORT_PARAM]} … (--json prints all)",
     }
     return {name: value for name, value in facts.items() if value}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from acra_express_async import logs
+from acra_express_async.companies.fault_streak import LONGEST_STREAK, FaultStreak
 from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Ended, Outcomes
@@ -20,6 +21,7 @@ from acra_express_async.errors import (
     CapReached,
     DatabaseAway,
     LeaseLost,
+    OwnFault,
     ProviderError,
     RateLimited,
     StandBack,
@@ -50,6 +52,7 @@ class Enrichment:
     Args:
         resolve: judges `params.throttle` (see limits.overrides); raises JobError.
         lock_retry: repeats transactions that gave way.
+        faults: companies in a row that broke in our own code.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Enrichment:
         metrics: Metrics,
         lock_retry: LockRetry,
         clock: Callable[[], float],
+        faults: FaultStreak,
     ) -> None:
         self._jobs = jobs
+        self._faults = faults
         self._companies = companies
         self._outcomes = outcomes
         self._cap = cap
@@ -79,11 +84,12 @@ class Enrichment:
         """Enrich what is left of the job.
 
         One company that a provider cannot serve now does not hold up the others: the job goes on, and is snoozed at the
-        end for those that are left.
+        end for those that are left. So it is with companies that break in our own code after others did.
 
         Raises:
             JobError: `params` is wrong.
-            CapReached, ProviderError, StandBack, Draining, LeaseLost, DatabaseAway: what was won so far is stored.
+            CapReached, ProviderError, StandBack, OwnFault, Draining, LeaseLost, DatabaseAway: what was won so far is
+                stored.
         """
         params = EnrichmentParams.parse(job.params)
         throttle = self._resolve(
@@ -94,7 +100,7 @@ class Enrichment:
         batch = _Batch(job, params, throttle, len(wanted))
         ended = await self._outcomes.ended(job.job_id)
         left = [company_id for company_id in wanted if company_id not in ended]
-        put_off: ProviderError | None = None
+        put_off: ProviderError | OwnFault | None = None
         committed = len(wanted) - len(left)
         for position, company_id in enumerate(left):
             scope.check()
@@ -103,7 +109,7 @@ class Enrichment:
                     await self._enrich(batch, company_id, scope, committed + 1)
                 except RateLimited:
                     raise
-                except Transient as away:
+                except (Transient, OwnFault) as away:
                     log.warning("company.put_off", why=str(away), reason=away.reason)
                     put_off = away
                     continue
@@ -144,21 +150,35 @@ class Enrichment:
         return slot.ours
 
     async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
-        """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards."""
+        """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards.
+
+        Raises:
+            OwnFault: as others did right before it, this company broke in our own code; nothing is held against it.
+        """
         scope.usage = Usage()
         try:
             outcome = await self._pipeline.run(company, scope)
         except AcraExpressError as broken_off:
-            if replace(scope.usage, refused=()) == Usage():
-                await self._cap.hand_back(company.company_id, batch.job.job_id)
-            if scope.usage != Usage() and not isinstance(broken_off, LeaseLost | DatabaseAway):
-                await self._book(batch, scope.usage)
+            await self._put_back(batch, company.company_id, scope.usage, broken_off)
             raise
         except Exception as error:
             log.exception("company.broke", uen=company.uen)
+            if self._faults.broke(company.company_id):
+                await self._put_back(batch, company.company_id, scope.usage)
+                raise _own_fault(error) from error
             note = f"{type(error).__name__}: {error}"
             return Outcome(OutcomeKind.FAILED, "internal_error", notes=(note[:500],), usage=scope.usage)
+        self._faults.went_well()
         return replace(outcome, usage=scope.usage)
+
+    async def _put_back(
+        self, batch: _Batch, company_id: CompanyId, usage: Usage, why: AcraExpressError | None = None
+    ) -> None:
+        """Leave the company for another attempt: free its slot if nothing was sent, or else book the cost."""
+        if replace(usage, refused=()) == Usage():
+            await self._cap.hand_back(company_id, batch.job.job_id)
+        if usage != Usage() and not isinstance(why, LeaseLost | DatabaseAway):
+            await self._book(batch, usage)
 
     async def _book(self, batch: _Batch, usage: Usage) -> None:
         """What a broken-off attempt cost, in one try: why it broke off matters more than a lock in the way of this."""
@@ -206,3 +226,12 @@ class Enrichment:
             tokens=outcome.usage.tokens,
             verifications=outcome.usage.verifications,
         )
+
+
+def _own_fault(error: Exception) -> OwnFault:
+    name = type(error).__name__
+    return OwnFault(
+        f"{LONGEST_STREAK} companies in a row failed in our own code ({name}): the job waits until this is repaired; "
+        "the log says `company.broke` with the cause",
+        fault=name,
+    )

@@ -1,13 +1,15 @@
 """The work of an `acra_express_staging_upsert` job: choose registry rows, upsert companies, enqueue their enrichment.
 
 Each company is upserted in a short transaction of its own (many rows in one is what hurts the nightly); then one
-transaction that carries the token inserts the enrichment job, the continuation if any, and finishes.
+transaction that carries the token inserts the enrichment job, the continuation if any, and finishes. A list of UENs
+stands once in the database under the campaign's id; only the first job of a hand-written one still carries it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -16,12 +18,13 @@ from acra_express_async import logs
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.errors import CapReached, JobError, StandBack
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import CompanyId, Job, JobId, JobType
-from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.params import Campaign, StagingParams, listed_uens
 from acra_express_async.registry import RegistryRow
 
 log = logs.logger("staging")
@@ -46,6 +49,7 @@ class Staging:
         self,
         *,
         jobs: Jobs,
+        lists: UenLists,
         registry: Selection,
         cap: DailyCap,
         resolve: Callable[[object, str], JobThrottle],
@@ -57,6 +61,7 @@ class Staging:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._jobs = jobs
+        self._lists = lists
         self._registry = registry
         self._cap = cap
         self._resolve = resolve
@@ -76,25 +81,49 @@ class Staging:
             StandBack: the nightly has the right of way; upserted rows stay, the repetition finds them.
         """
         params = StagingParams.parse(job.params)
-        if not (params.terms or params.ssic_codes or params.uens):
-            raise JobError("params names no terms, no ssic_codes and no uens: nothing to stage")
         campaign = params.campaign or Campaign(id=job.job_id, enqueued_at=job.created_at, left=params.limit)
+        throttle = self._judged(params, campaign)
+        if params.uens:
+            params = await self._list(job, params, campaign)
+        if campaign.id != job.job_id:
+            await self._wait_for_tomorrow(throttle)
+        limit = throttle.batch_size if campaign.left is None else min(throttle.batch_size, campaign.left)
+        listed = await self._lists.next_of(campaign.id, limit)
+        if not (params.terms or params.ssic_codes or listed.exists):
+            raise JobError("params names no terms, no ssic_codes and no uens, and no list is stored: nothing to stage")
+        picked = await self._registry.pick(params, campaign, limit, listed.next)
+        company_ids = []
+        for row in picked.rows:
+            scope.check()
+            company_ids.append(await self._upsert(row))
+        batch = _StagedBatch(job, params, campaign, picked, company_ids, more_listed=listed.more)
+        await self._pass_on(batch, _note(batch, throttle))
+        return End.DONE
+
+    def _judged(self, params: StagingParams, campaign: Campaign) -> JobThrottle:
         throttle = self._resolve(params.throttle, f"campaign:{campaign.id}")
         for refused in throttle.refused:
             self._metrics.overrides_refused.inc()
             log.warning("override.refused", override=str(refused), authorized_by=throttle.authorized_by)
         for raised in throttle.raised:
             log.warning("override.raised", override=str(raised), authorized_by=throttle.authorized_by)
-        if params.campaign is not None:
-            await self._wait_for_tomorrow(throttle)
-        limit = throttle.batch_size if campaign.left is None else min(throttle.batch_size, campaign.left)
-        picked = await self._registry.pick(params, campaign, limit)
-        company_ids = []
-        for row in picked.rows:
-            scope.check()
-            company_ids.append(await self._upsert(row))
-        await self._pass_on(job, params, campaign, company_ids, picked, _note(picked, throttle))
-        return End.DONE
+        return throttle
+
+    async def _list(self, job: Job, params: StagingParams, campaign: Campaign) -> StagingParams:
+        """Move the UENs of a hand-written row, or of the previous version's continuation, into the campaign's list.
+
+        The row then says the same without them, so that whoever claims it next finds the list in one place.
+        """
+        bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
+
+        async def move() -> None:
+            async with self._jobs.owned(job) as connection:
+                afresh = params.campaign is None
+                await self._lists.store(connection, campaign.id, listed_uens(params.uens), afresh=afresh)
+                await self._jobs.rewrite(connection, job, bare.as_json())
+
+        await self._lock_retry.write(move)
+        return bare
 
     async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
         """A continuation does not stage what today's cap will not let through."""
@@ -113,81 +142,99 @@ class Staging:
                 await self._pause(self._random.random() * UPSERT_PAUSE_SECONDS)
         return await self._registry.upsert(row)
 
-    async def _pass_on(
-        self,
-        job: Job,
-        params: StagingParams,
-        campaign: Campaign,
-        companies: list[CompanyId],
-        picked: Picked,
-        note: str | None,
-    ) -> None:
+    async def _pass_on(self, batch: _StagedBatch, note: str | None) -> None:
         """Insert what follows and finish, in one transaction that carries the token."""
-        rest = _rest(params, campaign, picked, len(companies))
+        rest = batch.rest
         # The claim takes a continuation before its tick when a worker is free and nothing else waits.
         due_in = None if self._at_once else self._until_tick()
-
-        async def hand_on() -> tuple[JobId | None, JobId | None]:
-            return await self._hand_on(job, params, campaign, companies, rest, due_in, note)
-
-        enrichment, continuation = await self._lock_retry.write(hand_on)
+        enrichment, continuation = await self._lock_retry.write(lambda: self._hand_on(batch, rest, due_in, note))
         log.info(
             "batch.staged",
-            companies=len(companies),
+            companies=len(batch.companies),
             enrichment_job_id=enrichment,
             continuation_job_id=continuation,
-            campaign_id=campaign.id,
+            campaign_id=batch.campaign.id,
             note=note,
         )
 
     async def _hand_on(
-        self,
-        job: Job,
-        params: StagingParams,
-        campaign: Campaign,
-        companies: list[CompanyId],
-        rest: StagingParams | None,
-        due_in: timedelta | None,
-        note: str | None,
+        self, batch: _StagedBatch, rest: StagingParams | None, due_in: timedelta | None, note: str | None
     ) -> tuple[JobId | None, JobId | None]:
+        job = batch.job
         async with self._jobs.owned(job) as connection:
             enrichment = continuation = None
-            if companies:
-                work = _work(job, params, campaign, companies)
-                enrichment = await self._jobs.insert(connection, JobType.ENRICHMENT, work)
+            if batch.companies:
+                enrichment = await self._jobs.insert(connection, JobType.ENRICHMENT, batch.work)
             if rest is not None:
                 continuation = await self._jobs.insert(connection, JobType.STAGING, rest.as_json(), due_in=due_in)
+            if batch.picked.done_uens:
+                await self._lists.take(connection, batch.campaign.id, job.job_id, batch.picked.done_uens)
             await self._jobs.staged(connection, job, enrichment=enrichment, continuation=continuation)
-            await self._jobs.finish(connection, job, total=len(companies), note=note)
+            await self._jobs.finish(connection, job, total=len(batch.companies), note=note)
         return enrichment, continuation
 
 
-def _work(job: Job, params: StagingParams, campaign: Campaign, companies: list[CompanyId]) -> dict[str, Any]:
-    """The enrichment job's params; `throttle` travels along."""
-    work: dict[str, Any] = {
-        "company_ids": companies,
-        "staging_job_id": job.job_id,
-        "staged_at": job.created_at.isoformat(),
-        "campaign_enqueued_at": campaign.enqueued_at.isoformat(),
-        "campaign_id": campaign.id,
-    }
-    return work if params.throttle is None else work | {"throttle": params.throttle}
+@dataclass(frozen=True, slots=True)
+class _StagedBatch:
+    """What one staging job has come to: what was picked, and the companies that were upserted.
+
+    Args:
+        more_listed: UENs of the campaign's list wait behind those that were picked.
+    """
+
+    job: Job
+    params: StagingParams
+    campaign: Campaign
+    picked: Picked
+    companies: list[CompanyId]
+    more_listed: bool
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """The enrichment job's params; `throttle` travels along."""
+        work: dict[str, Any] = {
+            "company_ids": self.companies,
+            "staging_job_id": self.job.job_id,
+            "staged_at": self.job.created_at.isoformat(),
+            "campaign_enqueued_at": self.campaign.enqueued_at.isoformat(),
+            "campaign_id": self.campaign.id,
+        }
+        return work if self.params.throttle is None else work | {"throttle": self.params.throttle}
+
+    @property
+    def progressed(self) -> bool:
+        """Something was staged, or a UEN was settled, or the walk through the selection went on."""
+        walked = (self.picked.after or "", self.picked.wrapped) != (self.campaign.after or "", self.campaign.wrapped)
+        return bool(self.companies or self.picked.done_uens or walked)
+
+    @property
+    def incomplete(self) -> bool:
+        """Something of the campaign is left to stage."""
+        selects = bool(self.params.terms or self.params.ssic_codes)
+        return self._left != 0 and (self.more_listed or (selects and not self.picked.exhausted))
+
+    @property
+    def _left(self) -> int | None:
+        left = self.campaign.left
+        return None if left is None else max(0, left - len(self.companies))
+
+    @property
+    def rest(self) -> StagingParams | None:
+        """The continuation's params; None when the campaign is complete, or when this batch moved nothing: the next
+        would not either, and so on for ever."""
+        if not (self.incomplete and self.progressed):
+            return None
+        onward = self.campaign.model_copy(
+            update={"left": self._left, "after": self.picked.after, "wrapped": self.picked.wrapped}
+        )
+        return self.params.model_copy(update={"limit": None, "campaign": onward})
 
 
-def _rest(params: StagingParams, campaign: Campaign, picked: Picked, staged: int) -> StagingParams | None:
-    """The continuation's params, or None when the campaign is complete."""
-    left = None if campaign.left is None else campaign.left - staged
-    uens = [uen for uen in params.uens if uen not in set(picked.done_uens)]
-    selects = bool(params.terms or params.ssic_codes)
-    if left == 0 or (not uens and (not selects or picked.exhausted)):
-        return None
-    onward = campaign.model_copy(update={"left": left, "after": picked.after, "wrapped": picked.wrapped})
-    return params.model_copy(update={"uens": uens, "limit": None, "campaign": onward})
-
-
-def _note(picked: Picked, throttle: JobThrottle) -> str | None:
+def _note(batch: _StagedBatch, throttle: JobThrottle) -> str | None:
     """What the row of a job that is done should say: UENs left out, raises refused, raises and who approved them."""
-    parts = [f"{uen}: {why}" for uen, why in picked.refused]
+    parts = [f"{uen}: {why}" for uen, why in batch.picked.refused]
     parts += [f"throttle not raised: {refused}" for refused in throttle.refused]
     parts += [f"throttle raised by {throttle.authorized_by}: {raised}" for raised in throttle.raised]
+    if batch.incomplete and not batch.progressed:
+        parts.append("the campaign stops here: this batch staged nothing and came no further")
     return "; ".join(parts) or None

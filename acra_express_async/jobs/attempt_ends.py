@@ -13,6 +13,7 @@ from acra_express_async.errors import (
     CapReached,
     Draining,
     JobError,
+    OwnFault,
     ProviderError,
     StandBack,
 )
@@ -52,8 +53,14 @@ class AttemptEnds:
         self._max_errors = max_errors
         self._max_crashes = max_crashes
 
-    async def poisoned(self, job: Job) -> End | None:
-        """Checked before a job runs: a job that crashes its process must not do so for ever."""
+    async def unfit(self, job: Job) -> End | None:
+        """Checked before a job runs: end one whose row makes no sense, or that crashes its process for ever.
+
+        Returns:
+            None: the job may run.
+        """
+        if job.fault is not None:
+            return await self._fail(job, job.fault, reason="job_error")
         if job.crashes < self._max_crashes:
             return None
         text = f"the process crashed {job.crashes} times while it held this job, without any progress"
@@ -74,6 +81,8 @@ class AttemptEnds:
             case StandBack():
                 self._metrics.nightly_yields.labels(error.reason).inc()
                 return await self._snooze(job, error, error.retry_after)
+            case OwnFault():
+                return await self._own_fault(job, error)
             case CapReached():
                 return await self._snooze(job, error, error.retry_after)
             case BudgetExhausted():
@@ -98,13 +107,23 @@ class AttemptEnds:
             hours = OUTAGE_LIMIT // timedelta(hours=1)
             text = f"{error.provider} was not available for {hours} hours: {error}"
             return await self._fail(job, text, reason="provider_unavailable")
-        # Attempts are handed back, so they cannot count the tries: wait up to as long as the outage has lasted.
-        delay = error.retry_after or self._jitter(min(BACKOFF_CAP, max(BACKOFF_BASE, job.outage)))
-        return await self._snooze(job, error, delay, outage=True)
+        return await self._snooze(job, error, error.retry_after or self._patience(job), outage=True)
 
-    async def _snooze(self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False) -> End:
+    async def _own_fault(self, job: Job, error: OwnFault) -> End:
+        """As an outage, which it is; only that the party that is away is ourselves."""
+        if job.outage >= OUTAGE_LIMIT:
+            return await self._fail(job, str(error), reason=error.reason)
+        return await self._snooze(job, error, self._patience(job), outage=True, fault=error.fault)
+
+    def _patience(self, job: Job) -> timedelta:
+        """Attempts are handed back, so they cannot count the tries: wait up to as long as the outage has lasted."""
+        return self._jitter(min(BACKOFF_CAP, max(BACKOFF_BASE, job.outage)))
+
+    async def _snooze(
+        self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False, fault: str | None = None
+    ) -> End:
         delay += self._jitter(SNOOZE_JITTER)
-        await self._lock_retry.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage))
+        await self._lock_retry.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage, fault=fault))
         log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
         return End.SNOOZED
 

@@ -173,7 +173,7 @@ class Worker:
                 scope.lease_ends = asked + job.lease.total_seconds()
 
     async def _run(self, job: Job, scope: JobScope) -> End:
-        end = await self._ends.poisoned(job)
+        end = await self._ends.unfit(job)
         if end is not None:
             return end
         if self._draining.is_set():

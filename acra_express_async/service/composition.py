@@ -15,6 +15,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from acra_express_async.companies.enrichment import Enrichment
+from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.company_rows import Companies
@@ -22,6 +23,7 @@ from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
+from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
@@ -244,9 +246,11 @@ class Composition:
             metrics=self.metrics,
             lock_retry=self.lock_retry,
             clock=self.clock,
+            faults=FaultStreak(self.metrics.internal_error_streak.set),
         )
         staging = Staging(
             jobs=self.jobs,
+            lists=UenLists(access.work),
             registry=self.selection,
             cap=self.cap,
             resolve=self._resolve,

@@ -55,7 +55,12 @@ async def test_enqueue_predicts_companies_batches_and_duration(run: Run, uens: l
     )
     assert row is not None
     assert (row["status"], row["name"]) == ("queued", "acra_express")
-    assert row["params"] == {"uens": [uens[0], uens[1], "199999999Z"]}
+    assert (list(row["params"]), row["params"]["campaign"]["id"]) == (["campaign"], answer["job_id"])
+    listed = await owner.fetch("SELECT uen FROM acra_express.campaign_uens ORDER BY place")
+    assert [each["uen"] for each in listed] == [uens[0], uens[1], "199999999Z"]
+    code, out, err = await run("jobs", "show", str(answer["job_id"]))
+    assert code == 0, err
+    assert "3 UENs, 3 of them wait" in out
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,36 @@ def test_a_log_line_carries_no_control_character(form: str) -> None:
     assert Redactor().text("one\ntwo\x07") == "one\ntwo "
 
 
+async def test_commands_answer_in_sentences_beside_impossible_rows(fresh_dsn: str, owner: Connection) -> None:
+    """Moments and ids that PostgreSQL holds and Python does not; each row can be listed, shown and cancelled."""
+    year_one = {"staged_at": "0001-01-01T00:00:00+14:00", "campaign_enqueued_at": "0001-01-01T00:00:00+14:00"}
+    odd = [
+        await owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, params, created_at)"
+            " VALUES ('acra_express_enrich_candidates', 'queued', $1, $2::text::timestamptz) RETURNING job_id",
+            {"company_ids": [5]} | more,
+            created_at,
+        )
+        for more, created_at in (({}, "20000-01-01"), (year_one, "infinity"), ({"staging_job_id": 10**30}, "now"))
+    ]
+    beyond = "99999999999999999999"
+    asked = [
+        (0, "jobs", "list"),
+        (0, "jobs", "list", "--json"),
+        *((0, "jobs", "show", str(job_id)) for job_id in odd),
+        (0, "enqueue", "--ssic", "10711"),
+        *((0, "jobs", "cancel", str(job_id)) for job_id in odd),
+        *((1, "jobs", act, beyond) for act in ("show", "retry", "cancel")),
+    ]
+    for expected, *arguments in asked:
+        code, out, err = await acra_express(*arguments, POSTGRES_DSN=fresh_dsn)
+        assert (code, "Traceback" in err) == (expected, False), (arguments, out, err)
+        if code:
+            assert err == f"acra-express: there is no express job {beyond}\n"
+    ended = await owner.fetch("SELECT status, left(error, 12) FROM background_jobs WHERE job_id = ANY($1)", odd)
+    assert [tuple(row) for row in ended] == [("error", "cancelled by")] * 3
+
+
 @pytest.mark.parametrize("company_id", [0, -1, 2**63, 10**30, True])
 def test_an_impossible_company_id_is_refused_by_name(company_id: int) -> None:
     with pytest.raises(JobError, match="company_ids"):

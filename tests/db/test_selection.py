@@ -80,7 +80,7 @@ async def test_explicit_uens_come_first_and_refusals_are_reported(
     asked = ["201900099A", " 201900007k", "000000000X", "53175406E", registry[3]]
     picked = await selecting(database, shape).pick(StagingParams(uens=asked, ssic_codes=["33120"]), campaign(), 5)
     assert uens_of(picked) == [registry[7], registry[3], *registry[:3]]
-    assert picked.done_uens == tuple(asked)
+    assert picked.done_uens == tuple(uen.strip().upper() for uen in asked)
     assert dict(picked.refused) == {
         "201900099A": "not live (Struck Off)",
         "000000000X": "not in the registry",

@@ -2,134 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from rig import Rig, statuses
+from campaign_rig import Story, enqueue_staging
+from rig import statuses
 
-from acra_express_async.companies.enrichment import Enrichment
-from acra_express_async.companies.staging import Staging
-from acra_express_async.db.companies.address_hash import load_address_hash
-from acra_express_async.db.companies.company_rows import Companies
-from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
-from acra_express_async.db.companies.selection import Selection
-from acra_express_async.db.registry.registry_rows import load_registry
-from acra_express_async.db.schema.platform_shape import probe
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import Transient
-from acra_express_async.jobs.attempts import End, JobScope
-from acra_express_async.limits import resolve
-from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
-from acra_express_async.sandbox import registry_sample
-from acra_express_async.settings.tree import load_settings
-
-
-class Story:
-    """A fake pipeline: every company ends as configured, and each run is recorded."""
-
-    def __init__(self) -> None:
-        self.ran: list[str] = []
-        self.before: Callable[[Company, Scope], Any] = lambda _company, _scope: None
-
-    async def run(self, company: Company, scope: Scope) -> Outcome:
-        scope.check()
-        self.ran.append(company.uen)
-        step = self.before(company, scope)
-        if asyncio.iscoroutine(step):
-            await step
-        return Outcome(OutcomeKind.NO_WEBSITE, "no_search_results")
-
-
-class Campaigns(Rig):
-    """The rig with the service's own handlers."""
-
-    def __init__(self, database: Database, story: Story, shape: Any, hashes: Any, **options: Any) -> None:
-        cap = options.pop("daily_cap", 300)
-        at_once = options.pop("at_once", True)
-        super().__init__(database, self._dispatch, until_idle=True, **options)
-        settings = load_settings({"POSTGRES_DSN": "x", "ACRA_EXPRESS_DAILY_CAP": str(cap)})
-        companies = Companies(database, shape=shape, hashes=hashes, store_personal_emails=False, recheck_days=7)
-
-        def judged(throttle: object, key: str) -> Any:
-            return resolve(throttle, settings, key=key)
-
-        self.handlers = {
-            JobType.ENRICHMENT: Enrichment(
-                jobs=self.jobs,
-                companies=companies,
-                outcomes=Outcomes(database),
-                cap=DailyCap(database, settings.zone),
-                pipeline=story,
-                resolve=judged,
-                metrics=self.metrics,
-                lock_retry=self.lock_retry,
-                clock=asyncio.get_running_loop().time,
-            ),
-            JobType.STAGING: Staging(
-                jobs=self.jobs,
-                registry=Selection(
-                    database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2
-                ),
-                cap=DailyCap(database, settings.zone),
-                resolve=judged,
-                until_tick=lambda: timedelta(hours=1),
-                at_once=at_once,
-                metrics=self.metrics,
-                lock_retry=self.lock_retry,
-                random=Random(1),
-            ),
-        }
-
-    async def _dispatch(self, job: Job, scope: JobScope) -> End:
-        return await self.handlers[job.job_type].handle(job, scope)
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story()
-
-
-@pytest_asyncio.fixture
-async def registry(owner: Connection, tmp_path: Path) -> list[str]:
-    """The UENs of the live rows of a loaded sample (without sole proprietors), in order."""
-    file = tmp_path / "registry.csv"
-    registry_sample.write_csv(file, 300, 3)
-    await load_registry(owner, file, rejects_path=tmp_path / "rejects.csv")
-    await owner.executemany(
-        "INSERT INTO ssic_ref (code, title, description, version, source_file_hash) VALUES ($1, $2, $3, 's', 's')",
-        list(registry_sample.ssic_ref()),
-    )
-    rows = await owner.fetch(
-        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
-        " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
-    )
-    return [row["uen"] for row in rows]
-
-
-@pytest.fixture
-def campaigns(database: Database, owner: Connection, story: Story) -> Callable[..., Any]:
-    async def build(**options: Any) -> Campaigns:
-        async with database.session() as connection:
-            return Campaigns(database, story, await probe(connection), await load_address_hash(connection), **options)
-
-    return build
-
-
-async def enqueue(owner: Connection, params: dict[str, Any]) -> int:
-    return int(
-        await owner.fetchval(
-            "INSERT INTO background_jobs (job_type, status, params) VALUES ($1, 'queued', $2) RETURNING job_id",
-            JobType.STAGING.value,
-            params,
-        )
-    )
+from acra_express_async.models import Company, JobType, Scope
 
 
 async def batches(owner: Connection) -> list[int]:
@@ -144,7 +27,7 @@ async def batches(owner: Connection) -> list[int]:
 async def test_23_uens_are_processed_in_batches_of_five(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    await enqueue(owner, {"uens": registry[:23]})
+    await enqueue_staging(owner, {"uens": registry[:23]})
     rig = await campaigns()
     assert await rig.supervisor.run() == 0
     assert Counter(story.ran) == Counter(registry[:23])
@@ -157,7 +40,7 @@ async def test_continuations_need_no_tick_while_nothing_else_waits(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
     """The next tick is an hour away, but a free worker takes the continuation at once."""
-    await enqueue(owner, {"uens": registry[:12]})
+    await enqueue_staging(owner, {"uens": registry[:12]})
     rig = await campaigns(at_once=False)
     assert await rig.supervisor.run() == 0
     assert await batches(owner) == [5, 5, 2]
@@ -171,7 +54,7 @@ async def test_a_continuation_waits_for_a_tick_behind_another_job(
         raise Transient("HTTP 503", provider="jina", reason="http_503", retry_after=timedelta(hours=2))
 
     story.before = away
-    await enqueue(owner, {"uens": registry[:12]})
+    await enqueue_staging(owner, {"uens": registry[:12]})
     assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
     assert await batches(owner) == [5]
     assert await statuses(owner) == {"done": 1, "queued": 2}
@@ -189,7 +72,7 @@ async def test_a_term_with_a_limit_takes_17_companies(
         "UPDATE staging_acra_companies SET primary_ssic_code = $1 WHERE uen = ANY($2)", code, registry[:40]
     )
     title = await owner.fetchval("SELECT title FROM ssic_ref WHERE code::int = $1", code)
-    await enqueue(owner, {"terms": [title], "limit": 17})
+    await enqueue_staging(owner, {"terms": [title], "limit": 17})
     rig = await campaigns()
     assert await rig.supervisor.run() == 0
     assert len(story.ran) == len(set(story.ran)) == 17
@@ -199,9 +82,9 @@ async def test_a_term_with_a_limit_takes_17_companies(
 async def test_a_company_without_a_website_is_not_staged_again(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    await enqueue(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[:3]})
     assert await (await campaigns()).supervisor.run() == 0
-    await enqueue(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[:3]})
     assert await (await campaigns()).supervisor.run() == 0
     assert len(story.ran) == 3
     kinds = await owner.fetch("SELECT kind, reason FROM acra_express.outcomes ORDER BY job_id, company_id")
@@ -231,7 +114,7 @@ async def test_b2_no_transaction_is_open_while_the_pipeline_runs(
         lasting.append(always)
 
     story.before = look
-    await enqueue(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[:3]})
     rig = await campaigns(workers=1)
     assert await rig.supervisor.run() == 0
     assert lasting == [set(), set(), set()]
@@ -245,7 +128,7 @@ async def test_a_failing_company_does_not_fail_its_batch(
             raise RuntimeError("the page had a shape nobody thought of")
 
     story.before = break_one
-    await enqueue(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[:3]})
     assert await (await campaigns()).supervisor.run() == 0
     rows = await owner.fetch("SELECT uen, kind, reason FROM acra_express.outcomes")
     assert {row["uen"]: (row["kind"], row["reason"]) for row in rows} == {
@@ -264,7 +147,7 @@ async def test_a_provider_error_of_one_company_delays_no_other(
             raise Transient("HTTP 503", provider="jina", reason="http_503")
 
     story.before = away_for_one
-    await enqueue(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[:3]})
     assert await (await campaigns()).supervisor.run() == 0
     assert await statuses(owner) == {"done": 1, "queued": 1}
     assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 2
@@ -290,7 +173,7 @@ async def test_a_stop_between_two_companies_keeps_the_first_result(
             scope.check()
 
     story.before = drained
-    await enqueue(owner, {"uens": registry[:4]})
+    await enqueue_staging(owner, {"uens": registry[:4]})
     assert await rig.supervisor.run() == 0
     assert await owner.fetchval("SELECT count(*) FROM acra_express.outcomes") == 1
     story.before = lambda _company, _scope: None
@@ -304,7 +187,7 @@ async def test_a_stop_between_two_companies_keeps_the_first_result(
 async def test_the_daily_cap_defers_with_the_platform_wording(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    await enqueue(owner, {"uens": registry[:5]})
+    await enqueue_staging(owner, {"uens": registry[:5]})
     assert await (await campaigns(daily_cap=3)).supervisor.run() == 0
     assert len(story.ran) == 3
     row = await owner.fetchrow(
@@ -329,7 +212,7 @@ async def test_the_daily_cap_defers_with_the_platform_wording(
 async def test_bad_params_end_with_a_sentence_that_names_the_key(
     campaigns: Any, owner: Connection, registry: list[str], params: dict[str, Any], sentence: str
 ) -> None:
-    job_id = await enqueue(owner, params)
+    job_id = await enqueue_staging(owner, params)
     assert await (await campaigns()).supervisor.run() == 0
     row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
     assert row is not None
@@ -340,7 +223,7 @@ async def test_bad_params_end_with_a_sentence_that_names_the_key(
 async def test_unknown_uens_are_named_in_a_job_that_is_done(
     campaigns: Any, owner: Connection, registry: list[str], story: Story
 ) -> None:
-    job_id = await enqueue(owner, {"uens": [registry[0], "199999999Z"]})
+    job_id = await enqueue_staging(owner, {"uens": [registry[0], "199999999Z"]})
     assert await (await campaigns()).supervisor.run() == 0
     assert story.ran == [registry[0]]
     row = await owner.fetchrow("SELECT status, error FROM background_jobs WHERE job_id = $1", job_id)
@@ -359,7 +242,7 @@ async def test_a_company_in_two_jobs_is_processed_by_one(
 
     story.before = until_the_other_has_passed_it_over
     for _ in range(2):
-        await enqueue(owner, {"uens": registry[:1]})
+        await enqueue_staging(owner, {"uens": registry[:1]})
     assert await (await campaigns()).supervisor.run() == 0
     assert story.ran == registry[:1]
     kinds = await owner.fetch("SELECT kind, reason FROM acra_express.outcomes ORDER BY kind")

@@ -60,6 +60,9 @@ async def _company(connection: Connection, uen: str, shape: PlatformShape) -> di
     removed["acra_express.outcomes"] = await _count(
         connection, "UPDATE acra_express.outcomes SET detail = NULL WHERE uen = $1 AND detail IS NOT NULL", uen
     )
+    removed["acra_express.campaign_uens"] = await _count(
+        connection, "DELETE FROM acra_express.campaign_uens WHERE uen = $1", uen
+    )
     removed["acra_express.searches"] = await _count(
         connection,
         "DELETE FROM acra_express.searches WHERE query = ANY ($1::text[])",
@@ -269,9 +272,10 @@ async def _count(connection: Connection, statement: str, *values: object) -> int
 _WITHOUT_IN_HISTORY = """
     UPDATE public.company_enrichment_runs h SET source_json = jsonb_set(h.source_json, '{emails}', (
         SELECT coalesce(jsonb_agg(e), '[]') FROM jsonb_array_elements(h.source_json -> 'emails') e
-        WHERE coalesce(e ->> 'address', e ->> 'address_hash') <> ALL ($1::text[])))
-    WHERE h.source_json ->> 'service' = $2 AND jsonb_typeof(h.source_json -> 'emails') = 'array' AND EXISTS (
-        SELECT FROM jsonb_array_elements(h.source_json -> 'emails') e
+        WHERE coalesce(e ->> 'address', e ->> 'address_hash', '') <> ALL ($1::text[])))
+    WHERE h.source_json ->> 'service' = $2 AND EXISTS (
+        SELECT FROM jsonb_array_elements(
+            CASE WHEN jsonb_typeof(h.source_json -> 'emails') = 'array' THEN h.source_json -> 'emails' ELSE '[]' END) e
         WHERE coalesce(e ->> 'address', e ->> 'address_hash') = ANY ($1::text[]))
 """
 
@@ -279,8 +283,9 @@ _WITHOUT_IN_LISTS = """
     UPDATE public.company_enrichment_runs h SET
         public_emails = array_remove(h.public_emails, $1),
         verification_results = (
-            SELECT coalesce(jsonb_agg(r), '[]') FROM jsonb_array_elements(h.verification_results) r
-            WHERE r ->> 'email' <> $1)
+            SELECT coalesce(jsonb_agg(r), '[]') FROM jsonb_array_elements(
+                CASE WHEN jsonb_typeof(h.verification_results) = 'array' THEN h.verification_results ELSE '[]' END) r
+            WHERE coalesce(r ->> 'email', '') <> $1)
     WHERE h.source_json ->> 'service' = $2 AND $1 = ANY (h.public_emails)
       AND jsonb_typeof(h.verification_results) = 'array'
 """

@@ -8,9 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
+from acra_express_async import logs
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome
-from acra_express_async.params import companies_named_in, moment_in
+from acra_express_async.params import believable, companies_named_in, id_of, moment_in
+
+log = logs.logger("outcomes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +92,39 @@ async def fail_unfinished(
 ) -> list[timedelta]:
     """Write `failed` for each company of an enrichment job that has no outcome, in the transaction that ends the job.
 
-    Works on any params, however broken: a job must always be able to end.
+    Works on any params, however broken: a job must always be able to end. Values that the table refuses all the same
+    cost the job's companies their rows, never the job its end.
 
     Returns:
-        For each company failed here, how long it had waited since its staging job.
+        For each company failed here, how long it had waited since its staging job; zero where no believable moment says
+        since when.
     """
     if job_type is not JobType.ENRICHMENT:
         return []
-    staging_job = params.get("staging_job_id")
-    rows = await connection.fetch(
-        """
-        INSERT INTO acra_express.outcomes
-            (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-        SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, $7::timestamptz), $6,
-               acra_express.clock()
-        FROM unnest($2::bigint[]) AS wanted(id) LEFT JOIN public.companies c ON c.company_id = wanted.id
-        ON CONFLICT (job_id, company_id) DO NOTHING
-        RETURNING ended_at - staged_at AS waited
-        """,
-        job_id,
-        companies_named_in(params),
-        reason,
-        staging_job if isinstance(staging_job, int) else None,
-        moment_in(params, "staged_at"),
-        moment_in(params, "campaign_enqueued_at"),
-        created_at,
-    )
+    staged_at = moment_in(params, "staged_at") or believable(created_at)
+    try:
+        async with connection.transaction():
+            rows = await connection.fetch(
+                """
+                INSERT INTO acra_express.outcomes
+                    (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
+                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, now.at),
+                       coalesce($6::timestamptz, $5, now.at), now.at
+                FROM unnest($2::bigint[]) AS wanted(id) CROSS JOIN (SELECT acra_express.clock() AS at) now
+                LEFT JOIN public.companies c ON c.company_id = wanted.id
+                ON CONFLICT (job_id, company_id) DO NOTHING
+                RETURNING ended_at - staged_at AS waited
+                """,
+                job_id,
+                companies_named_in(params),
+                reason,
+                id_of(params.get("staging_job_id")),
+                staged_at,
+                moment_in(params, "campaign_enqueued_at"),
+            )
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as refused:
+        log.exception("companies.unwritten", job_id=job_id, error=str(refused))
+        return []
     return [row["waited"] for row in rows]
 
 

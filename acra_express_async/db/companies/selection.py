@@ -20,7 +20,7 @@ from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId
-from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.params import Campaign, StagingParams, id_of, listed_uens
 from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, may_be_live, ssic_digits
 
 WINDOW = 200
@@ -85,18 +85,22 @@ class Selection:
         self._recheck = timedelta(days=recheck_days)
         self._hold_nights = hold_nights
 
-    async def pick(self, params: StagingParams, campaign: Campaign, limit: int) -> Picked:
-        """The next batch of a campaign, at most `limit` rows.
+    async def pick(
+        self, params: StagingParams, campaign: Campaign, limit: int, uens: Sequence[str] | None = None
+    ) -> Picked:
+        """The next batch of a campaign, at most `limit` rows (none where `limit` is zero or less).
+
+        Args:
+            uens: the next of the campaign's list, which come first; those of `params` when None.
 
         Raises:
             JobError: a term resolves to no code; the sentence names it.
         """
+        limit = max(limit, 0)
+        done = tuple(listed_uens(params.uens) if uens is None else uens)[:limit]
         async with self._database.session() as connection:
             held = await _held_codes(connection, self._hold_nights)
-            asked = list(dict.fromkeys(uen.strip().upper() for uen in params.uens))[:limit]
-            rows, refused = await self._asked(connection, asked, held)
-            spelled = {uen.strip().upper(): uen for uen in params.uens}
-            done = tuple(spelled[uen] for uen in asked)
+            rows, refused = await self._asked(connection, done, held)
             if not (params.terms or params.ssic_codes):
                 return Picked(tuple(rows), done, tuple(refused))
             walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, rows=rows)
@@ -137,7 +141,7 @@ class Selection:
                 codes,
                 self._include_sole,
             )
-        return int(members) + len(set(params.uens))
+        return int(members) + len(listed_uens(params.uens))
 
     async def count_postal_codes(self) -> int:
         """A chore of ticks: see `registry.count_postal_codes`; returns how often it counted (0 or 1)."""
@@ -160,6 +164,8 @@ class Selection:
                 refused.append((uen, "a sole proprietor is personal data (INCLUDE_SOLE_PROPRIETORS)"))
             elif row["company_id"] is None and ssic_digits(row["ssic_code"]) in held:
                 refused.append((uen, f"new, and left to the nightly job that has SSIC {row['ssic_code']} pending"))
+            elif row["company_id"] is not None and id_of(row["company_id"]) is None:
+                refused.append((uen, f"its row in companies has the id {row['company_id']}, which no job can name"))
             elif not row["entity_name"]:
                 refused.append((uen, "has no name in the registry"))
             else:
@@ -188,7 +194,7 @@ class Selection:
                 campaign_at,
             )
             for row in window:
-                if len(walk.rows) == limit:
+                if len(walk.rows) >= limit:
                     return
                 walk.after = row["uen"]
                 if row["uen"] in chosen or not self._wanted(row, wrapped=walk.wrapped):
@@ -206,6 +212,8 @@ class Selection:
             chosen = {row.uen for row in walk.rows}
 
     def _wanted(self, row: asyncpg.Record, *, wrapped: bool) -> bool:
+        if row["company_id"] is not None and id_of(row["company_id"]) is None:
+            return False
         if row["waits"] or row["entity_name"] is None or not is_live(row["status"]):
             return False
         if is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
@@ -249,19 +257,19 @@ _WINDOW_SQL = """
             ORDER BY c.uen LIMIT $4) m
         ORDER BY m.uen LIMIT $4),
     waiting AS MATERIALIZED (
-        SELECT DISTINCT id.value::text::bigint AS company_id
+        SELECT DISTINCT acra_express.whole_number(id.value) AS company_id
         FROM acra_express.express_jobs j
         CROSS JOIN LATERAL jsonb_array_elements(
             CASE WHEN jsonb_typeof(j.params -> 'company_ids') = 'array' THEN j.params -> 'company_ids' ELSE '[]' END
         ) AS id(value)
         WHERE j.job_type = 'acra_express_enrich_candidates' AND j.status IN ('queued', 'running')
-          AND jsonb_typeof(id.value) = 'number')
+          AND acra_express.whole_number(id.value) IS NOT NULL)
     SELECT r.uen, s.entity_name, s.entity_status_description AS status, s.entity_type_description AS entity_type,
            s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
            s.primary_ssic_description AS ssic_description, s.registration_incorporation_date AS incorporated,
            k.company_id, w.company_id IS NOT NULL AS waits,
            o.last IS NOT NULL OR h.last IS NOT NULL AS decided,
-           coalesce(o.holds_until > now.at OR o.last >= $7 OR h.last + $5 > now.at, false) AS fresh
+           coalesce(o.holds_until > now.at OR o.last >= $7 OR h.last > now.at - $5::interval, false) AS fresh
     FROM ring r
     CROSS JOIN (SELECT acra_express.clock() AS at) now
     LEFT JOIN public.staging_acra_companies s ON s.uen = r.uen

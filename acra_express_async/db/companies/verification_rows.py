@@ -56,7 +56,7 @@ class VerificationRows:
             if row is None and self._platform_cache:
                 row = await connection.fetchrow(
                     """
-                    SELECT status, '' AS sub_status, checked_at
+                    SELECT status, '' AS sub_status, least(checked_at, (SELECT acra_express.clock())) AS checked_at
                     FROM public.email_verification_cache
                     WHERE email = $1 AND status = ANY ($2::text[])
                       AND checked_at > (SELECT acra_express.clock()) - $3::interval

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from acra_express_async.db.companies.outcomes import fail_unfinished
+from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL
+from acra_express_async.db.jobs.uen_lists import list_progress, store_list
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
 from acra_express_async.models import JobId, JobType
-from acra_express_async.params import StagingParams, moment_in
+from acra_express_async.params import (
+    MAX_BYTES,
+    MAX_ID,
+    Campaign,
+    StagingParams,
+    id_of,
+    listed_uens,
+    moment_in,
+    params_fault,
+)
+
+LISTED_BYTES = 64 * 1024
+"""Params longer than this are shown by `jobs show` alone, or a list of a thousand jobs could be a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as an operator sees it; `state` is due, snoozed, running, done or error, `failed` counts companies."""
+    """A job as an operator sees it; `state` is due, snoozed, running, done or error, `failed` counts companies.
+
+    `params` is what anybody wrote, None where `params_fault` says why it cannot be shown. Moments that Python does not
+    have are shown as the nearest that it has. `uens_listed` and `uens_waiting` count the list of the job's campaign,
+    where a single job is shown.
+    """
 
     job_id: int
     job_type: str
@@ -34,8 +53,11 @@ class JobLine:
     errors: int
     crashes: int
     error: str | None
-    params: dict[str, Any]
+    params: Any
+    params_fault: str | None = None
     failed: int = 0
+    uens_listed: int = 0
+    uens_waiting: int = 0
 
 
 class Operator:
@@ -45,18 +67,27 @@ class Operator:
         self._database = database
 
     async def enqueue(self, params: StagingParams) -> JobId:
-        """Insert one staging job; the trigger notifies the service."""
-        async with self._database.session() as connection:
-            job_id = await connection.fetchval(
+        """Insert one staging job and store its UENs as the campaign's list; the trigger notifies the service."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
                 """
                 INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
-                VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id
+                VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id, created_at
                 """,
                 self._database.tenant_id,
                 JobType.STAGING.value,
-                params.as_json(),
+                params.model_copy(update={"uens": []}).as_json(),
             )
-        return JobId(job_id)
+            assert row is not None
+            job_id = JobId(row["job_id"])
+            if params.uens:
+                await store_list(connection, job_id, listed_uens(params.uens), afresh=True)
+                campaign = Campaign(id=job_id, enqueued_at=row["created_at"], left=params.limit)
+                bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
+                await connection.execute(
+                    "UPDATE acra_express.express_jobs SET params = $2 WHERE job_id = $1", job_id, bare.as_json()
+                )
+        return job_id
 
     async def listed(self, *, state: str | None, limit: int) -> list[JobLine]:
         """The newest jobs first, at most `limit`; only those in `state` when it is given."""
@@ -70,7 +101,7 @@ class Operator:
                 [row["job_id"] for row in rows],
             )
         counts = {row["job_id"]: row["companies"] for row in failed}
-        return [JobLine(**row, failed=counts.get(row["job_id"], 0)) for row in rows]
+        return [_line(row, counts.get(row["job_id"], 0), most_bytes=LISTED_BYTES) for row in rows]
 
     async def shown(self, job_id: int) -> tuple[JobLine, list[dict[str, Any]]]:
         """One job and how its companies ended; of a staging job, how those of its whole campaign did so far.
@@ -79,9 +110,9 @@ class Operator:
             JobError: no express job has this id.
         """
         async with self._database.session() as connection:
-            rows = await _lines(connection, job_id=job_id, limit=1)
+            rows = await _lines(connection, job_id=_known(job_id), limit=1)
             if not rows:
-                raise JobError(f"there is no express job {job_id}")
+                raise _unknown(job_id)
             [row] = rows
             outcomes = await connection.fetch(
                 """
@@ -94,8 +125,10 @@ class Operator:
                 job_id,
                 _campaign_at(row),
             )
+            listed, waiting = await list_progress(connection, _campaign_of(row))
         failed = sum(outcome["kind"] == "failed" for outcome in outcomes)
-        return JobLine(**row, failed=failed), [dict(outcome) for outcome in outcomes]
+        line = replace(_line(row, failed, most_bytes=MAX_BYTES), uens_listed=listed, uens_waiting=waiting)
+        return line, [dict(outcome) for outcome in outcomes]
 
     async def retry(self, job_id: int) -> str:
         """Queue an ended or snoozed job again, due at once, errors and crashes forgotten; notifies the service.
@@ -137,12 +170,11 @@ class Operator:
             row = await _locked(connection, job_id)
             if row["status"] in ("done", "error"):
                 raise JobError(f"job {job_id} has already ended ({row['status']})")
-            params = row["params"] if isinstance(row["params"], dict) else {}
             await fail_unfinished(
                 connection,
                 JobId(job_id),
                 JobType(row["job_type"]),
-                params,
+                row["params"] if isinstance(row["params"], dict) else {},
                 created_at=row["created_at"],
                 reason="cancelled",
             )
@@ -171,7 +203,8 @@ async def _lines(
     rows: list[asyncpg.Record] = await connection.fetch(
         """
         SELECT job_id, job_type, state, created_at, started_at, ended_at, due_at, processed, total, attempts, errors,
-               crashes, error, params
+               crashes, left(error, $4) AS error, acra_express.params_fault(params, $5) AS params_fault,
+               CASE WHEN acra_express.params_fault(params, $5) IS NULL THEN params END AS params
         FROM (
             SELECT j.job_id, j.job_type, j.created_at, j.started_at, j.ended_at, coalesce(j.processed, 0) AS processed,
                    coalesce(j.total, 0) AS total, j.error, coalesce(j.params, '{}') AS params,
@@ -186,24 +219,59 @@ async def _lines(
         job_id,
         state,
         limit,
+        ERROR_TEXT_LIMIT,
+        MAX_BYTES if job_id is not None else LISTED_BYTES,
     )
     return rows
+
+
+def _line(row: Mapping[str, Any], failed: int, *, most_bytes: int) -> JobLine:
+    fault = params_fault(row["params_fault"], most_bytes)
+    return JobLine(**dict(row) | {"params_fault": fault}, failed=failed)
 
 
 def _campaign_at(row: Mapping[str, Any]) -> datetime | None:
     """By which a staging job's companies are known in outcomes; None for any other job."""
     if row["job_type"] != JobType.STAGING.value:
         return None
+    return moment_in(_campaign_in(row), "enqueued_at") or row["created_at"]
+
+
+def _campaign_of(row: Mapping[str, Any]) -> int:
+    """The campaign whose list a job works on; the job's own id where it names none."""
+    return id_of(_campaign_in(row).get("id")) or int(row["job_id"])
+
+
+def _campaign_in(row: Mapping[str, Any]) -> Mapping[str, Any]:
     campaign = row["params"].get("campaign") if isinstance(row["params"], dict) else None
-    told = moment_in(campaign, "enqueued_at") if isinstance(campaign, dict) else None
-    return told or row["created_at"]
+    return campaign if isinstance(campaign, dict) else {}
+
+
+def _known(job_id: int) -> int:
+    """The id, if the table could hold it.
+
+    Raises:
+        JobError: it could not, so there is no such job.
+    """
+    if not -MAX_ID - 1 <= job_id <= MAX_ID:
+        raise _unknown(job_id)
+    return job_id
+
+
+def _unknown(job_id: int) -> JobError:
+    return JobError(f"there is no express job {job_id}")
 
 
 async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
     row = await connection.fetchrow(
-        "SELECT status, job_type, params, created_at FROM acra_express.express_jobs WHERE job_id = $1 FOR UPDATE",
-        job_id,
+        """
+        SELECT status, job_type, created_at,
+               CASE WHEN acra_express.params_fault(params, $2) IS NULL THEN params END AS params
+        FROM acra_express.express_jobs WHERE job_id = $1 FOR UPDATE
+        """,
+        _known(job_id),
+        MAX_BYTES,
     )
     if row is None:
-        raise JobError(f"there is no express job {job_id}")
+        raise _unknown(job_id)
     return dict(row)

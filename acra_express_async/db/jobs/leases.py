@@ -6,7 +6,7 @@ changes nothing and gets `LeaseLost`. Lock order: job, then lease.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.logs import printable
 from acra_express_async.models import Job, JobId, JobType, Token
+from acra_express_async.params import MAX_BYTES, params_fault, row_fault
 
 ERROR_TEXT_LIMIT = 1000
 """Characters of an error kept in the job's row: enough for a sentence, too little for a page."""
@@ -38,29 +39,18 @@ class Jobs:
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
-                SELECT job_id, job_type, token, params, created_at, attempts, errors, crashes, expired, outage
-                FROM acra_express.claim($1, $2, $3)
+                SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired,
+                       c.outage, f.fault, CASE WHEN f.fault IS NULL THEN c.params END AS params,
+                       f.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object
+                FROM acra_express.claim_jobs($1, $2, $3) c
+                CROSS JOIN LATERAL acra_express.params_fault(c.params, $4) AS f(fault)
                 """,
                 owner,
                 lease,
                 limit,
+                MAX_BYTES,
             )
-        return [
-            Job(
-                job_id=JobId(row["job_id"]),
-                job_type=JobType(row["job_type"]),
-                token=Token(row["token"]),
-                params=row["params"] if isinstance(row["params"], dict) else {},
-                created_at=row["created_at"],
-                attempt=row["attempts"],
-                errors=row["errors"],
-                crashes=row["crashes"],
-                expired=row["expired"],
-                outage=row["outage"],
-                lease=lease,
-            )
-            for row in rows
-        ]
+        return [_job_of(row, lease) for row in rows]
 
     async def heartbeat(self, job: Job) -> None:
         """Extend the lease by its length from now, on a connection that nothing else uses.
@@ -109,6 +99,12 @@ class Jobs:
         )
         await _close_lease(connection, job)
 
+    async def rewrite(self, connection: Connection, job: Job, params: dict[str, Any]) -> None:
+        """Store a job's params in another form, inside a transaction of `owned`."""
+        await connection.execute(
+            "UPDATE acra_express.express_jobs SET params = $2 WHERE job_id = $1", job.job_id, params
+        )
+
     async def staged(
         self, connection: Connection, job: Job, *, enrichment: JobId | None, continuation: JobId | None
     ) -> None:
@@ -132,7 +128,8 @@ class Jobs:
             total,
         )
         await connection.execute(
-            "UPDATE acra_express.leases SET crashes = 0, outage_since = NULL WHERE job_id = $1", job.job_id
+            "UPDATE acra_express.leases SET crashes = 0, outage_since = NULL, fault = NULL WHERE job_id = $1",
+            job.job_id,
         )
 
     async def fail(self, job: Job, error: str, *, reason: str) -> list[timedelta]:
@@ -157,11 +154,14 @@ class Jobs:
             await _close_lease(connection, job)
         return waited
 
-    async def snooze(self, job: Job, delay: timedelta, error: str, *, outage: bool = False) -> None:
+    async def snooze(
+        self, job: Job, delay: timedelta, error: str, *, outage: bool = False, fault: str | None = None
+    ) -> None:
         """Back to `queued` until `delay` from now, attempt handed back; the row says ``deferred: …``.
 
         Args:
             outage: a provider is away, as opposed to a budget or the cap: starts the clock of a long outage.
+            fault: the exception in our own code that it waits for; an alert speaks of it.
         """
         async with self.owned(job) as connection:
             await self._requeue(connection, job, f"deferred: {error}")
@@ -169,12 +169,13 @@ class Jobs:
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
-                    outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock()) END
+                    outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock()) END, fault = $4
                 WHERE job_id = $1
                 """,
                 job.job_id,
                 delay,
                 outage,
+                fault,
             )
 
     async def retry_later(self, job: Job, delay: timedelta, error: str) -> None:
@@ -254,6 +255,26 @@ class Jobs:
                 due_in,
             )
         return JobId(job_id)
+
+
+def _job_of(row: Mapping[str, Any], lease: timedelta) -> Job:
+    params = row["params"] if isinstance(row["params"], dict) else {}
+    # the codec answers None for what is nested more deeply than Python reads
+    fault = row["fault"] or ("too_deep" if row["is_object"] and row["params"] is None else None)
+    return Job(
+        job_id=JobId(row["job_id"]),
+        job_type=JobType(row["job_type"]),
+        token=Token(row["token"]),
+        params=params,
+        created_at=row["created_at"],
+        attempt=row["attempts"],
+        errors=row["errors"],
+        crashes=row["crashes"],
+        expired=row["expired"],
+        outage=row["outage"],
+        lease=lease,
+        fault=row_fault(row["job_id"], row["created_at"]) or params_fault(fault),
+    )
 
 
 async def _close_lease(connection: Connection, job: Job) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import Allowance, Ask, BreakerState, Charge, Kind, Refusal, State
 from acra_express_async.models import JobLimits, Provider
+from acra_express_async.params import MAX_INT
 
 PRUNE_ROWS = 5_000
 """Most rows one `prune` removes: some ten milliseconds."""
@@ -70,13 +71,14 @@ class BudgetLedger:
         return Refusal(row["budget"], row["fits_in"], by_job=row["by_job"], in_flight=row["in_flight"])
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
-        """The answer came: the charge ages from now, with the amounts that the answer told (by budget name)."""
+        """The answer came: the charge ages from now, with the amounts that the answer told (by budget name), each as
+        far as its column holds it."""
         async with self._database.session() as connection:
             await connection.execute(
                 "SELECT acra_express.settle($1, $2, $3)",
                 charge.charge_id,
                 list(amounts.keys()),
-                list(amounts.values()),
+                [min(amount, MAX_INT) for amount in amounts.values()],
             )
 
     async def refund(self, charge: Charge) -> None:

@@ -111,7 +111,7 @@ class Control:
         """Mend what was changed by hand or lost: returns how many jobs can be claimed again because of it.
 
         Queued rows whose lease says `ended` or was never written, and rows left `running` without a lease for half an
-        hour, become due; leases of rows that ended or vanished stop being due.
+        hour (or since a moment that has not come), become due; leases of rows that ended or vanished stop being due.
         """
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -130,7 +130,8 @@ class Control:
                 WHERE j.status IN ('queued', 'running')
                   AND ((known.job_id IS NULL AND j.started_at IS NOT NULL) OR known.due_at = 'infinity')
                   AND (j.status = 'queued' OR j.started_at IS NULL
-                       OR j.started_at < (SELECT acra_express.clock()) - $1::interval)
+                       OR j.started_at < (SELECT acra_express.clock()) - $1::interval
+                       OR j.started_at > (SELECT acra_express.clock()) + $1::interval)
                 ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0
                 WHERE l.due_at = 'infinity'
                 RETURNING job_id
@@ -156,13 +157,16 @@ class Control:
     async def queue(self) -> list[QueueFigure]:
         """Depth and oldest age by job type and state, served by the partial index of live express jobs.
 
-        A due job ages from the moment it fell due: one just back from a long snooze is not old.
+        A due job ages from the moment it fell due: one just back from a long snooze is not old. A row made or begun in
+        the future, or centuries ago, has no age: it is worked on like any other and then says what is wrong with it.
         """
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
                 SELECT job_type, state, count(*) AS depth,
-                       extract(epoch FROM max(now - since))::float8 AS oldest_age
+                       -- no difference with an infinity: it is an error before PostgreSQL 17, and infinite since
+                       coalesce(max(CASE WHEN since BETWEEN now - interval '100 years' AND now
+                                         THEN extract(epoch FROM now - since) END), 0)::float8 AS oldest_age
                 FROM (
                     SELECT j.job_type, clock.now,
                            CASE WHEN j.status = 'running' THEN 'running'
@@ -175,4 +179,4 @@ class Control:
                 GROUP BY job_type, state
                 """
             )
-        return [QueueFigure(r["job_type"], r["state"], r["depth"], max(r["oldest_age"] or 0.0, 0.0)) for r in rows]
+        return [QueueFigure(r["job_type"], r["state"], r["depth"], r["oldest_age"]) for r in rows]

@@ -15,11 +15,13 @@ from typing import Any
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType
-from acra_express_async.params import companies_named_in, moment_in
+from acra_express_async.params import MAX_BYTES, MAX_COMPANIES, moment_of
 
 COMPANIES = 12
 MOST_LIVE_JOBS = 500
 """Live jobs that are looked at for campaigns: a long backlog of single jobs must not make a snapshot slow."""
+LONGEST_MOMENT = 40
+"""Characters of a moment in ISO 8601, and some to spare."""
 CAMPAIGNS = 10
 REASONS_SINCE = timedelta(hours=24)
 
@@ -125,11 +127,32 @@ class Display:
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
-                SELECT job_id, job_type, created_at, coalesce(processed, 0) AS processed, params
-                FROM acra_express.express_jobs
-                WHERE status IN ('queued', 'running') ORDER BY started_at NULLS FIRST, job_id LIMIT $1
+                SELECT c.staging, c.campaign_id, c.created_at, c.asked_at, c.selects, c.most,
+                       greatest(least(c.companies, c.companies - c.processed::bigint), 0) AS waiting,
+                       c.in_params + (SELECT count(*) FROM acra_express.campaign_uens u
+                                      WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL) AS uens
+                FROM (
+                    SELECT j.job_type = $2 AS staging, j.created_at, coalesce(j.processed, 0) AS processed,
+                           left(coalesce(p.params #>> '{campaign,enqueued_at}', p.params ->> 'campaign_enqueued_at'),
+                                $4) AS asked_at,
+                           coalesce(acra_express.whole_number(p.params #> '{campaign,id}'),
+                                    acra_express.whole_number(p.params -> 'campaign_id'),
+                                    acra_express.whole_number(p.params -> 'staging_job_id'), j.job_id) AS campaign_id,
+                           acra_express.whole_number(CASE WHEN jsonb_typeof(p.params -> 'campaign') = 'object'
+                               THEN p.params #> '{campaign,left}' ELSE p.params -> 'limit' END) AS most,
+                           acra_express.length_of(p.params -> 'terms')
+                               + acra_express.length_of(p.params -> 'ssic_codes') > 0 AS selects,
+                           acra_express.length_of(p.params -> 'uens') AS in_params,
+                           acra_express.length_of(p.params -> 'company_ids') AS companies
+                    FROM acra_express.express_jobs j
+                    CROSS JOIN LATERAL (
+                        SELECT CASE WHEN pg_column_size(j.params) <= $3 THEN j.params END AS params) p
+                    WHERE j.status IN ('queued', 'running') ORDER BY j.started_at NULLS FIRST, j.job_id LIMIT $1) c
                 """,
                 MOST_LIVE_JOBS,
+                JobType.STAGING.value,
+                MAX_BYTES,
+                LONGEST_MOMENT,
             )
             tallies = _tallied(rows)
             return [
@@ -176,30 +199,18 @@ def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:
     """Live jobs by campaign; params that make no sense are read as far as they do."""
     tallies: dict[int, _Tally] = {}
     for row in rows:
-        params = row["params"] if isinstance(row["params"], dict) else {}
-        if row["job_type"] == JobType.STAGING.value:
-            campaign = params["campaign"] if isinstance(params.get("campaign"), dict) else {}
-            number = _whole(campaign.get("id")) or row["job_id"]
-            tally = tallies.setdefault(number, _Tally(moment_in(campaign, "enqueued_at") or row["created_at"]))
-            left = _to_stage(params, campaign)
+        tally = tallies.setdefault(row["campaign_id"], _Tally(moment_of(row["asked_at"]) or row["created_at"]))
+        if row["staging"]:
+            left = _to_stage(row)
             tally.left = None if left is None or tally.left is None else tally.left + left
         else:
-            number = _whole(params.get("campaign_id")) or _whole(params.get("staging_job_id")) or row["job_id"]
-            enqueued_at = moment_in(params, "campaign_enqueued_at") or row["created_at"]
-            tally = tallies.setdefault(number, _Tally(enqueued_at))
-            tally.waiting += max(0, len(companies_named_in(params)) - row["processed"])
+            tally.waiting += row["waiting"]
     return tallies
 
 
-def _to_stage(params: Mapping[str, Any], campaign: Mapping[str, Any]) -> int | None:
+def _to_stage(row: Mapping[str, Any]) -> int | None:
     """Companies that a staging job and its continuations have still to stage; None: as many as match."""
-    limit = _whole(campaign.get("left")) if campaign else _whole(params.get("limit"))
-    if params.get("terms") or params.get("ssic_codes"):
-        return limit
-    uens = params.get("uens")
-    listed = len(uens) if isinstance(uens, list) else 0
-    return listed if limit is None else min(limit, listed)
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    most = None if row["most"] is None else min(max(0, row["most"]), MAX_COMPANIES)
+    if row["selects"]:
+        return most
+    return int(row["uens"] if most is None else min(most, row["uens"]))

@@ -44,7 +44,7 @@ _OURS: Final = (
         "acra_express",
         """
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
-        postal_counts
+        postal_counts campaign_uens
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
@@ -101,7 +101,8 @@ WISHES: Final = (*_OURS, *_PLATFORM)
 
 FUNCTIONS: Final = tuple(
     """
-    campaign_of claim fence nightly_running nightly_codes tenant_is_free verifications_elsewhere_since nightly_companies
+    campaign_of claim claim_jobs fence nightly_running nightly_codes tenant_is_free verifications_elsewhere_since
+    nightly_companies
     insert_company charge settle refund prune_charges trip_breaker
     """.split()
 )

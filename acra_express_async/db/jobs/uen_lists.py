@@ -1,0 +1,96 @@
+"""A campaign's list of UENs: stored once under the campaign's id, walked batch by batch, kept after its end.
+
+A job that belongs to a campaign carries no list; a batch takes the next UENs in the transaction that finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acra_express_async.db.session.pool import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUens:
+    """What a batch may take: the `next` UENs in the order of asking, whether more wait behind them, and whether the
+    campaign has a list at all (one that is used up still counts)."""
+
+    next: tuple[str, ...] = ()
+    more: bool = False
+    exists: bool = False
+
+
+class UenLists:
+    """Lists of UENs by campaign."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def next_of(self, campaign_id: int, limit: int) -> ListedUens:
+        """The next `limit` UENs that no batch has taken."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT uen FROM acra_express.campaign_uens
+                WHERE campaign_id = $1 AND staging_job_id IS NULL ORDER BY place LIMIT $2
+                """,
+                campaign_id,
+                limit + 1,
+            )
+            exists = bool(rows) or await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM acra_express.campaign_uens WHERE campaign_id = $1)", campaign_id
+            )
+        uens = tuple(row["uen"] for row in rows)
+        return ListedUens(uens[:limit], more=len(uens) > limit, exists=exists)
+
+    async def store(self, connection: Connection, campaign_id: int, uens: Sequence[str], *, afresh: bool) -> None:
+        """See `store_list`; in the caller's transaction."""
+        await store_list(connection, campaign_id, uens, afresh=afresh)
+
+    async def take(self, connection: Connection, campaign_id: int, job_id: int, uens: Sequence[str]) -> None:
+        """Note which batch took these UENs, in the transaction that finishes it."""
+        await connection.execute(
+            """
+            UPDATE acra_express.campaign_uens SET staging_job_id = $2
+            WHERE campaign_id = $1 AND uen = ANY ($3::text[])
+            """,
+            campaign_id,
+            job_id,
+            list(uens),
+        )
+
+
+async def store_list(connection: Connection, campaign_id: int, uens: Sequence[str], *, afresh: bool) -> None:
+    """Put UENs (see `params.listed_uens`) behind those that the campaign's list holds; one that is there waits again.
+
+    Args:
+        afresh: the campaign begins here: what stands under its id belongs to a campaign of an earlier life of the
+            database, whose job ids came again.
+    """
+    if afresh:
+        await connection.execute("DELETE FROM acra_express.campaign_uens WHERE campaign_id = $1", campaign_id)
+    await connection.execute(
+        """
+        INSERT INTO acra_express.campaign_uens AS u (campaign_id, uen, place, listed_at)
+        SELECT $1, asked.uen, last.place + asked.place, acra_express.clock()
+        FROM unnest($2::text[]) WITH ORDINALITY AS asked(uen, place)
+        CROSS JOIN (SELECT coalesce(max(place), 0) AS place FROM acra_express.campaign_uens WHERE campaign_id = $1) last
+        ON CONFLICT (campaign_id, uen) DO UPDATE SET place = excluded.place, staging_job_id = NULL
+        """,
+        campaign_id,
+        list(uens),
+    )
+
+
+async def list_progress(connection: Connection, campaign_id: int) -> tuple[int, int]:
+    """How many UENs a campaign's list holds, and how many of them no batch has taken."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) AS listed, count(*) FILTER (WHERE staging_job_id IS NULL) AS waiting
+        FROM acra_express.campaign_uens WHERE campaign_id = $1
+        """,
+        campaign_id,
+    )
+    assert row is not None
+    return row["listed"], row["waiting"]
