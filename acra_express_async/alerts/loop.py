@@ -76,6 +76,7 @@ class Alerts:
         self.open_breakers = await self._rows.breakers()
         seen += measurements.breakers(self.open_breakers)
         seen += measurements.budgets(await self._budgets())
+        seen.append(measurements.own_faults(await self._rows.own_faults()))
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)

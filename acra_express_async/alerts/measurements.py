@@ -8,7 +8,7 @@ from typing import Any
 
 from acra_express_async.alerts.state import Measurement
 from acra_express_async.db.limits.budget_ledger import BudgetUse
-from acra_express_async.db.ops.alert_rows import BreakerLine, Failures
+from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, OwnFaults
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
 
@@ -107,3 +107,15 @@ def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
             detail = {"headline": headline, "fields": fields if breached else {}}
             measurements.append(Measurement(f"{name}:{provider.value}", breached, not breached, detail))
     return measurements
+
+
+def own_faults(seen: OwnFaults) -> Measurement:
+    """Jobs wait because several companies in a row failed in our own code; the first such job fires."""
+    breached = seen.jobs > 0
+    headline = "Companies fail in our own code, jobs wait" if breached else "Companies no longer fail in our own code"
+    fields = (
+        {"Value": f"{seen.jobs} jobs wait", "Threshold": "3 companies in a row", "Error": seen.commonest}
+        if breached
+        else {}
+    )
+    return Measurement("internal_errors", breached, not breached, {"headline": headline, "fields": fields})

@@ -197,11 +197,13 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Recovered work",
-                "Jobs whose worker vanished (half an hour), and crashes without progress.",
+                "Jobs whose worker vanished (half an hour), crashes without progress, and companies in a row that "
+                "failed in our own code.",
                 "none",
                 [
                     ("lease expiries", f"sum(increase({m('lease_expiries_total')}[30m]))"),
                     ("crashes", f"sum(increase({m('crashes_total')}[30m]))"),
+                    ("internal errors in a row", f"max({m('internal_error_streak')})"),
                 ],
             ),
             Panel(

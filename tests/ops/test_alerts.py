@@ -225,3 +225,21 @@ async def test_the_tenant_role_cannot_delete_alerts(database: Database) -> None:
             " has_table_privilege('acra_express.alerts', 'TRUNCATE')"
         )
     assert granted is False
+
+
+async def test_jobs_that_wait_for_a_repair_of_our_code_fire_once(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    await owner.execute(
+        "INSERT INTO acra_express.leases (job_id, due_at, fault)"
+        " VALUES (1, acra_express.clock(), 'OSError'), (2, acra_express.clock(), 'OSError'),"
+        " (3, acra_express.clock(), NULL), (4, 'infinity', 'KeyError')"
+    )
+    await replica.turn()
+    await clock.advance(timedelta(seconds=15))
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Companies fail in our own code, jobs wait"]
+    assert replica.value("alert_active", alert="internal_errors") == 1
+    await owner.execute("UPDATE acra_express.leases SET fault = NULL")
+    await replica.turn()
+    assert channel.headers[1:] == ["[RESOLVED] Companies no longer fail in our own code"]

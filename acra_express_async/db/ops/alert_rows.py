@@ -60,6 +60,14 @@ class BreakerLine:
     open_until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFaults:
+    """Jobs that wait for a repair of our own code, and the exception that most of them met."""
+
+    jobs: int
+    commonest: str
+
+
 class AlertRows:
     """Alert state on PostgreSQL; all methods raise DatabaseAway or LockBusy when it cannot answer."""
 
@@ -177,6 +185,18 @@ class AlertRows:
                 """
             )
         return [BreakerLine(**row) for row in rows]
+
+    async def own_faults(self) -> OwnFaults:
+        """Live jobs that are snoozed since companies broke in our own code, one after the other."""
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT count(*) AS jobs, coalesce(mode() WITHIN GROUP (ORDER BY fault), '') AS commonest
+                FROM acra_express.leases WHERE fault IS NOT NULL AND due_at < 'infinity'
+                """
+            )
+        assert row is not None
+        return OwnFaults(row["jobs"], row["commonest"])
 
     async def failures(self, window: timedelta, *, since: datetime, least: int) -> Failures:
         """The failure ratio over `window`: now, and at its worst over every window that ended after `since`.
