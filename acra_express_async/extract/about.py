@@ -49,7 +49,7 @@ _PLACEHOLDER = re.compile(
 _TORN = re.compile(r"(?:\.{2,}|…|\[…\])\s*$")
 _WHOLE = re.compile(r"[.!?。！？\"”)]\s*$")
 _LONGEST_WHOLE = 140
-"""Characters from which on a description without a full stop was probably cut by the site's own software."""
+"""A description of this many characters without a full stop was probably cut by the site's software."""
 
 
 def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
@@ -73,12 +73,12 @@ def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
 
 
 def _as_description(page: Page) -> int:
-    """Whose description is likeliest to be the company's: the home page's, then the about page's."""
+    """Sort key of descriptions: that of the home page first, then that of the about page."""
     return 0 if is_home_page(page.url) else 1 if kind_of_url(page.url) is PageKind.ABOUT else 2
 
 
 def _description_of(page: Page) -> str:
-    """The page's description as one line, without a last sentence that was torn off; '' for a placeholder."""
+    """The description of the page on one line, without an incomplete last sentence; '' for a placeholder."""
     text = " ".join(clean(page.description, form="NFC").split())
     if _PLACEHOLDER.search(text):
         return ""
@@ -88,7 +88,7 @@ def _description_of(page: Page) -> str:
 
 
 def _first_of(sentences: Sequence[str]) -> str:
-    """Up to three sentences, as many as there is room for."""
+    """Up to three sentences, as many as fit."""
     text = ""
     for sentence in sentences[:3]:
         longer = f"{text} {sentence.strip()}".strip()
@@ -99,7 +99,7 @@ def _first_of(sentences: Sequence[str]) -> str:
 
 
 def _says_something(text: str) -> bool:
-    """True for a description of five words or more that is no list of key words."""
+    """True for a description of at least five words that is not a list of keywords."""
     words = text.split()
     return (
         len(words) >= 5

@@ -73,7 +73,7 @@ def home_of(url: str) -> str:
 
 
 def site_home(url: str) -> str:
-    """The home page of the site that this URL belongs to, '' when it is none.
+    """The home page of the site that this URL belongs to, or ''.
 
     A department's host (community., corporate., careers.) belongs to the site of the registered domain; a host for the
     country or language, or for mobile phones, is a site of its own.

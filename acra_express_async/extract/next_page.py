@@ -27,12 +27,12 @@ _USELESS = re.compile(
 )
 _WORTH = {PageKind.CONTACT: 100, PageKind.PLACES: 60, PageKind.ABOUT: 50, PageKind.LEGAL: 30}
 _WORTH_HOME = 55
-"""The home page of the brand, where only pages of a department's subdomain were read."""
+"""Points of the brand's home page when only pages of a department's subdomain were read."""
 _WORTH_GUESS = 40
 _LONGEST_LABEL = 40
-"""Characters of a label that announces a page; what is longer is a sentence."""
+"""Longest label that announces a page; a longer one is a sentence."""
 _DEEPEST = 4
-"""Points that a path loses at most for its depth."""
+"""Most points that a path loses for its depth."""
 _RELATIVE = 15
 """Jina Reader makes links absolute; one that stayed relative comes from a template and is often dead."""
 
@@ -98,14 +98,14 @@ def _worth(label: str, url: str, *, identity: bool) -> int:
 
 
 def _kind_of_label(label: str, url: str) -> PageKind | None:
-    """What the label announces; a bare home page is a home page whatever links to it say."""
+    """What the label announces; a bare home page stays a home page whatever the labels of links to it say."""
     parts = split_url(url)
     somewhere = parts is not None and (parts.path.strip("/") or parts.query)
     return kind_of_words(label, domain_of(url)) if somewhere and len(label) <= _LONGEST_LABEL else None
 
 
 def _is_way_to_contact(link: Link, page: Page) -> bool:
-    """True for a link by which the site says how to reach it: a page, a section of this page, or a form elsewhere."""
+    """True for a link to contact details: a page, a section of this page, or a form on another site."""
     said = len(link.label) <= _LONGEST_LABEL and kind_of_words(link.label) is PageKind.CONTACT
     url = absolute(page.url, link.url)
     if not url or domain_of(url) != domain_of(page.url):
@@ -118,7 +118,7 @@ def _was_contact_read(pages: Iterable[Page]) -> bool:
 
 
 def _home_of_brand(pages: Sequence[Page], read: set[str]) -> list[Lead]:
-    """The brand's own home page, where everything that was read lies on a subdomain such as community.brand.com."""
+    """The home page of the brand, if only pages of a subdomain such as community.brand.com were read."""
     homes = [site_home(page.url) for page in pages]
     if not homes or any(
         same_url(home_of(page.url)) in ("", same_url(home)) for page, home in zip(pages, homes, strict=True)

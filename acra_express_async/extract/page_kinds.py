@@ -18,7 +18,7 @@ _GOODS = (
     r"allerg\w+|resistance|cleaners?|printing|dance|juggling|rings?|pins?|springs?|"
     r"cent(?:re|er)s? (?:software|solutions?|services?|outsourcing|agents?|jobs?|training)"
 )
-"""What follows "contact" where it is part of the name of a thing."""
+"""Words after "contact" that make it part of the name of a thing."""
 _CONTACT = re.compile(
     r"(?<!\belectrical )(?<!\bdry )(?<!\bskin )(?<!\beye )(?<!\bauxiliary )(?<!\bnon )(?<!\bfull )(?<!\bsilver )"
     rf"\bcontacts?\b(?! (?:{_GOODS})\b)|\bcontact(?:us|page|form|info|details|me)\d?\b"
@@ -83,7 +83,7 @@ _THIRD_PARTY = re.compile(
 
 
 class PageKind(StrEnum):
-    """What a page tells of its site's owner."""
+    """What a page tells about the owner of its site."""
 
     CONTACT = "contact"
     PLACES = "places"
@@ -92,7 +92,7 @@ class PageKind(StrEnum):
 
 
 def kind_of_words(words: str, domain: str = "") -> PageKind | None:
-    """What a link's label, a title or the last part of a path announces; None for everything else.
+    """What the label of a link, a title or the last part of a path announces; None for anything else.
 
     Words count at their boundaries and in context: contact lenses, office furniture and a company secretary are goods
     and services. "About" with other words than us or the company counts where `domain` bears one of them.
@@ -110,7 +110,7 @@ def kind_of_words(words: str, domain: str = "") -> PageKind | None:
 
 
 def kind_of_url(url: str) -> PageKind | None:
-    """What the last part of a path announces; below a shelf of goods or articles only a contact page counts."""
+    """What the last part of a path announces; within a folder of goods or articles only a contact page counts."""
     shelf, _, last = path_of(url).rpartition("/")
     kind = kind_of_words(_EXTENSION.sub("", unquote(last)), domain_of(url))
     return None if kind is not PageKind.CONTACT and _SHELF.search(f"{shelf}/") else kind

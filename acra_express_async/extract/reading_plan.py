@@ -84,7 +84,7 @@ class Progress:
         return replace(moved, visited={**moved.visited, successor.candidate.domain: visit})
 
     def with_footer(self, domain: str, url: str, footer: Page) -> Progress:
-        """Add what the footer of a cut page says to that page; a page without a footer counts as read to its end."""
+        """Add the text of its footer to a cut page; a page without a footer counts as read to its end."""
         pages = self.visited[domain].pages if domain in self.visited else ()
         again = tuple(_with_footer(page, footer) if page.url == url and page.usable else page for page in pages)
         return replace(self, visited={**self.visited, domain: _visit(self, self._candidate(domain), again)})

@@ -50,11 +50,11 @@ _UNLOADED = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 8
-"""Words of its own with which a page still says nothing."""
+"""A page with at most this many words of its own says nothing."""
 _OWN_LINKS = 3
-"""Links to pages of the same site from which on a page is one: a bot check links to its maker, if to anybody."""
+"""With this many links to the same site a page is a real page; a bot check links at most to its vendor."""
 _LONGEST_WALL = 1500
-"""Characters. Reader warns of a CAPTCHA under 200 tokens, which is less."""
+"""Characters. Reader's CAPTCHA warning appears below 200 tokens, which is shorter."""
 _SHORT = 600
 """Characters. Such a page says little else, while a real page may contain any of these words somewhere."""
 
@@ -77,7 +77,7 @@ def asks_for_credentials(title: str, text: str) -> bool:
 
 
 def blocked_by(page: Page) -> str:
-    """What stands in the place of a page: ``captcha`` or ``script``; '' for a page that can be worked with.
+    """What replaces the page: ``captcha`` or ``script``; '' for a usable page.
 
     Judged by what the page says: Reader's CAPTCHA warning only means that the word stands in the HTML of a short page,
     as with every contact form that asks for one. Who tells how to reach the company is no wall, whatever else is there.

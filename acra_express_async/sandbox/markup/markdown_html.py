@@ -34,5 +34,5 @@ class _Parser(MarkdownIt):
 
 @cache
 def _parser() -> MarkdownIt:
-    """Built once: its rules take longer to set up than a page to render, and rendering leaves no trace in it."""
+    """Built once, because building its rules takes longer than rendering a page; rendering does not change it."""
     return _Parser("commonmark", {"html": False, "breaks": True}).enable("table").disable(list(_WITHOUT))

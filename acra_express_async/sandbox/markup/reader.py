@@ -9,14 +9,14 @@ from typing import Any, Literal
 from acra_express_async.sandbox.markup.tokens import token_count
 
 LinksForm = Literal["unique", "object", "pairs"]
-"""Of the links summary: the default; under ``all`` as the source of 2026 writes it; under ``all`` in older ones."""
+"""Form of the links summary: the default; ``all`` in the source of 2026; ``all`` in older sources."""
 
 
 def links_summary(links: Sequence[tuple[str, str]], form: LinksForm) -> dict[str, str] | list[list[str]]:
-    """The links of a page, (label, address) in order, as Reader writes them.
+    """The links of a page, given as (label, address) in order, in Reader's form.
 
-    ``unique`` keeps one link of each address and then one of each label, so icons without a label are lost but for the
-    last one; scripts and files go too. ``object`` numbers all of them, label and address joined by a comma.
+    ``unique`` keeps one link per address and then one per label, so of icons without a label only the last one remains;
+    scripts and files are dropped. ``object`` numbers all links, with label and address joined by a comma.
     """
     if form == "pairs":
         return [[label, address] for label, address in links]
@@ -45,7 +45,8 @@ def success(
 ) -> dict[str, Any]:
     """The JSON of a page that was read. An error of the target is in `http_status` and `warning`, under HTTP 200.
 
-    `form` is where the text goes: ``content``, ``html`` or ``text``; `tokens` is what it bills, counted when None.
+    `form` names the field that holds the text: ``content``, ``html`` or ``text``. `tokens` are billed; None counts
+    them.
     """
     data: dict[str, Any] = {"title": title, "description": description, "url": url, form: content}
     if published:

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from selectolax.lexbor import LexborNode
 
 Retention = Literal["all", "text", "none", "gpt-oss"]
-"""What is kept of a link: label and address, the label, nothing, or a numbered citation."""
+"""The part of a link that is kept: label and address, the label, nothing, or a numbered citation."""
 Images = Literal["all", "none", "alt"]
 
 DROPPED = frozenset(
@@ -52,7 +52,7 @@ class ReaderMarkdown:
         self._pictures = 0
         self._tables: list[bool] = []
         self.cited: dict[str, str] = {}
-        """Number of a citation -> its address, under ``gpt-oss``."""
+        """Address of each citation by its number, under ``gpt-oss``."""
         self._renderers: Mapping[str, Callable[[LexborNode], str]] = {
             "title": self._title,
             "p": self._paragraph,

@@ -17,9 +17,9 @@ from acra_express_async.sandbox.markup.reader_markdown import Images, ReaderMark
 
 DESCRIPTION = 'meta[name$="description"][content],meta[property$="description"][content]'
 NOT_THE_ARTICLE = "nav,header,footer,aside,form,[role=navigation],[class*=menu i],[class*=cookie i],[class*=footer i]"
-"""What a readability algorithm drops, roughly."""
+"""Roughly what a readability algorithm drops."""
 ARTICLE_SHARE = 0.3
-"""Reader takes the article instead of the page when its markdown has at least so much of the page's length."""
+"""Reader uses the article instead of the page if its markdown has at least this share of the page's length."""
 CAPTCHA_MARKS = ("captcha", "cf-turnstile-response")
 """Words anywhere in the HTML that make Reader suspect a CAPTCHA on a page with little text."""
 _SPACES = re.compile(r"\s+")

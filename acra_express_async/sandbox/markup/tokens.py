@@ -23,9 +23,9 @@ _PIECES = re.compile(
 _WIDE = re.compile(r"[^\x00-\u024f\u2010-\u2027]")
 
 TOKENS_OF_A_WIDE_CHARACTER = 1.2
-"""Chinese and whatever else stands beyond Latin letters."""
+"""Tokens per character for Chinese and other non-Latin scripts."""
 LONGEST_PROSE_WORD = 13
-"""A lower-case word after a blank is one token; a longer one is no English word."""
+"""A lower-case word of up to this length after a space is one token; a longer one is not an English word."""
 
 
 def token_count(text: str) -> int:
@@ -66,7 +66,7 @@ def _tokens_of(piece: str) -> float:
 
 
 def _tokens_of_word(length: int, *, capital: bool, prose: bool) -> float:
-    """`prose`: a blank stands before it; otherwise it is part of an address, a link or a line's beginning."""
+    """Tokens of a word. `prose`: a space precedes it; otherwise it is part of an address or link, or starts a line."""
     if prose and not capital:
         return 1.02 if length <= LONGEST_PROSE_WORD else length / 3.0
     if prose:

@@ -33,10 +33,10 @@ class Options:
         long_query_status: status for a query of 500 characters or more.
         block_minutes: how long a DuckDuckGo block lasts without further requests.
         batch_limit: most addresses in one validatebatch.
-        links_form: of Reader's links summary under ``all``: ``object`` as the source of 2026, ``pairs`` as older ones.
-        jina_key, zerobounce_key: the only good keys.
-        credits: of the ZeroBounce account.
-        slack_path: of the webhook, below the provider's base; it is the secret.
+        links_form: Reader's links summary under ``all``: ``object`` in the source of 2026, ``pairs`` in older ones.
+        jina_key, zerobounce_key: the only valid keys.
+        credits: balance of the ZeroBounce account.
+        slack_path: path of the webhook below the provider's base; it is the secret.
     """
 
     host: str = "127.0.0.1"

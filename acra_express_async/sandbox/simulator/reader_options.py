@@ -33,11 +33,11 @@ class BadOption(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """What a call asks for.
+    """The options of a call.
 
-    `links` is None, ``true``, ``all`` or ``gpt-oss``; `wait_for` are selectors that are waited for, those of the target
-    unless others are named; `final_base` resolves links against where a redirect led; `timeout` and `cache_seconds`
-    are in seconds.
+    `links` is None, ``true``, ``all`` or ``gpt-oss``. `wait_for` holds the selectors to wait for, by default those of
+    the target. `final_base` resolves links against the target of a redirect. `timeout` and `cache_seconds` are in
+    seconds.
     """
 
     url: str
@@ -56,12 +56,12 @@ class ReaderOptions:
 
     @property
     def selector(self) -> str:
-        """The target selectors as the messages show them."""
+        """The target selectors in the form of the provider's messages."""
         return ", ".join(self.wanted.target)
 
 
 class _Given:
-    """The options of one call by name, headers before body fields; empty text where an option is absent."""
+    """The options of one call by name, headers before body fields; empty text for an absent option."""
 
     def __init__(self, call: ReceivedCall, body: Mapping[str, Any]) -> None:
         self._headers = call.headers
@@ -74,7 +74,7 @@ class _Given:
         return value or ""
 
     def listed(self, header: str, field: str) -> tuple[str, ...]:
-        """Selectors: a header is split at comma and blank, a field may be an array and is not split."""
+        """Selectors: a header is split at comma and space; a field may be an array and is not split."""
         told = self._body.get(field)
         if told:
             return tuple(map(str, told)) if isinstance(told, list) else (str(told),)

@@ -87,7 +87,7 @@ def limited(call: ReceivedCall, now: float, seconds: int, count: int, effects: E
 def page_reply(
     page: WebPage, options: ReaderOptions, found: Visit, *, links_form: LinksForm, cached: bool, latency: Latency
 ) -> Reply:
-    """The success for what a visit found, with its tokens to bill."""
+    """The success reply for a visit, with the tokens to bill."""
     reading = found.reading
     assert reading is not None, "a visit without a reading is an error reply"
     form = options.wanted.form

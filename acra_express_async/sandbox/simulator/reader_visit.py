@@ -24,9 +24,9 @@ from acra_express_async.sandbox.simulator.reader_options import ReaderOptions
 from acra_express_async.sandbox.world import WebPage
 
 SHORT_PAGE_TOKENS = 200
-"""Below it Reader adds its doubts as warnings."""
+"""Below this many tokens Reader adds warnings."""
 AFTER_TIMEOUT_SECONDS = 2.0
-"""A visit that waits in vain ends so long after the time-out."""
+"""A visit that finds nothing ends this many seconds after the time-out."""
 
 _MARKDOWN_LINK = re.compile(r"(?<!!)\[(?P<label>(?:!\[[^\]]*\]\([^)]*\)|[^\[\]]|\[[^\]]*\])*)\]\((?P<url>[^)\s]+)\)")
 _MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")

@@ -19,11 +19,11 @@ from acra_express_async.sandbox.world import Truth, World
 
 
 class SimulatedProviders:
-    """The state of a simulator, without the wire; `reset` replaces all of it but the clock.
+    """The state of a simulator, without its server; `reset` replaces all of it except the clock.
 
     Args:
-        world: what searches find and pages say.
-        options: of the whole run.
+        world: the companies, sites and pages that it serves.
+        options: options of the whole run.
         clock: virtual time; real time when None.
         scenario: a name of `SCENARIOS`, whose faults and options are added.
     """

@@ -1,6 +1,6 @@
-"""What surrounds the content of a site: menus, link columns, cookie banners, filler; none of it says who the site is.
+"""What surrounds the content of a site: menus, link columns, cookie banners, filler; none of it identifies the site.
 
-Everything is markdown and free of facts: no place, no trade, no name, no number, no address.
+Everything is markdown without facts: no place, trade, name, number or address.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ LONG_BODY = 1_000
 
 
 def links_worth(tokens: int, root: str, dice: Random) -> Iterator[str]:
-    """Entries of a menu or column, as markdown list items, until they have cost `tokens`.
+    """Entries of a menu or column, as markdown list items, that cost `tokens` together.
 
     Args:
         tokens: to spend.
@@ -95,7 +95,7 @@ def links_worth(tokens: int, root: str, dice: Random) -> Iterator[str]:
 
 
 def menu_worth(tokens: int, root: str, dice: Random) -> str:
-    """Nested menu entries that cost about `tokens`; empty when there is nothing to spend."""
+    """Nested menu entries that cost about `tokens`; empty for zero tokens."""
     lines: list[str] = []
     for entry in links_worth(tokens, root, dice):
         if len(lines) % 7 == 0:
@@ -118,7 +118,7 @@ def columns_worth(tokens: int, root: str, dice: Random) -> list[str]:
 def filler_worth(tokens: int, root: str, dice: Random) -> list[str]:
     """Sections of a page that cost about `tokens`: paragraphs, and cards with a link to read on."""
     sections: list[str] = []
-    cards = 0.5 if tokens < LONG_BODY else 0.9  # long pages are long because they list things
+    cards = 0.5 if tokens < LONG_BODY else 0.9  # long pages are mostly lists
     while tokens > 0:
         is_card = dice.random() < cards
         text = " ".join(dice.sample(SENTENCES, 1 if is_card else dice.randint(2, 4)))

@@ -1,4 +1,4 @@
-"""How a site lays out its pages: the look that all its pages share, and the HTML of one page in that look.
+"""The layout of a site: the look that all its pages share, and the HTML of one page in that look.
 
 A look is drawn once for each host, sizes included; a page brings its own menu entries, body and footer, which stand
 where the look puts them. The odd ones are as common as they were on 83 real pages: no footer, no `main`, "footer" in
@@ -34,7 +34,7 @@ MAP = '<iframe src="https://www.google.com/maps/embed?pb=1" loading="lazy" title
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What all pages of a site share; `menu` and `footer` in tokens, `root` is scheme and host."""
+    """What all pages of a site share; `menu` and `footer` are in tokens, `root` is scheme and host."""
 
     root: str
     menu: int
@@ -54,9 +54,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What one page has beside its text: a contact form with a CAPTCHA, a map, a body that a script fills in.
+    """Additions to one page: a contact form with a CAPTCHA, a map, a body that a script fills in.
 
-    With `text_last` the page's own text comes after the filler, not before it.
+    With `text_last` the text of the page comes after the filler, not before it.
     """
 
     form: bool = False
@@ -89,7 +89,7 @@ def laid_out(page: WebPage, look: Look, seed: int, *, extras: Extras | None = No
         page: `top`, `main` and `foot` are its own menu, text and footer, all of which stay on it.
         look: of the site.
         seed: of the world.
-        extras: what it has beside its text.
+        extras: additions to the page.
     """
     extras = extras or Extras()
     is_home = page.url.rstrip("/") == look.root
@@ -120,7 +120,7 @@ def _assembled(page: WebPage, look: Look, body: str) -> str:
 
 
 def _header(page: WebPage, look: Look) -> str:
-    """The menu: what the page has of it with the furniture before its last entry, where contact links stand."""
+    """The menu: the page's own entries with furniture before the last one, which is usually the contact link."""
     own = page.top.rstrip()
     spent = token_count(own)
     twice = look.menu_twice and look.menu > 3 * spent
@@ -152,7 +152,7 @@ def _footer(page: WebPage, look: Look) -> str:
 
 
 def _split_at_notice(foot: str) -> tuple[str, str]:
-    """The footer's own text before its copyright notice, and from there on."""
+    """The text of the footer before its copyright notice, and the rest."""
     at = foot.find("©")
     start = foot.rfind("\n\n", 0, at) if at >= 0 else -1
     if at < 0:

@@ -1,4 +1,4 @@
-"""How large the parts of real company pages are, and draws from it.
+"""Sizes of the parts of real company pages, and draws from them.
 
 The sizes come from 83 pages of 51 companies, schools and clinics (50 home, 29 contact and 4 about pages; a third of
 the sites from Singapore), rendered by the open source of Jina Reader: tokens of the markdown with link addresses and

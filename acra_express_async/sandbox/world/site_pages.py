@@ -64,7 +64,7 @@ def site_page(firm: Firm, plan: SitePlan, path: str, seed: int, size: PageSize =
 
 
 def _of_real_size(page: WebPage, firm: Firm, plan: SitePlan, seed: int, *, single: bool) -> WebPage:
-    """The page with what larger sites have: icons, decoys in the menu, anchors on a single page, no description."""
+    """Add what larger sites have: icons, decoys in the menu, anchors on a single page, no description."""
     icons = plan.kind != "thin" and unit(seed, "icons", firm.uen) < ICON_SHARE
     top = _menu(plan, single=single)
     if unit(seed, "decoy", firm.uen) < DECOY_SHARE:
@@ -72,7 +72,7 @@ def _of_real_size(page: WebPage, firm: Firm, plan: SitePlan, seed: int, *, singl
         top += f"\n*   [{label}]({plan.root}/products/{label.lower().replace(' ', '-')})"
     described = unit(seed, "described", page.url) < DESCRIPTION_SHARE
     foot = _footer(firm, plan, seed, icons=icons)
-    main = page.main.replace("\\@", "@").replace("\\*", "*")  # escapes of markdown, which no HTML page shows
+    main = page.main.replace("\\@", "@").replace("\\*", "*")  # markdown escapes do not occur in HTML
     return replace(page, top=top, main=main, foot=foot, description=page.description if described else "")
 
 
@@ -147,7 +147,7 @@ def _menu(plan: SitePlan, *, single: bool = False) -> str:
 
 
 def _home(firm: Firm, plan: SitePlan, seed: int, *, short: bool = False) -> str:
-    """The home page's text; `short` leaves its length to the layout."""
+    """The text of the home page; with `short` the layout adds the rest."""
     dice = draw(seed, "home", firm.uen)
     trade = trade_of(firm.ssic)
     length = SHORT_HOME if short else lognormal(*HOME_CHARACTERS, seed, "home length", firm.uen)

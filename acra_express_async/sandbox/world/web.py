@@ -23,7 +23,7 @@ class WebPage:
         top, main, foot: menu, body and footer, written down as markdown.
         source: the whole HTML once the page's scripts have run.
         first_source: the HTML before they ran, where that is another one.
-        verbatim: Reader's own markdown of the page; it is served as it stands, whatever is asked for.
+        verbatim: Reader's markdown of the page; it is served unchanged for any request.
         reason: the target's own status text.
         robots_denied: its robots.txt wants no visitors.
         published: the date that the target tells.

@@ -170,7 +170,7 @@ class World:
         return site_page(firm, presence.site, path, self.seed, self.page_size)
 
     def _laid_out(self, page: WebPage) -> WebPage:
-        """Another one's page in the look of its site, when pages have one."""
+        """The page of another site in the look of that site, if pages have a layout."""
         if self.page_size == 0 or page.http_status != 200:
             return page
         split = urlsplit(page.url)
