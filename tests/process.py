@@ -119,7 +119,7 @@ class Stage:
         return await self._start(words[1:], settings, program=words[0])
 
     async def start_silently(self, *, stderr: int | None, **settings: str) -> asyncio.subprocess.Process:
-        """`acra-express run` with a stderr of the test's own; None closes it. `port_of` tells where it listens."""
+        """Start `acra-express run` with the given stderr; None closes it. `port_of` returns its port."""
         extra = {f"ACRA_EXPRESS_{name}": value for name, value in settings.items()}
         extra["ACRA_EXPRESS_HTTP__PORT"] = str(free_port())
         words = [sys.executable, "-m", "acra_express_async", "run"]
@@ -132,7 +132,7 @@ class Stage:
         return process
 
     async def port_of(self, process: asyncio.subprocess.Process) -> int:
-        """The status port of a process whose log nobody reads, once it answers there."""
+        """The status port of a process whose log is not read, once it answers there."""
         port, _ = self._silent[process.pid]
         while process.returncode is None:
             try:

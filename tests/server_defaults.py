@@ -1,4 +1,4 @@
-"""Defaults that an administrator may have set on the database, and under which nothing of ours may go wrong."""
+"""Server defaults that an administrator may have set on the database and that must not affect us."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ HOSTILE = {
 }
 
 BEHIND_A_POOLER = HOSTILE | dict.fromkeys((name for name in HOSTILE if name.endswith("_timeout")), "4s")
-"""There the first statement of each transaction sets our own values, and itself still runs under the defaults."""
+"""Behind a pooler the first statement of each transaction sets our values and itself still runs under the defaults."""
 
 under_any_defaults = pytest.mark.parametrize(
     "server_defaults", [{}, HOSTILE], ids=["plain defaults", "hostile defaults"], indirect=True
 )
-"""For tests on `fresh_dsn`: once as the server comes, once with `HOSTILE`."""
+"""For tests on `fresh_dsn`: once with the server's own defaults, once with `HOSTILE`."""
 
 
 async def set_defaults(connection: Connection, database: str, defaults: dict[str, str]) -> None:
-    """For every session that begins from now on in `database`."""
+    """Set defaults for every session that starts from now on in `database`."""
     for name, value in defaults.items():
         await connection.execute(f"ALTER DATABASE {database} SET {name} = '{value}'")

@@ -25,7 +25,7 @@ from .server import ROLE, durable_server, new_database, owned
 
 SIZES = (10_000, 1_000_000)
 WARM_UP = 20
-"""Executions of a statement before it is timed: by then the plan is the generic one."""
+"""Executions of a statement before timing starts; by then PostgreSQL uses the generic plan."""
 TIMED = 100
 READY_SECONDS = 30.0
 

@@ -18,7 +18,7 @@ HEADER = (
 
 Booked = Sequence[tuple[float, int]]
 Run = Callable[[int, float | None], Awaitable[Booked]]
-"""Processes, hours between restarts -> arrivals."""
+"""From processes and hours between restarts to arrivals."""
 
 
 def limiters() -> list[tuple[str, ...]]:

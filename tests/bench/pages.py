@@ -11,7 +11,7 @@ from acra_express_async.sandbox.markup.reader_page import Wanted
 from acra_express_async.sandbox.world import PageSize, World
 
 LENGTH, FACTOR = 10_000, 8
-"""Both lengths lie below the 100,000 characters that are read of a page, so that the cut hides nothing."""
+"""Both lengths are below the limit of 100,000 characters per page, so the limit hides nothing."""
 
 MEGABYTE = 1_000_000
 

@@ -23,8 +23,8 @@ from .server import durable_server, new_database, owned
 HERE = Path(__file__).parent
 WORKERS = 2
 IDLE_SECONDS = 0.15
-"""Between two jobs of a pickup round: the worker has finished the last one, waits again, and our poller's cooldown
-(100 ms in which notifications are folded together) is over. At a steady 10 jobs a second and more it is not."""
+"""Seconds between two jobs of a pickup round: the worker is idle again and our poller's cooldown (100 ms in which it
+merges notifications) is over. With 10 jobs a second or more it would not be."""
 WARM_UP = 10
 
 

@@ -26,12 +26,12 @@ ROLE = "acra_express"
 PLENTY = 10**9
 LEASE = timedelta(hours=1)
 WINDOW = timedelta(seconds=0.2)
-"""So short that a window holds some hundred charges at these rates, as the real ones do at theirs."""
+"""So short that a window holds about a hundred charges at these rates, like the real windows."""
 ASKS = tuple(
     Ask(Allowance(Provider.JINA, name, PLENTY, 1.0, WINDOW, timedelta()), amount)
     for name, amount in (("calls_1h", 1), ("tokens_1m", 1500))
 )
-"""A page read: the two budgets of one provider in one step, so all of it meets at one allowance row."""
+"""The charge for reading a page: two budgets of one provider in one step, so all compete for one allowance row."""
 
 
 async def claims(jobs: Jobs, count: int) -> int:

@@ -21,7 +21,7 @@ from .server import durable_server, new_database, owned
 HERE = Path(__file__).parent
 COUNTS = (1, 2, 4, 8)
 SERVERS = 4
-"""PgBouncer's connections to the server, for all replicas together."""
+"""Connections of PgBouncer to the server, for all replicas together."""
 WORDS = ("claim", "reserve")
 Rates = dict[tuple[str, str, int], list[float]]
 

@@ -17,7 +17,7 @@ from .server import ROLE, durable_server, new_database, owned
 
 ROWS = 100_000
 WARM_UP = 20
-"""Executions of a statement before it is timed: by then the plan is the generic one."""
+"""Executions of a statement before timing starts; by then PostgreSQL uses the generic plan."""
 PAGE_TOKENS = 1502
 HEADER = ("what", "median ms", "p95 ms", "/ INSERT", "statements", "rows in the ledger")
 

@@ -15,7 +15,7 @@ from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 ROLE = "acra_express"
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
-"""A commit that is measured must be one."""
+"""A measured commit must be durable."""
 
 
 @contextmanager

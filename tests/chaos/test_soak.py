@@ -16,7 +16,7 @@ SOAK_SECONDS = 600
 SAMPLE_EVERY = 25
 """Companies between two samples."""
 GROWTH_MB = 12.0
-"""Allowed growth of the median between the second and the last fifth: allocator noise, no trend."""
+"""Allowed growth of the median between the second and the last fifth: noise of the allocator, not a trend."""
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ MONITORING = CONFIG / "kubernetes" / "monitoring"
 SPARE_SECONDS = 20
 """Seconds beyond DRAIN_SECONDS that an orchestrator must allow before it kills."""
 PREPARERS = ("base_image", "compose_plugin", "postgres_entrypoint", "with_loopback")
-"""What bin/image prepares its trials with."""
+"""Scripts with which bin/image prepares its tests."""
 AT_LEAST = 6
-"""Manifests of the base that are resources; fewer would mean that the search for them broke."""
+"""Resource manifests of the base; fewer would mean that this test no longer finds them."""
 
 Tool = Callable[..., str]
 

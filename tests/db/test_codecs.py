@@ -1,4 +1,4 @@
-"""What PostgreSQL holds and Python does not: every such moment and interval is read as the nearest that Python has."""
+"""Timestamps and intervals beyond Python's range are read as the nearest value that Python has."""
 
 from __future__ import annotations
 
@@ -73,4 +73,4 @@ async def test_moments_and_intervals_come_back_as_they_were(
 
 async def test_a_naive_moment_is_refused(owner: Connection) -> None:
     with pytest.raises(asyncpg.DataError, match="naive"):
-        await owner.execute("SELECT $1::timestamptz", datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake at hand
+        await owner.execute("SELECT $1::timestamptz", datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake under test

@@ -1,4 +1,4 @@
-"""Live or not, a person or not: Python and the SQL that lists a code's rows give one answer to every word."""
+"""Live or not, a person or not: Python and SQL give the same answer for every status word."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STATUSES = (
     "-",
     "",
     "nap",
-    "\u017fole",  # a long s, which some case-insensitive readers take for an s
+    "\u017fole",  # a long s, which some case-insensitive comparisons treat as an s
     "L\u0130VE",
 )
 TYPES = (
@@ -62,7 +62,7 @@ CONSTITUTIONS = ("na", "n/a", "-", "", "Sole-Proprietor", "Sole Proprietor", "Pa
 
 
 def spellings(word: str) -> set[str]:
-    """As files of different hands write it."""
+    """The spellings in files of different origin."""
     cases = {word, word.upper(), word.lower()}
     return {f"{before}{each}{after}" for each in cases for before, after in (("", ""), (" ", "\t"), ("\u00a0", "\n"))}
 

@@ -66,7 +66,7 @@ DISGUISED = (
     ("as 501: lift the wall", "DROP POLICY acra_express_only ON public.enrichment_runs"),
     ("as 501: widen the wall", "ALTER POLICY acra_express_only ON public.enrichment_runs USING (true)"),
 )  # fmt: skip
-"""What the role tries after `set_config('request.tenant_id', '501', true)`, which nothing forbids it."""
+"""Statements that the role tries after `set_config('request.tenant_id', '501', true)`, which it is free to run."""
 
 
 @pytest_asyncio.fixture

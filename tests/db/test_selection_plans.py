@@ -16,10 +16,10 @@ from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import eligibility
 
 WINDOW = 200
-"""Keys of one step through the selection, as `values` below asks for them."""
+"""Keys of one selection step, in the form of `values` below."""
 
 RUNS = 20
-"""After five executions PostgreSQL may turn to a generic plan; the promise holds for both."""
+"""After five executions PostgreSQL may switch to a generic plan; both plans must pass."""
 
 
 async def furnish(owner: Connection, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""What the server, a pooler and the driver refuse: its meaning for the caller, and what becomes of the session."""
+"""Errors of server, pooler and driver: their meaning for the caller, and whether the session is still usable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OURS = ("0A000", "21000", "22003", "22021", "22P05", "23502", "23505", "25P02", 
 
 @pytest_asyncio.fixture
 async def one_session(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
-    """A pool of a single session, so that the next use shows what became of it."""
+    """A pool with a single session, so that the next use shows its state."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     database = Database(fresh_dsn, role="acra_express", tenant_id=tenant, size=1)
     await database.open()
@@ -88,7 +88,7 @@ async def test_a_value_that_no_column_takes_is_our_own_fault(one_session: Databa
 
 
 async def test_a_value_too_large_for_an_index_is_our_own_fault(one_session: Database, owner: Connection) -> None:
-    """The server gives it the code of a wrapped-around server, which is worth waiting for; this is not."""
+    """The same SQLSTATE protects a server from transaction id wraparound; there waiting helps, here it does not."""
     await owner.execute("CREATE TABLE wide (t text); CREATE INDEX ON wide (t); GRANT INSERT ON wide TO acra_express")
     with pytest.raises(asyncpg.ProgramLimitExceededError, match="index row requires"):
         async with one_session.session() as connection:
@@ -111,16 +111,16 @@ async def test_a_plan_made_old_by_an_alter_table_is_repeated(one_session: Databa
 
 
 async def end_backend(owner: Connection, proxy: FaultProxy, pid: int) -> None:
-    """The server says goodbye and hangs up, and the client has read as much as the proxy lets through."""
+    """End the backend; the client reads as much of its last message as the proxy lets through."""
     await owner.execute("SELECT pg_terminate_backend($1)", pid)
     await proxy.hung_up.get()
     for _ in range(2):
-        await owner.execute("SELECT 1")  # a round trip of the same loop: what came before has been read
+        await owner.execute("SELECT 1")  # after a round trip of the same loop, earlier bytes have been read
 
 
 @pytest.mark.parametrize("kind", ["session", "transaction"])
 async def test_a_goodbye_read_before_the_close_is_a_lost_session(fresh_dsn: str, owner: Connection, kind: str) -> None:
-    """asyncpg then says "cannot switch to state 12" (InternalClientError) to whoever uses the connection next."""
+    """asyncpg then raises "cannot switch to state 12" (InternalClientError) at the next use of the connection."""
     async with proxied(fresh_dsn) as (proxy, dsn):
         proxy.hold_close = True
         database = Database(dsn, role="acra_express", tenant_id=1, size=1)
@@ -139,7 +139,7 @@ async def test_a_goodbye_read_before_the_close_is_a_lost_session(fresh_dsn: str,
 
 
 async def test_sessions_cut_under_load_never_show_a_driver_error(fresh_dsn: str, owner: Connection) -> None:
-    """Eight users, and every forty answers all sessions are ended: each statement is answered, or it is `NotNow`."""
+    """Eight users; every forty answers all sessions are ended: each statement succeeds or raises `NotNow`."""
     database = Database(fresh_dsn, role="acra_express", tenant_id=1, size=4)
     await database.open()
     answered: asyncio.Queue[int] = asyncio.Queue()
@@ -197,5 +197,5 @@ async def test_every_fault_is_told_to_the_observer(one_session: Database) -> Non
     ],
 )
 def test_the_refusals_of_pgbouncer_are_told_apart(text: str, reason: Away) -> None:
-    """PgBouncer 1.18 gives SQLSTATE 08P01 to all of them."""
+    """PgBouncer 1.18 reports all of them with SQLSTATE 08P01."""
     assert reason_of(asyncpg.ProtocolViolationError(text)) is reason

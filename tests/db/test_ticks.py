@@ -1,4 +1,4 @@
-"""A tick's shared work is one replica's, and goes on when a wall clock was set back."""
+"""One replica does the shared work of a tick, and ticks continue when a wall clock was set back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_moment_that_comes_again_is_claimed_again(database: Database, ow
 
 
 async def test_the_previous_version_still_claims_ticks(database: Database) -> None:
-    """Its statement names no `claimed_at`."""
+    """Its statement does not name `claimed_at`."""
     async with database.session() as connection:
         inserted = await connection.fetchval(
             "INSERT INTO acra_express.ticks (loop, due_at, owner) VALUES ('cron', $1, 'old')"

@@ -71,7 +71,7 @@ REPEATED = {
     "uens": "UEN 201506781N ",
     "cells": "| 6741 1100 ",
 }
-"""Pieces that hostile, broken and careless pages are made of, by what they are aimed at."""
+"""Parts of hostile, broken and careless pages, by what they attack."""
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

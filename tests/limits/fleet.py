@@ -27,9 +27,9 @@ from acra_express_async.sandbox.world import WebPage, World
 
 HAMMER = Path(__file__).with_name("hammer.py")
 LEAST_TIMEOUT = 3.0
-"""Seconds: no shorter, however fast the clock, or the machine's own hiccups would be time-outs."""
+"""Shortest time-out in seconds at any speed, so that delays of the machine do not count as time-outs."""
 LATE_SHARE = 0.1
-"""Of a slow provider's answers, so many come after the time-out."""
+"""Share of a slow provider's answers that arrive after the time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ BOOKED: Mapping[str, Callable[[ArrivalLedger], int]] = {
     "jina_tokens": lambda ledger: ledger.tokens_sent,
     "zerobounce_verifications": lambda ledger: ledger.verifications_sent.total(),
 }
-"""All that a budget was ever drawn on, by the provider's own word."""
+"""The total use of a budget as counted by the provider."""
 
 
 class LongPages(World):

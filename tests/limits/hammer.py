@@ -37,7 +37,7 @@ from acra_express_async.service.clients import paces
 from acra_express_async.settings.tree import Settings, load_settings
 
 LEAST_MARGIN = timedelta(seconds=1)
-"""From a charge to the wire: this machine is not so many times as fast as the simulator's clock."""
+"""Shortest margin between charge and send, because this machine does not get faster with the simulator's clock."""
 LEAST_PATIENCE = timedelta(seconds=1)
 LONGEST_PAUSE = 5.0
 

@@ -198,7 +198,7 @@ SHAPES = (
     Shape("a tenth as burst", 20, HOUR / 9, True),
     Shape("one by one, a tenth slower", 1, HOUR / 180, True),
 )
-"""A leaky bucket lets rate + rate x window / period through in one window: safe where that is at most 200."""
+"""A leaky bucket admits rate + rate x window / period within one window; it is safe if that is at most 200."""
 
 
 class Limiter(AsyncLimiter):

@@ -20,9 +20,9 @@ from acra_express_async.sandbox.simulator import ArrivalLedger, Options, Simulat
 
 pytestmark = pytest.mark.timeout(600)
 SHORT = 6.0
-"""How many times as fast the short instance lives: windows of ten seconds."""
+"""Speed of the short variant: windows of ten seconds."""
 CLOCKS = ("+1h", "-1h", "+0 x1.05", "+0 x0.95")
-"""An hour ahead, an hour behind, and two that drift by a twentieth (every clock of the process does)."""
+"""An hour ahead, an hour behind, and two that drift by a twentieth; all clocks of the process are affected."""
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,4 @@
-"""Readers of a log that do not read: pipes that are full, stuck or broken, as a test arranges them."""
+"""Log readers that do not read: pipes that are full, stuck or broken."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SMALLEST = 4096
 
 @dataclass
 class Pipe:
-    """The smallest pipe there is; `reading` is the test's end, `writing` the process's."""
+    """The smallest possible pipe; `reading` is the end of the test, `writing` that of the process."""
 
     reading: int
     writing: int
 
     def fill(self) -> None:
-        """Until a write would wait."""
+        """Fill the pipe until a write would block."""
         os.set_blocking(self.writing, False)
         try:
             while True:
@@ -29,11 +29,11 @@ class Pipe:
             os.set_blocking(self.writing, True)
 
     def read(self) -> str:
-        """What stands in it now."""
+        """The current content of the pipe."""
         return os.read(self.reading, 1 << 20).decode()
 
     def hang_up(self) -> None:
-        """The reader goes away: every write is EPIPE from now on."""
+        """Close the reading end: every write raises EPIPE from now on."""
         os.close(self.reading)
         self.reading = -1
 

@@ -1,4 +1,4 @@
-"""The log's way to stderr: nobody who logs waits, what finds no reader is counted, and the log says so itself."""
+"""The log's way to stderr: logging never waits, lost lines are counted, and the log reports them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def reader() -> Iterator[Pipe]:
 
 @pytest.fixture
 def root() -> Iterator[None]:
-    """The process's own logging comes back afterwards."""
+    """Restore the logging of the process afterwards."""
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     yield
     logging.getLogger().handlers[:] = handlers
@@ -52,7 +52,7 @@ def test_a_stuck_reader_costs_lines_not_time(reader: Pipe) -> None:
     writer = LineWriter(reader.writing, most_lines=10)
     for number in range(100):
         writer.write(f"line {number}\n")
-    # one may be in the thread's hands already
+    # the thread may already have taken one
     assert 89 <= writer.dropped <= 90
     assert not writer.drained(0.01)
     reader.read()
@@ -69,7 +69,7 @@ def test_a_reader_that_hung_up_is_counted_and_tried_again(tmp_path: Path) -> Non
         writer.write("lost\n")
         assert writer.drained(30)
         assert writer.dropped == 1
-        # somebody puts a reader in its place, as a restarted log driver does
+        # a new reader takes over, like a restarted log driver
         with (tmp_path / "log").open("wb") as log:
             os.dup2(log.fileno(), gone.writing)
         writer.write("kept\n")
@@ -131,7 +131,7 @@ def test_the_log_says_what_it_lost_in_its_own_form(reader: Pipe, root: None) -> 
 
 
 def test_what_others_print_takes_the_same_way(root: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library's print, a lost exception: no secret in them, and no waiting for the reader either."""
+    """The print of a library and a lost exception show no secret and do not wait for the reader either."""
     with pipe() as reader:
         writer = LineWriter(reader.writing)
         logs.configure(level="INFO", form="json", secrets=["planted-secret"], stream=writer)
@@ -172,7 +172,7 @@ def test_a_last_sentence_neither_waits_nor_raises(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_watchdog_leaves_while_the_log_is_stuck(reader: Pipe, root: None) -> None:
-    """Nobody reads, and no lock of logging stands between the watchdog and the end of the process."""
+    """With a stuck reader, no lock of logging keeps the watchdog from ending the process."""
     reader.fill()
     writer = LineWriter(reader.writing)
     logs.configure(level="INFO", form="json", stream=writer)

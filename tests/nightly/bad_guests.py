@@ -118,13 +118,13 @@ WAITED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND clock_timestamp() - waitstart > interval '%s'"
     " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 )
-"""Somebody has waited behind this very session for so long, by the server's clock; open for a further condition."""
+"""A session has waited for this one for this long, by the server's clock; a condition may be appended."""
 STORE_BEHIND_US = (
     "SELECT EXISTS (SELECT FROM pg_locks w JOIN pg_locks h ON h.pid = w.pid WHERE NOT w.granted AND h.granted"
     " AND h.relation = 'enrichment_runs'::regclass AND h.mode = 'AccessExclusiveLock'"
     " AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid)))"
 )
-"""Somebody who changed the headers' table in its transaction waits for this session."""
+"""A session that altered the table of headers in its transaction waits for this one."""
 STORING = (
     "SELECT EXISTS (SELECT FROM background_jobs WHERE job_type = 'enrich_candidates' AND status = 'running')"
 )  # fmt: skip

@@ -24,7 +24,7 @@ from .worlds import CODES, CUSTOMERS, deadlocks, furnish, nightly_jobs
 
 TERMS = (("pump",), ("bakery",), ("vegetables",), ("pump",))
 PASSES = 2
-"""Staging jobs bear enrichment jobs that only the next pass sees."""
+"""Staging jobs create enrichment jobs that only the next pass sees."""
 
 
 @asynccontextmanager

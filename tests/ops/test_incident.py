@@ -27,7 +27,7 @@ from .observers import Prometheus, browse, scraping
 
 Tool = Callable[..., str]
 SIXTEEN_MINUTES = 16
-"""Beyond the first cool-down of a breaker."""
+"""Longer than the first cool-down of a breaker."""
 HALF_AN_HOUR = 31
 
 

@@ -17,7 +17,7 @@ from .conftest import RULES, dashboard_expressions, rules_as_text
 from .observers import scraping
 
 SELECTOR = re.compile(r"\b(?:(?:acra_express|process)_[a-z0-9_]+|up)(?:\{[^}]*\})?")
-"""A series as a rule selects it, label matchers included."""
+"""A series in an expression, with its label matchers."""
 Tool = Callable[..., str]
 
 

@@ -1,4 +1,4 @@
-"""What may be read at the end of a text that was cut: nothing that could be the beginning of something else."""
+"""Facts at the end of a cut text are ignored, because they may be incomplete."""
 
 from __future__ import annotations
 

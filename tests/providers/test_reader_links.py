@@ -1,4 +1,4 @@
-"""Links as Reader lists them, and contact links put back to where their labels stand."""
+"""Links in Reader's forms, and contact links that are put back next to their labels."""
 
 from __future__ import annotations
 

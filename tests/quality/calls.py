@@ -29,7 +29,7 @@ MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = (
     VERIFYING.max_per_company,
     2,
 )
-"""The service's default budgets of one company, and the searches of a plan that does not look before it asks again."""
+"""The default limits per company, and the searches of a plan that always makes a second one."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ HEADER = (
 
 
 async def compare(companies: int, seed: int, size: PageSize = 0) -> tuple[Arm, Arm]:
-    """The naive arm and ours over the live companies of one world, whose pages have a size."""
+    """Run the naive arm and ours over the live companies of one world, with pages of a size."""
     naive, ours = Arm("naive"), Arm("ours")
     async with webs(companies, seed, size) as found:
         for truth, web in found:

@@ -60,7 +60,7 @@ class CaseWeb(World):
         return error_page(url, 404, "Not Found", "Page not found")
 
     def _is_furniture(self, url: str) -> bool:
-        """Whether `url` comes from an added menu; such pages exist and hold no facts."""
+        """True when `url` comes from an added menu; such pages exist and hold no facts."""
         hosts = {key.partition("/")[0] for key in self._case.pages} if self._case else set()
         folder = urlsplit(url).path.strip("/").partition("/")[0]
         return same_url(url).partition("/")[0] in hosts and folder in _FOLDERS

@@ -22,7 +22,7 @@ from acra_express_async.models import (
 from acra_express_async.settings.tree import JinaSettings, ZeroBounceSettings
 
 READING, VERIFYING = JinaSettings(), ZeroBounceSettings()
-"""The service's default figures."""
+"""The default settings of the service."""
 
 
 class FreeScope:

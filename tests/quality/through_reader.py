@@ -38,7 +38,7 @@ class Reading:
     cost: Cost = Cost(0, 0)
 
     def shows_uen(self, case: Case) -> bool:
-        """Whether the registry's UEN was in a text that was read on the right site."""
+        """True when a text read on the right site contains the registered UEN."""
         own = (page.text for page in self.pages if domain_of(page.url) in right_domains(case))
         return any(case.company.uen in re.sub(r"[\s-]", "", text).upper() for text in own)
 

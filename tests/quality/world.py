@@ -18,7 +18,7 @@ from acra_express_async.sandbox.world import PageSize, Truth, World
 
 
 class Web(ReadCase):
-    """Search over a world, and reading of its pages through the service's own client."""
+    """Searches in a world, and reads of its pages through the service's own client."""
 
     def __init__(self, world: World, case: Case, client: JinaReader) -> None:
         super().__init__(case, client)
@@ -39,7 +39,7 @@ class Web(ReadCase):
 
 @asynccontextmanager
 async def webs(companies: int, seed: int, size: PageSize = 0) -> AsyncIterator[Iterator[tuple[Truth, Web]]]:
-    """The live ones of so many companies of a world: what is true of each, and the web as it finds it."""
+    """The truth and the web of each live company among the first `companies` of a world."""
     rows = list(registry_sample.rows(companies, seed=seed))
     world = World(rows, seed=seed, page_size=size)
     postal_codes = Counter(row["postal_code"] for row in rows)

@@ -1,4 +1,4 @@
-"""Fixtures for tests of what stands in the database."""
+"""Fixtures for tests of records in the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.db.session.pool import Connection
 
 @pytest_asyncio.fixture
 async def shape(owner: Connection) -> PlatformShape:
-    """The full platform, as bootstrap makes it."""
+    """The complete platform, as the bootstrap creates it."""
     return await probe(owner)
 
 

@@ -1,4 +1,4 @@
-"""Records as files, opened again by a reader of each format."""
+"""Records as files, read again by a reader of each format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of an export on a real database: which companies, which decision, and what never leaves."""
+"""Pages of an export on a real database: which companies, which decision, and what is never exported."""
 
 from __future__ import annotations
 

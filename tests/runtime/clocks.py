@@ -1,4 +1,4 @@
-"""A process's clocks in a test's hands: the wall clock, the monotonic one, and every change of clocks in the world."""
+"""Clocks that a test controls: the wall clock, the monotonic clock, and every daylight saving change in the world."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 
 
 class Over(Exception):
-    """The time of the test is up."""
+    """The time of the test has passed."""
 
 
 class Clocks:
-    """Time passes only while somebody pauses; `set_wall` sets the wall clock as NTP or an operator would.
+    """Time passes only during `pause`; `set_wall` sets the wall clock as NTP or an operator would.
 
     Args:
         start: the wall clock at the start.
@@ -32,7 +32,7 @@ class Clocks:
         self.offset = timedelta()
 
     def set_wall(self, by: timedelta, *, at: float) -> None:
-        """Set the wall clock by so much when `at` real seconds have passed."""
+        """Shift the wall clock by this much when `at` real seconds have passed."""
         self._steps.append((at, by))
 
     def now(self) -> datetime:
@@ -53,7 +53,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The clocks of `zone` change at `at`, from one offset to the next; other zones may do the same then."""
+    """The clocks of `zone` change at `at` from one offset to another; other zones may do the same."""
 
     zone: ZoneInfo
     at: datetime
@@ -66,7 +66,7 @@ class Change:
 
 @cache
 def changes() -> tuple[Change, ...]:
-    """Every change of clocks from 2024 to 2030, once for all zones that make it together."""
+    """Every change of clocks from 2024 to 2030, once for all zones that share it."""
     seen: dict[tuple[datetime, timedelta, timedelta], Change] = {}
     for name in sorted(available_timezones()):
         for change in _changes_of(ZoneInfo(name)):

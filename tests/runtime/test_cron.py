@@ -1,4 +1,4 @@
-"""The timer over changes of clocks and over a wall clock that somebody sets: never too often, never too late."""
+"""The timer over clock changes and over a wall clock that is set: never too often, never too late."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AUTUMN = datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
 
 
 class Recorded:
-    """Housekeeping that only remembers what was due, and when that came about in real seconds."""
+    """Housekeeping that only records what was due and at which real second."""
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
@@ -50,7 +50,7 @@ class Recorded:
 
 
 async def ticks(schedule: str, clocks: Clocks) -> Recorded:
-    """The real loop until the time of `clocks` is up."""
+    """Run the real loop until the time of `clocks` has passed."""
     recorded = Recorded(clocks)
     woken: list[str] = []
     cron = Cron(
@@ -79,7 +79,7 @@ async def test_the_repeated_hour_ticks_every_quarter_once() -> None:
 
 
 async def test_every_change_of_clocks_ticks_evenly() -> None:
-    """Due are exactly the instants at which a clock on the wall shows a quarter of an hour."""
+    """Ticks are due exactly when a wall clock shows a quarter of an hour."""
     for change in changes():
         start = change.at - timedelta(minutes=130)
         recorded = await ticks(QUARTERS, Clocks(start, change.zone, seconds=5 * HOUR))
@@ -90,7 +90,7 @@ async def test_every_change_of_clocks_ticks_evenly() -> None:
 
 
 def test_a_daily_tick_comes_once_a_day_over_every_change() -> None:
-    """Its time of day lies in the hour that the change leaves out or repeats."""
+    """Its time of day lies in the hour that the change skips or repeats."""
     for change in changes():
         inside = (change.at + (change.before + change.after) / 2).replace(tzinfo=None)
         schedule = f"{inside.minute} {inside.hour} * * *"
@@ -102,7 +102,7 @@ def test_a_daily_tick_comes_once_a_day_over_every_change() -> None:
 
 
 def schedules() -> st.SearchStrategy[str]:
-    """Every so often, at fixed times, and both at once."""
+    """Cron expressions with intervals, with fixed times, and with both."""
     minutes = st.sampled_from(["*", "0", "*/7", "*/15", "30", "5,35", "59", "0-10"])
     hours = st.sampled_from(["*", "*/2", "0", "1", "2", "3", "1-3", "23"])
     return st.builds("{} {} * * {}".format, minutes, hours, st.sampled_from(["*", "SUN", "1-5"]))
@@ -130,7 +130,7 @@ async def test_a_clock_set_back_ticks_on_within_a_minute(back: timedelta) -> Non
 
 
 async def test_a_daily_tick_does_not_wait_for_a_wrong_clock() -> None:
-    """Planned in ten minutes; by the clock that was set back it would be six hours away."""
+    """The tick is ten minutes away; by the clock that was set back it would be six hours."""
     clocks = Clocks(datetime(2026, 11, 26, 2, 50, tzinfo=UTC), UTC, seconds=9 * HOUR)
     clocks.set_wall(timedelta(hours=-6), at=60)
     recorded = await ticks("0 3 * * *", clocks)
@@ -144,7 +144,7 @@ async def test_a_clock_set_forward_ticks_once_at_once() -> None:
 
 
 async def test_a_clock_that_slips_back_names_no_moment_twice() -> None:
-    """A second of correction right after a tick must not make the same quarter due again."""
+    """A correction by a second right after a tick must not make the same quarter due again."""
     clocks = Clocks(datetime(2026, 11, 26, 12, 0, tzinfo=UTC), UTC, seconds=HOUR)
     clocks.set_wall(timedelta(seconds=-30), at=15 * 60 + 5)
     recorded = await ticks(QUARTERS, clocks)
@@ -153,12 +153,12 @@ async def test_a_clock_that_slips_back_names_no_moment_twice() -> None:
 
 
 def days() -> Iterator[Change]:
-    """Changes by which a quiet hour is repeated or left out."""
+    """Clock changes that repeat or skip a quiet hour."""
     yield from (change for change in changes() if change.at.astimezone(change.zone).time() != time(0))
 
 
 def test_quiet_hours_hold_by_the_clock_on_the_wall() -> None:
-    """Both times in the repeated hour, and to their end by the wall: nothing is subtracted."""
+    """They hold twice in a repeated hour, and until their end by the wall clock: nothing is subtracted."""
     for change in days():
         for minutes in range(-180, 180, 7):
             shown = (change.at + timedelta(minutes=minutes)).astimezone(change.zone)

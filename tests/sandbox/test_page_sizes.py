@@ -1,4 +1,4 @@
-"""The world at real size: as large as counted, odd as real sites are, and with the same truth as at size 0."""
+"""The world at real size: pages as large and as odd as real ones, with the same truth as at size 0."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def homes(world: World) -> list[WebPage]:
 
 
 def site(worlds: dict[PageSize, World], truth: Truth, size: PageSize) -> list[WebPage]:
-    """The pages of a site: those that its short home page links to, as far as they are there at this size."""
+    """The pages that the short home page of a site links to, as far as they exist at this size."""
     root = worlds[size].page(f"https://{truth.domain}/").url.rstrip("/")
     short = worlds[0].page(f"https://{truth.domain}/")
     urls = sorted({url for _, url in short.links() if url.startswith(root + "/")})
@@ -134,7 +134,7 @@ def test_others_pages_have_a_size_too(worlds: dict[PageSize, World]) -> None:
 
 
 def test_furniture_says_nothing_of_the_site(worlds: dict[PageSize, World]) -> None:
-    """What is added holds no address, number or name, or the truth would not be the same."""
+    """The additions contain no address, number or name, so the truth stays the same."""
     from acra_express_async.sandbox.draws import draw
     from acra_express_async.sandbox.world import furniture
 

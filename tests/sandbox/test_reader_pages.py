@@ -1,4 +1,4 @@
-"""The simulated Reader over HTML: what its options make of a page, as the provider's open source of 2026 does it."""
+"""The simulated Reader on HTML: the effect of its options, as in the provider's open source of 2026."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PAGE = HEAD + BODY
 
 
 class OnePage(World):
-    """A web of one page."""
+    """A web with one page."""
 
     def __init__(self, page: WebPage) -> None:
         super().__init__([])
@@ -47,7 +47,7 @@ class OnePage(World):
 
 
 class Reader:
-    """A simulator whose web is one page; `read` gives an answer's data, or its error."""
+    """A simulator whose web is one page; `read` returns the data of an answer, or its error."""
 
     def __init__(self, http: httpx.AsyncClient, clock: SimulatorClock) -> None:
         self._http = http
@@ -166,7 +166,7 @@ async def test_a_target_that_is_nowhere_is_waited_for(
 
 
 async def waiting(http: httpx.AsyncClient, clock: SimulatorClock, html: str, headers: dict[str, str]) -> float:
-    """Virtual seconds that an answer takes when Reader's own latency is one second at most."""
+    """The virtual seconds of an answer when Reader's own latency is at most one second."""
     from sandbox.asking import in_virtual_time
 
     async with Simulator(OnePage(WebPage(URL, source=html)), Options(), clock=clock) as sim:

@@ -33,7 +33,7 @@ class Text(str):
 
 
 DEEP = Text('{"uens": ' + "[" * 1900 + "]" * 1900 + "}")
-"""What the database's own parser lets through, and Python's would not."""
+"""JSON that the database's parser accepts and Python's would not."""
 WIDE = Text('{"uens": ["' + "x" * 20_000_000 + '"]}')
 
 HOSTILE: tuple[tuple[str, Any], ...] = (

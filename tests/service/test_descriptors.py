@@ -1,4 +1,4 @@
-"""A process with few file descriptors, and clients of the status port that hold on to as many as they get."""
+"""A process with few file descriptors, and clients of the status port that keep as many as they can get."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Finder:
 
 sys.meta_path.insert(0, Finder())
 """
-"""As a sitecustomize it says which modules are looked for on the disk."""
+"""As sitecustomize it reports which modules are searched on the disk."""
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-a: "
 OPTIONAL = {"sniffio"}
-"""Looked for at each call and never found: not a dependency."""
+"""Searched at each call and never found, because it is not a dependency."""
 
 
 @pytest_asyncio.fixture
@@ -38,7 +38,7 @@ def with_few_descriptors(*command: str) -> tuple[str, ...]:
 
 
 async def test_nothing_is_imported_once_the_service_has_started(standing: Stage, tmp_path: Path) -> None:
-    """Not at the first search, page, verification or commit, nor at the first question to the status port."""
+    """Not at the first search, page, verification or commit, nor at the first request to the status port."""
     (tmp_path / "sitecustomize.py").write_text(SIGHT_OF_IMPORTS)
     standing.environ["PYTHONPATH"] = str(tmp_path)
     service = await standing.start()
@@ -58,7 +58,7 @@ async def test_nothing_is_imported_once_the_service_has_started(standing: Stage,
 
 
 async def test_half_sent_requests_cost_neither_probe_nor_company(standing: Stage) -> None:
-    """237 of them had held every descriptor of 256: no company could be read, no probe was answered."""
+    """237 of them used to occupy all 256 descriptors, so no company could be read and no probe was answered."""
     service = await standing.start_through(with_few_descriptors)
     port = (await service.event("web.listening"))["port"]
     await service.event("listener.proven")

@@ -35,7 +35,7 @@ from acra_express_async.settings.tree import load_settings
 WORKERS = 2
 JOBS = 4
 MARGIN = timedelta(seconds=6)
-"""A snoozed job comes back up to five seconds later than it was told."""
+"""A snoozed job returns up to five seconds late."""
 MINUTE = timedelta(minutes=1)
 
 CALLS: dict[Provider, Callable[[Providers, str, Scope], Awaitable[object]]] = {

@@ -31,7 +31,7 @@ class Finder:
 
 sys.meta_path.insert(0, Finder())
 """
-"""As a sitecustomize it stops the start in the middle of an import, until a signal comes."""
+"""As sitecustomize it stops the start in the middle of an import until a signal arrives."""
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,4 @@
-"""Clients that send half a request, nothing, or take nothing: each has its place and its time, and probes get in."""
+"""Clients that send half a request, send nothing or read nothing: limited in number and time, so probes get through."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENT = ConnectionLimits(connections=5, head_seconds=600, answer_seconds=600, 
 
 @asynccontextmanager
 async def served(limits: ConnectionLimits, *, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """The port of the real app under these limits, with a route that reads a body."""
+    """The port of the real app with these limits, with a route that reads a body."""
     app = build_app(health=Health(lambda: 0.0), metrics=Metrics(CollectorRegistry()), status=dict)
 
     async def slow_body(request: web.Request) -> web.Response:
@@ -41,7 +41,7 @@ async def served(limits: ConnectionLimits, *, host: str = "127.0.0.1") -> AsyncI
 
 
 class Client:
-    """A connection that sends what it is told; `closed` waits until the server has closed it."""
+    """A connection that a test controls; `closed` waits until the server has closed it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -74,7 +74,7 @@ async def test_a_probe_is_answered_while_others_never_finish() -> None:
     async with served(PATIENT) as port:
         hanging = [await Client.connect(port, HALF) for _ in range(40)]
         assert (await answer(port, "/healthz")).status == 200
-        # the oldest gave way
+        # the oldest one was closed
         for client in hanging[:36]:
             await client.closed()
         assert (await answer(port, "/readyz")).status in (200, 503)
@@ -101,7 +101,7 @@ async def test_a_request_that_never_comes_is_given_up(first: bytes) -> None:
 
 
 async def test_a_drip_of_bytes_buys_no_time() -> None:
-    """The head has its time as a whole, however often another byte of it comes."""
+    """The time limit applies to the whole head, however often another byte arrives."""
     limits = ConnectionLimits(head_seconds=0.2, answer_seconds=600, idle_seconds=600)
     async with served(limits) as port:
         client = await Client.connect(port, HALF)
@@ -162,7 +162,7 @@ async def test_a_client_that_takes_nothing_is_cut() -> None:
     try:
         with socket.create_connection(("127.0.0.1", server.port)) as deaf:
             deaf.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not server.connections.open:  # noqa: ASYNC110 - a turn of the loop, not a time
+            while not server.connections.open:  # noqa: ASYNC110 - waits for turns of the loop, not for time
                 await asyncio.sleep(0)
             while server.connections.open:  # noqa: ASYNC110
                 await asyncio.sleep(0)
@@ -185,7 +185,7 @@ async def test_a_refused_request_leaves_no_place_taken() -> None:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 async def test_the_ipv6_wildcard_answers_ipv4_too() -> None:
-    """The image's own probe asks 127.0.0.1."""
+    """The probe of the image connects to 127.0.0.1."""
     async with served(PATIENT, host="::") as port:
         assert (await answer(port, "/healthz")).status == 200
         assert (await answer(port, "/healthz", "::1")).status == 200

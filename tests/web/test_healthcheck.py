@@ -1,4 +1,4 @@
-"""The image's own probe, as the Dockerfile has it, finds the port wherever the settings let it listen."""
+"""The probe in the Dockerfile finds the port for every address that the settings allow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCKERFILE = Path(__file__).resolve().parents[2] / "Dockerfile"
 
 
 def probe() -> list[str]:
-    """Its words, with this Python in place of the image's."""
+    """The command of the probe, with this Python instead of the image's."""
     [line] = [line for line in DOCKERFILE.read_text().splitlines() if line.startswith("HEALTHCHECK")]
     words = json.loads(line.partition(" CMD ")[2])
     return [sys.executable, *words[1:]]
