@@ -81,7 +81,7 @@ class World:
             raise self.failures[what]
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
-        assert address in self.intents, "the intent stands before the send"
+        assert address in self.intents, "the intent is stored before the send"
         self._call(f"verify {address}")
         return VerificationResult(address, self.statuses.get(address, "valid"))
 

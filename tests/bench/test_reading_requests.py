@@ -37,7 +37,7 @@ def test_footers_are_found_first_or_in_a_second_read(subjects: list[Subject]) ->
     _, as_text = rated(TEXT, subjects)
     footer_first, share = rated(FOOTER_FIRST, subjects)
     assert share >= as_text
-    assert footer_first.waits > 0, "sites without a footer or main are waited for in vain"
+    assert footer_first.waits > 0, "the wait for a missing footer or main would end only at the time-out"
     two_reads, share = rated(TWO_READS, subjects)
     assert share >= as_text
     assert 0 < two_reads.second_reads < len(subjects) / 4

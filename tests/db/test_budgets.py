@@ -137,7 +137,9 @@ async def test_a_throttle_of_a_job_counts_only_its_own_calls(ledger: BudgetLedge
     assert answer.fits_in == CALLS.counted_window + MARGIN - MINUTE
     await granted(ledger, Ask(CALLS, 1), job=JobLimits("campaign:2", {(Provider.JINA, "calls_1h"): 2}))
     await granted(ledger, Ask(CALLS, 2))
-    assert not (await refused(ledger, Ask(CALLS, 1), job=modest)).by_job, "both bind: it waits in the shared line"
+    assert not (await refused(ledger, Ask(CALLS, 1), job=modest)).by_job, (
+        "both limits apply: it waits in the shared queue"
+    )
 
 
 async def spend_elsewhere(owner: Connection, when: datetime, calls: int) -> None:

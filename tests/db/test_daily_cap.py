@@ -49,7 +49,7 @@ async def test_the_slot_of_an_ended_job_is_taken_over(database: Database, owner:
     assert (await cap.take(COMPANY, ended, 1)).ours
     assert (await cap.take(COMPANY, mine, 1)).ours, "although the cap is reached: it is the same company"
     await cap.hand_back(COMPANY, ended)
-    assert await cap.used() == 1, "it is no longer the ended job's to give back"
+    assert await cap.used() == 1, "the ended job can no longer give it back"
     await cap.hand_back(COMPANY, mine)
     assert await cap.used() == 0
 

@@ -41,7 +41,7 @@ async def test_a_burst_after_quiet_starts_at_once_then_paced() -> None:
     at = await starts(throttle(Pace(burst=5, interval=10, in_flight=20)), 8)
     assert at[:5] == [0] * 5
     for turn, due in zip(at[5:], (10, 20, 30), strict=True):
-        assert due <= turn <= due + 1, "never early, at most one look late"
+        assert due <= turn <= due + 1, "never early, at most one check late"
 
 
 async def test_quiet_time_accrues_credit_up_to_the_burst() -> None:

@@ -157,7 +157,7 @@ async def test_probes_answer_head_and_name_the_fault() -> None:
         assert await probe("/readyz") == (503, "fail")
         assert await probe("/healthz") == (200, "warn"), "a restart does not bring the database back"
         moment += 61
-        assert await probe("/healthz") == (503, "fail"), "the poller does not move"
+        assert await probe("/healthz") == (503, "fail"), "the poller makes no progress"
         poller.beat()
         health.database.answered()
         health.draining = True
@@ -197,7 +197,7 @@ async def test_the_page_updates_without_a_reload(tool: Tool, tmp_path: Path) -> 
         document = await browse(chromium, profile, "--virtual-time-budget=10000", "--dump-dom", str(client.base_url))
     shown = re.findall(r"COMPANY NUMBER (\d+)", document)
     assert len(shown) == 1
-    assert int(shown[0]) > 1, "the first picture still stands"
+    assert int(shown[0]) > 1, "the first snapshot is kept"
     assert document.count("<main") == 1
 
 

@@ -128,7 +128,7 @@ async def test_a_scope_that_refuses_just_before_a_send_costs_nothing(rig: Bench,
         with pytest.raises(type(error)):
             await call(rig, FakeScope(refuse_at=check, error=error))
         assert rig.story in ([], ["charged", "refunded"])
-    assert rig.story == ["charged", "refunded"], "the last check stands behind the charge"
+    assert rig.story == ["charged", "refunded"], "the last check comes after the charge"
     assert route.call_count == 1
 
 

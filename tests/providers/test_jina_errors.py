@@ -141,7 +141,7 @@ async def test_a_429_is_obeyed_and_retried(
     rig.caller._throttle.hold = held.append  # type: ignore[method-assign]
     assert (await reader.read(SITE, rig.scope)).usable
     assert sum(rig.slept) == pytest.approx(wait + 0.5)
-    assert timedelta(seconds=wait) in held, "nobody else of this process calls meanwhile"
+    assert timedelta(seconds=wait) in held, "no other caller of this process calls meanwhile"
     assert (route.call_count, rig.calls("rate_limited")) == (2, 1)
 
 

@@ -237,7 +237,7 @@ async def test_credits_are_parsed_from_a_string_or_unknown(
 ) -> None:
     respx.get(CREDITS).mock(side_effect=[answer])
     assert await verifier.credits() == left
-    assert rig.ledger.events == [], "looking is free"
+    assert rig.ledger.events == [], "the check is free"
 
 
 async def test_nothing_is_sent_without_a_key(rig: Bench) -> None:

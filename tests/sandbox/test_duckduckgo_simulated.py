@@ -102,7 +102,7 @@ async def test_every_request_restarts_a_block(start: Starter, http: httpx.AsyncC
     sim = await start(scenario="ddg_blocked_first_hour")
     assert (await search(http, sim, "heron")).status_code == 202
     clock.advance(3599)
-    assert (await search(http, sim, "heron")).status_code == 202, "asked too early: another hour"
+    assert (await search(http, sim, "heron")).status_code == 202, "a request too early costs another hour"
     clock.advance(3599)
     assert (await search(http, sim, "heron")).status_code == 202
     clock.advance(3600)

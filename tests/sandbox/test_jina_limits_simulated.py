@@ -94,7 +94,7 @@ async def test_the_real_layer_gives_keyless_callers_twenty_a_minute(
     refused = await read(http, sim, gone, key=None)
     assert refused.json()["retryAfter"] == 40
     assert "Per IP rate limit exceeded (CRAWL 20 times" in refused.json()["message"]
-    assert (await read(http, sim, gone)).status_code == 200, "a key has a log of its own"
+    assert (await read(http, sim, gone)).status_code == 200, "each key has a separate log"
     clock.advance(40)
     assert (await read(http, sim, gone, key=None)).status_code == 200
     assert sim.violations == []

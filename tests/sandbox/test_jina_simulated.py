@@ -114,7 +114,7 @@ async def test_max_tokens_bounds_the_bill(
     for truth in [each for each in truths if each.domain][:15]:
         data = (await read(http, sim, home(truth), headers={"X-Max-Tokens": str(limit)})).json()["data"]
         assert data["usage"]["tokens"] <= limit
-        assert token_count(data["content"]) <= limit + 2, "a cut text counted anew may have two more"
+        assert token_count(data["content"]) <= limit + 2, "re-encoding a cut text may give two more tokens"
 
 
 async def test_a_token_budget_refuses_and_charges_nothing(
@@ -204,7 +204,7 @@ async def test_a_snapshot_is_reused_for_an_hour(
         return snapshot in (await read(http, sim, url, headers=sent)).json()["data"]["warning"]
 
     assert not await warned(DNT="1")
-    assert not await warned(), "a caller who wants no trace leaves none"
+    assert not await warned(), "a caller that wants no trace leaves none"
     clock.advance(3599)
     assert await warned()
     assert not await warned(X_No_Cache="false"), "any value switches the cache off"

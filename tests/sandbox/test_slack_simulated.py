@@ -64,7 +64,7 @@ async def test_a_wrong_secret_is_answered_with_no_team(start: Starter, http: htt
     sim = await start()
     response = await http.post(f"{sim.base_url('slack')}/services/T/B/wrong", json={"text": "x"})
     assert (response.status_code, response.text) == (404, "no_team")
-    assert "wrong" not in str(sim.ledger.requests()), "a secret stands in no list"
+    assert "wrong" not in str(sim.ledger.requests()), "no list shows a secret"
 
 
 async def test_a_bucket_of_25_leaks_one_a_second(

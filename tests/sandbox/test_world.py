@@ -211,7 +211,7 @@ def test_namesakes_get_different_hosts() -> None:
         for mail in truth.emails:
             if mail.kind != "freemail":
                 assert mail.email.endswith("@" + str(truth.domain)), "mail moves with the host"
-    assert any(set(truth.trap_domains) & set(domains) for truth in truths), "namesakes are traps for one another"
+    assert any(set(truth.trap_domains) & set(domains) for truth in truths), "namesakes are traps for each other"
 
 
 def test_lookalikes_lack_the_proofs_of_the_company(world: World, truths: list[Truth]) -> None:
