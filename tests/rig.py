@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from random import Random
@@ -42,6 +42,7 @@ class Rig:
         max_crashes: int = 3,
         drain_seconds: float = 10.0,
         stands_back: Callable[[], str | None] = lambda: None,
+        closers: Sequence[Closer] = (),
         allowed: Callable[[], int] | None = None,
     ) -> None:
         self._work = work
@@ -106,7 +107,7 @@ class Rig:
             workers=self.workers,
             queue=self.queue,
             hand_back=self.jobs.release,
-            closers=[Closer("test", self._close)],
+            closers=[*closers, Closer("test", self._close)],
             draining=self.draining,
             idle=self.idle,
             wake=self.poller.wake,

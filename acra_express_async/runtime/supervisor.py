@@ -11,11 +11,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.errors import AcraExpressError
+from acra_express_async.errors import AcraExpressError, in_words
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
 from acra_express_async.runtime.health import Health
@@ -49,7 +50,7 @@ class Closer:
     """One closing step. The steps run in order, each for at most `STEP_SECONDS`."""
 
     name: str
-    close: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[object]]
 
 
 class WorkerLike(Protocol):
@@ -174,7 +175,7 @@ class Supervisor:
             task.cancel()
         await self._cancelled(tasks.values())
         for closer in self._closers:
-            await self._close(closer)
+            await self._ran(closer)
 
     async def _finish_workers(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
         """Let busy workers finish their call and hand back; cancel those that are late, or all on a second signal."""
@@ -201,15 +202,16 @@ class Supervisor:
     async def _hand_back_unstarted(self) -> None:
         while not self._queue.empty():
             job = self._queue.get_nowait()
-            try:
-                async with asyncio.timeout(real(STEP_SECONDS)):
-                    await self._hand_back(job)
-            except (AcraExpressError, TimeoutError) as error:
-                log.warning("job.left_to_its_lease", job_id=job.job_id, error=str(error))
+            if not await self._ran(Closer("hand back", partial(self._hand_back, job))):
+                log.warning("job.left_to_its_lease", job_id=job.job_id)
 
-    async def _close(self, closer: Closer) -> None:
+    async def _ran(self, closer: Closer) -> bool:
+        """Run one closing step within its time; whatever it raises, the steps after it are run as well."""
         try:
             async with asyncio.timeout(real(STEP_SECONDS)):
                 await closer.close()
-        except (AcraExpressError, OSError, TimeoutError) as error:
-            log.warning("close.incomplete", step=closer.name, error=f"{type(error).__name__}: {error}")
+        except Exception as error:
+            expected = isinstance(error, AcraExpressError | OSError)
+            log.warning("close.incomplete", step=closer.name, error=in_words(error), exc_info=not expected)
+            return False
+        return True

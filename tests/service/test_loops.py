@@ -10,9 +10,10 @@ import pytest
 from rig import Rig, enqueue, statuses
 
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.errors import Blocked, BudgetExhausted, CapReached, JobError, StandBack
+from acra_express_async.errors import Blocked, BudgetExhausted, CapReached, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
+from acra_express_async.runtime.supervisor import Closer
 
 
 async def test_two_workers_drain_20_jobs_without_notify_or_tick(database: Database, owner: Connection) -> None:
@@ -211,6 +212,20 @@ async def test_a_stop_in_mid_job_releases_it_without_an_attempt(database: Databa
     assert (row["status"], row["attempts"], row["held"]) == ("queued", 0, False)
     assert rig.closed.is_set()
     assert rig.attempts(End.RELEASED) == 1
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug"), DatabaseAway("gone"), OSError("cut"), TimeoutError()])
+async def test_a_closing_step_that_fails_skips_no_other(database: Database, error: Exception) -> None:
+    async def work(job: Job, scope: JobScope) -> End:
+        return pytest.fail("nothing was enqueued")
+
+    async def fail() -> None:
+        raise error
+
+    rig = Rig(database, work, closers=[Closer("first", fail), Closer("second", fail)])
+    async with rig.running():
+        rig.supervisor.request_stop("SIGTERM")
+    assert rig.closed.is_set()
 
 
 async def test_a_second_signal_cancels_a_stubborn_handler(database: Database, owner: Connection) -> None:
