@@ -38,7 +38,7 @@ def _wishes(privileges: str, schema: str, relations: str) -> tuple[Wish, ...]:
 
 
 _OURS: Final = (
-    *_wishes("SELECT", "acra_express", "schema_migrations hash_key budget_charges breakers express_jobs"),
+    *_wishes("SELECT", "acra_express", "schema_migrations hash_key budget_charges budget_locks breakers express_jobs"),
     *_wishes(
         "SELECT INSERT UPDATE DELETE",
         "acra_express",

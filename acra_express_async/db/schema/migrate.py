@@ -17,6 +17,7 @@ import asyncpg
 from acra_express_async.db.schema.ddl import execute_ddl
 from acra_express_async.db.schema.grants import grant_all
 from acra_express_async.db.schema.row_security import raise_wall
+from acra_express_async.db.schema.seeds import put_seeds_back
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.tenant import NAME as TENANT
 from acra_express_async.db.session.tenant import require_own_tenant, tenant_id_of
@@ -95,8 +96,8 @@ async def migrate(
 
     Raises:
         ConfigError: the tenant does not exist, or is the platform's or a customer's.
-        SchemaError: an applied file was changed, the platform's tables are missing, the role cannot be made, or another
-            runner holds the lock for longer than a minute.
+        SchemaError: an applied file was changed, the hash key is lost, the platform's tables are missing, the role
+            cannot be made, or another runner holds the lock for longer than a minute.
     """
     await connection.execute(
         "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)", LOCK_TIMEOUT
@@ -119,6 +120,7 @@ async def migrate(
             tenant = await tenant_id_of(connection, tenant_id)
             await require_own_tenant(connection, tenant, default_tenant_id)
             await _grant(connection, role, tenant)
+            await put_seeds_back(connection)
         return done
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)

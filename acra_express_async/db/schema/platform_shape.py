@@ -26,6 +26,10 @@ SHAPE_CHANGED = (
 
 _SECTION = re.compile(r"^-- table: (\w+)$", re.MULTILINE)
 
+UNCHECKED = "SQL_ASCII"
+"""Bytes as they come: UTF-8 goes in and comes out, and so does whatever else other programs have written."""
+_UNCHECKED_COST = f"the database's encoding is {UNCHECKED}: a text that is not UTF-8 fails the company that holds it"
+
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "background_jobs": tuple(
         "job_id tenant_id job_type status created_at started_at ended_at params processed total error".split()
@@ -92,7 +96,8 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 class PlatformShape:
     """What is there: `columns` maps table to column to type name (udt, ``_text`` is text[]).
 
-    What came after our migration and carries no grant for us stands in `ungranted` and counts as not there.
+    What came after our migration and carries no grant for us stands in `ungranted` and counts as not there. `encoding`
+    is the database's own name for it.
     """
 
     columns: Mapping[str, Mapping[str, str]]
@@ -100,6 +105,7 @@ class PlatformShape:
     trigrams: bool
     code_index: bool
     ungranted: tuple[str, ...] = ()
+    encoding: str = "UTF8"
 
     def has(self, table: str, *names: str) -> bool:
         """True when the table is there with all these columns."""
@@ -179,6 +185,7 @@ async def probe(connection: Connection) -> PlatformShape:
         trigrams=bool(trigrams),
         code_index=bool(code_index),
         ungranted=tuple(sorted(ungranted)),
+        encoding=await connection.fetchval("SELECT current_setting('server_encoding')"),
     )
 
 
@@ -194,12 +201,16 @@ def missing_required(shape: PlatformShape) -> list[str]:
             sentences.append(f"{table} lacks {', '.join(lacking)}")
     if shape.has("companies", "uen") and ("companies", ("uen",)) not in shape.unique:
         sentences.append("companies.uen is not unique")
+    if shape.encoding not in ("UTF8", UNCHECKED):
+        sentences.append(
+            f"the database's encoding is {shape.encoding}, which cannot hold what websites write; it must be UTF8"
+        )
     return sentences
 
 
 def costs(shape: PlatformShape) -> list[str]:
     """One plain line for each optional thing that is missing: what it is and what its lack costs."""
-    lines = []
+    lines = [_UNCHECKED_COST] if shape.encoding == UNCHECKED else []
     for table, names, cost in _COSTS:
         if table not in shape.columns:
             line = f"table {table} is missing: {cost}"

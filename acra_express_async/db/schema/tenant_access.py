@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from acra_express_async.db.schema.migrate import check as check_schema
+from acra_express_async.db.schema.seeds import require_seeds
 from acra_express_async.db.session.connection import Connection
 from acra_express_async.db.session.dsn import host_and_port
 from acra_express_async.db.session.pinned import settings_fault
@@ -32,6 +33,7 @@ async def require_tenant(
         raise ConfigError(fault)
     await check_schema(connection)
     passed("schema: every migration is applied")
+    await require_seeds(connection)
     tenant_id = await tenant_id_of(connection, settings.tenant_id)
     await require_own_tenant(connection, tenant_id, settings.default_tenant_id)
     passed(f"tenant: {tenant_id} is express's own")
