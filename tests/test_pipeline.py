@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
+from acra_express_async.companies import pipeline as pipeline_module
 from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.errors import (
     Blocked,
@@ -20,6 +23,7 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
+from acra_express_async.extract.reading_plan import Progress
 from acra_express_async.models import (
     Company,
     CompanyId,
@@ -457,3 +461,28 @@ async def test_without_a_key_addresses_stay_unverified() -> None:
     assert outcome.emails[0].verification is None
     assert "verification_not_configured" in outcome.notes
     assert not world.intents
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(pipeline_module, "next_step"), (pipeline_module, "contacts_of"), (Progress, "with_page")]
+)
+async def test_the_loop_goes_on_while_pages_are_looked_at(
+    owner: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is made for it keeps one of these busy for half a second."""
+    looking, moved = threading.Event(), threading.Event()
+    look = getattr(owner, name)
+
+    def slow(*arguments: object) -> object:
+        looking.set()
+        assert moved.wait(60), "the loop stands still"
+        return look(*arguments)
+
+    async def move() -> None:
+        while not looking.is_set():  # noqa: ASYNC110 - a turn of the loop, not a time
+            await asyncio.sleep(0)
+        moved.set()
+
+    monkeypatch.setattr(owner, name, slow)
+    outcome, _ = await asyncio.gather(pipeline(World()).run(COMPANY, FreeScope()), move())
+    assert outcome.kind is OutcomeKind.ENRICHED

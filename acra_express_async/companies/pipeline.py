@@ -1,10 +1,12 @@
 """The story of one company: known site or search, candidate sites, pages, is it them, contacts, verdicts, Outcome.
 
 Each line of `Pipeline.run` is a provider call or a pure function; the decisions are in `extract/`, the calls below.
+What looks at the text of a page runs in a thread: some pages take a second, and the loop has leases to keep.
 """
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,11 +16,8 @@ from acra_express_async.companies.verification import Verification, Verification
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent
-from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in, known_candidate
-from acra_express_async.extract.mail_ranking import emails_of
-from acra_express_async.extract.phones import branch_marks, phones_of
-from acra_express_async.extract.places import postal_code_of
+from acra_express_async.extract.contacts import contacts_of
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import (
     Progress,
@@ -30,7 +29,6 @@ from acra_express_async.extract.reading_plan import (
     reason_for_none,
     rejected,
 )
-from acra_express_async.extract.socials import socials_of
 from acra_express_async.models import (
     Company,
     Outcome,
@@ -43,10 +41,6 @@ from acra_express_async.models import (
     Usage,
 )
 from acra_express_async.registry import may_be_live
-
-MAX_EMAILS = 20
-MAX_PHONES = 40
-"""Facts of one company that are kept: some firms print twenty branches; what has more is a list of others."""
 
 FOOTER_TOKENS = 1000
 """Most tokens of a footer. As text, the footers of 83 real pages had 134 in the median, 845 at the 90th percentile."""
@@ -172,23 +166,23 @@ class Pipeline:
             hits = (await self._search(run, query)).hits
             found = candidates_in(hits, run.company, run.progress.names)
             run.hits += len(hits)
-            run.progress = run.progress.with_candidates(found)
+            run.progress = await to_thread(run.progress.with_candidates, found)
             if any(candidate.credible for candidate in found):
                 break
         await self._read_on(run)
 
     async def _read_on(self, run: _Run) -> None:
         """Read page after page until nothing more can be won or the pages are used up."""
-        while run.reads < self._max_pages and (step := next_step(run.progress)) is not None:
+        while run.reads < self._max_pages and (step := await to_thread(next_step, run.progress)) is not None:
             if await self._opt_outs.domain(step.domain):
                 run.progress = run.progress.without(step.domain)
                 run.notes.append(_OPTED_OUT_SITE)
                 continue
             page = await self._read(run, step)
             if step.footer:
-                run.progress = run.progress.with_footer(step.domain, step.url, page)
+                run.progress = await to_thread(run.progress.with_footer, step.domain, step.url, page)
             else:
-                run.progress = run.progress.with_page(step.domain, page)
+                run.progress = await to_thread(run.progress.with_page, step.domain, page)
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
         """The chosen site, unless it opted out: a redirect may have led from another domain to it."""
@@ -245,26 +239,22 @@ class Pipeline:
         return self._outcome(run, OutcomeKind.NO_WEBSITE, reason)
 
     async def _with_site(self, run: _Run, found: Visited) -> Outcome:
-        company, names = run.company, run.progress.names
-        pages, site = found.usable, found.judgement.site
+        site = found.judgement.site
         with self._timed(run, "extract"):
-            emails = emails_of(pages, site.domain, company, names)[:MAX_EMAILS]
-            phones = phones_of(pages, near=branch_marks(company, names[0]))[:MAX_PHONES]
-            postal = postal_code_of(pages, company)
-            about, socials = about_of(pages, names), socials_of(pages)
-        welcome = [email for email in emails if not await self._opt_outs.address(email.address)]
+            contacts = await to_thread(contacts_of, found.usable, site.domain, run.company, run.progress.names)
+        welcome = [email for email in contacts.emails if not await self._opt_outs.address(email.address)]
         with self._timed(run, "verify"):
             verified = await self._verification.of(welcome, run.scope)
         run.notes.extend(verified.notes)
         run.usage = replace(run.usage, verifications=verified.sent)
         return replace(
             self._outcome(run, OutcomeKind.ENRICHED, "", site),
-            about=about,
+            about=contacts.about,
             emails=verified.emails,
-            phones=phones,
-            socials=socials,
-            postal_code=postal[0] if postal else None,
-            postal_code_url=postal[1] if postal else None,
+            phones=contacts.phones,
+            socials=contacts.socials,
+            postal_code=contacts.postal_code,
+            postal_code_url=contacts.postal_code_url,
         )
 
     def _outcome(self, run: _Run, kind: OutcomeKind, reason: str, site: Site | None = None) -> Outcome:

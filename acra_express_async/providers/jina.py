@@ -10,6 +10,7 @@ corrected by the answer. A dead or empty target is an answer, not an error: the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -120,7 +121,7 @@ class JinaReader:
         tokens = self._bounded(max_tokens or self._settings.tokens_per_page, scope)
 
         async def judged(answer: Answer) -> Page:
-            return judge(answer, target, tokens)
+            return await asyncio.to_thread(judge, answer, target, tokens)  # up to 2 MB of somebody's page
 
         call = Call(
             lambda: self._request(target, tokens, options),

@@ -21,7 +21,9 @@ DEFAULT_WAIT = timedelta(seconds=60)
 """When a 429 says nothing: the window of Reader's own limiter."""
 MOST_TOKENS = 2 * 1024 * 1024
 """An answer is cut at 2 MB, and a token is at least a byte: a larger bill is a mistake, not a debt to wait for."""
-
+MAX_TEXT_CHARS = 150_000
+"""Of a page's text. Reader keeps to `X-Max-Tokens`, at most some 5,000 tokens of a few characters each: what is longer
+is no answer to our question, and whatever looks at it on the way to a company would take its time."""
 MAX_TITLE_CHARS = 1_000
 """Of a title and of a description, which are not cut by the provider: longer ones are an accident or an attack."""
 TINY_CHARACTERS = 1500
@@ -121,6 +123,7 @@ def _page(data: dict[str, Any], answer: Answer, url: str, limit: int) -> Page:
     final = data.get("url")
     address = final if isinstance(final, str) and final.startswith(("http://", "https://")) else url
     title, text, warning, description = (_text(data.get(key)) for key in ("title", "content", "warning", "description"))
+    text, warning = text[:MAX_TEXT_CHARS], warning[:MAX_TITLE_CHARS]
     status = _status(data.get("httpStatus"))
     if status is None and (match := _TARGET_STATUS.search(warning)):
         status = int(match[1])

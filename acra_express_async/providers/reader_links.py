@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from urllib.parse import urljoin
 
 from acra_express_async.models import Link
@@ -16,7 +17,10 @@ MOST_LINKS = 500
 """Links kept of one page; real pages hold up to a few hundred."""
 MOST_CONTACT_LINKS = 100
 """Contact links are kept beyond `MOST_LINKS`: they stand in the footer, behind the largest menus."""
+MOST_LISTED = 5_000
+"""Links that are looked at, whatever becomes of them; 2 MB hold a hundred thousand."""
 LONGEST_LABEL = 200
+LONGEST_ADDRESS = 2_000
 
 _SCHEMES = ("http://", "https://", "mailto:", "tel:", "sms:", "whatsapp:")
 _CONTACT = re.compile(
@@ -49,7 +53,11 @@ def links_of(told: object, text: str, base: str) -> tuple[Link, ...]:
     """
     found: dict[tuple[str, str], Link] = {}
     contacts = 0
-    for label, href in _pairs(told) or _MARKDOWN_LINK.findall(text):
+    for label, href in _pairs(told) or [
+        (match[1], match[2]) for match in islice(_MARKDOWN_LINK.finditer(text), MOST_LISTED)
+    ]:
+        if len(href) > LONGEST_ADDRESS:
+            continue
         try:
             url = urljoin(base, href.strip())
         except ValueError:  # "http://[half" and the like: a page may contain anything
@@ -59,7 +67,7 @@ def links_of(told: object, text: str, base: str) -> tuple[Link, ...]:
         contact = is_contact_link(url)
         if contacts >= MOST_CONTACT_LINKS if contact else len(found) - contacts >= MOST_LINKS:
             continue
-        link = Link(" ".join(label.split())[:LONGEST_LABEL], url)
+        link = Link(" ".join(label[:MOST_LISTED].split())[:LONGEST_LABEL], url)
         if (link.label, url) not in found:
             found[link.label, url] = link
             contacts += contact
@@ -122,10 +130,11 @@ def _pairs(told: object) -> list[tuple[str, str]]:
     The last is what the provider's source of 2026 sends for `all`: ``{"0": "label,href", "1": …}``.
     """
     if isinstance(told, dict):
-        numbered = all(key == str(number) for number, key in enumerate(told))
-        pairs = [_split(key, value) for key, value in told.items()] if numbered else list(told.items())
+        listed = list(islice(told.items(), MOST_LISTED))
+        numbered = all(key == str(number) for number, (key, _) in enumerate(listed))
+        pairs = [_split(key, value) for key, value in listed] if numbered else listed
     elif isinstance(told, list):
-        pairs = [tuple(entry) for entry in told if isinstance(entry, list) and len(entry) == 2]
+        pairs = [tuple(entry) for entry in told[:MOST_LISTED] if isinstance(entry, list) and len(entry) == 2]
     else:
         pairs = []
     return [(label, href) for label, href in pairs if isinstance(label, str) and isinstance(href, str)]

@@ -5,19 +5,24 @@ Both pages are made for people; the templates in sandbox/markup/ show the markup
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from acra_express_async.models import SearchHit
+from acra_express_async.providers.bounded_html import bounded
 
 CHALLENGE_MARKERS = ("anomaly-modal", 'id="challenge-form"', "duckduckgo.com/anomaly.js", "bots use DuckDuckGo too")
 """Words such as "captcha" would not do, because they occur in snippets."""
 
 _NO_RESULT_WORDS = ("No results.", "No more results.")
 _MOST_HITS = 50
+_MOST_ITEMS = 400
+"""Results, or rows of a table at four a result, that are looked at; in a nested page each holds all that follow."""
+_MOST_TEXT = 2_000
+"""A title has some sixty characters, a snippet some three hundred."""
 
 
 class PageKind(StrEnum):
@@ -33,9 +38,11 @@ def classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
     """What a page is by its markup alone, whatever its status; there are hits only with `PageKind.RESULTS`."""
     if any(marker in html for marker in CHALLENGE_MARKERS):
         return PageKind.CHALLENGE, ()
-    page = LexborHTMLParser(html)
-    found = list(_html_items(page)) or list(_lite_items(page))
-    hits = tuple(_ranked(found))
+    harmless = bounded(html)
+    if harmless is None:
+        return PageKind.UNKNOWN, ()
+    page = LexborHTMLParser(harmless)
+    hits = tuple(_ranked(_html_items(page))) or tuple(_ranked(_lite_items(page)))
     if hits:
         return PageKind.RESULTS, hits
     return (PageKind.NO_RESULTS if _says_no_results(page) else PageKind.UNKNOWN), ()
@@ -55,7 +62,7 @@ def unwrapped(href: str) -> str | None:
 
 
 def _html_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
-    for item in page.css("#links .web-result"):
+    for item in page.css("#links .web-result")[:_MOST_ITEMS]:
         classes = _classes(item)
         if "result--ad" in classes or "result--no-result" in classes:
             continue
@@ -67,7 +74,7 @@ def _html_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
 def _lite_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
     """Each result has four sibling rows; a snippet belongs to the last link before it."""
     title, href, snippet = "", "", ""
-    for row in page.css("tr"):
+    for row in page.css("tr")[:_MOST_ITEMS]:
         if "result-sponsored" in _classes(row):
             continue
         link = row.css_first("a.result-link")
@@ -81,14 +88,16 @@ def _lite_items(page: LexborHTMLParser) -> Iterator[tuple[str, str, str]]:
         yield title, href, snippet
 
 
-def _ranked(found: list[tuple[str, str, str]]) -> Iterator[SearchHit]:
+def _ranked(found: Iterable[tuple[str, str, str]]) -> Iterator[SearchHit]:
     rank = 0
     for title, href, snippet in found:
         url = unwrapped(href)
-        if url is None or _is_end_of_file(title, url) or rank >= _MOST_HITS:
+        if url is None or _is_end_of_file(title, url):
             continue
         rank += 1
         yield SearchHit(rank, title, url, snippet)
+        if rank == _MOST_HITS:
+            return
 
 
 def _is_end_of_file(title: str, url: str) -> bool:
@@ -99,7 +108,7 @@ def _is_end_of_file(title: str, url: str) -> bool:
 def _says_no_results(page: LexborHTMLParser) -> bool:
     if page.css_first(".result--no-result") is not None or page.css_first(".no-results") is not None:
         return True
-    return any(_text(cell) in _NO_RESULT_WORDS for cell in page.css("td"))
+    return any(_text(cell) in _NO_RESULT_WORDS for cell in page.css("td")[:_MOST_ITEMS])
 
 
 def _classes(node: LexborNode) -> list[str]:
@@ -107,7 +116,7 @@ def _classes(node: LexborNode) -> list[str]:
 
 
 def _text(node: LexborNode | None) -> str:
-    return " ".join(node.text().split()) if node is not None else ""
+    return " ".join(node.text()[:_MOST_TEXT].split()) if node is not None else ""
 
 
 def _absolute(href: str) -> str:

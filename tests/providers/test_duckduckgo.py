@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
 
@@ -13,8 +15,9 @@ from provider_fakes import Bench, bench
 from serp_pages import CHALLENGE, EOF, NO_RESULT_2026, html_page, html_result
 
 from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
-from acra_express_async.models import Provider
+from acra_express_async.models import Provider, SearchHit
 from acra_express_async.providers.duckduckgo import LONGEST_QUERY, DuckDuckGo, cleaned, pace
+from acra_express_async.providers.serp import PageKind, classify
 from acra_express_async.settings.tree import DuckDuckGoSettings
 
 URL = "https://html.duckduckgo.com/html/"
@@ -153,3 +156,34 @@ def test_the_pace_keeps_the_documented_spacing() -> None:
     assert tempo.burst + 60 / tempo.interval <= 15
     scaled = pace(DuckDuckGoSettings(requests_per_hour=12_000))
     assert scaled.interval == pytest.approx(3600 / 13_200), "an hour of ours that is larger means a larger minute"
+
+
+@respx.mock
+async def test_the_loop_goes_on_while_a_page_is_parsed(
+    search: DuckDuckGo, rig: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respx.post(URL).respond(200, html=GOOD)
+    parsing, moved = threading.Event(), threading.Event()
+
+    def slow_classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
+        parsing.set()
+        assert moved.wait(60), "the loop stands still"
+        return classify(html)
+
+    async def move() -> None:
+        while not parsing.is_set():  # noqa: ASYNC110 - a turn of the loop, not a time
+            await asyncio.sleep(0)
+        moved.set()
+
+    monkeypatch.setattr("acra_express_async.providers.duckduckgo.classify", slow_classify)
+    page, _ = await asyncio.gather(search.search("zylo", rig.scope), move())
+    assert [hit.url for hit in page.hits] == ["https://own.sg/"]
+
+
+@respx.mock
+async def test_an_answer_beyond_any_real_page_is_a_changed_markup(search: DuckDuckGo, rig: Bench) -> None:
+    """Half a megabyte of nested blocks had held the process for a minute."""
+    respx.post(URL).respond(200, html="<div>" * 104_857)
+    with pytest.raises(Transient) as error:
+        await search.search("zylo", rig.scope)
+    assert error.value.reason == "markup_changed"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,8 +18,11 @@ from reader_answers import SITE, URL, capture, error, page
 from selectolax.lexbor import LexborHTMLParser
 
 from acra_express_async.errors import Permanent
-from acra_express_async.models import JobLimits, Link, Provider
+from acra_express_async.models import JobLimits, Link, Page, Provider
 from acra_express_async.providers.jina import FOOTER_SELECTOR, JinaReader, pace
+from acra_express_async.providers.reader_answers import MAX_TEXT_CHARS, judge
+from acra_express_async.providers.reader_links import LONGEST_ADDRESS, LONGEST_LABEL, MOST_CONTACT_LINKS, MOST_LINKS
+from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import JinaSettings
 
 
@@ -267,3 +272,64 @@ def test_the_pace_stays_within_the_published_limits() -> None:
     assert keyless.interval == keyed.interval == pytest.approx(3600 / 132)
     assert keyless.burst + 60 / keyless.interval <= 20
     assert pace(JinaSettings(calls_per_hour=7200)).interval == pytest.approx(3600 / 7920)
+
+
+HOSTILE_TEXTS = {
+    "open links": "[a](b " * 300_000,
+    "half links": "[a](" * 450_000,
+    "links": "".join(f"[x{number}](https://a{number}.sg/c) " for number in range(60_000)),
+    "mails": "".join(f"[x{number}](mailto:a{number}@a.sg) " for number in range(60_000)),
+    "brackets": "[" * 1_900_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS.keys())
+@respx.mock
+async def test_a_text_of_megabytes_is_cut_before_it_is_read(reader: JinaReader, rig: Bench, text: str) -> None:
+    respx.post(URL).respond(json=page(content=text))
+    read = await reader.read(SITE, rig.scope)
+    assert len(read.text) < 2 * MAX_TEXT_CHARS
+    assert read.text.startswith(text[:1000])
+    assert len(read.links) <= MOST_LINKS + MOST_CONTACT_LINKS
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {f"l{number}": f"https://a{number}.sg/" for number in range(40_000)},
+        [[f"l{number}", f"mailto:a{number}@a.sg"] for number in range(40_000)],
+        [["aaaa", f"javascript:{number}"] for number in range(40_000)],
+        [["l", "https://a.sg/" + "/" * 1_900_000], ["m", "https://b.sg/"]],
+        [["l " * 900_000, "https://a.sg/"]],
+    ],
+    ids=["object", "mails", "no links", "long address", "long label"],
+)
+@respx.mock
+async def test_a_list_of_links_is_bounded(reader: JinaReader, rig: Bench, links: object) -> None:
+    respx.post(URL).respond(json=page(content="aaaa " * 20_000, links=links))
+    read = await reader.read(SITE, rig.scope)
+    assert read.usable
+    assert len(read.links) <= MOST_LINKS + MOST_CONTACT_LINKS
+    assert all(len(link.url) <= LONGEST_ADDRESS and len(link.label) <= LONGEST_LABEL for link in read.links)
+
+
+@respx.mock
+async def test_the_loop_goes_on_while_an_answer_is_read(
+    reader: JinaReader, rig: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respx.post(URL).respond(json=page())
+    reading, moved = threading.Event(), threading.Event()
+
+    def slow_judge(answer: Answer, url: str, limit: int) -> Page:
+        reading.set()
+        assert moved.wait(60), "the loop stands still"
+        return judge(answer, url, limit)
+
+    async def move() -> None:
+        while not reading.is_set():  # noqa: ASYNC110 - a turn of the loop, not a time
+            await asyncio.sleep(0)
+        moved.set()
+
+    monkeypatch.setattr("acra_express_async.providers.jina.judge", slow_judge)
+    read, _ = await asyncio.gather(reader.read(SITE, rig.scope), move())
+    assert read.usable
