@@ -48,4 +48,4 @@ async def test_refuses_what_it_cannot_do_in_one_sentence(fresh_dsn: str, tmp_pat
     assert code == 2
     assert "'yesterday' is not a date" in err
     code, _, err = await acra_express("export", "--ssic", "x", POSTGRES_DSN=fresh_dsn)
-    assert (code, err) == (1, "acra-express: 'x' is no SSIC code\n")
+    assert (code, err) == (1, "acra-express: 'x' is not an SSIC code\n")

@@ -82,7 +82,7 @@ async def test_changed_migration_is_refused_and_a_newer_one_accepted(owner: Conn
     await check(owner)
     await owner.execute("UPDATE acra_express.schema_migrations SET checksum = 'other' WHERE version = 1")
     for attempt in (check(owner), migrate(owner, ROLE)):
-        with pytest.raises(SchemaError, match="0001_core was applied with another text"):
+        with pytest.raises(SchemaError, match="0001_core was applied with a different text"):
             await attempt
 
 

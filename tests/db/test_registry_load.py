@@ -77,7 +77,7 @@ async def test_duplicates_across_batches_are_explained_too(
     assert (report.loaded, report.updated, report.unchanged) == (2, 4, 0)
     assert await owner.fetchval("SELECT entity_name FROM staging_acra_companies WHERE uen = '197200573N'") == "V2"
     told = {line["line"]: line["reason"] for line in cells_of(tmp_path / "r.csv")}
-    assert told == {str(n): f"the same UEN stands again in line {n + 2}, which wins" for n in range(2, 6)}
+    assert told == {str(n): f"line {n + 2} has the same UEN and replaces this one" for n in range(2, 6)}
     assert seen == sorted(seen)
     assert seen[-1] == path.stat().st_size
 

@@ -1,4 +1,4 @@
-"""What an operator does with express jobs: enqueue, list, show, retry, cancel. Our types only."""
+"""What an operator does with express jobs: enqueue, list, show, retry, cancel. Jobs of other types are out of reach."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ LISTED_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """A job as an operator sees it; `state` is due, snoozed, running, done or error, `failed` counts companies.
+    """A job as an operator sees it; `state` is due, snoozed, running, done or error; `failed` counts companies.
 
-    `params` is what anybody wrote, None where `params_fault` says why it cannot be shown. Moments that Python does not
-    have are shown as the nearest that it has. `uens_listed` and `uens_waiting` count the list of the job's campaign,
-    where a single job is shown.
+    `params` is what was written into the row, or None when `params_fault` says why it cannot be shown. Moments that
+    Python cannot represent are shown as the nearest one that it can. `uens_listed` and `uens_waiting` count the list of
+    the job's campaign, where a single job is shown.
     """
 
     job_id: int
@@ -61,7 +61,7 @@ class JobLine:
 
 
 class Operator:
-    """Operator's commands over one database."""
+    """The operator's commands on one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -104,10 +104,10 @@ class Operator:
         return [_line(row, counts.get(row["job_id"], 0), most_bytes=LISTED_BYTES) for row in rows]
 
     async def shown(self, job_id: int) -> tuple[JobLine, list[dict[str, Any]]]:
-        """One job and how its companies ended; of a staging job, how those of its whole campaign did so far.
+        """One job and how its companies ended; for a staging job, those of its whole campaign so far.
 
         Raises:
-            JobError: no express job has this id.
+            JobError: there is no express job with this id.
         """
         async with self._database.session() as connection:
             rows = await _lines(connection, job_id=_known(job_id), limit=1)
@@ -131,12 +131,12 @@ class Operator:
         return line, [dict(outcome) for outcome in outcomes]
 
     async def retry(self, job_id: int) -> str:
-        """Queue an ended or snoozed job again, due at once, errors and crashes forgotten; notifies the service.
+        """Queue an ended or snoozed job again, due at once and without its errors and crashes; notifies the service.
 
-        Companies that ended as `failed` are tried again; all others stay as they are.
+        Companies that ended as `failed` are retried; all others stay as they are.
 
         Raises:
-            JobError: no such job, or it is running.
+            JobError: there is no such job, or it is running.
         """
         async with self._database.transaction() as connection:
             before = (await _locked(connection, job_id))["status"]
@@ -161,10 +161,10 @@ class Operator:
         return str(before)
 
     async def cancel(self, job_id: int, by: str) -> str:
-        """End a job in `error`; a running one is given up by its worker within a heartbeat. Returns its old status.
+        """End a job in `error` and return its old status. The worker of a running job stops within one heartbeat.
 
         Raises:
-            JobError: no such job, or it has ended.
+            JobError: there is no such job, or it has ended.
         """
         async with self._database.transaction() as connection:
             row = await _locked(connection, job_id)
@@ -199,7 +199,7 @@ class Operator:
 async def _lines(
     connection: Connection, *, limit: int, job_id: int | None = None, state: str | None = None
 ) -> list[asyncpg.Record]:
-    """The columns of `JobLine` but `failed`, newest first; of one job, or of those in one state."""
+    """The columns of `JobLine` except `failed`, newest first: of one job, or of the jobs in one state."""
     rows: list[asyncpg.Record] = await connection.fetch(
         """
         SELECT job_id, job_type, state, created_at, started_at, ended_at, due_at, processed, total, attempts, errors,
@@ -231,7 +231,7 @@ def _line(row: Mapping[str, Any], failed: int, *, most_bytes: int) -> JobLine:
 
 
 def _campaign_at(row: Mapping[str, Any]) -> datetime | None:
-    """By which a staging job's companies are known in outcomes; None for any other job."""
+    """The moment by which outcomes refer to the campaign of a staging job; None for any other job."""
     if row["job_type"] != JobType.STAGING.value:
         return None
     return moment_in(_campaign_in(row), "enqueued_at") or row["created_at"]

@@ -1,7 +1,7 @@
 """Express rows of `background_jobs` and their leases: claim, heartbeat, and every way in which an attempt ends.
 
-Every write after the claim begins with `acra_express.fence(job, token)`, so a process that wakes up as a zombie
-changes nothing and gets `LeaseLost`. Lock order: job, then lease.
+Every write after the claim begins with `acra_express.fence(job, token)`. A process that was frozen and wakes up after
+its lease was taken over therefore changes nothing and gets `LeaseLost`. Lock order: job, then lease.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
 
 ERROR_TEXT_LIMIT = 1000
-"""Characters of an error kept in the job's row: enough for a sentence, too little for a page."""
+"""Characters of an error that are kept in the job's row: a few sentences, not a page."""
 
 
 class Jobs:
-    """The job rows, seen through one database.
+    """The job rows and leases in one database.
 
     Args:
         database: sessions under the tenant role.
-        vital: sessions kept free for heartbeats, so that a busy pool cannot cost a lease.
+        vital: sessions kept free for heartbeats, so that a busy pool cannot cause a lease to expire.
     """
 
     def __init__(self, database: Database, vital: Database) -> None:
@@ -35,7 +35,7 @@ class Jobs:
         self._vital = vital
 
     async def claim(self, owner: str, lease: timedelta, limit: int = 1) -> list[Job]:
-        """Take up to `limit` due jobs until `lease` from now; none while an operator has paused claiming."""
+        """Claim up to `limit` due jobs for `lease` from now; none while an operator has paused claiming."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -56,7 +56,7 @@ class Jobs:
         """Extend the lease by its length from now, on a connection that nothing else uses.
 
         Raises:
-            LeaseLost: the token is no longer ours, or somebody changed the status by hand (a cancel).
+            LeaseLost: the token is no longer ours, or the status was changed by hand (a cancel).
         """
         async with self._vital.session() as connection:
             extended = await connection.fetchval(
@@ -75,10 +75,10 @@ class Jobs:
 
     @asynccontextmanager
     async def owned(self, job: Job) -> AsyncIterator[Connection]:
-        """A transaction in which the job is provably ours; its row and lease stay locked until the end.
+        """A transaction in which the job is certainly ours; its row and its lease stay locked until the end.
 
         Raises:
-            LeaseLost: before anything was written.
+            LeaseLost: it is not ours; nothing was written.
         """
         async with self._database.transaction() as connection:
             if not await connection.fetchval("SELECT acra_express.fence($1, $2)", job.job_id, job.token):
@@ -108,7 +108,7 @@ class Jobs:
     async def staged(
         self, connection: Connection, job: Job, *, enrichment: JobId | None, continuation: JobId | None
     ) -> None:
-        """Record what a staging job produced; the key makes a second enrichment job of it impossible."""
+        """Record what a staging job produced; the primary key rules out a second enrichment job."""
         await connection.execute(
             """
             INSERT INTO acra_express.staged (staging_job_id, enrichment_job_id, continuation_id, staged_at)
@@ -120,7 +120,7 @@ class Jobs:
         )
 
     async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None:
-        """Record committed companies, inside a transaction of `owned`; progress clears crashes and outages."""
+        """Record committed companies, inside a transaction of `owned`; progress resets crashes and outages."""
         await connection.execute(
             "UPDATE acra_express.express_jobs SET processed = $2, total = $3 WHERE job_id = $1",
             job.job_id,
@@ -136,7 +136,7 @@ class Jobs:
         """End the job in `error`; each of its unfinished companies gets its `failed` outcome in the same transaction.
 
         Returns:
-            For each company failed here, how long it had waited since its staging job.
+            For each company failed here, how long it had been waiting since its staging job.
         """
         async with self.owned(job) as connection:
             waited = await fail_unfinished(
@@ -157,11 +157,11 @@ class Jobs:
     async def snooze(
         self, job: Job, delay: timedelta, error: str, *, outage: bool = False, fault: str | None = None
     ) -> None:
-        """Back to `queued` until `delay` from now, attempt handed back; the row says ``deferred: …``.
+        """Back to `queued`, due after `delay`, with the attempt handed back; the row says ``deferred: …``.
 
         Args:
-            outage: a provider is away, as opposed to a budget or the cap: starts the clock of a long outage.
-            fault: the exception in our own code that it waits for; an alert speaks of it.
+            outage: a provider is unavailable (not a budget or the cap): the duration of the outage is counted.
+            fault: the exception in our own code that the job waits for; an alert reports it.
         """
         async with self.owned(job) as connection:
             await self._requeue(connection, job, f"deferred: {error}")
@@ -192,7 +192,7 @@ class Jobs:
             )
 
     async def release(self, job: Job) -> None:
-        """Hand the job back, due at once and free of charge: a deploy, or a never-served job goes first."""
+        """Hand the job back, due at once, with the attempt handed back: for a deploy, or to let a new job go first."""
         async with self.owned(job) as connection:
             await self._requeue(connection, job, None)
             await connection.execute(
@@ -211,7 +211,7 @@ class Jobs:
         )
 
     async def next_due(self) -> timedelta | None:
-        """How long until a snoozed job or a lease falls due; zero or less when one is due now; None when none will."""
+        """How long until a snoozed job or a lease falls due: at most zero when one is due now, None without one."""
         async with self._database.session() as connection:
             delay = await connection.fetchval(
                 """
@@ -222,7 +222,7 @@ class Jobs:
         return delay if isinstance(delay, timedelta) else None
 
     async def fresh_waits(self) -> bool:
-        """Whether a never-served job is due: a worker then hands its own back after the next committed company."""
+        """Whether a job is due that was never claimed: a worker then hands its own job back after the next company."""
         async with self._database.session() as connection:
             return bool(
                 await connection.fetchval(
@@ -284,9 +284,9 @@ async def _close_lease(connection: Connection, job: Job) -> None:
 
 
 def _kept(text: str | None) -> str | None:
-    """What may stand in the row's error column: it may quote params, and whoever may insert jobs writes those."""
+    """The text in a form for the row's error column: it may quote params, which can contain anything."""
     return printable(text)[:ERROR_TEXT_LIMIT] if text else None
 
 
 def _lost(job: Job) -> LeaseLost:
-    return LeaseLost(f"job {job.job_id}: token {job.token} no longer owns it, or it was taken out of `running` by hand")
+    return LeaseLost(f"job {job.job_id}: token {job.token} no longer owns it, or its status was changed by hand")

@@ -1,7 +1,7 @@
-"""The LISTEN connection: proves itself with a NOTIFY of its own, again and again, and reconnects for ever.
+"""The LISTEN connection: it proves again and again that its own NOTIFY comes back, and reconnects for ever.
 
-A dead peer, a frozen server, a standby and a transaction pooler all look alike: the own NOTIFY does not come back.
-`is_closed()` is no health: a frozen server leaves it False.
+A dead peer, a frozen server, a standby and a transaction pooler all look alike: our own NOTIFY does not come back.
+`is_closed()` says nothing about health: it stays False while the server is frozen.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ PING_SECONDS = 10.0
 PING_DEADLINE_SECONDS = 5.0
 FIRST_PROOF_SECONDS = 2.0
 BACKOFF_SECONDS = (0.5, 30.0)
-"""First and largest bound of the full-jitter pause between two attempts to connect."""
+"""First and largest limit of the full-jitter pause between two attempts to connect."""
 STEADY_SECONDS = 30.0
-"""A connection must have been proven for so long before the pause starts small again (flapping servers)."""
+"""A connection must have worked for this long before the pauses start small again (flapping servers)."""
 
 
 class Listener:
-    """Sets the poller's wake on every notification; payloads are hints and are not read.
+    """Wakes the poller on every notification; payloads are hints and are not read.
 
     Args:
-        dsn: a direct connection (LISTEN does not pass a transaction pooler), or where to find it.
+        dsn: a direct connection (LISTEN does not work through a transaction pooler), or where to find it.
         role: the tenant role.
         wake: called with ``notify`` or ``reconnect``; must only set a flag.
         pause: waits between attempts, in seconds.
@@ -79,7 +79,7 @@ class Listener:
             try:
                 proven_at = await self._listen(loop.time)
             except (NotNow, ConfigError, SchemaError) as away:
-                # a role or database that vanishes while we run is an outage like any other
+                # a role or database that disappears while we run is an outage like any other
                 self._say_away(away, failures)
             steady = proven_at is not None and loop.time() - proven_at > STEADY_SECONDS
             failures = 0 if steady else failures + 1
@@ -92,7 +92,7 @@ class Listener:
         return host_and_port(self._dsn.value)
 
     def _say_away(self, away: Exception, failures: int) -> None:
-        """Loud at first, then every tenth time: a standby must not fill the disk with log lines."""
+        """Log the first failures, then every tenth: a long outage must not fill the disk with log lines."""
         if failures < 3 or failures % 10 == 0:
             log.warning("listener.away", server=self._server, error=str(away), failures=failures + 1)
 
@@ -103,10 +103,10 @@ class Listener:
             seconds -= BEAT_SECONDS
 
     async def _listen(self, now: Callable[[], float]) -> float:
-        """One connection's life; returns when it was proven, once it is lost.
+        """One connection, until it is lost; returns when it was first proven.
 
         Raises:
-            DatabaseAway: it could not be made or never proved itself.
+            DatabaseAway: it could not be made, or its NOTIFY never came back.
         """
         connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._lost = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a guest asks about the house: how full the server is (platform.md B15), and what the nightly did today."""
+"""What we need to know of others in the database: how full the server is (B15), and what the nightly did today."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from acra_express_async.db.session.pool import Connection
 
 LOOK_TIMEOUT = "2s"
-"""How long a question about the nightly's history may hold a lock on it (platform.md B25)."""
+"""How long a query of the nightly's history may hold a lock on it (B25): its ALTER TABLE would wait for the query."""
 
 
 async def connection_share(connection: Connection) -> float:
-    """Part of the server's connections that are taken, by anybody, reserved ones left out; 1.0 and more is full."""
-    # backend_type is hidden from a role that is not the session's own; a client is who has a user and a database
+    """Part of the server's connections that are taken, by all clients, without reserved ones; 1.0 or more is full."""
+    # backend_type is hidden from other roles; a backend with a user and a database is a client
     row = await connection.fetchrow(
         """
         SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL) AS taken,
@@ -25,10 +25,10 @@ async def connection_share(connection: Connection) -> float:
 
 
 async def companies_today(connection: Connection, zone: ZoneInfo) -> tuple[int, int]:
-    """Companies that express and that the nightly have done since midnight of `zone`; needs a transaction.
+    """Companies that express and the nightly have done since midnight of `zone`; needs a transaction.
 
-    Ours count when somebody found out something (`enriched` or `no_website`); the nightly's are those for which it
-    wrote history, as its own cap counts.
+    Ours count when there is an answer (`enriched` or `no_website`); the nightly's are those for which it wrote history,
+    which is what its own cap counts.
     """
     await connection.execute(
         "SELECT set_config('timezone', $1, true), set_config('statement_timeout', $2, true)", zone.key, LOOK_TIMEOUT

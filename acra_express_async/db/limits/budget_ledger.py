@@ -1,7 +1,7 @@
 """The durable ledger of what was spent on providers, and the shared state of their breakers.
 
 The arithmetic is in SQL functions of migration 0003, because a reservation must be one round trip and one atomic step
-for all replicas. Every row is judged by the database's clock.
+for all replicas. All times are judged by the database's clock.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from acra_express_async.models import JobLimits, Provider
 from acra_express_async.params import MAX_INT
 
 PRUNE_ROWS = 5_000
-"""Most rows one `prune` removes: some ten milliseconds."""
+"""Most rows that one `prune` removes: about ten milliseconds."""
 KEEP_FACTOR = 2
-"""Rows are kept for so many windows: the second one is for whoever asks what happened."""
+"""Rows are kept for this many windows; the second one only helps to find out what happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetUse:
-    """What one rolling window holds now: of ours (`in_flight` of it not yet answered), and of other tenants."""
+    """What one rolling window contains now: our part (`in_flight` of it not yet answered), and other tenants'."""
 
     allowance: Allowance
     used: int
@@ -44,8 +44,8 @@ class BudgetLedger:
     async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
         """Charge all of `asks`, which concern one provider, or nothing.
 
-        The job's own figures (`job.providers`) are counted over its `key` in the same step; an approved figure above
-        express's share lifts the ceiling for this charge, never beyond the allowance.
+        The job's own limits (`job.providers`) are counted over its `key` in the same step. An approved limit above
+        express's share raises the ceiling for this charge, but never beyond the allowance.
         """
         allowances = [ask.allowance for ask in asks]
         async with self._database.session() as connection:
@@ -71,8 +71,8 @@ class BudgetLedger:
         return Refusal(row["budget"], row["fits_in"], by_job=row["by_job"], in_flight=row["in_flight"])
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
-        """The answer came: the charge ages from now, with the amounts that the answer told (by budget name), each as
-        far as its column holds it."""
+        """The answer has arrived: the charge's window starts now, with the amounts that it stated (by budget name),
+        each limited to what its column can hold."""
         async with self._database.session() as connection:
             await connection.execute(
                 "SELECT acra_express.settle($1, $2, $3)",
@@ -87,8 +87,8 @@ class BudgetLedger:
             await connection.execute("SELECT acra_express.refund($1)", charge.charge_id)
 
     async def usage(self, allowances: Iterable[Allowance]) -> list[BudgetUse]:
-        """What the windows of `allowances` hold, for gauges and the status page; one query, plus one where other
-        tenants count."""
+        """What the windows of `allowances` contain, for gauges and the status page: one query, plus one for allowances
+        towards which other tenants count."""
         wanted = list(allowances)
         async with self._database.session() as connection:
             rows = await connection.fetch(
@@ -161,7 +161,7 @@ class BreakerRows:
     async def trip(
         self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
     ) -> tuple[BreakerState, bool]:
-        """Open it; True if this call did. See `trip_breaker` in migration 0003 for the levels."""
+        """Open it; True if this call opened it. Migration 0003 explains the levels (`trip_breaker`)."""
         async with self._database.session() as connection:
             opened: bool = await connection.fetchval(
                 "SELECT acra_express.trip_breaker($1, $2, $3, $4)", provider, kind, reason, list(cooldowns)
@@ -169,7 +169,7 @@ class BreakerRows:
         return await self.read(provider), opened
 
     async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
-        """True for one caller only, once the cool-down is over and no other probe is under way."""
+        """True for only one caller, once the cool-down is over and no other probe is under way."""
         async with self._database.session() as connection:
             claimed = await connection.fetchval(
                 """
@@ -184,14 +184,14 @@ class BreakerRows:
         return claimed is True
 
     async def release_probe(self, provider: Provider) -> None:
-        """The claimed probe was not sent; another may be."""
+        """The claimed probe was not sent; another one may be claimed."""
         async with self._database.session() as connection:
             await connection.execute(
                 "UPDATE acra_express.breakers SET probe_until = NULL WHERE provider = $1", provider
             )
 
     async def reset(self, provider: Provider) -> None:
-        """Close it; the level is kept for a while, see `trip_breaker`."""
+        """Close it; the level is kept for a while (see `trip_breaker`)."""
         async with self._database.session() as connection:
             await connection.execute(
                 """

@@ -1,4 +1,4 @@
-"""What companies really cost: averages over our own stored outcomes, for `acra-express plan`."""
+"""What companies really cost: averages over stored outcomes, for `acra-express plan`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from acra_express_async.limits.capacity import Costs
 
 LOOK_BACK = timedelta(days=7)
 LEAST_COMPANIES = 30
-"""Below that an average says less than the documented figures."""
+"""With fewer companies the average is less reliable than the documented figures."""
 
 
 async def measured_costs(connection: Connection) -> Costs | None:

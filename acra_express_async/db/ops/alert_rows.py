@@ -1,4 +1,4 @@
-"""What alerts are judged by and what is known of them; every moment is the database's."""
+"""What alerts are judged by, and their stored state; every moment is the database's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from acra_express_async.db.session.pool import Database
 
 STALE = timedelta(days=1)
-"""Good news this old is not worth a message any more (the webhook was dead, or set up only now)."""
+"""A resolve this old is no longer worth a message (the webhook was dead, or has only now been configured)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """One alert as the table knows it; `version` 0 has no row yet. See migration 0005 for the columns."""
+    """One row of the table; `version` 0 means that there is no row yet. Migration 0005 explains the columns."""
 
     key: str
     since: datetime
@@ -42,8 +42,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The window that ends now, the worst one since the given moment (None when none had enough companies), and the
-    commonest reason in it."""
+    """The window that ends now, the worst one since the given moment (None when none had enough companies), and its
+    most common reason."""
 
     current: Window
     worst: Window | None
@@ -69,13 +69,13 @@ class OwnFaults:
 
 
 class AlertRows:
-    """Alert state on PostgreSQL; all methods raise DatabaseAway or LockBusy when it cannot answer."""
+    """Alert states in PostgreSQL; all methods raise DatabaseAway or LockBusy when it cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def known(self) -> tuple[datetime, dict[str, AlertState]]:
-        """The database's moment and every alert it knows."""
+        """The database's time and all alerts that have a row."""
         async with self._database.session() as connection:
             now = await connection.fetchval("SELECT acra_express.clock()")
             rows = await connection.fetch(
@@ -87,7 +87,7 @@ class AlertRows:
         return now, {row["key"]: AlertState(**row) for row in rows}
 
     async def put(self, state: AlertState) -> bool:
-        """Compare-and-set: store it as the next version; False when somebody else was first.
+        """Compare-and-set: store it as the next version; False when another replica was first.
 
         A message that is still to be sent becomes due at once.
         """
@@ -141,7 +141,7 @@ class AlertRows:
         return None if row is None else AlertState(**row)
 
     async def told(self, state: AlertState) -> None:
-        """Slack took the claimed message. A newer state of the alert keeps what it has to say."""
+        """Slack has accepted the claimed message. A newer state of the alert keeps its own message."""
         await self._sent(state, told=True)
 
     async def dropped(self, state: AlertState) -> None:
@@ -163,7 +163,7 @@ class AlertRows:
             )
 
     async def postpone(self, state: AlertState, delay: timedelta) -> None:
-        """The claimed message was not taken; it is due again after `delay`."""
+        """The claimed message was not accepted; it is due again after `delay`."""
         async with self._database.session() as connection:
             await connection.execute(
                 """
@@ -201,11 +201,11 @@ class AlertRows:
     async def failures(self, window: timedelta, *, since: datetime, least: int) -> Failures:
         """The failure ratio over `window`: now, and at its worst over every window that ended after `since`.
 
-        A ratio rises only when a company fails or when one that did not fail leaves the window, so these moments (and
-        now) are all that must be tried. A window takes the companies with `start < ended_at <= end`.
+        The ratio rises only when a company fails, or when one that did not fail leaves the window. So only windows that
+        end at such a moment (and now) have to be tried. A window contains the companies with `start < ended_at <= end`.
 
         Args:
-            least: windows with fewer companies say nothing.
+            least: windows with fewer companies are ignored.
         """
         async with self._database.session() as connection:
             row = await connection.fetchrow(_FAILURES, window, since, least)

@@ -1,4 +1,4 @@
-"""What all replicas share beside the jobs: pause, ticks, housekeeping, and the figures that are watched."""
+"""What all replicas share besides the jobs: pause, ticks, housekeeping, and the figures of the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)
-"""A running row of ours without a lease is adopted after the platform's own JOB_STALE_MINUTES."""
+"""A running express row without a lease is adopted after this; the same as the platform's JOB_STALE_MINUTES."""
 KEEP_LEASES = timedelta(days=30)
 KEEP_TICKS = timedelta(days=2)
 TICK_IS_OLD = timedelta(hours=1)
@@ -21,7 +21,7 @@ TICK_IS_OLD = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class QueueFigure:
-    """One row of the queue's picture: `state` is due, snoozed or running; ages in seconds."""
+    """Jobs of one type in one state: `state` is due, snoozed or running; ages in seconds."""
 
     job_type: str
     state: str
@@ -59,7 +59,7 @@ class Control:
             return await lost_grants(connection, await connection.fetchval("SELECT current_user"))
 
     async def moment(self) -> datetime:
-        """Now, by the clock that decides."""
+        """The present moment by the database's clock."""
         async with self._database.session() as connection:
             at = await connection.fetchval("SELECT acra_express.clock()")
         assert isinstance(at, datetime)
@@ -76,7 +76,7 @@ class Control:
             return bool(await connection.fetchval("SELECT acra_express.nightly_running()"))
 
     async def connection_share(self) -> float:
-        """Part of the server's connections that are taken; see `courtesy.connection_share`."""
+        """Part of the server's connections that are taken; see `neighbours.connection_share`."""
         async with self._database.session() as connection:
             return await connection_share(connection)
 
@@ -86,9 +86,9 @@ class Control:
             return await companies_today(connection, zone)
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool:
-        """Whether this replica may do the tick's shared work: the first to ask for that moment.
+        """Whether this replica does the tick's shared work: the first one to claim that moment.
 
-        A wall clock that was set back brings moments again; whoever had claimed one `TICK_IS_OLD` ago is long done.
+        A wall clock that was set back repeats moments; a claim older than `TICK_IS_OLD` no longer counts.
         """
         async with self._database.session() as connection:
             return bool(
@@ -108,10 +108,10 @@ class Control:
             )
 
     async def reconcile(self) -> int:
-        """Mend what was changed by hand or lost: returns how many jobs can be claimed again because of it.
+        """Repair what was changed by hand or lost; returns how many jobs can be claimed again because of it.
 
-        Queued rows whose lease says `ended` or was never written, and rows left `running` without a lease for half an
-        hour (or since a moment that has not come), become due; leases of rows that ended or vanished stop being due.
+        Queued rows whose lease is closed or was never written, and rows left `running` without a lease for half an hour
+        (or since a moment in the future), become due. Leases of rows that have ended or were deleted stop being due.
         """
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -141,7 +141,7 @@ class Control:
         return len(rows)
 
     async def prune(self) -> None:
-        """Drop leases of jobs that ended long ago, and old ticks."""
+        """Delete leases of jobs that ended long ago, and old ticks."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 """
@@ -155,10 +155,10 @@ class Control:
             )
 
     async def queue(self) -> list[QueueFigure]:
-        """Depth and oldest age by job type and state, served by the partial index of live express jobs.
+        """Depth and oldest age by job type and state; uses the partial index of live express jobs.
 
-        A due job ages from the moment it fell due: one just back from a long snooze is not old. A row made or begun in
-        the future, or centuries ago, has no age: it is worked on like any other and then says what is wrong with it.
+        A due job's age counts from when it fell due: one that returns from a long snooze is not old. A row created or
+        started in the future, or centuries ago, has no age; it is worked on like any other and then says what is wrong.
         """
         async with self._database.session() as connection:
             rows = await connection.fetch(

@@ -1,7 +1,7 @@
 """What the status page shows of shared work: last companies, failures by reason, campaigns, when budgets free up.
 
-Read-only, each query bounded and served by an index. No mail address and no number of a person ever leaves here, and
-the names of those who trade alone are left out.
+Read-only; each query is bounded and uses an index. It returns no mail address and no phone number, and leaves out the
+names of people who trade alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from acra_express_async.params import MAX_BYTES, MAX_COMPANIES, moment_of
 
 COMPANIES = 12
 MOST_LIVE_JOBS = 500
-"""Live jobs that are looked at for campaigns: a long backlog of single jobs must not make a snapshot slow."""
+"""Live jobs that are read for campaigns: a long backlog of single jobs must not make a snapshot slow."""
 LONGEST_MOMENT = 40
 """Characters of a moment in ISO 8601, and some to spare."""
 CAMPAIGNS = 10
 REASONS_SINCE = timedelta(hours=24)
 
 _TRADES_ALONE = re.compile(r"^[0-9]{8}[A-Z]$")
-"""A UEN of a business: most of these are one person, and the name often is theirs."""
+"""The UEN of a business: most of these are one person, and often the name is that person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class CompanyLine:
 
 @dataclass(frozen=True, slots=True)
 class CampaignLine:
-    """One enqueue of a person that is not over: companies that ended, wait in a job, and are still to be staged.
+    """A campaign with live jobs: companies that have ended, wait in a job, and are still to be staged.
 
-    `left` is None when no limit was asked for: the selection itself is the end.
+    `left` is None when no limit was asked for: the campaign then ends with its selection.
     """
 
     campaign_id: int
@@ -59,7 +59,7 @@ class CampaignLine:
 
 @dataclass(frozen=True, slots=True)
 class BudgetFrees:
-    """Seconds until the first part of a rolling window frees, and until all of it has, if nothing more is spent."""
+    """Seconds until the first part of a rolling window becomes free, and until all of it is, without new charges."""
 
     provider: str
     budget: str
@@ -75,13 +75,13 @@ class _Tally:
 
 
 class Display:
-    """Read-only looks for people; raises DatabaseAway or LockBusy when the database cannot answer."""
+    """Read-only queries for people; they raise DatabaseAway or LockBusy when the database cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def companies(self, limit: int = COMPANIES) -> list[CompanyLine]:
-        """The companies that ended last, the newest first."""
+        """The companies that ended last, newest first."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -110,7 +110,7 @@ class Display:
         ]
 
     async def failures(self) -> dict[str, int]:
-        """Companies that failed within a day, by reason, the commonest first."""
+        """Companies that failed within a day, by reason, the most common one first."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -161,7 +161,7 @@ class Display:
             ]
 
     async def frees(self, allowances: Iterable[Allowance]) -> list[BudgetFrees]:
-        """For each budget that holds anything: when it frees."""
+        """For each budget that contains anything: when it becomes free."""
         wanted = list(allowances)
         async with self._database.session() as connection:
             rows = await connection.fetch(
@@ -196,7 +196,7 @@ async def _ended(connection: Connection, tally: _Tally) -> int:
 
 
 def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:
-    """Live jobs by campaign; params that make no sense are read as far as they do."""
+    """Live jobs by campaign; malformed params are read as far as possible."""
     tallies: dict[int, _Tally] = {}
     for row in rows:
         tally = tallies.setdefault(row["campaign_id"], _Tally(moment_of(row["asked_at"]) or row["created_at"]))
@@ -209,7 +209,7 @@ def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:
 
 
 def _to_stage(row: Mapping[str, Any]) -> int | None:
-    """Companies that a staging job and its continuations have still to stage; None: as many as match."""
+    """Companies that a staging job and its continuations still have to stage; None means all that match."""
     most = None if row["most"] is None else min(max(0, row["most"]), MAX_COMPANIES)
     if row["selects"]:
         return most

@@ -1,4 +1,4 @@
-"""A registry file into `staging_acra_companies`, and what is counted over the registry at most once a day."""
+"""Loads a registry file into `staging_acra_companies`, and counts postal codes at most once a day."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from acra_express_async.registry import Accepted, RegistryFile, Rejected
 from acra_express_async.registry.csv_cells import plain_cell
 
 BATCH_ROWS = 2_000
-"""Rows a transaction: some megabytes in memory here, some hundred milliseconds of row locks there."""
+"""Rows per transaction: a few megabytes of memory here, and some hundred milliseconds of row locks in the database."""
 
 COUNTS_AGE = timedelta(days=1)
 SCAN_TIMEOUT = timedelta(seconds=120)
-"""Patience for the one scan a day that counts postal codes: 2 million rows take seconds, on a cold disk more."""
+"""Time-out of the daily scan that counts postal codes: 2 million rows take seconds, and longer on a cold disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of a file's rows: `loaded` are new UENs, `updated` UENs that were there already (also earlier in the
-    file), of which `unchanged` said nothing new; with `rejected` they add up to the rows of the file. `remarks` counts
-    rows that were kept with a remark. `rejects_path` is None when there was nothing to explain.
+    """What became of a file's rows: `loaded` are new UENs, `updated` are UENs that existed already (also from earlier
+    in the file), of which `unchanged` brought nothing new; with `rejected` they add up to the rows of the file.
+    `remarks` counts rows that were kept with a remark. `rejects_path` is None when there was nothing to explain.
     """
 
     loaded: int = 0
@@ -41,7 +41,7 @@ class LoadReport:
 
 @dataclass(slots=True)
 class _Notes:
-    """The rejects file, made when the first line needs explaining; in the working directory if its own is read-only."""
+    """The rejects file, created for the first line to explain; in the working directory if its own is read-only."""
 
     path: Path
     opened: IO[str] | None = None
@@ -72,14 +72,14 @@ async def load_registry(
 ) -> LoadReport:
     """Load a CSV file as the login account, batch by batch; a later row of the same UEN wins.
 
-    Every row that was rejected, kept with a remark or replaced by a later one stands with its line in the rejects
-    file. Columns that the file lacks keep what they hold. Loading again changes nothing.
+    Every row that was rejected, kept with a remark or replaced by a later one is listed with its line in the rejects
+    file. Columns that the file lacks keep their values. Loading the same file again changes nothing.
 
     Args:
-        progress: told how many bytes have been read.
+        progress: called with the number of bytes read.
 
     Raises:
-        RegistryFileError: the file is no registry file; nothing was loaded.
+        RegistryFileError: the file is not a registry file; nothing was loaded.
         OSError: the rejects file cannot be written anywhere.
     """
     source = RegistryFile(path)
@@ -160,7 +160,7 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
     for row in replaced:
         if row["later"] is not None:
             notes.say(
-                row["line"], row["uen"], "replaced", f"the same UEN stands again in line {row['later']}, which wins"
+                row["line"], row["uen"], "replaced", f"line {row['later']} has the same UEN and replaces this one"
             )
     made = sum(1 for row in written if row["made"])
     return replace(
@@ -172,16 +172,16 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
 
 
 async def _loaded(connection: Connection) -> None:
-    """Let the next selection and the next count look at the registry afresh (when our schema is there already)."""
+    """Make the next selection and the next count read the registry again (if our schema exists already)."""
     if await connection.fetchval("SELECT to_regclass('acra_express.registry_state') IS NOT NULL"):
         await connection.execute("UPDATE acra_express.registry_state SET loaded_at = acra_express.clock()")
         await count_postal_codes(connection, at_most_every=timedelta(0))
 
 
 async def count_postal_codes(connection: Connection, *, at_most_every: timedelta = COUNTS_AGE) -> bool:
-    """Count how many registry rows share each postal code; False when the counts are young enough.
+    """Count how many registry rows share each postal code; False when the counts are recent enough.
 
-    One scan of the registry; call it at ticks, never for a job.
+    This scans the registry once; call it at ticks, never for a job.
     """
     async with connection.transaction():
         due = await connection.fetchval(
@@ -217,8 +217,8 @@ async def count_postal_codes(connection: Connection, *, at_most_every: timedelta
     return True
 
 
-# The row as it is, overlaid with the columns that the file has: a file with fewer columns takes nothing away, and a
-# row that says nothing new is not written (a month's file repeats 99% of the last).
+# The existing row is overlaid with the columns that the file has, so a file with fewer columns removes nothing. A row
+# without a change is not written: a month's file repeats 99% of the previous one.
 _UPSERT = """
     INSERT INTO public.staging_acra_companies AS s
     SELECT merged.*

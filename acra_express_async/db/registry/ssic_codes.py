@@ -1,4 +1,4 @@
-"""Terms to SSIC codes, and the live registry rows of a code, listed in our own schema at most once a day."""
+"""Resolves terms to SSIC codes, and lists a code's live registry rows in our own schema at most once a day."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from acra_express_async.registry.eligibility import LIVE, PERSONAL_TYPE, SILENT,
 from acra_express_async.runtime.realtime import real
 
 CODES_PER_TERM = 30
-"""As many as the platform's own look-up takes."""
+"""As many as the platform's own look-up returns."""
 
 FILL_AGE = timedelta(days=1)
 FILL_TIMEOUT = timedelta(seconds=60)
-"""Patience for listing one code's rows: the largest has some hundred thousand, scattered over the registry."""
+"""Time-out for listing one code's rows: the largest code has about a hundred thousand, scattered over the registry."""
 
 _SIMILAR = 0.3
-"""The platform's threshold is pg_trgm's default; the same word should resolve the same way in both."""
+"""pg_trgm's default, which the platform uses too: a word should resolve to the same codes in both."""
 
 
 async def codes_of(
     connection: Connection, terms: Sequence[str], ssic_codes: Sequence[str], shape: PlatformShape
 ) -> list[str]:
-    """Given codes and those of each term, united, as digits without leading zeros, sorted.
+    """The given codes and those of each term together, as digits without leading zeros, sorted.
 
-    Each term is resolved alone: the platform asks for all words of all terms in one row and so finds less with more.
+    Each term is resolved separately. (The platform looks for all words of all terms in one row, and so finds less with
+    each further term.)
 
     Raises:
         JobError: a term resolves to nothing, or a given code has no digits; every such word is named.
@@ -38,13 +39,13 @@ async def codes_of(
     for code in ssic_codes:
         digits = ssic_digits(code)
         if digits is None:
-            lost.append(f"{code!r} is no SSIC code")
+            lost.append(f"{code!r} is not an SSIC code")
         else:
             found.add(digits)
     for term in terms:
         codes = await _resolve(connection, term.strip(), shape)
         if not codes:
-            lost.append(f"term {term!r} resolves to no SSIC code")
+            lost.append(f"term {term!r} matches no SSIC code")
         found.update(codes)
     if lost:
         raise JobError("; ".join(lost))
@@ -94,9 +95,9 @@ async def _resolve(connection: Connection, term: str, shape: PlatformShape) -> s
 
 
 async def fill_codes(connection: Connection, codes: Sequence[str]) -> list[str]:
-    """List the live rows of those codes whose list is older than a day or than the last load; returns which.
+    """List the live rows of those codes whose list is older than a day or than the last load; returns these codes.
 
-    Reads the registry through the platform's own index on the digits of the code; holds no lock that anybody waits
+    Reads the registry through the platform's own index on the digits of the code, and holds no lock that others wait
     for. Needs a session in autocommit mode.
     """
     stale = await connection.fetch(
@@ -123,8 +124,8 @@ async def fill_codes(connection: Connection, codes: Sequence[str]) -> list[str]:
 
 
 async def _fill(connection: Connection, code: str) -> None:
-    """Bring one code's list in line with the registry, writing only what differs."""
-    # one filler of a code at a time; the other waits for its lock_timeout and comes back
+    """Bring one code's list in line with the registry, writing only the differences."""
+    # this row lock lets one session at a time fill a code; another one runs into its lock_timeout and comes back
     await connection.execute(
         """
         INSERT INTO acra_express.code_fills (code, filled_at, members, sole_proprietors)

@@ -1,7 +1,7 @@
-"""What the tenant role may do, in one list: given again at every `migrate`, and compared before the service starts.
+"""What the tenant role may do, in one list: granted again by every `migrate`, and compared before the service starts.
 
-The migrations gave the same once, but a restore, a hand or a re-created role takes it away again, and the platform may
-add tables and columns later. Columns and tables that a deployment lacks are passed over.
+The migrations granted the same once, but a restore, a person or a re-created role can take it away, and the platform
+may add tables and columns later. Columns and tables that a deployment lacks are skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logs.logger("grants")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Privileges on one relation; on all of it, or on some of its columns."""
+    """Privileges on one relation, or on some of its columns."""
 
     relation: str
     privileges: tuple[str, ...]
@@ -106,16 +106,17 @@ FUNCTIONS: Final = tuple(
     insert_company charge settle refund prune_charges trip_breaker
     """.split()
 )
-"""Owner's functions that the role may call."""
+"""The owner's functions that the role may call."""
 _INNER: Final = ("nightly_holds", "frees_in", "frees_beside_others_in")
-"""Those that only other functions call."""
+"""Functions that only other functions call."""
 
 
 async def grant_all(connection: Connection, role: str) -> None:
-    """Make the role's privileges what they should be, as the login account and in the caller's transaction.
+    """Set the role's privileges, as the login account and in the caller's transaction.
 
-    On the platform's tables it then has these and no others; in our own schema nothing is taken from it, since a newer
-    migration may have given more. Takes no lock on a table, unless a policy of ours is missing (ACCESS EXCLUSIVE).
+    On the platform's tables the role then has these privileges and no others. In our own schema nothing is revoked,
+    because a newer migration may have granted more. No table is locked, unless a policy of ours is missing (ACCESS
+    EXCLUSIVE).
 
     Raises:
         asyncpg.InsufficientPrivilegeError: this login does not own what is to be granted.
@@ -125,7 +126,7 @@ async def grant_all(connection: Connection, role: str) -> None:
             async with connection.transaction():
                 await connection.execute(statement)
         except asyncpg.InsufficientPrivilegeError as refused:
-            # another owner's table: if the role sees too much there, the probe at start says so
+            # another owner's table: if the role sees too much there, the check at start reports it
             log.warning("grants.foreign", error=str(refused))
     for statement in (
         *await _ownership(connection),
@@ -137,10 +138,10 @@ async def grant_all(connection: Connection, role: str) -> None:
 
 
 async def lost_grants(connection: Connection, role: str) -> list[str]:
-    """What the role lacks of all that the service cannot do without, for example ``UPDATE of public.companies``.
+    """Privileges that the role lacks and the service needs, for example ``UPDATE of public.companies``.
 
-    What a deployment may lack altogether, and columns that came after the last `migrate`, is no loss (`platform.costs`
-    names it).
+    Tables that a deployment may lack, and columns that were added after the last `migrate`, do not count;
+    `platform_shape.costs` names them.
     """
     wishes = [wish for wish in WISHES if wish in _OURS or wish.relation.removeprefix("public.") in REQUIRED]
     rows = await connection.fetch(
@@ -173,7 +174,7 @@ async def lost_grants(connection: Connection, role: str) -> list[str]:
 
 
 async def _revocations(connection: Connection, role: str) -> list[str]:
-    """Everything that the role holds on tables and sequences of the platform (a table's revoke is its columns' too)."""
+    """One REVOKE for each table and sequence of the platform on which the role has any privilege, columns included."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT format('REVOKE ALL ON %s %s FROM %I',
@@ -189,7 +190,7 @@ async def _revocations(connection: Connection, role: str) -> list[str]:
 
 
 async def _ownership(connection: Connection) -> list[str]:
-    """The owner's functions and the view act as their owner: it must be able to do what the jobs' owner can."""
+    """The owner's functions and the view act as their owner, so that must be able to do what the jobs' owner can."""
     rows = await connection.fetch(
         """
         WITH wrong AS (
@@ -233,7 +234,7 @@ async def _grants(connection: Connection, role: str) -> list[str]:
 
 
 async def _functions(connection: Connection, role: str) -> list[str]:
-    """What acts as its owner is nobody's to call but the role's, and that only as far as the list goes."""
+    """Functions that act as their owner may be called only by the role, and only those in the list."""
     rows = await connection.fetch(
         """
         SELECT format(form, f.oid::regprocedure, $1::text) AS s
@@ -252,7 +253,8 @@ async def _functions(connection: Connection, role: str) -> list[str]:
 
 
 async def _policies(connection: Connection, role: str) -> list[str]:
-    """The dumps enable row-level security without a policy: there our role alone gets the platform's own rule."""
+    """Where row-level security is enabled without a policy, as in the platform's dumps, our role gets the platform's
+    rule."""
     rows = await connection.fetch(
         """
         SELECT format('CREATE POLICY acra_express_own ON %s TO %I USING (%s) WITH CHECK (%s)',

@@ -1,6 +1,6 @@
-"""Migrations: plain `.sql` files, a ledger with checksums, forward only, safe for several runners at once.
+"""Migrations: plain `.sql` files with a ledger of checksums, forward only, safe with several runners at once.
 
-`run` never migrates; it calls `check` and refuses a database that lacks something.
+`run` never migrates; it calls `check` and refuses to start on a database that lacks a migration.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from acra_express_async.errors import SchemaError
 LOCK_KEY: Final = 0x6163_7261  # "acra"
 LOCK_ATTEMPTS: Final = 300
 LOCK_POLL_SECONDS: Final = 0.2
-"""A blocking pg_advisory_lock would deadlock with CREATE INDEX CONCURRENTLY, which waits for its transaction."""
+"""A blocking pg_advisory_lock would deadlock with CREATE INDEX CONCURRENTLY, which waits for all transactions."""
 LOCK_TIMEOUT: Final = "5s"
-"""Longer than the service's 300 ms: the trigger's table lock must wait for the platform, but not for ever."""
+"""Longer than the service's 300 ms: creating the trigger must wait for the platform's transactions, within limits."""
 
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
 _NO_TRANSACTION = "-- no transaction"
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS acra_express.schema_migrations (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file; `checksum` is over its text with the role still a placeholder."""
+    """One file; the checksum covers its text, in which the role is still a placeholder."""
 
     version: int
     name: str
@@ -61,7 +61,7 @@ class Migration:
         return not self.text.startswith(_NO_TRANSACTION)
 
     def sql(self, role: str) -> str:
-        """The text with the tenant role filled in (a validated identifier, see settings.py)."""
+        """The text with the tenant role filled in; settings/tree.py allows only plain identifiers."""
         return self.text.replace("{{role}}", f'"{role}"')
 
 
@@ -85,10 +85,10 @@ def migrations() -> list[Migration]:
 async def migrate(
     connection: Connection, role: str, *, tenant_id: int | None = None, default_tenant_id: int | None = None
 ) -> list[Migration]:
-    """Apply what is missing, give the role its grants again and hold it to its tenant; returns what was applied.
+    """Apply what is missing, renew the role's grants and hold the role to its tenant; returns what was applied.
 
-    Runs as the login account. Several runners may start at once: one works, the others wait and find nothing left to
-    do. An older build than the database's leaves the grants to the newer one.
+    Runs as the login account. Several runners may start at once: one works, and the others wait and find nothing left
+    to do. A build that is older than the database leaves the grants to the newer build.
 
     Args:
         tenant_id: the express tenant, if it is not the one named acra_express.
@@ -97,7 +97,7 @@ async def migrate(
     Raises:
         ConfigError: the tenant does not exist, or is the platform's or a customer's.
         SchemaError: an applied file was changed, the hash key is lost, the platform's tables are missing, the role
-            cannot be made, or another runner holds the lock for longer than a minute.
+            cannot be created, or another runner holds the lock for longer than a minute.
     """
     await connection.execute(
         "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)", LOCK_TIMEOUT
@@ -127,10 +127,10 @@ async def migrate(
 
 
 async def check(connection: Connection) -> None:
-    """What `run` asks before it starts; a newer database than this code knows is fine (rolling deploy).
+    """Whether every migration of this build is applied; a database that is newer is fine (rolling deploy).
 
     Raises:
-        SchemaError: one sentence that says what to run.
+        SchemaError: one sentence that says which command to run.
     """
     try:
         applied = await _applied(connection)
@@ -150,8 +150,8 @@ async def check(connection: Connection) -> None:
 def _require_unchanged(migration: Migration, checksum: str) -> None:
     if migration.checksum != checksum:
         raise SchemaError(
-            f"migration {migration.version:04d}_{migration.name} was applied with another text; "
-            "this database belongs to a different build"
+            f"migration {migration.version:04d}_{migration.name} was applied with a different text; "
+            "this database belongs to another build"
         )
 
 
@@ -185,7 +185,7 @@ async def _require_platform(connection: Connection) -> None:
 
 
 async def _ensure_role(connection: Connection, role: str) -> None:
-    """The role guards against mistakes of ours; it has no login. The login account must be able to assume it."""
+    """The role protects others from our mistakes. It has no login; the login account must be able to assume it."""
     try:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
             await _create_role(connection, role)
@@ -199,8 +199,8 @@ async def _ensure_role(connection: Connection, role: str) -> None:
 
 
 async def _ensure_tenant(connection: Connection, default_tenant_id: int | None) -> None:
-    """A tenant of our own, with an id that nobody uses: customers may be known by jobs and connections alone, and rows
-    with ids given by hand leave the sequence behind."""
+    """Create the express tenant with an unused id. Some customers appear only in jobs or connections, and rows with an
+    explicit id do not advance the sequence, so the highest id in use is looked up."""
     async with connection.transaction():
         if await connection.fetchval("SELECT EXISTS (SELECT FROM public.tenants WHERE name = $1)", TENANT):
             return
@@ -229,7 +229,7 @@ async def _create_role(connection: Connection, role: str) -> None:
     try:
         await execute_ddl(connection, "CREATE ROLE %I NOLOGIN NOINHERIT", role)
     except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-        # roles belong to the server: another of its databases may be migrated at this very moment
+        # roles belong to the whole server: another of its databases may be migrated at the same moment
         await connection.execute("SELECT 1")
 
 
@@ -272,14 +272,14 @@ async def _grant(connection: Connection, role: str, tenant_id: int) -> None:
             await grant_all(connection, role)
     except asyncpg.LockNotAvailableError as busy:
         raise SchemaError(
-            f"a platform table stayed locked for {LOCK_TIMEOUT}; the grants are as they were, try again"
+            f"a platform table stayed locked for {LOCK_TIMEOUT}; the grants are unchanged, try again"
         ) from busy
     except asyncpg.InsufficientPrivilegeError as refused:
         raise SchemaError(f"the grants of the role {role} need the owner of the tables: {refused}") from refused
 
 
 async def _drop_invalid_indexes(connection: Connection) -> None:
-    """A CREATE INDEX CONCURRENTLY that was cut off leaves an invalid index that IF NOT EXISTS would accept."""
+    """An interrupted CREATE INDEX CONCURRENTLY leaves an invalid index, which IF NOT EXISTS would accept."""
     statement = await connection.fetchval(
         """
         SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %s', i.indexrelid::regclass)

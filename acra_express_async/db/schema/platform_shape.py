@@ -1,7 +1,7 @@
-"""The platform's tables as they really are here: made when missing, looked at once, and what a lack costs.
+"""The platform's tables as they really are in this database, and what each missing part costs.
 
-Production may hold any mix of dumps and migrations (contracts/platform.md C), so nothing optional is taken for
-granted; the shape is read at start and again after an undefined-column error.
+Production may be any mix of the platform's dumps and its own migrations, which differ in columns, types and indexes. So
+nothing optional is taken for granted: the shape is read at start, and again when a statement finds it changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHAPE_CHANGED = (
     asyncpg.DataError,  # the same, seen by a statement that was prepared before
     asyncpg.InvalidCachedStatementError,
 )
-"""The platform's tables may be no longer what `probe` saw."""
+"""Errors which say that the platform's tables may have changed since `probe` read them."""
 
 _SECTION = re.compile(r"^-- table: (\w+)$", re.MULTILINE)
 
@@ -53,10 +53,10 @@ LATE = tuple(
     run_vendor_usage.errors run_vendor_usage.rate_limit_hits run_vendor_usage.quota_exhausted
     """.split()
 )
-"""Columns that the platform's own migrations may bring after ours, and that we would write."""
+"""Columns that the platform's own migrations may add after ours, and that we would write."""
 
 _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("enrichment_runs", ("started_at", "ended_at", "status"), "headers carry no times and status"),
+    ("enrichment_runs", ("started_at", "ended_at", "status"), "headers have no times and no status"),
     (
         "company_enrichment_runs",
         ("about_text", "source_json", "updated_at", "domain", "linkedin_url"),
@@ -94,10 +94,10 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PlatformShape:
-    """What is there: `columns` maps table to column to type name (udt, ``_text`` is text[]).
+    """What exists: `columns` maps table to column to type name (as in pg_type: ``_text`` is text[]).
 
-    What came after our migration and carries no grant for us stands in `ungranted` and counts as not there. `encoding`
-    is the database's own name for it.
+    Columns that were added after our migration and that the role may not use are listed in `ungranted` and count as
+    missing. `encoding` is the database's own name for its encoding.
     """
 
     columns: Mapping[str, Mapping[str, str]]
@@ -108,19 +108,19 @@ class PlatformShape:
     encoding: str = "UTF8"
 
     def has(self, table: str, *names: str) -> bool:
-        """True when the table is there with all these columns."""
+        """True when the table exists with all these columns."""
         found = self.columns.get(table)
         return found is not None and all(name in found for name in names)
 
     def is_list(self, table: str, column: str) -> bool:
-        """True when the column holds an array (the platform's code and its DDL disagree about e-mail and phone)."""
+        """True when the column is an array (the platform's code and its DDL disagree about e-mail and phone)."""
         return self.columns.get(table, {}).get(column, "").startswith("_")
 
 
 async def bootstrap_platform(connection: Connection) -> list[str]:
-    """Create the platform's tables that are missing, as the login account; returns their names.
+    """Create the missing tables of the platform, as the login account; returns their names.
 
-    An existing table is left exactly as it is: no column, index or policy is added to it.
+    An existing table is not touched: no column, index or policy is added to it.
     """
     text = (
         resources.files("acra_express_async.db.schema").joinpath("migrations/platform/platform.sql").read_text("utf-8")
@@ -136,7 +136,7 @@ async def bootstrap_platform(connection: Connection) -> list[str]:
 
 
 async def probe(connection: Connection) -> PlatformShape:
-    """Read the shape from the catalogue (information_schema would hide what the role may not touch)."""
+    """Read the shape from the system catalogues (information_schema would hide what the role may not use)."""
     columns: dict[str, dict[str, str]] = {}
     ungranted = []
     for row in await connection.fetch(
@@ -190,7 +190,7 @@ async def probe(connection: Connection) -> PlatformShape:
 
 
 def missing_required(shape: PlatformShape) -> list[str]:
-    """One sentence for each thing without which the service must not start."""
+    """One sentence for each missing thing without which the service must not start."""
     sentences = []
     for table, names in REQUIRED.items():
         if table not in shape.columns:
@@ -209,7 +209,7 @@ def missing_required(shape: PlatformShape) -> list[str]:
 
 
 def costs(shape: PlatformShape) -> list[str]:
-    """One plain line for each optional thing that is missing: what it is and what its lack costs."""
+    """One line for each missing optional thing: what it is, and what its absence costs."""
     lines = [_UNCHECKED_COST] if shape.encoding == UNCHECKED else []
     for table, names, cost in _COSTS:
         if table not in shape.columns:

@@ -1,7 +1,7 @@
-"""How far the tenant role reaches: at start it tries what it must not be able to do, and must be refused.
+"""What the tenant role can reach: at start it tries what it must not be able to do, and must be refused.
 
-Grants can be widened by hand, a role can be made superuser or BYPASSRLS, a policy can vanish: none of that shows
-before it hurts. Everything happens in a transaction that is rolled back, whatever comes of it.
+Grants can be widened by hand, a role can be made superuser or BYPASSRLS, a policy can disappear; none of that is
+noticed before it does harm. Everything is tried in a transaction that is always rolled back.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MUST_FAIL = (
         "INSERT INTO acra_express.express_jobs (job_type, status) VALUES ('staging_upsert', 'done')",
     ),
 )
-"""What, of which table (one that is missing is out of reach), and the attempt."""
+"""What is tried, on which table (a missing one is out of reach), and the statement."""
 
 _HEADER = "INSERT INTO public.enrichment_runs (tenant_id) VALUES ($1)"
 
@@ -57,14 +57,14 @@ _SEEN = """
         WHERE run_id > (SELECT nextval(pg_get_serial_sequence('public.enrichment_runs', 'run_id'))) - 1000
           AND tenant_id <> $1)
 """
-"""Headers of other tenants among the newest thousand: an index's range, however long the nightly has been at work."""
+"""Headers of other tenants among the newest thousand: a short index range, however large the table is."""
 
 _OTHERS = 20
-"""How many other tenants' names the role puts on; each costs a round trip."""
+"""How many other tenants the role pretends to be; each costs a round trip."""
 
 
 async def reach_faults(connection: Connection, role: str, tenant_id: int) -> list[str]:
-    """One sentence for what the role lacks, else those of `overreach`; [] is right."""
+    """One sentence if the role lacks something, otherwise those of `overreach`; [] means that all is right."""
     lost = await lost_grants(connection, role)
     if lost:
         return [f"the role {role} has lost its grants ({', '.join(lost)}); run `acra-express migrate` again"]
@@ -76,12 +76,12 @@ async def reach_faults(connection: Connection, role: str, tenant_id: int) -> lis
 
 
 async def overreach(connection: Connection, role: str, tenant_id: int) -> list[str]:
-    """One sentence for each thing that the role can do and must not, or must be able to do and cannot; [] is right.
+    """One sentence for each thing that the role can do but must not, or must be able to do but cannot.
 
-    A question that met a lock of the nightly's is left out: it was about a grant, and locks are taken after those.
+    A try that ran into a lock of the nightly counts as neither.
 
     Args:
-        role: the tenant role; it is taken for the transaction, whatever the session acts as.
+        role: the tenant role; it is set for the transaction, whatever role the session has.
         tenant_id: the express tenant.
     """
     faults = []
@@ -108,7 +108,7 @@ async def overreach(connection: Connection, role: str, tenant_id: int) -> list[s
 
 
 async def _disguised(connection: Connection, role: str, tenant_id: int) -> list[str]:
-    """What the role gets at by calling itself another tenant; leaves `request.tenant_id` changed."""
+    """What the role can reach by pretending to be another tenant; leaves `request.tenant_id` changed."""
     secured = await connection.fetch(
         "SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity"
     )
@@ -132,7 +132,7 @@ async def _disguised(connection: Connection, role: str, tenant_id: int) -> list[
 
 
 async def _answers(connection: Connection, question: str, *values: object) -> bool:
-    """The answer to a yes-or-no question; no, when a lock or a missing grant was in the way of one."""
+    """The answer to a yes-or-no query; no, when a lock or a missing grant prevented it."""
     attempt = connection.transaction()
     await attempt.start()
     try:
@@ -145,7 +145,7 @@ async def _answers(connection: Connection, question: str, *values: object) -> bo
 
 
 async def _succeeds(connection: Connection, statement: str, *values: object) -> bool | None:
-    """Whether the database lets the statement through; None when a lock was in the way of an answer."""
+    """Whether the database lets the statement through; None when a lock prevented an answer."""
     attempt = connection.transaction()
     await attempt.start()
     try:
@@ -156,7 +156,7 @@ async def _succeeds(connection: Connection, statement: str, *values: object) -> 
         log.info("reach.busy", error=str(busy))
         return None
     except asyncpg.IntegrityConstraintViolationError:
-        return True  # row-level security is asked before constraints: it had let the row through
+        return True  # row-level security is checked before constraints, so it had let the row through
     else:
         return True
     finally:

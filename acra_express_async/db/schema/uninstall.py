@@ -1,4 +1,4 @@
-"""A clean exit: trigger, index, schema, grants and role gone; what we wrote into the platform's tables stays."""
+"""Removes trigger, index, schema, grants and role; what we wrote into the platform's tables stays."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from acra_express_async.errors import SchemaError
 
 
 async def uninstall(connection: Connection, role: str) -> list[str]:
-    """Take everything of ours out of this database, as the login account; returns one plain line for each step.
+    """Remove everything of ours from this database, as the login account; returns one line for each step.
 
-    Safe to repeat. The tenant's row stays while results stand under it.
+    Safe to repeat. The tenant's row stays as long as there are results under it.
 
     Raises:
-        SchemaError: a lock on a platform table was not free within a few seconds; what is done stays done, repeat it.
+        SchemaError: a platform table stayed locked for some seconds; the steps already done stay done, repeat it.
     """
     lines = []
     await connection.execute(
@@ -46,12 +46,12 @@ async def _drop_tenant(connection: Connection) -> str:
         RETURNING true
         """
     )
-    return "tenant acra_express removed" if gone else "tenant acra_express kept: results or jobs stand under it"
+    return "tenant acra_express removed" if gone else "tenant acra_express kept: there are results or jobs under it"
 
 
 async def _drop_role(connection: Connection, role: str) -> str:
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
-        return f"role {role} was not there"
+        return f"role {role} did not exist"
     async with connection.transaction():
         await execute_ddl(connection, "DROP OWNED BY %I", role)
     try:

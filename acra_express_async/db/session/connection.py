@@ -20,16 +20,16 @@ log = logs.logger("database")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
-"""The platform's own PG_CONNECT_TIMEOUT_S."""
+"""The same as the platform's own PG_CONNECT_TIMEOUT_S."""
 COMMAND_TIMEOUT = timedelta(seconds=10)
-"""Client-side bound of one call; the server's own `statement_timeout` (5 s) speaks first unless it is frozen."""
+"""Client-side limit of one call; the server's own `statement_timeout` (5 s) comes first unless the server is frozen."""
 
 
 async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Cancelled or failed, it cuts the connection: nobody else knows of it yet."""
+    """Terminates the connection when it fails or is cancelled, because nothing else refers to it yet."""
     ready = False
     try:
-        # in a transaction: behind a pooler two statements outside of one may meet two servers
+        # in a transaction: behind a pooler, two statements outside of one may run on two server sessions
         async with connection.transaction():
             await set_codecs(connection)
         ready = True
@@ -39,8 +39,8 @@ async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None
 
 
 async def forget_statements(connection: Connection) -> None:
-    """Prepare every statement anew: those of before know the tables as they were; a transaction goes on."""
-    await set_codecs(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs
+    """Drop the prepared statements, which know the tables as they were; an open transaction continues."""
+    await set_codecs(connection)  # setting a codec drops them; asyncpg's own reload would drop the codecs as well
 
 
 async def connect(
@@ -51,8 +51,8 @@ async def connect(
     Args:
         dsn: PostgreSQL URL.
         settings: start-up parameters.
-        pooled: a transaction pooler stands before the server: no prepared statement survives a transaction.
-        setting: where `dsn` comes from, for errors.
+        pooled: there is a transaction pooler in front of the server, so no prepared statement survives a transaction.
+        setting: where `dsn` comes from, for error messages.
 
     Raises:
         ConfigError: the DSN is malformed, the login is refused or the database does not exist.
@@ -103,7 +103,7 @@ async def _connect_to(
 
 
 def _for_the_start(away: DatabaseAway, settings: dict[str, str], server: str) -> Exception:
-    """What waiting cannot mend is for a person: at the start it ends the process."""
+    """What waiting cannot repair needs a person: at the start it ends the process."""
     said = away.__cause__
     if isinstance(said, asyncpg.ProtocolViolationError) and "startup parameter" in str(said):
         return ConfigError(

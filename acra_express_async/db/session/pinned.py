@@ -1,6 +1,7 @@
-"""Settings of our sessions: what correctness rests on is pinned, for the server's defaults are other people's.
+"""Settings of our sessions: what correctness rests on is pinned, because the server's defaults belong to others.
 
-A start-up parameter stands above ALTER DATABASE, ALTER ROLE and the server's configuration, and survives RESET ALL.
+A start-up parameter takes precedence over ALTER DATABASE, ALTER ROLE and the server's configuration, and survives
+RESET ALL.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from acra_express_async.db.session.connection import Connection
 APPLICATION_NAME = "acra-express"
 
 PINNED = {
-    # what money and leases rest on
+    # leases, budgets and tokens depend on these: a server crash must not undo a commit
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",
-    # what a statement of ours means
-    # pg_temp, if it is not named, comes before everything: behind a pooler others leave their tables there
+    # these decide what our statements mean
+    # pg_temp comes first unless it is named: behind a pooler, other clients may have left tables in it
     "search_path": "pg_catalog, public, pg_temp",
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
@@ -56,8 +57,8 @@ def session_settings(role: str | None, tenant_id: int | None) -> dict[str, str]:
 
 
 async def set_for_transaction(connection: Connection, settings: dict[str, str]) -> None:
-    """The same until the end of this transaction: all that survives a transaction pooler."""
-    # a hostile search_path of the session still holds here: nothing may be left to it
+    """The same settings until the end of this transaction; behind a transaction pooler nothing else persists."""
+    # the session's search_path may still be another client's, so every name here is qualified
     await connection.execute(
         "SELECT pg_catalog.set_config(s.name, s.value, true)"
         " FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))"

@@ -1,6 +1,6 @@
-"""Connections: every session runs under the tenant role with the tenant's id, short time-outs and a name of its own.
+"""Pools of connections: every session runs under the tenant role, with the tenant's id and short time-outs.
 
-`Database` is what the other files of db/ are given; no other room sees an asyncpg pool.
+The other modules of db/ are given a `Database`; no other room uses an asyncpg pool.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logs.logger("database")
 
 
 async def _keep_session(_connection: Connection) -> None:
-    """Stands in for asyncpg's RESET ALL on release: no body leaves settings behind (all of ours are SET LOCAL)."""
+    """Replaces asyncpg's RESET ALL on release, which is not needed: all of our settings are SET LOCAL."""
 
 
 def _cut(connection: PoolConnectionProxy) -> None:
@@ -50,10 +50,10 @@ class Database:
 
     Args:
         dsn: PostgreSQL URL of the login account, or where to find it.
-        role: database role every session runs under; None stays with the login (migrations, tests).
+        role: database role of every session; None keeps the login's (migrations, tests).
         tenant_id: value of `request.tenant_id` for row-level security; None before it is known.
         size: most connections at once.
-        pooled: a transaction pooler stands in between: role and tenant are set in every transaction instead.
+        pooled: there is a transaction pooler in between, so role and tenant are set in every transaction.
         extra: more start-up parameters.
     """
 
@@ -81,7 +81,7 @@ class Database:
         """The express tenant.
 
         Raises:
-            ConfigError: it was not looked up yet.
+            ConfigError: it has not been looked up yet.
         """
         if self._tenant is None:
             raise ConfigError("the express tenant is not known")
@@ -125,7 +125,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit mode (behind a pooler one transaction: the same for single statements)."""
+        """A connection in autocommit mode (behind a pooler one transaction, which is the same for one statement)."""
         if self._pooled:
             async with self.transaction() as connection:
                 yield connection
@@ -135,7 +135,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """One short transaction; never await anything but this connection inside it."""
+        """One short transaction; inside it, await nothing but this connection."""
         # the level is part of BEGIN: behind a pooler nothing else of the session is ours
         async with self._acquired() as connection, connection.transaction(isolation="read_committed"):
             if self._pooled:
@@ -193,7 +193,7 @@ class Database:
         await set_for_transaction(connection, session_settings(self._role or "none", self._tenant))
 
     async def close(self, deadline: timedelta = timedelta(seconds=2)) -> None:
-        """Close politely within `deadline`, then cut what is left: close() alone may hang on a frozen server."""
+        """Close within `deadline`, then terminate what is left: close() alone may hang on a frozen server."""
         pool, self._pool = self._pool, None
         if pool is None:
             return

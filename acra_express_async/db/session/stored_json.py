@@ -1,4 +1,4 @@
-"""JSON as PostgreSQL takes it, whatever the web put into the strings."""
+"""JSON in a form that PostgreSQL accepts, whatever characters the web put into the strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def stored_json(value: object) -> str:
 
 
 def stored_text(value: str) -> str:
-    """A string that a text column takes."""
+    """The string in a form that a text column accepts."""
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Whose rows ours are: the express tenant of the platform."""
+"""The platform's tenant under which all rows of express are written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NAME = "acra_express"
 
 
 async def assume_role(connection: Connection, role: str, *, pooled: bool) -> None:
-    """Behind a pooler take role and settings for this transaction; then make sure that the session acts as the role.
+    """Behind a pooler, set role and settings for this transaction; then make sure that the session acts as the role.
 
     Raises:
-        SchemaError: it does not; nothing was asked of the database under the wrong role.
+        SchemaError: it does not; nothing was read or written under the wrong role.
     """
     if pooled:
         try:
@@ -54,19 +54,19 @@ async def tenant_id_of(connection: Connection, configured: int | None) -> int:
 
 
 async def tenant_is_free(connection: Connection, tenant_id: int) -> bool:
-    """Whether no customer and no nightly job stands under this tenant; asked through an owner's function."""
+    """Whether neither a customer nor a job of the nightly uses this tenant; an owner's function answers it."""
     return bool(await connection.fetchval("SELECT acra_express.tenant_is_free($1)", tenant_id))
 
 
 async def require_own_tenant(connection: Connection, tenant_id: int, default_tenant_id: int | None) -> None:
-    """Express works under a tenant of its own, neither the platform's DEFAULT_TENANT_ID nor a customer's.
+    """Express works under a separate tenant: not the platform's DEFAULT_TENANT_ID, and not a customer's.
 
     Raises:
         ConfigError: it is one of these.
     """
     if tenant_id == default_tenant_id:
         raise ConfigError(
-            f"the express tenant ({tenant_id}) is the platform's DEFAULT_TENANT_ID; express needs a tenant of its own"
+            f"the express tenant ({tenant_id}) is the platform's DEFAULT_TENANT_ID; express needs a separate tenant"
         )
     if not await tenant_is_free(connection, tenant_id):
         raise ConfigError(

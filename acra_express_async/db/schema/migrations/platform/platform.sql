@@ -1,4 +1,4 @@
--- The platform's tables (contracts/platform.md A1) for a database that has none: demo, tests, development.
+-- The platform's tables, for a database that has none: demo, tests, development.
 -- Each section is run only where its table is missing, so an existing platform is never altered.
 
 -- table: tenants
