@@ -98,9 +98,6 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: s
     figures = {
         "POSTGRES_DSN": dsn,
         "WORKERS": options.workers,
-        "LEASE_SECONDS": real(60),
-        "HEARTBEAT_SECONDS": real(15),
-        "DRAIN_SECONDS": real(25),
         "HTTP__HOST": "127.0.0.1",
         "HTTP__PORT": 0,
         "DUCKDUCKGO__BASE_URL": simulator.base_url("duckduckgo"),
@@ -114,7 +111,10 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: s
         "SLACK__WEBHOOK_URL": simulator.webhook_url,
         "SLACK__TIMEOUT_SECONDS": 5 + stall,
     }
-    return load_settings({f"ACRA_EXPRESS_{name}": str(value) for name, value in (figures | given).items()})
+    settings = load_settings({f"ACRA_EXPRESS_{name}": str(value) for name, value in (figures | given).items()})
+    on_real_time = ("lease_seconds", "heartbeat_seconds", "drain_seconds")
+    # model_copy: the limits of these settings are meant for real seconds, not for those of this loop
+    return settings.model_copy(update={name: real(getattr(settings, name)) for name in on_real_time})
 
 
 async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
