@@ -101,6 +101,16 @@ async def test_tokens_beyond_the_reservation_become_a_debt(ledger: BudgetLedger,
     assert (await refused(ledger, Ask(TOKENS, 1))).fits_in == TOKENS.counted_window
 
 
+@pytest.mark.parametrize("billed", [2**31, 10**30], ids=["int8", "31 digits"])
+async def test_a_bill_beyond_the_column_is_settled_as_the_largest(
+    ledger: BudgetLedger, owner: Connection, billed: int
+) -> None:
+    charge = await granted(ledger, Ask(TOKENS, 1502))
+    await ledger.settle(charge, {"tokens_1m": billed})
+    row = await owner.fetchrow("SELECT amount, ages_from <= acra_express.clock() FROM acra_express.budget_charges")
+    assert tuple(row or ()) == (2**31 - 1, True)
+
+
 async def test_a_charge_of_several_budgets_is_all_or_nothing(
     ledger: BudgetLedger, owner: Connection, clock: Clock
 ) -> None:

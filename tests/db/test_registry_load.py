@@ -12,6 +12,7 @@ from acra_express_async.db.registry import registry_rows
 from acra_express_async.db.registry.registry_rows import LoadReport, load_registry
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import RegistryFileError
+from acra_express_async.registry.csv_cells import plain_cell
 
 from .builders import one
 
@@ -63,6 +64,29 @@ async def test_a_file_with_fewer_columns_clears_no_values(owner: Connection, tmp
     row = await one(owner, "SELECT * FROM staging_acra_companies")
     assert (row["entity_name"], row["entity_status_description"]) == ("B", "Deregistered")
     assert (row["primary_ssic_code"], row["unit_no"]) == (62011, None)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"], ids=ascii)
+async def test_no_cell_of_the_rejects_file_is_a_formula(owner: Connection, tmp_path: Path, start: str) -> None:
+    formula = f'{start}HYPERLINK("http://evil.example"; "x")'
+    path = tmp_path / "file.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("uen", "entity_name"), (formula, "A"), ("197200573N", "B")])
+    report = await load_registry(owner, path, rejects_path=tmp_path / "rejects.csv")
+    assert (report.loaded, report.rejected) == (1, 1)
+    [told] = cells_of(tmp_path / "rejects.csv")
+    for cell in told.values():
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")), told
+    assert "HYPERLINK" in told["uen"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("=1+1", "'=1+1"), ("+65", "'+65"), ("-1", "'-1"), ("@x", "'@x"), ("\tx", "'\tx"), ("\rx", "'\rx"),
+     ("a=1", "a=1"), ("'=1", "'=1"), ("", ""), (" =1", " =1")],
+)  # fmt: skip
+def test_a_cell_that_a_spreadsheet_calculates_is_quoted(text: str, cell: str) -> None:
+    assert plain_cell(text) == cell
 
 
 async def test_duplicates_across_batches_are_explained_too(

@@ -20,7 +20,7 @@ from selectolax.lexbor import LexborHTMLParser
 from acra_express_async.errors import Permanent
 from acra_express_async.models import JobLimits, Link, Page, Provider
 from acra_express_async.providers.jina import FOOTER_SELECTOR, JinaReader, pace
-from acra_express_async.providers.reader_answers import MAX_TEXT_CHARS, judge
+from acra_express_async.providers.reader_answers import MAX_TEXT_CHARS, MOST_TOKENS, judge
 from acra_express_async.providers.reader_links import LONGEST_ADDRESS, LONGEST_LABEL, MOST_CONTACT_LINKS, MOST_LINKS
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import JinaSettings
@@ -35,6 +35,16 @@ def rig() -> Bench:
 async def reader(rig: Bench) -> AsyncIterator[JinaReader]:
     async with httpx.AsyncClient() as http:
         yield JinaReader(http, JinaSettings(api_key=SecretStr("jina_secret")), rig.caller)
+
+
+@respx.mock
+@pytest.mark.parametrize("billed", [2**31 - 1, 2**31, 10**30], ids=["int4", "int8", "31 digits"])
+async def test_a_bill_beyond_all_reason_settles_its_charge(reader: JinaReader, rig: Bench, billed: int) -> None:
+    respx.post(URL).respond(json=page(usage={"tokens": billed}, httpStatus=billed))
+    read = await reader.read(SITE, rig.scope)
+    assert (read.tokens, read.http_status, read.usable) == (MOST_TOKENS, None, True)
+    assert rig.ledger.events[-1] == ("settled", 1, {"tokens_1m": MOST_TOKENS})
+    assert rig.scope.tokens == MOST_TOKENS
 
 
 @respx.mock

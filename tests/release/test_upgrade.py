@@ -20,8 +20,10 @@ from tools import ROOT, run
 
 from acra_express_async.db.schema.migrate import migrations
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
+from acra_express_async.sandbox.testbed import arguments_of, command
 
 EX_CONFIG = 78
+MIGRATIONS = "acra_express_async/db/schema/migrations"
 
 
 @pytest_asyncio.fixture
@@ -118,9 +120,8 @@ async def test_a_release_with_a_migration_is_rolled_out_under_load(
 ) -> None:
     """Old code works on its own schema; new code refuses it; after a migration under load both work together."""
     newest = migrations()[-1]
-    file = f"acra_express_async/db/migrations/{newest.version:04d}_{newest.name}.sql"
     old_code = tmp_path / "older"
-    _package_before(old_code, "--diff-filter=A", file)
+    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/{newest.version:04d}_{newest.name}.sql")
     starter = _starter(tmp_path, old_code)
     async with database(postgres) as dsn:
         done = run(
@@ -141,6 +142,52 @@ async def test_a_release_with_a_migration_is_rolled_out_under_load(
                 assert newest.version in await applied(standing)
 
             await deploy(standing, await standing.start_script(starter, "run"), migrated)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_old_and_new_code_drain_the_same_lists_of_uens(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    """The code before lists had a table carries them in params; each version goes on with what the other began."""
+    old_code = tmp_path / "older"
+    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0009_uen_lists.sql")
+    starter = _starter(tmp_path, old_code)
+    async with database(postgres) as dsn:
+        migrating = ("migrate", "--bootstrap-platform")
+        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
+        assert done.returncode == 0, done.stderr
+        async with stage(dsn, tmp_path, rows=120) as standing:
+            wanted = standing.uens[:40]
+            old = await standing.start_script(starter, "run")
+            await old.event("listener.proven")
+            await standing.enqueue({"uens": wanted[:10]})
+            await old.event("batch.staged")
+            assert await (await standing.start("migrate")).ended() == 0
+            # enqueued by the new version, claimed by the old one alone: it finds the list in the row
+            await enqueue_by_command(standing, wanted[10:18])
+            for _ in range(3):
+                await old.event("batch.staged")
+            new = await standing.start()
+            await new.event("listener.proven")
+            await enqueue_by_command(standing, wanted[18:29])
+            await standing.enqueue({"uens": wanted[29:]})
+            await new.event("batch.staged")
+            await old.event("job.claimed")
+            for process in (old, new):
+                process.signal(signal.SIGTERM)
+                assert await process.ended() == 0, "\n".join(process.lines[-20:])
+            assert await (await standing.start("run", "--until-idle")).ended() == 0
+            await assert_each_once(standing, wanted)
+            statuses = await standing.owner.fetch("SELECT DISTINCT status, error FROM background_jobs")
+            assert [tuple(row) for row in statuses] == [("done", None)]
+            waiting = "SELECT count(*) FROM acra_express.campaign_uens WHERE staging_job_id IS NULL"
+            assert await standing.owner.fetchval(waiting) == 0
+
+
+async def enqueue_by_command(standing: Stage, uens: list[str]) -> None:
+    code, _, err = await command(standing.environ, "enqueue", *arguments_of(uens))
+    assert code == 0, err
 
 
 async def applied(standing: Stage) -> list[int]:

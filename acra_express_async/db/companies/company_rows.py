@@ -24,6 +24,9 @@ WrittenT = TypeVar("WrittenT")
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
 """How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
 
+LONGEST_CELL = 500
+"""Characters of a cell: the registry's longest names have some 200, and a page is compared with every word of one."""
+
 _LEADING_YEAR = re.compile(r"^(\d{4})")
 
 
@@ -215,7 +218,7 @@ async def load_company(connection: Connection, company_id: CompanyId) -> Company
     return Company(
         company_id=company_id,
         uen=row["uen"] or "",
-        name=_said(row["entity_name"]) or row["name"] or "",
+        name=_said(row["entity_name"]) or (row["name"] or "")[:LONGEST_CELL],
         former_names=tuple(name for name in map(_said, row["former_names"]) if name),
         entity_type=_said(row["entity_type_description"]),
         entity_status=_said(row["entity_status_description"]),
@@ -232,8 +235,9 @@ async def load_company(connection: Connection, company_id: CompanyId) -> Company
 
 
 def _said(value: str | None) -> str | None:
-    """The cell without the registry's marker for "nothing", which other loaders than ours leave in."""
-    text = (value or "").strip()
+    """The cell without the registry's marker for "nothing", which other loaders than ours leave in; at most
+    `LONGEST_CELL` of it."""
+    text = (value or "").strip()[:LONGEST_CELL]
     return text if text and text != "na" else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.db.companies.company_rows import upsert_company
+from acra_express_async.db.companies.company_rows import LONGEST_CELL, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -166,7 +166,7 @@ class Selection:
                 refused.append((uen, f"new, and left to the nightly job that has SSIC {row['ssic_code']} pending"))
             elif row["company_id"] is not None and id_of(row["company_id"]) is None:
                 refused.append((uen, f"its row in companies has the id {row['company_id']}, which no job can name"))
-            elif not row["entity_name"]:
+            elif not _name_in(row):
                 refused.append((uen, "has no name in the registry"))
             else:
                 rows.append(_row_of(row))
@@ -214,7 +214,7 @@ class Selection:
     def _wanted(self, row: asyncpg.Record, *, wrapped: bool) -> bool:
         if row["company_id"] is not None and id_of(row["company_id"]) is None:
             return False
-        if row["waits"] or row["entity_name"] is None or not is_live(row["status"]):
+        if row["waits"] or not _name_in(row) or not is_live(row["status"]):
             return False
         if is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
             return False
@@ -227,10 +227,14 @@ async def _held_codes(connection: Connection, nights: int) -> frozenset[str]:
     return frozenset(row[0] for row in await connection.fetch("SELECT acra_express.nightly_codes($1)", nights))
 
 
+def _name_in(row: asyncpg.Record | dict[str, Any]) -> str:
+    return " ".join((row["entity_name"] or "").split())[:LONGEST_CELL]
+
+
 def _row_of(row: asyncpg.Record | dict[str, Any]) -> RegistryRow:
     return RegistryRow(
         uen=row["uen"],
-        name=" ".join(row["entity_name"].split()),
+        name=_name_in(row),
         ssic_code=ssic_digits(row["ssic_code"]),
         ssic_description=row["ssic_description"] if row["ssic_description"] != "na" else None,
         incorporated=row["incorporated"],
