@@ -271,10 +271,11 @@ class Job:
     """One claim of one row of `background_jobs`.
 
     Every later write must carry the same `token`. `attempt` counts claims; `errors` and `crashes` are counted
-    separately; `expired` says that this claim took over an expired lease. `params` is the row's JSON as found, which
-    params.py validates. `outage` is how long a provider has been unavailable to this job; `lease` is how long the claim
-    holds without a heartbeat. `fault` is the sentence that says why the row cannot be processed at all; `params` may
-    then be empty.
+    separately; `expired` says that this claim took over an expired lease, and `crashed` that its holder counts as dead.
+    `params` is the row's JSON as found, which params.py validates. `outage` is how long a provider has been unavailable
+    to this job; `interruptions` is how often the database could not serve it since its last progress. `replaced` says
+    that an earlier job had the same ID. `lease` is how long the claim holds without a heartbeat. `fault` is the
+    sentence that says why the row cannot be processed at all; `params` may then be empty.
     """
 
     job_id: JobId
@@ -286,7 +287,10 @@ class Job:
     errors: int = 0
     crashes: int = 0
     expired: bool = False
+    crashed: bool = False
     outage: timedelta = timedelta(0)
+    interruptions: int = 0
+    replaced: bool = False
     lease: timedelta = timedelta(seconds=60)
     fault: str | None = None
 

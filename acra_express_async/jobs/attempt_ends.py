@@ -11,6 +11,7 @@ from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,
     CapReached,
+    DatabaseAway,
     Draining,
     JobError,
     OwnFault,
@@ -26,6 +27,9 @@ log = logs.logger("worker")
 BACKOFF_BASE = timedelta(seconds=30)
 BACKOFF_CAP = timedelta(minutes=15)
 """Job backoff: full jitter on min(15 min, 30 s x 2^n) after the n-th error."""
+INTERRUPTED_BASE = timedelta(seconds=5)
+"""The same on min(15 min, 5 s x 2^n) after the database's n-th interruption in a row: a cut session is soon replaced,
+but a statement that runs into its time-out every time must not be repeated without pause."""
 OUTAGE_LIMIT = timedelta(hours=24)
 """After a day without a provider, the job's remaining companies end as failed{provider_unavailable}."""
 SNOOZE_JITTER = timedelta(seconds=5)
@@ -91,6 +95,13 @@ class AttemptEnds:
                 return await self._outage(job, error)
             case _:
                 return await self.unexpected(job, error)
+
+    async def interrupted(self, job: Job, away: DatabaseAway) -> End:
+        """The database could not serve this job: it is tried again for as long as that lasts, free of charge."""
+        delay = self._jitter(min(BACKOFF_CAP, INTERRUPTED_BASE * 2 ** min(job.interruptions, 10)))
+        await self._lock_retry.write(lambda: self._jobs.interrupt(job, delay, str(away)))
+        log.warning("job.interrupted", seconds=round(delay.total_seconds(), 1), why=str(away))
+        return End.RETRY
 
     async def unexpected(self, job: Job, error: Exception) -> End:
         """A job-specific error: it counts, and the job is retried until `max_errors`."""

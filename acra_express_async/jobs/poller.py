@@ -7,7 +7,7 @@ it is not lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from random import Random
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, DatabaseAway, StandBack
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import Job
+from acra_express_async.models import Job, Token
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 
 log = logs.logger("poller")
@@ -27,6 +27,8 @@ UNPROVEN_POLL_SECONDS = 30.0
 """How often the poller looks by itself while the listener is not proven to work."""
 IDLE_POLL_SECONDS = 60.0
 """How often it looks when nothing woke it: a cheap query, and a claim that would fail is noticed within a minute."""
+DOUBT_POLL_SECONDS = 5.0
+"""How often it looks for claims that it does not know of, after a claim whose answer never came."""
 AWAY_SECONDS = (0.5, 30.0)
 """First and largest limit of the full-jitter pause while the database is away."""
 
@@ -35,14 +37,19 @@ class Claims(Protocol):
     """The part of db/jobs/leases.py that the poller needs; tests count what is asked of it."""
 
     async def claim(self, owner: str, lease: timedelta) -> list[Job]: ...
+    async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int: ...
     async def next_due(self) -> timedelta | None: ...
 
 
 class Poller:
     """Feeds the queue; claims only as many jobs as can start at once.
 
+    A claim that fails may have been made all the same: the server committed it, and the answer was lost. For one lease
+    after such a failure, and after a worker had to abandon its job, the poller hands back every claim that the database
+    holds under its name and that it does not know of.
+
     Args:
-        owner: who claims: host, process and start; only informational.
+        owner: who claims, different for every start of every process: it identifies the poller's own claims.
         allowed: how many jobs this process may hold now: 0 while the nightly run goes first, fewer than there
             are workers while the server's connections are scarce.
         until_idle: stop when nothing is due and nothing runs, and set `idle`.
@@ -69,7 +76,9 @@ class Poller:
         self._jobs = jobs
         self._owner = owner
         self._lease = lease
-        self._out = 0
+        self._in_hand: set[Token] = set()
+        self._abandoned: list[Job] = []
+        self._doubt_until: float | None = None
         self._allowed = allowed
         self._draining = draining
         self._idle = idle
@@ -104,10 +113,22 @@ class Poller:
         self._cooling = None
         self._wake.set()
 
-    def worker_freed(self) -> None:
-        """A worker has ended its job; the next claim may take one more."""
-        self._out -= 1
+    def worker_freed(self, job: Job, *, abandoned: bool = False) -> None:
+        """A worker has ended its job; the next claim may take one more.
+
+        Args:
+            abandoned: the database was away, so the job could be neither ended nor handed back.
+        """
+        self._in_hand.discard(job.token)
+        if abandoned:
+            self._abandoned.append(job)
+            self._doubt()
         self.wake("free")
+
+    @property
+    def _out(self) -> int:
+        """How many jobs wait for a worker or are at one."""
+        return len(self._in_hand)
 
     async def run(self) -> None:
         """Claim until the service drains."""
@@ -119,11 +140,13 @@ class Poller:
             allowed = self._allowed()
             asks = self._out < allowed
             try:
+                await self._give_back()
                 claimed = await self._claim(allowed)
                 if notified and not claimed:
                     self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
                 due = await self._jobs.next_due() if self._out < allowed else None
             except (DatabaseAway, StandBack) as away:
+                self._doubt()
                 await self._step_aside(away)
                 continue
             if asks:
@@ -145,15 +168,31 @@ class Poller:
             if not found:
                 break
             for job in found:
-                self._out += 1
+                self._in_hand.add(job.token)
                 self._queue.put_nowait(job)
             claimed += found
             await asyncio.sleep(0)  # lets the worker start before the next round trip is sent
         return claimed
 
+    def _doubt(self) -> None:
+        """A lost claim may appear late: a frozen server processes what it had received once it wakes up."""
+        self._doubt_until = asyncio.get_running_loop().time() + self._lease.total_seconds()
+
+    async def _give_back(self) -> None:
+        if self._doubt_until is None:
+            return
+        given = await self._jobs.give_back(self._owner, self._in_hand, self._abandoned)
+        self._abandoned.clear()
+        if given:
+            log.info("claims.given_back", jobs=given)
+        if asyncio.get_running_loop().time() >= self._doubt_until:
+            self._doubt_until = None
+
     def _patience(self, due: timedelta | None, claimed: list[Job]) -> tuple[float, str]:
         """How long to wait if nothing wakes us, and the reason that the wake-up then has."""
         seconds = IDLE_POLL_SECONDS if self._health.listener_proven else UNPROVEN_POLL_SECONDS
+        if self._doubt_until is not None:
+            seconds = min(seconds, DOUBT_POLL_SECONDS)
         if due is None:
             return seconds, "tick"
         # Overdue but not claimed: claiming is paused, the row is locked, or it was changed by hand. Look again, with

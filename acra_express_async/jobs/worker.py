@@ -28,6 +28,8 @@ STEP_SECONDS = 180.0
 to locks (24 s), and a margin."""
 HURRY = 8
 """A missed heartbeat is repeated after an eighth of the interval."""
+HAND_OVER_SECONDS = (0.5, 5.0)
+"""First and longest pause between tries to hand back a job that the database could not serve."""
 HAND_BACK_SECONDS = 5.0
 """Longest duration of the shielded write that hands a job back when its worker is cancelled."""
 
@@ -39,9 +41,15 @@ class Handler(Protocol):
 
 
 class Heartbeats(Protocol):
-    """Extends a lease; see db/jobs/leases.py."""
+    """Extends a lease; the answer is False once its own holder has ended the claim. See db/jobs/leases.py."""
 
-    async def heartbeat(self, job: Job) -> None: ...
+    async def heartbeat(self, job: Job) -> bool: ...
+
+
+class Freed(Protocol):
+    """Notes that a worker has ended a job; see `Poller.worker_freed`."""
+
+    def __call__(self, job: Job, *, abandoned: bool) -> None: ...
 
 
 class Worker:
@@ -51,7 +59,8 @@ class Worker:
         name: for logs and the status page.
         handlers: the work of each job type.
         heartbeat: time between two heartbeats, at most a quarter of the lease.
-        freed: called after every job, so that the poller claims only for free workers.
+        freed: called after every job, so that the poller claims only for free workers; `abandoned` says that the job
+            could not be handed back because the database was away.
         stands_back: why nothing new may be started now, or None.
         pace: waits between heartbeats, in seconds.
     """
@@ -67,7 +76,7 @@ class Worker:
         heartbeat: timedelta,
         draining: asyncio.Event,
         beacon: Beacon,
-        freed: Callable[[], None],
+        freed: Freed,
         stands_back: Callable[[], str | None],
         metrics: Metrics,
         clock: Callable[[], float],
@@ -88,6 +97,7 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._pace = pace
+        self._abandoned = False
 
     async def run(self) -> None:
         """Work until the service drains; a cancelled job is handed back."""
@@ -96,13 +106,14 @@ class Worker:
             if job is None:
                 continue
             self.job = job
+            self._abandoned = False
             self._metrics.workers_busy.inc()
             try:
                 await self._attempt(job)
             finally:
                 self.job = self.scope = None
                 self._metrics.workers_busy.dec()
-                self._freed()
+                self._freed(job, abandoned=self._abandoned)
 
     async def _next_job(self) -> Job | None:
         """A job, or None after `BEAT_SECONDS` without one, so that an idle worker beats too."""
@@ -118,7 +129,14 @@ class Worker:
             log.info("job.claimed", job_type=job.job_type.value, attempt=job.attempt, expired=job.expired)
             if job.expired:
                 self._metrics.lease_expiries.inc()
+            if job.crashed:
                 self._metrics.crashes.inc()
+            if job.replaced:
+                log.warning(
+                    "job.id_came_again",
+                    error=f"job {job.job_id} is not the one that had this ID before: background_jobs was emptied or"
+                    " restored; what belonged to the earlier job was put aside",
+                )
             started = self._clock()
             try:
                 end = await self._leased(job)
@@ -134,16 +152,22 @@ class Worker:
         log.info("job.ended", job_type=job.job_type.value, end=end.value, seconds=seconds)
 
     async def _leased(self, job: Job) -> End:
-        """Run the handler and end the job, with heartbeats until the last write is done."""
+        """Run the handler and end the job, with heartbeats until the last write is done.
+
+        The first heartbeat comes before anything else. It confirms the claim, and a process that was frozen after its
+        claim learns here that another process may have the job now.
+        """
         scope = self.scope = JobScope(
             draining=self._draining,
             clock=self._clock,
-            lease_ends=self._clock() + job.lease.total_seconds(),
+            lease_ends=self._clock(),
             stands_back=self._stands_back,
             moved=lambda: self._beacon.allow(STEP_SECONDS),
         )
         scope.moved()
         try:
+            if not await self._extend(job, scope):
+                return End.LEASE_LOST
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(self._beat(job, scope), name=f"heartbeat:{job.job_id}")
                 try:
@@ -153,26 +177,57 @@ class Worker:
         except* LeaseLost as lost:
             log.warning("job.lease_lost", error=str(lost.exceptions[0]))
         except* (DatabaseAway, StandBack) as away:
-            # the end could not be written: the lease expires, and the job is claimed again
+            # nothing could be written: the poller hands the job back once the database answers, or the lease expires
+            self._abandoned = True
             log.warning("job.left_to_its_lease", error=str(away.exceptions[0]))
         return End.LEASE_LOST
+
+    async def _extend(self, job: Job, scope: JobScope) -> bool:
+        """One heartbeat; the deadline in `scope` counts from before it was sent."""
+        asked = self._clock()
+        extended = await self._heartbeats.heartbeat(job)
+        if extended:
+            scope.lease_ends = asked + job.lease.total_seconds()
+        return extended
 
     async def _beat(self, job: Job, scope: JobScope) -> None:
         wait = self._heartbeat
         while True:
             await self._pace(wait.total_seconds())
-            asked = self._clock()
             try:
-                await self._heartbeats.heartbeat(job)
+                if not await self._extend(job, scope):
+                    return  # the end is committed, and its answer is on the way
             except (DatabaseAway, StandBack) as away:
                 # repeat a missed heartbeat soon, so that the lease does not depend on a single one
                 wait = self._heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
                 wait = self._heartbeat
-                scope.lease_ends = asked + job.lease.total_seconds()
 
     async def _run(self, job: Job, scope: JobScope) -> End:
+        try:
+            return await self._work(job, scope)
+        except DatabaseAway as away:
+            return await self._hand_over(job, scope, away)
+
+    async def _hand_over(self, job: Job, scope: JobScope, away: DatabaseAway) -> End:
+        """Hand back a job that the database could not serve, once it answers again and while the lease is ours.
+
+        Raises:
+            DatabaseAway: it did not answer in time.
+        """
+        wait, longest = HAND_OVER_SECONDS
+        while True:
+            scope.moved()
+            try:
+                return await self._ends.interrupted(job, away)
+            except DatabaseAway:
+                if self._draining.is_set() or self._clock() + wait >= scope.lease_ends:
+                    raise
+            await self._pace(wait)
+            wait = min(2 * wait, longest)
+
+    async def _work(self, job: Job, scope: JobScope) -> End:
         end = await self._ends.unfit(job)
         if end is not None:
             return end

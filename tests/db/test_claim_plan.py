@@ -17,7 +17,8 @@ FRESH = """
     SELECT b.job_id FROM public.background_jobs b
     WHERE b.job_type IN ('acra_express_staging_upsert', 'acra_express_enrich_candidates')
       AND b.status IN ('queued', 'running') AND b.status = 'queued' AND b.started_at IS NULL
-      AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = b.job_id)
+      AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = b.job_id
+                      AND (l.job_created_at IS NULL OR l.job_created_at = b.created_at))
     ORDER BY b.started_at NULLS FIRST, b.job_id
     LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 """
@@ -51,8 +52,8 @@ async def fill(owner: Connection, *, ours: int) -> None:
         """.replace("$1", str(ROWS))
     )
     await owner.execute(
-        "INSERT INTO acra_express.leases (job_id, due_at, claimed_at, attempts)"
-        " SELECT job_id, 'infinity', now(), 1 FROM background_jobs WHERE status = 'done'"
+        "INSERT INTO acra_express.leases (job_id, job_created_at, due_at, claimed_at, attempts)"
+        " SELECT job_id, created_at, 'infinity', now(), 1 FROM background_jobs WHERE status = 'done'"
     )
     await owner.execute(
         "INSERT INTO background_jobs (job_type, status, params)"
@@ -85,7 +86,7 @@ async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statemen
 
 async def test_the_checked_statements_equal_those_of_the_function(owner: Connection) -> None:
     """The plan is checked on copies of the statements, so the copies must equal the function."""
-    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs'")
+    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs' AND pronargs = 4")
 
     def words(text: str) -> str:
         return " ".join(text.split())

@@ -48,7 +48,8 @@ async def test_claims_jobs_in_order_and_only_of_express_types(jobs: Jobs, owner:
     first, second, third = await enqueue(owner, 3)
     claimed = await jobs.claim("me", LEASE, 2)
     assert [job.job_id for job in claimed] == [first, second]
-    assert [(job.token, job.attempt) for job in claimed] == [(1, 1), (1, 1)]
+    assert [(job.attempt, job.expired) for job in claimed] == [(1, False), (1, False)]
+    assert claimed[0].token != claimed[1].token
     assert [job.job_id for job in await jobs.claim("me", LEASE, 5)] == [third]
     assert await jobs.claim("me", LEASE, 5) == []
     assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status = 'queued'") == 2
@@ -63,9 +64,11 @@ async def test_claims_nothing_while_paused(jobs: Jobs, owner: Connection) -> Non
 async def test_expired_lease_gets_a_new_token_and_counts_as_a_crash(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     [zombie] = await jobs.claim("a", LEASE, 1)
+    assert await jobs.heartbeat(zombie), "confirmed"
     await expire(owner, zombie)
     [heir] = await jobs.claim("b", LEASE, 1)
-    assert (heir.job_id, heir.token, heir.crashes, heir.expired) == (zombie.job_id, zombie.token + 1, 1, True)
+    assert (heir.job_id, heir.crashes, heir.expired, heir.crashed) == (zombie.job_id, 1, True, True)
+    assert heir.token != zombie.token
     for write in (
         jobs.heartbeat(zombie),
         jobs.release(zombie),

@@ -1,6 +1,8 @@
-"""Random sequences of claim, renew, expire, finish, fail, snooze, release, crash, cancel and retry, against a model.
+"""Random sequences of claim, renew, expire, finish, fail, snooze, release, crash, cancel, retry, hand-back and reused
+job IDs, against a model.
 
-Invariants: at most one live token per job, foreign rows unchanged, no more attempts than claims, no row stuck.
+Invariants: at most one live token per job, no token twice, a crash only after a confirmed claim and at most once per
+claim, foreign rows unchanged, no more attempts than claims, no row stuck.
 """
 
 from __future__ import annotations
@@ -37,6 +39,10 @@ class Model:
     token: dict[int, int | None] = field(default_factory=dict)
     snoozed: set[int] = field(default_factory=set)
     expired: set[int] = field(default_factory=set)
+    confirmed: set[int] = field(default_factory=set)
+    crashes: dict[int, int] = field(default_factory=dict)
+    claims: dict[int, int] = field(default_factory=dict)
+    tokens: set[int] = field(default_factory=set)
 
     @property
     def claimable(self) -> set[int]:
@@ -82,21 +88,56 @@ class Leases(RuleBasedStateMachine):
                 JobType.STAGING.value,
             )
         )
+        self.fresh(job_id)
+
+    def fresh(self, job_id: int) -> None:
         self.model.status[job_id] = "queued"
         self.model.token[job_id] = None
+        self.model.crashes[job_id] = self.model.claims[job_id] = 0
+        for marks in (self.model.snoozed, self.model.expired, self.model.confirmed):
+            marks.discard(job_id)
 
-    @rule(target=claims, limit=st.integers(1, 3))
-    def claim(self, limit: int) -> Any:
-        claimed = self.do(self.jobs.claim("walker", HOUR, limit))
+    @rule(target=claims, limit=st.integers(1, 3), owner=st.sampled_from(["walker", "other"]))
+    def claim(self, limit: int, owner: str) -> Any:
+        claimed = self.do(self.jobs.claim(owner, HOUR, limit))
         ids = {job.job_id for job in claimed}
         assert ids <= self.model.claimable
         assert len(ids) == len(claimed) == min(limit, len(self.model.claimable))
         for job in claimed:
+            died = job.job_id in self.model.expired and job.job_id in self.model.confirmed
+            self.model.crashes[job.job_id] += died
+            assert (job.crashes, job.crashed) == (self.model.crashes[job.job_id], died)
+            assert job.token not in self.model.tokens
+            self.model.tokens.add(job.token)
+            self.model.claims[job.job_id] += 1
             self.model.status[job.job_id] = "running"
             self.model.token[job.job_id] = job.token
-            self.model.expired.discard(job.job_id)
-            self.model.snoozed.discard(job.job_id)
+            for marks in (self.model.expired, self.model.snoozed, self.model.confirmed):
+                marks.discard(job.job_id)
         return multiple(*claimed)
+
+    @rule()
+    def give_back(self) -> None:
+        """A poller that knows of none of its claims."""
+        mine = self.do(self.owner.fetch("SELECT job_id FROM acra_express.leases WHERE held AND owner = 'walker'"))
+        alive = {row["job_id"] for row in mine if self.model.status[row["job_id"]] == "running"}
+        self.do(self.jobs.give_back("walker", [], []))
+        for job_id in alive:
+            self.model.status[job_id] = "queued"
+            self.model.token[job_id] = None
+            self.model.expired.discard(job_id)
+
+    @rule(job=claims)
+    def the_id_comes_again(self, job: Job) -> None:
+        """background_jobs is restored, and another job has this ID now."""
+        self.do(
+            self.owner.execute(
+                "UPDATE background_jobs SET status = 'queued', started_at = NULL, ended_at = NULL,"
+                " created_at = clock_timestamp() WHERE job_id = $1",
+                job.job_id,
+            )
+        )
+        self.fresh(job.job_id)
 
     def owns(self, job: Job) -> bool:
         return self.model.status[job.job_id] == "running" and self.model.token[job.job_id] == job.token
@@ -113,8 +154,14 @@ class Leases(RuleBasedStateMachine):
 
     @rule(job=claims)
     def heartbeat(self, job: Job) -> None:
-        if self.write(job, lambda: self.jobs.heartbeat(job)):
+        try:
+            extended = self.do(self.jobs.heartbeat(job))
+        except LeaseLost:
+            extended = False
+        assert extended == self.owns(job)
+        if extended:
             self.model.expired.discard(job.job_id)
+            self.model.confirmed.add(job.job_id)
 
     @rule(job=consumes(claims))
     def finish(self, job: Job) -> None:
@@ -162,7 +209,17 @@ class Leases(RuleBasedStateMachine):
     def crash_and_claim_again(self, job: Job) -> Any:
         """Create a zombie: the old holder still has its Job and will try to write."""
         self.crash(job)
-        return self.claim(3)
+        return self.claim(3, "other")
+
+    @rule(job=claims)
+    def a_holder_lives_after_all(self, job: Job) -> None:
+        """Cut off for longer than its lease, it says so when it is back; never more than once for one claim."""
+        before = self.do(
+            self.owner.fetchval("SELECT crashed_token FROM acra_express.leases WHERE job_id = $1", job.job_id)
+        )
+        self.do(self.jobs.give_back("nobody", [], [job]))
+        if before == job.token:
+            self.model.crashes[job.job_id] -= 1
 
     @rule()
     def time_passes(self) -> None:
@@ -195,6 +252,7 @@ class Leases(RuleBasedStateMachine):
         else:
             self.model.status[job.job_id] = "queued"
             self.model.snoozed.discard(job.job_id)
+            self.model.crashes[job.job_id] = 0
 
     @rule(job=claims)
     def status_by_hand(self, job: Job) -> None:
@@ -204,6 +262,7 @@ class Leases(RuleBasedStateMachine):
         self.do(self.owner.execute("UPDATE background_jobs SET status = 'queued' WHERE job_id = $1", job.job_id))
         self.do(Control(self.database).reconcile())
         self.model.status[job.job_id] = "queued"
+        self.model.crashes[job.job_id] = 0
 
     @invariant()
     def rows_agree(self) -> None:
@@ -211,10 +270,16 @@ class Leases(RuleBasedStateMachine):
             self.owner.fetch("SELECT job_id, status FROM background_jobs WHERE job_type LIKE 'acra_express_%'")
         )
         assert {row["job_id"]: row["status"] for row in rows} == self.model.status
-        held = self.do(self.owner.fetch("SELECT job_id, token, attempts FROM acra_express.leases WHERE held"))
+        held = self.do(
+            self.owner.fetch(
+                "SELECT l.job_id, l.token, l.attempts, l.crashes FROM acra_express.leases l"
+                " JOIN background_jobs b ON b.job_id = l.job_id AND b.created_at = l.job_created_at WHERE l.held"
+            )
+        )
         for row in held:
             assert self.model.token[row["job_id"]] == row["token"]
-            assert 1 <= row["attempts"] <= row["token"]
+            assert 1 <= row["attempts"] <= self.model.claims[row["job_id"]]
+            assert row["crashes"] == self.model.crashes[row["job_id"]]
         running = {job_id for job_id, status in self.model.status.items() if status == "running"}
         assert {row["job_id"] for row in held} == running
 

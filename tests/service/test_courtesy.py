@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,7 +90,10 @@ class Backlog:
         if not self.left:
             return []
         self.left -= 1
-        return [Job(JobId(self.left), JobType.STAGING, Token(1), {}, Clock()())]
+        return [Job(JobId(self.left), JobType.STAGING, Token(self.left), {}, Clock()())]
+
+    async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int:
+        return 0
 
     async def next_due(self) -> timedelta | None:
         return None
@@ -217,8 +220,8 @@ async def test_b16_standing_back_costs_no_attempt_and_is_counted(
     rig = Rig(database, work, workers=1, stands_back=guest.stands_back)
     freed = rig.poller.worker_freed
 
-    def told() -> None:
-        freed()
+    def told(job: Job, *, abandoned: bool) -> None:
+        freed(job, abandoned=abandoned)
         ended.set()
 
     rig.workers[0]._freed = told

@@ -107,9 +107,9 @@ class Beating(Rig):
         self.beaten: asyncio.Queue[int] = asyncio.Queue()
         beat = self.jobs.heartbeat
 
-        async def told(job: Job) -> None:
+        async def told(job: Job) -> bool:
             try:
-                await beat(job)
+                return await beat(job)
             finally:
                 self.beaten.put_nowait(1)
 

@@ -73,8 +73,8 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
             await freed.wait()
         return found
 
-    def free() -> None:
-        worker_freed()
+    def free(job: Job, *, abandoned: bool) -> None:
+        worker_freed(job, abandoned=abandoned)
         freed.set()
 
     monkeypatch.setattr(rig.jobs, "claim", slow_claim)
@@ -183,7 +183,8 @@ async def test_a_job_that_kills_its_process_is_failed(database: Database, owner:
 
     rig = Rig(database, work, max_crashes=3, until_idle=True)
     for _ in range(3):
-        await rig.jobs.claim("dying", timedelta(seconds=3), 1)
+        [dying] = await rig.jobs.claim("dying", timedelta(seconds=3), 1)
+        await rig.jobs.heartbeat(dying)
         await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp()")
     assert await rig.supervisor.run() == 0
     error = await owner.fetchval("SELECT error FROM background_jobs WHERE job_id = $1 AND status = 'error'", job_id)
@@ -262,12 +263,13 @@ async def test_heartbeats_keep_a_long_job_until_the_lease_is_lost(database: Data
     rig = Rig(database, work, heartbeat=timedelta(milliseconds=20))
     beat = rig.jobs.heartbeat
 
-    async def counted(job: Job) -> None:
+    async def counted(job: Job) -> bool:
         nonlocal beats
-        await beat(job)
+        extended = await beat(job)
         beats += 1
         if beats == 3:
             await owner.execute("UPDATE background_jobs SET status = 'error', error = 'by hand'")
+        return extended
 
     rig.jobs.heartbeat = counted  # type: ignore[method-assign]
     async with rig.running():

@@ -63,8 +63,10 @@ class Outcomes:
         row = await connection.fetchrow(
             """
             INSERT INTO acra_express.outcomes
-                (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at, detail)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, acra_express.clock(), $9)
+                (job_id, job_created_at, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at,
+                 ended_at, detail)
+            VALUES ($1, (SELECT j.created_at FROM acra_express.express_jobs j WHERE j.job_id = $1),
+                    $2, $3, $4, $5, $6, $7, $8, acra_express.clock(), $9)
             RETURNING ended_at - staged_at AS latency, ended_at - campaign_at AS campaign_age
             """,
             job.job_id,
@@ -107,8 +109,10 @@ async def fail_unfinished(
             rows = await connection.fetch(
                 """
                 INSERT INTO acra_express.outcomes
-                    (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at)
-                SELECT $1, wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, now.at),
+                    (job_id, job_created_at, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at,
+                     ended_at)
+                SELECT $1, (SELECT j.created_at FROM acra_express.express_jobs j WHERE j.job_id = $1),
+                       wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, now.at),
                        coalesce($6::timestamptz, $5, now.at), now.at
                 FROM unnest($2::bigint[]) AS wanted(id) CROSS JOIN (SELECT acra_express.clock() AS at) now
                 LEFT JOIN public.companies c ON c.company_id = wanted.id

@@ -119,7 +119,10 @@ class Operator:
                 SELECT o.job_id, o.company_id, o.uen, c.name, o.kind, o.reason, o.ended_at,
                        extract(epoch FROM o.ended_at - o.staged_at)::float8 AS latency_seconds
                 FROM acra_express.outcomes o LEFT JOIN public.companies c USING (company_id)
-                WHERE o.job_id = $1 OR (o.ended_at >= $2::timestamptz AND o.campaign_at = $2::timestamptz)
+                WHERE (o.job_id = $1 AND EXISTS (
+                        SELECT FROM acra_express.express_jobs j
+                        WHERE j.job_id = $1 AND coalesce(o.job_created_at = j.created_at, o.ended_at >= j.created_at)))
+                   OR (o.ended_at >= $2::timestamptz AND o.campaign_at = $2::timestamptz)
                 ORDER BY o.ended_at
                 """,
                 job_id,
@@ -150,9 +153,11 @@ class Operator:
             )
             await connection.execute(
                 """
-                INSERT INTO acra_express.leases (job_id, due_at) VALUES ($1, acra_express.clock())
+                INSERT INTO acra_express.leases (job_id, job_created_at, due_at)
+                SELECT j.job_id, j.created_at, acra_express.clock() FROM acra_express.express_jobs j WHERE j.job_id = $1
                 ON CONFLICT (job_id) DO UPDATE
-                SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, outage_since = NULL
+                SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, crashed_token = NULL,
+                    interruptions = 0, outage_since = NULL
                 """,
                 job_id,
             )
@@ -189,7 +194,8 @@ class Operator:
             )
             await connection.execute(
                 """
-                UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = token + 1 WHERE job_id = $1
+                UPDATE acra_express.leases
+                SET held = false, due_at = 'infinity', token = acra_express.new_token() WHERE job_id = $1
                 """,
                 job_id,
             )
@@ -212,7 +218,9 @@ async def _lines(
                    coalesce(l.crashes, 0) AS crashes, nullif(l.due_at, 'infinity') AS due_at,
                    CASE WHEN j.status <> 'queued' THEN j.status
                         WHEN l.due_at > (SELECT acra_express.clock()) THEN 'snoozed' ELSE 'due' END AS state
-            FROM acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)) line
+            FROM acra_express.express_jobs j
+            LEFT JOIN acra_express.leases l
+              ON l.job_id = j.job_id AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)) line
         WHERE ($1::bigint IS NULL OR job_id = $1) AND ($2::text IS NULL OR state = $2)
         ORDER BY job_id DESC LIMIT $3
         """,
@@ -263,6 +271,7 @@ def _unknown(job_id: int) -> JobError:
 
 
 async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
+    """The job's row, locked, and rid of what an earlier job with this ID left."""
     row = await connection.fetchrow(
         """
         SELECT status, job_type, created_at,
@@ -274,4 +283,5 @@ async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
     )
     if row is None:
         raise _unknown(job_id)
+    await connection.execute("SELECT acra_express.put_aside($1)", job_id)
     return dict(row)

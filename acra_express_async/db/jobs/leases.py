@@ -6,7 +6,7 @@ its lease was taken over therefore changes nothing and gets `LeaseLost`. Lock or
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -35,14 +35,21 @@ class Jobs:
         self._vital = vital
 
     async def claim(self, owner: str, lease: timedelta, limit: int = 1) -> list[Job]:
-        """Claim up to `limit` due jobs for `lease` from now; none while an operator has paused claiming."""
+        """Claim up to `limit` due jobs for `lease` from now; none while an operator has paused claiming.
+
+        The first heartbeat confirms a claim. A claim that expires unconfirmed counts as no crash: its answer was lost.
+
+        Raises:
+            DatabaseAway: the claim may have been made all the same; `give_back` hands such jobs back.
+        """
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
                 SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired,
-                       c.outage, f.fault, CASE WHEN f.fault IS NULL THEN c.params END AS params,
+                       c.outage, c.interruptions, c.crashed, c.replaced, f.fault,
+                       CASE WHEN f.fault IS NULL THEN c.params END AS params,
                        f.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object
-                FROM acra_express.claim_jobs($1, $2, $3) c
+                FROM acra_express.claim_jobs($1, $2, $3, true) c
                 CROSS JOIN LATERAL acra_express.params_fault(c.params, $4) AS f(fault)
                 """,
                 owner,
@@ -52,16 +59,40 @@ class Jobs:
             )
         return [_job_of(row, lease) for row in rows]
 
-    async def heartbeat(self, job: Job) -> None:
-        """Extend the lease by its length from now, on a connection that nothing else uses.
+    async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int:
+        """Queue the jobs that `owner` holds without knowing it, with the attempt handed back; returns how many.
+
+        Args:
+            owner: as given to `claim`.
+            in_hand: tokens of the claims that a worker has or that wait for one.
+            abandoned: jobs that could not be handed back while the database was away. If another process has claimed
+                one of them since, the crash counted at that claim is taken back, because its holder is alive.
+        """
+        left = list(abandoned)
+        async with self._database.session() as connection:
+            given: int = await connection.fetchval(
+                "SELECT acra_express.give_back($1, $2, $3, $4)",
+                owner,
+                list(in_hand),
+                [job.job_id for job in left],
+                [job.token for job in left],
+            )
+        return given
+
+    async def heartbeat(self, job: Job) -> bool:
+        """Extend the lease by its length from now, on a connection that nothing else uses; the first one confirms it.
+
+        Returns:
+            False when the holder itself has just ended this claim: a heartbeat may run between the commit of `finish`
+            and its return.
 
         Raises:
             LeaseLost: the token is no longer ours, or the status was changed by hand (a cancel).
         """
         async with self._vital.session() as connection:
-            extended = await connection.fetchval(
+            if await connection.fetchval(
                 """
-                UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3
+                UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3, confirmed = true
                 WHERE l.job_id = $1 AND l.token = $2 AND l.held
                   AND EXISTS (SELECT FROM acra_express.express_jobs j WHERE j.job_id = $1 AND j.status = 'running')
                 RETURNING true
@@ -69,9 +100,16 @@ class Jobs:
                 job.job_id,
                 job.token,
                 job.lease,
-            )
-        if not extended:
-            raise _lost(job)
+            ):
+                return True
+            # a statement of its own: the first one saw the rows as they were before it waited for their lock
+            if await connection.fetchval(
+                "SELECT true FROM acra_express.leases WHERE job_id = $1 AND token = $2 AND NOT held",
+                job.job_id,
+                job.token,
+            ):
+                return False
+        raise _lost(job)
 
     @asynccontextmanager
     async def owned(self, job: Job) -> AsyncIterator[Connection]:
@@ -111,8 +149,10 @@ class Jobs:
         """Record what a staging job produced; the primary key rules out a second enrichment job."""
         await connection.execute(
             """
-            INSERT INTO acra_express.staged (staging_job_id, enrichment_job_id, continuation_id, staged_at)
-            VALUES ($1, $2, $3, acra_express.clock())
+            INSERT INTO acra_express.staged
+                (staging_job_id, job_created_at, enrichment_job_id, continuation_id, staged_at)
+            SELECT j.job_id, j.created_at, $2, $3, acra_express.clock()
+            FROM acra_express.express_jobs j WHERE j.job_id = $1
             """,
             job.job_id,
             enrichment,
@@ -120,7 +160,7 @@ class Jobs:
         )
 
     async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None:
-        """Record committed companies, inside a transaction of `owned`; progress resets crashes and outages."""
+        """Record committed companies, inside a transaction of `owned`; resets crashes, interruptions and outages."""
         await connection.execute(
             "UPDATE acra_express.express_jobs SET processed = $2, total = $3 WHERE job_id = $1",
             job.job_id,
@@ -128,7 +168,11 @@ class Jobs:
             total,
         )
         await connection.execute(
-            "UPDATE acra_express.leases SET crashes = 0, outage_since = NULL, fault = NULL WHERE job_id = $1",
+            """
+            UPDATE acra_express.leases
+            SET crashes = 0, crashed_token = NULL, interruptions = 0, outage_since = NULL, fault = NULL
+            WHERE job_id = $1
+            """,
             job.job_id,
         )
 
@@ -160,7 +204,8 @@ class Jobs:
         """Back to `queued`, due after `delay`, with the attempt handed back; the row says ``deferred: …``.
 
         Args:
-            outage: a provider is unavailable (not a budget or the cap): the duration of the outage is counted.
+            outage: a provider is unavailable (not a budget or the cap): the duration of the outage is counted until
+                there is progress; time that the job waits for a budget or the cap does not count.
             fault: the exception in our own code that the job waits for; an alert reports it.
         """
         async with self.owned(job) as connection:
@@ -169,7 +214,9 @@ class Jobs:
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
-                    outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock()) END, fault = $4
+                    outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock())
+                                        ELSE outage_since + $2 END,
+                    fault = $4
                 WHERE job_id = $1
                 """,
                 job.job_id,
@@ -185,6 +232,21 @@ class Jobs:
             await connection.execute(
                 """
                 UPDATE acra_express.leases SET held = false, due_at = acra_express.clock() + $2, errors = errors + 1
+                WHERE job_id = $1
+                """,
+                job.job_id,
+                delay,
+            )
+
+    async def interrupt(self, job: Job, delay: timedelta, error: str) -> None:
+        """Back to `queued` because the database could not serve it; counts neither as an attempt nor as an error."""
+        async with self.owned(job) as connection:
+            await self._requeue(connection, job, f"retry: {error}")
+            await connection.execute(
+                """
+                UPDATE acra_express.leases
+                SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
+                    interruptions = interruptions + 1
                 WHERE job_id = $1
                 """,
                 job.job_id,
@@ -230,7 +292,8 @@ class Jobs:
                     SELECT EXISTS (
                         SELECT FROM acra_express.express_jobs j
                         WHERE j.status IN ('queued', 'running') AND j.status = 'queued' AND j.started_at IS NULL
-                          AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id))
+                          AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id
+                                          AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)))
                     """
                 )
             )
@@ -239,22 +302,29 @@ class Jobs:
         self, connection: Connection, job_type: JobType, params: dict[str, Any], *, due_in: timedelta | None = None
     ) -> JobId:
         """A new queued row under the express tenant; with `due_in` it may not be claimed before then."""
-        job_id = await connection.fetchval(
+        made = await connection.fetchrow(
             """
             INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
-            VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id
+            VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id, created_at
             """,
             self._database.tenant_id,
             job_type.value,
             params,
         )
+        assert made is not None
         if due_in is not None:
+            # the row of an earlier job with this ID would let it be claimed at once
+            await connection.execute("SELECT acra_express.put_aside($1)", made["job_id"])
             await connection.execute(
-                "INSERT INTO acra_express.leases (job_id, due_at) VALUES ($1, acra_express.clock() + $2)",
-                job_id,
+                """
+                INSERT INTO acra_express.leases (job_id, job_created_at, due_at)
+                VALUES ($1, $2, acra_express.clock() + $3)
+                """,
+                made["job_id"],
+                made["created_at"],
                 due_in,
             )
-        return JobId(job_id)
+        return JobId(made["job_id"])
 
 
 def _job_of(row: Mapping[str, Any], lease: timedelta) -> Job:
@@ -271,7 +341,10 @@ def _job_of(row: Mapping[str, Any], lease: timedelta) -> Job:
         errors=row["errors"],
         crashes=row["crashes"],
         expired=row["expired"],
+        crashed=row["crashed"],
         outage=row["outage"],
+        interruptions=row["interruptions"],
+        replaced=row["replaced"],
         lease=lease,
         fault=row_fault(row["job_id"], row["created_at"]) or params_fault(fault),
     )

@@ -124,8 +124,8 @@ class Control:
             )
             rows = await connection.fetch(
                 """
-                INSERT INTO acra_express.leases AS l (job_id, due_at)
-                SELECT j.job_id, acra_express.clock() FROM acra_express.express_jobs j
+                INSERT INTO acra_express.leases AS l (job_id, job_created_at, due_at)
+                SELECT j.job_id, j.created_at, acra_express.clock() FROM acra_express.express_jobs j
                 LEFT JOIN acra_express.leases known USING (job_id)
                 WHERE j.status IN ('queued', 'running')
                   AND ((known.job_id IS NULL AND j.started_at IS NOT NULL) OR known.due_at = 'infinity')
@@ -174,7 +174,9 @@ class Control:
                            CASE WHEN j.status = 'running' THEN j.started_at
                                 WHEN l.due_at <= clock.now THEN l.due_at ELSE j.created_at END AS since
                     FROM (SELECT acra_express.clock() AS now) clock
-                    CROSS JOIN acra_express.express_jobs j LEFT JOIN acra_express.leases l USING (job_id)
+                    CROSS JOIN acra_express.express_jobs j
+                    LEFT JOIN acra_express.leases l
+                      ON l.job_id = j.job_id AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)
                     WHERE j.status IN ('queued', 'running')) live
                 GROUP BY job_type, state
                 """

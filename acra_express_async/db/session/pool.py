@@ -36,9 +36,21 @@ async def _keep_session(_connection: Connection) -> None:
     """Replaces asyncpg's RESET ALL on release, which is not needed: all of our settings are SET LOCAL."""
 
 
-def _cut(connection: PoolConnectionProxy) -> None:
-    """Close it at once; where the driver did so already, the proxy has nothing left to call."""
+CANCEL_SECONDS = 1.0
+"""How long a server may take to accept the cancellation of a statement whose session is being closed."""
+
+
+async def _cut(connection: PoolConnectionProxy, error: BaseException) -> None:
+    """Close it at once; where the driver did so already, the proxy has nothing left to call.
+
+    A statement that ran into the driver's time-out is cancelled first. A backend that waits for a synchronous standby
+    does not notice a closed connection: it would stay with its locks and its slot, and every retry would add another.
+    """
     with suppress(asyncpg.InterfaceError):
+        if isinstance(error, TimeoutError):
+            with suppress(*DRIVER_ERRORS):
+                async with asyncio.timeout(real(CANCEL_SECONDS)):
+                    await connection.close()
         connection.terminate()
 
 
@@ -155,7 +167,7 @@ class Database:
             yield connection
         except DRIVER_ERRORS as error:
             if spoils_the_session(error):
-                _cut(connection)
+                await _cut(connection, error)
             if reason_of(error) is Away.READ_ONLY:
                 await pool.expire_connections()  # they all lead to the same server
             not_now = as_not_now(error, host_and_port(self._dsn.value))

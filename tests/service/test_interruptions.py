@@ -1,0 +1,307 @@
+"""What a misbehaving server does to jobs that are being worked on: never an error, never a crash, and they go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from conftest import ROLE
+from database_clock import Clock
+from rig import Rig, enqueue, statuses
+from structlog.testing import capture_logs
+
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.session import connection
+from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import DatabaseAway
+from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.models import Job
+
+HOUR = timedelta(hours=1)
+MOST_ROUNDS = 8
+"""More than MAX_CRASHES and MAX_ERRORS together would allow, were they counted."""
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> Clock:
+    clock = Clock(owner)
+    await clock.install()
+    return clock
+
+
+@pytest_asyncio.fixture
+async def impatient(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
+    """Sessions whose statements are cancelled after 200 ms."""
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=4, extra={"statement_timeout": "200ms"})
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def counted(owner: Connection) -> tuple[int, int, int]:
+    """Attempts, errors and crashes of the only job."""
+    row = await owner.fetchrow("SELECT attempts, errors, crashes FROM acra_express.leases")
+    assert row is not None
+    return row["attempts"], row["errors"], row["crashes"]
+
+
+async def test_statement_timeouts_never_end_a_job(impatient: Database, owner: Connection, clock: Clock) -> None:
+    """A slow trigger of the platform's: one statement of the job runs into its time-out until somebody mends it."""
+    waits = []
+
+    async def work(job: Job, scope: JobScope) -> End:
+        if len(waits) < MOST_ROUNDS:
+            async with impatient.session() as connection:
+                await connection.execute("SELECT pg_sleep(5)")
+        return await rig.finish(job)
+
+    await enqueue(owner)
+    while await statuses(owner) != {"done": 1}:
+        rig = Rig(impatient, work, until_idle=True)
+        assert await rig.supervisor.run() == 0
+        due = await rig.jobs.next_due()
+        if due is None:
+            break
+        error = await owner.fetchval("SELECT error FROM background_jobs")
+        assert error.startswith("retry: PostgreSQL at ")
+        assert "statement timeout" in error
+        assert await counted(owner) == (0, 0, 0)
+        waits.append(due)
+        await clock.advance(due + timedelta(milliseconds=1))
+    assert len(waits) == MOST_ROUNDS
+    assert all(wait <= min(timedelta(minutes=15), 2**n * timedelta(seconds=5)) for n, wait in enumerate(waits))
+    assert await statuses(owner) == {"done": 1}
+
+
+async def test_a_job_whose_session_broke_does_not_wait_for_its_lease(database: Database, owner: Connection) -> None:
+    tries: list[Job] = []
+
+    async def work(job: Job, scope: JobScope) -> End:
+        tries.append(job)
+        if len(tries) == 1:
+            raise DatabaseAway("PostgreSQL ended the session")
+        return await rig.finish(job)
+
+    await enqueue(owner)
+    rig = Rig(database, work, lease=HOUR, heartbeat=timedelta(minutes=1), until_idle=True)
+    rig.ends._random.random = lambda: 0.0  # type: ignore[method-assign]
+    assert await rig.supervisor.run() == 0
+    assert await statuses(owner) == {"done": 1}
+    assert [(job.attempt, job.errors, job.crashes, job.interruptions) for job in tries] == [(1, 0, 0, 0), (1, 0, 0, 1)]
+
+
+async def test_a_claim_whose_answer_was_lost_is_done_all_the_same(
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server commits the claim, and the poller never hears of it; the lease would hold for an hour."""
+    seen: list[Job] = []
+
+    async def work(job: Job, scope: JobScope) -> End:
+        seen.append(job)
+        return await rig.finish(job)
+
+    rig = Rig(database, work, lease=HOUR, heartbeat=timedelta(minutes=1), until_idle=True)
+    rig.poller._random.random = lambda: 0.0  # type: ignore[method-assign]
+    claim, lost = rig.jobs.claim, 3
+
+    async def deaf(owner_name: str, lease: timedelta) -> list[Job]:
+        nonlocal lost
+        found = await claim(owner_name, lease)
+        if lost:
+            lost -= 1
+            raise DatabaseAway("no answer in time")
+        return found
+
+    monkeypatch.setattr(rig.jobs, "claim", deaf)
+    await enqueue(owner, 2)
+    assert await rig.supervisor.run() == 0
+    assert await statuses(owner) == {"done": 2}
+    assert {(job.attempt, job.crashes) for job in seen} == {(1, 0)}
+
+
+async def test_a_job_left_while_the_database_was_away_is_no_crash(
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither end nor hand-back could be written; another replica claims the job first, then we are back."""
+    away, back = True, asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        raise DatabaseAway("cut off")
+
+    rig = Rig(database, work, workers=1, lease=timedelta(seconds=1), heartbeat=timedelta(seconds=0.2))
+    for name in ("interrupt", "heartbeat", "claim", "give_back"):
+        real = getattr(rig.jobs, name)
+
+        async def cut(*args: object, real: object = real, name: str = name, **options: object) -> object:
+            if away and (name not in ("heartbeat", "claim") or started.is_set()):
+                raise DatabaseAway("cut off")
+            if name == "heartbeat":
+                started.set()
+            answer = await real(*args, **options)  # type: ignore[operator]
+            if name == "give_back":
+                back.set()
+            return answer
+
+        monkeypatch.setattr(rig.jobs, name, cut)
+    started = asyncio.Event()
+    [job_id] = await enqueue(owner)
+    other = Jobs(database, database)
+    async with rig.running():
+        await started.wait()
+        heirs: list[Job] = []
+        while not heirs:
+            heirs = await other.claim("another replica", HOUR, 1)
+        assert (heirs[0].job_id, heirs[0].crashes) == (job_id, 1)
+        away = False
+        await back.wait()
+    assert (await counted(owner))[2] == 0
+    assert await other.heartbeat(heirs[0])
+
+
+async def test_a_process_frozen_behind_its_claim_starts_nothing(database: Database, owner: Connection) -> None:
+    """It stood still between the claim and the work for longer than the lease; the job is another's by now."""
+    called = False
+
+    async def work(job: Job, scope: JobScope) -> End:
+        nonlocal called
+        called = True
+        return await rig.finish(job)
+
+    rig = Rig(database, work, workers=1)
+    await enqueue(owner)
+    [frozen] = await rig.jobs.claim("frozen", timedelta(seconds=3), 1)
+    await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp()")
+    [heir] = await rig.jobs.claim("another replica", HOUR, 1)
+    rig.queue.put_nowait(frozen)
+    freed = asyncio.Event()
+    rig.workers[0]._freed = lambda _job, *, abandoned: freed.set()
+    async with rig.running():
+        await freed.wait()
+    assert not called
+    assert rig.attempts(End.LEASE_LOST) == 1
+    assert await rig.jobs.heartbeat(heir)
+
+
+async def test_the_deadline_counts_from_before_the_confirmation(database: Database, owner: Connection) -> None:
+    """A confirmation that took long has used up a part of the lease that it asked for."""
+    now = 100.0
+    left: list[float] = []
+
+    async def work(job: Job, scope: JobScope) -> End:
+        left.append(scope.lease_ends - now)
+        return await rig.finish(job)
+
+    rig = Rig(database, work, workers=1, lease=timedelta(seconds=60), heartbeat=timedelta(seconds=15), until_idle=True)
+    rig.workers[0]._clock = lambda: now
+    beat = rig.jobs.heartbeat
+
+    async def slow(job: Job) -> bool:
+        nonlocal now
+        extended = await beat(job)
+        now += 20
+        return extended
+
+    rig.jobs.heartbeat = slow  # type: ignore[method-assign]
+    await enqueue(owner)
+    assert await rig.supervisor.run() == 0
+    assert left == [40]
+
+
+async def test_a_heartbeat_behind_the_commit_of_finish_loses_nothing(database: Database, owner: Connection) -> None:
+    """The finish is committed and its answer still on the way when the heartbeat looks for the lease."""
+    beaten = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        end = await rig.finish(job)
+        beaten.clear()
+        await beaten.wait()
+        return end
+
+    rig = Rig(database, work, workers=1, heartbeat=timedelta(milliseconds=20), until_idle=True)
+    beat = rig.jobs.heartbeat
+
+    async def told(job: Job) -> bool:
+        try:
+            return await beat(job)
+        finally:
+            beaten.set()
+
+    rig.jobs.heartbeat = told  # type: ignore[method-assign]
+    await enqueue(owner)
+    assert await rig.supervisor.run() == 0
+    assert (rig.attempts(End.DONE), rig.attempts(End.LEASE_LOST)) == (1, 0)
+
+
+async def test_an_id_that_came_again_is_told_in_the_log(database: Database, owner: Connection) -> None:
+    async def work(job: Job, scope: JobScope) -> End:
+        return await rig.finish(job)
+
+    await enqueue(owner)
+    rig = Rig(database, work, until_idle=True)
+    assert await rig.supervisor.run() == 0
+    await owner.execute("TRUNCATE background_jobs RESTART IDENTITY CASCADE")
+    await enqueue(owner)
+    rig = Rig(database, work, until_idle=True)
+    with capture_logs() as logs:
+        assert await rig.supervisor.run() == 0
+    [told] = [entry for entry in logs if entry["event"] == "job.id_came_again"]
+    assert "background_jobs was emptied or restored" in told["error"]
+    assert await statuses(owner) == {"done": 1}
+
+
+@asynccontextmanager
+async def without_its_standby(owner: Connection) -> AsyncIterator[None]:
+    """A server whose synchronous standby is lost: every commit is made here and waits for ever for the other's word."""
+    await owner.execute("SET synchronous_commit = local")
+    await owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
+    await owner.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await owner.execute("SELECT pg_reload_conf()")
+
+
+async def test_a_lost_synchronous_standby_costs_no_job_anything(
+    fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "COMMAND_TIMEOUT", timedelta(seconds=0.5))
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=6)
+    await database.open()
+    unanswered: asyncio.Queue[int] = asyncio.Queue()
+    done: asyncio.Queue[Job] = asyncio.Queue()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        end = await rig.finish(job)
+        done.put_nowait(job)
+        return end
+
+    rig = Rig(database, work, lease=timedelta(seconds=2))
+    rig.poller._random.random = lambda: 0.01  # type: ignore[method-assign]
+    claim = rig.jobs.claim
+
+    async def told(owner_name: str, lease: timedelta) -> list[Job]:
+        try:
+            return await claim(owner_name, lease)
+        except DatabaseAway:
+            unanswered.put_nowait(1)
+            raise
+
+    monkeypatch.setattr(rig.jobs, "claim", told)
+    async with without_its_standby(owner):
+        await enqueue(owner, 2)
+        async with rig.running():
+            for _ in range(6):
+                await unanswered.get()
+            await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            await owner.execute("SELECT pg_reload_conf()")
+            seen = [await done.get(), await done.get()]
+    await database.close()
+    assert await statuses(owner) == {"done": 2}
+    assert {(job.errors, job.crashes) for job in seen} == {(0, 0)}
