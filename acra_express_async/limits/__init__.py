@@ -7,7 +7,15 @@ durable ledger and the breakers' store are passed in as Protocols, which db/limi
 an hourly allowance, so the allowances are our own; what providers do publish is in their modules.
 """
 
-from acra_express_async.limits.breaker import BREAKER_OPEN, Breaker, BreakerState, BreakerStore, Kind, State
+from acra_express_async.limits.breaker import (
+    BREAKER_OPEN,
+    KEY_ROTATED,
+    Breaker,
+    BreakerState,
+    BreakerStore,
+    Kind,
+    State,
+)
 from acra_express_async.limits.budget import (
     SEND_MARGIN,
     Allowance,
@@ -24,6 +32,7 @@ from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
 
 __all__ = [
     "BREAKER_OPEN",
+    "KEY_ROTATED",
     "SEND_MARGIN",
     "Allowance",
     "Ask",

@@ -29,6 +29,8 @@ from acra_express_async.models import Provider
 
 BREAKER_OPEN = "breaker_open"
 """Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
+KEY_ROTATED = "key_rotated"
+"""Reason of the error that says: the key was refused, and its file holds another one by now. Judges nothing."""
 FAILURES = 5
 """This many failed tries in a row, in one process, are an outage."""
 FRESH = timedelta(seconds=2)
@@ -166,7 +168,7 @@ class Breaker:
             judged = True
             await self._succeeded(probe=probe)
         except (Blocked, Transient, Permanent) as error:
-            if error.reason != BREAKER_OPEN:
+            if error.reason not in (BREAKER_OPEN, KEY_ROTATED):
                 judged = True
                 await self._failed(error, probe=probe)
             raise

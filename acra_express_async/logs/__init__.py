@@ -27,13 +27,18 @@ class _QueuedLines(logging.StreamHandler[LineWriter]):
         self.lock = None
 
 
-def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | LineWriter | None = None) -> None:
+def configure(
+    *, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | LineWriter | None = None
+) -> Redactor:
     """Send all logs of the process (ours and libraries') to `stream` (default stderr), one line each.
 
     Args:
         level: name of the lowest level that is written.
         form: ``json`` or ``console``.
         secrets: see `Redactor`.
+
+    Returns:
+        What takes secrets out of every line; it can learn more of them.
     """
     target = stream or sys.stderr
     redactor = Redactor(secrets)
@@ -75,6 +80,7 @@ def configure(*, level: str, form: str, secrets: Iterable[str] = (), stream: Tex
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # while the database is away it logs a traceback every few seconds; each of our loops says so in one line
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+    return redactor
 
 
 def _rendered(processors: Iterable[structlog.typing.Processor], event: structlog.typing.EventDict) -> str:

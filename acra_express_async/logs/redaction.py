@@ -66,8 +66,13 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: tuple[str, ...] = ()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """More strings that must never be printed: a secret was rotated."""
         forms = {form for s in secrets if len(s) >= 4 for form in (s, quote(s, safe=""), quote(s), quote_plus(s))}
-        self._secrets = tuple(sorted(forms, key=len, reverse=True))
+        self._secrets = tuple(sorted(forms.union(self._secrets), key=len, reverse=True))
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {key: self._clean(value) for key, value in event.items()}

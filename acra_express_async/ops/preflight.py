@@ -13,6 +13,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow
 from acra_express_async.ops.checks import Finding, examine, listener
+from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
 log = logs.logger("preflight")
@@ -39,7 +40,11 @@ class DatabaseAccess:
 
 
 async def prepare(
-    settings: Settings, *, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    settings: Settings,
+    *,
+    clock: Callable[[], float],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    secrets: Secrets | None = None,
 ) -> DatabaseAccess:
     """Check everything and open the pools; a server or pooler that cannot serve us is tried for `UNREACHABLE_SECONDS`.
 
@@ -51,7 +56,7 @@ async def prepare(
     deadline = clock() + UNREACHABLE_SECONDS
     while True:
         try:
-            return await _start(settings)
+            return await _start(settings, secrets or Secrets.of(settings, {}))
         except NotNow as away:
             needs_a_person = isinstance(away, DatabaseAway) and away.reason in NOT_BY_WAITING
             if needs_a_person or clock() >= deadline:
@@ -60,20 +65,18 @@ async def prepare(
             await pause(RETRY_SECONDS)
 
 
-async def _start(settings: Settings) -> DatabaseAccess:
+async def _start(settings: Settings, secrets: Secrets) -> DatabaseAccess:
     examination = await examine(settings)
     _refuse(examination.findings)
     assert examination.tenant_id is not None
     assert examination.shape is not None
     if settings.listen_dsn is not None:  # otherwise it is the server that has just answered
         _refuse([await listener(settings)])
-    dsn = settings.postgres_dsn.get_secret_value()
-
     async with AsyncExitStack() as opened:
         pools = []
         for size in (WORK_CONNECTIONS, 1):
             pool = Database(
-                dsn,
+                secrets.postgres_dsn,
                 role=settings.tenant_role,
                 tenant_id=examination.tenant_id,
                 size=size,

@@ -17,7 +17,7 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, RateLimited, Transient
-from acra_express_async.limits import BREAKER_OPEN, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
+from acra_express_async.limits import BREAKER_OPEN, KEY_ROTATED, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
@@ -64,6 +64,8 @@ class Policy:
         tries = self.tries
         if self.tries_when_limited is not None and isinstance(_error_of(state), RateLimited):
             tries = self.tries_when_limited
+        if _reason_of(state) == KEY_ROTATED:
+            tries += 1
         return state.attempt_number >= tries
 
 
@@ -285,6 +287,16 @@ def _outcome(error: ProviderError) -> str:
     if isinstance(error, Blocked):
         return "blocked"
     return "timeout" if error.reason == "timeout" else "error"
+
+
+def rotated(refused: Blocked) -> Transient:
+    """In place of `refused`: the same request may be sent again, with the key that was read just now."""
+    return Transient(str(refused), provider=refused.provider, reason=KEY_ROTATED, sent=refused.sent)
+
+
+def _reason_of(state: RetryCallState) -> str | None:
+    error = _error_of(state)
+    return error.reason if isinstance(error, ProviderError) else None
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:

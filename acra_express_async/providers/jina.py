@@ -16,14 +16,15 @@ from datetime import timedelta
 
 import httpx
 
-from acra_express_async.errors import Permanent
+from acra_express_async.errors import Blocked, Permanent
 from acra_express_async.limits import Pace
 from acra_express_async.models import Page, Provider, Scope
-from acra_express_async.providers.base import Call, Caller, Policy
+from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.cut_text import TOKEN_SLACK
-from acra_express_async.providers.reader_answers import judge
+from acra_express_async.providers.reader_answers import KEY_REFUSED, judge
 from acra_express_async.providers.targets import RefusedTarget, checked
 from acra_express_async.providers.wire import Answer
+from acra_express_async.runtime.secret_files import Secret, fixed
 from acra_express_async.settings.tree import JinaSettings
 
 PROVIDER = Provider.JINA
@@ -82,12 +83,16 @@ class JinaReader:
         http: client of the process.
         settings: base URL, key, tokens per page, robots, time-out.
         caller: makes the calls.
+        key: the API key, where it may be rotated while we run.
     """
 
-    def __init__(self, http: httpx.AsyncClient, settings: JinaSettings, caller: Caller) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, settings: JinaSettings, caller: Caller, *, key: Secret | None = None
+    ) -> None:
         self._http = http
         self._settings = settings
         self._caller = caller
+        self._key = key or fixed(settings.api_key)
         self._policy = Policy(tries=2, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
@@ -121,7 +126,12 @@ class JinaReader:
         tokens = self._bounded(max_tokens or self._settings.tokens_per_page, scope)
 
         async def judged(answer: Answer) -> Page:
-            return await asyncio.to_thread(judge, answer, target, tokens)  # up to 2 MB of somebody's page
+            try:
+                return await asyncio.to_thread(judge, answer, target, tokens)  # up to 2 MB of somebody's page
+            except Blocked as refused:
+                if self._key is not None and refused.reason in KEY_REFUSED and self._key.refused():
+                    raise rotated(refused) from refused
+                raise
 
         call = Call(
             lambda: self._request(target, tokens, options),
@@ -155,6 +165,6 @@ class JinaReader:
         }
         if self._settings.respect_robots:
             headers["X-Robots-Txt"] = "*"
-        if self._settings.api_key is not None:
-            headers["Authorization"] = f"Bearer {self._settings.api_key.get_secret_value()}"
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key.value}"
         return self._http.build_request("POST", f"{self._settings.base_url}/", json={"url": target}, headers=headers)

@@ -53,6 +53,8 @@ _PERMANENT = {
 }
 """Status of the envelope -> reason; the rest follows from the HTTP code."""
 _BLOCKED = {401: "bad_key", 402: "no_credits"}
+KEY_REFUSED = frozenset(_BLOCKED.values())
+"""Reasons for which another key may be the answer."""
 
 
 def judge(answer: Answer, url: str, limit: int) -> Page:

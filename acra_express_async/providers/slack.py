@@ -12,8 +12,9 @@ import httpx
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.limits import Pace
 from acra_express_async.models import Provider
-from acra_express_async.providers.base import Call, Caller, Policy, Unscoped
+from acra_express_async.providers.base import Call, Caller, Policy, Unscoped, rotated
 from acra_express_async.providers.wire import Answer, retry_after
+from acra_express_async.runtime.secret_files import Secret, fixed
 from acra_express_async.settings.tree import SlackSettings
 
 PROVIDER = Provider.SLACK
@@ -49,22 +50,28 @@ class Slack:
         http: client of the process.
         settings: the webhook's URL, time-out.
         caller: makes the calls; without budget and breaker.
+        webhook: the webhook's URL, where it may be rotated while we run.
     """
 
-    def __init__(self, http: httpx.AsyncClient, settings: SlackSettings, caller: Caller) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, settings: SlackSettings, caller: Caller, *, webhook: Secret | None = None
+    ) -> None:
         self._http = http
         self._settings = settings
         self._caller = caller
+        self._webhook = webhook or fixed(settings.webhook_url)
         self._policy = Policy(tries=2, tries_when_limited=3, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
         self._dead: str | None = None
 
     @property
     def configured(self) -> bool:
-        return self._settings.webhook_url is not None
+        return self._webhook is not None
 
     @property
     def dead(self) -> str | None:
         """Slack's word for why the webhook will never work again (``no_service`` …); None while it may work."""
+        if self._dead is not None and self._webhook is not None and self._webhook.refused():
+            self._dead = None
         return self._dead
 
     async def post(self, text: str, blocks: Sequence[dict[str, Any]] | None = None) -> None:
@@ -79,8 +86,8 @@ class Slack:
             Blocked: the webhook is dead; further messages are refused here without a call.
             Permanent: no webhook is configured, or the message itself is wrong; the caller drops it.
         """
-        if self._dead is not None:
-            raise _dead_webhook(self._dead, sent=False)
+        if (dead := self.dead) is not None:
+            raise _dead_webhook(dead, sent=False)
         try:
             await self._send({"text": text[:LONGEST_TEXT], **({"blocks": list(blocks)} if blocks else {})})
         except Permanent as refused:
@@ -92,17 +99,18 @@ class Slack:
             raise
 
     async def _send(self, message: dict[str, Any]) -> None:
-        webhook = self._settings.webhook_url
+        webhook = self._webhook
         if webhook is None:
             raise Permanent("no Slack webhook is configured", provider=PROVIDER, reason="not_configured", sent=False)
-        url = webhook.get_secret_value()
 
         async def judged(answer: Answer) -> None:
             error = judge(answer)
+            if isinstance(error, Blocked) and webhook.refused():
+                raise rotated(error)
             if error is not None:
                 raise error
 
-        call = Call(lambda: self._http.build_request("POST", url, json=message), judged)
+        call = Call(lambda: self._http.build_request("POST", webhook.value, json=message), judged)
         await self._caller.call(self._http, self._policy, call, Unscoped())
 
 

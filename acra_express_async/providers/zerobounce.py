@@ -15,8 +15,9 @@ from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLim
 from acra_express_async.limits import Pace
 from acra_express_async.logs import logger
 from acra_express_async.models import Provider, Scope, VerificationResult
-from acra_express_async.providers.base import Call, Caller, Policy
+from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.wire import Answer, retry_after
+from acra_express_async.runtime.secret_files import Secret, fixed
 from acra_express_async.settings.tree import ZeroBounceSettings
 
 PROVIDER = Provider.ZEROBOUNCE
@@ -28,6 +29,8 @@ PACE = Pace(burst=10, interval=0.1)
 CREDIT_SECONDS = 10.0
 
 _log = logger("zerobounce")
+KEY_REFUSED = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
+"""Reasons for which another key may be the answer."""
 _KEY_WORDS = ("api key", "credits")
 
 
@@ -38,19 +41,23 @@ class ZeroBounce:
         http: client of the process.
         settings: base URL, key, time-out.
         caller: makes the calls.
+        key: the API key, where it may be rotated while we run.
     """
 
-    def __init__(self, http: httpx.AsyncClient, settings: ZeroBounceSettings, caller: Caller) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, settings: ZeroBounceSettings, caller: Caller, *, key: Secret | None = None
+    ) -> None:
         self._http = http
         self._settings = settings
         self._caller = caller
+        self._key = key or fixed(settings.api_key)
         self._policy = Policy(tries=1, try_seconds=settings.timeout_seconds, body_cap=BODY_CAP)
         self._looking = Policy(tries=1, try_seconds=CREDIT_SECONDS, body_cap=BODY_CAP)
 
     @property
     def configured(self) -> bool:
         """Without a key no address is ever verified."""
-        return self._settings.api_key is not None
+        return self._key is not None
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
         """Verify `address`; ``unknown`` is a result too, but not one that may be cached.
@@ -69,7 +76,10 @@ class ZeroBounce:
             result = judge(answer, address)
             if isinstance(result, VerificationResult):
                 return result
-            raise await self._explained(result)
+            explained = await self._explained(result)
+            if self._key is not None and explained.reason in KEY_REFUSED and self._key.refused():
+                raise rotated(explained)
+            raise explained
 
         call = Call(
             lambda: self._request("validate", email=address, ip_address=""),
@@ -114,16 +124,18 @@ class ZeroBounce:
             Transient: the credits could not be read.
         """
         left = await self._look()
+        if (left is None or left <= 0) and self._key is not None and self._key.refused():
+            left = await self._look()
         if left is None or left <= 0:
             reason = "shield_or_key" if left is None else "bad_key" if left < 0 else "no_credits"
             raise Blocked("ZeroBounce still refuses us", provider=PROVIDER, reason=reason, sent=False)
 
     def _request(self, path: str, **parameters: str) -> httpx.Request:
-        assert self._settings.api_key is not None
+        assert self._key is not None
         return self._http.build_request(
             "GET",
             f"{self._settings.base_url}/v2/{path}",
-            params={"api_key": self._settings.api_key.get_secret_value(), **parameters},
+            params={"api_key": self._key.value, **parameters},
             # its answers carry max-age=14400, even those about a bad key: no cache on the way may replay them
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-cache"},
         )

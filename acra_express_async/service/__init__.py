@@ -17,12 +17,13 @@ from acra_express_async.errors import ConfigError
 from acra_express_async.logs import LineWriter
 from acra_express_async.ops.preflight import DatabaseAccess, prepare
 from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.stop_signals import StopSignals
 from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
 from acra_express_async.service.preload import preload
-from acra_express_async.settings.tree import Settings, ignored_names, secrets_of
+from acra_express_async.settings.tree import Settings, ignored_names, secret_files, secret_parts, secrets_of
 from acra_express_async.web import WebServer
 
 log = logs.logger("service")
@@ -44,7 +45,10 @@ async def run(
     Raises:
         ConfigError, SchemaError: it cannot start; one sentence says why.
     """
-    logs.configure(level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings), stream=lines)
+    redactor = logs.configure(
+        level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings), stream=lines
+    )
+    secrets = Secrets.of(settings, secret_files(), learned=lambda value: redactor.learn(secret_parts(value)))
     for name in ignored_names():
         log.info("setting.ignored", name=name, why="injected by Kubernetes for a Service of that name")
     signals = signals or StopSignals()
@@ -52,7 +56,7 @@ async def run(
         try:
             async with asyncio.timeout(None) as starting:
                 with signals.told_to(lambda _name: _expire(starting)):
-                    service = await _started(settings, opened, until_idle=until_idle, lines=lines)
+                    service = await _started(settings, secrets, opened, until_idle=until_idle, lines=lines)
         except TimeoutError:
             if not starting.expired():
                 raise
@@ -69,11 +73,11 @@ def _expire(scope: asyncio.Timeout) -> None:
 
 
 async def _started(
-    settings: Settings, opened: AsyncExitStack, *, until_idle: bool, lines: LineWriter | None
+    settings: Settings, secrets: Secrets, opened: AsyncExitStack, *, until_idle: bool, lines: LineWriter | None
 ) -> Service:
     """Everything connected and wired, nothing running yet."""
     await preload()
-    access = await prepare(settings, clock=asyncio.get_running_loop().time)
+    access = await prepare(settings, clock=asyncio.get_running_loop().time, secrets=secrets)
     http = await opened.enter_async_context(
         httpx.AsyncClient(
             follow_redirects=False,  # a redirect is a provider's answer; following it could lead anywhere
@@ -81,7 +85,7 @@ async def _started(
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
         )
     )
-    return await Service.build(settings, access, http, until_idle=until_idle, lines=lines)
+    return await Service.build(settings, access, http, until_idle=until_idle, lines=lines, secrets=secrets)
 
 
 class Service:
@@ -120,10 +124,13 @@ class Service:
         *,
         until_idle: bool,
         lines: LineWriter | None = None,
+        secrets: Secrets | None = None,
     ) -> Service:
         """Construct and connect every part, and start none of them."""
         dropped = (lambda: lines.dropped) if lines else (lambda: 0)
-        composition = Composition(settings, access, until_idle=until_idle, log_lines_dropped=dropped)
+        composition = Composition(
+            settings, access, until_idle=until_idle, log_lines_dropped=dropped, secrets_in_force=secrets
+        )
         await composition.connect(http)
         web = composition.web()
         return cls(composition.supervisor(web), web, composition.health, lines)

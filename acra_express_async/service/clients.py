@@ -36,6 +36,7 @@ from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.zerobounce import ZeroBounce
+from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
 
@@ -70,8 +71,15 @@ def build_providers(
     metrics: Metrics,
     random: Random,
     margin: timedelta = SEND_MARGIN,
+    secrets: Secrets | None = None,
 ) -> Providers:
-    """For each provider all that a call passes through; `margin` is the time from a charge to the first byte sent."""
+    """For each provider all that a call passes through.
+
+    Args:
+        margin: the time from a charge to the first byte sent.
+        secrets: keys that may be rotated while we run; without them those of the settings hold to the end.
+    """
+    secrets = secrets or Secrets.of(settings, {})
     wait = timedelta(seconds=settings.budget_wait_seconds)
     figures = allowances(settings, margin=margin)
     pace = paces(settings)
@@ -94,9 +102,9 @@ def build_providers(
 
     return Providers(
         duckduckgo=DuckDuckGo(http, settings.duckduckgo, caller(Provider.DUCKDUCKGO)),
-        jina=JinaReader(http, settings.jina, caller(Provider.JINA)),
-        zerobounce=ZeroBounce(http, settings.zerobounce, caller(Provider.ZEROBOUNCE)),
-        slack=Slack(http, settings.slack, caller(Provider.SLACK)),
+        jina=JinaReader(http, settings.jina, caller(Provider.JINA), key=secrets.jina_key),
+        zerobounce=ZeroBounce(http, settings.zerobounce, caller(Provider.ZEROBOUNCE), key=secrets.zerobounce_key),
+        slack=Slack(http, settings.slack, caller(Provider.SLACK), webhook=secrets.slack_webhook),
         breakers=breakers,
         allowances=figures,
     )

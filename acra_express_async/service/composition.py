@@ -39,6 +39,7 @@ from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
 from acra_express_async.ops.status import status
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
 from acra_express_async.service.clients import Providers, build_pipeline, build_providers
@@ -64,6 +65,7 @@ class Composition:
         wall: Callable[[], datetime] | None = None,
         send_margin: timedelta = SEND_MARGIN,
         log_lines_dropped: Callable[[], int] = lambda: 0,
+        secrets_in_force: Secrets | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -73,6 +75,7 @@ class Composition:
         self._wall = wall
         self._send_margin = send_margin
         self._log_lines_dropped = log_lines_dropped
+        self._secrets = secrets_in_force or Secrets.of(settings, {})
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = Metrics(CollectorRegistry())
@@ -124,6 +127,7 @@ class Composition:
             metrics=self.metrics,
             random=self.random,
             margin=self._send_margin,
+            secrets=self._secrets,
         )
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
         memory = Memory(access.work)
@@ -142,7 +146,7 @@ class Composition:
         )
         self.poller = self._poller()
         self.listener = Listener(
-            (settings.listen_dsn or settings.postgres_dsn).get_secret_value(),
+            self._secrets.listen_dsn or self._secrets.postgres_dsn,
             role=settings.tenant_role,
             wake=self.poller.wake,
             health=self.health,

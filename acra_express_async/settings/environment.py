@@ -88,6 +88,18 @@ def prepared(environ: Mapping[str, str], known: frozenset[str], read_file: Calla
     return values
 
 
+def files(environ: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
+    """Short name to path, for every setting whose value stands in a file."""
+    return {
+        short: path
+        for name, path in environ.items()
+        if name.startswith(PREFIX)
+        and name.endswith("_FILE")
+        and path.strip()
+        and (short := name[len(PREFIX) :].removesuffix("_FILE")) in known
+    }
+
+
 def _unknown(name: str, known: frozenset[str]) -> str:
     near = difflib.get_close_matches(name[len(PREFIX) :], known, n=1, cutoff=0.6)
     hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""

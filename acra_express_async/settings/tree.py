@@ -261,6 +261,12 @@ def _read_file(name: str, path: str) -> str:
         raise ConfigError(f"{name} names {path}, which cannot be read: {wrong}") from None
 
 
+def secret_files(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name without prefix to path, for each setting that stands in a file; see runtime.secret_files."""
+    source = os.environ if environ is None else environ
+    return environment.files(source, environment.known_names(Settings))
+
+
 def ignored_names(environ: Mapping[str, str] | None = None) -> list[str]:
     """Names with our prefix that Kubernetes injects for a Service called acra-express; each is logged once."""
     source = os.environ if environ is None else environ
@@ -276,12 +282,20 @@ def uses_platforms_webhook(environ: Mapping[str, str] | None = None) -> bool:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Strings that must never appear in a log: keys, the webhook's URL, the passwords in both DSNs."""
-    found = [settings.jina.api_key, settings.zerobounce.api_key, settings.slack.webhook_url]
-    values = [secret.get_secret_value() for secret in found if secret is not None]
-    for dsn in (settings.postgres_dsn, settings.listen_dsn):
-        if dsn is None:
-            continue
-        parts = urlsplit(dsn.get_secret_value())
-        values += [parts.password, unquote(parts.password)] if parts.password else []
-        values += [value for name, value in parse_qsl(parts.query) if "password" in name]
-    return values
+    given = (
+        settings.jina.api_key,
+        settings.zerobounce.api_key,
+        settings.slack.webhook_url,
+        settings.postgres_dsn,
+        settings.listen_dsn,
+    )
+    return [part for secret in given if secret is not None for part in secret_parts(secret.get_secret_value())]
+
+
+def secret_parts(value: str) -> list[str]:
+    """Of a DSN its passwords, of anything else all of it."""
+    if not value.startswith(("postgres://", "postgresql://")):
+        return [value]
+    parts = urlsplit(value)
+    found = [parts.password, unquote(parts.password)] if parts.password else []
+    return found + [secret for name, secret in parse_qsl(parts.query) if "password" in name]
