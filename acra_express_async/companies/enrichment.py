@@ -1,6 +1,6 @@
-"""The work of an `acra_express_enrich_candidates` job: company by company, each committed as it is won.
+"""The work of an `acra_express_enrich_candidates` job: company by company, each committed as soon as it is done.
 
-A resumed job goes on where it stopped: a company with an outcome is never touched again.
+A resumed job continues where it stopped: a company that has an outcome is not worked on again.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Enrichment:
     """Enriches the companies of one job.
 
     Args:
-        resolve: judges `params.throttle` (see limits.overrides); raises JobError.
-        lock_retry: repeats transactions that gave way.
-        faults: companies in a row that broke in our own code.
+        resolve: decides about `params.throttle` (see limits/overrides.py); raises JobError.
+        lock_retry: repeats transactions that gave way to a lock.
+        faults: counts companies in a row that failed in our own code.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class Enrichment:
     async def handle(self, job: Job, scope: JobScope) -> End:
         """Enrich what is left of the job.
 
-        One company that a provider cannot serve now does not hold up the others: the job goes on, and is snoozed at the
-        end for those that are left. So it is with companies that break in our own code after others did.
+        A company that a provider cannot serve now does not hold up the others: the job goes on and is snoozed at the
+        end for the companies that remain. The same goes for a company that breaks in our own code after others did.
 
         Raises:
             JobError: `params` is wrong.
-            CapReached, ProviderError, StandBack, OwnFault, Draining, LeaseLost, DatabaseAway: what was won so far is
+            CapReached, ProviderError, StandBack, OwnFault, Draining, LeaseLost, DatabaseAway: results so far are
                 stored.
         """
         params = EnrichmentParams.parse(job.params)
@@ -142,7 +142,7 @@ class Enrichment:
         await self._commit(batch, company, outcome, processed)
 
     async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
-        """Whether the company is ours to work on today; False while another job is at work on it."""
+        """Whether this job may work on the company today; False while another job is working on it."""
         cap = batch.throttle.daily_cap
         slot = await self._lock_retry.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
         if not (slot.ours or slot.elsewhere):
@@ -150,10 +150,10 @@ class Enrichment:
         return slot.ours
 
     async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
-        """Run the story; a fault in it fails this company only, a provider's or the service's error goes on upwards.
+        """Run the pipeline. A fault in it fails only this company; errors of a provider or of the service are raised.
 
         Raises:
-            OwnFault: as others did right before it, this company broke in our own code; nothing is held against it.
+            OwnFault: our own code failed on this company and on others right before it; it does not count as failed.
         """
         scope.usage = Usage()
         try:
@@ -181,7 +181,7 @@ class Enrichment:
             await self._book(batch, usage)
 
     async def _book(self, batch: _Batch, usage: Usage) -> None:
-        """What a broken-off attempt cost, in one try: why it broke off matters more than a lock in the way of this."""
+        """Record what an interrupted attempt cost, in one try: the reason for the interruption matters more."""
         try:
             async with self._jobs.owned(batch.job) as connection:
                 await self._companies.book(connection, usage)
@@ -189,7 +189,7 @@ class Enrichment:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
     async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> None:
-        """Records, outcome and the job's progress in one short transaction that carries the token."""
+        """Write records, outcome and the job's progress in one short transaction that checks the token."""
         started = self._clock()
         job, params = batch.job, batch.params
         staged_at = params.staged_at or job.created_at

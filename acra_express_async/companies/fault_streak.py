@@ -1,7 +1,7 @@
-"""Companies that fail in our own code, one after the other: then the cause is not in the companies.
+"""Counts consecutive companies that fail in our own code, which means that the cause is not in the companies.
 
-A database in an encoding that cannot hold a page, descriptors that are used up, a library that was replaced: each
-company would end as `failed{internal_error}`, and a campaign of 300 would be used up within minutes.
+With a database encoding that cannot hold a page, no free file descriptors or a replaced library, each company would end
+as `failed{internal_error}`, and a campaign of 300 would be lost within minutes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from acra_express_async.models import CompanyId
 
 LONGEST_STREAK = 3
-"""Different companies in a row. One that breaks alone has a page of an unforeseen shape; two are a coincidence."""
+"""Different companies in a row. One alone may have a page of an unforeseen shape; two may be a coincidence."""
 
 
 class FaultStreak:
-    """Counts over all workers of the process; any company whose work does not break ends the streak.
+    """Counts over all workers of the process; any company whose work succeeds ends the streak.
 
     Args:
-        tell: told of every new length.
+        tell: called with every new length.
     """
 
     def __init__(self, tell: Callable[[float], object] = lambda _length: None) -> None:
@@ -26,7 +26,7 @@ class FaultStreak:
         self._broken: set[CompanyId] = set()
 
     def broke(self, company_id: CompanyId) -> bool:
-        """Note that this company's work broke; True when it is not to be held against the company.
+        """Record that this company's work broke; True if the company is not to blame.
 
         The same company counts once, however often its job comes back.
         """
@@ -35,7 +35,7 @@ class FaultStreak:
         return len(self._broken) >= LONGEST_STREAK
 
     def went_well(self) -> None:
-        """Some company's work came to an end, whatever the outcome."""
+        """Record that the work of some company ended without a fault of ours, whatever its outcome."""
         if self._broken:
             self._broken.clear()
             self._tell(0)

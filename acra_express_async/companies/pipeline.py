@@ -1,7 +1,7 @@
-"""The story of one company: known site or search, candidate sites, pages, is it them, contacts, verdicts, Outcome.
+"""The steps for one company: known site or search, candidate sites, pages, identity, contacts, verification, Outcome.
 
-Each line of `Pipeline.run` is a provider call or a pure function; the decisions are in `extract/`, the calls below.
-What looks at the text of a page runs in a thread: some pages take a second, and the loop has leases to keep.
+Each line of `Pipeline.run` is a provider call or a pure function: `extract/` decides, the methods below call providers.
+Text of pages is read in a thread, because some pages take a second and the event loop must renew leases meanwhile.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Reader(Protocol):
     """The provider that reads pages."""
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        """One page as text; pages that cannot be used come back as such."""
+        """One page as text; an unusable page is returned with `usable=False`."""
         ...
 
     async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
@@ -85,21 +85,21 @@ class _Run:
 
 
 class Pipeline:
-    """Runs one company; keeps nothing between runs.
+    """Works on one company at a time and keeps nothing between companies.
 
     Args:
         searcher, reader, verifier: the providers.
-        verdicts: cache of verdicts and intents to verify.
-        opt_outs: asked before search, read and verify, and about every address before it is handed on.
-        memory: paid answers of an interrupted run.
+        verifications: stored results, and intents to verify.
+        opt_outs: asked before searching, reading and verifying, and about every address before it is passed on.
+        memory: answers that an interrupted attempt has already paid for.
         clock: seconds, only for `Outcome.stage_seconds`.
         max_pages: reads of one company, those of footers and those from memory included, so that a resumed run decides
             alike.
-        tokens_per_page: upper bound that is reserved for each page.
+        tokens_per_page: the upper limit that is reserved for each page.
         max_verifications: addresses of one company that may be verified.
-        fair_share: how many of them now, see verification.py.
-        store_personal_emails: also verify people's addresses. They are always part of the outcome, marked as such:
-            whoever stores them keeps only a keyed hash unless told otherwise.
+        fair_share: how many of them now (see verification.py).
+        store_personal_emails: also verify addresses of persons. They are always part of the outcome and marked as such;
+            only a keyed hash of them is stored unless this setting is on.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Pipeline:
         self._tokens_per_page = tokens_per_page
 
     async def run(self, company: Company, scope: Scope) -> Outcome:
-        """Everything that can be known of one company within its budget of pages and verifications.
+        """Everything that can be found out about one company with its pages and verifications.
 
         Raises:
             Transient, RateLimited, BudgetExhausted, Blocked: a search or a page must be tried again later; what was
@@ -153,7 +153,7 @@ class Pipeline:
         return self._without_site(run) if found is None else await self._with_site(run, found)
 
     async def _look_at_known_site(self, run: _Run) -> None:
-        """The website that the platform holds already, before any search is spent."""
+        """Try the website that the platform already has, before spending a search."""
         website = run.company.website_domain
         candidate = known_candidate(website, run.progress.names) if website else None
         if candidate is not None:
@@ -172,7 +172,7 @@ class Pipeline:
         await self._read_on(run)
 
     async def _read_on(self, run: _Run) -> None:
-        """Read page after page until nothing more can be won or the pages are used up."""
+        """Read page after page until another page would not help, or none is left."""
         while run.reads < self._max_pages and (step := await to_thread(next_step, run.progress)) is not None:
             if await self._opt_outs.domain(step.domain):
                 run.progress = run.progress.without(step.domain)
@@ -185,7 +185,7 @@ class Pipeline:
                 run.progress = await to_thread(run.progress.with_page, step.domain, page)
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
-        """The chosen site, unless it opted out: a redirect may have led from another domain to it."""
+        """The chosen site, unless it has opted out: a redirect may have led to it from another domain."""
         if found is None or not await self._opt_outs.domain(found.judgement.site.domain):
             return found
         run.progress = run.progress.without(found.judgement.site.domain)
@@ -210,7 +210,7 @@ class Pipeline:
         return answer
 
     async def _read(self, run: _Run, step: Step) -> Page:
-        """The page, or in its place one that says why it could not be read; every read counts against `max_pages`."""
+        """The page, or one that says why it could not be read; every read counts towards `max_pages`."""
         run.reads += 1
         remembered = await (self._memory.footer(step.url) if step.footer else self._memory.page(step.url))
         if remembered is not None:
@@ -223,7 +223,7 @@ class Pipeline:
         except Permanent as error:
             run.notes.append(f"page_refused:{error.reason}")
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
-        # The provider may spell the address in its own way; the plan and the memory know it as it was asked for.
+        # The provider may spell the address differently; the reading plan and the memory know it as it was requested.
         page = replace(page, url=step.url)
         used = run.usage
         run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)

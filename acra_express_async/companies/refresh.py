@@ -1,7 +1,7 @@
 """The standing refresh: at a tick, one replica stages the next companies of REFRESH_SSIC and REFRESH_TERMS.
 
-Only while nothing else is live, so that what a person asks for always finds an empty queue; and at an even pace over
-the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve stays for people.
+It does so only while no other job is live, so that a person's request always finds an empty queue, and at an even pace
+over the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve is left for people.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ log = logs.logger("refresh")
 
 REQUESTED_BY = "refresh"
 BARREN_PAUSE = timedelta(hours=1)
-"""When nothing was stale, look again after this: each look leaves a row in the platform's table."""
+"""When nothing was stale, wait this long before trying again: each try inserts a row into the platform's table."""
 DAY = timedelta(days=1)
 
 
 def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
-    """How many companies may be staged now, so that the next tick finds the pace kept.
+    """How many companies may be staged now to keep an even pace until the next tick.
 
-    Slots that people's jobs took today count: the figure is what all of express may have used by then.
+    Slots that people's jobs took today count too: the target is what all of express together may have used by then.
     """
     if look.live or look.paused:
         return 0
@@ -34,12 +34,12 @@ def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
 
 
 class Refresh:
-    """A chore of ticks.
+    """Runs at ticks.
 
     Args:
-        rows: the state of things.
+        rows: reads what decides about the refresh.
         enqueue: inserts a staging job.
-        may_claim: False while the nightly has the way, in quiet hours, or without room.
+        may_claim: False while the nightly runs, in quiet hours, or when connections are scarce.
         until_tick: how long until the next tick.
         clock: monotonic seconds.
         ssic_codes, terms: the standing selection; nothing is ever staged when both are empty.
@@ -87,7 +87,7 @@ class Refresh:
         return count
 
     async def _barren(self) -> bool:
-        """The last job found nothing, a short while ago."""
+        """The last job found nothing, and that is not long ago."""
         if self._last is None:
             return False
         job_id, at = self._last

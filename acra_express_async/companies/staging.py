@@ -1,8 +1,8 @@
 """The work of an `acra_express_staging_upsert` job: choose registry rows, upsert companies, enqueue their enrichment.
 
-Each company is upserted in a short transaction of its own (many rows in one is what hurts the nightly); then one
-transaction that carries the token inserts the enrichment job, the continuation if any, and finishes. A list of UENs
-stands once in the database under the campaign's id; only the first job of a hand-written one still carries it.
+Each company is upserted in a separate short transaction, because one with many rows would block the nightly. Then one
+transaction with the job's fencing token inserts the enrichment job and the continuation, if any, and finishes the job.
+A list of UENs is stored once per campaign; only the first job of a campaign inserted by hand carries it in `params`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ log = logs.logger("staging")
 
 UPSERT_TRIES = 6
 UPSERT_PAUSE_SECONDS = 1.0
-"""Full jitter up to this between tries while the table is busy; then the whole job steps aside."""
+"""Full jitter up to this between tries while the table is busy; after the last one the job is snoozed."""
 
 
 class Staging:
     """Stages one batch of one campaign.
 
     Args:
-        resolve: judges `params.throttle` (see limits.overrides); raises JobError.
-        until_tick: how long until the next cron tick, when a continuation goes on behind other work.
+        resolve: decides about `params.throttle` (see limits/overrides.py); raises JobError.
+        until_tick: how long until the next cron tick, at which a continuation is due.
         at_once: continuations are due at once (--until-idle).
-        lock_retry: repeats transactions that gave way.
+        lock_retry: repeats transactions that gave way to a lock.
         pause: waits, in seconds.
     """
 
@@ -76,9 +76,9 @@ class Staging:
         """Stage up to `batch_size` companies and pass the rest on to a continuation.
 
         Raises:
-            JobError: `params` is wrong, or a term resolves to nothing.
-            CapReached: a continuation, and today's companies are used up.
-            StandBack: the nightly has the right of way; upserted rows stay, the repetition finds them.
+            JobError: `params` is wrong, or a term matches no SSIC code.
+            CapReached: the job is a continuation and today's slots are used up.
+            StandBack: the nightly run goes first; rows already upserted stay, and the next attempt finds them.
         """
         params = StagingParams.parse(job.params)
         campaign = params.campaign or Campaign(id=job.job_id, enqueued_at=job.created_at, left=params.limit)
@@ -112,7 +112,7 @@ class Staging:
     async def _list(self, job: Job, params: StagingParams, campaign: Campaign) -> StagingParams:
         """Move the UENs of a hand-written row, or of the previous version's continuation, into the campaign's list.
 
-        The row then says the same without them, so that whoever claims it next finds the list in one place.
+        The row keeps its other params, so the next worker that claims it finds the UENs only in the list.
         """
         bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
 
@@ -126,7 +126,7 @@ class Staging:
         return bare
 
     async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
-        """A continuation does not stage what today's cap will not let through."""
+        """A continuation does not stage companies for which today's cap has no room."""
         until_tomorrow = await self._cap.full(throttle.daily_cap)
         if until_tomorrow is not None:
             raise CapReached("daily cap reached", retry_after=until_tomorrow)
@@ -143,9 +143,9 @@ class Staging:
         return await self._registry.upsert(row)
 
     async def _pass_on(self, batch: _StagedBatch, note: str | None) -> None:
-        """Insert what follows and finish, in one transaction that carries the token."""
+        """Insert the jobs that follow and finish this one, in one transaction that checks the token."""
         rest = batch.rest
-        # The claim takes a continuation before its tick when a worker is free and nothing else waits.
+        # A free worker claims a continuation before its tick if no other job is waiting (see `claim` in 0001_core.sql).
         due_in = None if self._at_once else self._until_tick()
         enrichment, continuation = await self._lock_retry.write(lambda: self._hand_on(batch, rest, due_in, note))
         log.info(
@@ -176,10 +176,10 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class _StagedBatch:
-    """What one staging job has come to: what was picked, and the companies that were upserted.
+    """The result of one staging job: the selected rows, and the companies that were upserted.
 
     Args:
-        more_listed: UENs of the campaign's list wait behind those that were picked.
+        more_listed: the campaign's list holds further UENs after those that were picked.
     """
 
     job: Job
@@ -191,7 +191,7 @@ class _StagedBatch:
 
     @property
     def work(self) -> dict[str, Any]:
-        """The enrichment job's params; `throttle` travels along."""
+        """The enrichment job's params, with the same `throttle`."""
         work: dict[str, Any] = {
             "company_ids": self.companies,
             "staging_job_id": self.job.job_id,
@@ -203,13 +203,13 @@ class _StagedBatch:
 
     @property
     def progressed(self) -> bool:
-        """Something was staged, or a UEN was settled, or the walk through the selection went on."""
+        """A company was staged, a UEN was answered, or the selection moved on to later rows."""
         walked = (self.picked.after or "", self.picked.wrapped) != (self.campaign.after or "", self.campaign.wrapped)
         return bool(self.companies or self.picked.done_uens or walked)
 
     @property
     def incomplete(self) -> bool:
-        """Something of the campaign is left to stage."""
+        """The campaign has more to stage."""
         selects = bool(self.params.terms or self.params.ssic_codes)
         return self._left != 0 and (self.more_listed or (selects and not self.picked.exhausted))
 
@@ -220,8 +220,11 @@ class _StagedBatch:
 
     @property
     def rest(self) -> StagingParams | None:
-        """The continuation's params; None when the campaign is complete, or when this batch moved nothing: the next
-        would not either, and so on for ever."""
+        """The continuation's params.
+
+        None when the campaign is complete, or when this batch made no progress: the next one would make none either,
+        and continuations would follow each other without end.
+        """
         if not (self.incomplete and self.progressed):
             return None
         onward = self.campaign.model_copy(
@@ -231,10 +234,10 @@ class _StagedBatch:
 
 
 def _note(batch: _StagedBatch, throttle: JobThrottle) -> str | None:
-    """What the row of a job that is done should say: UENs left out, raises refused, raises and who approved them."""
+    """What the row of a finished job says: UENs that were left out, refused raises, and raises with their approver."""
     parts = [f"{uen}: {why}" for uen, why in batch.picked.refused]
     parts += [f"throttle not raised: {refused}" for refused in throttle.refused]
     parts += [f"throttle raised by {throttle.authorized_by}: {raised}" for raised in throttle.raised]
     if batch.incomplete and not batch.progressed:
-        parts.append("the campaign stops here: this batch staged nothing and came no further")
+        parts.append("the campaign stops here: this batch staged nothing and made no progress")
     return "; ".join(parts) or None

@@ -1,7 +1,7 @@
-"""Verifying a company's best addresses: cache, then an intent that is committed, then one send, then the verdict.
+"""Verifies a company's best addresses: stored results first, then a committed intent, one send, and its result.
 
-ZeroBounce has no idempotency key, so the order matters: an intent that has no verdict (a crash, a time-out) counts as
-spent and the address stays unverified for a day, rather than being paid for twice.
+ZeroBounce has no idempotency key, so the order matters. An intent without a result (after a crash or a time-out) counts
+as spent, and the address stays unverified for a day, rather than being paid for twice.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Verifier(Protocol):
         ...
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
-        """One paid question."""
+        """One paid request."""
         ...
 
 
 class VerificationStore(Protocol):
-    """What is known of addresses, and the intents."""
+    """Stored results, and intents to verify."""
 
     async def cached(self, address: str) -> VerificationResult | None:
-        """A definitive verdict that is still good."""
+        """A definitive result that is still recent enough."""
         ...
 
     async def open_intent(self, address: str) -> bool:
@@ -39,7 +39,7 @@ class VerificationStore(Protocol):
         ...
 
     async def store(self, result: VerificationResult) -> None:
-        """Store the verdict, which closes the intent."""
+        """Store the result, which closes the intent."""
         ...
 
     async def withdraw(self, address: str) -> None:
@@ -49,7 +49,7 @@ class VerificationStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The addresses with what was learnt of them; `notes` say why some were left unverified; `sent` were paid for."""
+    """The addresses with their results; `notes` say why some are unverified; `sent` is how many were paid for."""
 
     emails: tuple[Email, ...]
     notes: tuple[str, ...] = ()
@@ -57,15 +57,15 @@ class Verified:
 
 
 class Verification:
-    """Asks about the best addresses of one company.
+    """Verifies the best addresses of one company.
 
     Args:
         verifier: the provider.
-        verdicts: cache and intents.
-        max_addresses: how many of a company's addresses may be asked about.
+        store: stored results and intents.
+        max_addresses: how many of a company's addresses may be verified.
         personal: whether a person's address may be sent to the verifier.
         fair_share: how many a company may use now, so that the day's share reaches all of the day's companies; cached
-            verdicts are free. No further bound when None.
+            results are free. No further limit when None.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Verification:
         return Verified(tuple(sorted(checked, key=_rank)), notes, sent)
 
     async def _known(self, emails: Sequence[Email]) -> dict[str, VerificationResult]:
-        """What the cache says, so that a good second address costs nothing."""
+        """Stored results, so that a good second address costs nothing."""
         known: dict[str, VerificationResult] = {}
         for email in emails:
             result = await self._store.cached(email.address)
@@ -111,7 +111,7 @@ class Verification:
     async def _asked(
         self, addresses: Sequence[str], scope: Scope
     ) -> tuple[dict[str, VerificationResult], tuple[str, ...], int]:
-        """Fresh verdicts until one settles or a call fails, why something stayed unverified, how many were sent."""
+        """New results until one is usable or a call fails, why addresses stayed unverified, and how many were sent."""
         if addresses and not self._verifier.configured:
             return {}, ("verification_not_configured",), 0
         fresh: dict[str, VerificationResult] = {}
@@ -147,14 +147,14 @@ class Verification:
                 await self._store.withdraw(address)
             raise
         except (Draining, StandBack):
-            await self._store.withdraw(address)  # the scope forbids a send before it begins
+            await self._store.withdraw(address)  # the scope raises before anything is sent
             raise
         await self._store.store(result)
         return result
 
 
 def _rank(email: Email) -> int:
-    # Stable: within each class the order of the extraction stays.
+    # sorting is stable, so the order of the extraction is kept within each rank
     if email.verification is None or email.verification.status == "unknown":
         return 1
     return 0 if email.verification.usable else 2

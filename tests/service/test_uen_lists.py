@@ -129,4 +129,4 @@ async def test_a_batch_that_moves_nothing_ends_its_campaign(
     await enqueue_staging(owner, {"ssic_codes": ["33120"], "campaign": campaign})
     assert await (await campaigns()).supervisor.run() == 0
     [row] = await owner.fetch("SELECT status, error FROM background_jobs")
-    assert tuple(row) == ("done", "the campaign stops here: this batch staged nothing and came no further")
+    assert tuple(row) == ("done", "the campaign stops here: this batch staged nothing and made no progress")

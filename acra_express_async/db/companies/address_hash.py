@@ -1,4 +1,4 @@
-"""Keyed hashes of mail addresses: what stands where the address itself must not be stored."""
+"""Keyed hashes of mail addresses, which replace the address where it must not be stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.db.session.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class AddressHash:
-    """HMAC-SHA256 under a key that was made by the migration and never leaves the database but in memory."""
+    """HMAC-SHA256 under a key that the migration created; it leaves the database only into memory."""
 
     key: bytes = field(repr=False)
 

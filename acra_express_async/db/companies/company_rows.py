@@ -1,4 +1,4 @@
-"""Companies: made from registry rows, loaded for a run, and asked whether they were checked lately."""
+"""Companies: upserted from registry rows, loaded for the pipeline, and whether they were checked recently."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ log = logs.logger("companies")
 WrittenT = TypeVar("WrittenT")
 
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
-"""How long a staging job steps aside: a lock on `companies` lasts seconds, a nightly staging job minutes."""
+"""How long a staging job is snoozed: a lock on `companies` lasts seconds, a nightly staging job lasts minutes."""
 
 LONGEST_CELL = 500
-"""Characters of a cell: the registry's longest names have some 200, and a page is compared with every word of one."""
+"""Most characters of a cell: the longest names have about 200, and a page is compared with every word of one."""
 
 _LEADING_YEAR = re.compile(r"^(\d{4})")
 
 
 class Companies:
-    """The companies of enrichment jobs: load, skip guard, save.
+    """The companies of enrichment jobs: load, check for recent results, save.
 
     Args:
         database: sessions under the tenant role.
         shape: what the platform's tables look like here.
-        hashes: for addresses that must not stand in the open.
-        store_personal_emails: whether addresses of persons and freemail boxes may.
-        recheck_days: how long an answer holds; 0 turns the guard off.
+        hashes: for addresses that must not be stored in clear text.
+        store_personal_emails: whether addresses of persons and freemail boxes may be stored in clear text.
+        recheck_days: how long a result counts as recent; 0 turns the check off.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class Companies:
             return await recently_checked(connection, company_id, self._recheck_days)
 
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
-        """Store an outcome inside the caller's fenced transaction; see `records.save`.
+        """Store an outcome inside the caller's fenced transaction; see `platform_records.save`.
 
-        When the platform's tables changed under us (platform.md C), their shape is read again and the save repeated
-        once; what it needs and no longer finds is then an error.
+        The platform's migrations may change its tables while we run. Then their shape is read again and the save is
+        repeated once; if a required column is missing then, that is an error.
         """
         return await self._in_any_shape(connection, lambda: self._save(connection, job, company, outcome))
 
     async def book(self, connection: Connection, usage: Usage) -> None:
-        """Write down what an attempt cost that ended without an outcome; see `runs.book`."""
+        """Record what an attempt cost that ended without an outcome; see `platform_runs.book`."""
         await self._in_any_shape(connection, lambda: book(connection, self._database.tenant_id, self._shape, usage))
 
     async def _in_any_shape(self, connection: Connection, write: Callable[[], Awaitable[WrittenT]]) -> WrittenT:
@@ -88,7 +88,7 @@ class Companies:
             return await write()
 
     async def _look_again(self, connection: Connection, changed: Exception) -> None:
-        """Another worker may have seen the change before; then only this connection's statements were of yesterday."""
+        """Another worker may have noticed the change already; then only this connection's statements were outdated."""
         shape = await probe(connection)
         if shape != self._shape:
             self._shape = shape
@@ -114,14 +114,14 @@ async def upsert_company(
     *,
     held_codes: frozenset[str] = frozenset(),
 ) -> CompanyId:
-    """Find or make the company of a registry row (platform.md A5); one company, one short transaction of its own.
+    """Find or create the company of a registry row, in a short transaction for this company alone.
 
-    An existing row keeps what it has but its name; `held_codes` are SSIC codes that a nightly job stands for: no
-    existing company is moved into them. A new row goes through the owner's `insert_company`, after which the caller
-    must commit at once, because the table is locked.
+    An existing row keeps its values, except for its name. `held_codes` are SSIC codes for which a nightly job is
+    pending: no existing company gets one of them. A new row is inserted by the owner's `insert_company`, after which
+    the caller must commit at once, because the table is locked.
 
     Raises:
-        StandBack: the nightly has the right of way (`table_busy`, `nightly_running`); nothing was written.
+        StandBack: the nightly run goes first (`table_busy`, `nightly_running`); nothing was written.
     """
     code = row.ssic_code if row.ssic_code not in held_codes else None
     industry = await _industry(connection, row, shape)
@@ -165,9 +165,9 @@ async def _insert(connection: Connection, row: RegistryRow, industry: str | None
     assert made is not None
     if made["refused"] is not None:
         raise StandBack(
-            "a nightly staging job has the right of way on companies"
+            "a nightly staging job goes first on companies"
             if made["refused"] == "nightly_running"
-            else "companies is in use by somebody else",
+            else "companies is locked by another session",
             reason=made["refused"],
             retry_after=RETRY_INSERT[made["refused"]],
         )
@@ -175,7 +175,7 @@ async def _insert(connection: Connection, row: RegistryRow, industry: str | None
 
 
 async def _industry(connection: Connection, row: RegistryRow, shape: PlatformShape) -> str | None:
-    """The reference's title for the code, else the registry's own description."""
+    """The title of the code in `ssic_ref`, or else the registry's own description."""
     title = None
     if row.ssic_code and shape.has("ssic_ref", "code", "title"):
         title = await connection.fetchval(
@@ -186,9 +186,10 @@ async def _industry(connection: Connection, row: RegistryRow, shape: PlatformSha
 
 
 async def load_company(connection: Connection, company_id: CompanyId) -> Company | None:
-    """The company with what the registry says of it; None when there is no such row.
+    """The company with what the registry says about it; None when there is no such row.
 
-    `shared_postal` comes from counts that are refreshed at most daily (`db/registry.py`), never from a scan here.
+    `shared_postal` comes from counts that are refreshed at most daily (db/registry/registry_rows.py), never from a
+    scan.
     """
     row = await connection.fetchrow(
         r"""
@@ -235,8 +236,8 @@ async def load_company(connection: Connection, company_id: CompanyId) -> Company
 
 
 def _said(value: str | None) -> str | None:
-    """The cell without the registry's marker for "nothing", which other loaders than ours leave in; at most
-    `LONGEST_CELL` of it."""
+    """The cell without the registry's marker for a missing value, which other loaders leave in; at most `LONGEST_CELL`
+    characters."""
     text = (value or "").strip()[:LONGEST_CELL]
     return text if text and text != "na" else None
 
@@ -244,10 +245,10 @@ def _said(value: str | None) -> str | None:
 async def recently_checked(
     connection: Connection, company_id: CompanyId, recheck_days: int, *, ignore_job: JobId | None = None
 ) -> bool:
-    """True when anybody looked at this company within `recheck_days` (0 turns the guard off, as on the platform).
+    """True when anyone checked this company within `recheck_days` (0 turns the check off, as on the platform).
 
-    Any history row of the platform counts, as for the nightly itself, and so does an answer of ours, "no website"
-    too. `ignore_job` leaves out what this very job wrote.
+    Every history row of the platform counts, as it does for the nightly, and so does every answer of ours, including
+    "no website". `ignore_job` leaves out what that job itself wrote.
     """
     if recheck_days <= 0:
         return False

@@ -1,7 +1,7 @@
-"""Addresses into `contacts`, `lead_emails` and the shared verdict cache, without touching what others own there.
+"""Writes addresses into `contacts`, `lead_emails` and the platform's cache of verifications, never over others' rows.
 
-Only addresses that may stand in the open come here (`db/story.py`). Every statement looks before it inserts and says
-ON CONFLICT DO NOTHING without a target, so that it works with and without the platform's unique indexes.
+Only addresses that may be stored in clear text get here (see stored_outcome.py). Every statement checks before it
+inserts and says ON CONFLICT DO NOTHING without a target, so it works with and without the platform's unique indexes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOURCE = "acra_express"
 async def write_contacts(
     connection: Connection, shape: PlatformShape, company_id: CompanyId, emails: Sequence[Email]
 ) -> None:
-    """Contacts for addresses that are usable or not yet verified; rows of other sources stay as they are (B19)."""
+    """Contacts for addresses that are usable or not yet verified; rows of other sources are not changed (B19)."""
     good = [email for email in emails if email.verification is None or email.verification.usable]
     if not good or not shape.has("contacts", "company_id", "email", "email_verified", "contact_source"):
         return
@@ -57,7 +57,8 @@ async def write_contacts(
 
 
 async def write_lead_emails(connection: Connection, shape: PlatformShape, company_id: CompanyId, facts: Facts) -> None:
-    """One row an address for the whole platform: a company that has it keeps it, a verdict only gets newer (B18)."""
+    """One row per address for the whole platform: it keeps its company, and its status is only replaced by a newer
+    one (B18)."""
     emails = [e for e in facts.emails if e.verification is None or e.verification.status in DEFINITIVE]
     if not emails or not shape.has("lead_emails", "verification_status", "source", "last_verified_at"):
         return
@@ -116,7 +117,7 @@ async def _say_where(connection: Connection, addresses: list[str], facts: Facts)
 
 
 async def share_verifications(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
-    """Share fresh definitive answers of the vendor with the nightly, which trusts any row for ever (B17)."""
+    """Share new definitive results with the nightly, which trusts any row of the cache for ever (B17)."""
     fresh = [
         (email.address.lower(), email.verification)
         for email in emails
@@ -137,7 +138,7 @@ async def share_verifications(connection: Connection, shape: PlatformShape, emai
         """,
         *columns,
     )
-    # the platform stores 0.0 as confidence: the vendor gives none
+    # the platform stores 0.0 as confidence, because ZeroBounce gives none
     await connection.execute(
         """
         INSERT INTO public.email_verification_cache (email, status, confidence, checked_at)

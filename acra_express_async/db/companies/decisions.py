@@ -1,4 +1,4 @@
-"""What is known of the last decision about one company: our own outcome with its evidence, as it was committed."""
+"""The last decision about one company: our stored outcome with its evidence, as it was committed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.db.session.pool import Connection, Database
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How one run over a company ended; `story` is empty when the details were forgotten on request."""
+    """How the work on a company ended; `detail` is empty when it was forgotten on request."""
 
     job_id: int
     kind: str
@@ -24,8 +24,8 @@ class Decision:
 class Explanation:
     """A company and what was decided about it.
 
-    `decision` is the newest that says something about the company (`enriched`, `no_website`), else the newest at all;
-    `since` a newer one that says nothing of it (skipped, failed). `opted_out` is when it asked to be left alone.
+    `decision` is the newest one that says something about the company (`enriched`, `no_website`), or else the newest of
+    all; `since` is a newer one that says nothing about it (skipped, failed). `opted_out` is when the company opted out.
     """
 
     uen: str
@@ -36,7 +36,7 @@ class Explanation:
 
 
 async def explain(database: Database, uen: str) -> Explanation | None:
-    """None when neither the registry, the platform nor we know this UEN."""
+    """The last decision about the company; None when neither the registry, the platform nor express knows the UEN."""
     async with database.transaction() as connection:
         name = await connection.fetchval(
             """

@@ -1,4 +1,4 @@
-"""`acra-express forget`: take away what we stored about a company, a domain or an address, and never store it again.
+"""`acra-express forget`: remove what we stored about a company, a domain or an address, and never store it again.
 
 Only what is ours goes: rows that carry our source, and cells of `companies` that hold exactly what one of our details
 says we found. Run as the login account (the tenant role may delete nothing of the platform's).
@@ -21,7 +21,7 @@ from acra_express_async.registry.cell_cleaning import uen_in
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was understood, and how many rows or cells went, by table."""
+    """What the subject was understood as, and how many rows or cells were removed, by table."""
 
     kind: OptOutKind
     value: str
@@ -29,7 +29,7 @@ class Forgotten:
 
 
 def kind_of(subject: str) -> tuple[OptOutKind, str]:
-    """A UEN, a domain or a mail address, in its plain spelling."""
+    """Whether the subject is a UEN, a domain or a mail address, and its normalised form."""
     text = subject.strip()
     if "@" in text:
         return "address", text.lower()
@@ -38,7 +38,7 @@ def kind_of(subject: str) -> tuple[OptOutKind, str]:
 
 
 async def forget(connection: Connection, subject: str, *, shape: PlatformShape, hashes: AddressHash) -> Forgotten:
-    """Remove what we stored and record the opt-out, in one transaction; doing it twice is doing it once."""
+    """Remove what we stored and record the opt-out, in one transaction. Repeating it changes nothing more."""
     kind, value = kind_of(subject)
     async with connection.transaction():
         await record_opt_out(connection, kind, value, hashes)
@@ -77,7 +77,7 @@ async def _company(connection: Connection, uen: str, shape: PlatformShape) -> di
 
 
 async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> dict[str, int]:
-    """Everything found on the domain or addressed to it, for whichever company."""
+    """Everything that was found on the domain, and every address at it, for any company."""
     told = await connection.fetch(
         """
         SELECT DISTINCT o.company_id FROM acra_express.outcomes o
@@ -128,7 +128,7 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
 
 
 async def _address(connection: Connection, address: str, shape: PlatformShape, hashes: AddressHash) -> dict[str, int]:
-    """One address wherever we wrote it, in the open or as a hash; the rest of each detail stays."""
+    """One address, wherever we wrote it, in clear text or as a hash; the rest of each outcome's detail stays."""
     marks = [address, hashes.text(address)]
     table = "company_enrichment_runs"
     removed: dict[str, int] = {}
@@ -156,7 +156,7 @@ async def _address(connection: Connection, address: str, shape: PlatformShape, h
             connection, "DELETE FROM public.lead_emails WHERE source = $2 AND lower(email) = $1", address, SOURCE
         )
     if shape.has("email_verification_cache", "email", "status"):
-        # the cache names no writer: a row is ours when our own verdict says the same
+        # the cache does not say who wrote a row: it is ours if our own stored result is the same
         removed["email_verification_cache"] = await _count(
             connection,
             """
@@ -186,7 +186,7 @@ async def _details(connection: Connection, ids: list[int]) -> list[dict[str, Any
 
 
 def _values_in(details: Iterable[Mapping[str, Any]], domain: str | None = None) -> list[str]:
-    """Every value that a detail (of this domain, when one is given) may have put into a cell of `companies`."""
+    """Every value from these details (of this domain, if one is given) that may be in a cell of `companies`."""
     values: set[str] = set()
     for detail in details:
         site = detail.get("site") or {}

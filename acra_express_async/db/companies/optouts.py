@@ -1,4 +1,4 @@
-"""Who asked to be left alone: companies by UEN, domains, addresses by keyed hash."""
+"""Opt-outs: companies by UEN, domains, and addresses by keyed hash."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ OptOutKind = Literal["company", "domain", "address"]
 
 
 class OptOuts:
-    """The list, asked before a search, a read, a verification and a save; never cached, so it works at once."""
+    """The opt-outs, checked before each search, read, verification and save; never cached, so they apply at once."""
 
     def __init__(self, database: Database, hashes: AddressHash) -> None:
         self._database = database
         self._hashes = hashes
 
     async def company(self, uen: str) -> bool:
-        """True when the company of this UEN opted out."""
+        """True when the company with this UEN has opted out."""
         async with self._database.session() as connection:
             return await _listed(connection, "company", [uen.strip().upper()])
 
     async def domain(self, domain: str) -> bool:
-        """True when the domain, or one that it lies under, opted out."""
+        """True when the domain, or a domain above it, has opted out."""
         async with self._database.session() as connection:
             return await _listed(connection, "domain", domain_and_parents(domain))
 
     async def address(self, address: str) -> bool:
-        """True when the address itself or its domain opted out."""
+        """True when the address itself, or its domain, has opted out."""
         async with self._database.session() as connection:
             return await _listed(connection, "address", [self._hashes.text(address)]) or await _listed(
                 connection, "domain", domain_and_parents(address.rpartition("@")[2])
@@ -36,7 +36,7 @@ class OptOuts:
 
 
 async def record_opt_out(connection: Connection, kind: OptOutKind, value: str, hashes: AddressHash) -> None:
-    """Put a company (UEN), a domain or an address on the list; doing it twice is doing it once."""
+    """Record the opt-out of a company (UEN), a domain or an address; repeating it changes nothing."""
     plain = value.strip().lower()
     stored = {"company": plain.upper(), "domain": plain.removeprefix("www.")}.get(kind) or hashes.text(plain)
     await connection.execute(
@@ -50,7 +50,7 @@ async def record_opt_out(connection: Connection, kind: OptOutKind, value: str, h
 
 
 def domain_and_parents(domain: str) -> list[str]:
-    """``a.b.com.sg`` and everything it lies under, down to two labels: an opt-out of b.com.sg covers a.b.com.sg."""
+    """``a.b.com.sg`` and the domains above it, down to two labels: an opt-out of b.com.sg covers a.b.com.sg."""
     labels = domain.strip().lower().rstrip(".").split(".")
     return [".".join(labels[start:]) for start in range(max(1, len(labels) - 1))]
 

@@ -1,4 +1,4 @@
-"""How companies ended, and the slots of the daily cap."""
+"""Outcomes of companies, and the slots of the daily cap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logs.logger("outcomes")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """When a company's result was written: how long since its own staging job, and since the campaign's enqueue."""
+    """Time from the company's staging job, and from the campaign's enqueue, until the result was written."""
 
     latency: timedelta
     campaign_age: timedelta
@@ -28,7 +28,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Whether a company may be worked on: the slot is ours, or another job's that has not ended, or none is left."""
+    """Whether a company may be worked on: the slot is ours, or belongs to another live job, or none is left."""
 
     ours: bool
     elsewhere: bool
@@ -42,7 +42,7 @@ class Outcomes:
         self._database = database
 
     async def ended(self, job_id: JobId) -> frozenset[CompanyId]:
-        """The companies of this job that need nothing any more."""
+        """The companies of this job that are done."""
         async with self._database.session() as connection:
             rows = await connection.fetch("SELECT company_id FROM acra_express.outcomes WHERE job_id = $1", job_id)
         return frozenset(CompanyId(row["company_id"]) for row in rows)
@@ -59,7 +59,7 @@ class Outcomes:
         campaign_at: datetime,
         detail: dict[str, Any],
     ) -> Ended:
-        """Write one outcome inside the transaction that stores its records; the moment is the database's."""
+        """Write one outcome inside the transaction that stores its results; the time is the database's."""
         row = await connection.fetchrow(
             """
             INSERT INTO acra_express.outcomes
@@ -98,8 +98,7 @@ async def fail_unfinished(
     cost the job's companies their rows, never the job its end.
 
     Returns:
-        For each company failed here, how long it had waited since its staging job; zero where no believable moment says
-        since when.
+        For each company failed here, its wait since the staging job; zero if no plausible time of staging is known.
     """
     if job_type is not JobType.ENRICHMENT:
         return []
@@ -133,10 +132,10 @@ async def fail_unfinished(
 
 
 class DailyCap:
-    """Slots of the daily cap, keyed by (day, company): resuming takes nothing twice, and nothing can leak.
+    """Slots of the daily cap, keyed by (day, company): resuming takes no second slot, and no slot can leak.
 
     Args:
-        zone: whose calendar day counts.
+        zone: the time zone whose calendar day counts.
     """
 
     def __init__(self, database: Database, zone: ZoneInfo) -> None:
@@ -146,11 +145,11 @@ class DailyCap:
     async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
         """Take today's slot for a company.
 
-        A slot is one job's: while another job that has not ended holds it, the company is that job's; the slot of a job
-        that has ended is taken over.
+        A slot belongs to one job. While that job is live, no other may work on the company; the slot of a job that has
+        ended is taken over.
         """
         async with self._database.transaction() as connection:
-            # one taker at a time, or two replicas would both see the last free slot
+            # one session at a time; otherwise two replicas could both see the last free slot and take it
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('acra_express.daily_slots'))")
             row = await connection.fetchrow(
                 """
@@ -185,7 +184,7 @@ class DailyCap:
         return Slot(ours=row["ours"], elsewhere=row["elsewhere"], until_tomorrow=row["until_tomorrow"])
 
     async def full(self, cap: int) -> timedelta | None:
-        """How long until the next day begins when no slot is left today; None while there is one."""
+        """How long until the next day begins, if no slot is left today; None while there is one."""
         async with self._database.session() as connection:
             left = await connection.fetchval(
                 """
@@ -200,7 +199,7 @@ class DailyCap:
         return left if isinstance(left, timedelta) else None
 
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None:
-        """Give up the slot of a company for which nothing was sent."""
+        """Return the slot of a company for which nothing was sent."""
         async with self._database.session() as connection:
             await connection.execute(
                 """

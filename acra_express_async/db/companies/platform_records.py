@@ -1,8 +1,8 @@
-"""One company's result into the platform's tables, as a guest: short, in the nightly's lock order, never over others.
+"""Writes one company's result into the platform's tables: briefly, in the nightly's lock order, without overwriting.
 
-The order is header, history, companies, contacts, lead_emails (platform.md B3); a lock that is not free within 300 ms
-surfaces as an error of the connection and the whole transaction is repeated by the caller. Nothing here depends on a
-unique index being there: production may lack them (platform.md C).
+The order is header, history, companies, contacts, lead_emails, as in the nightly's own store (B3). A lock that is not
+free within 300 ms raises an error of the connection, and the caller repeats the whole transaction. Nothing here relies
+on a unique index: production may lack the platform's.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from acra_express_async.db.session.stored_json import stored_json, stored_text
 from acra_express_async.models import Company, Job, Outcome
 
 STRONG_POINTS = 55
-"""Evidence below which a domain is kept in the story only: the points at which quality.md B2 calls a site proven."""
+"""A domain with less evidence is stored only in the detail, not in `companies`: a site counts as proven at 55."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedCompany:
     """What was stored.
 
-    `outcome` is what to count and to record: the one given, or `skipped{opted_out}` when an opt-out came in between.
-    `story` is the detail for our own outcome row; `domain_taken` says that another company holds the domain.
+    `outcome` is the one to count and record: the given one, or `skipped{opted_out}` if an opt-out came in meanwhile.
+    `detail` is for our own outcome row; `domain_taken` says that another company already has the domain.
     """
 
     outcome: Outcome
@@ -54,9 +54,9 @@ async def save(
     """Store one company's outcome inside the caller's short, fenced transaction.
 
     Raises:
-        asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError: gave way; repeat the
-            whole transaction with jitter. It is no failure of the company.
-        asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError: the platform changed; probe its shape again.
+        asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError: it gave way to a lock;
+            repeat the whole transaction with jitter. The company has not failed.
+        asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError: the platform's tables have changed; probe them again.
     """
     outcome, gone = await _respect_opt_outs(connection, company, outcome, hashes)
     facts = facts_of(job, outcome, hashes=hashes, store_personal=store_personal_emails, opted_out=gone)
@@ -79,7 +79,7 @@ async def save(
 async def _respect_opt_outs(
     connection: Connection, company: Company, outcome: Outcome, hashes: AddressHash
 ) -> tuple[Outcome, frozenset[str]]:
-    """The outcome without what somebody asked to be left out of, and the hashes of opted-out addresses."""
+    """The outcome without what has opted out, and the hashes of opted-out addresses."""
     addresses = {hashes.text(email.address): email.address for email in outcome.emails}
     domains = {part for email in outcome.emails for part in domain_and_parents(email.address.rpartition("@")[2])}
     site = domain_and_parents(outcome.site.domain) if outcome.site is not None else []
@@ -108,7 +108,8 @@ async def _respect_opt_outs(
 async def _history(
     connection: Connection, tenant_id: int, shape: PlatformShape, company: Company, run_id: int, facts: Facts
 ) -> None:
-    """A history row only with an honest about text: an empty one would lower the platform's acceptance rate (B20)."""
+    """Write a history row, but only with a real about text: an empty one would lower the platform's acceptance rate
+    (B20)."""
     table = "company_enrichment_runs"
     if not facts.about or not shape.has(table, "domain", "about_text", "linkedin_url", "source_json", "updated_at"):
         return
@@ -150,10 +151,10 @@ async def _history(
 
 
 async def _fill_company(connection: Connection, shape: PlatformShape, company: Company, facts: Facts) -> None:
-    """Fill what is NULL; `last_seen` moves only with a change, or the platform's paging would jump (B21)."""
+    """Fill what is NULL. `last_seen` changes only together with a value, or the platform's paging skips rows (B21)."""
     best = next((e.address for e in facts.emails if e.verification is None or e.verification.usable), None)
     number = facts.phone.number if facts.phone is not None else None
-    # coalesce also where a plain `$2 IS NOT NULL` would do: it gives the parameter the column's type, text or text[]
+    # coalesce instead of a plain `$2 IS NOT NULL`, because it gives the parameter the column's type, text or text[]
     await connection.execute(
         """
         UPDATE public.companies SET
@@ -189,10 +190,10 @@ def _as_stored(value: str | None, *, is_list: bool) -> str | list[str] | None:
 
 
 async def _claim_domain(connection: Connection, company: Company, domain: str, outcome: Outcome) -> bool:
-    """Set `website_domain` where it is NULL and nobody else has it (B7); True when another company holds it.
+    """Set `website_domain` if it is NULL and no other company has the domain (B7); True when another company has it.
 
-    A wrong or doubled domain makes the nightly's own store fail, so it is never overwritten, and a rival that commits
-    between our look and our write costs only the savepoint.
+    A wrong or duplicate domain makes the nightly's own store fail, so it is never overwritten. If another transaction
+    commits the same domain between our check and our write, only the savepoint is rolled back.
     """
     if outcome.site is None or outcome.site.points < STRONG_POINTS:
         return False

@@ -1,4 +1,4 @@
-"""The platform's own books of a run: header, vendor usage, events. All under the express tenant, never a customer's."""
+"""The platform's records of a run: header, vendor usage, events. All are written under the express tenant."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class _Line:
 
     @property
     def quota_exhausted(self) -> bool:
-        """Only the vendor's own word counts; our budgets are not its quota."""
+        """Only the vendor's own answer counts; our budgets are not the vendor's quota."""
         return any(one.reason in _QUOTA_REASONS for one in self.refused)
 
 
 def _lines_of(usage: Usage) -> list[_Line]:
-    """What was sent, retries and refusals included; a free verification that failed was a call all the same."""
+    """What was sent, including retries and refusals; a free verification that failed was a call too."""
     refused = {provider: tuple(one for one in usage.refused if one.provider == provider) for provider in Provider}
     free = sum(one.free for one in refused[Provider.ZEROBOUNCE])
     lines = (
@@ -51,11 +51,12 @@ def _lines_of(usage: Usage) -> list[_Line]:
 async def write_header(
     connection: Connection, tenant_id: int, shape: PlatformShape, usage: Usage, seconds: float
 ) -> int:
-    """A header that is born finished: the platform's alert takes any other status of a newest run for a fault (B8).
+    """Insert a header that is already finished: the platform's alert takes any other status of the newest run for a
+    fault (B8).
 
-    The platform also posts every five minutes for as long as the newest header of a tenant, any tenant, has rate-limit
-    hits (B10). They are the platform's to read and ours to act on, so a run that met some is followed, in the same
-    transaction, by a newer header without: nobody ever sees it as the newest.
+    The platform also posts a message every five minutes while the newest header of any tenant has rate-limit hits
+    (B10). Ours are handled by our own alerts. So a run with rate-limit hits is followed, in the same transaction, by a
+    newer header without any, and is never the newest.
     """
     run_id = await _insert_header(connection, tenant_id, shape, seconds)
     if any(line.rate_limit_hits or line.quota_exhausted for line in _lines_of(usage)):
@@ -85,10 +86,10 @@ async def _insert_header(connection: Connection, tenant_id: int, shape: Platform
 
 
 async def write_usage(connection: Connection, tenant_id: int, shape: PlatformShape, run_id: int, usage: Usage) -> None:
-    """One row for each vendor of this run, under vendor names of our own so that they trip no alert made for others.
+    """One row per vendor, under our own vendor names, so that they trigger no alert that is meant for the nightly.
 
-    A run is one company's, or one attempt's that broke off, so its rows never meet earlier ones: sums over the runs
-    add up as those of the platform's additive upsert do.
+    A run belongs to one company, or to one interrupted attempt, so its rows never collide with earlier ones. Sums over
+    runs are the same as with the platform's additive upsert.
     """
     if not shape.has("run_vendor_usage", "run_id", "tenant_id", "vendor", "calls", "tokens_output"):
         return
@@ -126,7 +127,7 @@ async def write_usage(connection: Connection, tenant_id: int, shape: PlatformSha
 
 
 async def book(connection: Connection, tenant_id: int, shape: PlatformShape, usage: Usage) -> None:
-    """A run of its own for what an attempt cost that broke off: it found nothing, but the vendors were called."""
+    """A separate run for what an interrupted attempt cost: it found nothing, but the vendors were called."""
     if not shape.has("run_vendor_usage", "run_id", "tenant_id", "vendor", "calls", "tokens_output"):
         return
     run_id = await write_header(connection, tenant_id, shape, usage, 0.0)
@@ -142,7 +143,7 @@ async def write_event(
     outcome: Outcome,
     detail: Mapping[str, Any],
 ) -> None:
-    """One event for every outcome; a failure speaks here and never through a bad header."""
+    """One event per outcome; a failure is recorded here, never as a failed header."""
     if not shape.has("run_event_logs", "run_id", "tenant_id", "stage", "event", "status"):
         return
     failed = outcome.kind is OutcomeKind.FAILED
@@ -156,7 +157,7 @@ async def write_event(
         run_id,
         tenant_id,
         STAGE,
-        company.company_id if company.company_id <= _INT_MAX else None,  # the platform's column is a plain int
+        company.company_id if company.company_id <= _INT_MAX else None,  # the platform's column is a 32-bit int
         "error" if failed else "finish",
         "error" if failed else "ok",
         outcome.reason[:_MAX_ERROR_CODE] or None if failed else None,

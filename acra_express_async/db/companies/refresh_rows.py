@@ -1,4 +1,4 @@
-"""What the standing refresh must know before it stages anything."""
+"""What the standing refresh needs to know before it stages anything."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from acra_express_async.models import JobId
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The state of things at a tick.
+    """The state at a tick.
 
     Args:
-        live: some express job is queued, snoozed or running: what was asked for comes first.
+        live: an express job is queued, snoozed or running: people's requests come first.
         paused: an operator has paused claiming.
-        elapsed: part of the calendar day that is over, from 0 to 1.
+        elapsed: the part of the calendar day that is over, from 0 to 1.
         used: slots of the daily cap taken today.
     """
 
@@ -27,10 +27,10 @@ class Look:
 
 
 class RefreshRows:
-    """Looks for the standing refresh, by the database's clock.
+    """Queries of the standing refresh, by the database's clock.
 
     Args:
-        zone: whose calendar day counts.
+        zone: the time zone whose calendar day counts.
     """
 
     def __init__(self, database: Database, zone: ZoneInfo) -> None:
@@ -38,7 +38,7 @@ class RefreshRows:
         self._zone = zone
 
     async def look(self) -> Look:
-        """One look; raises DatabaseAway or LockBusy."""
+        """Read the state; raises DatabaseAway or LockBusy."""
         async with self._database.session() as connection:
             row = await connection.fetchrow(
                 """
@@ -59,7 +59,7 @@ class RefreshRows:
         return Look(row["live"], row["paused"], row["elapsed"], row["used"])
 
     async def staged(self, job_id: JobId) -> int | None:
-        """How many companies a staging job staged; None while it has not ended, or when it is gone."""
+        """How many companies a staging job staged; None while it has not ended, or if it no longer exists."""
         async with self._database.session() as connection:
             total = await connection.fetchval(
                 "SELECT total FROM acra_express.express_jobs WHERE job_id = $1 AND status IN ('done', 'error')", job_id

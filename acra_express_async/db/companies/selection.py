@@ -1,8 +1,8 @@
-"""Which registry rows a staging job puts forward: asked-for UENs first, then never decided ones, then stale ones.
+"""Which registry rows a staging job takes: UENs asked for first, then companies without a decision, then stale ones.
 
 A selection is walked in UEN order through our own list of a code's live rows, in windows, from where the last batch
-stopped. Its first round takes companies nobody has decided about; after wrapping once it takes those whose last
-answer is older than `recheck_days`. Nothing here scans or sorts the registry for a job.
+stopped. The first round takes companies without any decision; the second round, after the walk has started over once,
+takes those whose last answer is older than `recheck_days`. Nothing here scans or sorts the registry for a job.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor
 
 WINDOW = 200
 MAX_WINDOWS = 50
-"""10,000 rows a batch at most; a longer run of decided companies is left to the continuation."""
+"""At most 10,000 rows per batch; a longer stretch of decided companies is left to the continuation."""
 FAILED_HOLDS = timedelta(days=1)
-"""A company that failed (a provider was away) comes back sooner than one with an answer."""
+"""A failed company (a provider was unavailable) is retried sooner than one with an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Picked:
 
 @dataclass(slots=True)
 class _Walk:
-    """Where the walk through a selection stands."""
+    """How far the walk through a selection has come."""
 
     after: str
     wrapped: bool
@@ -65,9 +65,9 @@ class Selection:
     Args:
         database: sessions under the tenant role.
         shape: what the platform's tables look like here.
-        include_sole_proprietors: persons trading alone are personal data and left out unless this says otherwise.
-        recheck_days: how long an answer holds.
-        hold_nights: for how many nights new companies of a pending nightly job's codes are left to it (B5).
+        include_sole_proprietors: people trading alone are personal data and are left out unless this is True.
+        recheck_days: how long an answer counts as recent.
+        hold_nights: for how many nights new companies with the codes of a pending nightly job are left to it (B5).
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Selection:
             uens: the next of the campaign's list, which come first; those of `params` when None.
 
         Raises:
-            JobError: a term resolves to no code; the sentence names it.
+            JobError: a term matches no code; the sentence names it.
         """
         limit = max(limit, 0)
         done = tuple(listed_uens(params.uens) if uens is None else uens)[:limit]
@@ -119,7 +119,7 @@ class Selection:
         )
 
     async def upsert(self, row: RegistryRow) -> CompanyId:
-        """Find or make the company in a transaction of its own; raises StandBack, see `upsert_company`."""
+        """Find or create the company in its own transaction; raises StandBack (see `upsert_company`)."""
         async with self._database.transaction() as connection:
             held = await _held_codes(connection, self._hold_nights)
             return await upsert_company(connection, row, self._shape, held_codes=held)
@@ -128,7 +128,7 @@ class Selection:
         """How many live companies match, for the answer of `enqueue`; explicit UENs count as given.
 
         Raises:
-            JobError: a term resolves to no code.
+            JobError: a term matches no code.
         """
         async with self._database.session() as connection:
             codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
@@ -144,7 +144,7 @@ class Selection:
         return int(members) + len(listed_uens(params.uens))
 
     async def count_postal_codes(self) -> int:
-        """A chore of ticks: see `registry.count_postal_codes`; returns how often it counted (0 or 1)."""
+        """Runs at ticks: see `registry_rows.count_postal_codes`; returns how often it counted (0 or 1)."""
         async with self._database.session() as connection:
             return int(await count_postal_codes(connection))
 
@@ -251,7 +251,8 @@ _ASKED = """
 """
 
 # $1 codes, $2 after, $3 sole proprietors too, $4 window, $5 how long an answer holds, $6 a failure, $7 campaign start.
-# What this campaign has decided itself is fresh whatever recheck_days says; what waits in a job is nobody else's.
+# `ring` is the next window of the codes' lists, merged in UEN order; `waiting` are companies of live enrichment jobs,
+# which no other job may take. A company that this campaign itself has decided is fresh whatever recheck_days says.
 _WINDOW_SQL = """
     WITH ring AS MATERIALIZED (
         SELECT m.uen FROM unnest($1::text[]) AS wanted(code)

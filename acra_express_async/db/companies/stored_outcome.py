@@ -1,7 +1,7 @@
-"""What may be stored of an outcome: the story with its evidence, and the facts, both without what must not stand.
+"""What may be stored of an outcome: its detail with the evidence, and the facts, both without what must not be stored.
 
-Pure: outcome in, plain values out. With `store_personal` False the addresses of persons and freemail boxes appear
-only as keyed hashes, also where they turn up inside texts.
+Pure: outcome in, plain values out. With `store_personal` False, addresses of persons and freemail boxes appear only as
+keyed hashes, also where they occur inside texts.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ MAX_NOTES = 20
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _REMOVED = "[address removed]"
 _DIALLABLE = ("phone", "mobile", "whatsapp", "toll_free")
-"""Kinds of numbers somebody picks up, best first; a fax is none."""
+"""Kinds of numbers that a person answers, best first; a fax is not one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What goes into the platform's tables.
 
-    `emails` may stand in the open, best first; `story` is the `source_json` and the detail of our own outcome.
+    `emails` may be stored in clear text, best first; `detail` becomes `source_json` and the detail of our own outcome.
     """
 
     detail: dict[str, Any]
@@ -54,7 +54,7 @@ def facts_of(
     store_personal: bool,
     opted_out: Collection[str] = frozenset(),
 ) -> Facts:
-    """What may be stored of this outcome; `opted_out` are hashes (hex) of addresses that asked to be left alone."""
+    """What may be stored of this outcome; `opted_out` are hashes (hex) of addresses that have opted out."""
     known = tuple(email for email in outcome.emails if hashes.text(email.address) not in opted_out)[:MAX_ADDRESSES]
     emails = tuple(email for email in known if store_personal or email.kind is EmailKind.ROLE)
     scrub = _Scrubber({email.address.lower() for email in emails})
@@ -74,7 +74,7 @@ def facts_of(
 
 
 class _Scrubber:
-    """Takes every address out of a text but the allowed ones."""
+    """Removes every address from a text, except for the allowed ones."""
 
     def __init__(self, allowed: Collection[str]) -> None:
         self._allowed = allowed
@@ -143,7 +143,7 @@ def _site(site: Site, scrub: _Scrubber) -> dict[str, Any]:
 
 
 def _email(email: Email, hashes: AddressHash | None) -> dict[str, Any]:
-    """One address with its provenance; as a hash, and without the role seen in it, when `hashes` is given."""
+    """One address and where it was seen; as a hash, and without its role, if `hashes` is given."""
     fields: dict[str, Any] = {"kind": email.kind.value, "read_at": _iso(email.read_at)}
     if hashes is None:
         fields |= {"address": email.address, "role": email.role, "url": email.url}
@@ -172,7 +172,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def without_facts(outcome: Outcome) -> Outcome:
-    """The outcome of a company that opted out while it was worked on: nothing found may be stored."""
+    """The outcome of a company that opted out while it was being worked on: nothing that was found may be stored."""
     return replace(
         outcome,
         kind=OutcomeKind.SKIPPED,

@@ -1,7 +1,7 @@
-"""What is known of addresses, and the intent that is committed before each verification is sent.
+"""Stored results of verifications, and the intent that is committed before each one is sent.
 
-ZeroBounce has no idempotency key: an intent without a verdict (a crash, a time-out) counts as spent, and the address
-is not sent again for a day.
+ZeroBounce has no idempotency key: an intent without a result (after a crash or a time-out) counts as spent, and the
+address is not sent again for a day.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from acra_express_async.db.session.pool import Database
 from acra_express_async.models import VerificationResult
 
 DEFINITIVE = ("valid", "invalid", "catch-all", "spamtrap", "abuse", "do_not_mail")
-"""ZeroBounce's words that say something about the address; `unknown` says something about that hour."""
+"""ZeroBounce's words that describe the address; `unknown` only describes the mail server at that time."""
 
 INTENT_HOLDS = timedelta(hours=24)
-"""How long an intent without a verdict forbids another send (design.md 6)."""
+"""How long an intent without a result forbids another send: the first one may have been paid for."""
 
 UNKNOWN_HOLDS = timedelta(hours=6)
-"""How long an `unknown` is let rest: grey-listing mail servers open up after hours, not minutes."""
+"""How long to wait after an `unknown`: grey-listing mail servers accept mail after hours, not minutes."""
 
 
 class VerificationRows:
-    """VerificationRows and intents; every method is a transaction of its own, committed when it returns.
+    """Stored results and intents; every method is one transaction, committed when it returns.
 
     Args:
         database: sessions under the tenant role.
-        shape: whether the platform keeps a cache of its own.
-        hashes: our own rows know addresses only by hash.
-        cache_days: how old a stored verdict may be.
+        shape: whether the platform has its own cache.
+        hashes: our own rows contain addresses only as hashes.
+        cache_days: how old a stored result may be.
     """
 
     def __init__(self, database: Database, *, shape: PlatformShape, hashes: AddressHash, cache_days: int) -> None:
@@ -40,7 +40,7 @@ class VerificationRows:
         self._age = timedelta(days=cache_days)
 
     async def cached(self, address: str) -> VerificationResult | None:
-        """A definitive verdict younger than `cache_days`: ours first (it knows the sub-status), then the platform's."""
+        """A definitive result younger than `cache_days`: ours first (it has the sub-status), then the platform's."""
         async with self._database.session() as connection:
             row = await connection.fetchrow(
                 """
@@ -78,8 +78,8 @@ class VerificationRows:
     async def open_intent(self, address: str) -> bool:
         """Commit the intent to verify; the caller may send only when this is True.
 
-        False means: an earlier send has no verdict yet and is younger than a day, an `unknown` is younger than some
-        hours, or a stored verdict still stands.
+        False means that an earlier send has no result yet and is younger than a day, that an `unknown` is only hours
+        old, or that a stored result is still recent enough.
         """
         async with self._database.transaction() as connection:
             opened = await connection.fetchval(
@@ -103,7 +103,7 @@ class VerificationRows:
         return bool(opened)
 
     async def store(self, result: VerificationResult) -> None:
-        """Store what the verifier said; an `unknown` only closes the intent and is never answered from here."""
+        """Store the result; an `unknown` only closes the intent and is never returned from here."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 """
