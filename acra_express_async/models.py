@@ -38,6 +38,7 @@ class OutcomeKind(StrEnum):
     NO_WEBSITE = "no_website"
     SKIPPED = "skipped"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

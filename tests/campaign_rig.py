@@ -14,6 +14,7 @@ from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.address_hash import load_address_hash
+from acra_express_async.db.companies.campaigns import Campaigns as CampaignRows
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection
@@ -71,6 +72,7 @@ class Campaigns(Rig):
             JobType.STAGING: Staging(
                 jobs=self.jobs,
                 lists=UenLists(database),
+                campaigns=CampaignRows(database),
                 registry=Selection(
                     database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2
                 ),

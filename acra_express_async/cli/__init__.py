@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "explain:explain",
     "export": "export:export",
     "enqueue": "enqueue:enqueue",
+    "campaigns": "campaigns:campaigns",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",
     "resume": "jobs:resume",

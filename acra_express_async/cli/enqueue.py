@@ -7,13 +7,17 @@ from typing import Any
 
 import click
 
-from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
+from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import span
 from acra_express_async.companies.forecast import Foreseen, foreseen
+from acra_express_async.db.companies.campaigns import Asked
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.logs import printable
 from acra_express_async.params import StagingParams
 from acra_express_async.settings.tree import Settings, load_settings
+
+LONGEST_NAME = 200
 
 
 @click.command(short_help="Ask for companies by term, SSIC code or UEN.")
@@ -24,9 +28,11 @@ from acra_express_async.settings.tree import Settings, load_settings
 @click.option("--batch-size", type=click.IntRange(1), help="Companies per batch, for this campaign.")
 @click.option("--daily-cap", type=click.IntRange(0), help="Cap of companies per day for this campaign.")
 @click.option("--authorized-by", help="Who approved a raise; one of OVERRIDE_APPROVERS.")
+@click.option("--name", help="What people call this campaign, at most 200 characters.")
 @json_option
 @synchronous
 async def enqueue(
+    *,
     terms: tuple[str, ...],
     ssic_codes: tuple[str, ...],
     uens: tuple[str, ...],
@@ -34,6 +40,7 @@ async def enqueue(
     batch_size: int | None,
     daily_cap: int | None,
     authorized_by: str | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Enqueue one staging job; the service starts on it at once.
@@ -47,8 +54,8 @@ async def enqueue(
       acra-express enqueue --uen 201912345K
       acra-express enqueue --term bakery --batch-size 10 --authorized-by NAME
     """
-    asked = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
-    throttle = {key: value for key, value in asked.items() if value is not None} or None
+    figures = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
+    throttle = {key: value for key, value in figures.items() if value is not None} or None
     wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes), "uens": [uen.upper() for uen in _words(uens)]}
     if not any(wanted.values()):
         raise click.UsageError("name at least one --term, --ssic or --uen")
@@ -57,7 +64,8 @@ async def enqueue(
     judged = resolve(throttle, settings)
     async with as_tenant(settings) as database:
         seen = await foreseen(database, settings, params, judged)
-        job_id = await Operator(database).enqueue(params)
+        asked = Asked(name=_name(name), by=operator_name(), expected=seen.companies if seen.exact else None)
+        job_id = await Operator(database).enqueue(params, asked)
     answer = {
         "job_id": job_id,
         "matched": seen.matched,
@@ -71,6 +79,13 @@ async def enqueue(
         "notes": [*seen.notes, *_cut(judged, settings)],
     }
     say(answer, as_json=as_json, text="\n".join(_said(answer, seen, settings)))
+
+
+def _name(given: str | None) -> str | None:
+    name = (given or "").strip()
+    if len(name) > LONGEST_NAME:
+        raise click.BadParameter(f"a name has at most {LONGEST_NAME} characters", param_hint="--name")
+    return printable(name) or None
 
 
 def _words(given: tuple[str, ...]) -> list[str]:
@@ -91,7 +106,7 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
         )
         lines += [f"needs {need}" for need in seen.needs]
     lines += [f"note: {note}" for note in answer["notes"]]
-    return [*lines, f"follow it with: acra-express jobs show {job_id}"]
+    return [*lines, f"follow it with: acra-express campaigns show {job_id}"]
 
 
 def _cut(judged: JobThrottle, settings: Settings) -> list[str]:

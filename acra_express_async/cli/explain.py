@@ -76,6 +76,7 @@ def _decided(decision: Decision, zone: ZoneInfo) -> str:
         "no_website": "no website was found" + _why(decision),
         "skipped": "skipped" + _why(decision),
         "failed": "failed" + _why(decision),
+        "cancelled": "cancelled by a person",
     }[decision.kind]
     attempt = decision.detail.get("attempt")
     work = f"job {decision.job_id}" + (f" (attempt {attempt})" if attempt else "")

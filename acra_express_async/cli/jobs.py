@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 from collections import Counter
 from datetime import tzinfo
@@ -13,8 +12,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
+from acra_express_async.cli.campaigns import cancel_campaign, retry_campaign, show_campaign
+from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
+from acra_express_async.db.companies.campaigns import Campaigns
 from acra_express_async.db.jobs.job_commands import JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
@@ -24,6 +25,8 @@ SHORT_PARAM = 200
 """Characters of the params that are shown to a person; `--json` prints them all."""
 WIDE = 100
 """Width from which the list has room for attempts and creation time beside a job's message."""
+
+batch_option = click.option("--batch", is_flag=True, help="That one job, also where the ID is a campaign's.")
 
 
 @click.group(short_help="List, show, retry or cancel express jobs.")
@@ -53,15 +56,20 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
 
 @jobs.command(short_help="One job, and how its companies ended.")
 @click.argument("job_id", type=int)
+@batch_option
 @json_option
 @synchronous
-async def show(job_id: int, as_json: bool) -> None:
+async def show(job_id: int, batch: bool, as_json: bool) -> None:
     """One job, and how each of its companies ended, the failed ones first.
 
-    For a job that `enqueue` returned, the companies of all its batches so far.
+    Given a campaign's ID it shows the campaign; --batch shows that one job.
     """
     settings = load_settings()
     async with as_tenant(settings) as database:
+        if not batch and await Campaigns(database).exists(job_id):
+            _acts_on_campaign(job_id, as_json=as_json)
+            await show_campaign(database, job_id, settings, as_json=as_json)
+            return
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(line) | {"outcomes": outcomes}, default=str))
@@ -80,23 +88,39 @@ async def show(job_id: int, as_json: bool) -> None:
 
 @jobs.command(short_help="Queue a job again; its failed companies are retried.")
 @click.argument("job_id", type=int)
+@batch_option
 @json_option
 @synchronous
-async def retry(job_id: int, as_json: bool) -> None:
-    """Queue an ended or snoozed job again, due at once; its failed companies are retried."""
+async def retry(job_id: int, batch: bool, as_json: bool) -> None:
+    """Queue an ended or snoozed job again, due at once; its failed companies are retried.
+
+    Given a campaign's ID it retries the campaign's failed companies; --batch means that one job.
+    """
     async with as_tenant(load_settings()) as database:
+        if not batch and await Campaigns(database).exists(job_id):
+            _acts_on_campaign(job_id, as_json=as_json)
+            await retry_campaign(database, job_id, as_json=as_json)
+            return
         before = await Operator(database).retry(job_id)
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is queued again (was {before})")
 
 
 @jobs.command(short_help="End a job; its results stay.")
 @click.argument("job_id", type=int)
+@batch_option
 @json_option
 @synchronous
-async def cancel(job_id: int, as_json: bool) -> None:
-    """End a job in `error`. A worker that runs it stops within one heartbeat; results already stored stay."""
+async def cancel(job_id: int, batch: bool, as_json: bool) -> None:
+    """End a job in `error`. A worker that runs it stops within one heartbeat; results already stored stay.
+
+    Given a campaign's ID it cancels the campaign; --batch means that one job.
+    """
     async with as_tenant(load_settings()) as database:
-        before = await Operator(database).cancel(job_id, _who())
+        if not batch and await Campaigns(database).exists(job_id):
+            _acts_on_campaign(job_id, as_json=as_json)
+            await cancel_campaign(database, job_id, as_json=as_json)
+            return
+        before = await Operator(database).cancel(job_id, operator_name())
     say({"job_id": job_id, "was": before}, as_json=as_json, text=f"job {job_id} is cancelled (was {before})")
 
 
@@ -106,7 +130,7 @@ async def cancel(job_id: int, as_json: bool) -> None:
 async def pause(as_json: bool) -> None:
     """Stop claiming on all replicas; running jobs finish."""
     async with as_tenant(load_settings()) as database:
-        await Control(database).pause(_who(), paused=True)
+        await Control(database).pause(operator_name(), paused=True)
     text = "claiming is paused on all replicas (running jobs finish; the status page shows it within 5 s); "
     text += "`acra-express resume` ends the pause"
     say({"paused": True}, as_json=as_json, text=text)
@@ -118,15 +142,13 @@ async def pause(as_json: bool) -> None:
 async def resume(as_json: bool) -> None:
     """Start claiming again on all replicas."""
     async with as_tenant(load_settings()) as database:
-        await Control(database).pause(_who(), paused=False)
+        await Control(database).pause(operator_name(), paused=False)
     say({"paused": False}, as_json=as_json, text="claiming continues")
 
 
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"  # a container's user may have a number but no name
+def _acts_on_campaign(campaign_id: int, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"{campaign_id} is a campaign: this is about all its jobs (--batch means the one job)", err=True)
 
 
 def _short(job_type: str) -> str:

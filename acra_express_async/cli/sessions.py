@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -102,6 +103,14 @@ async def _close(connection: Connection) -> None:
             await connection.close(timeout=2)
     except NotNow:
         connection.terminate()
+
+
+def operator_name() -> str:
+    """Who runs the command, for audit trails; a container's numeric user has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:

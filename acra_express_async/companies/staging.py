@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from acra_express_async import logs
+from acra_express_async.db.companies.campaigns import Campaigns
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.jobs.leases import Jobs
@@ -50,6 +51,7 @@ class Staging:
         *,
         jobs: Jobs,
         lists: UenLists,
+        campaigns: Campaigns,
         registry: Selection,
         cap: DailyCap,
         resolve: Callable[[object, str], JobThrottle],
@@ -62,6 +64,7 @@ class Staging:
     ) -> None:
         self._jobs = jobs
         self._lists = lists
+        self._campaigns = campaigns
         self._registry = registry
         self._cap = cap
         self._resolve = resolve
@@ -82,6 +85,8 @@ class Staging:
         """
         params = StagingParams.parse(job.params)
         campaign = params.campaign or Campaign(id=job.job_id, enqueued_at=job.created_at, left=params.limit)
+        if campaign.id == job.job_id:
+            await self._campaigns.ensure(campaign.id, campaign.enqueued_at)
         throttle = self._judged(params, campaign)
         if params.uens:
             params = await self._list(job, params, campaign)
@@ -168,7 +173,8 @@ class Staging:
             if rest is not None:
                 continuation = await self._jobs.insert(connection, JobType.STAGING, rest.as_json(), due_in=due_in)
             if batch.picked.done_uens:
-                await self._lists.take(connection, batch.campaign.id, job.job_id, batch.picked.done_uens)
+                refused = dict(batch.picked.refused)
+                await self._lists.take(connection, batch.campaign.id, job.job_id, batch.picked.done_uens, refused)
             await self._jobs.staged(connection, job, enrichment=enrichment, continuation=continuation)
             await self._jobs.finish(connection, job, total=len(batch.companies), note=note)
         return enrichment, continuation

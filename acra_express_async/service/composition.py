@@ -18,6 +18,7 @@ from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.campaigns import Campaigns
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection
@@ -255,6 +256,7 @@ class Composition:
         staging = Staging(
             jobs=self.jobs,
             lists=UenLists(access.work),
+            campaigns=Campaigns(access.work),
             registry=self.selection,
             cap=self.cap,
             resolve=self._resolve,

@@ -46,7 +46,7 @@ async def explain(database: Database, uen: str) -> Explanation | None:
             uen,
         )
         telling = await _newest(connection, uen, ["enriched", "no_website"])
-        newest = await _newest(connection, uen, ["enriched", "no_website", "skipped", "failed"])
+        newest = await _newest(connection, uen, ["enriched", "no_website", "skipped", "failed", "cancelled"])
         opted_out = await connection.fetchval(
             "SELECT recorded_at FROM acra_express.opt_outs WHERE kind = 'company' AND value = $1", uen
         )

@@ -12,7 +12,7 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome
+from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome, OutcomeKind
 from acra_express_async.params import believable, companies_named_in, id_of, moment_in
 
 log = logs.logger("outcomes")
@@ -83,7 +83,7 @@ class Outcomes:
         return Ended(latency=row["latency"], campaign_age=row["campaign_age"])
 
 
-async def fail_unfinished(
+async def end_unfinished(
     connection: Connection,
     job_id: JobId,
     job_type: JobType,
@@ -91,14 +91,15 @@ async def fail_unfinished(
     *,
     created_at: datetime,
     reason: str,
+    kind: OutcomeKind = OutcomeKind.FAILED,
 ) -> list[timedelta]:
-    """Write `failed` for each company of an enrichment job that has no outcome, in the transaction that ends the job.
+    """Write `kind` for each company of an enrichment job that has no outcome, in the transaction that ends the job.
 
     Works on any params, however broken: a job must always be able to end. Values that the table refuses all the same
     cost the job's companies their rows, never the job its end.
 
     Returns:
-        For each company failed here, its wait since the staging job; zero if no plausible time of staging is known.
+        For each company ended here, its wait since the staging job; zero if no plausible time of staging is known.
     """
     if job_type is not JobType.ENRICHMENT:
         return []
@@ -111,7 +112,7 @@ async def fail_unfinished(
                     (job_id, job_created_at, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at,
                      ended_at)
                 SELECT $1, (SELECT j.created_at FROM acra_express.express_jobs j WHERE j.job_id = $1),
-                       wanted.id, c.uen, 'failed', $3, $4, coalesce($5::timestamptz, now.at),
+                       wanted.id, c.uen, $7, $3, $4, coalesce($5::timestamptz, now.at),
                        coalesce($6::timestamptz, $5, now.at), now.at
                 FROM unnest($2::bigint[]) AS wanted(id) CROSS JOIN (SELECT acra_express.clock() AS at) now
                 LEFT JOIN public.companies c ON c.company_id = wanted.id
@@ -124,6 +125,7 @@ async def fail_unfinished(
                 id_of(params.get("staging_job_id")),
                 staged_at,
                 moment_in(params, "campaign_enqueued_at"),
+                kind.value,
             )
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as refused:
         log.exception("companies.unwritten", job_id=job_id, error=str(refused))

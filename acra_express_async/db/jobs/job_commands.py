@@ -9,13 +9,14 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.db.companies.outcomes import fail_unfinished
+from acra_express_async.db.companies.campaigns import Asked, record_campaign
+from acra_express_async.db.companies.outcomes import end_unfinished
 from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.jobs.uen_lists import list_progress, store_list
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
-from acra_express_async.models import JobId, JobType
+from acra_express_async.models import JobId, JobType, OutcomeKind
 from acra_express_async.params import (
     MAX_BYTES,
     MAX_ID,
@@ -66,8 +67,8 @@ class Operator:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def enqueue(self, params: StagingParams) -> JobId:
-        """Insert one staging job and store its UENs as the campaign's list; the trigger notifies the service."""
+    async def enqueue(self, params: StagingParams, asked: Asked | None = None) -> JobId:
+        """Insert a campaign's first staging job, its row and its list of UENs; the trigger notifies the service."""
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
                 """
@@ -80,6 +81,7 @@ class Operator:
             )
             assert row is not None
             job_id = JobId(row["job_id"])
+            await record_campaign(connection, job_id, row["created_at"], asked)
             if params.uens:
                 await store_list(connection, job_id, listed_uens(params.uens), afresh=True)
                 campaign = Campaign(id=job_id, enqueued_at=row["created_at"], left=params.limit)
@@ -175,13 +177,14 @@ class Operator:
             row = await _locked(connection, job_id)
             if row["status"] in ("done", "error"):
                 raise JobError(f"job {job_id} has already ended ({row['status']})")
-            await fail_unfinished(
+            await end_unfinished(
                 connection,
                 JobId(job_id),
                 JobType(row["job_type"]),
                 row["params"] if isinstance(row["params"], dict) else {},
                 created_at=row["created_at"],
                 reason="cancelled",
+                kind=OutcomeKind.CANCELLED,
             )
             await connection.execute(
                 """

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from acra_express_async.db.companies.outcomes import fail_unfinished
+from acra_express_async.db.companies.outcomes import end_unfinished
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.logs import printable
@@ -183,7 +183,7 @@ class Jobs:
             For each company failed here, how long it had been waiting since its staging job.
         """
         async with self.owned(job) as connection:
-            waited = await fail_unfinished(
+            waited = await end_unfinished(
                 connection, job.job_id, job.job_type, job.params, created_at=job.created_at, reason=reason
             )
             await connection.execute(

@@ -5,7 +5,7 @@ A job that belongs to a campaign carries no list; a batch takes the next UENs in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from acra_express_async.db.session.pool import Connection, Database
@@ -33,7 +33,7 @@ class UenLists:
             rows = await connection.fetch(
                 """
                 SELECT uen FROM acra_express.campaign_uens
-                WHERE campaign_id = $1 AND staging_job_id IS NULL ORDER BY place LIMIT $2
+                WHERE campaign_id = $1 AND staging_job_id IS NULL AND kind IS NULL ORDER BY place LIMIT $2
                 """,
                 campaign_id,
                 limit + 1,
@@ -48,16 +48,27 @@ class UenLists:
         """See `store_list`; in the caller's transaction."""
         await store_list(connection, campaign_id, uens, afresh=afresh)
 
-    async def take(self, connection: Connection, campaign_id: int, job_id: int, uens: Sequence[str]) -> None:
-        """Note which batch took these UENs, in the transaction that finishes it."""
+    async def take(
+        self, connection: Connection, campaign_id: int, job_id: int, uens: Sequence[str], refused: Mapping[str, str]
+    ) -> None:
+        """Note which batch took these UENs, in the transaction that finishes it.
+
+        Args:
+            refused: why those of them that became no company were left out; they count as skipped.
+        """
         await connection.execute(
             """
-            UPDATE acra_express.campaign_uens SET staging_job_id = $2
-            WHERE campaign_id = $1 AND uen = ANY ($3::text[])
+            UPDATE acra_express.campaign_uens u SET
+                staging_job_id = $2, kind = CASE WHEN r.uen IS NOT NULL THEN 'skipped' END, reason = r.reason
+            FROM unnest($3::text[]) AS taken(uen)
+            LEFT JOIN unnest($4::text[], $5::text[]) AS r(uen, reason) ON r.uen = taken.uen
+            WHERE u.campaign_id = $1 AND u.uen = taken.uen
             """,
             campaign_id,
             job_id,
             list(uens),
+            list(refused),
+            list(refused.values()),
         )
 
 
@@ -76,7 +87,8 @@ async def store_list(connection: Connection, campaign_id: int, uens: Sequence[st
         SELECT $1, asked.uen, last.place + asked.place, acra_express.clock()
         FROM unnest($2::text[]) WITH ORDINALITY AS asked(uen, place)
         CROSS JOIN (SELECT coalesce(max(place), 0) AS place FROM acra_express.campaign_uens WHERE campaign_id = $1) last
-        ON CONFLICT (campaign_id, uen) DO UPDATE SET place = excluded.place, staging_job_id = NULL
+        ON CONFLICT (campaign_id, uen) DO UPDATE
+        SET place = excluded.place, staging_job_id = NULL, kind = NULL, reason = NULL
         """,
         campaign_id,
         list(uens),

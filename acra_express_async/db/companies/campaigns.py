@@ -1,0 +1,482 @@
+"""Campaigns: what one enqueue asked for, counted over all its jobs, and acted on as a whole.
+
+A campaign's id is the job id of its first staging job. Every company of it is in exactly one state: it ended (an
+outcome, or a listed UEN that never became a company) or it waits (in a live job, in the list, or in what is left of a
+selection). Acting on a campaign locks its live jobs in the order of their ids and looks again afterwards: a staging job
+that ended in between has left a continuation behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from acra_express_async.db.jobs.listen import CHANNEL
+from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import JobError
+from acra_express_async.params import MAX_ID
+
+ENDED = ("enriched", "no_website", "skipped", "failed", "cancelled")
+"""States in which a company needs nothing more, in the order in which people read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignState:
+    """A campaign as it stands.
+
+    Attributes:
+        states: companies by state, those of `ENDED` and `waiting`; they add up to `total`.
+        live_jobs: jobs that are queued or running.
+        open_ended: more companies may follow than `waiting` says, since nobody counted the selection.
+        running: a worker is at work on it.
+        next_at: when the first of its waiting jobs is due again, None while one is due or none waits.
+        waits_for: the sentence in the row of that job.
+    """
+
+    campaign_id: int
+    name: str | None
+    enqueued_at: datetime
+    enqueued_by: str | None
+    again_by: str | None
+    cancelled_at: datetime | None
+    cancelled_by: str | None
+    states: Mapping[str, int]
+    live_jobs: int = 0
+    open_ended: bool = False
+    running: bool = False
+    next_at: datetime | None = None
+    waits_for: str | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def ended(self) -> int:
+        return self.total - self.states["waiting"]
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing of it can happen any more."""
+        return not self.live_jobs
+
+    @property
+    def percent(self) -> float:
+        """How much has ended, from 0 to 100; a campaign that is over and found nothing is complete."""
+        if not self.total:
+            return 100.0 if self.is_over else 0.0
+        return 100.0 * self.ended / self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What an action did: jobs that were changed, companies that changed their state, jobs that run and were left."""
+
+    jobs: int
+    companies: int
+    left_running: int = 0
+
+
+@dataclass(slots=True)
+class _Live:
+    jobs: int = 0
+    waiting: int = 0
+    left: int | None = 0
+    running: bool = False
+    due: bool = False
+    next_at: datetime | None = None
+    waits_for: str | None = None
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Campaigns:
+    """Reads and acts under the tenant role; every method raises DatabaseAway or LockBusy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ensure(self, campaign_id: int, enqueued_at: datetime) -> None:
+        """Make the row of a campaign that was written into background_jobs by hand."""
+        async with self._database.session() as connection:
+            await record_campaign(connection, campaign_id, enqueued_at)
+
+    async def newest(self, limit: int) -> list[CampaignState]:
+        """The campaigns that were enqueued last, the newest first."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT campaign_id FROM acra_express.campaigns ORDER BY enqueued_at DESC, campaign_id DESC LIMIT $1
+                """,
+                limit,
+            )
+            return await _states(connection, [row["campaign_id"] for row in rows])
+
+    async def one(self, campaign_id: int) -> CampaignState:
+        """One campaign.
+
+        Raises:
+            JobError: there is none with this id; where a job of another campaign has it, the sentence says which.
+        """
+        async with self._database.transaction() as connection:
+            found = await _states(connection, [_possible(campaign_id)])
+            if not found:
+                raise JobError(await _unknown(connection, campaign_id))
+        return found[0]
+
+    async def exists(self, campaign_id: int) -> bool:
+        """Whether this is the id of a campaign."""
+        if not 1 <= campaign_id <= MAX_ID:
+            return False
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    "SELECT EXISTS (SELECT FROM acra_express.campaigns WHERE campaign_id = $1)", campaign_id
+                )
+            )
+
+    async def companies(self, campaign_id: int, limit: int) -> list[dict[str, Any]]:
+        """How its companies ended, failed ones first, then the newest; at most `limit`."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT o.uen, o.kind, o.reason, o.ended_at, o.job_id
+                FROM acra_express.outcomes o WHERE o.campaign_id = $1
+                ORDER BY o.kind <> 'failed', o.ended_at DESC LIMIT $2
+                """,
+                campaign_id,
+                limit,
+            )
+        return [dict(row) for row in rows]
+
+    async def cancel(self, campaign_id: int, by: str) -> Changed:
+        """End every live job of the campaign; each company that had not ended becomes `cancelled`.
+
+        A worker that holds one of its jobs lets go at its next heartbeat or write: a call in flight ends, and a paid
+        verification is kept.
+
+        Raises:
+            JobError: no such campaign, or it is over.
+        """
+        async with self._database.transaction() as connection:
+            [before] = await self._known(connection, campaign_id)
+            locked = await _lock_live(connection, campaign_id)
+            if not locked:
+                raise JobError(f"campaign {campaign_id} is over; nothing of it waits")
+            [before] = await _states(connection, [campaign_id])
+            ended = await _cancel_companies(connection, locked, before)
+            listed = await _cancel_list(connection, campaign_id)
+            await _end_jobs(connection, locked, by)
+            unstaged = max(0, before.states["waiting"] - ended - listed)
+            await connection.execute(
+                """
+                UPDATE acra_express.campaigns
+                SET cancelled_at = acra_express.clock(), cancelled_by = $2, unstaged_cancelled = unstaged_cancelled + $3
+                WHERE campaign_id = $1
+                """,
+                campaign_id,
+                by,
+                unstaged,
+            )
+        return Changed(len(locked), ended + listed + unstaged)
+
+    async def retry(self, campaign_id: int) -> Changed:
+        """Queue every job again that ended in error or has failed companies; those companies wait again.
+
+        Raises:
+            JobError: no such campaign, or nothing of it failed.
+        """
+        async with self._database.transaction() as connection:
+            await self._known(connection, campaign_id)
+            wanted = [row["job_id"] for row in await connection.fetch(_RETRIED, campaign_id)]
+            held = await _lock(connection, wanted)
+            again = [job_id for job_id, status in held.items() if status != "running"]
+            running = len(held) - len(again)
+            if not again:
+                raise JobError(
+                    f"the failed companies of campaign {campaign_id} are in a job that runs; retry when it has ended"
+                    if running
+                    else f"nothing of campaign {campaign_id} failed"
+                )
+            failed = await connection.fetch(
+                "DELETE FROM acra_express.outcomes WHERE job_id = ANY ($1::bigint[]) AND kind = 'failed' RETURNING 1",
+                again,
+            )
+            await _queue(connection, again)
+        return Changed(len(again), len(failed), running)
+
+    async def _known(self, connection: Connection, campaign_id: int) -> list[CampaignState]:
+        found = await _states(connection, [_possible(campaign_id)])
+        if not found:
+            raise JobError(await _unknown(connection, campaign_id))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person said with an enqueue: a name, who they are, how many companies the forecast promised, and who asked
+    for companies within RECHECK_DAYS too."""
+
+    name: str | None = None
+    by: str | None = None
+    expected: int | None = None
+    again_by: str | None = None
+
+
+async def record_campaign(
+    connection: Connection, campaign_id: int, enqueued_at: datetime, asked: Asked | None = None
+) -> None:
+    """Make the campaign's row; one that is there keeps what it says."""
+    asked = asked or Asked()
+    await connection.execute(
+        """
+        INSERT INTO acra_express.campaigns (campaign_id, name, enqueued_at, enqueued_by, expected, again_by)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (campaign_id) DO NOTHING
+        """,
+        campaign_id,
+        asked.name,
+        enqueued_at,
+        asked.by,
+        asked.expected,
+        asked.again_by,
+    )
+
+
+def _possible(campaign_id: int) -> int:
+    if not 1 <= campaign_id <= MAX_ID:
+        raise JobError(f"there is no campaign {campaign_id}")
+    return campaign_id
+
+
+async def _unknown(connection: Connection, campaign_id: int) -> str:
+    """Why there is no such campaign, and which one was meant where that can be told."""
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(acra_express.campaign_of(j.job_id), acra_express.whole_number(j.params -> 'campaign_id'),
+                        acra_express.campaign_of(acra_express.whole_number(j.params -> 'staging_job_id')))
+               AS campaign_id
+        FROM acra_express.express_jobs j WHERE j.job_id = $1 AND pg_column_size(j.params) < 100000
+        """,
+        campaign_id,
+    )
+    other = None if row is None else row["campaign_id"]
+    if other is not None and other != campaign_id:
+        return f"{campaign_id} is a job of campaign {other}, not a campaign"
+    if row is not None:
+        return (
+            f"job {campaign_id} is not a campaign, or waits for its first claim; see `jobs show {campaign_id} --batch`"
+        )
+    return f"there is no campaign {campaign_id}"
+
+
+async def _states(connection: Connection, ids: Sequence[int]) -> list[CampaignState]:
+    """The campaigns of these ids that exist, in the order of `ids`."""
+    rows = {row["campaign_id"]: row for row in await connection.fetch(_CAMPAIGNS, list(ids))}
+    ended: dict[int, dict[str, int]] = {}
+    for row in await connection.fetch(_ENDED, list(ids)):
+        counts = ended.setdefault(row["campaign_id"], dict.fromkeys(ENDED, 0))
+        counts[row["kind"]] += row["companies"]
+    live: dict[int, _Live] = {}
+    for row in await connection.fetch(_LIVE, list(ids)):
+        _add(live.setdefault(row["campaign_id"], _Live()), row)
+    return [_state(rows[each], ended.get(each), live.get(each, _Live())) for each in ids if each in rows]
+
+
+def _add(live: _Live, row: Mapping[str, Any]) -> None:
+    live.jobs += 1
+    live.running = live.running or row["status"] == "running"
+    if row["status"] == "queued" and row["due_in_future"]:
+        if live.next_at is None or row["due_at"] < live.next_at:
+            live.next_at, live.waits_for = row["due_at"], row["error"]
+    elif row["status"] == "queued":
+        live.due = True
+    if not row["staging"]:
+        live.waiting += max(0, row["companies"] - row["ended"])
+    elif row["selects"]:
+        live.left = None if row["most"] is None or live.left is None else live.left + max(0, row["most"])
+
+
+def _state(row: Mapping[str, Any], ended: dict[str, int] | None, live: _Live) -> CampaignState:
+    counts = dict.fromkeys(ENDED, 0) | (ended or {})
+    counts["cancelled"] += row["unstaged_cancelled"]
+    waiting = live.waiting + row["listed_waiting"]
+    unseen = 0
+    if row["expected"] is not None and live.left != 0:
+        unseen = max(0, row["expected"] - sum(counts.values()) - waiting)
+    left = unseen if live.left is None else min(live.left, unseen) if row["expected"] is not None else live.left
+    waits = not live.running and not live.due
+    return CampaignState(
+        campaign_id=row["campaign_id"],
+        name=row["name"],
+        enqueued_at=row["enqueued_at"],
+        enqueued_by=row["enqueued_by"],
+        again_by=row["again_by"],
+        cancelled_at=row["cancelled_at"],
+        cancelled_by=row["cancelled_by"],
+        states={**counts, "waiting": waiting + left},
+        live_jobs=live.jobs,
+        open_ended=live.left is None and row["expected"] is None,
+        running=live.running,
+        next_at=live.next_at if waits else None,
+        waits_for=live.waits_for if waits else None,
+    )
+
+
+async def _lock_live(connection: Connection, campaign_id: int) -> list[int]:
+    """Lock the campaign's live jobs, and again those that came while we waited; their ids."""
+    locked: list[int] = []
+    while True:
+        rows = await connection.fetch(_LIVE, [campaign_id])
+        new = sorted({row["job_id"] for row in rows} - set(locked))
+        if not new:
+            return locked
+        held = await _lock(connection, new)
+        locked += [job_id for job_id, status in held.items() if status in ("queued", "running")]
+
+
+async def _lock(connection: Connection, jobs: Sequence[int]) -> dict[int, str]:
+    """Lock these jobs, named by id so that the view locks no other row, and tell their status."""
+    rows = await connection.fetch(
+        """
+        SELECT job_id, status FROM acra_express.express_jobs
+        WHERE job_id = ANY ($1::bigint[]) ORDER BY job_id FOR UPDATE
+        """,
+        list(jobs),
+    )
+    return {row["job_id"]: row["status"] for row in rows}
+
+
+async def _cancel_companies(connection: Connection, jobs: Sequence[int], campaign: CampaignState) -> int:
+    rows = await connection.fetch(
+        """
+        INSERT INTO acra_express.outcomes
+            (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at, campaign_id)
+        SELECT j.job_id, wanted.id, c.uen, 'cancelled', 'cancelled',
+               acra_express.whole_number(j.params -> 'staging_job_id'), least(j.created_at, now.at), $2::timestamptz,
+               now.at, $3
+        FROM acra_express.express_jobs j
+        CROSS JOIN (SELECT acra_express.clock() AS at) now
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT acra_express.whole_number(e.value) AS id
+            FROM jsonb_array_elements(CASE WHEN jsonb_typeof(j.params -> 'company_ids') = 'array'
+                                           THEN j.params -> 'company_ids' ELSE '[]' END) AS e(value)) wanted
+        LEFT JOIN public.companies c ON c.company_id = wanted.id
+        WHERE j.job_id = ANY ($1::bigint[]) AND j.job_type = 'acra_express_enrich_candidates' AND wanted.id > 0
+        ON CONFLICT (job_id, company_id) DO NOTHING
+        RETURNING 1
+        """,
+        list(jobs),
+        campaign.enqueued_at,
+        campaign.campaign_id,
+    )
+    return len(rows)
+
+
+async def _cancel_list(connection: Connection, campaign_id: int) -> int:
+    rows = await connection.fetch(
+        """
+        UPDATE acra_express.campaign_uens SET kind = 'cancelled', reason = 'cancelled'
+        WHERE campaign_id = $1 AND staging_job_id IS NULL AND kind IS NULL RETURNING 1
+        """,
+        campaign_id,
+    )
+    return len(rows)
+
+
+async def _end_jobs(connection: Connection, jobs: Sequence[int], by: str) -> None:
+    await connection.execute(
+        """
+        UPDATE acra_express.express_jobs
+        SET status = 'error', ended_at = acra_express.clock(), error = 'cancelled by ' || $2
+        WHERE job_id = ANY ($1::bigint[])
+        """,
+        list(jobs),
+        by,
+    )
+    await connection.execute(
+        """
+        UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = token + 1
+        WHERE job_id = ANY ($1::bigint[])
+        """,
+        list(jobs),
+    )
+
+
+async def _queue(connection: Connection, jobs: Sequence[int]) -> None:
+    await connection.execute(
+        """
+        UPDATE acra_express.express_jobs SET status = 'queued', ended_at = NULL, error = NULL
+        WHERE job_id = ANY ($1::bigint[])
+        """,
+        list(jobs),
+    )
+    await connection.execute(
+        """
+        INSERT INTO acra_express.leases (job_id, due_at)
+        SELECT wanted.id, acra_express.clock() FROM unnest($1::bigint[]) AS wanted(id) ORDER BY wanted.id
+        ON CONFLICT (job_id) DO UPDATE
+        SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, outage_since = NULL
+        """,
+        list(jobs),
+    )
+    await connection.execute("SELECT pg_notify($1, 'retry')", CHANNEL)
+
+
+_CAMPAIGNS = """
+    SELECT c.campaign_id, c.name, c.enqueued_at, c.enqueued_by, c.expected, c.again_by, c.cancelled_at, c.cancelled_by,
+           c.unstaged_cancelled,
+           (SELECT count(*) FROM acra_express.campaign_uens u
+            WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL AND u.kind IS NULL) AS listed_waiting
+    FROM acra_express.campaigns c WHERE c.campaign_id = ANY ($1::bigint[])
+"""
+
+# A company that two jobs of one campaign met counts once, by its newest outcome.
+_ENDED = """
+    SELECT e.campaign_id, e.kind, count(*) AS companies
+    FROM (SELECT DISTINCT ON (o.campaign_id, o.company_id) o.campaign_id, o.kind
+          FROM acra_express.outcomes o WHERE o.campaign_id = ANY ($1::bigint[])
+          ORDER BY o.campaign_id, o.company_id, o.ended_at DESC, o.job_id DESC) e
+    GROUP BY e.campaign_id, e.kind
+    UNION ALL
+    SELECT u.campaign_id, u.kind, count(*) FROM acra_express.campaign_uens u
+    WHERE u.campaign_id = ANY ($1::bigint[]) AND u.kind IS NOT NULL GROUP BY u.campaign_id, u.kind
+"""
+
+# Live jobs come from the partial index acra_express_live_jobs; there are few of them beside those that ended.
+_LIVE = """
+    SELECT j.campaign_id, j.job_id, j.staging, j.status, j.error, j.most, j.selects, j.companies,
+           nullif(l.due_at, 'infinity') AS due_at,
+           coalesce(l.due_at > (SELECT acra_express.clock()) AND l.due_at < 'infinity', false) AS due_in_future,
+           (SELECT count(*) FROM acra_express.outcomes o WHERE o.job_id = j.job_id) AS ended
+    FROM (
+        SELECT b.job_id, b.job_type = 'acra_express_staging_upsert' AS staging, b.status, left(b.error, 500) AS error,
+               CASE WHEN b.job_type = 'acra_express_staging_upsert'
+                    THEN coalesce(acra_express.whole_number(p.params #> '{campaign,id}'), b.job_id)
+                    ELSE coalesce(acra_express.whole_number(p.params -> 'campaign_id'),
+                                  acra_express.campaign_of(acra_express.whole_number(p.params -> 'staging_job_id')))
+               END AS campaign_id,
+               acra_express.whole_number(CASE WHEN jsonb_typeof(p.params -> 'campaign') = 'object'
+                   THEN p.params #> '{campaign,left}' ELSE p.params -> 'limit' END) AS most,
+               acra_express.length_of(p.params -> 'terms')
+                   + acra_express.length_of(p.params -> 'ssic_codes') > 0 AS selects,
+               acra_express.length_of(p.params -> 'company_ids') AS companies
+        FROM acra_express.express_jobs b
+        CROSS JOIN LATERAL (SELECT CASE WHEN pg_column_size(b.params) <= 1048576 THEN b.params END AS params) p
+        WHERE b.status IN ('queued', 'running')) j
+    LEFT JOIN acra_express.leases l ON l.job_id = j.job_id
+    WHERE j.campaign_id = ANY ($1::bigint[])
+"""
+
+# Jobs with failed companies, and staging jobs that ended in error before they staged anything.
+_RETRIED = """
+    SELECT DISTINCT o.job_id FROM acra_express.outcomes o WHERE o.campaign_id = $1 AND o.kind = 'failed'
+    UNION
+    SELECT k.job_id FROM (
+        SELECT $1::bigint AS id
+        UNION ALL
+        SELECT t.continuation_id FROM acra_express.staged t WHERE t.campaign_id = $1) s
+    JOIN acra_express.express_jobs k ON k.job_id = s.id
+    WHERE k.status = 'error' AND coalesce(k.error, '') NOT LIKE 'cancelled by %'
+      AND NOT EXISTS (SELECT FROM acra_express.staged d WHERE d.staging_job_id = s.id)
+"""
