@@ -18,7 +18,8 @@ from rich.table import Table
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, moment, table
-from acra_express_async.db.companies.campaigns import ENDED, Campaigns, CampaignState, Changed
+from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
+from acra_express_async.db.companies.campaigns import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import LockRetry
@@ -87,6 +88,7 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
             ended_at = moment(each["ended_at"], settings.zone)
             shown.add_row(cell(each["uen"]), each["kind"], cell(each["reason"]), ended_at, str(each["job_id"]))
         console.print(shown)
+        console.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
 
 
 @campaigns.command(short_help="End it; what it won stays.")
@@ -104,7 +106,7 @@ async def cancel(campaign_id: int, as_json: bool) -> None:
 
 async def cancel_campaign(database: Database, campaign_id: int, *, as_json: bool) -> None:
     """The answer of `cancel`."""
-    done = await _patiently().write(lambda: Campaigns(database).cancel(campaign_id, operator_name()))
+    done = await _patiently().write(lambda: CampaignActions(database).cancel(campaign_id, operator_name()))
     text = f"campaign {campaign_id} is cancelled: {_counted(done.companies, 'company', 'companies')} in "
     text += f"{_counted(done.jobs, 'job', 'jobs')} will not be looked at"
     say(_changed(campaign_id, done), as_json=as_json, text=text)
@@ -122,7 +124,7 @@ async def retry(campaign_id: int, as_json: bool) -> None:
 
 async def retry_campaign(database: Database, campaign_id: int, *, as_json: bool) -> None:
     """The answer of `retry`."""
-    done = await _patiently().write(lambda: Campaigns(database).retry(campaign_id))
+    done = await _patiently().write(lambda: CampaignActions(database).retry(campaign_id))
     waiting = _counted(done.companies, "failed company waits", "failed companies wait")
     text = f"campaign {campaign_id}: {waiting} again, in {_counted(done.jobs, 'job', 'jobs')}"
     if done.left_running:

@@ -40,7 +40,7 @@ async def test_a_campaign_is_followed_to_its_end(fresh_dsn: str, owner: Connecti
     assert await (await campaigns_on(database, Story())).supervisor.run() == 0
     [listed] = (await answer(fresh_dsn, "campaigns", "list"))["items"]
     assert (listed["campaign_id"], listed["no_website"], listed["percent"]) == (campaign, 2, 100.0)
-    code, out, err = await acra_express("campaigns", "wait", str(campaign), POSTGRES_DSN=fresh_dsn)
+    code, out, _ = await acra_express("campaigns", "wait", str(campaign), POSTGRES_DSN=fresh_dsn)
     assert code == 0
     assert out == "2 of 2 companies ended (100 %): 2 no_website\n"
     code, out, _ = await acra_express("campaigns", "show", str(campaign), POSTGRES_DSN=fresh_dsn)

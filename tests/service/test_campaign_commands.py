@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from campaign_rig import Story, campaigns_on, enqueue_staging
 
+from acra_express_async.db.companies.campaign_actions import CampaignActions
 from acra_express_async.db.companies.campaigns import Asked, Campaigns
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database
@@ -83,7 +84,7 @@ async def test_cancel_ends_all_batches_and_the_continuation(
 
     async def cancelled(_company: object, _scope: object) -> None:
         if len(story.ran) == 2:
-            await Campaigns(database).cancel(campaign, "dana")
+            await CampaignActions(database).cancel(campaign, "dana")
 
     story.before = cancelled
     assert await rig.supervisor.run() == 0
@@ -94,7 +95,7 @@ async def test_cancel_ends_all_batches_and_the_continuation(
     assert (after.states["failed"], after.cancelled_by) == (0, "dana")
     assert (await Campaigns(database).one(other)).states["skipped"] == 1
     with pytest.raises(JobError, match="is over"):
-        await Campaigns(database).cancel(campaign, "dana")
+        await CampaignActions(database).cancel(campaign, "dana")
 
 
 async def test_retry_tries_the_failed_companies_once_more(
@@ -113,7 +114,7 @@ async def test_retry_tries_the_failed_companies_once_more(
     assert await (await campaigns_on(database, story)).supervisor.run() == 0
     assert (await Campaigns(database).one(campaign)).states["failed"] == 2
     broken.clear()
-    changed = await Campaigns(database).retry(campaign)
+    changed = await CampaignActions(database).retry(campaign)
     assert (changed.companies, changed.left_running) == (2, 0)
     reopened = await Campaigns(database).one(campaign)
     assert (reopened.states["waiting"], reopened.states["no_website"], reopened.is_over) == (2, 5, False)
@@ -121,7 +122,7 @@ async def test_retry_tries_the_failed_companies_once_more(
     assert (await Campaigns(database).one(campaign)).states["no_website"] == 7
     assert len(story.ran) == 9
     with pytest.raises(JobError, match="nothing of campaign"):
-        await Campaigns(database).retry(campaign)
+        await CampaignActions(database).retry(campaign)
 
 
 @pytest.mark.parametrize("campaign_id", [0, -1, 10**30, 4711])

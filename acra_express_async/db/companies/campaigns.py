@@ -1,9 +1,8 @@
-"""Campaigns: what one enqueue asked for, counted over all its jobs, and acted on as a whole.
+"""Campaigns: what one enqueue asked for, counted over all its jobs.
 
 A campaign's id is the job id of its first staging job. Every company of it is in exactly one state: it ended (an
 outcome, or a listed UEN that never became a company) or it waits (in a live job, in the list, or in what is left of a
-selection). Acting on a campaign locks its live jobs in the order of their ids and looks again afterwards: a staging job
-that ended in between has left a continuation behind.
+selection).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
 from acra_express_async.params import MAX_ID
@@ -70,15 +68,6 @@ class CampaignState:
         return 100.0 * self.ended / self.total
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What an action did: jobs that were changed, companies that changed their state, jobs that run and were left."""
-
-    jobs: int
-    companies: int
-    left_running: int = 0
-
-
 @dataclass(slots=True)
 class _Live:
     jobs: int = 0
@@ -111,7 +100,7 @@ class Campaigns:
                 """,
                 limit,
             )
-            return await _states(connection, [row["campaign_id"] for row in rows])
+            return await campaign_states(connection, [row["campaign_id"] for row in rows])
 
     async def one(self, campaign_id: int) -> CampaignState:
         """One campaign.
@@ -120,10 +109,7 @@ class Campaigns:
             JobError: there is none with this id; where a job of another campaign has it, the sentence says which.
         """
         async with self._database.transaction() as connection:
-            found = await _states(connection, [_possible(campaign_id)])
-            if not found:
-                raise JobError(await _unknown(connection, campaign_id))
-        return found[0]
+            return await known_campaign(connection, campaign_id)
 
     async def exists(self, campaign_id: int) -> bool:
         """Whether this is the id of a campaign."""
@@ -149,68 +135,6 @@ class Campaigns:
                 limit,
             )
         return [dict(row) for row in rows]
-
-    async def cancel(self, campaign_id: int, by: str) -> Changed:
-        """End every live job of the campaign; each company that had not ended becomes `cancelled`.
-
-        A worker that holds one of its jobs lets go at its next heartbeat or write: a call in flight ends, and a paid
-        verification is kept.
-
-        Raises:
-            JobError: no such campaign, or it is over.
-        """
-        async with self._database.transaction() as connection:
-            [before] = await self._known(connection, campaign_id)
-            locked = await _lock_live(connection, campaign_id)
-            if not locked:
-                raise JobError(f"campaign {campaign_id} is over; nothing of it waits")
-            [before] = await _states(connection, [campaign_id])
-            ended = await _cancel_companies(connection, locked, before)
-            listed = await _cancel_list(connection, campaign_id)
-            await _end_jobs(connection, locked, by)
-            unstaged = max(0, before.states["waiting"] - ended - listed)
-            await connection.execute(
-                """
-                UPDATE acra_express.campaigns
-                SET cancelled_at = acra_express.clock(), cancelled_by = $2, unstaged_cancelled = unstaged_cancelled + $3
-                WHERE campaign_id = $1
-                """,
-                campaign_id,
-                by,
-                unstaged,
-            )
-        return Changed(len(locked), ended + listed + unstaged)
-
-    async def retry(self, campaign_id: int) -> Changed:
-        """Queue every job again that ended in error or has failed companies; those companies wait again.
-
-        Raises:
-            JobError: no such campaign, or nothing of it failed.
-        """
-        async with self._database.transaction() as connection:
-            await self._known(connection, campaign_id)
-            wanted = [row["job_id"] for row in await connection.fetch(_RETRIED, campaign_id)]
-            held = await _lock(connection, wanted)
-            again = [job_id for job_id, status in held.items() if status != "running"]
-            running = len(held) - len(again)
-            if not again:
-                raise JobError(
-                    f"the failed companies of campaign {campaign_id} are in a job that runs; retry when it has ended"
-                    if running
-                    else f"nothing of campaign {campaign_id} failed"
-                )
-            failed = await connection.fetch(
-                "DELETE FROM acra_express.outcomes WHERE job_id = ANY ($1::bigint[]) AND kind = 'failed' RETURNING 1",
-                again,
-            )
-            await _queue(connection, again)
-        return Changed(len(again), len(failed), running)
-
-    async def _known(self, connection: Connection, campaign_id: int) -> list[CampaignState]:
-        found = await _states(connection, [_possible(campaign_id)])
-        if not found:
-            raise JobError(await _unknown(connection, campaign_id))
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +167,23 @@ async def record_campaign(
     )
 
 
+async def known_campaign(connection: Connection, campaign_id: int) -> CampaignState:
+    """The campaign of this id.
+
+    Raises:
+        JobError: there is none; the sentence says what the id is instead.
+    """
+    found = await campaign_states(connection, [_possible(campaign_id)])
+    if not found:
+        raise JobError(await _unknown(connection, campaign_id))
+    return found[0]
+
+
+async def live_jobs(connection: Connection, campaign_id: int) -> set[int]:
+    """Ids of the campaign's jobs that are queued or running."""
+    return {row["job_id"] for row in await connection.fetch(_LIVE, [campaign_id])}
+
+
 def _possible(campaign_id: int) -> int:
     if not 1 <= campaign_id <= MAX_ID:
         raise JobError(f"there is no campaign {campaign_id}")
@@ -270,7 +211,7 @@ async def _unknown(connection: Connection, campaign_id: int) -> str:
     return f"there is no campaign {campaign_id}"
 
 
-async def _states(connection: Connection, ids: Sequence[int]) -> list[CampaignState]:
+async def campaign_states(connection: Connection, ids: Sequence[int]) -> list[CampaignState]:
     """The campaigns of these ids that exist, in the order of `ids`."""
     rows = {row["campaign_id"]: row for row in await connection.fetch(_CAMPAIGNS, list(ids))}
     ended: dict[int, dict[str, int]] = {}
@@ -323,106 +264,6 @@ def _state(row: Mapping[str, Any], ended: dict[str, int] | None, live: _Live) ->
     )
 
 
-async def _lock_live(connection: Connection, campaign_id: int) -> list[int]:
-    """Lock the campaign's live jobs, and again those that came while we waited; their ids."""
-    locked: list[int] = []
-    while True:
-        rows = await connection.fetch(_LIVE, [campaign_id])
-        new = sorted({row["job_id"] for row in rows} - set(locked))
-        if not new:
-            return locked
-        held = await _lock(connection, new)
-        locked += [job_id for job_id, status in held.items() if status in ("queued", "running")]
-
-
-async def _lock(connection: Connection, jobs: Sequence[int]) -> dict[int, str]:
-    """Lock these jobs, named by id so that the view locks no other row, and tell their status."""
-    rows = await connection.fetch(
-        """
-        SELECT job_id, status FROM acra_express.express_jobs
-        WHERE job_id = ANY ($1::bigint[]) ORDER BY job_id FOR UPDATE
-        """,
-        list(jobs),
-    )
-    return {row["job_id"]: row["status"] for row in rows}
-
-
-async def _cancel_companies(connection: Connection, jobs: Sequence[int], campaign: CampaignState) -> int:
-    rows = await connection.fetch(
-        """
-        INSERT INTO acra_express.outcomes
-            (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at, campaign_id)
-        SELECT j.job_id, wanted.id, c.uen, 'cancelled', 'cancelled',
-               acra_express.whole_number(j.params -> 'staging_job_id'), least(j.created_at, now.at), $2::timestamptz,
-               now.at, $3
-        FROM acra_express.express_jobs j
-        CROSS JOIN (SELECT acra_express.clock() AS at) now
-        CROSS JOIN LATERAL (
-            SELECT DISTINCT acra_express.whole_number(e.value) AS id
-            FROM jsonb_array_elements(CASE WHEN jsonb_typeof(j.params -> 'company_ids') = 'array'
-                                           THEN j.params -> 'company_ids' ELSE '[]' END) AS e(value)) wanted
-        LEFT JOIN public.companies c ON c.company_id = wanted.id
-        WHERE j.job_id = ANY ($1::bigint[]) AND j.job_type = 'acra_express_enrich_candidates' AND wanted.id > 0
-        ON CONFLICT (job_id, company_id) DO NOTHING
-        RETURNING 1
-        """,
-        list(jobs),
-        campaign.enqueued_at,
-        campaign.campaign_id,
-    )
-    return len(rows)
-
-
-async def _cancel_list(connection: Connection, campaign_id: int) -> int:
-    rows = await connection.fetch(
-        """
-        UPDATE acra_express.campaign_uens SET kind = 'cancelled', reason = 'cancelled'
-        WHERE campaign_id = $1 AND staging_job_id IS NULL AND kind IS NULL RETURNING 1
-        """,
-        campaign_id,
-    )
-    return len(rows)
-
-
-async def _end_jobs(connection: Connection, jobs: Sequence[int], by: str) -> None:
-    await connection.execute(
-        """
-        UPDATE acra_express.express_jobs
-        SET status = 'error', ended_at = acra_express.clock(), error = 'cancelled by ' || $2
-        WHERE job_id = ANY ($1::bigint[])
-        """,
-        list(jobs),
-        by,
-    )
-    await connection.execute(
-        """
-        UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = token + 1
-        WHERE job_id = ANY ($1::bigint[])
-        """,
-        list(jobs),
-    )
-
-
-async def _queue(connection: Connection, jobs: Sequence[int]) -> None:
-    await connection.execute(
-        """
-        UPDATE acra_express.express_jobs SET status = 'queued', ended_at = NULL, error = NULL
-        WHERE job_id = ANY ($1::bigint[])
-        """,
-        list(jobs),
-    )
-    await connection.execute(
-        """
-        INSERT INTO acra_express.leases (job_id, due_at)
-        SELECT wanted.id, acra_express.clock() FROM unnest($1::bigint[]) AS wanted(id) ORDER BY wanted.id
-        ON CONFLICT (job_id) DO UPDATE
-        SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, outage_since = NULL
-        """,
-        list(jobs),
-    )
-    await connection.execute("SELECT pg_notify($1, 'retry')", CHANNEL)
-
-
 _CAMPAIGNS = """
     SELECT c.campaign_id, c.name, c.enqueued_at, c.enqueued_by, c.expected, c.again_by, c.cancelled_at, c.cancelled_by,
            c.unstaged_cancelled,
@@ -469,14 +310,3 @@ _LIVE = """
 """
 
 # Jobs with failed companies, and staging jobs that ended in error before they staged anything.
-_RETRIED = """
-    SELECT DISTINCT o.job_id FROM acra_express.outcomes o WHERE o.campaign_id = $1 AND o.kind = 'failed'
-    UNION
-    SELECT k.job_id FROM (
-        SELECT $1::bigint AS id
-        UNION ALL
-        SELECT t.continuation_id FROM acra_express.staged t WHERE t.campaign_id = $1) s
-    JOIN acra_express.express_jobs k ON k.job_id = s.id
-    WHERE k.status = 'error' AND coalesce(k.error, '') NOT LIKE 'cancelled by %'
-      AND NOT EXISTS (SELECT FROM acra_express.staged d WHERE d.staging_job_id = s.id)
-"""
