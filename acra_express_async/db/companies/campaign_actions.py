@@ -114,8 +114,9 @@ async def _cancel_companies(connection: Connection, jobs: Sequence[int], campaig
     rows = await connection.fetch(
         """
         INSERT INTO acra_express.outcomes
-            (job_id, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at, campaign_id)
-        SELECT j.job_id, wanted.id, c.uen, 'cancelled', 'cancelled',
+            (job_id, job_created_at, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at, ended_at,
+             campaign_id)
+        SELECT j.job_id, j.created_at, wanted.id, c.uen, 'cancelled', 'cancelled',
                acra_express.whole_number(j.params -> 'staging_job_id'), least(j.created_at, now.at), $2::timestamptz,
                now.at, $3
         FROM acra_express.express_jobs j
@@ -159,7 +160,7 @@ async def _end_jobs(connection: Connection, jobs: Sequence[int], by: str) -> Non
     )
     await connection.execute(
         """
-        UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = token + 1
+        UPDATE acra_express.leases SET held = false, due_at = 'infinity', token = acra_express.new_token()
         WHERE job_id = ANY ($1::bigint[])
         """,
         list(jobs),
@@ -176,10 +177,12 @@ async def _queue(connection: Connection, jobs: Sequence[int]) -> None:
     )
     await connection.execute(
         """
-        INSERT INTO acra_express.leases (job_id, due_at)
-        SELECT wanted.id, acra_express.clock() FROM unnest($1::bigint[]) AS wanted(id) ORDER BY wanted.id
+        INSERT INTO acra_express.leases (job_id, job_created_at, due_at)
+        SELECT j.job_id, j.created_at, acra_express.clock() FROM acra_express.express_jobs j
+        WHERE j.job_id = ANY ($1::bigint[]) ORDER BY j.job_id
         ON CONFLICT (job_id) DO UPDATE
-        SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, outage_since = NULL
+        SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, crashed_token = NULL, interruptions = 0,
+            outage_since = NULL
         """,
         list(jobs),
     )

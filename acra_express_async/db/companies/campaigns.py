@@ -151,12 +151,20 @@ class Asked:
 async def record_campaign(
     connection: Connection, campaign_id: int, enqueued_at: datetime, asked: Asked | None = None
 ) -> None:
-    """Make the campaign's row; one that is there keeps what it says."""
+    """Make the campaign's row; one that is there keeps what it says.
+
+    Unless it is older by more than a minute: then it belongs to an earlier life of the database, whose job ids came again.
+    """
     asked = asked or Asked()
     await connection.execute(
         """
-        INSERT INTO acra_express.campaigns (campaign_id, name, enqueued_at, enqueued_by, expected, again_by)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (campaign_id) DO NOTHING
+        INSERT INTO acra_express.campaigns AS c (campaign_id, name, enqueued_at, enqueued_by, expected, again_by)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (campaign_id) DO UPDATE SET
+            name = excluded.name, enqueued_at = excluded.enqueued_at, enqueued_by = excluded.enqueued_by,
+            expected = excluded.expected, again_by = excluded.again_by, cancelled_at = NULL, cancelled_by = NULL,
+            unstaged_cancelled = 0
+        WHERE c.enqueued_at < excluded.enqueued_at - interval '1 minute'
         """,
         campaign_id,
         asked.name,
