@@ -153,7 +153,8 @@ async def record_campaign(
 ) -> None:
     """Make the campaign's row; one that is there keeps what it says.
 
-    Unless it is older by more than a minute: then it belongs to an earlier life of the database, whose job ids came again.
+    Unless it is older by more than a minute: then it belongs to an earlier life of the database, whose job ids came
+    again.
     """
     asked = asked or Asked()
     await connection.execute(
