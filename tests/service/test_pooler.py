@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -140,3 +141,68 @@ TRAPS = """
     CREATE TEMP TABLE pg_roles (rolname name);
     SET search_path = pg_temp, pg_catalog, public
 """
+
+
+SERVERS = 3
+
+
+@pytest_asyncio.fixture
+async def small_pooler(
+    fresh_dsn: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[str]:
+    """A pooler that lets in few clients, and lets none of them wait for long."""
+    pgbouncer = require_tool(request.config, *pooler.NAMES)
+    folder = tmp_path_factory.mktemp("pooler")
+    extra = "query_wait_timeout = 1"
+    async with pooler.pooled(pgbouncer, fresh_dsn, folder, servers=SERVERS, clients=8, extra=extra) as dsn:
+        yield dsn
+
+
+async def crowd(dsn: str) -> list[asyncpg.Connection[asyncpg.Record]]:
+    """Other clients, until the pooler lets no more in."""
+    inside: list[asyncpg.Connection[asyncpg.Record]] = []
+    while True:
+        try:
+            inside.append(await asyncpg.connect(dsn, statement_cache_size=0))
+        except asyncpg.ProtocolViolationError as full:
+            assert "no more connections allowed" in str(full)  # noqa: PT017 - the error is how the loop ends
+            return inside
+
+
+async def test_the_start_waits_for_a_pooler_that_is_full(small_pooler: str, fresh_dsn: str, tmp_path: Path) -> None:
+    others = await crowd(small_pooler)
+    async with stage(fresh_dsn, tmp_path) as standing:
+        service = await standing.start(POSTGRES_DSN=small_pooler, LISTEN_DSN=fresh_dsn)
+        waits = await service.event("database.unreachable")
+        assert "has no connection free (no more connections allowed (max_client_conn)" in waits["error"]
+        for other in others:
+            await other.close()
+        await service.event("service.started")
+        service.signal(signal.SIGTERM)
+        assert await service.ended() == 0
+
+
+async def test_a_pooler_that_fills_up_while_we_run_is_waited_for(
+    small_pooler: str, fresh_dsn: str, tmp_path: Path
+) -> None:
+    """Others hold all of its server sessions for long; the pooler cuts whoever waits for one for a second."""
+    async with stage(fresh_dsn, tmp_path) as standing:
+        service = await standing.start(POSTGRES_DSN=small_pooler, LISTEN_DSN=fresh_dsn)
+        await service.event("listener.proven")
+        others = [await asyncpg.connect(small_pooler, statement_cache_size=0) for _ in range(SERVERS)]
+        holding = [other.transaction() for other in others]
+        for transaction in holding:
+            await transaction.start()
+        missed = await service.event("snapshot.missed")
+        assert "has no connection free (query_wait_timeout" in missed["error"]
+        await standing.enqueue({"uens": standing.uens[:2]})
+        away = await service.event("poller.away")
+        assert "has no connection free (query_wait_timeout" in away["error"]
+        for transaction, other in zip(holding, others, strict=True):
+            await transaction.rollback()
+            await other.close()
+        while len(await standing.outcomes()) < 2:
+            await service.event("company.ended")
+        service.signal(signal.SIGTERM)
+        assert await service.ended() == 0
+        assert not any("component.broke" in line for line in service.lines)

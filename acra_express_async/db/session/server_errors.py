@@ -113,6 +113,8 @@ def _said(error: BaseException) -> str:
     """The server's own sentence with its code; its details and hints fill several lines and may hold values."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return "the DSN asks for a server that does"
+    if isinstance(error, asyncpg.ConnectionDoesNotExistError) and isinstance(error.__cause__, asyncpg.PostgresError):
+        error = error.__cause__  # what the server said before it closed the connection
     if isinstance(error, asyncpg.PostgresError):
         return f"{error.args[0]}, SQLSTATE {error.sqlstate}"
     return in_words(error)
