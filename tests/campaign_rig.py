@@ -32,7 +32,11 @@ class Story:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
+        self.unwanted: dict[str, Outcome] = {}
         self.before: Callable[[Company, Scope], Any] = lambda _company, _scope: None
+
+    async def refused(self, company: Company) -> Outcome | None:
+        return self.unwanted.get(company.uen)
 
     async def run(self, company: Company, scope: Scope) -> Outcome:
         scope.check()

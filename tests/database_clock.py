@@ -12,9 +12,9 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 class Clock:
     """Replaces `acra_express.clock()` of one database, as the sandbox does for simulated time."""
 
-    def __init__(self, owner: Connection) -> None:
+    def __init__(self, owner: Connection, start: datetime = START) -> None:
         self._owner = owner
-        self.now = START
+        self.now = start
 
     async def install(self) -> None:
         await self._owner.execute(

@@ -35,6 +35,8 @@ from acra_express_async.params import EnrichmentParams
 
 log = logs.logger("enrichment")
 
+_ANSWERS = (OutcomeKind.ENRICHED, OutcomeKind.NO_WEBSITE)
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -135,6 +137,10 @@ class Enrichment:
         if await self._companies.recently_checked(company_id):
             await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "recently_checked"), processed)
             return
+        refused = await self._pipeline.refused(company)
+        if refused is not None:  # before the slot: what costs nothing uses up none of the day
+            await self._commit(batch, company, refused, processed)
+            return
         if not await self._take_slot(batch, company_id):
             await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "in_another_job"), processed)
             return
@@ -189,14 +195,22 @@ class Enrichment:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
     async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> None:
-        """Write records, outcome and the job's progress in one short transaction that checks the token."""
+        """Write records, outcome and the job's progress in one short transaction that checks the token.
+
+        If another job has answered for the company since, its answer stands and ours is left out.
+        """
         started = self._clock()
         job, params = batch.job, batch.params
         staged_at = params.staged_at or job.created_at
 
         async def save() -> tuple[Outcome, Ended]:
             async with self._jobs.owned(job) as connection:
-                saved = await self._companies.save(connection, job, company, outcome)
+                kept = outcome
+                if outcome.kind in _ANSWERS and await self._outcomes.ended_elsewhere(
+                    connection, job, company.company_id
+                ):
+                    kept = Outcome(OutcomeKind.SKIPPED, "in_another_job", usage=outcome.usage)
+                saved = await self._companies.save(connection, job, company, kept)
                 ended = await self._outcomes.write(
                     connection,
                     job,

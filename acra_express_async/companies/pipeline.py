@@ -133,6 +133,14 @@ class Pipeline:
         self._max_pages = max_pages
         self._tokens_per_page = tokens_per_page
 
+    async def refused(self, company: Company) -> Outcome | None:
+        """The outcome of a company for which nothing may be looked up: it is not live, or it has opted out."""
+        if not may_be_live(company.entity_status):
+            return Outcome(OutcomeKind.SKIPPED, "not_live")
+        if await self._opt_outs.company(company.uen):
+            return Outcome(OutcomeKind.SKIPPED, "opted_out")
+        return None
+
     async def run(self, company: Company, scope: Scope) -> Outcome:
         """Everything that can be found out about one company with its pages and verifications.
 
@@ -141,10 +149,9 @@ class Pipeline:
                 paid for is remembered. (After the contacts are won a verification that fails is only noted.)
             Draining, LeaseLost, StandBack: from `scope`; nothing new was started.
         """
-        if not may_be_live(company.entity_status):
-            return Outcome(OutcomeKind.SKIPPED, "not_live")
-        if await self._opt_outs.company(company.uen):
-            return Outcome(OutcomeKind.SKIPPED, "opted_out")
+        refused = await self.refused(company)
+        if refused is not None:
+            return refused
         run = _Run(company, scope, Progress(company, names_for(company)))
         await self._look_at_known_site(run)
         if chosen(run.progress) is None:

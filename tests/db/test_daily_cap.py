@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest_asyncio
+from database_clock import Clock
 from server_defaults import under_any_defaults
 
-from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId, JobId
+
+from .builders import a_job
 
 pytestmark = under_any_defaults
 
@@ -65,3 +70,69 @@ async def test_eight_takers_at_once_never_pass_the_cap(database: Database, owner
     await asyncio.gather(*(taker(job) for job in await jobs(owner, *["running"] * 8)))
     assert sum(took) == 20
     assert await cap.used() == 20
+
+
+@pytest_asyncio.fixture
+async def before_midnight(owner: Connection) -> Clock:
+    """23:59:50 in Singapore."""
+    clock = Clock(owner, datetime(2026, 11, 26, 15, 59, 50, tzinfo=UTC))
+    await clock.install()
+    return clock
+
+
+async def test_a_live_job_keeps_its_company_over_midnight(
+    database: Database, owner: Connection, before_midnight: Clock
+) -> None:
+    cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
+    first, second = await jobs(owner, "running", "running")
+    assert (await cap.take(COMPANY, first, 300)).ours
+    await before_midnight.advance(timedelta(seconds=15))
+    met = await cap.take(COMPANY, second, 300)
+    assert (met.ours, met.elsewhere) == (False, True)
+    assert await cap.used() == 0, "the new day has cost nothing yet"
+    assert (await cap.take(COMPANY, first, 300)).ours, "resumed on the new day"
+    assert await cap.used() == 1
+
+
+async def test_a_job_that_has_decided_no_longer_holds_the_company(database: Database, owner: Connection) -> None:
+    """It is still at work on its other companies."""
+    cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
+    first, second = await jobs(owner, "running", "running")
+    assert (await cap.take(COMPANY, first, 300)).ours
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at)"
+        " VALUES ($1, $2, 'failed', clock_timestamp())",
+        first,
+        COMPANY,
+    )
+    assert (await cap.take(COMPANY, second, 300)).ours
+    assert await cap.used() == 1
+
+
+async def test_the_commit_sees_what_another_job_answered(database: Database, owner: Connection) -> None:
+    """Only an answer since our slot counts, and only another job's."""
+    cap, outcomes = DailyCap(database, ZoneInfo("Asia/Singapore")), Outcomes(database)
+    mine, other = await jobs(owner, "running", "done")
+
+    async def answered(job: JobId, kind: str) -> None:
+        await owner.execute(
+            "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at)"
+            " VALUES ($1, $2, $3, clock_timestamp())"
+            " ON CONFLICT (job_id, company_id) DO UPDATE SET kind = $3, ended_at = excluded.ended_at",
+            job,
+            COMPANY,
+            kind,
+        )
+
+    async def seen() -> bool:
+        async with database.transaction() as connection:
+            return await outcomes.ended_elsewhere(connection, a_job(mine), COMPANY)
+
+    await answered(other, "enriched")
+    assert (await cap.take(COMPANY, mine, 300)).ours
+    assert not await seen()
+    await answered(mine, "enriched")
+    await answered(other, "skipped")
+    assert not await seen()
+    await answered(other, "no_website")
+    assert await seen()

@@ -16,7 +16,7 @@ from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.errors import JobError, LeaseLost, StandBack, Transient
+from acra_express_async.errors import BudgetExhausted, JobError, LeaseLost, StandBack, Transient
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job, JobType
 
@@ -191,3 +191,38 @@ async def test_an_idle_service_stops_with_exit_code_0(database: Database) -> Non
     async with rig.running():
         rig.supervisor.request_stop("SIGTERM")
     assert rig.closed.is_set()
+
+
+async def test_a_budget_wait_stops_the_clock_of_an_outage(database: Database, owner: Connection, clock: Clock) -> None:
+    """It neither restarts the clock, nor does the time count that the job waited for something else."""
+    jobs = Jobs(database, database)
+    await enqueue(owner)
+    told = []
+    for why in ("outage", "outage", "budget", "outage", "budget", "outage"):
+        [job] = await jobs.claim("x", timedelta(seconds=60), 1)
+        told.append(job.outage // timedelta(hours=1))
+        await jobs.snooze(job, timedelta(hours=8), why, outage=why == "outage")
+        await clock.advance(timedelta(hours=8))
+    assert told == [0, 8, 16, 16, 24, 24]
+
+
+async def test_an_outage_ends_a_job_that_waits_for_budgets_between(
+    database: Database, owner: Connection, clock: Clock
+) -> None:
+    tries = 0
+
+    async def work(job: Job, scope: JobScope) -> End:
+        nonlocal tries
+        tries += 1
+        if tries % 3 == 0:
+            raise BudgetExhausted("used up", provider="jina", retry_after=timedelta(minutes=30), sent=False)
+        raise Transient("HTTP 503", provider="jina", reason="http_503", retry_after=timedelta(hours=2))
+
+    await enqueue(owner)
+    began = clock.now
+    while await statuses(owner) == {"queued": 1}:
+        assert await Rig(database, work, until_idle=True).supervisor.run() == 0
+        if await statuses(owner) == {"queued": 1}:
+            await until_next_due(Rig(database, work), clock)
+    assert await statuses(owner) == {"error": 1}
+    assert timedelta(hours=24) <= clock.now - began < timedelta(hours=36)

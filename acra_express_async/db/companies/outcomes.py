@@ -47,6 +47,30 @@ class Outcomes:
             rows = await connection.fetch("SELECT company_id FROM acra_express.outcomes WHERE job_id = $1", job_id)
         return frozenset(CompanyId(row["company_id"]) for row in rows)
 
+    async def ended_elsewhere(self, connection: Connection, job: Job, company_id: CompanyId) -> bool:
+        """Whether another job has answered for this company since `job` took its slot.
+
+        The slots prevent that, but the previous version of the service does not see a slot of another day. Inside the
+        transaction that stores the outcome; two such transactions for one company run one after the other.
+        """
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('acra_express.company', $1::bigint))", company_id
+        )
+        return bool(
+            await connection.fetchval(
+                """
+                SELECT EXISTS (
+                    SELECT FROM acra_express.outcomes o
+                    WHERE o.company_id = $1 AND o.job_id <> $2 AND o.kind IN ('enriched', 'no_website')
+                      AND o.ended_at >= (
+                          SELECT max(s.taken_at) FROM acra_express.daily_slots s
+                          WHERE s.company_id = $1 AND s.job_id = $2))
+                """,
+                company_id,
+                job.job_id,
+            )
+        )
+
     async def write(
         self,
         connection: Connection,
@@ -147,8 +171,8 @@ class DailyCap:
     async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
         """Take today's slot for a company.
 
-        A slot belongs to one job. While that job is live, no other may work on the company; the slot of a job that has
-        ended is taken over.
+        A slot belongs to one job. While that job is live and has not decided about the company, no other may work on
+        the company, whatever the day of the slot; afterwards the slot is taken over.
         """
         async with self._database.transaction() as connection:
             # one session at a time; otherwise two replicas could both see the last free slot and take it
@@ -157,23 +181,28 @@ class DailyCap:
                 """
                 WITH today AS (
                     SELECT now, (now AT TIME ZONE $1)::date AS day FROM (SELECT acra_express.clock() AS now) c),
+                elsewhere AS MATERIALIZED (
+                    SELECT FROM acra_express.daily_slots s JOIN acra_express.express_jobs j ON j.job_id = s.job_id
+                    WHERE s.company_id = $2 AND s.job_id <> $3 AND j.status IN ('queued', 'running')
+                      AND NOT EXISTS (
+                          SELECT FROM acra_express.outcomes o WHERE o.job_id = s.job_id AND o.company_id = $2)),
                 slot AS (
-                    SELECT s.day, s.job_id <> $3 AND EXISTS (
-                        SELECT FROM acra_express.express_jobs j
-                        WHERE j.job_id = s.job_id AND j.status IN ('queued', 'running')) AS elsewhere
-                    FROM acra_express.daily_slots s JOIN today ON today.day = s.day WHERE s.company_id = $2),
+                    SELECT s.day FROM acra_express.daily_slots s JOIN today ON today.day = s.day
+                    WHERE s.company_id = $2),
                 taken AS (
                     INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)
                     SELECT day, $2, $3, now FROM today
-                    WHERE NOT EXISTS (SELECT FROM slot)
+                    WHERE NOT EXISTS (SELECT FROM elsewhere) AND NOT EXISTS (SELECT FROM slot)
                       AND (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
                     RETURNING true),
                 taken_over AS (
-                    UPDATE acra_express.daily_slots s SET job_id = $3 FROM slot
-                    WHERE s.day = slot.day AND s.company_id = $2 AND NOT slot.elsewhere
+                    UPDATE acra_express.daily_slots s
+                    SET job_id = $3, taken_at = CASE WHEN s.job_id = $3 THEN s.taken_at ELSE today.now END
+                    FROM slot, today
+                    WHERE s.day = slot.day AND s.company_id = $2 AND NOT EXISTS (SELECT FROM elsewhere)
                     RETURNING true)
                 SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM taken_over) AS ours,
-                       EXISTS (SELECT FROM slot WHERE slot.elsewhere) AS elsewhere,
+                       EXISTS (SELECT FROM elsewhere) AS elsewhere,
                        ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
                 FROM today
                 """,
