@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
 
 from acra_express_async import __version__
+from acra_express_async.errors import ConfigError
 from acra_express_async.models import JobType, OutcomeKind, Provider
 
 PREFIX = "acra_express"
@@ -200,3 +202,18 @@ def _initialise(metric: MetricWrapperBase, labels: dict[str, Iterable[str]]) -> 
     if labels:
         for values in product(*labels.values()):
             metric.labels(*values)
+
+
+def new_metrics() -> Metrics:
+    """The metrics of this process, over a registry of their own.
+
+    Raises:
+        ConfigError: PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads by itself, names no usable folder.
+    """
+    try:
+        return Metrics(CollectorRegistry())
+    except OSError as wrong:
+        raise ConfigError(
+            f"PROMETHEUS_MULTIPROC_DIR names {Path(wrong.filename).parent if wrong.filename else 'a folder'}, in which "
+            f"no metrics can be kept ({wrong.strerror}); the service is one process and needs none: leave it out"
+        ) from wrong

@@ -133,11 +133,11 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 @synchronous
 async def check(slack_test: bool, as_json: bool) -> None:
     """Check database, schema, role, tenant, listener and providers, one line each; exit 78 if one of them is wrong."""
+    settings = load_settings()  # before what it imports: a library may choke on the environment there
     from acra_express_async.ops import checks
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings.tree import uses_platforms_webhook
 
-    settings = load_settings()
     found = [finding async for finding in checks.all_findings(settings, platforms_webhook=uses_platforms_webhook())]
     if slack_test:
         found.append(await slack_trial(settings))

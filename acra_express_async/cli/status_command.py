@@ -47,7 +47,8 @@ async def status(as_json: bool, watch: bool) -> None:
     http = load_settings().http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
     url = f"http://{host}:{http.port}/status.json"
-    async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+    # on this very host: no proxy of the environment stands in between
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
 
         async def ask() -> dict[str, Any]:
             return await _asked(client, url)

@@ -19,6 +19,8 @@ from acra_express_async.db.session.pinned import session_settings
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import ConfigError, NotNow, SchemaError
+from acra_express_async.metrics import new_metrics
+from acra_express_async.providers.http_client import http_client
 from acra_express_async.settings.tree import Settings
 
 ECHO_SECONDS = 2.0
@@ -49,6 +51,8 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
     Args:
         platforms_webhook: the Slack webhook is the platform's unprefixed one.
     """
+    for finding in await environment():
+        yield finding
     try:
         examination = await examine(settings)
     except NotNow as away:
@@ -62,6 +66,20 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
         yield Finding("FAIL", f"listener: {away}")
     for finding in _providers(settings, platforms_webhook=platforms_webhook):
         yield finding
+
+
+async def environment() -> list[Finding]:
+    """What is built under names that libraries read from the environment: built once here, as the service builds it."""
+    found = []
+    try:
+        await http_client().aclose()
+    except ConfigError as wrong:
+        found.append(Finding("FAIL", f"environment: {wrong}"))
+    try:
+        new_metrics()
+    except ConfigError as wrong:
+        found.append(Finding("FAIL", f"environment: {wrong}"))
+    return found
 
 
 async def examine(settings: Settings) -> Examination:

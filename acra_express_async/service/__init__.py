@@ -16,6 +16,7 @@ from acra_express_async import logs
 from acra_express_async.errors import ConfigError
 from acra_express_async.logs import LineWriter
 from acra_express_async.ops.preflight import DatabaseAccess, prepare
+from acra_express_async.providers.http_client import http_client
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.stop_signals import StopSignals
@@ -27,9 +28,6 @@ from acra_express_async.settings.tree import Settings, ignored_names, secret_fil
 from acra_express_async.web import WebServer
 
 log = logs.logger("service")
-
-CONNECT_SECONDS = 5.0
-"""Longest wait for a provider's TCP and TLS handshake; the whole try is bounded by its provider's time-out."""
 
 
 async def run(
@@ -78,13 +76,7 @@ async def _started(
     """Everything connected and wired, nothing running yet."""
     await preload()
     access = await prepare(settings, clock=asyncio.get_running_loop().time, secrets=secrets)
-    http = await opened.enter_async_context(
-        httpx.AsyncClient(
-            follow_redirects=False,  # a redirect is a provider's answer; following it could lead anywhere
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
-        )
-    )
+    http = await opened.enter_async_context(http_client())
     return await Service.build(settings, access, http, until_idle=until_idle, lines=lines, secrets=secrets)
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
 import httpx
-from prometheus_client import CollectorRegistry
 
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
@@ -33,7 +32,7 @@ from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
-from acra_express_async.metrics import Metrics
+from acra_express_async.metrics import new_metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.ops.preflight import DatabaseAccess
 from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
@@ -79,7 +78,7 @@ class Composition:
         self._secrets = secrets_in_force or Secrets.of(settings, {})
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.metrics = Metrics(CollectorRegistry())
+        self.metrics = new_metrics()
         self.health = Health(time.monotonic)  # liveness is real time, also on a simulated clock
         self.health.schema_checked = True
         self.health.database.answered()

@@ -5,22 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from random import SystemRandom
 
-import httpx
 from prometheus_client import CollectorRegistry
 
 from acra_express_async import __version__
-from acra_express_async.errors import ProviderError
+from acra_express_async.errors import ConfigError, ProviderError
 from acra_express_async.limits import Throttle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.checks import Finding
 from acra_express_async.providers.base import Caller
+from acra_express_async.providers.http_client import http_client
 from acra_express_async.providers.slack import PACE, Slack
 from acra_express_async.settings.tree import Settings
 
 PATIENCE = timedelta(seconds=10)
 """Long enough: no other message is waiting here."""
-CONNECT_SECONDS = 5.0
 
 
 async def slack_trial(settings: Settings) -> Finding:
@@ -28,7 +27,11 @@ async def slack_trial(settings: Settings) -> Finding:
     random = SystemRandom().random
     throttle = Throttle(Provider.SLACK, PACE, patience=PATIENCE, random=random)
     caller = Caller(Provider.SLACK, throttle, Metrics(CollectorRegistry()), random=random)
-    async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_SECONDS)) as http:
+    try:
+        client = http_client()
+    except ConfigError as wrong:
+        return Finding("FAIL", f"Slack: {wrong}")
+    async with client as http:
         try:
             await Slack(http, settings.slack, caller).post(
                 f"acra-express {__version__}: a test of the alert channel. Nothing is wrong."

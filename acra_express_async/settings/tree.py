@@ -30,6 +30,7 @@ from pydantic_settings.sources import EnvSettingsSource
 
 from acra_express_async.errors import ConfigError
 from acra_express_async.settings import environment
+from acra_express_async.settings.library_names import require_key_log
 from acra_express_async.settings.quiet_hours import QuietHours
 
 
@@ -246,6 +247,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         ConfigError: a name is unknown or misspelt, or its value is wrong; the sentence never contains a secret value.
     """
     source = os.environ if environ is None else environ
+    require_key_log(source)
     known = environment.known_names(Settings)
     values = environment.prepared(source, known, _read_file)
     try:

@@ -10,10 +10,17 @@ from asyncpg.pool import PoolConnectionProxy
 
 from acra_express_async import logs
 from acra_express_async.db.session.codecs import set_codecs
-from acra_express_async.db.session.dsn import DsnSource, host_and_port, one_dsn_for_each_host
+from acra_express_async.db.session.dsn import (
+    DsnSource,
+    host_and_port,
+    one_dsn_for_each_host,
+    parameters,
+    unreadable_file,
+)
 from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, LoginRefused, SchemaError
 from acra_express_async.runtime.realtime import real
+from acra_express_async.settings.library_names import POSTGRES, names_set
 
 log = logs.logger("database")
 
@@ -79,6 +86,8 @@ async def _connect_to(
     dsn: str, settings: dict[str, str], *, pooled: bool, setting: str
 ) -> asyncpg.Connection[asyncpg.Record]:
     server = host_and_port(dsn)
+    if missing := unreadable_file(dsn):
+        raise ConfigError(f"ACRA_EXPRESS_{setting}: {missing}")
     try:
         with translated(server):
             connection = await asyncpg.connect(
@@ -94,17 +103,27 @@ async def _connect_to(
             f"PostgreSQL at {server} refuses, in an encoding other than UTF-8: {unreadable.object!r}"
         ) from unreadable
     except (ValueError, asyncpg.ClientConfigurationError) as wrong:
-        raise ConfigError(f"ACRA_EXPRESS_{setting} is not a valid connection URL") from wrong
+        others = ", ".join(names_set(*POSTGRES))
+        also = f" (or one of {others} in the environment, which the driver reads too, is wrong)" if others else ""
+        raise ConfigError(f"ACRA_EXPRESS_{setting} is not a valid connection URL{also}") from wrong
     except asyncpg.InvalidParameterValueError as wrong:
         raise _no_role(settings, wrong) from wrong
     except DatabaseAway as away:
-        raise _for_the_start(away, settings, server) from away.__cause__
+        raise _for_the_start(away, settings, dsn, setting) from away.__cause__
     return connection
 
 
-def _for_the_start(away: DatabaseAway, settings: dict[str, str], server: str) -> Exception:
+def _for_the_start(away: DatabaseAway, settings: dict[str, str], dsn: str, setting: str) -> Exception:
     """What waiting cannot repair needs a person: at the start it ends the process."""
-    said = away.__cause__
+    said, server = away.__cause__, host_and_port(dsn)
+    # a server says "unrecognized configuration parameter", a pooler "unsupported startup parameter"
+    if isinstance(said, asyncpg.UndefinedObjectError | asyncpg.ProtocolViolationError):
+        for name in parameters(dsn):
+            if name in str(said):
+                return ConfigError(
+                    f"ACRA_EXPRESS_{setting}: {server} does not know the parameter {name} ({said}); "
+                    "take it out of the URL"
+                )
     if isinstance(said, asyncpg.ProtocolViolationError) and "startup parameter" in str(said):
         return ConfigError(
             f"{server} refuses session settings ({said}), as a transaction pooler does; set "

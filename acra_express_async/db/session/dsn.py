@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 DEFAULT_PORT = 5432
+FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
+"""Parameters that name a file; a missing one would look like a server that is away."""
 
 
 class DsnSource(Protocol):
@@ -39,6 +42,26 @@ def host_and_port(dsn: str) -> str:
     except ValueError:
         return "an unreadable host"
     return ",".join(host if ":" in host.rpartition("]")[2] else f"{host}:{DEFAULT_PORT}" for host in hosts)
+
+
+def parameters(dsn: str) -> dict[str, str]:
+    """What stands behind the question mark; what asyncpg does not know there goes to the server as a setting."""
+    try:
+        return dict(parse_qsl(urlsplit(dsn).query))
+    except ValueError:
+        return {}
+
+
+def unreadable_file(dsn: str) -> str | None:
+    """``sslrootcert names /nope, which cannot be read``; None when every file that the DSN names can be."""
+    for name, path in parameters(dsn).items():
+        if name in FILES and path != "system":
+            try:
+                with Path(path).open("rb"):
+                    pass
+            except OSError as wrong:
+                return f"{name} names {path}, which cannot be read ({wrong.strerror})"
+    return None
 
 
 def one_dsn_for_each_host(dsn: str) -> list[str]:
