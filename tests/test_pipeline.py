@@ -94,7 +94,7 @@ class World:
         assert max_tokens == 1500
         return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
 
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
         self._call(f"footer {url}")
         assert max_tokens == 1000
         return self.footers.get(url) or Page(url, "", "", usable=False, unusable_reason="empty")

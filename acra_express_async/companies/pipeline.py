@@ -63,8 +63,8 @@ class Reader(Protocol):
         """One page as text; an unusable page is returned with `usable=False`."""
         ...
 
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        """Only the footer of a page."""
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
+        """Only the footer of a page, with or without the labels of its links."""
         ...
 
 
@@ -222,11 +222,9 @@ class Pipeline:
         remembered = await (self._memory.footer(step.url) if step.footer else self._memory.page(step.url))
         if remembered is not None:
             return remembered
-        read = self._reader.read_footer if step.footer else self._reader.read
-        most = min(FOOTER_TOKENS, self._tokens_per_page) if step.footer else self._tokens_per_page
         try:
             with self._timed(run, "read"):
-                page = await read(step.url, run.scope, max_tokens=most)
+                page = await self._read_now(step, run.scope)
         except Permanent as error:
             run.notes.append(f"page_refused:{error.reason}")
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
@@ -236,6 +234,12 @@ class Pipeline:
         run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
         await (self._memory.keep_footer(page) if step.footer else self._memory.keep_page(page))
         return page
+
+    async def _read_now(self, step: Step, scope: Scope) -> Page:
+        if step.footer:
+            most = min(FOOTER_TOKENS, self._tokens_per_page)
+            return await self._reader.read_footer(step.url, scope, max_tokens=most, labels=step.labels)
+        return await self._reader.read(step.url, scope, max_tokens=self._tokens_per_page)
 
     def _without_site(self, run: _Run) -> Outcome:
         if not run.answered:

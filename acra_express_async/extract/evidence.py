@@ -29,7 +29,7 @@ from acra_express_async.extract.names import Name, legal_name_stands_in, padded,
 from acra_express_async.extract.other_names import THIRD_PARTY, is_titled, other_legal_names, stands_as_owner
 from acra_express_async.extract.page_kinds import is_home_page, lists_places, speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
-from acra_express_async.extract.trade import speaks_of, trade_behind, trade_words
+from acra_express_async.extract.trade import speaks_of, telling_trades, trade_behind, trade_words
 from acra_express_async.extract.uens import states_uen, strangers_in
 from acra_express_async.models import Company, Evidence, Page
 
@@ -213,10 +213,11 @@ def trade_evidence(reading: PageFindings, company: Company, name: Name) -> Itera
     A missing trade counts only if the text is long enough to expect it.
     """
     trade = trade_words(company, name)
+    missing = telling_trades(name)
     if seen := speaks_of(reading.words, trade):
         yield Evidence("trade", 10, reading.pages[0].url, seen)
-    elif name.trades and len(reading.text) > _ENOUGH_TEXT:
-        yield Evidence("other_trade", -10, reading.pages[0].url, " ".join(name.trades))
+    elif missing and len(reading.text) > _ENOUGH_TEXT and all(page.is_complete for page in reading.pages):
+        yield Evidence("other_trade", -10, reading.pages[0].url, " ".join(missing))
     elif trade and (other := trade_behind(reading.heads, name.brand)):
         yield Evidence("namesake_trade", -15, reading.pages[0].url, other)
 

@@ -29,6 +29,9 @@ _WORTH = {PageKind.CONTACT: 100, PageKind.PLACES: 60, PageKind.ABOUT: 50, PageKi
 _WORTH_HOME = 55
 """Points of the brand's home page when only pages of a department's subdomain were read."""
 _WORTH_GUESS = 40
+_SHOP_POLICY = re.compile(r"cookie|return|refund|shipping|delivery", re.IGNORECASE)
+_WORTH_SHOP_POLICY = 20
+"""A policy on cookies or returns names the owner less often than terms of use or a privacy notice."""
 _LONGEST_LABEL = 40
 """Longest label that announces a page; a longer one is a sentence."""
 _DEEPEST = 4
@@ -94,7 +97,10 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
 def _worth(label: str, url: str, *, identity: bool) -> int:
     kinds = {_kind_of_label(label, url), kind_of_url(url)} - {None if identity else PageKind.LEGAL}
     depth = min(max(path_of(url).count("/") - 1, 0), _DEEPEST)
-    return max((_WORTH[kind] - depth for kind in kinds if kind is not None), default=0)
+    worth = max((_WORTH[kind] for kind in kinds if kind is not None), default=0)
+    if worth == _WORTH[PageKind.LEGAL] and _SHOP_POLICY.search(f"{label} {path_of(url)}"):
+        worth = _WORTH_SHOP_POLICY
+    return worth - depth
 
 
 def _kind_of_label(label: str, url: str) -> PageKind | None:

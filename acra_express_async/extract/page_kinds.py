@@ -63,7 +63,8 @@ _ABOUT = re.compile(
 )
 _ABOUT_SOMETHING = re.compile(r"about ((?:\w+ ?){1,4})")
 _LEGAL = re.compile(
-    r"\bprivacy\b|^terms\b|\bterms (?:of|and)\b|^legal(?: (?:notices?|info\w*|disclaimer|statement|terms))?$|"
+    r"\bprivacy\b(?! (?:settings?|preferences?|choices|options|cent(?:re|er)))|^terms\b|\bterms (?:of|and)\b|"
+    r"^legal(?: (?:notices?|info\w*|disclaimer|statement|terms))?$|"
     r"\bdisclaimer\b|\bpdpa\b|\bdata protection\b|\bconditions of\b|"
     r"\b(?:cookie|returns?|refund|website|site|shipping) polic(?:y|ies)\b|^polic(?:y|ies)$"
 )

@@ -6,7 +6,7 @@ takes the same path again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from acra_express_async.extract.candidates import Candidate
@@ -28,6 +28,11 @@ _RIVAL_POINTS = 20
 """Points that an unread site needs before it is read only for comparison."""
 
 _MAX_REJECTED = 5
+
+_WORTH_FOOTER = 70
+"""The footer of a cut page: more than any lead but a contact page, which has a footer too."""
+_MANY_LABELS = 2000
+"""Characters, some 600 tokens with the marks of a list."""
 
 _LAST_RESORT = 1000
 """Points deducted from a page that may not exist, so that it comes after every page that does."""
@@ -100,12 +105,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next page to read and the site it belongs to; `footer`: only the footer of this page, which was cut."""
+    """The next page to read and the site it belongs to.
+
+    `footer`: only the footer of this page, which was cut; `labels`: with the labels of its links, which are known
+    from the page's own list.
+    """
 
     domain: str
     url: str
     guessed: bool = False
     footer: bool = False
+    labels: bool = True
 
 
 def names_for(company: Company) -> tuple[Name, ...]:
@@ -119,15 +129,15 @@ def next_step(progress: Progress) -> Step | None:
     While no site is believed: the strongest unread site or the next page of a hopeful one. Once a site is believed: its
     contact page, and then the home page of a strong rival unless the proof is one that no other company can share.
 
-    The footer of a page that was cut is read separately only while no page of the site was read to its end: sites
-    print the same footer on every page, and the contact page is rarely long enough to be cut.
+    The footer of a page that was cut comes after linked contact pages, which are rarely long enough to be cut: sites
+    print the same footer on every page.
     """
     best = _best_believed(progress)
     if best is None:
         return _towards_proof(progress)
     if step := _towards_contacts(best, guess=False):
         return step
-    if not best.judgement.proven and (step := _footer_step(best)):
+    if not best.judgement.proven and _end_is_unseen(best) and (step := _footer_step(best, best.usable)):
         return step  # the imprint may name another company
     # A proven site without contacts may only lead to the site that has them.
     conclusive = best.judgement.proven and (best.has_mail or best.has_phone)
@@ -230,7 +240,7 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
     leads = leads_from(visit.pages, candidate.domain, identity=True)
     leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
     leads = tuple(sorted(leads, key=lambda lead: lead.doubtful))
-    return _best_of(visit, leads)
+    return _lead_or_footer(visit, leads, visit.usable)
 
 
 def _towards_contacts(visit: Visited, *, guess: bool) -> Step | None:
@@ -238,27 +248,41 @@ def _towards_contacts(visit: Visited, *, guess: bool) -> Step | None:
     domain = visit.judgement.site.domain
     leads = tuple(lead for lead in leads_from(visit.pages, domain) if guess or not lead.guessed)
     if not (visit.has_mail and visit.has_phone):
-        return _best_of(visit, leads)
+        return _lead_or_footer(visit, leads, _contact_pages_first(visit))
     contact_read = any(is_contact_page(page.url) for page in visit.usable)
     if not leads or contact_read or leads[0].doubtful or not is_contact_page(leads[0].url):
         return None
     return Step(domain, leads[0].url)
 
 
-def _best_of(visit: Visited, leads: tuple[Lead, ...]) -> Step | None:
-    """A linked contact page comes first, then the footer of a cut page, then every other lead."""
-    footer = _footer_step(visit)
-    if not leads or (footer and (leads[0].doubtful or not leads[0].is_contact)):
+def _lead_or_footer(visit: Visited, leads: tuple[Lead, ...], pages: Sequence[Page]) -> Step | None:
+    """The best lead, or the footer of the first cut one of these pages where that is worth more."""
+    footer = _footer_step(visit, pages)
+    if footer and not (leads and leads[0].worth > _WORTH_FOOTER and not leads[0].doubtful):
         return footer
-    return Step(visit.judgement.site.domain, leads[0].url, leads[0].doubtful)
+    return Step(visit.judgement.site.domain, leads[0].url, leads[0].doubtful) if leads else None
 
 
-def _footer_step(visit: Visited) -> Step | None:
-    """The footer of the first page that was cut; None once a page was read to its end or a footer was read."""
-    pages = visit.usable
-    if not pages or any(page.is_complete for page in pages):
+def _end_is_unseen(visit: Visited) -> bool:
+    """True when every page of the site was cut, and no footer was read: most sites have one for all pages."""
+    return bool(visit.usable) and not any(page.is_complete for page in visit.usable)
+
+
+def _contact_pages_first(visit: Visited) -> list[Page]:
+    return sorted(visit.usable, key=lambda page: not is_contact_page(page.url))
+
+
+def _footer_step(visit: Visited, pages: Sequence[Page]) -> Step | None:
+    """The footer of the first of these pages that was cut."""
+    page = next((page for page in pages if not page.is_complete), None)
+    if page is None:
         return None
-    return Step(visit.judgement.site.domain, pages[0].url, footer=True)
+    return Step(visit.judgement.site.domain, page.url, footer=True, labels=not _is_crowded_below(page))
+
+
+def _is_crowded_below(page: Page) -> bool:
+    """True when the labels of the links behind the cut alone would fill what a footer may have."""
+    return sum(len(link.label) for link in page.links if link.label not in page.text) > _MANY_LABELS
 
 
 def _towards_rival(progress: Progress) -> Step | None:

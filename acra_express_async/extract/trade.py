@@ -17,12 +17,24 @@ _EMPTY = frozenset(
     where kind kinds type types supply support local foreign mainly wide range western private public""".split()
 )
 
+_ANYWHERE = frozenset(
+    """accessories accessory appliances catalogue centre centers center centres component components equipment
+    installation installations item maintenance material materials part parts repair repairs solution solutions
+    spare supplies system systems tool tools""".split()
+)
+"""Words that stand in the menus of sites of every trade: a page that has one says nothing by it."""
+
+
+def telling_trades(name: Name) -> tuple[str, ...]:
+    """The trade words of a name that a site of another trade would not have."""
+    return tuple(word for word in name.trades if word not in _ANYWHERE)
+
 
 def trade_words(company: Company, name: Name) -> tuple[str, ...]:
     """Stems of the words with which registry and name describe the trade; empty when there are none."""
     described = " ".join(filter(None, (company.ssic_description, company.activity))).casefold()
-    words = [word for word in _WORD.findall(described) if word not in _EMPTY and word != "na"]
-    return tuple(dict.fromkeys(_stem(word) for word in [*name.trades, *words]))
+    words = [word for word in _WORD.findall(described) if word not in _EMPTY | _ANYWHERE and word != "na"]
+    return tuple(dict.fromkeys(_stem(word) for word in [*telling_trades(name), *words]))
 
 
 def speaks_of(page_words: str, trade: tuple[str, ...]) -> str:

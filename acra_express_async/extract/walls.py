@@ -21,6 +21,13 @@ _PARKED = re.compile(
     r"related searches|future home of|website is no longer available|该域名|域名出售",
     re.IGNORECASE,
 )
+_SURELY_PARKED = re.compile(
+    r"this (?:domain|web ?page|site) (?:name )?is (?:parked|for sale)|parked free,? courtesy of|buy this domain|"
+    r"domain (?:name )?(?:is|may be) (?:available )?for sale|inquire about this domain|domain parking|hugedomains|"
+    r"sedo(?:parking)?\.com",
+    re.IGNORECASE,
+)
+"""What no site says of itself, however many menus and advertisements stand around it."""
 _GAMBLING = re.compile(
     r"slot gacor|\btogel\b|\bjudi\b|\bslots? online|online (?:casino|slots?|betting)|casino online|sportsbook|"
     r"live casino|"
@@ -61,6 +68,8 @@ _SHORT = 600
 
 def looks_parked(title: str, text: str) -> bool:
     """True for a domain that is for sale, expired, suspended or shows only the hosting provider's page."""
+    if _SURELY_PARKED.search(title) or _SURELY_PARKED.search(text[:20_000]):
+        return True
     match = _PARKED.search(title) or _PARKED.search(text[:3000])
     return match is not None and len(text.strip()) < 4 * _SHORT
 

@@ -111,12 +111,14 @@ class JinaReader:
         """
         return await self._read(url, scope, max_tokens, {})
 
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
         """Read only the footer of `url`; a page without one comes back as ``empty`` (its read costs no tokens).
 
-        A call like any other: charged, and with the arguments and errors of `read`.
+        A call like any other: charged, and with the arguments and errors of `read`. Without `labels` the text lacks the
+        labels of links: where columns of links fill a footer, they would cut off what stands below them.
         """
-        return await self._read(url, scope, max_tokens, {"X-Target-Selector": FOOTER_SELECTOR})
+        options = {"X-Target-Selector": FOOTER_SELECTOR}
+        return await self._read(url, scope, max_tokens, options if labels else {**options, "X-Retain-Links": "none"})
 
     async def _read(self, url: str, scope: Scope, max_tokens: int | None, options: Mapping[str, str]) -> Page:
         try:

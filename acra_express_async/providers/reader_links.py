@@ -35,8 +35,8 @@ _JOINT = re.compile(
 _MARKDOWN_LINK = re.compile(
     r"(?<!!)\[([^\[\]]{0,200})\]\(<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?"
 )
-_TELLING_LABEL = re.compile(r"@|(?:\d[ \-.()]{0,2}){6}")
-"""A label that is a fact by itself: an address, a number, a postal code."""
+_TELLING_LABEL = re.compile(r"@|(?:\d[ \-.()]{0,2}){6}|\b(?:pte|ltd|limited|llp)\b", re.IGNORECASE)
+"""A label that is a fact by itself: an address, a number, a postal code, the name of a company."""
 _SHORTEST_ANCHOR = 3
 """Characters of a label that may be searched for; shorter ones stand anywhere."""
 _LONGEST_TEXT = 100_000

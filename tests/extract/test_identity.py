@@ -229,3 +229,20 @@ def test_finds_signs_of_singapore_and_of_other_countries() -> None:
     assert where_in("Tel: 6741 1100").local_phone
     assert where_in("Henan lenses").elsewhere
     assert not where_in("Offices in London and New York").elsewhere
+
+
+def test_words_of_every_menu_are_no_trade() -> None:
+    firm = company("HOCK LEE TRADING PTE. LTD.", ssic_description="WHOLESALE OF MARINE EQUIPMENT AND ACCESSORIES")
+    menu = "Hock Lee Furniture. Sofas. Accessories. Spare parts. Equipment. Service centre"
+    assert "trade" not in signals(judged(menu, domain="hocklee.com.sg", firm=firm, title="Hock Lee"))
+    assert "trade" in signals(judged(f"{menu}. Marine ropes", domain="hocklee.com.sg", firm=firm, title="Hock Lee"))
+
+
+def test_a_trade_is_not_missed_on_a_page_that_was_cut() -> None:
+    firm = company("ORCHID SEAFOOD PTE. LTD.")
+    text = "Orchid is glad to see you on its new pages. " * 30
+    url = "https://www.orchid.sg/"
+    candidate = Candidate("orchid.sg", (url,), 30, ())
+    whole, cut = Page(url, "Orchid", text), Page(url, "Orchid", text, cut_at=1500)
+    assert "other_trade" in signals(judge(candidate, [whole], firm, names_for(firm)))
+    assert "other_trade" not in signals(judge(candidate, [cut], firm, names_for(firm)))

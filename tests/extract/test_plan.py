@@ -177,14 +177,30 @@ def test_the_linked_contact_page_comes_before_a_footer() -> None:
         "orchidhardware.sg", cut(HOME, f"UEN {UEN}", Link("Contact", CONTACT), Link("Branches", f"{HOME}branches"))
     )
     assert next_step(state) == Step("orchidhardware.sg", CONTACT)
+
+
+def test_the_contact_page_has_the_footer_with_the_contacts() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, f"UEN {UEN}", Link("Contact", CONTACT)))
     state = state.with_page("orchidhardware.sg", cut(CONTACT, "We are glad to hear from you"))
+    assert next_step(state) == Step("orchidhardware.sg", CONTACT, footer=True)
+
+
+def test_a_footer_is_worth_more_than_an_about_page() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, "Bolts", Link("About", f"{HOME}about")))
     assert next_step(state) == Step("orchidhardware.sg", HOME, footer=True)
 
 
-def test_no_footer_is_read_once_a_page_was_read_to_its_end() -> None:
-    state = progress().with_page("orchidhardware.sg", cut(HOME, f"UEN {UEN}", Link("Contact", CONTACT)))
-    state = state.with_page("orchidhardware.sg", page(CONTACT, "Tel 6741 1100"))
+def test_no_footer_is_read_where_nothing_is_missing() -> None:
+    state = progress().with_page("orchidhardware.sg", cut(HOME, FULL))
     assert next_step(state) is None
+
+
+def test_columns_of_links_are_left_out_of_a_footer() -> None:
+    columns = [Link(f"Marine bolts and nuts, series {number}", f"{HOME}bolts/{number}") for number in range(100)]
+    state = progress().with_page("orchidhardware.sg", cut(HOME, "Bolts", *columns))
+    assert next_step(state) == Step("orchidhardware.sg", HOME, footer=True, labels=False)
+    seen = cut(HOME, "\n".join(link.label for link in columns), *columns)
+    assert next_step(progress().with_page("orchidhardware.sg", seen)) == Step("orchidhardware.sg", HOME, footer=True)
 
 
 def test_what_the_footer_says_is_said_by_its_page() -> None:
@@ -244,6 +260,14 @@ def test_paths_are_guessed_only_where_no_way_is_linked() -> None:
 def test_equal_and_empty_labels_lead_as_far_as_their_paths() -> None:
     found = leads(Link("", f"{HOME}reach-us"), Link("More", f"{HOME}about-us"), Link("More", f"{HOME}bolts"))
     assert found == [f"{HOME}reach-us", f"{HOME}about-us"]
+
+
+def test_terms_and_privacy_come_before_shop_policies() -> None:
+    links = [Link(name, f"{HOME}{name}") for name in ("cookie-policy", "privacy-settings", "refund-policy", "terms")]
+    found = [
+        lead.url for lead in leads_from([Page(HOME, "", "Bolts", tuple(links))], "orchidhardware.sg", identity=True)
+    ]
+    assert found[2:] == [f"{HOME}terms", f"{HOME}cookie-policy", f"{HOME}refund-policy"], "behind two guesses"
 
 
 def test_pages_by_number_are_known_by_their_labels() -> None:

@@ -137,6 +137,14 @@ async def test_a_footer_is_asked_for_and_charged_like_a_page(reader: JinaReader,
 
 
 @respx.mock
+async def test_a_footer_of_link_columns_is_read_without_them(reader: JinaReader, rig: Bench) -> None:
+    route = respx.post(URL).respond(json=page("(c) Kopi", links={"0": "Tel,tel:67411100"}))
+    read = await reader.read_footer(SITE, rig.scope, labels=False)
+    assert route.calls.last.request.headers["x-retain-links"] == "none"
+    assert read.text == "(c) Kopi\n\n[Tel](tel:67411100)", "contact links are in the list of links all the same"
+
+
+@respx.mock
 async def test_a_page_without_a_footer_is_an_empty_one(reader: JinaReader, rig: Bench) -> None:
     message = f"No content available for URL {SITE} with target selector footer"
     respx.post(URL).respond(422, json=error(422, 42206, "AssertionFailureError", message))

@@ -51,7 +51,7 @@ class CaseWorld:
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         return self.case.pages.get(same_url(url)) or missing(url)
 
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
         return missing(url)
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:

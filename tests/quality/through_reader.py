@@ -79,8 +79,8 @@ class ReadCase(CaseWorld):
         self.pages.append(page)
         return page
 
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        page = await self._client.read_footer(url, scope, max_tokens=max_tokens)
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
+        page = await self._client.read_footer(url, scope, max_tokens=max_tokens, labels=labels)
         self.pages.append(page)
         return page
 
