@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acra_express_async.companies.verification import Verification
@@ -27,13 +29,13 @@ class Bounce:
     async def cached(self, address: str) -> VerificationResult | None:
         return self.known.get(address)
 
-    async def open_intent(self, address: str) -> bool:
-        return True
+    async def open_intent(self, address: str) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
 
     async def store(self, result: VerificationResult) -> None:
         self.known[result.address] = result
 
-    async def withdraw(self, address: str) -> None:
+    async def withdraw(self, address: str, opened_at: datetime) -> None:
         raise AssertionError("nothing failed")
 
 

@@ -6,12 +6,25 @@ as spent, and the address stays unverified for a day, rather than being paid for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
-from acra_express_async.errors import Draining, ProviderError, StandBack
+from acra_express_async import logs
+from acra_express_async.errors import DatabaseAway, Draining, LeaseLost, NotNow, ProviderError, StandBack
 from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
+
+log = logs.logger("verification")
+
+WRITE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between tries to write what must not be lost while the database is away: a quarter of a minute, which is a
+restart or a failover of the server, and well within the lease."""
+MOST_OWED = 1000
+
+Write = Callable[[], Awaitable[None]]
 
 
 class Verifier(Protocol):
@@ -34,16 +47,16 @@ class VerificationStore(Protocol):
         """A definitive result that is still recent enough."""
         ...
 
-    async def open_intent(self, address: str) -> bool:
-        """Commit the intent to send; False when it must not be sent now."""
+    async def open_intent(self, address: str) -> datetime | None:
+        """Commit the intent to send; None when it must not be sent now. The moment identifies the intent."""
         ...
 
     async def store(self, result: VerificationResult) -> None:
         """Store the result, which closes the intent."""
         ...
 
-    async def withdraw(self, address: str) -> None:
-        """Take the intent back: nothing was sent."""
+    async def withdraw(self, address: str, opened_at: datetime) -> None:
+        """Take this very intent back: nothing was sent."""
         ...
 
 
@@ -66,6 +79,7 @@ class Verification:
         personal: whether a person's address may be sent to the verifier.
         fair_share: how many a company may use now, so that the day's share reaches all of the day's companies; cached
             results are free. No further limit when None.
+        pause: waits, in seconds.
     """
 
     def __init__(
@@ -76,18 +90,23 @@ class Verification:
         max_addresses: int,
         personal: bool,
         fair_share: Callable[[], int] | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._verifier = verifier
         self._store = store
         self._max_addresses = max_addresses
         self._personal = personal
         self._fair_share = fair_share
+        self._pause = pause
+        self._owed: deque[Write] = deque(maxlen=MOST_OWED)
 
     async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
         """Results for the best addresses, until one is conclusive. A provider's failure leaves the rest unverified.
 
         Raises:
             Draining, LeaseLost, StandBack: from the scope, before a send; the intent was taken back.
+            DatabaseAway: before a send, and the intent was taken back or will be; or after one whose result could not
+                be stored yet.
         """
         askable = self._askable(emails)
         known = await self._known(askable)
@@ -114,6 +133,7 @@ class Verification:
         """New results until one is usable or a call fails, why addresses stayed unverified, and how many were sent."""
         if addresses and not self._verifier.configured:
             return {}, ("verification_not_configured",), 0
+        await self._write_owed()
         fresh: dict[str, VerificationResult] = {}
         notes: list[str] = []
         sent = 0
@@ -121,11 +141,12 @@ class Verification:
         if share < len(addresses):
             notes.append("verification_share_used")
         for address in addresses[:share]:
-            if not await self._store.open_intent(address):
+            opened_at = await self._store.open_intent(address)
+            if opened_at is None:
                 notes.append("verification_pending")
                 continue
             try:
-                fresh[address] = await self._ask(address, scope)
+                fresh[address] = await self._ask(address, opened_at, scope)
             except ProviderError as error:
                 notes.append(f"verification_failed:{error.reason}")
                 return fresh, tuple(notes), sent + int(error.sent)
@@ -138,19 +159,51 @@ class Verification:
         allowed = [email for email in emails if self._personal or email.kind is not EmailKind.PERSON]
         return allowed[: self._max_addresses]
 
-    async def _ask(self, address: str, scope: Scope) -> VerificationResult:
+    async def _ask(self, address: str, opened_at: datetime, scope: Scope) -> VerificationResult:
         """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
+
+        async def withdraw() -> None:
+            await self._store.withdraw(address, opened_at)
+
+        async def store() -> None:
+            await self._store.store(result)
+
         try:
             result = await self._verifier.verify(address, scope)
         except ProviderError as error:
             if not error.sent:
-                await self._store.withdraw(address)
+                await self._written(withdraw)
             raise
-        except (Draining, StandBack):
-            await self._store.withdraw(address)  # the scope raises before anything is sent
+        except (Draining, LeaseLost, StandBack, DatabaseAway):
+            # the scope, the breaker and the charge raise before anything is sent
+            await self._written(withdraw)
             raise
-        await self._store.store(result)
+        if not await self._written(store):
+            raise DatabaseAway("the result of a verification could not be stored yet")
         return result
+
+    async def _written(self, write: Write) -> bool:
+        """Whether it could be written now. If not, it is written when the database is next needed here."""
+        for pause in (*WRITE_PAUSES, None):
+            try:
+                await write()
+            except NotNow as away:
+                log.warning("verification.unwritten", why=str(away))
+            else:
+                return True
+            if pause is not None:
+                await self._pause(pause)
+        self._owed.append(write)
+        return False
+
+    async def _write_owed(self) -> None:
+        while self._owed:
+            write = self._owed.popleft()
+            try:
+                await write()
+            except NotNow:
+                self._owed.appendleft(write)
+                raise
 
 
 def _rank(email: Email) -> int:

@@ -42,7 +42,7 @@ async def test_an_intent_without_an_answer_blocks_resending_for_a_day(
 
 async def test_only_one_of_many_concurrent_senders_may_send(verdicts: VerificationRows) -> None:
     answers = await asyncio.gather(*(verdicts.open_intent(ADDRESS) for _ in range(8)))
-    assert sorted(answers) == [False] * 7 + [True]
+    assert sum(answer is not None for answer in answers) == 1
 
 
 async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, owner: Connection) -> None:
@@ -69,11 +69,15 @@ async def test_unknown_is_never_cached_and_waits_for_hours(verdicts: Verificatio
 
 
 async def test_an_intent_can_be_withdrawn_but_an_answer_cannot(verdicts: VerificationRows) -> None:
-    assert await verdicts.open_intent(ADDRESS)
-    await verdicts.withdraw(ADDRESS)
-    assert await verdicts.open_intent(ADDRESS)
+    first = await verdicts.open_intent(ADDRESS)
+    assert first is not None
+    await verdicts.withdraw(ADDRESS, first)
+    second = await verdicts.open_intent(ADDRESS)
+    assert second is not None
+    await verdicts.withdraw(ADDRESS, first)
+    assert not await verdicts.open_intent(ADDRESS), "the intent of somebody else stays"
     await verdicts.store(VerificationResult(ADDRESS, "valid"))
-    await verdicts.withdraw(ADDRESS)
+    await verdicts.withdraw(ADDRESS, second)
     assert await verdicts.cached(ADDRESS) is not None
 
 

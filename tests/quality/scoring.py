@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from quality.cases import Case, missing
 
@@ -60,13 +61,13 @@ class CaseWorld:
     async def cached(self, address: str) -> VerificationResult | None:
         return None
 
-    async def open_intent(self, address: str) -> bool:
-        return True
+    async def open_intent(self, address: str) -> datetime:
+        return datetime.now(UTC)
 
     async def store(self, result: VerificationResult) -> None:
         """Nothing is kept."""
 
-    async def withdraw(self, address: str) -> None:
+    async def withdraw(self, address: str, opened_at: datetime) -> None:
         """Nothing is kept."""
 
 

@@ -6,7 +6,7 @@ address is not sent again for a day.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -75,11 +75,11 @@ class VerificationRows:
             checked_at=row["checked_at"],
         )
 
-    async def open_intent(self, address: str) -> bool:
-        """Commit the intent to verify; the caller may send only when this is True.
+    async def open_intent(self, address: str) -> datetime | None:
+        """Commit the intent to verify, and return the moment that identifies it.
 
-        False means that an earlier send has no result yet and is younger than a day, that an `unknown` is only hours
-        old, or that a stored result is still recent enough.
+        None means that nothing may be sent: an earlier send has no result yet and is younger than a day, an `unknown`
+        is only hours old, or a stored result is still recent enough.
         """
         async with self._database.transaction() as connection:
             opened = await connection.fetchval(
@@ -92,7 +92,7 @@ class VerificationRows:
                         WHEN v.settled_at IS NULL THEN $2::interval
                         WHEN v.status = ANY ($5::text[]) THEN $4::interval
                         ELSE $3::interval END
-                RETURNING true
+                RETURNING opened_at
                 """,
                 self._hashes.digest(address),
                 INTENT_HOLDS,
@@ -100,7 +100,7 @@ class VerificationRows:
                 self._age,
                 list(DEFINITIVE),
             )
-        return bool(opened)
+        return opened if isinstance(opened, datetime) else None
 
     async def store(self, result: VerificationResult) -> None:
         """Store the result; an `unknown` only closes the intent and is never returned from here."""
@@ -117,10 +117,14 @@ class VerificationRows:
                 result.sub_status,
             )
 
-    async def withdraw(self, address: str) -> None:
-        """Take the intent back: nothing reached the verifier, so nothing was spent."""
+    async def withdraw(self, address: str, opened_at: datetime) -> None:
+        """Take this very intent back: nothing reached the verifier, so nothing was spent."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "DELETE FROM acra_express.verifications WHERE address_hash = $1 AND settled_at IS NULL",
+                """
+                DELETE FROM acra_express.verifications
+                WHERE address_hash = $1 AND opened_at = $2 AND settled_at IS NULL
+                """,
                 self._hashes.digest(address),
+                opened_at,
             )
