@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
 from database_clock import Clock
 from server_defaults import under_any_defaults
@@ -136,3 +137,33 @@ async def test_the_commit_sees_what_another_job_answered(database: Database, own
     assert not await seen()
     await answered(other, "no_website")
     assert await seen()
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
+        ("America/Havana", datetime(2026, 11, 1, 5, tzinfo=UTC)),  # 01:00 becomes 00:00: midnight comes twice
+        ("Asia/Beirut", datetime(2026, 3, 28, 22, tzinfo=UTC)),  # 00:00 becomes 01:00: there is no midnight
+        ("Asia/Beirut", datetime(2026, 10, 24, 21, tzinfo=UTC)),  # 00:00 becomes 23:00: the day goes on
+    ],
+)
+async def test_a_full_day_is_over_when_it_says_so(
+    database: Database, owner: Connection, zone: str, change: datetime
+) -> None:
+    """Around every change of clocks a job comes back into a new day: not before it, and at most an hour after."""
+    clock = Clock(owner)
+    await clock.install()
+    cap = DailyCap(database, ZoneInfo(zone))
+    [job] = await jobs(owner, "running")
+    for hours in (-30, -6, -2, -1, -0.5, 0, 0.5, 1, 2, 6):
+        await owner.execute("DELETE FROM acra_express.daily_slots")
+        await clock.advance(change + timedelta(hours=hours) - clock.now)
+        assert (await cap.take(COMPANY, job, 1)).ours
+        left = await cap.full(1)
+        assert left is not None
+        assert timedelta() < left <= timedelta(hours=26)
+        await clock.advance(left)
+        assert await cap.full(1) is None
