@@ -115,7 +115,7 @@ def directory_phrases_in(text: str) -> tuple[str, ...]:
 
 
 def names_a_group(text: str) -> bool:
-    """True when a page describes the companies of its own group."""
+    """True when a page describes the other companies of its group."""
     return _GROUP_WORDS.search(text) is not None
 
 

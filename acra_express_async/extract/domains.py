@@ -76,7 +76,7 @@ def site_home(url: str) -> str:
     """The home page of the site that this URL belongs to, or ''.
 
     A department's host (community., corporate., careers.) belongs to the site of the registered domain; a host for the
-    country or language, or for mobile phones, is a site of its own.
+    country or language, or for mobile phones, is a separate site.
     """
     parts = split_url(url)
     if parts is None:

@@ -57,7 +57,7 @@ _UNLOADED = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 8
-"""A page with at most this many words of its own says nothing."""
+"""A page with at most this many words says nothing."""
 _OWN_LINKS = 3
 """With this many links to the same site a page is a real page; a bot check links at most to its vendor."""
 _LONGEST_WALL = 1500

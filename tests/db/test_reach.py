@@ -259,7 +259,7 @@ async def test_the_role_enqueues_under_its_own_tenant_only(
 
 @pytest.mark.parametrize("tenant", [None, 501])
 async def test_the_platform_enqueues_express_jobs_as_before(owner: Connection, tenant: int | None) -> None:
-    """Whoever is not the role is none of the trigger's business, and neither are the nightly's jobs."""
+    """The trigger ignores sessions that are not the role, and jobs of the nightly."""
     for job_type in ("acra_express_staging_upsert", "staging_upsert", "enrich_candidates"):
         await owner.execute(
             "INSERT INTO background_jobs (tenant_id, job_type, status) VALUES ($1, $2, 'queued')", tenant, job_type

@@ -58,7 +58,7 @@ async def untouched(evil: Connection) -> bool:
     return not any([await evil.fetchval(f"SELECT EXISTS (SELECT FROM evil.{name})") for name in TABLES])
 
 
-@pytest_asyncio.fixture(params=["the shared login", "a login of its own"])
+@pytest_asyncio.fixture(params=["the shared login", "a dedicated login"])
 async def hostile_login(
     evil: Connection, fresh_dsn: str, postgres: EmbeddedPostgres, request: pytest.FixtureRequest
 ) -> AsyncIterator[str]:

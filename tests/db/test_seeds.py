@@ -49,7 +49,7 @@ async def test_one_missing_provider_is_put_back_beside_the_others(owner: Connect
 async def test_a_hash_key_that_is_in_use_is_never_made_anew(
     owner: Connection, database: Database, hashes: AddressHash
 ) -> None:
-    """Whoever opted out by address would be forgotten; only the backup knows the key."""
+    """Opt-outs by address would be lost, because only the backup has the key."""
     await record_opt_out(owner, "address", "mei@rose.sg", hashes)
     await owner.execute("CREATE TABLE backup AS TABLE acra_express.hash_key; DELETE FROM acra_express.hash_key")
     async with database.session() as connection:
