@@ -8,7 +8,7 @@ after the charge: by then the provider has counted it too. A charge whose reques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -40,6 +40,7 @@ class Allowance:
         window: the rolling window.
         hold: the longest time from a charge until the provider has counted the request.
         elsewhere: what the platform's other tenants spend counts towards `limit`.
+        jitter: whoever waits for room waits up to this much longer.
     """
 
     provider: Provider
@@ -49,6 +50,7 @@ class Allowance:
     window: timedelta
     hold: timedelta
     elsewhere: bool = False
+    jitter: timedelta = timedelta()
 
     @property
     def own(self) -> int:
@@ -167,6 +169,16 @@ class Budget:
 
     A large request at the head of the queue is never overtaken, so it cannot starve. A job that waits for its own limit
     leaves the shared queue and delays only its own calls.
+
+    Args:
+        provider: the provider it is for.
+        allowances: what a call may be charged to, by name.
+        ledger: the account that all replicas share.
+        patience: the longest wait for room.
+        turns: charged once for every call, whatever it costs: what the provider counts by the address it is called
+            from. All replicas behind one address share them.
+        random: uniform in [0, 1), for the jitter of a wait.
+        sleep: replaceable in tests.
     """
 
     def __init__(
@@ -176,10 +188,14 @@ class Budget:
         ledger: Ledger,
         *,
         patience: timedelta,
+        turns: Sequence[Allowance] = (),
+        random: Callable[[], float] = lambda: 0.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.provider = provider
         self._allowances = {allowance.name: allowance for allowance in allowances}
+        self._turns = {turn.name: turn for turn in turns}
+        self._random = random
         self._ledger = ledger
         self._patience = patience.total_seconds()
         self._sleep = sleep
@@ -198,6 +214,7 @@ class Budget:
         asks = [Ask(self._allowances[name], amount) for name, amount in amounts.items()]
         for ask in asks:
             self._must_fit(ask, scope.limits)
+        asks += [Ask(turn, 1) for turn in self._turns.values()]
         deadline = asyncio.get_running_loop().time() + self._patience
         async with self._job_line(scope.limits.key):
             while True:
@@ -240,13 +257,28 @@ class Budget:
         if loop.time() >= deadline or (until > deadline and not hopeful):
             raise self._exhausted(refusal)
         seen = self._freed
-        until = min(until, deadline, loop.time() + CHECK_SECONDS if hopeful else until)
+        soon = CHECK_SECONDS
+        turn = self._turns.get(refusal.budget)
+        if turn is not None:
+            until += turn.jitter.total_seconds() * self._random()
+            if turn.limit == 1:
+                # the only call in flight gives the turn up with its answer, and the window counts from there
+                soon = max(turn.window.total_seconds(), LEAST_SECONDS)
+        until = min(until, deadline, loop.time() + soon if hopeful else until)
         while self._freed == seen and (left := until - loop.time()) > 0:
             await pause(min(left, CHECK_SECONDS), scope, self._sleep)
 
     def _exhausted(self, refusal: Refusal) -> BudgetExhausted:
-        whose = "the job's own limit for" if refusal.by_job else "the allowance for"
         seconds = refusal.fits_in.total_seconds()
+        if refusal.budget in self._turns:
+            return BudgetExhausted(
+                f"no turn at {self.provider} within {self._patience:g} s: other replicas call it from the same address",
+                provider=self.provider,
+                retry_after=refusal.fits_in,
+                reason="throttled",
+                sent=False,
+            )
+        whose = "the job's own limit for" if refusal.by_job else "the allowance for"
         return BudgetExhausted(
             f"{whose} {self.provider} {refusal.budget} is used up; there is room again in {seconds:.0f} s",
             provider=self.provider,

@@ -12,7 +12,7 @@ from datetime import timedelta
 import httpx
 
 from acra_express_async.errors import Blocked, Permanent, Transient
-from acra_express_async.limits import Pace
+from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
 from acra_express_async.models import Provider, Scope, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.serp import PageKind, classify
@@ -42,6 +42,27 @@ def pace(settings: DuckDuckGoSettings) -> Pace:
         vendor_per_minute=max(PER_MINUTE, PER_MINUTE * settings.requests_per_hour / PER_MINUTE_AT),
         spacing=settings.spacing_seconds,
         jitter=settings.spacing_seconds,
+    )
+
+
+def turns(
+    settings: DuckDuckGoSettings, *, window_scale: float = 1.0, margin: timedelta = SEND_MARGIN
+) -> tuple[Allowance, ...]:
+    """One request at a time from one address, and the next no sooner than the spacing after its answer.
+
+    A request without an answer keeps the turn until it can no longer be under way.
+    """
+    spacing = timedelta(seconds=settings.spacing_seconds) * window_scale
+    return (
+        Allowance(
+            PROVIDER,
+            f"turn:{settings.egress}",
+            limit=1,
+            share=1,
+            window=spacing,
+            hold=margin * window_scale + timedelta(seconds=settings.timeout_seconds),
+            jitter=spacing,
+        ),
     )
 
 

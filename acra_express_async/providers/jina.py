@@ -17,7 +17,7 @@ from datetime import timedelta
 import httpx
 
 from acra_express_async.errors import Blocked, Permanent
-from acra_express_async.limits import Pace
+from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
 from acra_express_async.models import Page, Provider, Scope
 from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.cut_text import TOKEN_SLACK
@@ -66,7 +66,7 @@ def pace(settings: JinaSettings) -> Pace:
     with scaled allowances).
     """
     keyed = settings.api_key is not None
-    per_minute = max(KEYED_PER_MINUTE if keyed else KEYLESS_PER_MINUTE, settings.calls_per_hour / 6)
+    per_minute = _per_minute(settings)
     return Pace.of_allowance(
         settings.calls_per_hour * settings.share,
         timedelta(hours=1),
@@ -74,6 +74,22 @@ def pace(settings: JinaSettings) -> Pace:
         vendor_per_minute=per_minute,
         in_flight=KEYED_IN_FLIGHT if keyed else KEYLESS_IN_FLIGHT,
     )
+
+
+def turns(
+    settings: JinaSettings, egress: str, *, window_scale: float = 1.0, margin: timedelta = SEND_MARGIN
+) -> tuple[Allowance, ...]:
+    """Without a key Reader counts the calls of one address in any rolling minute; with a key it counts by key."""
+    if settings.api_key is not None:
+        return ()
+    minute = timedelta(minutes=1) * window_scale
+    limit = int(_per_minute(settings))
+    return (Allowance(PROVIDER, f"keyless_1m:{egress}", limit, 1, minute, margin * window_scale),)
+
+
+def _per_minute(settings: JinaSettings) -> float:
+    published = KEYLESS_PER_MINUTE if settings.api_key is None else KEYED_PER_MINUTE
+    return max(published, settings.calls_per_hour / 6)
 
 
 class JinaReader:

@@ -50,6 +50,7 @@ class Providers:
     slack: Slack
     breakers: Mapping[Provider, Breaker]
     allowances: Mapping[Provider, tuple[Allowance, ...]]
+    turns: Mapping[Provider, tuple[Allowance, ...]]
 
 
 def paces(settings: Settings) -> dict[Provider, Pace]:
@@ -59,6 +60,17 @@ def paces(settings: Settings) -> dict[Provider, Pace]:
         Provider.JINA: jina.pace(settings.jina),
         Provider.ZEROBOUNCE: zerobounce.PACE,
         Provider.SLACK: slack.PACE,
+    }
+
+
+def shared_turns(
+    settings: Settings, *, window_scale: float = 1.0, margin: timedelta = SEND_MARGIN
+) -> dict[Provider, tuple[Allowance, ...]]:
+    """What providers count by the address they are called from; replicas with the same EGRESS share it."""
+    egress = settings.duckduckgo.egress
+    return {
+        Provider.DUCKDUCKGO: duckduckgo.turns(settings.duckduckgo, window_scale=window_scale, margin=margin),
+        Provider.JINA: jina.turns(settings.jina, egress, window_scale=window_scale, margin=margin),
     }
 
 
@@ -82,6 +94,7 @@ def build_providers(
     secrets = secrets or Secrets.of(settings, {})
     wait = timedelta(seconds=settings.budget_wait_seconds)
     figures = allowances(settings, margin=margin)
+    turns = shared_turns(settings, margin=margin)
     pace = paces(settings)
     breakers = {provider: Breaker(provider, breaker_store, metrics) for provider in figures}
 
@@ -89,7 +102,14 @@ def build_providers(
         throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)
         if provider not in figures:
             return Caller(provider, throttle, metrics, margin=margin, random=random.random)
-        budget = Budget(provider, figures[provider], ledger, patience=wait)
+        budget = Budget(
+            provider,
+            figures[provider],
+            ledger,
+            patience=wait,
+            turns=turns.get(provider, ()),
+            random=random.random,
+        )
         return Caller(
             provider,
             throttle,
@@ -107,6 +127,7 @@ def build_providers(
         slack=Slack(http, settings.slack, caller(Provider.SLACK), webhook=secrets.slack_webhook),
         breakers=breakers,
         allowances=figures,
+        turns=turns,
     )
 
 

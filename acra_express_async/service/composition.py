@@ -130,6 +130,7 @@ class Composition:
             secrets=self._secrets,
         )
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
+        charged = [*every, *(turn for turns in providers.turns.values() for turn in turns)]
         memory = Memory(access.work)
         self.snapshot_loop = SnapshotLoop(
             shared=self.control,
@@ -181,7 +182,7 @@ class Composition:
             now=self.now,
             wake=self.poller.wake,
             housekeeping=self.control,
-            chores=[lambda: ledger.prune(every), memory.prune, self.selection.count_postal_codes, refresh.tick],
+            chores=[lambda: ledger.prune(charged), memory.prune, self.selection.count_postal_codes, refresh.tick],
             owner=self.owner,
             health=self.health,
             metrics=self.metrics,

@@ -88,6 +88,7 @@ class DuckDuckGoSettings(_Group):
     at paces of a second and less; 200 an hour is one every 18 s on average, so a spacing of 3 s costs nothing."""
 
     base_url: BaseUrl = "https://html.duckduckgo.com"
+    egress: str = Field("default", pattern=r"^[A-Za-z0-9._:-]{1,60}$")
     requests_per_hour: int = Field(200, ge=1, le=MOST)
     spacing_seconds: float = Field(3, ge=0, le=3600)
     share: Share = 1

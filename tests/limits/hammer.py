@@ -33,7 +33,7 @@ from acra_express_async.providers.base import Caller, Unscoped
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.zerobounce import ZeroBounce
-from acra_express_async.service.clients import paces
+from acra_express_async.service.clients import paces, shared_turns
 from acra_express_async.settings.tree import Settings, load_settings
 
 LEAST_MARGIN = timedelta(seconds=1)
@@ -67,6 +67,7 @@ def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
         pace, interval=pace.interval * scale, spacing=pace.spacing * scale, jitter=pace.jitter * scale
     )  # fmt: skip
     figures = allowances(settings, window_scale=scale, margin=margin / scale)[provider]
+    turns = shared_turns(settings, window_scale=scale, margin=margin / scale).get(provider, ())
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds * scale)
@@ -75,7 +76,7 @@ def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
         provider,
         Throttle(provider, pace, patience=patience, random=random.random),
         metrics,
-        budget=Budget(provider, figures, BudgetLedger(database), patience=patience),
+        budget=Budget(provider, figures, BudgetLedger(database), patience=patience, turns=turns, random=random.random),
         breaker=Breaker(
             provider,
             BreakerRows(database),
@@ -138,5 +139,9 @@ async def main(tasks: list[Assignment], address: str) -> None:
 if __name__ == "__main__":
     logs.configure(level="ERROR", form="console")
     told = json.loads(sys.argv[1])
-    assignments = [Assignment(**{**task, "provider": Provider(task["provider"])}) for task in told["tasks"]]
+    egress = {"DUCKDUCKGO__EGRESS": told["address"]}
+    assignments = [
+        Assignment(**{**task, "provider": Provider(task["provider"]), "settings": {**task["settings"], **egress}})
+        for task in told["tasks"]
+    ]
     asyncio.run(main(assignments, told["address"]))
