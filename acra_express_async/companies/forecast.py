@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import chain, groupby
 
 from acra_express_async.db.companies.outcomes import DailyCap
@@ -71,7 +71,8 @@ class Foreseen:
     @property
     def seconds(self) -> float:
         """Until the expected end."""
-        return 0.0 if self.ends_at is None else (self.ends_at - self.asked_at).total_seconds()
+        # as instants: two moments of one zone subtract as wall time
+        return 0.0 if self.ends_at is None else self.ends_at.timestamp() - self.asked_at.timestamp()
 
 
 async def foreseen(database: Database, settings: Settings, params: StagingParams, throttle: JobThrottle) -> Foreseen:
@@ -123,9 +124,9 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
 def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
     """When that many are done: today's cap first, then a day's number from each midnight on."""
     if companies <= room:
-        return now + pace.time_for(companies)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + pace.time_for(companies - room)
+        return pace.end_after(now, companies)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=now.tzinfo)
+    return pace.end_after(midnight, companies - room)
 
 
 def _needs(uses: Sequence[BudgetUse], costs: Costs, companies: int) -> tuple[Need, ...]:

@@ -6,7 +6,7 @@ Pure arithmetic over the settings and the cost of an average company; works with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from acra_express_async.limits import allowances
 from acra_express_async.models import Provider
@@ -86,6 +86,10 @@ class Plan:
         if full_days >= LONGEST_PLAN.days:
             return LONGEST_PLAN
         return timedelta(days=full_days) + HOUR * (rest / self.per_hour)
+
+    def end_after(self, moment: datetime, companies: int) -> datetime:
+        """When that many are done that go on at `moment`, in its zone; a clock change in between moves nothing."""
+        return (moment.astimezone(UTC) + self.time_for(companies)).astimezone(moment.tzinfo)
 
 
 def plan(settings: Settings, costs: Costs = DOCUMENTED, *, workers: int | None = None) -> Plan:

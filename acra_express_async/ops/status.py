@@ -169,7 +169,7 @@ def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> lis
                 "ended": line.ended,
                 "waiting": line.waiting,
                 "left": line.left,
-                "expected_end": (goes_on + pace.time_for(before)).isoformat() if known else None,
+                "expected_end": pace.end_after(goes_on, before).isoformat() if known else None,
             }
         )
     return lines
