@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import span
-from acra_express_async.companies.forecast import Foreseen, foreseen
+from acra_express_async.companies.forecast import Foreseen, foreseen, left_out_text
 from acra_express_async.db.companies.campaigns import Asked
+from acra_express_async.db.companies.left_out import LeftOut
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.logs import printable
 from acra_express_async.params import StagingParams
+from acra_express_async.registry.uen_file import UenList, read_uens
 from acra_express_async.settings.tree import Settings, load_settings
 
 LONGEST_NAME = 200
@@ -24,6 +26,8 @@ LONGEST_NAME = 200
 @click.option("--term", "terms", multiple=True, help="Words of a trade, looked up in ssic_ref; repeatable.")
 @click.option("--ssic", "ssic_codes", multiple=True, help="SSIC code, padded or not; repeatable.")
 @click.option("--uen", "uens", multiple=True, help="One company; repeatable.")
+@click.option("--uen-file", type=click.File("rb"), help="One UEN a line, or a CSV with a column uen; - for stdin.")
+@click.option("--again", is_flag=True, help="Also companies that were checked within RECHECK_DAYS.")
 @click.option("--limit", type=click.IntRange(1), help="Most companies to take; default: all that match.")
 @click.option("--batch-size", type=click.IntRange(1), help="Companies per batch, for this campaign.")
 @click.option("--daily-cap", type=click.IntRange(0), help="Cap of companies per day for this campaign.")
@@ -36,6 +40,8 @@ async def enqueue(
     terms: tuple[str, ...],
     ssic_codes: tuple[str, ...],
     uens: tuple[str, ...],
+    uen_file: BinaryIO | None,
+    again: bool,
     limit: int | None,
     batch_size: int | None,
     daily_cap: int | None,
@@ -46,26 +52,32 @@ async def enqueue(
     """Enqueue one staging job; the service starts on it at once.
 
     The answer says how many companies match and how many will be taken, when they should be done, how much of the
-    budgets that needs, and what could delay it. More than the configured batch or cap needs an approver.
+    budgets that needs, and what could delay it; with --json also each UEN that will not be looked at, and why. Exit 1
+    when nothing is left to do. More than the configured batch or cap needs an approver.
 
     \b
       acra-express enqueue --term bakery --limit 10
       acra-express enqueue --ssic 56111 --ssic 56121 --limit 300
-      acra-express enqueue --uen 201912345K
+      acra-express enqueue --uen 201912345K --again
+      acra-express enqueue --uen-file uens.csv --name "spring list"
       acra-express enqueue --term bakery --batch-size 10 --authorized-by NAME
     """
     figures = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
     throttle = {key: value for key, value in figures.items() if value is not None} or None
-    wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes), "uens": [uen.upper() for uen in _words(uens)]}
-    if not any(wanted.values()):
-        raise click.UsageError("name at least one --term, --ssic or --uen")
+    wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes)}
+    read = UenList() if uen_file is None else read_uens(uen_file)
+    listed = list(dict.fromkeys([*(uen.upper() for uen in _words(uens)), *read.uens]))
+    if not (any(wanted.values()) or listed):
+        raise _nothing_named(read)
     params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
     settings = load_settings()
     judged = resolve(throttle, settings)
     async with as_tenant(settings) as database:
-        seen = await foreseen(database, settings, params, judged)
-        asked = Asked(name=_name(name), by=operator_name(), expected=seen.companies if seen.exact else None)
-        job_id = await Operator(database).enqueue(params, asked)
+        seen = await foreseen(database, settings, params, judged, listed, again=again)
+        by = operator_name()
+        expected = seen.companies if seen.exact else None
+        asked = Asked(name=_name(name), by=by, expected=expected, again_by=by if again else None)
+        job_id = await Operator(database).enqueue(params, asked, listed)
     answer = {
         "job_id": job_id,
         "matched": seen.matched,
@@ -76,9 +88,38 @@ async def enqueue(
         "expected_end": seen.ends_at.isoformat(timespec="seconds") if seen.ends_at else None,
         "bound": seen.bound,
         "budgets": [asdict(need) for need in seen.needs],
-        "notes": [*seen.notes, *_cut(judged, settings)],
+        "notes": [*seen.notes, *_file_notes(uen_file, read), *_cut(judged, settings)],
     }
+    if as_json:
+        answer["left_out"] = [_left_out(out, settings) for out in seen.left_out]
     say(answer, as_json=as_json, text="\n".join(_said(answer, seen, settings)))
+
+
+def _nothing_named(read: UenList) -> click.UsageError:
+    wrong = f"; {'; '.join(read.faults[:5])}" if read.faults else ""
+    return click.UsageError(f"name at least one --term, --ssic, --uen or a UEN in --uen-file{wrong}")
+
+
+def _file_notes(file: BinaryIO | None, read: UenList) -> list[str]:
+    """What of a file of UENs was not understood, by line."""
+    if file is None:
+        return []
+    notes = [f"{file.name}, {fault}" for fault in read.faults]
+    if read.repeated:
+        lines = ", ".join(map(str, read.repeated[:5])) + (" …" if len(read.repeated) > len(read.repeated[:5]) else "")
+        notes.append(f"{file.name}: {len(read.repeated)} UENs are named more than once, on line {lines}")
+    return notes
+
+
+def _left_out(out: LeftOut, settings: Settings) -> dict[str, Any]:
+    looked_at = out.looked_at and out.looked_at.astimezone(settings.zone).isoformat(timespec="seconds")
+    return {
+        "uen": out.uen,
+        "reason": out.reason,
+        "text": left_out_text(out, settings),
+        "looked_at": looked_at,
+        "campaign_id": out.campaign_id,
+    }
 
 
 def _name(given: str | None) -> str | None:

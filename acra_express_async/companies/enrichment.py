@@ -134,7 +134,7 @@ class Enrichment:
             ghost = Company(company_id, uen="", name="")
             await self._commit(batch, ghost, Outcome(OutcomeKind.SKIPPED, "company_vanished"), processed)
             return
-        if await self._companies.recently_checked(company_id):
+        if await self._companies.recently_checked(company_id, batch.params.campaign_id):
             await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "recently_checked"), processed)
             return
         refused = await self._pipeline.refused(company)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import chain, groupby
 
+from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
@@ -20,13 +21,11 @@ from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
 from acra_express_async.models import Provider
-from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.params import Campaign, StagingParams, listed_uens
 from acra_express_async.settings.tree import Settings
 
 LOOK_AHEAD = 1000
 """Companies that are checked one by one; for a larger selection the answer is an upper bound."""
-UNKNOWN = "not in the registry"
-"""As db/companies/selection.py words it."""
 NAMED = 5
 """UENs that a note lists."""
 
@@ -56,6 +55,7 @@ class Foreseen:
         ends_at: when the last one should be committed; None without companies.
         bound: the limit that decides the pace.
         notes: what is left out and what may delay it, one sentence each.
+        left_out: UENs that will not be looked at.
     """
 
     matched: int
@@ -67,6 +67,7 @@ class Foreseen:
     bound: str
     needs: tuple[Need, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -75,14 +76,73 @@ class Foreseen:
         return 0.0 if self.ends_at is None else self.ends_at.timestamp() - self.asked_at.timestamp()
 
 
-async def foreseen(database: Database, settings: Settings, params: StagingParams, throttle: JobThrottle) -> Foreseen:
+async def foreseen(
+    database: Database,
+    settings: Settings,
+    params: StagingParams,
+    throttle: JobThrottle,
+    uens: Sequence[str] | None = None,
+    *,
+    again: bool = False,
+) -> Foreseen:
     """What the job will do.
 
+    Args:
+        uens: the campaign's list of UENs; those of `params` when None.
+        again: companies that were checked lately are wanted too.
+
     Raises:
-        JobError: a term matches no SSIC code, or none of the UENs can be taken: better reported now than in the job's
-            row.
+        JobError: a term matches no SSIC code, or nothing is left to do: better reported now than in the job's row.
     """
     now = (await Control(database).moment()).astimezone(settings.zone)
+    listed = listed_uens(params.uens) if uens is None else list(uens)
+    recheck = timedelta(0) if again else timedelta(days=settings.recheck_days)
+    asked = LeftOutRows(database, include_sole_proprietors=settings.include_sole_proprietors, recheck=recheck)
+    left_out = await asked.of(listed)
+    selected = await _selected(database, settings, params, now, again=again)
+    companies = len(listed) - len(left_out) + selected.companies
+    if params.limit is not None:
+        companies = min(companies, params.limit)
+    if listed and not companies and not (params.terms or params.ssic_codes):
+        raise JobError(_nothing(left_out, settings))
+    async with database.session() as connection:
+        costs = await measured_costs(connection) or DOCUMENTED
+    pace = plan(settings, costs)
+    waiting = sum(line.waiting + (line.left or 0) for line in await Display(database).campaigns())
+    room = max(0, throttle.daily_cap - await DailyCap(database, settings.zone).used())
+    uses = await BudgetLedger(database).usage(chain(*allowances(settings).values()))
+    notes = [*_refused(left_out, settings), *selected.notes]
+    if companies and waiting + companies > room:
+        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; the rest follows after midnight")
+    return Foreseen(
+        matched=selected.matched + len(listed),
+        companies=companies,
+        exact=selected.exact,
+        waiting=waiting,
+        asked_at=now,
+        ends_at=_end(now, pace, waiting + companies, room) if companies else None,
+        bound=(pace.bottleneck if companies > pace.per_day else pace.slowest).name,
+        needs=_needs(uses, costs, companies),
+        notes=(*notes, *await _hindrances(Control(database), settings)),
+        left_out=tuple(left_out),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """What the terms and codes of an enqueue select."""
+
+    matched: int = 0
+    companies: int = 0
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+
+
+async def _selected(
+    database: Database, settings: Settings, params: StagingParams, now: datetime, *, again: bool
+) -> _Selected:
+    if not (params.terms or params.ssic_codes):
+        return _Selected()
     async with database.session() as connection:
         shape = await probe(connection)
     selection = Selection(
@@ -92,33 +152,17 @@ async def foreseen(database: Database, settings: Settings, params: StagingParams
         recheck_days=settings.recheck_days,
         hold_nights=settings.nightly_hold_nights,
     )
-    matched = await selection.count(params)
+    without_list = params.model_copy(update={"uens": []})
+    matched = await selection.count(without_list)
+    if not matched:
+        asked = ", ".join([*params.terms, *params.ssic_codes])
+        raise JobError(f"no live company in the registry belongs to {asked}; nothing was enqueued")
     most = min(matched, params.limit or matched)
-    picked = await selection.pick(params, Campaign(id=1, enqueued_at=now), max(1, min(most, LOOK_AHEAD)))
-    if not (params.terms or params.ssic_codes or picked.rows):
-        raise JobError(_nothing(picked))
+    campaign = Campaign(id=1, enqueued_at=now)
+    picked = await selection.pick(without_list, campaign, max(1, min(most, LOOK_AHEAD)), (), again=again)
     exact = most <= LOOK_AHEAD
-    companies = len(picked.rows) if exact else most
-    async with database.session() as connection:
-        costs = await measured_costs(connection) or DOCUMENTED
-    pace = plan(settings, costs)
-    waiting = sum(line.waiting + (line.left or 0) for line in await Display(database).campaigns())
-    room = max(0, throttle.daily_cap - await DailyCap(database, settings.zone).used())
-    uses = await BudgetLedger(database).usage(chain(*allowances(settings).values()))
-    notes = [*_refused(picked), *_left_out(picked, matched, params, settings)]
-    if companies and waiting + companies > room:
-        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; the rest follows after midnight")
-    return Foreseen(
-        matched=matched,
-        companies=companies,
-        exact=exact,
-        waiting=waiting,
-        asked_at=now,
-        ends_at=_end(now, pace, waiting + companies, room) if companies else None,
-        bound=(pace.bottleneck if companies > pace.per_day else pace.slowest).name,
-        needs=_needs(uses, costs, companies),
-        notes=(*notes, *await _hindrances(Control(database), settings)),
-    )
+    notes = _left_out(picked, matched, settings)
+    return _Selected(matched, len(picked.rows) if exact else most, exact, tuple(notes))
 
 
 def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
@@ -148,29 +192,46 @@ def _needs(uses: Sequence[BudgetUse], costs: Costs, companies: int) -> tuple[Nee
     )
 
 
-def _refused(picked: Picked) -> list[str]:
-    """Explicit UENs that will not be taken, by reason."""
+def _refused(left_out: Sequence[LeftOut], settings: Settings) -> list[str]:
+    """UENs that will not be looked at, by reason."""
     notes = []
-    for reason, group in groupby(sorted(picked.refused, key=lambda one: one[1]), key=lambda one: one[1]):
-        uens = [uen for uen, _ in group]
-        more = f" and {len(uens) - NAMED} more" if len(uens) > NAMED else ""
-        notes.append(f"{reason}: {', '.join(uens[:NAMED])}{more}")
+    for _, group in groupby(sorted(left_out, key=lambda one: one.reason), key=lambda one: one.reason):
+        members = list(group)
+        named = ", ".join(out.uen for out in members[:NAMED])
+        more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
+        text = left_out_text(members[0], settings, general=len(members) > 1)
+        notes.append(f"{text}: {named}{more}")
     return notes
 
 
-def _nothing(picked: Picked) -> str:
+def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) -> str:
+    """Why a UEN will not be looked at, in words; `general` leaves out what is true of this one only."""
+    if out.reason == "not_live" and not general:
+        return f"not live ({out.status})"
+    if out.reason == "recently_checked" and out.looked_at is not None and not general:
+        return f"checked on {out.looked_at.astimezone(settings.zone):%Y-%m-%d}"
+    if out.reason == "in_campaign" and not general:
+        return f"waits in campaign {out.campaign_id}"
+    return {
+        "unknown": "not in the registry",
+        "no_name": "has no name in the registry",
+        "not_live": "not live",
+        "sole_proprietor": "a sole proprietor, which is personal data (INCLUDE_SOLE_PROPRIETORS)",
+        "opted_out": "asked to be left alone",
+        "recently_checked": f"checked within {settings.recheck_days} days (--again checks it all the same)",
+        "in_campaign": "waits in another campaign",
+    }[out.reason]
+
+
+def _nothing(left_out: Sequence[LeftOut], settings: Settings) -> str:
     """Why there is nothing to enqueue."""
-    if all(reason == UNKNOWN for _, reason in picked.refused):
-        return f"none of these UENs is in the registry: {', '.join(uen for uen, _ in picked.refused[:NAMED])}"
-    return f"none of these UENs can be taken ({'; '.join(_refused(picked))})"
+    if all(out.reason == "unknown" for out in left_out):
+        return f"none of these UENs is in the registry: {', '.join(out.uen for out in left_out[:NAMED])}"
+    return f"none of these UENs can be taken ({'; '.join(_refused(left_out, settings))})"
 
 
-def _left_out(picked: Picked, matched: int, params: StagingParams, settings: Settings) -> list[str]:
+def _left_out(picked: Picked, matched: int, settings: Settings) -> list[str]:
     """Why fewer companies of a selection are taken than match."""
-    if not (params.terms or params.ssic_codes):
-        return []
-    if not matched:
-        return ["no live company in the registry has one of these SSIC codes"]
     notes = [f"{picked.held} new companies are left to a pending nightly job for now"] if picked.held else []
     others = matched - len(picked.rows) - len(picked.refused) - picked.held
     if picked.exhausted and others > 0:

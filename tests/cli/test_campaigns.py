@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from campaign_rig import Story, campaigns_on
@@ -73,3 +74,49 @@ async def test_batch_means_the_one_job(fresh_dsn: str, owner: Connection) -> Non
     assert (shown["job_id"], shown["job_type"]) == (campaign, "acra_express_staging_upsert")
     shown = await answer(fresh_dsn, "jobs", "show", str(campaign))
     assert shown["campaign_id"] == campaign
+
+
+async def test_enqueue_takes_a_file_and_tells_what_is_left_out(
+    fresh_dsn: str, owner: Connection, tmp_path: Path
+) -> None:
+    first = await enqueued(fresh_dsn, owner)
+    listed = tmp_path / "uens.csv"
+    listed.write_text(f"uen,note\n{FIRST},x\n201912347N,y\n{FIRST},again\nnonsense,z\n", encoding="utf-8")
+    await owner.execute(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description)"
+        " VALUES ('201912347N', 'THIRD', 'Live Company')"
+    )
+    found = await answer(fresh_dsn, "enqueue", "--uen-file", str(listed), "--name", "spring list")
+    assert (found["companies"], found["matched"]) == (1, 2)
+    assert found["left_out"] == [
+        {
+            "uen": FIRST,
+            "reason": "in_campaign",
+            "text": f"waits in campaign {first}",
+            "looked_at": None,
+            "campaign_id": first,
+        }
+    ]
+    assert f"{listed}, line 5: 'nonsense' is not a UEN" in found["notes"]
+    assert f"{listed}: 1 UENs are named more than once, on line 4" in found["notes"]
+    code, _, err = await acra_express("enqueue", "--uen", FIRST, POSTGRES_DSN=fresh_dsn)
+    assert (code, err) == (
+        1,
+        f"acra-express: none of these UENs can be taken (waits in campaign {first}: {FIRST})\n",
+    )
+
+
+async def test_again_checks_companies_that_were_checked_lately(
+    fresh_dsn: str, owner: Connection, database: Database
+) -> None:
+    story = Story()
+    await enqueued(fresh_dsn, owner)
+    assert await (await campaigns_on(database, story)).supervisor.run() == 0
+    code, _, err = await acra_express("enqueue", "--uen", FIRST, POSTGRES_DSN=fresh_dsn)
+    assert code == 1
+    assert "--again" in err or "checked on" in err
+    again = await answer(fresh_dsn, "enqueue", "--uen", FIRST, "--again")
+    assert await (await campaigns_on(database, story)).supervisor.run() == 0
+    shown = await answer(fresh_dsn, "campaigns", "show", str(again["job_id"]))
+    assert (shown["no_website"], shown["skipped"], shown["again_by"]) == (1, 0, shown["enqueued_by"])
+    assert story.ran == [FIRST, SECOND, FIRST]

@@ -85,7 +85,7 @@ async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: 
     assert (code, answer["batch_size"]) == (0, 5)
     assert "batch_size: asked 9, configured 5, granted 5" in answer["notes"][0]
     code, out, _ = await run(
-        "enqueue", "--json", "--uen", uens[0], "--batch-size", "9", "--authorized-by", "ops-lead",
+        "enqueue", "--json", "--uen", uens[1], "--batch-size", "9", "--authorized-by", "ops-lead",
         ACRA_EXPRESS_OVERRIDE_APPROVERS="ops-lead, cto",
     )  # fmt: skip
     answer = json.loads(out)

@@ -61,10 +61,10 @@ class Companies:
         async with self._database.session() as connection:
             return await load_company(connection, company_id)
 
-    async def recently_checked(self, company_id: CompanyId) -> bool:
+    async def recently_checked(self, company_id: CompanyId, campaign_id: int | None = None) -> bool:
         """See `recently_checked`."""
         async with self._database.session() as connection:
-            return await recently_checked(connection, company_id, self._recheck_days)
+            return await recently_checked(connection, company_id, self._recheck_days, campaign_id=campaign_id)
 
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
         """Store an outcome inside the caller's fenced transaction; see `platform_records.save`.
@@ -243,31 +243,42 @@ def _said(value: str | None) -> str | None:
 
 
 async def recently_checked(
-    connection: Connection, company_id: CompanyId, recheck_days: int, *, ignore_job: JobId | None = None
+    connection: Connection,
+    company_id: CompanyId,
+    recheck_days: int,
+    *,
+    ignore_job: JobId | None = None,
+    campaign_id: int | None = None,
 ) -> bool:
     """True when anyone checked this company within `recheck_days` (0 turns the check off, as on the platform).
 
     Every history row of the platform counts, as it does for the nightly, and so does every answer of ours, including
-    "no website". `ignore_job` leaves out what that job itself wrote.
+    "no website". `ignore_job` leaves out what that job itself wrote. Where `campaign_id` was enqueued with --again,
+    only what was checked since then counts.
     """
     if recheck_days <= 0:
         return False
     return bool(
         await connection.fetchval(
             """
+            WITH again AS (
+                SELECT c.enqueued_at AS at FROM acra_express.campaigns c
+                WHERE c.campaign_id = $4 AND c.again_by IS NOT NULL)
             SELECT EXISTS (
                 SELECT FROM public.company_enrichment_runs h
-                WHERE h.company_id = $1
+                WHERE h.company_id = $1 AND coalesce(h.updated_at >= (SELECT at FROM again), true)
                   AND coalesce(h.updated_at > (SELECT acra_express.clock()) - $2::interval, true)
                   AND ($3::bigint IS NULL OR h.source_json ->> 'job_id' IS DISTINCT FROM $3::bigint::text)
             ) OR EXISTS (
                 SELECT FROM acra_express.outcomes o
                 WHERE o.company_id = $1 AND o.kind IN ('enriched', 'no_website')
                   AND o.ended_at > (SELECT acra_express.clock()) - $2::interval
+                  AND coalesce(o.ended_at >= (SELECT at FROM again), true)
                   AND o.job_id IS DISTINCT FROM $3::bigint)
             """,
             company_id,
             timedelta(days=recheck_days),
             ignore_job,
+            campaign_id,
         )
     )

@@ -54,6 +54,7 @@ class _Walk:
 
     after: str
     wrapped: bool
+    again: bool = False
     rows: list[RegistryRow] = field(default_factory=list)
     held: int = 0
     exhausted: bool = False
@@ -86,12 +87,19 @@ class Selection:
         self._hold_nights = hold_nights
 
     async def pick(
-        self, params: StagingParams, campaign: Campaign, limit: int, uens: Sequence[str] | None = None
+        self,
+        params: StagingParams,
+        campaign: Campaign,
+        limit: int,
+        uens: Sequence[str] | None = None,
+        *,
+        again: bool = False,
     ) -> Picked:
         """The next batch of a campaign, at most `limit` rows (none where `limit` is zero or less).
 
         Args:
             uens: the next of the campaign's list, which come first; those of `params` when None.
+            again: companies that were checked lately are wanted too.
 
         Raises:
             JobError: a term matches no code; the sentence names it.
@@ -103,7 +111,7 @@ class Selection:
             rows, refused = await self._asked(connection, done, held)
             if not (params.terms or params.ssic_codes):
                 return Picked(tuple(rows), done, tuple(refused))
-            walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, rows=rows)
+            walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, again=again, rows=rows)
             if len(rows) < limit:
                 codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
                 await fill_codes(connection, codes)
@@ -189,8 +197,8 @@ class Selection:
                 walk.after,
                 self._include_sole,
                 WINDOW,
-                self._recheck,
-                min(self._recheck, FAILED_HOLDS),
+                timedelta(0) if walk.again else self._recheck,
+                timedelta(0) if walk.again else min(self._recheck, FAILED_HOLDS),
                 campaign_at,
             )
             for row in window:

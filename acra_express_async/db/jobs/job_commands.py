@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -67,7 +67,9 @@ class Operator:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def enqueue(self, params: StagingParams, asked: Asked | None = None) -> JobId:
+    async def enqueue(
+        self, params: StagingParams, asked: Asked | None = None, uens: Sequence[str] | None = None
+    ) -> JobId:
         """Insert a campaign's first staging job, its row and its list of UENs; the trigger notifies the service."""
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
@@ -82,8 +84,9 @@ class Operator:
             assert row is not None
             job_id = JobId(row["job_id"])
             await record_campaign(connection, job_id, row["created_at"], asked)
-            if params.uens:
-                await store_list(connection, job_id, listed_uens(params.uens), afresh=True)
+            listed = listed_uens(params.uens) if uens is None else list(uens)
+            if listed:
+                await store_list(connection, job_id, listed, afresh=True)
                 campaign = Campaign(id=job_id, enqueued_at=row["created_at"], left=params.limit)
                 bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
                 await connection.execute(

@@ -1,0 +1,73 @@
+"""Why a UEN will not be looked at, on a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from acra_express_async.db.companies.campaigns import record_campaign
+from acra_express_async.db.companies.left_out import LeftOutRows
+from acra_express_async.db.jobs.uen_lists import store_list
+from acra_express_async.db.session.pool import Connection, Database
+
+WEEK = timedelta(days=7)
+
+
+async def registered(
+    owner: Connection, uen: str, *, status: str = "Live Company", name: str = "FIRM", sole: str = "na"
+) -> int:
+    await owner.execute(
+        """
+        INSERT INTO staging_acra_companies
+            (uen, entity_name, entity_status_description, business_constitution_description)
+        VALUES ($1, $2, $3, $4)
+        """,
+        uen,
+        name,
+        status,
+        sole,
+    )
+    return int(await owner.fetchval("INSERT INTO companies (uen, name) VALUES ($1, $1) RETURNING company_id", uen))
+
+
+async def test_each_reason_is_told(owner: Connection, database: Database) -> None:
+    await registered(owner, "A")
+    await registered(owner, "B", status="Struck Off")
+    await registered(owner, "C", sole="Sole-Proprietor")
+    await registered(owner, "D", name=" ")
+    await registered(owner, "E")
+    await owner.execute("INSERT INTO acra_express.opt_outs (kind, value, recorded_at) VALUES ('company', 'E', now())")
+    looked_at = await registered(owner, "F")
+    await owner.execute(
+        """
+        INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, ended_at)
+        VALUES (1, $1, 'F', 'no_website', now() - interval '2 days')
+        """,
+        looked_at,
+    )
+    in_job = await registered(owner, "G")
+    await owner.execute(
+        """
+        INSERT INTO background_jobs (job_type, status, params)
+        VALUES ('acra_express_enrich_candidates', 'queued', $1)
+        """,
+        {"company_ids": [in_job], "campaign_id": 7},
+    )
+    await registered(owner, "H")
+    await record_campaign(owner, 8, await owner.fetchval("SELECT now()"))
+    await store_list(owner, 8, ["H"], afresh=True)
+    rows = LeftOutRows(database, include_sole_proprietors=False, recheck=WEEK)
+    found = {out.uen: out for out in await rows.of(["A", "B", "C", "D", "E", "F", "G", "H", "Z"])}
+    assert {uen: out.reason for uen, out in found.items()} == {
+        "B": "not_live",
+        "C": "sole_proprietor",
+        "D": "no_name",
+        "E": "opted_out",
+        "F": "recently_checked",
+        "G": "in_campaign",
+        "H": "in_campaign",
+        "Z": "unknown",
+    }
+    assert (found["B"].status, found["G"].campaign_id, found["H"].campaign_id) == ("Struck Off", 7, 8)
+    assert found["F"].looked_at is not None
+    again = LeftOutRows(database, include_sole_proprietors=True, recheck=timedelta(0))
+    assert [out.uen for out in await again.of(["C", "F"])] == []
