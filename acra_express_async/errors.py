@@ -2,7 +2,7 @@
 
 AcraExpressError
 ├── ConfigError            start-up only: say the sentence, exit 78
-│   └── LoginRefused       the same; once ready, wait and look for a rotated password
+│   └── LoginRefused       the same at the start; later: wait, and read the password's file again
 ├── SchemaError            start-up only: say the sentence, exit 78
 ├── RegistryFileError      this file is not a registry export: say the sentence, load nothing
 ├── LeaseLost              another worker owns the job: write nothing, drop it
@@ -13,7 +13,7 @@ AcraExpressError
 │   │   └── TookTooLong    the server is there, but it cancelled a statement that ran into its time-out
 │   ├── StandBack          the nightly run goes first: snooze the job, attempt handed back
 │   │   └── LockBusy       a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
-│   └── OwnFault           companies fail one after the other in our own code: snooze the job, attempt handed back
+│   └── OwnFault           several companies in a row failed in our own code: snooze the job, attempt handed back
 ├── CapReached             today's slots are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
@@ -114,7 +114,7 @@ class TookTooLong(DatabaseAway):
 
 
 class OwnFault(NotNow):
-    """Several companies in a row failed in our own code: the cause lies here. `fault` names the exception."""
+    """Several companies in a row failed in our own code, so they are not the cause. `fault` names the exception."""
 
     reason = "internal_error"
 

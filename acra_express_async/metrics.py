@@ -63,7 +63,7 @@ LOOPS = (*BEATING, "cron")
 
 
 class Metrics:
-    """One instance per process; the composition root builds it over a registry of its own."""
+    """One instance per process; the composition root builds it over a separate registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -159,7 +159,7 @@ class Metrics:
             "event_loop_lag_seconds", "How late the loop ran a timer.", (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5)
         )
         self.log_lines_dropped = self._counter(
-            "log_lines_dropped_total", "Log lines that nobody took: stderr is blocked, closed or full."
+            "log_lines_dropped_total", "Log lines that were lost because stderr is blocked, closed or full."
         )
         info = Gauge(f"{PREFIX}_build_info", "Version of the service.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)

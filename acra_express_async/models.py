@@ -98,8 +98,8 @@ class Page:
     """One page as Jina Reader returned it.
 
     `text` is markdown, no longer than the tokens reserved for it, in which only mail, phone and chat links keep their
-    targets. `links` are all links of the whole page in document order, also those of the part that was cut off.
-    `description` is what the page's head says of it. `cut_at` is the token limit at which the provider cut the text
+    targets. `links` are all links of the whole page in document order, including those of the part that was cut off.
+    `description` is the one in the page's head. `cut_at` is the token limit at which the provider cut the text
     (None: read to its end); `footer_read` is True when the footer of such a page was read separately and stands at the
     end of the text. `tokens` is what the provider billed for both; `http_status` is the target's own status when the
     provider reports it; `warning` is the provider's text. `usable` is False for error pages, bot checks and blank
@@ -128,7 +128,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one page was read, for the story of a decision: see `Page` for the fields."""
+    """How one page was read, for the detail of a decision: see `Page` for the fields."""
 
     url: str
     tokens: int = 0

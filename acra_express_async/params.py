@@ -32,7 +32,7 @@ MAX_INT = 2**31 - 1
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""Between these a job may have been made: wide enough for every clock, and every sum with them has a result."""
+"""A job's moments must lie between these: wide enough for every clock, and arithmetic with them never overflows."""
 
 _SHOWN_KEY = 60
 """Characters of a key that a sentence quotes."""
@@ -82,7 +82,7 @@ class Campaign(_Params):
 class StagingParams(_Params):
     """Which registry rows to stage: UENs, SSIC codes, or terms resolved to codes; at most `limit` companies.
 
-    `uens` stand only in rows written by hand and in continuations of version 0.1; the first claim moves them into the
+    Only rows written by hand and continuations of version 0.1 have `uens`; their first claim moves them into the
     campaign's list.
     """
 
@@ -121,7 +121,7 @@ def row_fault(job_id: int, created_at: datetime) -> str | None:
 
 
 def params_fault(word: str | None, most_bytes: int = MAX_BYTES) -> str | None:
-    """The sentence for what `acra_express.params_fault` found within `most_bytes`; None where it found nothing."""
+    """The sentence for a fault that `acra_express.params_fault` found within `most_bytes`; None without a fault."""
     if word is None:
         return None
     instead = f"name the companies by ssic_codes or terms, or by at most {MAX_LISTED} uens a job"
@@ -134,14 +134,14 @@ def params_fault(word: str | None, most_bytes: int = MAX_BYTES) -> str | None:
 
 
 def listed_uens(uens: Iterable[str]) -> list[str]:
-    """UENs as they stand in a list: trimmed, in capitals, each once, in the order of asking."""
+    """UENs as a list holds them: trimmed, in capitals, each once, in the order given."""
     return list(dict.fromkeys(uen.strip().upper() for uen in uens if uen.strip()))
 
 
 def companies_named_in(params: Mapping[str, Any]) -> list[int]:
-    """The company ids of an enrichment job, as far as they are readable: even a broken job must be able to end.
+    """The readable company ids of an enrichment job, because even a broken job must be able to end.
 
-    At most `MAX_LISTED`, the smallest ones: a job with more is never begun.
+    At most `MAX_LISTED`, the smallest ones: a job with more is never started.
     """
     listed = params.get("company_ids")
     if not isinstance(listed, list):

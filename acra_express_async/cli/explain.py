@@ -38,7 +38,7 @@ async def explain(uen: str, as_json: bool) -> None:
 
 
 def _as_json(known: Explanation) -> dict[str, Any]:
-    """The same facts for a machine; what was stored of a decision is its `story` there."""
+    """The same facts for a machine; the JSON key of a decision's detail is `story`."""
     answer = dataclasses.asdict(known)
     for decision in (answer["decision"], answer["since"]):
         if decision is not None:

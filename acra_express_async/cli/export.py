@@ -53,10 +53,10 @@ async def export(
 ) -> None:
     """Write one row a company, ordered by UEN, with its last decision: the newest answer, else the newest attempt.
 
-    Selections narrow each other; without one every company that was ever decided is written. The export is read page by
-    page while the service works, so each page is of its own moment. Opted-out companies are left out, and addresses
-    that are kept only as a hash are counted in emails_hidden. postal_code is the one read on the company's site, else
-    the registry's. A file appears only when it is complete.
+    Several selections are combined with AND; without any, every company with a decision is written. The export reads
+    page by page while the service works, so it is not one snapshot. Opted-out companies are left out, and addresses
+    that are kept only as a hash are counted in emails_hidden. postal_code is the one on the company's site, else the
+    registry's. The file appears only when it is complete.
 
     \b
       acra-express export --campaign 17 --output campaign-17.csv

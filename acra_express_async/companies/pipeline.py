@@ -146,7 +146,7 @@ class Pipeline:
 
         Raises:
             Transient, RateLimited, BudgetExhausted, Blocked: a search or a page must be tried again later; what was
-                paid for is remembered. (After the contacts are won a verification that fails is only noted.)
+                paid for is remembered. (Once the contacts are found, a failed verification is only recorded.)
             Draining, LeaseLost, StandBack: from `scope`; nothing new was started.
         """
         refused = await self.refused(company)

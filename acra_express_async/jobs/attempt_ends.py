@@ -58,7 +58,7 @@ class AttemptEnds:
         self._max_crashes = max_crashes
 
     async def unfit(self, job: Job) -> End | None:
-        """Checked before a job runs: end one whose row makes no sense, or that crashes its process for ever.
+        """Checked before a job runs: end one whose row makes no sense, or that has crashed its process too often.
 
         Returns:
             None: the job may run.

@@ -1,6 +1,6 @@
 """When to take nothing new: the nightly runs, quiet hours, or too many of the server's connections are taken.
 
-It knows only what it was last told (`saw`) and does no I/O, so it can be asked as often as needed.
+It knows only what `saw` was last called with and does no I/O, so it can be asked as often as needed.
 """
 
 from __future__ import annotations

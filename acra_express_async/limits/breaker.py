@@ -30,7 +30,7 @@ from acra_express_async.models import Provider
 BREAKER_OPEN = "breaker_open"
 """Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
 KEY_ROTATED = "key_rotated"
-"""Reason of the error that says: the key was refused, and its file holds another one by now. Judges nothing."""
+"""Reason of an error after which a new key was read from its file; it says nothing about the provider."""
 FAILURES = 5
 """This many failed tries in a row, in one process, are an outage."""
 FRESH = timedelta(seconds=2)
@@ -55,7 +55,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """Why it is open: the provider refuses us, or it works for nobody."""
+    """Why it is open: the provider refuses us, or it is down for everyone."""
 
     BLOCKED = "blocked"
     OUTAGE = "outage"
@@ -175,7 +175,7 @@ class Breaker:
         finally:
             if probe and not judged:
                 self._read_at = None
-                await self._told(self._store.release_probe(self._provider))
+                await self._shared(self._store.release_probe(self._provider))
 
     async def refresh(self) -> BreakerState:
         """Read the shared state now, for status page and gauges."""
@@ -185,7 +185,7 @@ class Breaker:
     async def _succeeded(self, *, probe: bool) -> None:
         self._in_a_row = 0
         if probe:
-            await self._told(self._store.reset(self._provider))
+            await self._shared(self._store.reset(self._provider))
             self._learn(BreakerState())
             _log.info("breaker.closed", provider=self._provider)
 
@@ -210,8 +210,8 @@ class Breaker:
             sent=False,
         )
 
-    async def _told(self, statement: Awaitable[None]) -> None:
-        """A result must not be lost because the shared state could not be written; that state expires by itself."""
+    async def _shared(self, statement: Awaitable[None]) -> None:
+        """Run the statement; a failed write must not lose the provider's answer, and the shared state expires."""
         try:
             await statement
         except (DatabaseAway, StandBack) as away:

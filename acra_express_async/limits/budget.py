@@ -104,8 +104,8 @@ def allowances(
 def fair_share(left: int, takers: int, most: int) -> int:
     """How many of `left` one of `takers` may use, at most `most`: spreads the day's verifications over its companies.
 
-    While any is left, nobody gets less than one: the first are served, and what some leave over (a company without a
-    mail address) goes to later ones.
+    While any is left, every company gets at least one: the first are served, and what some leave over (a company
+    without a mail address) goes to later ones.
     """
     if left <= 0 or most <= 0:
         return 0

@@ -1,8 +1,8 @@
 """Structured logs through the standard library: JSON by default, `console` for people; secrets and addresses redacted.
 
 Events are constants ``noun.verb`` with facts as keys. `job_id` and `company_id` come from context variables, so one
-search finds every line of a job. `redaction` says what may stand in a line, `writer` brings lines to stderr
-without ever holding up the one who logs.
+search finds every line of a job. `redaction` removes what no line may contain, and `writer` writes lines to stderr
+without ever blocking the caller.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LineWriter", "Redactor", "configure", "detached_stderr", "logger", "
 
 
 class _QueuedLines(logging.StreamHandler[LineWriter]):
-    """Without the lock of a handler: the watchdog must be able to log while the loop's thread is stuck in a line."""
+    """A handler without a lock: the watchdog must be able to log while the loop's thread is stuck in a log call."""
 
     def createLock(self) -> None:  # noqa: N802 - the name is logging's
         self.lock = None
@@ -38,7 +38,7 @@ def configure(
         secrets: see `Redactor`.
 
     Returns:
-        What takes secrets out of every line; it can learn more of them.
+        The redactor, which can learn further secrets.
     """
     target = stream or sys.stderr
     redactor = Redactor(secrets)
@@ -78,13 +78,13 @@ def configure(
     # httpx writes each request's URL at INFO, and ZeroBounce's URL holds the key.
     for noisy in ("httpx", "httpcore", "aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # while the database is away it logs a traceback every few seconds; each of our loops says so in one line
+    # it logs a traceback every few seconds while the database is away, which our own loops report in one line each
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     return redactor
 
 
 def _rendered(processors: Iterable[structlog.typing.Processor], event: structlog.typing.EventDict) -> str:
-    """A line as the processors make it, for what must not take the way of a log line."""
+    """The line that the processors make of an event, for a line that must bypass the handler."""
     made: Any = event
     for processor in processors:
         made = processor(logging.getLogger("logs"), "warning", made)

@@ -1,4 +1,4 @@
-"""What may stand in a line of the log: no secret, no mail address, nothing endless, nothing that moves a cursor."""
+"""Keeps secrets, mail addresses, endless values and terminal control characters out of log lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_VALUE = 4000
 _MAX_LINE = 1000
 """One line of a value of many lines: an exception's message may hold a page."""
 _TAIL = 2800
-"""Of a value that is too long, what its last lines may take; the rest is for the headings of what came before."""
+"""Characters that the last lines of a too long value may take; the rest is for the exception messages before them."""
 
 _UNPRINTABLE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
 _LINES_KEPT = {code: space for code, space in _UNPRINTABLE.items() if code not in (0x09, 0x0A)}
@@ -34,8 +34,8 @@ def printable(text: str) -> str:
 def shortened(text: str) -> str:
     """At most 4,000 characters.
 
-    Of many lines the last are kept, where a traceback says what happened, and before them the lines that are not
-    indented: the messages of the exceptions that led to it. Frames in between are left out.
+    A traceback ends with the error, so the last lines are kept. Of the lines before them only those without indentation
+    are kept, which are the messages of the earlier exceptions.
     """
     if len(text) <= _MAX_VALUE:
         return text
@@ -61,8 +61,8 @@ class Redactor:
     """A structlog processor that removes known secrets, key-like parameters and mail addresses from every value.
 
     Args:
-        secrets: exact strings that must never be printed (keys, DSN passwords, the webhook's URL); as a URL escapes
-            them they are not printed either.
+        secrets: exact strings that must never be printed (keys, DSN passwords, the webhook's URL), also in their
+            URL-escaped forms.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -70,7 +70,7 @@ class Redactor:
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """More strings that must never be printed: a secret was rotated."""
+        """Add strings that must never be printed, because a secret was rotated."""
         forms = {form for s in secrets if len(s) >= 4 for form in (s, quote(s, safe=""), quote(s), quote_plus(s))}
         self._secrets = tuple(sorted(forms.union(self._secrets), key=len, reverse=True))
 

@@ -1,8 +1,8 @@
-"""Lines on their way to stderr: whoever logs never waits for the one who reads.
+"""Writes log lines to stderr from a separate thread, so that a slow reader never blocks the service.
 
-A pipe that nobody reads (a stuck log driver) blocks every write to it, and a closed one breaks it. So lines go through
-a bounded queue to a thread of their own, which alone meets the descriptor. It writes past `sys.stderr`, whose buffer
-and lock the interpreter asks for once more at its end, and which turns a pipe without a reader into exit code 120.
+Writing to a pipe blocks while its reader is stuck (a hung log driver) and fails after the reader has gone. So lines go
+through a bounded queue to one thread, the only one that touches the descriptor. It bypasses `sys.stderr`: at exit the
+interpreter flushes that stream, which takes its lock and, without a reader, turns the exit code into 120.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 
 MOST_LINES = 2000
-"""Lines that wait at most. A busy service writes some ten a second and a line has a few hundred characters, at most
-some ten thousand: minutes of a slow reader in less than 20 MB."""
+"""Longest queue. A busy service writes about ten lines a second of a few hundred characters, at most ten thousand each:
+the queue covers minutes of a slow reader in less than 20 MB."""
 LAST_SECONDS = 2.0
-"""How long the end of the process waits for a reader; then it goes without its last lines."""
+"""How long the process waits for the reader before it exits; after that its last lines are lost."""
 
 
 class LineWriter:
-    """Writes to a file descriptor from a thread of its own; `write` and `flush` make it a stream for `logging`.
+    """Writes to a file descriptor from a separate thread; `write` and `flush` make it a stream for `logging`.
 
     Args:
-        descriptor: None when the process was given no stderr: every line is then dropped, and counted.
-        most_lines: how many wait at most; what comes beyond is dropped, and counted.
+        descriptor: None when the process has no stderr: every line is then dropped and counted.
+        most_lines: longest queue; further lines are dropped and counted.
     """
 
     def __init__(self, descriptor: int | None, *, most_lines: int = MOST_LINES) -> None:
         self._descriptor = descriptor
         self._most_lines = most_lines
-        # a SimpleQueue never blocks the one who puts, not even in a signal handler in the middle of another put
+        # SimpleQueue.put never blocks, not even in a signal handler that interrupts another put
         self._queue: SimpleQueue[str | threading.Event | None] = SimpleQueue()
         self._counting = threading.Lock()
         self._dropped = 0
         self._told = 0
         self._torn = False
         self.clean: Callable[[str], str] = str
-        """Takes secrets out of what others write to stderr."""
+        """Removes secrets from what libraries write to stderr."""
         self.drops_line: Callable[[int], str] = "{} lines of the log were dropped\n".format
-        """The line that says how many lines were dropped, said when the next one gets through."""
+        """Makes the line that says how many lines were dropped; it follows the next line that gets through."""
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -61,20 +61,20 @@ class LineWriter:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: see `drained`."""
+        """Do nothing; `drained` waits for the thread."""
 
     def isatty(self) -> bool:
-        """Whether a person reads."""
+        """Whether the descriptor is a terminal."""
         return self._descriptor is not None and os.isatty(self._descriptor)
 
     def drained(self, seconds: float = LAST_SECONDS) -> bool:
-        """Wait until all that was written so far is out or dropped, but no longer than this; whether it is."""
+        """Wait at most `seconds` until all lines so far are written or dropped; True when they are."""
         reached = threading.Event()
         self._queue.put(reached)
         return reached.wait(seconds)
 
     def close(self, seconds: float = LAST_SECONDS) -> None:
-        """Write what waits, then end the thread; a thread that a reader holds up ends with the process."""
+        """Write the queue, then end the thread; a thread that is stuck in a write ends with the process."""
         self._queue.put(None)
         self._thread.join(seconds)
 
@@ -97,16 +97,16 @@ class LineWriter:
             self._told = dropped
 
     def _out(self, text: str) -> bool:
-        """Whether the whole text was written; what broke off in the middle is ended by the next line's line end."""
+        """Write the text; True when all of it was written. After a partial write the next text starts on a new line."""
         assert self._descriptor is not None
         left = (("\n" if self._torn else "") + text).encode("utf-8", errors="backslashreplace")
         while left:
             try:
                 written = os.write(self._descriptor, left)
-            except BlockingIOError:  # whoever shares the pipe made it non-blocking
+            except BlockingIOError:  # another process that shares the pipe made it non-blocking
                 select.select([], [self._descriptor], [])
                 continue
-            except OSError:  # no reader any more, a full disk: counted, and tried again with the next line
+            except OSError:  # the reader has gone or the disk is full: dropped, and the next line is tried again
                 return False
             left = left[written:]
             self._torn = bool(left)
@@ -114,7 +114,7 @@ class LineWriter:
 
 
 class StrayLines(io.TextIOBase):
-    """Stands in for `sys.stderr`: what others print there (a warning, a lost exception) takes the same way as a log."""
+    """Replaces `sys.stderr`: what libraries print there (warnings, lost exceptions) goes through the same queue."""
 
     def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
@@ -132,13 +132,13 @@ class StrayLines(io.TextIOBase):
         return True
 
     def isatty(self) -> bool:
-        """As the stream behind it."""
+        """Whether the descriptor is a terminal."""
         return self._writer.isatty()
 
 
 @contextmanager
 def detached_stderr() -> Iterator[LineWriter]:
-    """Within it, nothing that writes to `sys.stderr` waits; the writer is for the logs (`configure`)."""
+    """Inside the context no write to `sys.stderr` blocks; the writer it yields is for the logs (`configure`)."""
     _hold_standard_descriptors()
     real = sys.stderr
     writer = LineWriter(_descriptor_of_stderr())
@@ -151,14 +151,14 @@ def detached_stderr() -> Iterator[LineWriter]:
 
 
 def say_to_stderr(sentence: str) -> None:
-    """One sentence for an operator; a reader that is stuck or gone neither holds it up nor changes the exit code."""
+    """Print one sentence for an operator; a stuck or missing reader neither blocks nor changes the exit code."""
     writer = LineWriter(_descriptor_of_stderr())
     writer.write(sentence + "\n")
     writer.close()
 
 
 def _descriptor_of_stderr() -> int | None:
-    """None when stderr was closed (``2>&-``); what stands in its place in a test has its own descriptor."""
+    """None when stderr was closed (``2>&-``); a test's replacement of stderr has its own descriptor."""
     try:
         return None if sys.stderr is None else sys.stderr.fileno()
     except (OSError, ValueError):
@@ -166,7 +166,7 @@ def _descriptor_of_stderr() -> int | None:
 
 
 def _hold_standard_descriptors() -> None:
-    """A descriptor below 3 that was closed must not become a socket of ours into which somebody prints."""
+    """Open descriptors 0 to 2 if they are closed, or one of our sockets would get such a number and receive prints."""
     while (held := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(held)

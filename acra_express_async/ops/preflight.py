@@ -22,7 +22,7 @@ UNREACHABLE_SECONDS = 30.0
 """How long an unreachable server is tried before the service gives up with exit code 78."""
 RETRY_SECONDS = 1.0
 NOT_BY_WAITING = frozenset({Away.LOGIN, Away.GRANTS, Away.SCHEMA, Away.POOLER})
-"""What only a person can mend."""
+"""Errors that only a person can repair."""
 WORK_CONNECTIONS = 3
 """With one for heartbeats and one for LISTEN that makes five: what a guest on the platform's server may hold (B15)."""
 
@@ -48,7 +48,7 @@ async def prepare(
 ) -> DatabaseAccess:
     """Check everything and open the pools; a server or pooler that cannot serve us is tried for `UNREACHABLE_SECONDS`.
 
-    So is one that goes away in the middle of it: each attempt begins anew, and the service does not start half.
+    The same holds for a server that goes away in the middle: each attempt starts from the beginning.
 
     Raises:
         ConfigError: the first failing line of `acra-express check`.

@@ -66,7 +66,7 @@ class SnapshotLoop:
 
     Args:
         shown: the source of what the status page shows of shared work.
-        courtesy: is told of the nightly and the server after every reading; answers whether more may be claimed now.
+        courtesy: is passed the nightly's and the server's state after every reading, and decides what may be claimed.
         zone: the time zone whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
@@ -144,7 +144,7 @@ class SnapshotLoop:
             self._resumed("due")
 
     async def _compare(self) -> None:
-        """The nightly may lock its tables for long: the last figures then stand, and nothing else waits."""
+        """The nightly may lock its tables for long: then the last figures are kept, and nothing else waits."""
         try:
             express, nightly = await self._shared.companies_today(self._zone)
         except (DatabaseAway, StandBack) as busy:
@@ -199,7 +199,7 @@ class Pulse:
     Args:
         clock: the loop's clock, seconds.
         now: the wall clock.
-        log_lines_dropped: how many lines of the log found no reader since the start.
+        log_lines_dropped: how many log lines were dropped since the start.
         pause: waits, in seconds.
     """
 

@@ -78,7 +78,7 @@ class Call(Generic[Value]):
         judge: turns an answer into the value or raises a ProviderError; writes on the answer what was `billed`.
         cost: budget name -> amount that is charged for each try.
         probe: runs first when this try is the breaker's probe (ZeroBounce: ask for the credits, which is free).
-        verifications: how many verifications `Scope.spent` is told per send.
+        verifications: how many verifications are reported to `Scope.spent` per send.
     """
 
     request: Callable[[], httpx.Request]
@@ -290,7 +290,7 @@ def _outcome(error: ProviderError) -> str:
 
 
 def rotated(refused: Blocked) -> Transient:
-    """In place of `refused`: the same request may be sent again, with the key that was read just now."""
+    """The error in place of `refused` after a new key was read: the same request may be sent again with it."""
     return Transient(str(refused), provider=refused.provider, reason=KEY_ROTATED, sent=refused.sent)
 
 

@@ -1,4 +1,4 @@
-"""The end of a text that Jina Reader cut: what stands there may be the beginning of something else.
+"""Removes the end of a text that Jina Reader cut, because an address or number there may be incomplete.
 
 `X-Max-Tokens` cuts between tokens, in the middle of words: ``info@brightway.com`` may be the beginning of
 ``info@brightway.com.sg``, which is a stranger's address, and six digits the beginning of eight.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 TOKEN_SLACK = 2
-"""Re-encoding a cut string may count so many tokens more or less than was asked for."""
+"""Re-encoding a cut string may give this many tokens more or fewer than the limit."""
 
 _REACH = 400
 """Characters at the end that are looked at; no address or number is longer."""
 _LAST_WORD = re.compile(r"(?:[\u3000-\u9fff]|[^\s\u3000-\u9fff]*)\s*\Z")
-"""Chinese and Japanese are written without blanks: there the last character is the word."""
+"""Chinese and Japanese have no spaces between words, so there the last character counts as the last word."""
 _OPEN_NUMBER = re.compile(r"[+(]?\d[\d \t\u00a0().\-–]*\Z")
 _GOES_ON_AS_NUMBER = re.compile(r"[\d(+).\-–/]|[A-Za-z]\Z")
 _OPEN_ADDRESS = re.compile(
@@ -28,14 +28,14 @@ _SPACED_LETTERS = re.compile(r"(?:(?<!\S)\S[ \t]){2,}\Z")
 
 
 def is_cut(tokens: int | None, limit: int) -> bool:
-    """True when a bill of so many tokens says that the text was cut at `limit`."""
+    """True when a bill of `tokens` means that the text was cut at `limit`."""
     return tokens is not None and tokens >= limit - TOKEN_SLACK
 
 
 def without_cut_end(text: str) -> str:
     """The text without its last word, and without an address or number that this word may have belonged to.
 
-    A complete last word is lost too: nothing tells it from a cut one. Linear in the length of the text.
+    A complete last word is lost too, because it looks the same as a cut one. Linear in the length of the text.
     """
     head, tail = text[:-_REACH], text[-_REACH:]
     last = _LAST_WORD.search(tail)

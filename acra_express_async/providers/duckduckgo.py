@@ -23,7 +23,7 @@ PROVIDER = Provider.DUCKDUCKGO
 LONGEST_QUERY = 499
 """500 characters and more are refused."""
 BODY_CAP = 128 * 1024
-"""Real pages have 9 to 42 KB. One tag full of attributes costs a parser the square of its length: 0.4 s at this."""
+"""Real pages have 9 to 42 KB. A tag full of attributes costs a parser quadratic time: 0.4 s at this size."""
 BURST = 40
 """Two searches for each of twenty companies, one hour's work of the default schedule, if the minute's limit allows."""
 PER_MINUTE, PER_MINUTE_AT = 15.0, 200
@@ -95,7 +95,7 @@ class DuckDuckGo:
             raise Permanent("the search query is empty", provider=PROVIDER, reason="empty_query", sent=False)
 
         async def judged(answer: Answer) -> SearchPage:
-            return await asyncio.to_thread(judge, answer, words)  # the parser lets go of the interpreter
+            return await asyncio.to_thread(judge, answer, words)  # the parser releases the GIL
 
         call = Call(lambda: self._request(words), judged, cost={"requests_1h": 1})
         return await self._caller.call(self._http, self._policy, call, scope)

@@ -2,7 +2,7 @@
 
 Links keep only their labels in the text and are asked for as a list, which is not billed: measured on 83 real pages,
 1,500 tokens then hold 93 % of the contact facts for a mean bill of 749, against 87 % for 1,029 with addresses in the
-text. Of what is missing most stands in the footers of long pages, which can be read by themselves.
+text. Most of the missing facts are in the footers of long pages, which can be read separately.
 
 `X-Max-Tokens` is a hard upper bound of the bill (give or take two), so that much is charged before the read and
 corrected by the answer. A dead or empty target is an answer, not an error: the page says it is unusable.
@@ -31,7 +31,7 @@ PROVIDER = Provider.JINA
 LEAST_TOKENS = 500
 """Reader refuses a smaller `X-Max-Tokens`."""
 TARGET_SECONDS = 15
-"""Reader's own patience with the target; our time-out must be at least 15 s longer."""
+"""Reader's own time-out for the target; ours must be at least 15 s longer."""
 BODY_CAP = 2 * 1024 * 1024
 """2,000 tokens of text are 16 KB; the links of a page, which are not billed, can be far more."""
 _OUTERMOST = ":not(footer *):not(div[class*=footer i] *):not(div[id*=footer i] *)"
@@ -47,23 +47,23 @@ FOOTER_SELECTOR = ",".join(
 )
 """The outermost footers of a page, and the section of a single-page site that its menu calls contact.
 
-One selector: Reader splits the header at ", " and waits until every part is there, so no blank may follow a comma. A
-match within a match is pulled out of it, "Tel:" away from its number, so only the outermost count. The footer of an
-article, a quotation or a card is none of the page's, and "footer" in the class of `body` or `html` is no footer.
+This is one selector: Reader splits the header at ", " and waits for every part, so no space may follow a comma. Reader
+pulls a nested match out of the outer one, "Tel:" away from its number, so only the outermost elements may match. The
+footer of an article, a quotation or a card does not count, nor does "footer" in the class of `body` or `html`.
 """
 BURST = 15
-"""Three pages for each company of one batch may go at once."""
+"""Calls that may start at once: three pages for each company of one batch."""
 KEYLESS_PER_MINUTE, KEYED_PER_MINUTE = 20, 500
 """Published: 20 RPM per IP without a key, 500 RPM per key."""
 KEYLESS_IN_FLIGHT, KEYED_IN_FLIGHT = 2, 8
-"""Of eight keyless calls at once six were refused; with a key nothing is known below 50."""
+"""Of eight simultaneous calls without a key six were refused; with a key no limit below 50 is known."""
 
 
 def pace(settings: JinaSettings) -> Pace:
-    """The hour's calls spread over the hour after a burst, within the published calls a minute.
+    """After a burst, the hour's calls are spread over the hour, within the published calls per minute.
 
-    Whoever allows more in an hour than six published minutes hold knows of a larger minute (another plan, a simulator
-    with scaled allowances).
+    An hourly allowance above six published minutes raises the limit per minute in proportion, because it means another
+    plan (or a simulator with scaled allowances).
     """
     keyed = settings.api_key is not None
     per_minute = _per_minute(settings)
@@ -99,7 +99,7 @@ class JinaReader:
         http: client of the process.
         settings: base URL, key, tokens per page, robots, time-out.
         caller: makes the calls.
-        key: the API key, where it may be rotated while we run.
+        key: the API key if it may be rotated while the service runs.
     """
 
     def __init__(
@@ -128,10 +128,10 @@ class JinaReader:
         return await self._read(url, scope, max_tokens, {})
 
     async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
-        """Read only the footer of `url`; a page without one comes back as ``empty`` (its read costs no tokens).
+        """Read only the footer of `url`; a page without one comes back as ``empty`` and costs no tokens.
 
-        A call like any other: charged, and with the arguments and errors of `read`. Without `labels` the text lacks the
-        labels of links: where columns of links fill a footer, they would cut off what stands below them.
+        Charged as a call; arguments and errors are those of `read`. Without `labels` the text lacks the labels of
+        links, because in a footer full of link columns these would use up the tokens before the contacts below them.
         """
         options = {"X-Target-Selector": FOOTER_SELECTOR}
         return await self._read(url, scope, max_tokens, options if labels else {**options, "X-Retain-Links": "none"})
@@ -145,7 +145,7 @@ class JinaReader:
 
         async def judged(answer: Answer) -> Page:
             try:
-                return await asyncio.to_thread(judge, answer, target, tokens)  # up to 2 MB of somebody's page
+                return await asyncio.to_thread(judge, answer, target, tokens)  # up to 2 MB of an unknown page
             except Blocked as refused:
                 if self._key is not None and refused.reason in KEY_REFUSED and self._key.refused():
                     raise rotated(refused) from refused
@@ -159,7 +159,8 @@ class JinaReader:
         return await self._caller.call(self._http, self._policy, call, scope)
 
     def _bounded(self, tokens: int, scope: Scope) -> int:
-        """No page may be larger than what one minute allows; under a job's own figure a company fits its minute."""
+        """Tokens for one page: at most what a minute allows; under a job's own limit, so that a company fits a
+        minute."""
         most = int(self._settings.tokens_per_minute * self._settings.share)
         figure = scope.limits.providers.get((PROVIDER, "tokens_1m"))
         if figure is not None and figure < most:
@@ -168,13 +169,13 @@ class JinaReader:
 
     def _request(self, target: str, tokens: int, options: Mapping[str, str]) -> httpx.Request:
         headers = {
-            # anything wider than this admits text/plain, and then success is text while errors are JSON
+            # a wider Accept would admit text/plain: pages would be text, while errors are JSON
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
-            "X-Respond-With": "markdown",  # readability would drop the footer, where contacts stand
+            "X-Respond-With": "markdown",  # readability would drop the footer, which holds the contacts
             "X-Retain-Images": "none",
             "X-Retain-Links": "text",
-            "X-With-Links-Summary": "all",  # any other value loses links of equal or empty labels, such as icons
+            "X-With-Links-Summary": "all",  # any other value loses links with equal or empty labels, such as icons
             "X-Base": "final",  # relative links resolve against where a redirect led to
             "X-Max-Tokens": str(tokens),
             "X-Timeout": str(TARGET_SECONDS),

@@ -18,18 +18,19 @@ from acra_express_async.providers.wire import LONGEST_RETRY_AFTER, Answer, retry
 
 PROVIDER = Provider.JINA
 DEFAULT_WAIT = timedelta(seconds=60)
-"""When a 429 says nothing: the window of Reader's own limiter."""
+"""The wait after a 429 that names none: the window of Reader's own limiter."""
 MOST_TOKENS = 2 * 1024 * 1024
-"""An answer is cut at 2 MB, and a token is at least a byte: a larger bill is a mistake, not a debt to wait for."""
+"""An answer is cut at 2 MB and a token is at least a byte, so a larger bill must be a mistake."""
 MAX_TEXT_CHARS = 150_000
-"""Of a page's text. Reader keeps to `X-Max-Tokens`, at most some 5,000 tokens of a few characters each: what is longer
-is no answer to our question, and whatever looks at it on the way to a company would take its time."""
+"""Most characters of a page's text. Reader obeys `X-Max-Tokens`, at most about 5,000 tokens of a few characters each; a
+longer text does not answer our request, and reading it would take too long."""
 MAX_TITLE_CHARS = 1_000
-"""Of a title and of a description, which are not cut by the provider: longer ones are an accident or an attack."""
+"""Most characters of a title or a description, which the provider does not cut; longer ones are an error or an
+attack."""
 TINY_CHARACTERS = 1500
 FEW_WORDS = 8
-"""Reader's CAPTCHA warning only means that the word stands in the HTML of a page with little text, as with every
-contact form that asks for one: such a page is a bot check only where it says nothing else."""
+"""Reader's CAPTCHA warning only means that the word occurs in the HTML of a page with little text, as on every contact
+form with a CAPTCHA. Such a page is a bot check only if it says nothing else."""
 
 _FACT = re.compile(r"[\w.]@\w|\+65|\b[689]\d{3}[ \-]?\d{4}\b")
 _WALL_TITLES = (
@@ -51,14 +52,14 @@ _PERMANENT = {
     41301: "too_large",
     41302: "too_large",
 }
-"""Status of the envelope -> reason; the rest follows from the HTTP code."""
+"""Status in the envelope -> reason; other reasons follow from the HTTP status."""
 _BLOCKED = {401: "bad_key", 402: "no_credits"}
 KEY_REFUSED = frozenset(_BLOCKED.values())
-"""Reasons for which another key may be the answer."""
+"""Reasons that a rotated key may resolve."""
 
 
 def judge(answer: Answer, url: str, limit: int) -> Page:
-    """The page for `url`, of which at most `limit` tokens of text were asked for; notes on the answer what was billed.
+    """The page for `url`, requested with at most `limit` tokens of text; stores on the answer what was billed.
 
     Raises:
         Permanent, Blocked, RateLimited, Transient: see `JinaReader.read`.
@@ -89,7 +90,7 @@ def _error(code: int, told: dict[str, Any], answer: Answer) -> ProviderError:
     if code == 451:
         return Permanent(what, provider=PROVIDER, reason="domain_blocked")
     if not told and 400 <= code < 500:
-        # no envelope: not Reader but something in front of it (or a wrong base URL) refuses us, whatever the target
+        # without an envelope the refusal comes from something in front of Reader (or a wrong base URL), for any target
         return Blocked(what, provider=PROVIDER, reason=f"http_{code}")
     if code == 400:
         unresolved = "could not be resolved" in str(told.get("message", ""))
@@ -110,7 +111,7 @@ def _wait(told: dict[str, Any], answer: Answer) -> timedelta:
 
 
 def _unreachable(told: dict[str, Any], url: str) -> Page:
-    """The target is slow, refuses or is empty: Reader's words tell which, and another read would end alike."""
+    """The target is slow, refuses or is empty; Reader's message says which, and another read would give the same."""
     message = str(told.get("message", ""))
     empty = "No content available" in message or "Could not extract" in message
     return Page(url, "", "", usable=False, unusable_reason="empty" if empty else "unreachable", warning=message[:500])
@@ -149,7 +150,7 @@ def _page(data: dict[str, Any], answer: Answer, url: str, limit: int) -> Page:
 
 
 def _unusable(title: str, text: str, warning: str, status: int | None) -> str | None:
-    """Why nobody can work with this page; whether a page that says something is a bot check, `extract.walls` judges."""
+    """Why this page is unusable, or None; `extract.walls` decides whether a page with text is a bot check."""
     if status is not None and status >= 400:
         return f"http_{status}"
     if not text.strip():
@@ -170,6 +171,6 @@ def _whole(value: object) -> int | None:
 
 
 def _status(value: object) -> int | None:
-    """An HTTP status of three digits; anything else tells nothing."""
+    """An HTTP status of three digits; anything else is ignored."""
     status = _whole(value)
     return status if status is not None and 100 <= status <= 999 else None

@@ -1,7 +1,7 @@
-"""Links of a page as Jina Reader lists them, and the targets of contact links put back into its text.
+"""Reads the links of a page from Jina Reader's list, and puts the targets of contact links back into the text.
 
-With `X-Retain-Links: text` the markdown keeps only the labels of links: addresses of menus and footers were most of its
-bill. What one can mail, call or write to is a fact of its own, so these targets go back to where their labels stand.
+With `X-Retain-Links: text` the markdown keeps only the labels of links, because the URLs of menus and footers were most
+of the bill. The targets of mail, phone and chat links are contact facts, so they are put back next to their labels.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from acra_express_async.models import Link
 MOST_LINKS = 500
 """Links kept of one page; real pages hold up to a few hundred."""
 MOST_CONTACT_LINKS = 100
-"""Contact links are kept beyond `MOST_LINKS`: they stand in the footer, behind the largest menus."""
+"""Contact links are kept beyond `MOST_LINKS`, because they are usually in the footer, after large menus."""
 MOST_LISTED = 5_000
-"""Links that are looked at, whatever becomes of them; 2 MB hold a hundred thousand."""
+"""Most links that are examined, kept or not; 2 MB can hold a hundred thousand."""
 LONGEST_LABEL = 200
 LONGEST_ADDRESS = 2_000
 
@@ -31,25 +31,25 @@ _JOINT = re.compile(
     r",(?=(?:https?|mailto|tel|sms|whatsapp|javascript|file|data|blob|ftp|skype|viber|tg|line|weixin|about):)",
     re.IGNORECASE,
 )
-"""Where the label ends in ``label,href``: labels and addresses may hold commas of their own."""
+"""Where the label ends in ``label,href``; labels and URLs may contain commas too."""
 _MARKDOWN_LINK = re.compile(
     r"(?<!!)\[([^\[\]]{0,200})\]\(<?([^\s()<>]{1,2000}(?:\([^\s()<>]{0,200}\)[^\s()<>]{0,500})?)>?"
 )
 _TELLING_LABEL = re.compile(r"@|(?:\d[ \-.()]{0,2}){6}|\b(?:pte|ltd|limited|llp)\b", re.IGNORECASE)
-"""A label that is a fact by itself: an address, a number, a postal code, the name of a company."""
+"""A label that is a fact itself: an address, a number, a postal code, the name of a company."""
 _SHORTEST_ANCHOR = 3
-"""Characters of a label that may be searched for; shorter ones stand anywhere."""
+"""Shortest label that is searched for in the text; shorter ones would match anywhere."""
 _LONGEST_TEXT = 100_000
-"""Characters of a text in which labels are looked for: a page of 2,400 tokens has some 10,000."""
+"""Characters of a text in which labels are searched for: a page of 2,400 tokens has about 10,000."""
 
 
 def links_of(told: object, text: str, base: str) -> tuple[Link, ...]:
-    """The page's links in document order, each label and address once; from the markdown where no list was given.
+    """The page's links in document order, each pair of label and URL once; taken from the markdown without a list.
 
     Args:
         told: `data.links` in any of its three shapes.
         text: the markdown.
-        base: address that relative links resolve against.
+        base: URL that relative links resolve against.
     """
     found: dict[tuple[str, str], Link] = {}
     contacts = 0
@@ -80,11 +80,11 @@ def is_contact_link(url: str) -> bool:
 
 
 def with_contact_targets(text: str, links: Sequence[Link]) -> str:
-    """The text with the targets of contact links in markdown form, each where its label stands.
+    """The text with the targets of contact links in markdown form, each at its label.
 
-    Links come in document order, so every label is looked for behind the one before it. What is not found (an icon has
-    no label, a cut page lost the place) stands at the end, one line each, together with the other labels that are facts
-    by themselves: the links are those of the whole page, also where its text was cut.
+    Links come in document order, so each label is searched for after the previous one. Links whose label is not found
+    (an icon has none, or the text was cut before it) are added at the end, one per line, with the other labels that are
+    contact facts: the list covers the whole page even if the text was cut.
     """
     pieces: list[str] = []
     lost: list[str] = []
@@ -109,7 +109,7 @@ def with_contact_targets(text: str, links: Sequence[Link]) -> str:
 
 
 def _place_of(label: str, text: str, start: int, *, whole: bool) -> int:
-    """Where the label stands at or behind `start`, -1 when nowhere; `whole`: not as a part of a longer word."""
+    """Position of the label at or after `start`, or -1; with `whole` it must not be part of a longer word."""
     if len(label) < _SHORTEST_ANCHOR:
         return -1
     while (found := text.find(label, start)) >= 0:
@@ -127,7 +127,7 @@ def _is_word(outside: str, inside: str) -> bool:
 def _pairs(told: object) -> list[tuple[str, str]]:
     """`links` is an object of ``label: href``, an array of pairs, or such an array turned into an object.
 
-    The last is what the provider's source of 2026 sends for `all`: ``{"0": "label,href", "1": …}``.
+    The provider's source of 2026 sends the last form for `all`: ``{"0": "label,href", "1": …}``.
     """
     if isinstance(told, dict):
         listed = list(islice(told.items(), MOST_LISTED))

@@ -20,9 +20,9 @@ CHALLENGE_MARKERS = ("anomaly-modal", 'id="challenge-form"', "duckduckgo.com/ano
 _NO_RESULT_WORDS = ("No results.", "No more results.")
 _MOST_HITS = 50
 _MOST_ITEMS = 400
-"""Results, or rows of a table at four a result, that are looked at; in a nested page each holds all that follow."""
+"""Most results, or table rows at four per result, that are read; in a nested page each contains all later ones."""
 _MOST_TEXT = 2_000
-"""A title has some sixty characters, a snippet some three hundred."""
+"""A title has about sixty characters, a snippet about three hundred."""
 
 
 class PageKind(StrEnum):

@@ -50,7 +50,7 @@ class Slack:
         http: client of the process.
         settings: the webhook's URL, time-out.
         caller: makes the calls; without budget and breaker.
-        webhook: the webhook's URL, where it may be rotated while we run.
+        webhook: the webhook's URL if it may be rotated while the service runs.
     """
 
     def __init__(

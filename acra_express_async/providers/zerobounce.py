@@ -30,7 +30,7 @@ CREDIT_SECONDS = 10.0
 
 _log = logger("zerobounce")
 KEY_REFUSED = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
-"""Reasons for which another key may be the answer."""
+"""Reasons that a rotated key may resolve."""
 _KEY_WORDS = ("api key", "credits")
 
 
@@ -41,7 +41,7 @@ class ZeroBounce:
         http: client of the process.
         settings: base URL, key, time-out.
         caller: makes the calls.
-        key: the API key, where it may be rotated while we run.
+        key: the API key if it may be rotated while the service runs.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""How sure an answer is, in a word: `certain`, `likely` or `unsure`, from the points of a site's evidence.
+"""The level of an answer, `certain`, `likely` or `unsure`, from the points of a site's evidence.
 
 The thresholds come from the table of points against precision that `python -m quality` prints for the project's own
 sets: `certain` where at least 99 of 100 answers were right, `likely` where at least 95 were, `unsure` below. A level is
-stored with `TABLE`, the version of that table, so that an old level is never read by a newer table.
+stored with `TABLE`, the version of that table, so that an old level is never compared with new thresholds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIKELY_POINTS = 70
 """Lowest points of each level in this table; an answer needs at least 55."""
 
 PERSON = "person"
-"""The signal of a site that a person set or accepted: it is certain whatever the page says."""
+"""The signal of a site that a person set or confirmed: it is certain whatever the page says."""
 
 
 class Level(StrEnum):
@@ -28,7 +28,7 @@ class Level(StrEnum):
 
 
 def level_of(points: int, *, judged: bool = False) -> Level:
-    """The level of a site with so many points; a site that a person vouched for is certain."""
+    """The level of a site with `points`; a site that a person confirmed is certain."""
     if judged or points >= CERTAIN_POINTS:
         return Level.CERTAIN
     return Level.LIKELY if points >= LIKELY_POINTS else Level.UNSURE

@@ -1,4 +1,4 @@
-"""What each code of an outcome and each signal of a site means, in words for a person."""
+"""Words for people: the meaning of each outcome code and of each signal of a site."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ REASONS = {
     "ambiguous": "more than one site could be its own, and the evidence does not decide between them",
     "site_unreadable": "the best candidate could not be read",
     "parked": "the best candidate is a parked domain",
-    "hijacked": "the best candidate's pages now belong to somebody else",
+    "hijacked": "the best candidate's pages now belong to someone else",
     "imitation": "the best candidate imitates the company",
     "directory": "the best candidate is a directory, not the company's own site",
     "other_company": "the best candidate belongs to another company",
@@ -76,7 +76,7 @@ SIGNALS = {
 REJECTED = {
     "unreadable": "it could not be read",
     "parked": "the domain is parked or for sale",
-    "hijacked": "the pages now belong to somebody else",
+    "hijacked": "the pages now belong to someone else",
     "imitation": "it imitates the company",
     "directory": "it is a directory",
     "other_company": "it belongs to another company",
@@ -89,7 +89,7 @@ REJECTED = {
 
 
 def in_words(reason: str) -> str:
-    """A reason's words; a code that is not listed is shown as it is, and a blank one as nothing."""
+    """A reason's words; a code that is not listed is shown as it is, and a blank one as an empty string."""
     code, _, detail = reason.partition(":")
     said = REASONS.get(code, code.replace("_", " "))
     return f"{said} ({detail})" if detail else said

@@ -1,4 +1,4 @@
-"""One company as it leaves the service: the columns of an export and how each is written."""
+"""One company as an export shows it: the columns and how each is written."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _text(cell: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a stored decision says of a company: the part of a record that comes from its detail."""
+    """The part of a record that comes from the stored detail of a decision."""
 
     website: str | None = None
     level: Level | None = None
@@ -167,7 +167,7 @@ class Found:
 
 
 def found_in(detail: Mapping[str, Any]) -> Found:
-    """Read the detail of an outcome; whatever is missing or of another shape is left out."""
+    """Read the detail of an outcome; values that are missing or of another type are left out."""
     site = _mapping(detail.get("site"))
     seen = [_mapping(each) for each in _list(site.get("evidence"))]
     emails = [_mapping(each) for each in _list(detail.get("emails"))]

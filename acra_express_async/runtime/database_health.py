@@ -1,6 +1,7 @@
-"""What this process knows of the database: when it answered, what it refused, and how the last claim went.
+"""What this process knows of the database: its last answer, its last refusal, and the result of the last claim.
 
-Nothing here asks the database; the loops tell what they met. So a probe or a page can say the cause at any time.
+The loops report their results here, and nothing here queries the database. So probes and the page can name the cause at
+any time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 READY_SECONDS = 30.0
-"""An answer, or a claim that went through, is expected within this time; the database is asked every 5 s."""
+"""An answer, or a claim without an error, is expected within this time; the database is asked every 5 s."""
 RECENT_SECONDS = 60.0
 """How long a refusal that has passed is still shown."""
 CLAIM_REPEATED_SECONDS = 90.0
@@ -18,7 +19,7 @@ CLAIM_REPEATED_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The sentence of an error, and the moment (of `clock`) at which it was met."""
+    """The sentence of an error, and its moment by `clock`."""
 
     why: str
     at: float
@@ -35,9 +36,9 @@ class Claim:
 
 @dataclass(slots=True)
 class DatabaseHealth:
-    """See the module; `clock` is monotonic seconds, and so are all moments.
+    """See the module; `clock` gives monotonic seconds, and all moments are in them.
 
-    `failing_since` is the first failed claim after the last one that went through.
+    `failing_since` is the first failed claim after the last successful one.
     """
 
     clock: Callable[[], float]
@@ -47,21 +48,21 @@ class DatabaseHealth:
     failing_since: float | None = None
 
     def answered(self) -> None:
-        """A session for work was answered by a server that accepts writes."""
+        """Record that a server which accepts writes answered on a working session."""
         self.answered_at = self.clock()
 
     def refused(self, error: Exception) -> None:
-        """A session could not be had, or broke, or its statement met a fault of the server."""
+        """Record that no session could be opened, or that one broke or met a fault of the server."""
         self.refusal = Refusal(str(error), self.clock())
 
     def claimed(self, result: str) -> None:
-        """A claim went through, with or without a job."""
+        """Record a claim without an error, with or without a job."""
         self.claim = Claim(result, self.clock())
         self.failing_since = None
         self.answered()
 
     def claim_failed(self, error: Exception) -> None:
-        """A claim did not go through; it will be repeated."""
+        """Record a failed claim; it will be repeated."""
         now = self.clock()
         self.claim = Claim("error", now, str(error))
         self.failing_since = now if self.failing_since is None else self.failing_since
@@ -85,7 +86,7 @@ class DatabaseHealth:
 
     @property
     def recent_refusal(self) -> Refusal | None:
-        """The last refusal, as long as it is recent."""
+        """The last refusal if it is recent."""
         if self.refusal is None or self.clock() - self.refusal.at >= RECENT_SECONDS:
             return None
         return self.refusal

@@ -1,4 +1,4 @@
-"""Secrets in files (``<NAME>_FILE``) may be rotated while the service runs: a refused one is read again."""
+"""Secrets in files (``<NAME>_FILE``) may be rotated while the service runs: after a refusal the file is read again."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from acra_express_async.settings.tree import Settings
 log = logs.logger("secrets")
 
 READ_AGAIN_SECONDS = 60.0
-"""A refused secret's file is read at most this often."""
+"""A file is read again at most once in this time."""
 
 
 class Secret:
-    """One secret: its value now, and the file in which a newer one may stand.
+    """One secret: its current value, and the file that may hold a newer one.
 
     Args:
-        value: as the settings hold it.
-        name: of the setting, for the log.
+        value: the value in the settings.
+        name: the setting's name, for the log.
         path: None when the value came from the environment itself, which cannot change.
         clock: monotonic seconds.
         learned: called with each new value, so that it is kept out of the log.
@@ -51,7 +51,7 @@ class Secret:
         return self._value
 
     def refused(self) -> bool:
-        """The other side refused the value: read the file again, at most once a minute; True when it is a new one."""
+        """Read the file again after the value was refused, at most once a minute; True if it holds a new value."""
         now = self._clock()
         if self._path is None or (self._read_at is not None and now - self._read_at < READ_AGAIN_SECONDS):
             return False
@@ -98,7 +98,7 @@ class Secrets:
         Args:
             files: setting to path, for those that came from a file (`tree.secret_files`).
             clock: monotonic seconds.
-            learned: called with every value that is read later.
+            learned: called with every new value.
         """
 
         def secret(name: str, value: SecretStr | None) -> Secret | None:

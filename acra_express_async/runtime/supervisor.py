@@ -206,7 +206,7 @@ class Supervisor:
                 log.warning("job.left_to_its_lease", job_id=job.job_id)
 
     async def _ran(self, closer: Closer) -> bool:
-        """Run one closing step within its time; whatever it raises, the steps after it are run as well."""
+        """Run one closing step within its time; the steps after it run whatever it raises."""
         try:
             async with asyncio.timeout(real(STEP_SECONDS)):
                 await closer.close()

@@ -37,8 +37,8 @@ async def run(
 
     Args:
         until_idle: drain what is due, then end.
-        signals: what stops the service; while it starts they end it with exit code 0.
-        lines: where the log goes; without it straight to stderr.
+        signals: what stops the service; during the start they end it with exit code 0.
+        lines: the writer of the log; without it the log goes directly to stderr.
 
     Raises:
         ConfigError, SchemaError: it cannot start; one sentence says why.
@@ -65,7 +65,7 @@ async def run(
 
 
 def _expire(scope: asyncio.Timeout) -> None:
-    """End the scope now; a second signal has nothing to add."""
+    """End the scope now; a second signal changes nothing."""
     if scope.when() is None:
         scope.reschedule(asyncio.get_running_loop().time())
 

@@ -89,7 +89,7 @@ def build_providers(
 
     Args:
         margin: the time from a charge to the first byte sent.
-        secrets: keys that may be rotated while we run; without them those of the settings hold to the end.
+        secrets: keys that may be rotated while the service runs; without it the keys of the settings are used.
     """
     secrets = secrets or Secrets.of(settings, {})
     wait = timedelta(seconds=settings.budget_wait_seconds)

@@ -53,7 +53,7 @@ class Composition:
     Args:
         wall: the wall clock, if it is not the real one (a simulated day).
         send_margin: the time from a charge to the first byte sent; longer on a fast clock, where a slow machine counts.
-        log_lines_dropped: how many lines of the log were dropped since the start, because nothing read them.
+        log_lines_dropped: how many log lines were dropped since the start.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Loads at the start what libraries would load at their first use.
+"""Imports at the start what libraries would import at their first use.
 
-A process that has run out of file descriptors cannot open a module's file: the first provider call then failed with an
-ImportError, and so did every one after it.
+A process without free file descriptors cannot open a module's file: its first provider call failed with an ImportError,
+and so did every later one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from phonenumbers import PhoneMetadata
 
 
 async def preload() -> None:
-    """What the first call of a provider and the first page need beyond what is imported already."""
+    """Load what the first provider call and the first page need beyond the modules imported so far."""
     await lowlevel.checkpoint()  # httpx's transport: anyio's side of asyncio
     "bücher.example".encode("idna").decode("idna")  # host names and mail domains
     PhoneMetadata.load_all()  # the numbering plan of every country that a page may name; 0.2 s, 2 MB

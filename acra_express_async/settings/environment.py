@@ -89,7 +89,7 @@ def prepared(environ: Mapping[str, str], known: frozenset[str], read_file: Calla
 
 
 def files(environ: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
-    """Short name to path, for every setting whose value stands in a file."""
+    """Short name to path, for every setting whose value is in a file."""
     return {
         short: path
         for name, path in environ.items()

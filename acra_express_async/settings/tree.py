@@ -265,7 +265,7 @@ def _read_file(name: str, path: str) -> str:
 
 
 def secret_files(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name without prefix to path, for each setting that stands in a file; see runtime.secret_files."""
+    """Name without prefix to path, for each setting whose value is in a file; see runtime.secret_files."""
     source = os.environ if environ is None else environ
     return environment.files(source, environment.known_names(Settings))
 
@@ -296,7 +296,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 def secret_parts(value: str) -> list[str]:
-    """Of a DSN its passwords, of anything else all of it."""
+    """The secret strings in a value: the passwords of a DSN, otherwise the whole value."""
     if not value.startswith(("postgres://", "postgresql://")):
         return [value]
     parts = urlsplit(value)

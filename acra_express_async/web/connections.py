@@ -1,7 +1,7 @@
-"""What one client may take of the status port: so many connections, so much time for each step.
+"""Limits on the status port's clients: the number of connections, and the time for each step.
 
-aiohttp bounds neither the number of connections nor the time in which an answer must be taken. Both end in the
-process's file descriptors: with 256 of them, 237 half-sent requests left none for database and providers.
+aiohttp limits neither the number of connections nor the time in which a client must read an answer. Both use up the
+process's file descriptors: of 256, 237 half-sent requests left none for database and providers.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Bounds of the status port.
+    """Limits of the status port.
 
     Args:
-        connections: open at once. Two probes, a few Prometheus servers and a few people's browsers, which open six
-            each, need some thirty.
+        connections: open at the same time. Two probes, a few Prometheus servers and a few browsers, which open six
+            each, need about thirty.
         head_seconds: from the connection, or the first byte of a further request, until its head is complete.
-        answer_seconds: for the answer to a request, its body read included; and for a client to take what was sent.
+        answer_seconds: for reading a request's body and answering it; also for the client to read what was sent.
         idle_seconds: between two requests of one connection; Prometheus asks every 15 to 60 s.
     """
 
@@ -38,8 +38,8 @@ class ConnectionLimits:
 class Connections:
     """The open connections of a server; calling it makes the protocol of the next one.
 
-    When all places are taken the connection that has waited longest for its client gives way, so a probe gets in
-    however many others never finish their requests.
+    When the limit is reached, the connection that has waited longest for its client is closed. So a probe is served
+    even while many other clients never finish their requests.
 
     Args:
         serve: makes aiohttp's protocol for one connection.
@@ -53,7 +53,7 @@ class Connections:
         return Connection(self, self.serve())
 
     def admit(self, new: Connection) -> None:
-        """Count a connection, and cut another one, or this one, where there are too many."""
+        """Count a connection; with too many, close another one or this one."""
         self.open[new] = None
         if len(self.open) > self.limits.connections:
             waiting = [connection for connection in self.open if not connection.answering]
@@ -61,7 +61,7 @@ class Connections:
 
 
 class Connection(asyncio.Protocol):
-    """aiohttp's protocol for one client, with a deadline for each step of the client's."""
+    """aiohttp's protocol for one client, with a deadline for each of the client's steps."""
 
     def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
         self._connections = connections
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self.waits_since = self._loop.time()
 
     def cut(self) -> None:
-        """Close at once; what was not sent yet is lost."""
+        """Close at once; unsent data is lost."""
         self._connections.open.pop(self, None)
         if self._transport is not None:
             self._transport.abort()
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._expect_within(self._limits.answer_seconds)
 
     def request_answered(self) -> None:
-        """The client may ask again."""
+        """The answer is sent; the client may send its next request."""
         self.answering = self._begun = False
         self.waits_since = self._loop.time()
         self._expect_within(self._limits.idle_seconds)
@@ -108,23 +108,23 @@ class Connection(asyncio.Protocol):
         self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on; the first byte of a further request ends the idle time."""
+        """Pass the data on; the first byte of a further request ends the idle time."""
         if not self._begun and not self.answering:
             self._begun = True
             self._expect_within(self._limits.head_seconds)
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Hand on."""
+        """Pass it on."""
         return self._inner.eof_received()
 
     def pause_writing(self) -> None:
-        """The client takes nothing: from now on it has `answer_seconds`."""
+        """The client does not read: from now on it has `answer_seconds`."""
         self._taking = self._loop.call_later(self._limits.answer_seconds, self.cut)
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """It took enough of it."""
+        """The client has read enough."""
         if self._taking is not None:
             self._taking.cancel()
         self._inner.resume_writing()
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
 
 @web.middleware
 async def step_by_step(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells the connection where its client stands."""
+    """aiohttp middleware that tells the connection when a request has arrived and when it is answered."""
     connection = request.transport.get_protocol() if request.transport is not None else None
     if not isinstance(connection, Connection):  # a test's client, or a connection that has just been cut
         return await handler(request)

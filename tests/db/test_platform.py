@@ -55,7 +55,7 @@ async def test_a_missing_required_part_is_named(owner: Connection, change: str, 
 @pytest.mark.parametrize(
     ("change", "beginning"),
     [
-        ("DROP TABLE email_verification_cache", "table email_verification_cache is missing: verdicts are not shared"),
+        ("DROP TABLE email_verification_cache", "table email_verification_cache is missing: results of verification"),
         ("ALTER TABLE companies DROP sg_postcode", "companies lacks sg_postcode: phone and postal code"),
         ("ALTER TABLE company_enrichment_runs DROP tenant_id", "company_enrichment_runs lacks tenant_id: addresses"),
         ("DROP INDEX ux_companies_website_domain", "no unique index on companies.website_domain"),

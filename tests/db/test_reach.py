@@ -25,8 +25,8 @@ WIDENED = {
     " through its own view",
     "DROP TRIGGER acra_express_tenant ON background_jobs": "the role acra_express can enqueue a job under another"
     " tenant",
-    "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY": "row-level security of enrichment_runs does not hold the"
-    " role acra_express to its own tenant",
+    "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY": "row-level security of enrichment_runs does not restrict"
+    " the role acra_express to its tenant",
     "DROP POLICY enrichment_runs_isolation ON enrichment_runs": "the role acra_express cannot write a header of its own"
     " tenant into enrichment_runs",
 }
@@ -101,8 +101,7 @@ async def test_a_broken_tenant_wall_is_named_and_fixed_by_migrate(
     await owner.execute(breach)
     code, _, err = await acra_express("run", POSTGRES_DSN=fresh_dsn)
     sentence = (
-        f"nothing holds the role acra_express to tenant {database.tenant_id} whatever it sets ({table}); "
-        "run `acra-express migrate`"
+        f"nothing restricts the role acra_express to tenant {database.tenant_id} on {table}; run `acra-express migrate`"
     )
     assert (code, err.strip().splitlines()[-1]) == (78, f"acra-express: reach: {sentence}")
     async with database.session() as connection:
@@ -119,7 +118,7 @@ async def test_the_tenant_policy_follows_a_changed_tenant_id(
     await owner.execute("INSERT INTO tenants (tenant_id, name) VALUES (600, 'express anew')")
     code, _, err = await acra_express("run", "--until-idle", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
     assert code == 78
-    assert "nothing holds the role acra_express to tenant 600" in err
+    assert "nothing restricts the role acra_express to tenant 600" in err
     code, out, _ = await acra_express("migrate", POSTGRES_DSN=fresh_dsn, ACRA_EXPRESS_TENANT_ID="600")
     assert code == 0, out
     async with database.session() as connection:

@@ -13,7 +13,7 @@ from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.schema.migrate import migrate
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
-from acra_express_async.db.schema.row_security import ISOLATED, holes
+from acra_express_async.db.schema.row_security import ISOLATED, unrestricted_tables
 from acra_express_async.db.schema.uninstall import uninstall
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import Away, DatabaseAway
@@ -90,7 +90,7 @@ async def test_tenant_policy_exists_only_where_the_platform_uses_rls(shaped: Con
         "ALTER TABLE enrichment_runs DISABLE ROW LEVEL SECURITY; DROP POLICY acra_express_only ON enrichment_runs"
     )
     tenant = await shaped.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    assert await holes(shaped, "acra_express", tenant) == []
+    assert await unrestricted_tables(shaped, "acra_express", tenant) == []
     await migrate(shaped, "acra_express")
     again = await shaped.fetch("SELECT tablename FROM pg_policies WHERE policyname = 'acra_express_only' ORDER BY 1")
     assert [row[0] for row in again] == [row[0] for row in walled if row[0] != "enrichment_runs"]

@@ -102,7 +102,7 @@ class Jobs:
                 job.lease,
             ):
                 return True
-            # a statement of its own: the first one saw the rows as they were before it waited for their lock
+            # a second statement, because the first one saw the rows as they were before it waited for their lock
             if await connection.fetchval(
                 "SELECT true FROM acra_express.leases WHERE job_id = $1 AND token = $2 AND NOT held",
                 job.job_id,

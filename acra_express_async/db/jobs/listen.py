@@ -1,4 +1,4 @@
-"""The LISTEN connection: it proves again and again that its own NOTIFY comes back, and reconnects for ever.
+"""The LISTEN connection: it checks every ten seconds that its own NOTIFY comes back, and reconnects until stopped.
 
 A dead peer, a frozen server, a standby and a transaction pooler all look alike: our own NOTIFY does not come back.
 `is_closed()` says nothing about health: it stays False while the server is frozen.
@@ -79,7 +79,7 @@ class Listener:
             try:
                 proven_at = await self._listen(loop.time)
             except (NotNow, ConfigError, SchemaError) as away:
-                # a role or database that disappears while we run is an outage like any other
+                # a role or database that disappears while the service runs is treated as an outage
                 self._say_away(away, failures)
             steady = proven_at is not None and loop.time() - proven_at > STEADY_SECONDS
             failures = 0 if steady else failures + 1

@@ -1,4 +1,4 @@
-"""What we need to know of others in the database: how full the server is (B15), and what the nightly did today."""
+"""Reads what others do in the database: how full the server is (B15), and what the nightly did today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign's list of UENs: stored once under the campaign's id, walked batch by batch, kept after its end.
+"""A campaign's list of UENs: stored once under the campaign's id, read batch by batch, kept after its end.
 
 A job that belongs to a campaign carries no list; a batch takes the next UENs in the transaction that finishes it.
 """
@@ -13,8 +13,10 @@ from acra_express_async.db.session.pool import Connection, Database
 
 @dataclass(frozen=True, slots=True)
 class ListedUens:
-    """What a batch may take: the `next` UENs in the order of asking, whether more wait behind them, and whether the
-    campaign has a list at all (one that is used up still counts)."""
+    """What a batch may take: the `next` UENs in list order, and whether `more` follow.
+
+    `exists` says that the campaign has a list at all; one that is used up still counts.
+    """
 
     next: tuple[str, ...] = ()
     more: bool = False
@@ -51,10 +53,10 @@ class UenLists:
     async def take(
         self, connection: Connection, campaign_id: int, job_id: int, uens: Sequence[str], refused: Mapping[str, str]
     ) -> None:
-        """Note which batch took these UENs, in the transaction that finishes it.
+        """Record which batch took these UENs, in the transaction that finishes it.
 
         Args:
-            refused: why those of them that became no company were left out; they count as skipped.
+            refused: for each UEN that became no company, the reason why it was left out; it counts as skipped.
         """
         await connection.execute(
             """
@@ -73,11 +75,11 @@ class UenLists:
 
 
 async def store_list(connection: Connection, campaign_id: int, uens: Sequence[str], *, afresh: bool) -> None:
-    """Put UENs (see `params.listed_uens`) behind those that the campaign's list holds; one that is there waits again.
+    """Append UENs (see `params.listed_uens`) to the campaign's list; one that was taken already is to be taken again.
 
     Args:
-        afresh: the campaign begins here: what stands under its id belongs to a campaign of an earlier life of the
-            database, whose job ids came again.
+        afresh: the campaign begins here. Rows under its id then belong to an earlier campaign, whose job id was
+            assigned again after a restore; they are deleted.
     """
     if afresh:
         await connection.execute("DELETE FROM acra_express.campaign_uens WHERE campaign_id = $1", campaign_id)

@@ -16,7 +16,7 @@ ORPHAN_AGE = timedelta(minutes=30)
 KEEP_LEASES = timedelta(days=30)
 KEEP_TICKS = timedelta(days=2)
 TICK_IS_OLD = timedelta(hours=1)
-"""Replicas' clocks differ by seconds; what claims the same moment later than this lives by another wall clock."""
+"""Replicas' clocks differ by seconds; a later claim of the same moment means that the wall clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Control:
             await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
 
     async def ping(self) -> None:
-        """See `Database.ping`; on a session for work, because others may lead to another server."""
+        """See `Database.ping`; on a session of the working pool, because other DSNs may lead to another server."""
         await self._database.ping()
 
     async def lost_grants(self) -> list[str]:
-        """What the tenant role lacks by now, for example ``EXECUTE of acra_express.claim``; catalogs only."""
+        """The grants that the tenant role lacks now, for example ``EXECUTE of acra_express.claim``; catalogs only."""
         async with self._database.session() as connection:
             return await lost_grants(connection, await connection.fetchval("SELECT current_user"))
 

@@ -1,8 +1,8 @@
-"""Pages of records for an export, by UEN.
+"""Reads records for an export in pages, ordered by UEN.
 
-A page is one short transaction: an open one would hold back our own inserts into `companies`, the nightly's ALTER and
-VACUUM. So an export is a read of the moment per page, not one snapshot of the whole. Each page walks `outcomes_uen`
-from where the last one stopped and looks everything else up by primary key.
+Each page is one short transaction, because a long one would delay our inserts into `companies`, the nightly's ALTER
+TABLE and VACUUM. So an export is not one snapshot. Each page continues on the index `outcomes_uen` where the last one
+stopped, and looks up everything else by primary key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 
 PAGE = 200
-"""UENs a page: about 10 ms on two cores, with half of them enriched."""
+"""UENs per page: about 10 ms on two cores, with half of them enriched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class RecordPages:
     """Reads records under the tenant role.
 
     Args:
-        shape: what the platform's tables look like here; a text about a company may be missing.
+        shape: the platform's tables in this deployment; the text about a company may be missing.
     """
 
     def __init__(self, database: Database, shape: PlatformShape) -> None:
@@ -65,7 +65,7 @@ class RecordPages:
         """Decided companies that are wanted, ordered by UEN, page by page; a page may be empty.
 
         Args:
-            uens: only these, sorted and without doubles; None for all.
+            uens: only these, sorted and each once; None for all.
         """
         hashes, opted_out = await self._opted_out()
         after = ""
@@ -116,7 +116,7 @@ class RecordPages:
 
 
 async def _next(connection: Connection, wanted: Wanted, after: str) -> list[str]:
-    """The next page of UENs; cut before anything is filtered, so that a page costs the same however few are wanted."""
+    """The next page of UENs; limited before filtering, so that a page costs the same however few match."""
     if wanted.campaign_id is not None:
         statement = """
             SELECT DISTINCT o.uen FROM acra_express.outcomes o WHERE o.campaign_id = $3 AND o.uen > $1
@@ -141,7 +141,7 @@ def _filters(wanted: Wanted) -> tuple[object, ...]:
 
 
 def _without(detail: object, hashes: AddressHash, opted_out: frozenset[str]) -> dict[str, Any]:
-    """The detail without addresses that opted out; a run that was under way may have stored one."""
+    """The detail without addresses that opted out; a run in progress may have stored one after the opt-out."""
     if not isinstance(detail, dict):
         return {}
     emails = detail.get("emails")

@@ -16,7 +16,7 @@ import asyncpg
 
 from acra_express_async.db.schema.ddl import execute_ddl
 from acra_express_async.db.schema.grants import grant_all
-from acra_express_async.db.schema.row_security import raise_wall
+from acra_express_async.db.schema.row_security import restrict_to_tenant
 from acra_express_async.db.schema.seeds import put_seeds_back
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.tenant import NAME as TENANT
@@ -85,7 +85,7 @@ def migrations() -> list[Migration]:
 async def migrate(
     connection: Connection, role: str, *, tenant_id: int | None = None, default_tenant_id: int | None = None
 ) -> list[Migration]:
-    """Apply what is missing, renew the role's grants and hold the role to its tenant; returns what was applied.
+    """Apply what is missing, renew the role's grants and restrict it to its tenant; returns what was applied.
 
     Runs as the login account. Several runners may start at once: one works, and the others wait and find nothing left
     to do. A build that is older than the database leaves the grants to the newer build.
@@ -267,7 +267,7 @@ async def _apply(connection: Connection, migration: Migration, role: str) -> Non
 
 async def _grant(connection: Connection, role: str, tenant_id: int) -> None:
     try:
-        await raise_wall(connection, role, tenant_id)
+        await restrict_to_tenant(connection, role, tenant_id)
         async with connection.transaction():
             await grant_all(connection, role)
     except asyncpg.LockNotAvailableError as busy:

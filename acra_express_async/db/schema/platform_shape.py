@@ -65,7 +65,7 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "company_enrichment_runs",
         ("tenant_id", "public_emails", "verification_results"),
-        "addresses and verdicts stand only inside source_json",
+        "addresses and results of verification are only in source_json",
     ),
     ("companies", ("sg_phone", "sg_postcode"), "phone and postal code stand only in phone_number and source_json"),
     ("lead_emails", ("verification_status", "source", "last_verified_at"), "no lead_emails row is written"),
@@ -74,7 +74,7 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "email_verification_cache",
         ("email", "status", "confidence", "checked_at"),
-        "verdicts are not shared with the nightly: an address may be verified twice",
+        "results of verification are not shared with the nightly: an address may be verified twice",
     ),
     (
         "run_vendor_usage",

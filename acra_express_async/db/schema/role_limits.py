@@ -1,7 +1,7 @@
-"""What the tenant role can reach: at start it tries what it must not be able to do, and must be refused.
+"""Checks at the start what the tenant role can reach, by trying what it must not be able to do.
 
-Grants can be widened by hand, a role can be made superuser or BYPASSRLS, a policy can disappear; none of that is
-noticed before it does harm. Everything is tried in a transaction that is always rolled back.
+Grants can be widened by hand, a role can be made superuser or BYPASSRLS, and a policy can disappear, all unnoticed
+until they do harm. Every try runs in a transaction that is rolled back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncpg
 
 from acra_express_async import logs
 from acra_express_async.db.schema.grants import lost_grants
-from acra_express_async.db.schema.row_security import holes
+from acra_express_async.db.schema.row_security import unrestricted_tables
 from acra_express_async.db.session.pool import Connection
 
 log = logs.logger("reach")
@@ -64,13 +64,13 @@ _OTHERS = 20
 
 
 async def reach_faults(connection: Connection, role: str, tenant_id: int) -> list[str]:
-    """One sentence if the role lacks something, otherwise those of `overreach`; [] means that all is right."""
+    """One sentence if the role lacks something, otherwise those of `overreach`; [] if there is no fault."""
     lost = await lost_grants(connection, role)
     if lost:
         return [f"the role {role} has lost its grants ({', '.join(lost)}); run `acra-express migrate` again"]
-    unheld = await holes(connection, role, tenant_id)
+    unheld = await unrestricted_tables(connection, role, tenant_id)
     if unheld:
-        held = f"nothing holds the role {role} to tenant {tenant_id} whatever it sets ({', '.join(unheld)})"
+        held = f"nothing restricts the role {role} to tenant {tenant_id} on {', '.join(unheld)}"
         return [f"{held}; run `acra-express migrate`"]
     return await overreach(connection, role, tenant_id)
 
@@ -96,7 +96,7 @@ async def overreach(connection: Connection, role: str, tenant_id: int) -> list[s
             if there and await _succeeds(connection, attempt):
                 faults.append(f"the role {role} can {what}")
         if await _succeeds(connection, _HEADER, tenant_id + 1):
-            faults.append(f"row-level security of enrichment_runs does not hold the role {role} to its own tenant")
+            faults.append(f"row-level security of enrichment_runs does not restrict the role {role} to its tenant")
         elif await _succeeds(connection, _HEADER, tenant_id) is False:
             faults.append(f"the role {role} cannot write a header of its own tenant into enrichment_runs")
         if await _succeeds(connection, _FOREIGN_JOB, tenant_id + 1):

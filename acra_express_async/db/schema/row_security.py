@@ -1,8 +1,8 @@
-"""The wall around the tenant role: it holds the role to one tenant whatever the session sets.
+"""Restricts the tenant role to one tenant, whatever the session sets.
 
-The platform's policies believe `request.tenant_id`, which any session may set. Beside them stands a restrictive policy
-of ours with the tenant's id as a literal: PostgreSQL lets a row through only where both agree. `background_jobs` is not
-secured by row, so there a trigger looks at what the role inserts.
+The platform's policies trust `request.tenant_id`, which any session may set. So we add a restrictive policy with the
+tenant's id as a literal: PostgreSQL lets a row through only if both policies do. `background_jobs` has no row-level
+security, so there a trigger checks what the role inserts.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Final
 from acra_express_async.db.session.pool import Connection
 
 ISOLATED: Final = ("enrichment_runs", "run_vendor_usage", "run_event_logs", "company_enrichment_runs")
-"""The platform's tables that we write and that it may secure by row."""
+"""The platform's tables that we write and that may have row-level security."""
 
 
 JOBS: Final = "background_jobs"
 
 
-async def raise_wall(connection: Connection, role: str, tenant_id: int) -> None:
-    """Hold the role to this tenant on each table, as the tables' owner; what is right already costs no lock.
+async def restrict_to_tenant(connection: Connection, role: str, tenant_id: int) -> None:
+    """Restrict the role to this tenant on each table, as the tables' owner; a table that is right costs no lock.
 
-    Each missing or wrong one is made in a transaction of its own: ACCESS EXCLUSIVE on one table at a time, so that no
-    store of the nightly ever meets us holding one table and waiting for the next.
+    Each policy is made in a separate transaction, which holds ACCESS EXCLUSIVE on one table. So the nightly never waits
+    for us while we hold one table and wait for the next, which could deadlock.
 
     Raises:
-        asyncpg.LockNotAvailableError: a table stayed locked; what was done before stays done.
+        asyncpg.LockNotAvailableError: a table stayed locked; the tables before it are done.
         asyncpg.InsufficientPrivilegeError: this login does not own the table.
     """
     rows = await connection.fetch(
@@ -46,7 +46,7 @@ async def raise_wall(connection: Connection, role: str, tenant_id: int) -> None:
         """,
         role,
         str(tenant_id),
-        await holes(connection, role, tenant_id),
+        await unrestricted_tables(connection, role, tenant_id),
         JOBS,
     )
     for row in rows:
@@ -54,11 +54,11 @@ async def raise_wall(connection: Connection, role: str, tenant_id: int) -> None:
             await connection.execute(row["s"])
 
 
-async def holes(connection: Connection, role: str, tenant_id: int) -> list[str]:
-    """The tables on which nothing holds the role to exactly this tenant; [] is right.
+async def unrestricted_tables(connection: Connection, role: str, tenant_id: int) -> list[str]:
+    """The tables on which nothing restricts the role to exactly this tenant; [] if there are none.
 
-    A policy also binds every login that inherits the role, so ours lets pass whoever does not act as the role itself:
-    the shared service account goes on under the platform's own rules, even where those are forced upon owners.
+    A policy also binds every login that inherits the role. So ours exempts sessions that do not act as the role itself:
+    the shared service account stays under the platform's own rules, even with FORCE ROW LEVEL SECURITY.
     """
     rows = await connection.fetch(
         """
@@ -85,7 +85,7 @@ async def holes(connection: Connection, role: str, tenant_id: int) -> list[str]:
 
 
 async def _jobs_held(connection: Connection, role: str, tenant_id: int) -> bool:
-    """Whether the trigger looks at this role's inserts for this tenant; its arguments stand in the catalogue."""
+    """Whether the trigger checks this role's inserts for this tenant, by its arguments in the catalogue."""
     return bool(
         await connection.fetchval(
             """

@@ -1,7 +1,7 @@
-"""The rows that our migrations insert and everything else counts on; a restore of the tables alone leaves them out.
+"""The rows that our migrations insert and the service depends on; a restore of the tables without data loses them.
 
-`check` names what is missing, `migrate` puts it back. One row cannot be made anew: under another hash key nobody who
-opted out by mail address would be known any more.
+`check` names what is missing, and `migrate` puts it back. The hash key cannot be replaced: with another key no opt-out
+by mail address would be recognised any more.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from acra_express_async.db.session.connection import Connection
 from acra_express_async.errors import SchemaError
 
 PROVIDERS: Final = ("duckduckgo", "jina", "zerobounce")
-"""Those with a budget and a breaker."""
+"""The providers with a budget and a breaker."""
 
 HASH_KEY: Final = "acra_express.hash_key"
 
 
 async def missing_seeds(connection: Connection) -> list[str]:
-    """The tables that lack rows, for example ``acra_express.control``; [] is right."""
+    """The tables that lack rows, for example ``acra_express.control``; [] if none does."""
     rows = await connection.fetch(
         """
         SELECT 'acra_express.control' AS name WHERE NOT EXISTS (SELECT FROM acra_express.control)
@@ -41,17 +41,17 @@ async def missing_seeds(connection: Connection) -> list[str]:
 
 
 async def require_seeds(connection: Connection) -> None:
-    """What `run` asks before it starts.
+    """Refuse a database without these rows; `run` asks before it starts.
 
     Raises:
-        SchemaError: rows are missing; the sentence names their tables and what to do.
+        SchemaError: rows are missing; the sentence names their tables and the command that puts them back.
     """
     missing = await missing_seeds(connection)
     if HASH_KEY in missing and await _hashes_stand(connection):
         raise SchemaError(_key_is_lost())
     if missing:
         raise SchemaError(
-            f"rows of our migrations are missing in {', '.join(missing)}, as after a restore without data; "
+            f"rows that migrations insert are missing in {', '.join(missing)}, as after a restore without data; "
             "run `acra-express migrate`, which puts them back"
         )
 
@@ -60,7 +60,7 @@ async def put_seeds_back(connection: Connection) -> list[str]:
     """Insert what is missing; returns the names of the tables. Runs as the login account.
 
     Raises:
-        SchemaError: the hash key is lost while hashes made with it still stand; nothing was inserted.
+        SchemaError: the hash key is lost but hashes made with it remain; nothing was inserted.
     """
     async with connection.transaction():
         missing = await missing_seeds(connection)
@@ -98,6 +98,6 @@ async def _hashes_stand(connection: Connection) -> bool:
 
 def _key_is_lost() -> str:
     return (
-        f"{HASH_KEY} is empty, but addresses hashed with its key stand in acra_express.opt_outs and verifications: "
+        f"{HASH_KEY} is empty, but acra_express.opt_outs and verifications hold addresses hashed with its key: "
         "restore that table from the backup. A new key would forget every opt-out by mail address"
     )

@@ -1,4 +1,4 @@
-"""What every session under the tenant role needs: role, settings, our schema, and a tenant that is express's own."""
+"""Checks what every session under the tenant role needs: role, settings, our schema, and the express tenant."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from acra_express_async.settings.tree import Settings
 async def require_tenant(
     connection: Connection, settings: Settings, *, pooled: bool, passed: Callable[[str], object] = lambda _: None
 ) -> int:
-    """The express tenant's id, once all of them are right.
+    """The express tenant's id, after all of these checks.
 
     Args:
         connection: in a transaction when `pooled`, because the role then holds only that long.
-        passed: told of each thing that is right, in one sentence.
+        passed: called with one sentence for each check that passes.
 
     Raises:
-        ConfigError, SchemaError: the first thing that is wrong, in one sentence. Nothing later was asked.
+        ConfigError, SchemaError: the first check that fails, in one sentence; later ones were not made.
     """
     role = settings.tenant_role
     await assume_role(connection, role, pooled=pooled)

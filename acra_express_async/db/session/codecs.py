@@ -1,9 +1,9 @@
-"""How every session turns columns into Python values, so that no value another program wrote can end the process.
+"""Converts columns into Python values, so that no value that another program wrote can end the process.
 
 PostgreSQL holds moments from 4713 BC to the year 294276 and both infinities; Python holds the years 1 to 9999. asyncpg
-raises OverflowError for the former and answers a naive `datetime.max` for an infinity, which fails in the first
-comparison. Here the nearest moment that Python can show in every time zone stands for all of these. Intervals, which
-are infinite in PostgreSQL 17 and later, are bounded in the same way.
+raises OverflowError for the former and returns a naive `datetime.max` for an infinity, which fails in the first
+comparison. Here each of them becomes the nearest moment that Python can show in every time zone. Intervals, which can
+be infinite in PostgreSQL 17 and later, are bounded in the same way.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def set_codecs(
 
 
 def json_value(text: str) -> Any:
-    """The value; None where PostgreSQL holds what Python does not (a thousand levels, a number of 4,300 digits)."""
+    """The value; None for what PostgreSQL accepts and Python does not (a thousand levels, numbers of 4,300 digits)."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -57,7 +57,7 @@ def _moment(stored: tuple[int]) -> datetime:
 
 
 def _microseconds(moment: datetime) -> tuple[int]:
-    """By subtraction, which no offset makes overflow; a naive moment is a mistake here and raises TypeError."""
+    """Subtraction cannot overflow, whatever the offset; a naive moment is a mistake and raises TypeError."""
     return ((moment - _EPOCH) // _MICROSECOND,)
 
 

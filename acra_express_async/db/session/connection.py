@@ -29,7 +29,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 CONNECT_TIMEOUT = timedelta(seconds=3)
 """The same as the platform's own PG_CONNECT_TIMEOUT_S."""
 COMMAND_TIMEOUT = timedelta(seconds=10)
-"""Client-side limit of one call; the server's own `statement_timeout` (5 s) comes first unless the server is frozen."""
+"""Client-side limit of one call; the server's `statement_timeout` (5 s) ends it first unless the server is frozen."""
 
 
 async def _first_prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -53,7 +53,7 @@ async def forget_statements(connection: Connection) -> None:
 async def connect(
     dsn: str, settings: dict[str, str], *, pooled: bool = False, setting: str = "POSTGRES_DSN"
 ) -> asyncpg.Connection[asyncpg.Record]:
-    """One connection with `settings` in force for the session; of several hosts the first that will do.
+    """One connection with `settings` in force for the session, to the first of several hosts that serves us.
 
     Args:
         dsn: PostgreSQL URL.
@@ -78,7 +78,7 @@ async def connect(
         if len(servers) == 1:
             raise
         raise DatabaseAway(
-            f"none of {host_and_port(dsn)} serves us; the last one: {away}", reason=away.reason
+            f"none of {host_and_port(dsn)} can serve us; the last error: {away}", reason=away.reason
         ) from away
 
 
@@ -114,7 +114,7 @@ async def _connect_to(
 
 
 def _for_the_start(away: DatabaseAway, settings: dict[str, str], dsn: str, setting: str) -> Exception:
-    """What waiting cannot repair needs a person: at the start it ends the process."""
+    """The error to raise at start-up, where faults that waiting cannot repair end the process."""
     said, server = away.__cause__, host_and_port(dsn)
     # a server says "unrecognized configuration parameter", a pooler "unsupported startup parameter"
     if isinstance(said, asyncpg.UndefinedObjectError | asyncpg.ProtocolViolationError):
@@ -146,7 +146,7 @@ def _no_role(settings: dict[str, str], said: BaseException | None) -> SchemaErro
 async def connect_with(
     source: DsnSource, settings: dict[str, str], *, pooled: bool = False, setting: str = "POSTGRES_DSN"
 ) -> asyncpg.Connection[asyncpg.Record]:
-    """`connect`; when the login is refused and the source has a newer DSN by now, once more with that."""
+    """`connect`, tried once more if the login was refused and the source has a newer DSN."""
     try:
         return await connect(source.value, settings, pooled=pooled, setting=setting)
     except LoginRefused as refused:

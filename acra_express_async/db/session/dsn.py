@@ -1,4 +1,4 @@
-"""What a DSN says: which servers it names, and how they are shown without the password."""
+"""Reads DSNs: the servers that one names, and how to show them without the password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 
 
 class DsnSource(Protocol):
-    """A DSN that may change while we run, because its file is rewritten when the password is rotated."""
+    """A DSN that may change while the service runs, because its file is rewritten when the password is rotated."""
 
     @property
     def value(self) -> str:
@@ -20,7 +20,7 @@ class DsnSource(Protocol):
         ...
 
     def refused(self) -> bool:
-        """The login was refused: look for a newer DSN; True when there is one now."""
+        """Look for a newer DSN after the login was refused; True if there is one."""
         ...
 
 
@@ -31,12 +31,12 @@ class FixedDsn:
         self.value = value
 
     def refused(self) -> bool:
-        """There is no other."""
+        """False: there is no newer one."""
         return False
 
 
 def host_and_port(dsn: str) -> str:
-    """What an operator needs to see of a DSN, for example ``db-1:5432,db-2:5432``; never its password."""
+    """The servers of a DSN for an operator, for example ``db-1:5432,db-2:5432``; never its password."""
     try:
         hosts = _hosts(dsn)
     except ValueError:
@@ -65,9 +65,9 @@ def unreadable_file(dsn: str) -> str | None:
 
 
 def one_dsn_for_each_host(dsn: str) -> list[str]:
-    """The DSN split by its hosts, in their order; asyncpg's own time-out would end with the first one that is silent.
+    """One DSN per host, in their order, because asyncpg's time-out covers all hosts and ends at the first silent one.
 
-    With several hosts only one that accepts writes will do, unless the DSN itself says otherwise.
+    With several hosts each DSN asks for a server that accepts writes, unless the DSN itself says otherwise.
     """
     try:
         hosts = _hosts(dsn)

@@ -1,4 +1,4 @@
-"""Settings of our sessions: what correctness rests on is pinned, because the server's defaults belong to others.
+"""Settings of our sessions: those that correctness depends on are pinned, because others own the server's defaults.
 
 A start-up parameter takes precedence over ALTER DATABASE, ALTER ROLE and the server's configuration, and survives
 RESET ALL.
@@ -57,7 +57,7 @@ def session_settings(role: str | None, tenant_id: int | None) -> dict[str, str]:
 
 
 async def set_for_transaction(connection: Connection, settings: dict[str, str]) -> None:
-    """The same settings until the end of this transaction; behind a transaction pooler nothing else persists."""
+    """Set them until the end of this transaction; behind a transaction pooler no setting outlives it."""
     # the session's search_path may still be another client's, so every name here is qualified
     await connection.execute(
         "SELECT pg_catalog.set_config(s.name, s.value, true)"
@@ -69,9 +69,9 @@ async def set_for_transaction(connection: Connection, settings: dict[str, str]) 
 
 
 async def settings_fault(connection: Connection) -> str | None:
-    """One sentence when this session lacks settings that it asked for; None is right.
+    """One sentence if this session lacks settings that it asked for; None if all are in force.
 
-    A pooler that is told to ignore start-up parameters drops them without a word.
+    A pooler with `ignore_startup_parameters` drops them silently.
     """
     rows = await connection.fetch(
         r"""

@@ -41,10 +41,10 @@ CANCEL_SECONDS = 1.0
 
 
 async def _cut(connection: PoolConnectionProxy, error: BaseException) -> None:
-    """Close it at once; where the driver did so already, the proxy has nothing left to call.
+    """Close the connection at once, unless the driver has done so already.
 
     A statement that ran into the driver's time-out is cancelled first. A backend that waits for a synchronous standby
-    does not notice a closed connection: it would stay with its locks and its slot, and every retry would add another.
+    does not notice a closed connection: it would keep its locks and its slot, and every retry would add another one.
     """
     with suppress(asyncpg.InterfaceError):
         if isinstance(error, TimeoutError):
@@ -57,8 +57,8 @@ async def _cut(connection: PoolConnectionProxy, error: BaseException) -> None:
 class Database:
     """A small pool of sessions under one role and tenant.
 
-    Once it is open, whatever the server, the login or the driver refuses is `NotNow`, and a session that answered so is
-    closed for good: it never goes back into the pool.
+    Once the pool is open, every refusal of the server, the login or the driver is raised as `NotNow`, and its session
+    is closed: it never goes back into the pool.
 
     Args:
         dsn: PostgreSQL URL of the login account, or where to find it.
@@ -100,7 +100,7 @@ class Database:
         return self._tenant
 
     def observe(self, told: Callable[[DatabaseAway], None]) -> None:
-        """Call `told` with every `DatabaseAway` that comes out of a session."""
+        """Call `told` with every `DatabaseAway` that a session raises."""
         self._told = told
 
     async def open(self) -> None:
@@ -122,7 +122,7 @@ class Database:
         """Ask on a session of this pool whether the server accepts writes.
 
         Raises:
-            NotNow: it does not, or it does not answer. Every session of the pool will be replaced in the first case.
+            NotNow: it does not, and every session of the pool will be replaced; or it does not answer.
         """
         async with self._acquired() as connection:
             row = await connection.fetchrow(
@@ -178,7 +178,7 @@ class Database:
             await self._released(pool, connection)
 
     def _refused(self, error: Exception) -> NotNow:
-        """No session was to be had. What ends the process at its start is only another reason to wait by now."""
+        """The error when no session could be opened. A fault that ends the process at its start means waiting here."""
         match error:
             case NotNow():
                 return self._noted(error)
@@ -195,7 +195,7 @@ class Database:
         return not_now
 
     async def _released(self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy) -> None:
-        """Back into the pool. What the caller asked for is done or has failed by now: an error here changes neither."""
+        """Return the session to the pool. The caller's work is over already, so an error here changes nothing."""
         try:
             await pool.release(connection)
         except DRIVER_ERRORS as error:

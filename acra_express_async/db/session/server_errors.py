@@ -1,7 +1,7 @@
-"""What an error of the server, a pooler or the driver means for the caller: step aside, give way, or a fault of ours.
+"""Translates errors of the server, a pooler and the driver into the caller's next move.
 
-Everything that says "this server, this login or this session cannot serve us now" becomes `NotNow`. What is wrong with
-our own statement or its values (classes 21 to 23, 42 and their like) stays as it is: repeating it cannot help.
+An error that means "this server, this login or this session cannot serve us now" becomes `NotNow`. An error about our
+own statement or its values (SQLSTATE classes 21 to 23, 42 and similar ones) is left as it is: repeating cannot help.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncpg
 from acra_express_async.errors import Away, DatabaseAway, LockBusy, NotNow, TookTooLong, in_words
 
 LOCK_PAUSE = timedelta(seconds=30)
-"""How long a job steps aside when repeating the transaction did not help."""
+"""How long a job is snoozed when repeating the transaction did not help."""
 
 DRIVER_ERRORS = (
     OSError,  # TimeoutError and TLS errors included
@@ -31,14 +31,14 @@ _GAVE_WAY = (
     asyncpg.SerializationError,
 )
 _PLAN_IS_OLD = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
-"""A table was altered while its plan lay in the cache; asyncpg has dropped the plan, so the repetition succeeds."""
+"""A table was altered after its plan was cached; asyncpg has dropped the plan, so repeating succeeds."""
 
 _BY_STATE = {
     "25006": Away.READ_ONLY,
     "25P03": Away.SESSION_LOST,  # idle_in_transaction_session_timeout
     "25P04": Away.SESSION_LOST,  # transaction_timeout
     "26000": Away.POOLER,  # the prepared statement is unknown …
-    "42P05": Away.POOLER,  # … or there already: another session answers than the one that prepared it
+    "42P05": Away.POOLER,  # … or exists already: a pooler has switched us to another session
     "3D000": Away.LOGIN,
     "42501": Away.GRANTS,
     "3F000": Away.SCHEMA,
@@ -66,9 +66,9 @@ _BY_CLASS = {
     "XX": Away.FAULT,
 }
 _ABOUT_OUR_VALUES = frozenset({"54001", "54011", "54023"})
-"""A statement too deep or too wide is too much for every server."""
+"""Codes of class 54 for a statement that is too deep or too wide, which every server refuses."""
 _TOO_LARGE = frozenset({"index_form_tuple_context", "index_form_tuple", "_bt_check_third_page"})
-"""Where the server refuses a value for an index, with the code (54000) that a wrapped-around server has too."""
+"""Texts with which the server refuses a value for an index; their code (54000) also means transaction ID wraparound."""
 
 _WORDS = {
     Away.UNREACHABLE: "cannot be reached",
@@ -94,7 +94,7 @@ def as_not_now(error: BaseException, server: str) -> NotNow | None:
     """The error as the caller's next move, or None for one that is about our own statement or its values.
 
     Args:
-        error: one of `DRIVER_ERRORS`.
+        error: an instance of `DRIVER_ERRORS`.
         server: host and port, for the sentence.
     """
     if isinstance(error, _GAVE_WAY):
@@ -110,7 +110,7 @@ def as_not_now(error: BaseException, server: str) -> NotNow | None:
 
 
 def _said(error: BaseException) -> str:
-    """The server's own sentence with its code; its details and hints fill several lines and may hold values."""
+    """The server's sentence with its code, without details and hints, which take several lines and may hold values."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return "the DSN asks for a server that does"
     if isinstance(error, asyncpg.ConnectionDoesNotExistError) and isinstance(error.__cause__, asyncpg.PostgresError):
@@ -121,7 +121,7 @@ def _said(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> Away | None:
-    """Why the database cannot serve us, by SQLSTATE or by the driver's class; None when it is not that."""
+    """Why the database cannot serve us, by SQLSTATE or by the driver's class; None for other errors."""
     match error:
         case TimeoutError():
             return Away.SILENT
@@ -132,10 +132,10 @@ def reason_of(error: BaseException) -> Away | None:
         case asyncpg.InternalClientError():
             return Away.SESSION_LOST
         case asyncpg.InterfaceError():
-            # its two subclasses that are ValueErrors speak of a value of ours and of the DSN
+            # its two subclasses of ValueError are about one of our values and about the DSN
             return None if isinstance(error, ValueError) else Away.SESSION_LOST
         case asyncpg.ConnectionDoesNotExistError(__cause__=asyncpg.PostgresError() as said):
-            return _of_server(said) or Away.SESSION_LOST  # the server gave its reason before it hung up
+            return _of_server(said) or Away.SESSION_LOST  # the server gave its reason before it closed the connection
         case asyncpg.PostgresError():
             return _of_server(error)
     return None
@@ -170,10 +170,10 @@ def spoils_the_session(error: BaseException) -> bool:
 
 @contextmanager
 def translated(server: str) -> Iterator[None]:
-    """Around statements on a connection outside of `Database`: their errors come out as `NotNow` where they mean that.
+    """Translates errors of statements on a connection outside of `Database`.
 
     Raises:
-        NotNow: see `as_not_now`.
+        NotNow: see `as_not_now`; other errors are raised as they are.
     """
     try:
         yield
