@@ -205,7 +205,7 @@ def _initialise(metric: MetricWrapperBase, labels: dict[str, Iterable[str]]) -> 
 
 
 def new_metrics() -> Metrics:
-    """The metrics of this process, over a registry of their own.
+    """The metrics of this process, over a separate registry.
 
     Raises:
         ConfigError: PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads by itself, names no usable folder.

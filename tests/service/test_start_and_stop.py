@@ -19,6 +19,9 @@ from logs.readers import pipe
 from process import Process, Stage, stage
 from web_client import answer
 
+from acra_express_async.models import Provider
+from acra_express_async.sandbox.simulator import Fault
+
 BLOCKED_IMPORT = """
 import sys
 
@@ -150,7 +153,7 @@ async def drops_are_counted(port: int) -> None:
         pass
 
 
-async def test_a_stderr_that_nobody_reads_holds_up_nothing(standing: Stage) -> None:
+async def test_a_stderr_without_a_reader_holds_up_nothing(standing: Stage) -> None:
     """With a stuck log driver jobs end, probes answer, dropped lines are counted, and SIGTERM gives exit 0."""
     with pipe() as reader:
         reader.fill()
@@ -189,3 +192,18 @@ async def test_bad_configuration_is_78_without_stderr(standing: Stage) -> None:
     with pipe() as reader:
         reader.fill()
         assert await (await standing.start_silently(stderr=reader.writing)).wait() == 78
+
+
+async def test_a_second_sigterm_cuts_the_stop(standing: Stage) -> None:
+    """The first waits for the call in flight, which takes its time here."""
+    standing.simulator.faults.add(Fault(Provider.DUCKDUCKGO, "hang", 120))
+    service = await standing.start(DRAIN_SECONDS="60")
+    await service.event("listener.proven")
+    await standing.enqueue({"uens": standing.uens[:5]})
+    await service.event("job.claimed", job_type="acra_express_enrich_candidates")
+    service.signal(signal.SIGTERM)
+    await service.event("service.draining", reason="SIGTERM")
+    service.signal(signal.SIGTERM)
+    await service.event("service.cut", reason="SIGTERM")
+    await service.event("service.stopped", exit_code=0)
+    assert await service.ended() == 0
