@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from acra_express_async.db.companies import selection
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.errors import JobError
+from acra_express_async.errors import JobError, LockBusy
 from acra_express_async.params import Campaign, StagingParams
 
 from .builders import a_company, a_registry_row, advance
@@ -253,3 +254,33 @@ async def test_a_registry_load_or_a_new_day_renews_the_selection(
     await owner.execute("DELETE FROM staging_acra_companies WHERE uen = '201900098A'")
     await owner.execute("UPDATE acra_express.registry_state SET loaded_at = acra_express.clock()")
     assert await chosen.count(CODE) == 9
+
+
+async def test_many_sessions_list_the_same_new_codes_at_once(
+    fresh_dsn: str, owner: Connection, shape: PlatformShape
+) -> None:
+    """Each takes 12 of 40 codes, half of them in reverse: they wait for one another or give way, and never deadlock."""
+    await owner.execute(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description, primary_ssic_code,"
+        " entity_type_description) SELECT '2019' || lpad(g::text, 5, '0') || 'D', 'B' || g, 'Live Company',"
+        " 10711 + g % 40, 'Local Company' FROM generate_series(1, 4000) g"
+    )
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    database = Database(fresh_dsn, role="acra_express", tenant_id=tenant, size=8)
+    await database.open()
+    chosen = selecting(database, shape)
+
+    async def pick(number: int) -> int:
+        codes = [str(10711 + (7 * number + step) % 40) for step in range(12)]
+        params = StagingParams(ssic_codes=codes[::-1] if number % 2 else codes)
+        return len((await chosen.pick(params, campaign(), 5)).rows)
+
+    try:
+        for _ in range(3):
+            await owner.execute("TRUNCATE acra_express.code_fills, acra_express.code_members")
+            answers = await asyncio.gather(*(pick(number) for number in range(8)), return_exceptions=True)
+            assert 5 in answers
+            gave_way = [answer for answer in answers if answer != 5]
+            assert all(isinstance(one, LockBusy) and "deadlock" not in str(one) for one in gave_way), gave_way
+    finally:
+        await database.close()

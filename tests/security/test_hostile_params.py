@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 from process import Stage, stage
 
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.testbed import command
 
 STAGING, ENRICHMENT = "acra_express_staging_upsert", "acra_express_enrich_candidates"
@@ -136,3 +139,51 @@ async def test_hostile_jobs_fail_clearly_and_the_next_job_is_done(standing: Stag
         ),
     }
     assert {event["job_id"] for event in events if event["event"] == "job.ended"} == known
+
+
+MOMENTS = ("infinity", "-infinity", "20000-01-01", "4713-01-01 BC")
+
+
+async def test_the_page_answers_while_impossible_rows_wait(standing: Stage) -> None:
+    """Before the start and in flight: rows whose moments Python does not have neither end the service nor the page."""
+
+    async def insert(created_at: str) -> list[int]:
+        return [
+            await standing.owner.fetchval(
+                "INSERT INTO background_jobs (job_type, status, params, created_at)"
+                " VALUES ($1, 'queued', $2, $3::text::timestamptz) RETURNING job_id",
+                job_type,
+                params,
+                created_at,
+            )
+            for job_type, params in ((STAGING, {"uens": ["x"]}), (ENRICHMENT, {"company_ids": [5], "nonsense": 1}))
+        ]
+
+    await standing.owner.execute("UPDATE acra_express.control SET paused = true")
+    odd = [job_id for moment in MOMENTS for job_id in await insert(moment)]
+    port = free_port()
+    service = await standing.start(HTTP__PORT=str(port))
+    await service.event("listener.proven")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        for path in ("/", "/status.json", "/metrics", "/healthz", "/readyz"):
+            answer = await http.get(path)
+            assert answer.status_code == 200, (path, answer.text[:500])
+            if path == "/status.json":
+                status = json.loads(answer.text, parse_constant=pytest.fail)
+                assert sum(line["depth"] for line in status["queue"]) == len(odd)
+                assert len(status["campaigns"]) == len(odd)
+    odd += [job_id for moment in MOMENTS for job_id in await insert(moment)]
+    own = await standing.enqueue({"uens": standing.uens[:1]})
+    code, _, err = await command(standing.environ, "resume")
+    assert code == 0, err
+    left = {*odd, own}
+    while left:
+        left.discard((await service.event("job.ended"))["job_id"])
+    ended = await standing.owner.fetch(
+        "SELECT DISTINCT status, error FROM background_jobs WHERE job_id = ANY($1::bigint[])", odd
+    )
+    sentence = "created_at lies outside the years between 2000 and 2100; how long a company waited is measured from it"
+    assert [tuple(row) for row in ended] == [("error", sentence)]
+    assert await standing.owner.fetchval("SELECT status FROM background_jobs WHERE job_id = $1", own) == "done"
+    service.signal(signal.SIGTERM)
+    assert await service.ended() == 0, "\n".join(service.lines[-20:])
