@@ -12,9 +12,9 @@ One job, file by file:
 4. jobs/worker.py takes the job, extends its lease by heartbeats and calls the handler of its type. jobs/attempts.py is
    what the code inside a job may ask of its attempt; jobs/attempt_ends.py decides what becomes of a job that failed.
 5. companies/staging.py handles the staging job. It reads the job's params (params.py), picks a batch of registry rows
-   (db/companies/selection.py, db/registry/ssic_codes.py, registry/eligibility.py), upserts each of them into
-   `companies` (db/companies/company_rows.py), and inserts one enrichment job for the batch and a continuation for the
-   rest.
+   (the campaign's list in db/jobs/uen_lists.py, db/companies/selection.py, db/registry/ssic_codes.py,
+   registry/eligibility.py), upserts each of them into `companies` (db/companies/company_rows.py), and inserts one
+   enrichment job for the batch and a continuation for the rest.
 6. companies/enrichment.py handles the enrichment job. For each company it takes a slot of the daily cap
    (db/companies/outcomes.py), runs the pipeline, and commits the result together with the job's progress.
 7. companies/pipeline.py works on one company: search, read pages, decide whether a site is the company's own
