@@ -14,7 +14,7 @@ from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.address_hash import load_address_hash
-from acra_express_async.db.companies.campaigns import Campaigns as CampaignRows
+from acra_express_async.db.companies.campaign_rows import Campaigns as CampaignRows
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+import acra_express_async
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -110,6 +113,32 @@ def test_modules_avoid_catch_all_and_stdlib_names() -> None:
     assert not names & FORBIDDEN_NAMES
     top_level = {module.stem for module in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert not top_level & set(sys.stdlib_module_names)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def test_no_two_modules_share_a_file_name() -> None:
+    """A name in a traceback or a search then leads to one file."""
+    assert not repeated(module.name for module in MODULES if module.stem not in ("__init__", "__main__"))
+
+
+def test_no_two_classes_share_a_name() -> None:
+    classes = [node for module in MODULES for node in ast.walk(tree(module)) if isinstance(node, ast.ClassDef)]
+    assert not repeated(node.name for node in classes)
+
+
+def test_every_file_of_the_walk_through_exists() -> None:
+    """The package's docstring follows one job from file to file."""
+    named = re.findall(r"\b[a-z_/0-9]+\.(?:py|sql)\b", acra_express_async.__doc__ or "")
+    assert len(named) > 20
+    assert not [name for name in named if not (PACKAGE / name).is_file()]
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    rooms = [module for module in MODULES if module.name == "__init__.py"]
+    assert not [place(room, 1) for room in rooms if len((ast.get_docstring(tree(room)) or "").splitlines()) < 3]
 
 
 def test_sql_is_written_in_db_only() -> None:

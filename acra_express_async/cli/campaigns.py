@@ -19,7 +19,7 @@ from rich.table import Table
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, moment, table
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
-from acra_express_async.db.companies.campaigns import ENDED, Campaigns, CampaignState
+from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import LockRetry

@@ -10,7 +10,7 @@ import click
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import span
 from acra_express_async.companies.forecast import Foreseen, foreseen, left_out_text
-from acra_express_async.db.companies.campaigns import Asked
+from acra_express_async.db.companies.campaign_rows import Asked
 from acra_express_async.db.companies.left_out import LeftOut
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve

@@ -15,7 +15,7 @@ from rich.table import Table
 from acra_express_async.cli.campaigns import cancel_campaign, retry_campaign, show_campaign
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
-from acra_express_async.db.companies.campaigns import Campaigns
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.jobs.job_commands import JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from acra_express_async import logs
-from acra_express_async.db.companies.campaigns import Campaigns
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.jobs.leases import Jobs

@@ -15,7 +15,7 @@ from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
 from acra_express_async.models import Provider, Scope, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
-from acra_express_async.providers.serp import PageKind, classify
+from acra_express_async.providers.serp import SearchPageKind, classify
 from acra_express_async.providers.wire import Answer
 from acra_express_async.settings.tree import DuckDuckGoSettings
 
@@ -138,7 +138,7 @@ def judge(answer: Answer, query: str) -> SearchPage:
         Blocked, Permanent, Transient: see `DuckDuckGo.search`.
     """
     kind, hits = classify(answer.text)
-    if answer.status == 202 or kind is PageKind.CHALLENGE:
+    if answer.status == 202 or kind is SearchPageKind.CHALLENGE:
         raise Blocked("DuckDuckGo asks for a human", provider=PROVIDER, reason="challenge")
     if answer.status == 301 or 400 <= answer.status < 500:
         raise Blocked(
@@ -150,7 +150,7 @@ def judge(answer: Answer, query: str) -> SearchPage:
         raise Transient(
             f"DuckDuckGo answered with status {answer.status}", provider=PROVIDER, reason=f"http_{answer.status}"
         )
-    if answer.status == 200 and kind in (PageKind.RESULTS, PageKind.NO_RESULTS):
+    if answer.status == 200 and kind in (SearchPageKind.RESULTS, SearchPageKind.NO_RESULTS):
         return SearchPage(query, hits)
     raise Transient(
         "DuckDuckGo's page shows neither results nor “no results”", provider=PROVIDER, reason="markup_changed"

@@ -25,7 +25,7 @@ _MOST_TEXT = 2_000
 """A title has about sixty characters, a snippet about three hundred."""
 
 
-class PageKind(StrEnum):
+class SearchPageKind(StrEnum):
     """What a page is."""
 
     CHALLENGE = "challenge"
@@ -34,18 +34,18 @@ class PageKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-def classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
-    """What a page is by its markup alone, whatever its status; there are hits only with `PageKind.RESULTS`."""
+def classify(html: str) -> tuple[SearchPageKind, tuple[SearchHit, ...]]:
+    """What a page is by its markup alone, whatever its status; there are hits only with `SearchPageKind.RESULTS`."""
     if any(marker in html for marker in CHALLENGE_MARKERS):
-        return PageKind.CHALLENGE, ()
+        return SearchPageKind.CHALLENGE, ()
     harmless = bounded(html)
     if harmless is None:
-        return PageKind.UNKNOWN, ()
+        return SearchPageKind.UNKNOWN, ()
     page = LexborHTMLParser(harmless)
     hits = tuple(_ranked(_html_items(page))) or tuple(_ranked(_lite_items(page)))
     if hits:
-        return PageKind.RESULTS, hits
-    return (PageKind.NO_RESULTS if _says_no_results(page) else PageKind.UNKNOWN), ()
+        return SearchPageKind.RESULTS, hits
+    return (SearchPageKind.NO_RESULTS if _says_no_results(page) else SearchPageKind.UNKNOWN), ()
 
 
 def unwrapped(href: str) -> str | None:

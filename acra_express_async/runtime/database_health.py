@@ -18,7 +18,7 @@ CLAIM_REPEATED_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DatabaseRefusal:
     """The sentence of an error, and its moment by `clock`."""
 
     why: str
@@ -43,7 +43,7 @@ class DatabaseHealth:
 
     clock: Callable[[], float]
     answered_at: float | None = None
-    refusal: Refusal | None = None
+    refusal: DatabaseRefusal | None = None
     claim: Claim | None = None
     failing_since: float | None = None
 
@@ -53,7 +53,7 @@ class DatabaseHealth:
 
     def refused(self, error: Exception) -> None:
         """Record that no session could be opened, or that one broke or met a fault of the server."""
-        self.refusal = Refusal(str(error), self.clock())
+        self.refusal = DatabaseRefusal(str(error), self.clock())
 
     def claimed(self, result: str) -> None:
         """Record a claim without an error, with or without a job."""
@@ -85,7 +85,7 @@ class DatabaseHealth:
         return f"no job could be claimed for {now - since:.0f} s: {claim.why}" if now - since >= READY_SECONDS else None
 
     @property
-    def recent_refusal(self) -> Refusal | None:
+    def recent_refusal(self) -> DatabaseRefusal | None:
         """The last refusal if it is recent."""
         if self.refusal is None or self.clock() - self.refusal.at >= RECENT_SECONDS:
             return None

@@ -17,7 +17,7 @@ from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.answer_memory import Memory
-from acra_express_async.db.companies.campaigns import Campaigns
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.company_rows import Companies
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.companies.selection import Selection

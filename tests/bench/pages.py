@@ -7,7 +7,7 @@ from functools import partial
 from extract.hostile import REPEATED, cpu_seconds, everything, of_length, peak_megabytes
 
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.reader_page import RenderOptions
 from acra_express_async.sandbox.world import PageSize, World
 
 LENGTH, FACTOR = 10_000, 8
@@ -35,6 +35,6 @@ def home_page(size: PageSize) -> str:
     """The text of the home page in the middle of a small world, by length."""
     world = World(list(registry_sample.rows(COMPANIES, seed=SEED)), seed=SEED, page_size=size)
     found = [truth.domain for truth in map(world.truth, world.uens()) if truth.domain]
-    wanted = Wanted(images="none", links="text")
+    wanted = RenderOptions(images="none", links="text")
     texts = sorted((world.page(f"https://{domain}/").reading(wanted).text for domain in found), key=len)
     return texts[len(texts) // 2] + "\n\n"

@@ -16,7 +16,7 @@ from acra_express_async.models import Company, Link, Page
 from acra_express_async.providers.jina import FOOTER_SELECTOR
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.markup.reader import links_summary
-from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.reader_page import RenderOptions
 from acra_express_async.sandbox.simulator.reader_options import ReaderOptions
 from acra_express_async.sandbox.simulator.reader_visit import Visit, visit
 from acra_express_async.sandbox.world import PageSize, Truth, WebPage, World
@@ -40,14 +40,14 @@ HEADER = (
 class Request:
     """One way to ask for a page; `footers_of_cut` reads the footers alone where the page was cut."""
 
-    wanted: Wanted
+    wanted: RenderOptions
     all_links: bool = True
     footers_of_cut: bool = False
 
 
-AS_TEXT = Wanted(images="none", links="text")
+AS_TEXT = RenderOptions(images="none", links="text")
 REQUESTS: Mapping[str, Request] = {
-    "link addresses in the text, summary true": Request(Wanted(images="none"), all_links=False),
+    "link addresses in the text, summary true": Request(RenderOptions(images="none"), all_links=False),
     "links as text, summary all": Request(AS_TEXT),
     "footers, main, body; links as text": Request(replace(AS_TEXT, target=(FOOTER_SELECTOR, "main", "body"))),
     "links as text, then the footers of cut pages": Request(AS_TEXT, footers_of_cut=True),
@@ -116,7 +116,7 @@ def rate(request: Request, subjects: Sequence[Subject], limit: int) -> Sum:
     return total
 
 
-def _visit(page: WebPage, wanted: Wanted, limit: int | None) -> Visit:
+def _visit(page: WebPage, wanted: RenderOptions, limit: int | None) -> Visit:
     return visit(
         page,
         ReaderOptions(
@@ -166,7 +166,7 @@ def subjects_of(companies: int, seed: int, size: PageSize) -> Iterator[Subject]:
         home = world.page(f"https://{truth.domain}/")
         contacts = (url for label, url in home.links() if label.startswith(("Contact", "联系")) and "#" not in url)
         for page in (home, *(world.page(url) for url in list(contacts)[:1])):
-            whole = _visit(page, Wanted(images="none"), None)
+            whole = _visit(page, RenderOptions(images="none"), None)
             facts = _facts([_page(page, whole, all_links=True)], company, truth.domain) & _true(truth)
             if page.http_status == 200:
                 yield Subject(page, company, truth.domain, facts, whole.tokens)

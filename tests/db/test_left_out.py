@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from acra_express_async.db.companies.campaigns import record_campaign
+from acra_express_async.db.companies.campaign_rows import record_campaign
 from acra_express_async.db.companies.left_out import LeftOutRows
 from acra_express_async.db.jobs.uen_lists import store_list
 from acra_express_async.db.session.pool import Connection, Database

@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 from acra_express_async.models import SearchHit
 from acra_express_async.providers.bounded_html import MOST_TAGS, bounded
 from acra_express_async.providers.duckduckgo import BODY_CAP
-from acra_express_async.providers.serp import PageKind, classify
+from acra_express_async.providers.serp import SearchPageKind, classify
 from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.markup.html_page import html_results
 from acra_express_async.sandbox.markup.lite_page import lite_results
@@ -57,8 +57,8 @@ def test_open_formatting_is_not_repeated_in_each_paragraph(name: str) -> None:
 
 def test_a_page_of_too_many_tags_is_neither_results_nor_empty() -> None:
     assert bounded("<div>" * (MOST_TAGS + 1)) is None
-    assert classify("<div class='no-results'>" + "<p>" * MOST_TAGS) == (PageKind.UNKNOWN, ())
-    assert classify("bots use DuckDuckGo too" + "<p>" * 10_000)[0] is PageKind.CHALLENGE
+    assert classify("<div class='no-results'>" + "<p>" * MOST_TAGS) == (SearchPageKind.UNKNOWN, ())
+    assert classify("bots use DuckDuckGo too" + "<p>" * 10_000)[0] is SearchPageKind.CHALLENGE
 
 
 def test_formatting_is_renamed_and_nothing_else() -> None:
@@ -80,6 +80,6 @@ def test_the_largest_real_page_keeps_every_result(make: object) -> None:
     page = make("zylo bakery", listings)  # type: ignore[operator]
     assert len(page.encode()) < BODY_CAP / 2
     kind, hits = classify(page)
-    assert (kind, len(hits)) == (PageKind.RESULTS, 30)
+    assert (kind, len(hits)) == (SearchPageKind.RESULTS, 30)
     assert hits[29] == SearchHit(30, listings[29].title, listings[29].url, hits[29].snippet)
     assert hits[29].snippet.startswith("Zylo Bakery 29 Zylo Bakery 29")

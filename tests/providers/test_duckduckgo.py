@@ -17,7 +17,7 @@ from serp_pages import CHALLENGE, EOF, NO_RESULT_2026, html_page, html_result
 from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
 from acra_express_async.models import Provider, SearchHit
 from acra_express_async.providers.duckduckgo import LONGEST_QUERY, DuckDuckGo, cleaned, pace
-from acra_express_async.providers.serp import PageKind, classify
+from acra_express_async.providers.serp import SearchPageKind, classify
 from acra_express_async.settings.tree import DuckDuckGoSettings
 
 URL = "https://html.duckduckgo.com/html/"
@@ -165,7 +165,7 @@ async def test_the_loop_goes_on_while_a_page_is_parsed(
     respx.post(URL).respond(200, html=GOOD)
     parsing, moved = threading.Event(), threading.Event()
 
-    def slow_classify(html: str) -> tuple[PageKind, tuple[SearchHit, ...]]:
+    def slow_classify(html: str) -> tuple[SearchPageKind, tuple[SearchHit, ...]]:
         parsing.set()
         assert moved.wait(60), "the loop stands still"
         return classify(html)

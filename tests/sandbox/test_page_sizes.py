@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from acra_express_async.sandbox import registry_sample
-from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.reader_page import RenderOptions
 from acra_express_async.sandbox.markup.tokens import token_count
 from acra_express_async.sandbox.world import PageSize, Truth, WebPage, World
 
 SEED = 21
-WITHOUT_PICTURES = Wanted(images="none")
-LINKS_AS_TEXT = Wanted(images="none", links="text")
+WITHOUT_PICTURES = RenderOptions(images="none")
+LINKS_AS_TEXT = RenderOptions(images="none", links="text")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def site(worlds: dict[PageSize, World], truth: Truth, size: PageSize) -> list[We
     return [page for url in urls if (page := worlds[size].page(url)).http_status == 200]
 
 
-def tokens(pages: list[WebPage], wanted: Wanted) -> float:
+def tokens(pages: list[WebPage], wanted: RenderOptions) -> float:
     return statistics.median(token_count(page.reading(wanted).text) for page in pages)
 
 
@@ -56,7 +56,8 @@ def test_home_pages_are_as_large_as_counted(worlds: dict[PageSize, World]) -> No
 def test_size_four_has_four_times_the_furniture(worlds: dict[PageSize, World]) -> None:
     footers = {
         size: statistics.median(
-            token_count(page.reading(Wanted(target=("footer.site-footer",))).text) for page in homes(worlds[size])
+            token_count(page.reading(RenderOptions(target=("footer.site-footer",))).text)
+            for page in homes(worlds[size])
         )
         for size in (1, 4)
     }

@@ -8,7 +8,7 @@ import pytest
 from campaign_rig import Story, campaigns_on, enqueue_staging
 
 from acra_express_async.db.companies.campaign_actions import CampaignActions
-from acra_express_async.db.companies.campaigns import Asked, Campaigns
+from acra_express_async.db.companies.campaign_rows import Asked, Campaigns
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 from acra_express_async.limits.capacity import DOCUMENTED
 from acra_express_async.sandbox.results import record, table
+from acra_express_async.sandbox.simulation.day_record import Sample
 from acra_express_async.sandbox.simulation.day_report import DayReport, Spread, TimeSpent, Use, WorkPace
 from acra_express_async.sandbox.simulation.picture import day_picture
-from acra_express_async.sandbox.simulation.record import Sample
 from acra_express_async.sandbox.simulation.show import as_markdown
 
 

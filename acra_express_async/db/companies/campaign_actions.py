@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acra_express_async.db.companies.campaigns import CampaignState, campaign_states, known_campaign, live_jobs
+from acra_express_async.db.companies.campaign_rows import CampaignState, campaign_states, known_campaign, live_jobs
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError

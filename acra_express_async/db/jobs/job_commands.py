@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from acra_express_async.db.companies.campaigns import Asked, record_campaign
+from acra_express_async.db.companies.campaign_rows import Asked, record_campaign
 from acra_express_async.db.companies.outcomes import end_unfinished
 from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL

@@ -30,7 +30,7 @@ class BadSelector(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RenderOptions:
     """How a page is to be read: CSS selectors, the form of the result, what is kept of links and pictures."""
 
     target: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RenderedPage:
     """What was read: `links` are (label, absolute address) in order, doubles and scripts included."""
 
     title: str
@@ -63,7 +63,7 @@ def holds(html: str, selectors: Sequence[str]) -> bool:
     return all(_matches(document, selector) for selector in selectors)
 
 
-def read_html(html: str, base: str, wanted: Wanted) -> Reading | None:
+def read_html(html: str, base: str, wanted: RenderOptions) -> RenderedPage | None:
     """The page as Reader gives it; None when a target selector matches nothing.
 
     Args:
@@ -86,7 +86,7 @@ def read_html(html: str, base: str, wanted: Wanted) -> Reading | None:
     moved = frozenset(root.mem_id for root in roots)
     source = html if not wanted.target else "\n\n".join(root.html or "" for root in roots)
     text, cited = _text_of(document, roots, moved, source, base, wanted)
-    return Reading(
+    return RenderedPage(
         title=_SPACES.sub(" ", title.text()).strip() if title else "",
         description=(description.attributes.get("content") or "").strip() if description else "",
         text=text.strip(),
@@ -120,7 +120,7 @@ def _text_of(
     moved: frozenset[int],
     source: str,
     base: str,
-    wanted: Wanted,
+    wanted: RenderOptions,
 ) -> tuple[str, dict[str, str]]:
     """The text in the form that is asked for, and what it cites."""
     if wanted.form == "html":

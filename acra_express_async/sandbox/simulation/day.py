@@ -27,9 +27,9 @@ from acra_express_async.runtime.realtime import real
 from acra_express_async.sandbox.nightly import run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulation.arrivals import EVERY, PROFILES, WHOLE_DAY, Enqueue, Market
+from acra_express_async.sandbox.simulation.day_record import DayOptions, DayRecord, cpu_seconds, feel, look, sample
 from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulation.gears import Driver
-from acra_express_async.sandbox.simulation.record import DayOptions, Record, cpu_seconds, feel, look, sample
 from acra_express_async.sandbox.simulation.surroundings import furnish, undisturbed_night
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.testbed import DATABASE, build_database
@@ -49,7 +49,7 @@ STALL_SECONDS = 0.25
 
 
 @asynccontextmanager
-async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncIterator[Record]:
+async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncIterator[DayRecord]:
     """Run a day and yield its record; database and simulator stay up until the context ends.
 
     Must run on the `FastLoop` of this gearbox. The service's warnings go to `log_path`.
@@ -81,7 +81,7 @@ async def lived(options: DayOptions, gearbox: Gearbox, log_path: Path) -> AsyncI
                 settings = settings_for(simulator, dsn, options, **(profile.settings(market) | dict(options.given)))
                 market = replace(market, batch=settings.batch_size, cap=settings.daily_cap)
                 began = clock.begin.timestamp()
-                record = Record(options, gearbox, began, simulator, settings, owner, undisturbed=undisturbed)
+                record = DayRecord(options, gearbox, began, simulator, settings, owner, undisturbed=undisturbed)
                 await _live(record, clock, profile.arrivals(options.hours, market))
                 yield record
         finally:
@@ -117,7 +117,7 @@ def settings_for(simulator: Simulator, dsn: str, options: DayOptions, **given: s
     return settings.model_copy(update={name: real(getattr(settings, name)) for name in on_real_time})
 
 
-async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
+async def _live(record: DayRecord, clock: SimulatedTime, plan: Sequence[Enqueue]) -> None:
     """Start the replicas, let the day pass and stop them; the record receives everything observed."""
     settings = record.settings
     access = await prepare(settings, clock=asyncio.get_running_loop().time)
@@ -156,7 +156,7 @@ async def _live(record: Record, clock: SimulatedTime, plan: Sequence[Enqueue]) -
     await operator.close()
 
 
-async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncClient, record: Record) -> Service:
+async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncClient, record: DayRecord) -> Service:
     """One replica, built as `service.run` builds it, with the simulated wall clock."""
     composition = Composition(
         settings,
@@ -171,7 +171,7 @@ async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncCl
     return Service(composition.supervisor(web), web, composition.health)
 
 
-async def _drive(record: Record, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:
+async def _drive(record: DayRecord, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:
     meetings = {one.at for one in plan}
     if record.settings.refresh_ssic or record.settings.refresh_terms:
         meetings |= {EVERY * number for number in range(int(timedelta(hours=record.options.hours) / EVERY) + 1)}
@@ -205,7 +205,7 @@ async def _operate(clock: SimulatedTime, operator: Database, plan: Sequence[Enqu
             )
 
 
-async def _night(record: Record, clock: SimulatedTime, dsn: str) -> None:
+async def _night(record: DayRecord, clock: SimulatedTime, dsn: str) -> None:
     """Run the nightly at its hour in real time: a pass of seconds takes a simulated quarter of an hour or more.
 
     A simulation shorter than a day starts after it.

@@ -15,7 +15,7 @@ from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, plan
 from acra_express_async.metrics import Metrics
 from acra_express_async.sandbox.nightly import Figures
-from acra_express_async.sandbox.simulation.record import Record, Sample
+from acra_express_async.sandbox.simulation.day_record import DayRecord, Sample
 
 NIGHTLY_FLOOR = 100
 """Companies a day assumed for the nightly at least; the simulated nightly is smaller than a real one."""
@@ -111,7 +111,7 @@ class DayReport:
         return asdict(self)
 
 
-async def report(record: Record) -> DayReport:
+async def report(record: DayRecord) -> DayReport:
     """Evaluate a finished day."""
     rows = await record.owner.fetch(
         """
@@ -173,7 +173,7 @@ def _spent(metrics: Sequence[Metrics], latencies: Sequence[float]) -> TimeSpent:
     )
 
 
-async def _pace(record: Record) -> WorkPace:
+async def _pace(record: DayRecord) -> WorkPace:
     costs = await measured_costs(record.owner) or DOCUMENTED
     steady = [sample for sample in record.samples if sample.hour >= 1.0]
     hours = steady[-1].hour - steady[0].hour if steady else 0.0

@@ -13,7 +13,7 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.draws import hexadecimal
 from acra_express_async.sandbox.markup import cdn
 from acra_express_async.sandbox.markup import reader as bodies
-from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.reader_page import RenderOptions
 from acra_express_async.sandbox.simulator.exchange import (
     JSON_UTF8_TYPE,
     Effects,
@@ -121,7 +121,9 @@ class SimulatedJinaReader:
         if name not in bodies.ERRORS:
             return None
         now = self.around.clock.now()
-        asked = ReaderOptions(self.key_of(call), json=True, errors_as_json=True, wanted=Wanted(target=("#main",)))
+        asked = ReaderOptions(
+            self.key_of(call), json=True, errors_as_json=True, wanted=RenderOptions(target=("#main",))
+        )
         facts = facts_of(asked) | {"until": script_date(now + 600), "since": script_date(now - 60)}
         body = bodies.error(name, facts)
         return json_reply(body["code"], body, JSON_UTF8_TYPE)

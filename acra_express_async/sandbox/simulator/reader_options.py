@@ -10,7 +10,7 @@ from typing import Any, get_args
 from urllib.parse import unquote
 
 from acra_express_async.sandbox.markup.reader_markdown import Images, Retention
-from acra_express_async.sandbox.markup.reader_page import Wanted
+from acra_express_async.sandbox.markup.reader_page import RenderOptions
 from acra_express_async.sandbox.simulator.exchange import ReceivedCall
 
 DEFAULT_TIMEOUT = 15.0
@@ -43,7 +43,7 @@ class ReaderOptions:
     url: str
     json: bool
     errors_as_json: bool
-    wanted: Wanted
+    wanted: RenderOptions
     max_tokens: int | None = None
     token_budget: int | None = None
     timeout: float = DEFAULT_TIMEOUT
@@ -124,7 +124,7 @@ def read_options(call: ReceivedCall) -> ReaderOptions:
     )
 
 
-def _wanted(given: _Given) -> Wanted:
+def _wanted(given: _Given) -> RenderOptions:
     form = (
         given.text("X-Respond-With", "respondWith") or given.text("X-Return-Format", "returnFormat") or "content"
     ).lower()
@@ -136,7 +136,7 @@ def _wanted(given: _Given) -> Wanted:
             raise BadOption("targetSelector", selector)
     kept = given.text("X-Retain-Links", "retainLinks")
     retention: Retention = kept if kept in RETENTIONS else "all"  # type: ignore[assignment]
-    return Wanted(
+    return RenderOptions(
         target=target,
         remove=given.listed("X-Remove-Selector", "removeSelector"),
         form=form,

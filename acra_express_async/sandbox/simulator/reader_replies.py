@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from acra_express_async.sandbox.markup import reader as bodies
 from acra_express_async.sandbox.markup.reader import LinksForm
-from acra_express_async.sandbox.markup.reader_page import Reading
+from acra_express_async.sandbox.markup.reader_page import RenderedPage
 from acra_express_async.sandbox.simulator.exchange import (
     JSON_UTF8_TYPE,
     Effects,
@@ -118,7 +118,7 @@ def page_reply(
     )
 
 
-def _summary(reading: Reading, asked: str | None, form: LinksForm) -> dict[str, str] | list[list[str]] | None:
+def _summary(reading: RenderedPage, asked: str | None, form: LinksForm) -> dict[str, str] | list[list[str]] | None:
     if asked is None:
         return None
     if asked == "gpt-oss":

@@ -15,7 +15,7 @@ from acra_express_async.sandbox.markup.reader_markdown import absolute
 from acra_express_async.sandbox.markup.reader_page import (
     CAPTCHA_MARKS,
     BadSelector,
-    Reading,
+    RenderedPage,
     holds,
     read_html,
 )
@@ -40,7 +40,7 @@ class Visit:
     least; `tokens` are what the text bills after it was cut.
     """
 
-    reading: Reading | None
+    reading: RenderedPage | None
     seconds: float = 0.0
     tokens: int = 0
     trouble: str = ""
@@ -71,7 +71,7 @@ def warnings_for(page: WebPage, found: Visit, *, cached: bool) -> str | None:
     return "\n".join(lines) or None
 
 
-def _doubts(reading: Reading, *, cached: bool) -> Iterator[str]:
+def _doubts(reading: RenderedPage, *, cached: bool) -> Iterator[str]:
     if reading.has_iframe:
         yield "This page contains iframe that are currently hidden, consider enabling iframe processing."
     if reading.suspects_captcha:
@@ -90,7 +90,7 @@ def _awaited(page: WebPage, options: ReaderOptions) -> tuple[str, float]:
     return html, 0.0 if holds(html, options.wait_for) else options.timeout + AFTER_TIMEOUT_SECONDS
 
 
-def _billed(reading: Reading, options: ReaderOptions, seconds: float) -> Visit:
+def _billed(reading: RenderedPage, options: ReaderOptions, seconds: float) -> Visit:
     """The reading cut to the tokens that are asked for; empty text is no page."""
     if not reading.text.strip():
         return Visit(None, seconds, trouble="no_content")
@@ -101,11 +101,11 @@ def _billed(reading: Reading, options: ReaderOptions, seconds: float) -> Visit:
     return Visit(replace(reading, text=cut), seconds, options.max_tokens)
 
 
-def _verbatim(page: WebPage, text: str) -> Reading:
+def _verbatim(page: WebPage, text: str) -> RenderedPage:
     """A page that is known only as Reader's markdown: its links are those of the markdown."""
     links = tuple(
         (_MARKDOWN_IMAGE.sub("", match["label"]).strip(), absolute(page.url, match["url"]) or match["url"])
         for match in _MARKDOWN_LINK.finditer(text)
     )
     suspected = any(mark in text for mark in CAPTCHA_MARKS)
-    return Reading(page.title, page.description, text, links, suspects_captcha=suspected)
+    return RenderedPage(page.title, page.description, text, links, suspects_captcha=suspected)

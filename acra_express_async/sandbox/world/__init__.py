@@ -1,4 +1,8 @@
-"""A small web around a registry: company sites, third parties that mention the companies, and the true answers."""
+"""A small web around a registry: company sites, third parties that mention the companies, and the true answers.
+
+Everything is drawn from a seed, so the same seed gives the same registry, pages and answers. The page sizes and the
+oddities of the sites follow those of real sites, because the decisions under test depend on them.
+"""
 
 from acra_express_async.sandbox.world.firms import Firm
 from acra_express_async.sandbox.world.mailboxes import Mailbox

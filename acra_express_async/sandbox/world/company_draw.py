@@ -71,7 +71,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Contacts:
+class PublishedContacts:
     """The contacts that a site publishes.
 
     `role`, `second`, `person`, `careers` and `privacy` are mail addresses or empty; `numbers` maps phone, mobile, fax
@@ -98,7 +98,7 @@ class SitePlan:
 
     kind: SiteKind
     host: str
-    contacts: Contacts
+    contacts: PublishedContacts
     place: Place
     brand: str
     old_host: str = ""
@@ -232,7 +232,7 @@ def _label(firm: Firm, kind: SiteKind, dice: Random) -> tuple[str, str]:
     return "-".join(ascii_core[:2]), name
 
 
-def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> Contacts:
+def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> PublishedContacts:
     style = dice.choices(list(MAIL_STYLES), list(MAIL_STYLES.values()))[0]
     hosted = kind == "hosted"
     if hosted and style in ("everywhere", "contact", "cloudflare"):
@@ -245,13 +245,13 @@ def _contacts(host: str, label: str, kind: SiteKind, dice: Random) -> Contacts:
     if dice.random() < 0.06:
         numbers["toll_free"] = f"+651800{dice.randint(200, 899)}{dice.randrange(10**4):04d}"
     if style == "free":
-        return Contacts(style, role=f"{label.replace('-', '')}@{dice.choice(FREE_HOSTS)}", numbers=numbers)
+        return PublishedContacts(style, role=f"{label.replace('-', '')}@{dice.choice(FREE_HOSTS)}", numbers=numbers)
     if style in ("form", "image") or hosted:
-        return Contacts("form" if style == "bracketed" else style, numbers=numbers)
+        return PublishedContacts("form" if style == "bracketed" else style, numbers=numbers)
     person = dice.choice(PEOPLE) if dice.random() < 0.15 else ""
     second = dice.choice(SECOND_ROLES) if dice.random() < 0.25 else ""
     role = dice.choice(ROLES)
-    return Contacts(
+    return PublishedContacts(
         style,
         role=f"{role}@{host}",
         second=f"{second}@{host}" if second and second != role else "",

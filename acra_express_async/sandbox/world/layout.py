@@ -33,7 +33,7 @@ MAP = '<iframe src="https://www.google.com/maps/embed?pb=1" loading="lazy" title
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SiteLayout:
     """What all pages of a site share; `menu` and `footer` are in tokens, `root` is scheme and host."""
 
     root: str
@@ -65,10 +65,10 @@ class Extras:
     text_last: bool = False
 
 
-def look_of(root: str, seed: int, size: PageSize) -> Look:
+def look_of(root: str, seed: int, size: PageSize) -> SiteLayout:
     """The look of the site at `root`; menu and footer grow with the size."""
     dice = draw(seed, "layout", root)
-    return Look(
+    return SiteLayout(
         root=root,
         menu=drawn_tokens(MENU, seed, "menu", root) * size,
         footer=drawn_tokens(FOOTER, seed, "footer size", root) * size,
@@ -82,7 +82,7 @@ def look_of(root: str, seed: int, size: PageSize) -> Look:
     )
 
 
-def laid_out(page: WebPage, look: Look, seed: int, *, extras: Extras | None = None) -> WebPage:
+def laid_out(page: WebPage, look: SiteLayout, seed: int, *, extras: Extras | None = None) -> WebPage:
     """`page` as a whole HTML page in the look of its site.
 
     Args:
@@ -106,7 +106,7 @@ def laid_out(page: WebPage, look: Look, seed: int, *, extras: Extras | None = No
     return replace(page, source=source, first_source=first)
 
 
-def _assembled(page: WebPage, look: Look, body: str) -> str:
+def _assembled(page: WebPage, look: SiteLayout, body: str) -> str:
     content = f"<main>{body}</main>\n" if look.has_main else f'<div id="content" class="site-content">{body}</div>\n'
     banner = _cookie_banner(look)
     parts = [
@@ -119,7 +119,7 @@ def _assembled(page: WebPage, look: Look, body: str) -> str:
     return document(page.title, page.description, "".join(parts), body_class=look.body_class)
 
 
-def _header(page: WebPage, look: Look) -> str:
+def _header(page: WebPage, look: SiteLayout) -> str:
     """The menu: the page's own entries with furniture before the last one, which is usually the contact link."""
     own = page.top.rstrip()
     spent = token_count(own)
@@ -131,7 +131,7 @@ def _header(page: WebPage, look: Look) -> str:
     return header + (f'<div class="mobile-menu"><nav>{menu}</nav></div>\n' if twice else "")
 
 
-def _footer(page: WebPage, look: Look) -> str:
+def _footer(page: WebPage, look: SiteLayout) -> str:
     columns = furniture.columns_worth(look.footer - token_count(page.foot), look.root, look.dice("footer"))
     contacts, notice = _split_at_notice(page.foot)
     blocks = [f'<div class="footer-widget">{html_of(column)}</div>' for column in columns]
@@ -160,14 +160,14 @@ def _split_at_notice(foot: str) -> tuple[str, str]:
     return (foot[:start], foot[start:].strip()) if start >= 0 else ("", foot)
 
 
-def _cookie_banner(look: Look) -> str:
+def _cookie_banner(look: SiteLayout) -> str:
     dice = look.dice("cookies")
     text = html_of(dice.choice(furniture.COOKIES).replace("](/", f"]({look.root}/"))
     buttons = '<div class="modal-footer"><button>Close</button></div>' if dice.random() < 0.25 else ""
     return f'<div class="cookie-banner" role="dialog">{text}{buttons}</div>\n'
 
 
-def _testimonials(look: Look) -> str:
+def _testimonials(look: SiteLayout) -> str:
     quotes = look.dice("quotes").sample(furniture.QUOTES, 2)
     return "".join(
         f"<article><blockquote><p>{escaping.escape(words)}</p><footer>{escaping.escape(who)}</footer></blockquote>"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from acra_express_async.sandbox.markup.markdown_html import html_of
-from acra_express_async.sandbox.markup.reader_page import Reading, Wanted, read_html
+from acra_express_async.sandbox.markup.reader_page import RenderedPage, RenderOptions, read_html
 
 Failure = Literal["dns", "timeout", "refused", "empty"]
 """Why there is no page: unknown host, too slow, connection refused, or no content."""
@@ -56,14 +56,14 @@ class WebPage:
         """The page as it is before its scripts have run."""
         return self.first_source or self.html()
 
-    def reading(self, wanted: Wanted | None = None) -> Reading:
+    def reading(self, wanted: RenderOptions | None = None) -> RenderedPage:
         """The page as Reader sees it when it waits long enough."""
-        found = read_html(self.html(), self.url, wanted or Wanted())
-        return found or Reading(self.title, self.description, "", ())
+        found = read_html(self.html(), self.url, wanted or RenderOptions())
+        return found or RenderedPage(self.title, self.description, "", ())
 
     def markdown(self, *, images: bool = True) -> str:
         """The whole page's text; `images` keeps pictures."""
-        return self.reading(Wanted(images="all" if images else "none")).text
+        return self.reading(RenderOptions(images="all" if images else "none")).text
 
     def links(self) -> list[tuple[str, str]]:
         """(label, absolute URL) of every link, unique by URL, in order, without scripts and files."""

@@ -60,7 +60,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Record:
+class DayRecord:
     """Everything observed during a day; `day_report.py` evaluates it."""
 
     options: DayOptions
@@ -81,13 +81,13 @@ class Record:
     stalled: float = 0.0
 
 
-async def sample(record: Record, clock: SimulatedTime) -> None:
+async def sample(record: DayRecord, clock: SimulatedTime) -> None:
     while True:
         record.samples.append(await look(record, clock))
         await clock.sleep(SAMPLE_EVERY.total_seconds())
 
 
-async def feel(record: Record) -> None:
+async def feel(record: DayRecord) -> None:
     """Measure how late this process is scheduled, in real seconds; the clock multiplies this delay by `speed`."""
     loop, gearbox = asyncio.get_running_loop(), record.gearbox
     while True:
@@ -98,7 +98,7 @@ async def feel(record: Record) -> None:
         record.stalled += max(0.0, late)
 
 
-async def look(record: Record, clock: SimulatedTime) -> Sample:
+async def look(record: DayRecord, clock: SimulatedTime) -> Sample:
     done = await record.owner.fetchval(
         "SELECT count(*) FROM acra_express.outcomes WHERE kind IN ('enriched', 'no_website')"
     )
