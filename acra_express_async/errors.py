@@ -167,7 +167,12 @@ class RateLimited(Transient):
 
 
 class BudgetExhausted(ProviderError):
-    """Our own allowance is used up; raised before anything is sent. `retry_after` is exact, from the ledger."""
+    """An allowance is used up; raised before anything is sent. `retry_after` is exact, from the ledger.
+
+    `by_job`: it is the limit of this job's own campaign; other campaigns may go on.
+    """
+
+    by_job = False
 
 
 class Blocked(ProviderError):

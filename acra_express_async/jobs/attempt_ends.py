@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 
 from acra_express_async import logs
-from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.leases import SERVICE, Jobs
 from acra_express_async.errors import (
     AcraExpressError,
     BudgetExhausted,
@@ -90,7 +90,8 @@ class AttemptEnds:
             case CapReached():
                 return await self._snooze(job, error, error.retry_after)
             case BudgetExhausted():
-                return await self._snooze(job, error, error.retry_after or BACKOFF_BASE)
+                shared = None if error.by_job else error.provider
+                return await self._snooze(job, error, error.retry_after or BACKOFF_BASE, waits_for=shared)
             case ProviderError():
                 return await self._outage(job, error)
             case _:
@@ -118,23 +119,33 @@ class AttemptEnds:
             hours = OUTAGE_LIMIT // timedelta(hours=1)
             text = f"{error.provider} was not available for {hours} hours: {error}"
             return await self._fail(job, text, reason="provider_unavailable")
-        return await self._snooze(job, error, error.retry_after or self._patience(job), outage=True)
+        delay = error.retry_after or self._patience(job)
+        return await self._snooze(job, error, delay, outage=True, waits_for=error.provider)
 
     async def _own_fault(self, job: Job, error: OwnFault) -> End:
         """As an outage, which it is; only that the party that is away is ourselves."""
         if job.outage >= OUTAGE_LIMIT:
             return await self._fail(job, str(error), reason=error.reason)
-        return await self._snooze(job, error, self._patience(job), outage=True, fault=error.fault)
+        return await self._snooze(job, error, self._patience(job), outage=True, fault=error.fault, waits_for=SERVICE)
 
     def _patience(self, job: Job) -> timedelta:
         """Attempts are handed back, so they cannot count the tries: wait up to as long as the outage has lasted."""
         return self._jitter(min(BACKOFF_CAP, max(BACKOFF_BASE, job.outage)))
 
     async def _snooze(
-        self, job: Job, why: AcraExpressError, delay: timedelta, *, outage: bool = False, fault: str | None = None
+        self,
+        job: Job,
+        why: AcraExpressError,
+        delay: timedelta,
+        *,
+        outage: bool = False,
+        fault: str | None = None,
+        waits_for: str | None = None,
     ) -> End:
         delay += self._jitter(SNOOZE_JITTER)
-        await self._lock_retry.write(lambda: self._jobs.snooze(job, delay, str(why), outage=outage, fault=fault))
+        await self._lock_retry.write(
+            lambda: self._jobs.snooze(job, delay, str(why), outage=outage, fault=fault, waits_for=waits_for)
+        )
         log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
         return End.SNOOZED
 

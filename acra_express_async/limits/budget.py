@@ -279,13 +279,15 @@ class Budget:
                 sent=False,
             )
         whose = "the job's own limit for" if refusal.by_job else "the allowance for"
-        return BudgetExhausted(
+        exhausted = BudgetExhausted(
             f"{whose} {self.provider} {refusal.budget} is used up; there is room again in {seconds:.0f} s",
             provider=self.provider,
             retry_after=refusal.fits_in,
             reason=refusal.budget,
             sent=False,
         )
+        exhausted.by_job = refusal.by_job
+        return exhausted
 
     def _must_fit(self, ask: Ask, job: JobLimits) -> None:
         ceiling = ask.allowance.ceiling(job)

@@ -30,6 +30,17 @@ WAITING = """
     ORDER BY l.due_at, l.job_id
     LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 """
+PULLED = """
+    SELECT b.job_id FROM acra_express.leases l JOIN public.background_jobs b ON b.job_id = l.job_id
+    WHERE l.claimed_at IS NULL AND l.due_at < 'infinity'
+      AND b.job_type = 'acra_express_staging_upsert' AND b.status = 'queued'
+      AND NOT EXISTS (
+          SELECT FROM acra_express.leases w
+          WHERE w.campaign_id = acra_express.campaign_in(b.job_id, b.job_type, b.params)
+            AND w.claimed_at IS NOT NULL AND NOT w.held AND w.due_at < 'infinity')
+    ORDER BY l.due_at, l.job_id
+    LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+"""
 
 
 @pytest.fixture
@@ -74,7 +85,7 @@ async def rows_touched(owner: Connection, statement: str) -> tuple[str, int]:
     return plan, int(sum(counted))
 
 
-@pytest.mark.parametrize("statement", [FRESH, WAITING], ids=["fresh", "waiting"])
+@pytest.mark.parametrize("statement", [FRESH, WAITING, PULLED], ids=["fresh", "waiting", "pulled"])
 async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statement: str) -> None:
     await fill(owner, ours=20)
     plan, touched = await rows_touched(owner, statement)
@@ -91,7 +102,7 @@ async def test_the_checked_statements_equal_those_of_the_function(owner: Connect
     def words(text: str) -> str:
         return " ".join(text.split())
 
-    for statement in (FRESH, WAITING):
+    for statement in (FRESH, WAITING, PULLED):
         body = words(statement).removeprefix("SELECT b.job_id FROM ")
         assert body in words(source)
 

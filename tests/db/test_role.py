@@ -113,6 +113,18 @@ async def test_b5_codes_of_nightly_jobs_are_held_for_some_nights(database: Datab
             assert {row[0] for row in codes} - {""} == expected - {""}
 
 
+async def test_b5_codes_of_nightly_jobs_with_retries_left_are_held(database: Database, owner: Connection) -> None:
+    """Each pass of the nightly queues them again; after two retries it gives a job up."""
+    day = timedelta(days=1)
+    for code, retries in (("1", None), ("2", 0), ("3", 1), ("4", 2), ("5", 3), ("6", "1"), ("7", "many"), ("8", {})):
+        params = {"ssic_codes": [code]} | ({} if retries is None else {"retries": retries})
+        await nightly_job(owner, "enrich_candidates", "error", age=day, params=params)
+    await nightly_job(owner, "staging_upsert", "error", age=day, params={"ssic_codes": ["9"]})
+    async with database.session() as connection:
+        codes = await connection.fetch("SELECT acra_express.nightly_codes(2)")
+    assert {row[0] for row in codes} == {"1", "2", "3", "6", "7", "8"}
+
+
 async def test_b4_a_tenant_is_free_only_without_customer_or_jobs(database: Database, owner: Connection) -> None:
     await owner.execute("INSERT INTO odoo_connections (tenant_id, active) VALUES (501, false)")
     await owner.execute(

@@ -125,6 +125,24 @@ async def test_retry_tries_the_failed_companies_once_more(
         await CampaignActions(database).retry(campaign)
 
 
+async def test_a_staging_job_that_did_its_work_runs_only_once(
+    owner: Connection, database: Database, story: Story
+) -> None:
+    """A second run could never end: its enrichment job is recorded under a primary key."""
+    await registered(owner, *UENS[:7])
+    campaign = await enqueued(database, *UENS[:7])
+    assert await (await campaigns_on(database, story)).supervisor.run() == 0
+    done = [
+        row["job_id"]
+        for row in await owner.fetch("SELECT job_id FROM background_jobs WHERE job_type LIKE '%staging_upsert'")
+    ]
+    assert len(done) == 2
+    for job_id in done:
+        with pytest.raises(JobError, match=f"`acra-express campaigns retry {campaign}`"):
+            await Operator(database).retry(job_id)
+    assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status <> 'done'") == 0
+
+
 @pytest.mark.parametrize("campaign_id", [0, -1, 10**30, 4711])
 async def test_an_unknown_campaign_is_a_sentence(database: Database, campaign_id: int) -> None:
     with pytest.raises(JobError, match=f"there is no campaign {campaign_id}"):

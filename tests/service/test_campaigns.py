@@ -10,8 +10,10 @@ import pytest
 from campaign_rig import Story, enqueue_staging
 from rig import statuses
 
-from acra_express_async.db.session.pool import Connection
-from acra_express_async.errors import Transient
+from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import BudgetExhausted, Transient
 from acra_express_async.models import Company, JobType, Scope
 
 
@@ -58,6 +60,103 @@ async def test_a_continuation_waits_for_a_tick_behind_another_job(
     assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
     assert await batches(owner) == [5]
     assert await statuses(owner) == {"done": 1, "queued": 2}
+
+
+async def test_a_wait_for_its_own_cap_holds_back_no_other_campaign(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    """The first campaign allows itself one company a day; the other one's next tick is an hour away."""
+    capped = await enqueue_staging(owner, {"uens": registry[:7], "throttle": {"daily_cap": 1}})
+    assert await (await campaigns(at_once=False)).supervisor.run() == 0
+    assert len(story.ran) == 1
+    await enqueue_staging(owner, {"uens": registry[10:30]})
+    assert await (await campaigns(at_once=False)).supervisor.run() == 0
+    assert sorted(story.ran[1:]) == registry[10:30]
+    assert await waiting(owner) == [(capped, None), (capped, None)]
+
+
+async def waiting(owner: Connection) -> list[tuple[int | None, str | None]]:
+    """Campaign and shared cause of each waiting job; the columns are empty for a continuation never claimed."""
+    rows = await owner.fetch(
+        "SELECT coalesce(l.campaign_id, (b.params #>> '{campaign,id}')::bigint), l.waits_for"
+        " FROM acra_express.leases l JOIN background_jobs b USING (job_id) WHERE b.status = 'queued' ORDER BY job_id"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_a_backoff_holds_back_only_its_own_campaign(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the job itself: it is retried later, and whatever it waits for concerns no one else."""
+    broken = registry[0]
+    real = DailyCap.take
+
+    async def take(self: DailyCap, company_id: Any, *more: Any) -> Any:
+        uen = await owner.fetchval("SELECT uen FROM companies WHERE company_id = $1", company_id)
+        if uen == broken:
+            raise ValueError("this job only")
+        return await real(self, company_id, *more)
+
+    monkeypatch.setattr(DailyCap, "take", take)
+    bad = await enqueue_staging(owner, {"uens": registry[:7]})
+    good = await enqueue_staging(owner, {"uens": registry[10:22]})
+    assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
+    assert sorted(story.ran) == registry[10:22]
+    assert {campaign for campaign, _ in await waiting(owner)} == {bad} != {good}
+
+
+async def test_a_provider_that_is_away_holds_back_all_campaigns(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    """Staging more companies now would only let them wait for the same provider."""
+    first = set(registry[:7])
+
+    def away(company: Company, _scope: Scope) -> None:
+        if company.uen in first:
+            raise Transient("HTTP 503", provider="jina", reason="http_503", retry_after=timedelta(hours=2))
+
+    story.before = away
+    await enqueue_staging(owner, {"uens": registry[:3]})
+    await enqueue_staging(owner, {"uens": registry[10:22]})
+    assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
+    assert len(set(story.ran) - first) == 5
+    assert (await waiting(owner))[0][1] == "jina"
+
+
+async def test_a_limit_of_its_own_holds_back_no_other_campaign(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story
+) -> None:
+    first = set(registry[:7])
+
+    def used_up(company: Company, _scope: Scope) -> None:
+        if company.uen in first:
+            exhausted = BudgetExhausted("used up", provider="jina", retry_after=timedelta(hours=2))
+            exhausted.by_job = True
+            raise exhausted
+
+    story.before = used_up
+    await enqueue_staging(owner, {"uens": registry[:7]})
+    await enqueue_staging(owner, {"uens": registry[10:22]})
+    assert await (await campaigns(at_once=False, workers=1)).supervisor.run() == 0
+    assert len(set(story.ran) - first) == 12
+
+
+async def test_a_running_job_goes_on_to_its_end_while_paused(
+    campaigns: Any, owner: Connection, database: Database, registry: list[str], story: Story
+) -> None:
+    """A fresh job waits behind the pause; nobody would take it, so the running one is not handed back for it."""
+    later: list[int] = []
+
+    async def pause(_company: Company, _scope: Scope) -> None:
+        if not later:
+            await Control(database).pause("dana", paused=True)
+            later.append(await enqueue_staging(owner, {"uens": registry[10:12]}))
+
+    story.before = pause
+    await enqueue_staging(owner, {"uens": registry[:4]})
+    assert await (await campaigns(workers=1)).supervisor.run() == 0
+    assert sorted(story.ran) == registry[:4]
+    assert await statuses(owner) == {"done": 2, "queued": 1}
 
 
 async def test_a_term_with_a_limit_takes_17_companies(

@@ -144,12 +144,13 @@ class Operator:
         Companies that ended as `failed` are retried; all others stay as they are.
 
         Raises:
-            JobError: there is no such job, or it is running.
+            JobError: there is no such job, it is running, or it has staged its companies, which are in another job now.
         """
         async with self._database.transaction() as connection:
             before = (await _locked(connection, job_id))["status"]
             if before == "running":
                 raise JobError(f"job {job_id} is running; cancel it first")
+            await _refuse_staged(connection, job_id)
             await connection.execute(
                 """
                 UPDATE acra_express.express_jobs SET status = 'queued', ended_at = NULL, error = NULL WHERE job_id = $1
@@ -259,6 +260,29 @@ def _campaign_of(row: Mapping[str, Any]) -> int:
 def _campaign_in(row: Mapping[str, Any]) -> Mapping[str, Any]:
     campaign = row["params"].get("campaign") if isinstance(row["params"], dict) else None
     return campaign if isinstance(campaign, dict) else {}
+
+
+async def _refuse_staged(connection: Connection, job_id: int) -> None:
+    """A staging job runs once: a second run would stage its companies twice.
+
+    Raises:
+        JobError: it did its work; the sentence names the command for its companies.
+    """
+    row = await connection.fetchrow(
+        """
+        SELECT s.enrichment_job_id, coalesce(s.campaign_id, s.staging_job_id) AS campaign_id
+        FROM acra_express.staged s JOIN acra_express.express_jobs j ON j.job_id = s.staging_job_id
+        WHERE s.staging_job_id = $1 AND coalesce(s.job_created_at = j.created_at, s.staged_at >= j.created_at)
+        """,
+        job_id,
+    )
+    if row is not None:
+        enrichment = row["enrichment_job_id"]
+        where = "" if enrichment is None else f" in job {enrichment}"
+        raise JobError(
+            f"job {job_id} has staged its companies and cannot run again; use `acra-express campaigns retry"
+            f" {row['campaign_id']}` to try the failed companies{where} again"
+        )
 
 
 def _known(job_id: int) -> int:

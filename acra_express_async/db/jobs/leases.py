@@ -20,6 +20,8 @@ from acra_express_async.params import MAX_BYTES, params_fault, row_fault
 
 ERROR_TEXT_LIMIT = 1000
 """Characters of an error that are kept in the job's row: a few sentences, not a page."""
+SERVICE = "service"
+"""What a job waits for that a fault in our own code put off."""
 
 
 class Jobs:
@@ -199,7 +201,14 @@ class Jobs:
         return waited
 
     async def snooze(
-        self, job: Job, delay: timedelta, error: str, *, outage: bool = False, fault: str | None = None
+        self,
+        job: Job,
+        delay: timedelta,
+        error: str,
+        *,
+        outage: bool = False,
+        fault: str | None = None,
+        waits_for: str | None = None,
     ) -> None:
         """Back to `queued`, due after `delay`, with the attempt handed back; the row says ``deferred: …``.
 
@@ -207,6 +216,8 @@ class Jobs:
             outage: a provider is unavailable (not a budget or the cap): the duration of the outage is counted until
                 there is progress; time that the job waits for a budget or the cap does not count.
             fault: the exception in our own code that the job waits for; an alert reports it.
+            waits_for: what other campaigns would wait for too: a provider or `SERVICE`. Their continuations are left
+                to the next tick. None for what concerns this campaign alone.
         """
         async with self.owned(job) as connection:
             await self._requeue(connection, job, f"deferred: {error}")
@@ -216,13 +227,14 @@ class Jobs:
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
                     outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock())
                                         ELSE outage_since + $2 END,
-                    fault = $4
+                    fault = $4, waits_for = $5
                 WHERE job_id = $1
                 """,
                 job.job_id,
                 delay,
                 outage,
                 fault,
+                waits_for,
             )
 
     async def retry_later(self, job: Job, delay: timedelta, error: str) -> None:
@@ -284,12 +296,15 @@ class Jobs:
         return delay if isinstance(delay, timedelta) else None
 
     async def fresh_waits(self) -> bool:
-        """Whether a job is due that was never claimed: a worker then hands its own job back after the next company."""
+        """Whether a job is due that was never claimed: a worker then hands its own job back after the next company.
+
+        False while claiming is paused: no worker would take either job, and running jobs go on to their end.
+        """
         async with self._database.session() as connection:
             return bool(
                 await connection.fetchval(
                     """
-                    SELECT EXISTS (
+                    SELECT NOT (SELECT c.paused FROM acra_express.control c) AND EXISTS (
                         SELECT FROM acra_express.express_jobs j
                         WHERE j.status IN ('queued', 'running') AND j.status = 'queued' AND j.started_at IS NULL
                           AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id

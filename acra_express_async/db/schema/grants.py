@@ -101,12 +101,13 @@ WISHES: Final = (*_OURS, *_PLATFORM)
 
 FUNCTIONS: Final = tuple(
     """
-    campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes tenant_is_free
-    verifications_elsewhere_since nightly_companies insert_company charge settle refund prune_charges trip_breaker
+    campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes nightly_jobs_running
+    tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle
+    refund prune_charges trip_breaker
     """.split()
 )
 """The owner's functions that the role may call."""
-_INNER: Final = ("nightly_holds", "frees_in", "frees_beside_others_in")
+_INNER: Final = ("nightly_holds", "campaign_in", "frees_in", "frees_beside_others_in")
 """Functions that only other functions call."""
 
 
