@@ -8,32 +8,19 @@ from collections.abc import Iterable, Sequence
 from acra_express_async.extract.directories import is_listed
 from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
 from acra_express_async.extract.emails import Seen, emails_in
-from acra_express_async.extract.given_names import is_given_name
+from acra_express_async.extract.mailbox_roles import TIER_OF, role_in
 from acra_express_async.extract.names import Name, joined, words_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Email, EmailKind, Page
 
-_TIERS = {
-    0: """info information enquiry enquiries inquiry inquiries contact contactus hello hi sales general admin
-        office mail email ask reception hq main feedback welcome connect talk query queries order orders booking
-        bookings reservation reservations appointment appointments business team clinic shop store""",
-    2: """support cs care help helpdesk service services customer customers client clients clientcare customercare
-        customerservice clientservices technical tech operations ops purchase purchasing project projects
-        quotation quote""",
-    4: """marketing event events partner partners partnership partnerships promo newsletter advertising web
-        webmaster it account accounts finance billing""",
-    6: "hr career careers job jobs recruit recruitment hiring talent resume cv humanresource humanresources",
-    7: "press media ir investor investors investorrelations pr comms corpcomms communications",
-    8: "dpo privacy pdpa legal compliance dataprotection whistleblow whistleblowing audit",
-}
-"""Role words in the order in which a company is best reached. Tier 3 is an unknown word, tier 5 a person.
-
-General mailboxes first, then branches, support, marketing, human resources, press and legal.
-"""
-
-_UNKNOWN_TIER = 3
 _PERSON_TIER = 5
-_TIER_OF = {word: tier for tier, words in _TIERS.items() for word in words.split()}
+
+_LONGEST_INITIALS = 2
+"""An unknown part of so many letters beside a role is a branch or a desk (sales.kl), a longer one may be a name."""
+_LEAD, _ENDING = 4, 5
+"""uobcustomerservice, kplsales: at most so many unknown letters before a role of at least so many."""
+_SURNAMES = frozenset(["rosales"])
+"""Surnames that end in a role."""
 
 _MADE_BY = re.compile(
     r"(?:web ?site|web|site|page|theme|seo|hosting|app)\s{0,3}(?:is )?(?:design(?:ed)?|develop(?:ed|ment)?|"
@@ -46,11 +33,6 @@ _MADE_BY = re.compile(
 _SOMEBODY_ELSE = re.compile(
     r"our partners?|authori[sz]ed (?:dealer|distributor)|principal|supplier:|our clients?|testimonial|landlord|"
     r"complaints? to|regulator|report bugs|sentry|corporate secretar(?:y|ies) by|audited by",
-    re.IGNORECASE,
-)
-_PERSONAL = re.compile(
-    r"\b(?:mr|ms|mrs|mdm|dr|director|manager|designer|founder|owner|ceo|principal|partner|consultant|executive|agent|"
-    r"contact person|attn|attention|in[- ]charge)\b[^\n]{0,40}$",
     re.IGNORECASE,
 )
 _OUTDATED = re.compile(r"\b(?:old|former|previous|no longer|outdated|deprecated)\b[^\n]{0,40}$|formerly", re.IGNORECASE)
@@ -149,47 +131,65 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
 
 
 def _kind_of(seen: Seen, company: Company, names: tuple[Name, ...], domain: str) -> tuple[EmailKind, str, int]:
-    """The kind, role word and tier of an address."""
-    free = seen.domain in FREEMAIL
-    tier, role = _role_of(seen.local)
-    if _says_branch(seen.local, company, names):
-        role, tier = role or "branch", 0 if tier == _UNKNOWN_TIER else tier
-    elif _is_brand(seen.local, domain, names):
-        role, tier = role or "company", 0 if not role else tier
-    elif not role and _is_person(seen):
-        return EmailKind.PERSON, "", _PERSON_TIER
-    return (EmailKind.FREEMAIL if free else EmailKind.ROLE), role, tier
+    """The kind, role word and tier of an address; a mailbox that is not known as a role may be a person's."""
+    kind = EmailKind.FREEMAIL if seen.domain in FREEMAIL else EmailKind.ROLE
+    role = _role_of(seen.local, _own_words(company, names, domain))
+    if role is not None:
+        tier, word = role
+        return kind, word, tier
+    if _is_brand(seen.local, domain, names):
+        return kind, "company", 0
+    return EmailKind.PERSON, "", _PERSON_TIER
 
 
-def _role_of(local: str) -> tuple[int, str]:
-    """Tier and role word of a mailbox name; the role may be its ending (uobcustomerservice)."""
-    parts = [part for part in re.split(r"[._+\-\d]+", local) if part]
-    for word in (joined(parts), *parts):
-        if word in _TIER_OF:
-            return _TIER_OF[word], word
-    ending = max((word for word in _TIER_OF if len(word) >= 4 and local.endswith(word)), key=len, default="")
-    return (min(_TIER_OF[ending] + 1, 8), ending) if ending else (_UNKNOWN_TIER, "")
-
-
-def _says_branch(local: str, company: Company, names: tuple[Name, ...]) -> bool:
+def _own_words(company: Company, names: tuple[Name, ...], domain: str) -> frozenset[str]:
+    """Words that name the company, its brand or its branch, as they may stand in a mailbox name."""
     place = [*names[0].bracketed, *words_of(company.building_name or ""), *words_of(company.street_name or "")[:1]]
-    return any(len(word) >= 4 and word in local for word in place)
+    own = {label_of(domain), *(word for word in place if len(word) >= 4)}
+    for name in names:
+        own.update((joined(name.brand), joined(name.core), joined(name.words)))
+        initials = "".join(word[0] for word in name.words)
+        own.update(initials[:length] for length in range(3, len(initials) + 1))
+    return frozenset(re.sub(r"[^a-z]", "", word) for word in own) - {""}
+
+
+def _role_of(local: str, own: frozenset[str]) -> tuple[int, str] | None:
+    """Tier and role word of a mailbox name; None where it may be a person's."""
+    parts = [part for part in re.split(r"[._+\-\d]+", local) if part]
+    whole = _part_role(joined(parts), own)
+    if whole is not None or len(parts) < 2:
+        return whole
+    roles = [role for part in parts if (role := _part_role(part, own)) is not None]
+    unknown = [part for part in parts if _part_role(part, own) is None]
+    if not roles or any(len(part) > _LONGEST_INITIALS for part in unknown):
+        return None
+    return min(roles)
+
+
+def _part_role(part: str, own: frozenset[str]) -> tuple[int, str] | None:
+    if part in own:
+        return 0, "company"
+    if (role := role_in(part)) is not None:
+        return role
+    for word in own:
+        if len(word) < 2 or part == word:
+            continue
+        rest = part.removeprefix(word) if part.startswith(word) else part.removesuffix(word)
+        if rest != part and rest and (role := role_in(rest)) is not None:
+            return role
+    if part in _SURNAMES:
+        return None
+    for lead in range(2, _LEAD + 1):
+        ending = part[lead:]
+        if len(ending) >= _ENDING and ending in TIER_OF:
+            return min(TIER_OF[ending] + 1, 8), ending
+    return None
 
 
 def _is_brand(local: str, domain: str, names: tuple[Name, ...]) -> bool:
     plain = re.sub(r"[._\-\d]", "", local)
     brands = {label_of(domain), *(joined(name.brand) for name in names), *(joined(name.core) for name in names)}
     return any(len(brand) >= 3 and (plain == brand or (len(brand) >= 5 and brand in plain)) for brand in brands)
-
-
-def _is_person(seen: Seen) -> bool:
-    parts = [part for part in re.split(r"[._\-]+", re.sub(r"\d+", "", seen.local)) if part]
-    if len(parts) == 2 and all(len(part) >= 2 and part.isalpha() for part in parts):
-        return any(is_given_name(part) for part in parts) or len(parts[0]) >= 3
-    if len(parts) == 1 and is_given_name(parts[0]):
-        return True
-    name_before = re.search(rf"\b{re.escape(seen.local.split('.')[0])}\b", seen.before, re.IGNORECASE)
-    return bool(name_before and _PERSONAL.search(seen.before)) or len(parts) == 3
 
 
 def _in_contact_block(seen: Seen) -> bool:

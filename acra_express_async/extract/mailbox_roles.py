@@ -1,0 +1,122 @@
+"""Which mailbox names stand for a role: an office, a department, a trade, a branch. Everything else may be a person.
+
+Names of persons cannot be listed: Chinese, Malay, Indian, Eurasian and Western given names and surnames, joined and
+shortened in every way, are without number, while offices are named with a few hundred words. So an unknown word is a
+person until it is known as a role. A mailbox may be made of several such words without a separator (salesteam, hrdept,
+sgenquiry): it is a role only if it consists of them entirely.
+"""
+
+from __future__ import annotations
+
+from acra_express_async.extract.vocabulary import STRUCTURE, TRADES
+
+TIERS = {
+    0: """info information infodesk enquiry enquiries enquire inquiry inquiries inquire contact contactus contacts hello
+        hi hey sales sale general admin administrator administration office mail email ask reception receptionist
+        frontdesk hq headoffice main mainoffice feedback welcome connect talk letstalk query queries order orders
+        ordering booking bookings book reserve reservation reservations appointment appointments business
+        businessdevelopment bd team clinic shop store online
+        onlineshop eshop webshop salesteam salesdesk showroom getintouch reachus reach say chat message messages mailbox
+        post register registration admission admissions enrol enrolment enrollment member members membership quote
+        quotes rfq quotation quotations counter concierge frontoffice hotline call callcentre callcenter secretariat
+        secretary""",
+    2: """support cs care help helpdesk helpme service services servicedesk servicecentre servicecenter customer
+        customers customercare customerservice customersupport customersuccess customerexperience client clients
+        clientcare clientservices aftersales aftersale warranty repair repairs maintenance technical techsupport tech
+        engineer engineers technician operations operation ops operational purchase purchases purchasing procurement
+        buyer buying sourcing project projects projectteam tender tenders estimating estimation installation install
+        logistics warehouse shipping shipment shipments dispatch delivery deliveries courier export exports import
+        imports freight crewing crew fleet bunker bunkers charter chartering production factory plant workshop qa qc
+        quality returns refund refunds exchange complaint complaints claims claim inspection dispensary pharmacy ward
+        nurse nurses doctor doctors dental cashier workshopmanager storeroom stores inventory planning scheduling
+        schedule programme programmes program programs course courses training trainings trainer academy school tutor
+        tuition student students studentcare classes class workshops library""",
+    4: """marketing event events partner partners partnership partnerships alliance alliances reseller resellers dealer
+        dealers distributor distributors distribution wholesale corporate corporatesales retail trade b2b promo
+        promotion promotions newsletter subscribe subscription subscriptions advertising advertise ads adops sponsorship
+        sponsor franchise franchising web webmaster website site it itsupport itdept itadmin sysadmin system systems
+        network security digital ecommerce account accounts accounting acct accts finance financial billing bills
+        invoice invoices invoicing payment payments payable payables receivable receivables ap ar credit creditcontrol
+        treasury tax taxes payroll donate donation donations volunteer volunteers fundraising grants design designer
+        designers designs creative creatives content editor editorial editors video photo photos studio graphics art
+        development research lab rnd innovation solutions product products brand branding community social socialmedia
+        influencer influencers collab collaboration collaborations affiliate affiliates leasing lease rent rental
+        rentals property properties estate estates management manage facilities facility carpark parking insurance""",
+    6: """hr hrd hrdept career careers job jobs joinus join recruit recruitment recruiting recruiter hiring hire talent
+        talents resume resumes cv people peopleops humanresource humanresources staffing manpower vacancy vacancies
+        intern interns internship internships apply applications application work workwithus""",
+    7: """press pressoffice media ir investor investors investorrelations shareholder shareholders pr comms corpcomms
+        communication communications publicrelations publicity news newsroom""",
+    8: """dpo pdpa privacy dataprotection dataprivacy data gdpr legal lawyer compliance regulatory ethics whistleblow
+        whistleblower whistleblowing speakup audit auditor auditors governance risk corpsec corporatesecretary esg
+        sustainability safety hse ehs wsh csr""",
+}
+"""Role words in the order in which a company is best reached: general mailboxes first, then support and operations,
+marketing and accounts, human resources, press, legal. Tier 3 is a place or a trade, tier 5 a person."""
+
+TIER_OF = {word: tier for tier, words in TIERS.items() for word in words.split()}
+PLACE_TIER = 3
+
+PLACES = frozenset(
+    """singapore sg sgp spore asia apac asean sea malaysia my johor jb kl penang indonesia jakarta thailand bangkok
+    vietnam hanoi saigon philippines manila china shanghai beijing shenzhen hongkong hk taiwan taipei japan tokyo korea
+    india australia global international intl regional local east west north south northeast northwest central city
+    town downtown island islandwide outlet outlets branch branches mall plaza centre center tower building hub
+    amk angmokio balestier beachroad bedok bishan boonlay bugis bukitbatok bukitmerah bukitpanjang bukittimah buangkok
+    cbd cck changi chinatown choachukang clementi commonwealth eunos geylang harbourfront hougang joochiat jurong
+    jurongeast jurongwest kaki kakibukit kallang katong kovan kranji lavender loyang macpherson mandai marina
+    marinaparade marineparade novena orchard orchardroad outram parkwaypar pasirpanjang pasirris payalebar pioneer
+    potongpasir punggol queenstown raffles rafflesplace redhill rochor sembawang sengkang serangoon simei sixthave
+    tampines tanjongpagar telokblangah thomson tiongbahru toapayoh tuas ubi upperthomson uptown vivocity woodlands
+    yewtee yishun""".split()
+)
+"""Singapore's towns and the words for branches and regions; a mailbox named so is a branch."""
+
+_FILLERS = frozenset(
+    "team teams dept department desk group unit div division line new all the our us main general".split()
+)
+"""Words that say nothing by themselves but stand beside a role: salesteam, hrdept, ourteam."""
+
+_SHORT = frozenset("hr cs hq sg pr ir qa qc bd ap ar us my hk kl jb".split())
+"""Words of two letters that may be part of a longer mailbox name; any others would split the names of people."""
+
+_MIN_PART = 3
+_TELLING = frozenset(TIER_OF) | TRADES | PLACES
+_PARTS = frozenset(
+    word for word in _TELLING | _FILLERS | STRUCTURE if len(word) >= _MIN_PART or word in _SHORT
+) - frozenset("the and far sons".split())
+
+
+def role_in(local: str) -> tuple[int, str] | None:
+    """Tier and word of the role that a mailbox name consists of; None where it may be a person.
+
+    Args:
+        local: lower-case letters only, one part of a mailbox name.
+    """
+    if local in TIER_OF:
+        return TIER_OF[local], local
+    if local in PLACES:
+        return PLACE_TIER, "branch"
+    if local in TRADES or local in _FILLERS:
+        return PLACE_TIER, local
+    parts = _split(local)
+    if parts is None:
+        return None
+    known = [part for part in parts if part in TIER_OF]
+    if known:
+        best = min(known, key=lambda part: TIER_OF[part])
+        return TIER_OF[best], best
+    return PLACE_TIER, "branch" if any(part in PLACES for part in parts) else parts[0]
+
+
+def _split(local: str) -> tuple[str, ...] | None:
+    """The mailbox name as words that offices are named with, the longest first; None unless it consists of them."""
+    behind: list[tuple[str, ...] | None] = [None] * len(local) + [()]
+    for start in range(len(local) - 1, -1, -1):
+        for end in range(len(local), start, -1):
+            rest = behind[end]
+            if rest is not None and local[start:end] in _PARTS:
+                behind[start] = (local[start:end], *rest)
+                break
+    found = behind[0]
+    return found if found and any(part in _TELLING for part in found) else None
