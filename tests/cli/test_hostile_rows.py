@@ -49,6 +49,10 @@ def test_a_log_line_carries_no_control_character(form: str) -> None:
 
 async def test_commands_answer_in_sentences_beside_impossible_rows(fresh_dsn: str, owner: Connection) -> None:
     """Moments and ids that PostgreSQL holds and Python does not; each row can be listed, shown and cancelled."""
+    await owner.execute(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description, primary_ssic_code)"
+        " VALUES ('201900001C', 'A PTE. LTD.', 'Live Company', 10711)"
+    )
     year_one = {"staged_at": "0001-01-01T00:00:00+14:00", "campaign_enqueued_at": "0001-01-01T00:00:00+14:00"}
     odd = [
         await owner.fetchval(

@@ -49,11 +49,11 @@ async def test_uens_are_taken_in_the_order_of_asking(database: Database) -> None
     lists = UenLists(database)
     async with database.transaction() as connection:
         await lists.store(connection, 7, ["C", "A", "B"], afresh=True)
-        await lists.take(connection, 7, 70, ["C"])
+        await lists.take(connection, 7, 70, ["C"], {})
     assert await lists.next_of(7, 1) == ListedUens(("A",), more=True, exists=True)
     assert await lists.next_of(7, 0) == ListedUens((), more=True, exists=True)
     async with database.transaction() as connection:
-        await lists.take(connection, 7, 71, ["A", "B"])
+        await lists.take(connection, 7, 71, ["A", "B"], {"B": "not live"})
         assert await list_progress(connection, 7) == (3, 0)
     assert await lists.next_of(7, 5) == ListedUens((), more=False, exists=True)
 
@@ -62,7 +62,7 @@ async def test_a_uen_that_is_listed_again_waits_behind_the_others(database: Data
     lists = UenLists(database)
     async with database.transaction() as connection:
         await lists.store(connection, 7, ["A", "B"], afresh=True)
-        await lists.take(connection, 7, 70, ["A"])
+        await lists.take(connection, 7, 70, ["A"], {})
         await lists.store(connection, 7, ["A"], afresh=False)
     assert (await lists.next_of(7, 5)).next == ("B", "A")
 
@@ -79,7 +79,7 @@ async def test_a_new_campaign_meets_no_list_of_an_earlier_life(database: Databas
 async def test_the_previous_version_gets_the_list_in_the_row(database: Database, owner: Connection) -> None:
     job_id = await Operator(database).enqueue(StagingParams(uens=["C", "A", "B"]))
     async with database.transaction() as connection:
-        await UenLists(database).take(connection, job_id, job_id, ["C"])
+        await UenLists(database).take(connection, job_id, job_id, ["C"], {})
     async with database.session() as connection:
         [claimed] = await connection.fetch(OLD_CLAIM)
     assert (claimed["job_id"], claimed["params"]["uens"]) == (job_id, ["A", "B"])

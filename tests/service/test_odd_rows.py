@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -84,14 +85,16 @@ async def look_at_everything(database: Database, ids: list[int]) -> None:
     for job_id in ids:
         line, outcomes = await operator.shown(job_id)
         shown.append([asdict(line), outcomes])
-    looks = [
+    looks: list[Any] = [
         shown,
         [asdict(line) for line in await operator.listed(state=None, limit=1000)],
         [asdict(line) for line in await Display(database).campaigns()],
         [asdict(line) for line in await Display(database).companies()],
         [asdict(figure) for figure in await Control(database).queue()],
-        (await foreseen(database, SETTINGS, StagingParams(ssic_codes=["33120"]), resolve(None, SETTINGS))).companies,
     ]
+    with suppress(JobError):  # a registry without such a company
+        seen = await foreseen(database, SETTINGS, StagingParams(ssic_codes=["33120"]), resolve(None, SETTINGS))
+        looks.append(seen.companies)
     json.dumps(looks, default=str, allow_nan=False)
 
 

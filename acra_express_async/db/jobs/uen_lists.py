@@ -98,10 +98,10 @@ async def store_list(connection: Connection, campaign_id: int, uens: Sequence[st
 
 
 async def list_progress(connection: Connection, campaign_id: int) -> tuple[int, int]:
-    """How many UENs a campaign's list holds, and how many of them no batch has taken."""
+    """How many UENs a campaign's list holds, and how many of them wait for a batch."""
     row = await connection.fetchrow(
         """
-        SELECT count(*) AS listed, count(*) FILTER (WHERE staging_job_id IS NULL) AS waiting
+        SELECT count(*) AS listed, count(*) FILTER (WHERE staging_job_id IS NULL AND kind IS NULL) AS waiting
         FROM acra_express.campaign_uens WHERE campaign_id = $1
         """,
         campaign_id,
