@@ -36,7 +36,7 @@ _CODE_BEFORE = re.compile(r"^(?:u003[ce]|x3[ce]|%20|3a|nbsp)(?=[a-z])", re.IGNOR
 _VERSION = re.compile(r"^\d+(?:\.\d+)?x?(?:\.|$)")
 _HEX = re.compile(r"[0-9a-f]{24,}")
 _UNATTENDED = re.compile(
-    r"^(?:www\..*|(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
+    r"^(?:(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
     r"mailer[._-]?daemon|postmaster|"
     r"hostmaster|abuse|bounces?|unsubscribe|listserv|root|noc|null|nobody)$",
     re.IGNORECASE,
@@ -150,7 +150,7 @@ def _local_before(text: str, at: int) -> str:
     start = match.start()
     if text[max(0, start - 2) : start] == "//" or (start and _is_latin_like(text[start - 1])):
         return ""  # user part of a URL, homoglyph or accent: the printed mailbox differs from its ASCII tail
-    local = match.group().lstrip(".-_'+%").rstrip("'")
+    local = match.group().lstrip(".-_'+%").rstrip("'").removeprefix("www.")
     for pattern in (_CODE_BEFORE, _PHONE_BEFORE):
         local = pattern.sub("", local)
     shorter = _GLUED_BEFORE.sub("", local)

@@ -23,6 +23,22 @@ _CODED_AT = re.compile(r"(?<=[A-Za-z0-9._-])%40(?=[A-Za-z0-9])")
 _BRACKETED_AT = re.compile(
     r"\s{0,3}[\[({<【]\s{0,3}(?:at|@|ät|at sign|arroba|\*at\*|a t)\s{0,3}[\])}>】]\s{0,3}", re.IGNORECASE
 )
+_WRAPPED_AT = re.compile(
+    r"""(?<=[A-Za-z0-9])(?:\s?[\[(]at[- ]?sign[\])]\s?(?=[A-Za-z0-9-]{1,63}\s?(?:\.|[\[(]?\s?dot\b))"""
+    r"""|(?:\|at\||/at/|["'“‘«]at["'”’»])(?=[A-Za-z0-9-]{1,63}(?:\.|[|/"'“‘«]dot\b))"""
+    r"""|\s?(?:\|\s?at\s?\||/\s?at\s?/|["'“‘«]at["'”’»])\s?(?=[A-Za-z0-9-]{1,63}\s?[|/"'“‘«]\s?dot\b))""",
+    re.IGNORECASE,
+)
+"""Where blanks stand around the "at", the dot must be written as a word too: "Look | at | this.com" is no address."""
+_WRAPPED_DOT = re.compile(
+    r"""(?<=[A-Za-z0-9])\s?(?:\|\s?dot\s?\||/\s?dot\s?/|["'“‘«]dot["'”’»])\s?(?=[A-Za-z])""", re.IGNORECASE
+)
+_EMPTY_AT = re.compile(
+    r"(?<![A-Za-z0-9._-])([A-Za-z0-9._-]{2,40})(?:\[\]|\(\)|\{\}|<>)"
+    r"(?=[A-Za-z0-9-]{2,63}(?:\.[A-Za-z]{2,20}){1,3}(?![A-Za-z0-9(\[]))"
+)
+"""An image of the at-sign leaves empty brackets; code such as list().first() does not end in a suffix."""
+_EMPHASIS = re.compile(r"([A-Za-z0-9._*+-]{1,80})@([A-Za-z0-9._*-]{1,120})")
 _BRACKETED_A = re.compile(r"(?<=[A-Za-z0-9._-])[\[({]a[\])}](?=[A-Za-z0-9-]{1,63}\.[A-Za-z])")
 _BRACKETED_DOT = re.compile(
     r"\s{0,3}[\[({<【]\s{0,3}(?:dot|d0t|\.|punkt|point|·)\s{0,3}[\])}>】]\s{0,3}", re.IGNORECASE
@@ -84,6 +100,9 @@ def written_out(text: str) -> str:
     text = _MAILTO.sub(lambda match: f" {unquote(match[1])[:400]} ", text)
     text = _CODED_AT.sub("@", text)
     text = _BRACKETED_AT.sub("@", text)
+    text = _WRAPPED_AT.sub("@", text)
+    text = _WRAPPED_DOT.sub(".", text)
+    text = _EMPTY_AT.sub(r"\1@", text)
     text = _BRACKETED_A.sub("@", text)
     text = _BRACKETED_DOT.sub(".", text)
     text = _FENCED_AT.sub("@", text)
@@ -94,10 +113,19 @@ def written_out(text: str) -> str:
     text = _LABELLED_AT.sub(r"\1\2@", text)
     if "@" not in text:
         return text
+    text = _EMPHASIS.sub(_without_emphasis, text)
     text = _LETTERS.sub(lambda match: match.group().replace(" ", ""), text)
     for _ in range(3):  # one dot per round: in "com·sg" the second dot follows an address only after the first
         text = _MIDDLE_DOT.sub(r"\1.", text)
     return _SPACED_AT.sub(_closed_up, text)
+
+
+def _without_emphasis(match: re.Match[str]) -> str:
+    """Markdown's emphasis taken out of an address: info@**brightway**.com.sg, _info_@brightway.com.sg."""
+    local, domain = match[1].replace("*", ""), match[2].replace("*", "")
+    if local.startswith("_") and local.endswith("_"):
+        local = local.strip("_")
+    return f"{local}@{re.sub(r'(?<![A-Za-z0-9])_+|_+(?![A-Za-z0-9])', '', domain)}"
 
 
 def decoded_cloudflare(code: str) -> str:

@@ -23,9 +23,13 @@ _MAX_LINE = 5000
 _WHATSAPP = re.compile(
     r"(?:wa\.me/|api\.whatsapp\.com/send/?\?(?:[^\s)]{0,80}&)?phone=|whatsapp://send\?phone=|"
     r"web\.whatsapp\.com/send\?phone=)"
-    r"(?:%2B|\+)?(\d{8,15})",
+    r"(?:%2B|\+)?((?:%20|%2D|[ -])?\d(?:(?:%20|%2D|[ -])?\d){7,14})",
     re.IGNORECASE,
 )
+_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
+"""Hyphens, dashes and minus signs that editors put between groups of digits."""
+_TRUNK_ZERO = re.compile(r"(?<!\d)(\(?\+\s?65\)?)\s?\(0\)\s?")
+"""The (0) of a trunk prefix, which Singapore's numbers do not have."""
 _TEL_LINK = re.compile(r"tel:(?:%2B|\+)?[\d\s().%-]{6,24}", re.IGNORECASE)
 _ONE_BY_ONE = re.compile(r"(?<![\d.])[3689](?:[ .\-]\d){7}(?![ .\-]?\d)")
 _NOISE = re.compile(
@@ -111,7 +115,7 @@ def _is_better(kind: str, than: str) -> bool:
 
 
 def _numbers_on(page: Page) -> Iterator[tuple[_Found, str]]:
-    text = clean(page.text)
+    text = _TRUNK_ZERO.sub(r"\1 ", clean(page.text).translate(_DASHES))
     links = "\n".join(
         link.url
         for link in page.links
@@ -137,7 +141,7 @@ def _numbers_on(page: Page) -> Iterator[tuple[_Found, str]]:
 
 def _numbers_in(line: str, header: list[str]) -> Iterator[_Found]:
     for match in _WHATSAPP.finditer(line):
-        if number := _singaporean(match[1]):
+        if number := _singaporean(re.sub(r"%2[0D]|\D", "", match[1], flags=re.IGNORECASE)):
             yield _Found(number, "whatsapp", match.start())
     for match in _TEL_LINK.finditer(line):
         digits = re.sub(r"%20|%2B|[^\d+]", "", match.group()[4:])

@@ -46,8 +46,8 @@ PERSONS = {
 ROLES = """
     info sales enquiry enquiries contact hello admin office support general mail hr careers career jobs marketing
     accounts account finance billing purchase purchasing procurement operations ops logistics shipping customerservice
-    cs customercare service servicing helpdesk booking bookings reservation reservations events media press pr ir legal dpo
-    pdpa privacy dataprotection feedback webmaster it training academy admissions enrolment clinic dental pharmacy
+    cs customercare service servicing helpdesk booking bookings reservation reservations events media press pr ir legal
+    dpo pdpa privacy dataprotection feedback webmaster it training academy admissions enrolment clinic dental pharmacy
     reception frontdesk concierge orders order shop store online eshop ecommerce wholesale export import freight crewing
     bunker project projects tender tenders quotation quote technical engineering maintenance repair warranty aftersales
     spareparts parts warehouse delivery dispatch production factory quality qa qc safety hse corpsec secretariat payroll
