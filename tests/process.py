@@ -218,4 +218,4 @@ async def stage(
             yield standing
         finally:
             await standing.stop_all()
-            await owner.close()
+            await standing.owner.close()  # a test that restarts the server makes a new one
