@@ -100,7 +100,7 @@ class Page:
     `text` is markdown, no longer than the tokens reserved for it, in which only mail, phone and chat links keep their
     targets. `links` are all links of the whole page in document order, including those of the part that was cut off.
     `description` is the one in the page's head. `cut_at` is the token limit at which the provider cut the text
-    (None: read to its end); `footer_read` is True when the footer of such a page was read separately and stands at the
+    (None: read to its end); `footer_read` is True when the footer of such a page was read separately and is at the
     end of the text. `tokens` is what the provider billed for both; `http_status` is the target's own status when the
     provider reports it; `warning` is the provider's text. `usable` is False for error pages, bot checks and blank
     pages; `unusable_reason` is then a short code (``http_404``, ``captcha``, ``empty``, ``unreachable``).

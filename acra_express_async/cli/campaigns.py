@@ -30,7 +30,7 @@ EXIT_SOME_FAILED = 1
 EXIT_UNKNOWN = 2
 EXIT_INTERRUPTED = 130
 POLL_SECONDS = 2.0
-"""How often `wait` looks: a company takes tens of seconds."""
+"""How often `wait` reads the campaign; a company takes tens of seconds."""
 SHOWN_COMPANIES = 20
 
 
@@ -43,7 +43,7 @@ def campaigns() -> None:
 
 
 @campaigns.command("list", short_help="The newest campaigns first.")
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Longest list.")
 @json_option
 @synchronous
 async def list_(limit: int, as_json: bool) -> None:
@@ -64,7 +64,7 @@ async def list_(limit: int, as_json: bool) -> None:
 @json_option
 @synchronous
 async def show(campaign_id: int, as_json: bool) -> None:
-    """Tell how many of a campaign's companies ended, and in which state; what waits, for what, and until when."""
+    """Show how many of a campaign's companies ended and how, and what waits, for what, and until when."""
     settings = load_settings()
     async with as_tenant(settings) as database:
         await show_campaign(database, campaign_id, settings, as_json=as_json)
@@ -91,12 +91,12 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
         console.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
 
 
-@campaigns.command(short_help="End it; what it won stays.")
+@campaigns.command(short_help="End it; its results are kept.")
 @click.argument("campaign_id", type=int)
 @json_option
 @synchronous
 async def cancel(campaign_id: int, as_json: bool) -> None:
-    """End every job of a campaign, and its continuation; what it won stays.
+    """End every job of a campaign, and its continuation; its results are kept.
 
     The call in flight ends and a paid verification is kept; that company and all waiting ones become cancelled.
     """
@@ -112,7 +112,7 @@ async def cancel_campaign(database: Database, campaign_id: int, *, as_json: bool
     say(_changed(campaign_id, done), as_json=as_json, text=text)
 
 
-@campaigns.command(short_help="Its failed companies once more.")
+@campaigns.command(short_help="Try its failed companies once more.")
 @click.argument("campaign_id", type=int)
 @json_option
 @synchronous
@@ -134,7 +134,7 @@ async def retry_campaign(database: Database, campaign_id: int, *, as_json: bool)
     say(_changed(campaign_id, done), as_json=as_json, text=text)
 
 
-@campaigns.command(short_help="Until every company of it has ended.")
+@campaigns.command(short_help="Wait until every company of it has ended.")
 @click.argument("campaign_id", type=int)
 @json_option
 @synchronous
@@ -167,7 +167,7 @@ async def wait(campaign_id: int, as_json: bool) -> None:
 async def _changes(
     settings: Settings, campaign_id: int, interrupted: asyncio.Event, watched: _Watched
 ) -> AsyncIterator[CampaignState]:
-    """The campaign at every look, until it is over or somebody interrupts.
+    """The campaign each time it is read, until it is over or interrupted.
 
     Raises:
         JobError: there is no such campaign.
@@ -225,7 +225,7 @@ class _Watched:
             self._bar.stop()
 
     def show(self, state: CampaignState) -> None:
-        """Show where the campaign stands, if that changed."""
+        """Show the campaign's state if it has changed."""
         self._said = ""
         if self._bar is not None:
             self._bar.update(self._task, completed=state.ended, total=state.total or None)
@@ -235,7 +235,7 @@ class _Watched:
         self._shown = counts
 
     def say(self, sentence: str) -> None:
-        """Say something that is not progress, once as long as it holds."""
+        """Print a sentence that is not about progress, once as long as it stays the same."""
         if sentence != self._said and not self._quiet:
             click.echo(printable(sentence), err=True)
         self._said = sentence
@@ -274,7 +274,7 @@ def told(state: CampaignState, zone: tzinfo) -> list[str]:
     lines = [f"campaign {state.campaign_id}{name}, enqueued {moment(state.enqueued_at, zone, seconds=True)}{by}"]
     lines.append(_summary(state))
     if state.again_by:
-        lines.append(f"companies looked at lately are included, asked for by {state.again_by}")
+        lines.append(f"companies checked recently are included, as requested by {state.again_by}")
     if state.cancelled_at is not None:
         lines.append(f"cancelled {moment(state.cancelled_at, zone, seconds=True)} by {state.cancelled_by}")
     if not state.is_over:
@@ -284,7 +284,7 @@ def told(state: CampaignState, zone: tzinfo) -> list[str]:
 
 def _waits(state: CampaignState, zone: tzinfo) -> str:
     if state.running:
-        return "a worker is at work on it"
+        return "a worker is working on it"
     if state.next_at is not None:
         return f"waits until {moment(state.next_at, zone, seconds=True)}: {state.waits_for or 'its turn'}"
     return "due now: it waits for a free worker"

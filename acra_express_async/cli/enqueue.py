@@ -158,5 +158,5 @@ def _cut(judged: JobThrottle, settings: Settings) -> list[str]:
     elif approvers:
         why = f"--authorized-by must be one of OVERRIDE_APPROVERS: {', '.join(approvers)}"
     else:
-        why = "OVERRIDE_APPROVERS is empty, so nobody can approve it"
+        why = "OVERRIDE_APPROVERS is empty, so no one can approve it"
     return [f"throttle not raised: {refused} ({why})" for refused in judged.refused]

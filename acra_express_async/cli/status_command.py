@@ -47,7 +47,7 @@ async def status(as_json: bool, watch: bool) -> None:
     http = load_settings().http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
     url = f"http://{host}:{http.port}/status.json"
-    # on this very host: no proxy of the environment stands in between
+    # the service is on this host, so the proxies in the environment are ignored
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
 
         async def ask() -> dict[str, Any]:

@@ -71,8 +71,8 @@ class Foreseen:
 
     @property
     def seconds(self) -> float:
-        """Until the expected end."""
-        # as instants: two moments of one zone subtract as wall time
+        """Seconds until the expected end."""
+        # subtract in UTC, because two datetimes of one zone subtract as wall time
         return 0.0 if self.ends_at is None else self.ends_at.timestamp() - self.asked_at.timestamp()
 
 
@@ -89,7 +89,7 @@ async def foreseen(
 
     Args:
         uens: the campaign's list of UENs; those of `params` when None.
-        again: companies that were checked lately are wanted too.
+        again: include companies that were checked within RECHECK_DAYS.
 
     Raises:
         JobError: a term matches no SSIC code, or nothing is left to do: better reported now than in the job's row.
@@ -166,7 +166,7 @@ async def _selected(
 
 
 def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
-    """When that many are done: today's cap first, then a day's number from each midnight on."""
+    """When `companies` are done: first those that today's cap has room for, then one daily cap from each midnight."""
     if companies <= room:
         return pace.end_after(now, companies)
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=now.tzinfo)
@@ -217,8 +217,8 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
         "no_name": "has no name in the registry",
         "not_live": "not live",
         "sole_proprietor": "a sole proprietor, which is personal data (INCLUDE_SOLE_PROPRIETORS)",
-        "opted_out": "asked to be left alone",
-        "recently_checked": f"checked within {settings.recheck_days} days (--again checks it all the same)",
+        "opted_out": "has opted out",
+        "recently_checked": f"checked within {settings.recheck_days} days (--again checks it anyway)",
         "in_campaign": "waits in another campaign",
     }[out.reason]
 

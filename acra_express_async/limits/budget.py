@@ -23,7 +23,7 @@ from acra_express_async.settings.tree import Settings
 SEND_MARGIN = timedelta(seconds=5)
 """A request that is not sent within this time after its charge is abandoned."""
 CLOCK_RATE = 1 / 2000
-"""Clocks under NTP may run apart by 500 parts per million, so each window is counted longer by that much."""
+"""Clocks under NTP may run apart by 500 parts per million, so each window is counted as that much longer."""
 
 _log = logger("budget")
 
@@ -40,7 +40,7 @@ class Allowance:
         window: the rolling window.
         hold: the longest time from a charge until the provider has counted the request.
         elsewhere: what the platform's other tenants spend counts towards `limit`.
-        jitter: whoever waits for room waits up to this much longer.
+        jitter: a caller that waits for room waits up to this much longer.
     """
 
     provider: Provider

@@ -46,7 +46,7 @@ class Examination:
 
 
 async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncIterator[Finding]:
-    """Everything that can be looked at under these settings, in the order in which it is needed.
+    """Every check that these settings allow, in the order in which the service needs it.
 
     Args:
         platforms_webhook: the Slack webhook is the platform's unprefixed one.

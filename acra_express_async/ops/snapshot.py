@@ -220,7 +220,7 @@ class Pulse:
         self._clock = clock
         self._now = now
         self._pause = pause
-        # the cron loop sets its own value at each tick; until the first tick, the start of the process stands for it
+        # the cron loop sets its own value at each tick; until the first tick the start of the process is used
         metrics.last_tick.labels("cron").set(now().timestamp())
 
     async def run(self) -> None:

@@ -12,7 +12,7 @@ TOKEN_SLACK = 2
 """Re-encoding a cut string may give this many tokens more or fewer than the limit."""
 
 _REACH = 400
-"""Characters at the end that are looked at; no address or number is longer."""
+"""Characters at the end that are examined; no address or number is longer."""
 _LAST_WORD = re.compile(r"(?:[\u3000-\u9fff]|[^\s\u3000-\u9fff]*)\s*\Z")
 """Chinese and Japanese have no spaces between words, so there the last character counts as the last word."""
 _OPEN_NUMBER = re.compile(r"[+(]?\d[\d \t\u00a0().\-–]*\Z")

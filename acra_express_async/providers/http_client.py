@@ -1,7 +1,7 @@
-"""The HTTP client of the process, under proxies and certificates that the host's environment asks for.
+"""The HTTP client of the process, with the proxies and certificates of the host's environment.
 
-httpx reads these names itself, and a wrong value ends in an error of some library within: here it is one sentence that
-names it. Values are left out, since a proxy's may hold a password.
+httpx reads these environment variables itself, and a wrong value raises an error somewhere in a library. Here it
+becomes one sentence that names the variable, without its value, because a proxy's URL may hold a password.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 5.0
 """Longest wait for a provider's TCP and TLS handshake; the whole try is bounded by its provider's time-out."""
 
 _BUILDING = (httpx.InvalidURL, ValueError, ImportError, OSError)
-"""What httpx raises while it is built: of a proxy's URL, of a missing library for SOCKS, of certificates."""
+"""What httpx raises during construction: for a proxy's URL, a missing SOCKS library, or certificates."""
 
 
 def http_client() -> httpx.AsyncClient:
@@ -33,7 +33,7 @@ def http_client() -> httpx.AsyncClient:
         raise ConfigError(fault)
     try:
         return httpx.AsyncClient(
-            follow_redirects=False,  # a redirect is a provider's answer, and never to be followed elsewhere
+            follow_redirects=False,  # a redirect is a provider's answer; following it could lead anywhere
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
         )
@@ -45,13 +45,13 @@ def http_client() -> httpx.AsyncClient:
 
 
 def _faults() -> Iterator[str]:
-    """One sentence for each name that is wrong by itself."""
+    """One sentence for each variable whose value is wrong."""
     for name, value in names_set(*PROXIES).items():
         address = value if "://" in value else f"http://{value}"
         try:
             httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), proxy=httpx.Proxy(address))
         except _BUILDING:
-            yield f"{name} is no proxy that can be used here: it must be a URL that begins with http:// or https://"
+            yield f"{name} does not name a usable proxy: it must be a URL that begins with http:// or https://"
     for name, value in names_set(NO_PROXY).items():
         entries = [part.strip() for part in value.split(",") if part.strip()]
         for entry in () if "*" in entries else entries:
@@ -78,7 +78,7 @@ def _pattern(entry: str) -> str:
 
 
 def _trusted(name: str, path: str) -> None:
-    """Load what httpx would load; of a folder OpenSSL itself would not say that it is missing."""
+    """Load what httpx would load; OpenSSL does not report a missing folder."""
     if name == "SSL_CERT_DIR":
         next(Path(path).iterdir(), None)
     else:

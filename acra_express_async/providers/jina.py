@@ -1,4 +1,4 @@
-"""Jina Reader: one page as markdown with its links, at most so many tokens of it; or only the footer of a page.
+"""Jina Reader: one page as markdown with its links, up to a number of tokens; or only the footer of a page.
 
 Links keep only their labels in the text and are asked for as a list, which is not billed: measured on 83 real pages,
 1,500 tokens then hold 93 % of the contact facts for a mean bill of 749, against 87 % for 1,029 with addresses in the

@@ -1,4 +1,5 @@
-"""ZeroBounce: verifies one mail address. One try only: there is no idempotency key, so every send may be paid for.
+"""ZeroBounce: verifies one mail address. One try only, because it has no idempotency key and every send may be paid
+for.
 
 The key is part of the URL, so neither URL nor body may get into a log or an error (the refusal page repeats the URL).
 `sent=False` on an error means that the verification was not made and cost nothing.

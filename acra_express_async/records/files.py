@@ -38,7 +38,7 @@ class RecordFile(Protocol):
 
 
 class TooManyRows(ValueError):
-    """A sheet of an xlsx file cannot hold so many records; nothing was lost, the file is not complete."""
+    """The records do not fit into the sheet of an xlsx file; none were lost, but the file is not complete."""
 
 
 def escaped(cell: str) -> str:

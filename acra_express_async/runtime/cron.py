@@ -32,7 +32,7 @@ def due_after(schedule: str, moment: datetime) -> datetime:
     """The first due moment after `moment`, in UTC; the schedule is read in the zone of `moment`.
 
     A schedule of fixed hours (``30 2 * * *``) is due once on the day on which the clocks go back, and right after the
-    gap on the day on which they go forward; one of every so many minutes goes on evenly through both.
+    gap on the day on which they go forward; a schedule in minutes (``*/15``) goes on evenly through both.
     """
     instant = moment.astimezone(UTC)
     # in the repeated hour CronSim may name the first of two equal wall times, which is over

@@ -1,4 +1,4 @@
-"""Names in the environment that libraries read by themselves; they apply to the whole host and have no prefix."""
+"""Environment variables that libraries read themselves; they apply to the whole host and have no prefix."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ POSTGRES = (
 
 
 def names_set(*names: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Those of `names` that are set, under the name as it is written there (proxies are often in lower case)."""
+    """Those of `names` that are set, spelled as in the environment (proxies are often in lower case)."""
     source = os.environ if environ is None else environ
     return {form: source[form] for name in names for form in (name, name.lower()) if source.get(form)}
 
 
 def require_key_log(environ: Mapping[str, str] | None = None) -> None:
-    """Make sure that TLS keys can be written where SSLKEYLOGFILE says: libraries open it when they are imported.
+    """Make sure that the file named by SSLKEYLOGFILE can be written, because libraries open it at import.
 
     Raises:
         ConfigError: they cannot.

@@ -60,7 +60,7 @@ async def test_a_cancelled_campaign_ends_wait_with_1(fresh_dsn: str, owner: Conn
     code, out, _ = await acra_express("campaigns", "wait", str(campaign), POSTGRES_DSN=fresh_dsn)
     assert (code, out) == (1, "2 of 2 companies ended (100 %): 2 cancelled\n")
     code, _, err = await acra_express("campaigns", "retry", str(campaign), POSTGRES_DSN=fresh_dsn)
-    assert (code, err) == (1, f"acra-express: nothing of campaign {campaign} failed\n")
+    assert (code, err) == (1, f"acra-express: no company of campaign {campaign} failed\n")
 
 
 async def test_an_unknown_campaign_ends_wait_with_2(fresh_dsn: str) -> None:

@@ -117,7 +117,7 @@ async def test_enqueue_counts_the_companies_that_will_be_processed(
         f"not live (Struck Off): {struck}",
         "1 were checked within 7 days, or are waiting in another job",
         "claiming is paused: nothing starts until `acra-express resume`",
-        "OVERRIDE_APPROVERS is empty, so nobody can approve it",
+        "OVERRIDE_APPROVERS is empty, so no one can approve it",
     ):
         assert any(said in note for note in answer["notes"]), (said, answer["notes"])
     assert {need["budget"] for need in answer["budgets"]} == {

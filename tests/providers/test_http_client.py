@@ -10,7 +10,7 @@ import pytest
 from acra_express_async.errors import ConfigError
 from acra_express_async.providers.http_client import http_client
 
-SOCKS = "is no proxy that can be used here: it must be a URL that begins with http:// or https://"
+SOCKS = "does not name a usable proxy: it must be a URL that begins with http:// or https://"
 
 
 @pytest.fixture(autouse=True)

@@ -121,7 +121,7 @@ async def test_retry_tries_the_failed_companies_once_more(
     assert await (await campaigns_on(database, story)).supervisor.run() == 0
     assert (await Campaigns(database).one(campaign)).states["no_website"] == 7
     assert len(story.ran) == 9
-    with pytest.raises(JobError, match="nothing of campaign"):
+    with pytest.raises(JobError, match="no company of campaign"):
         await CampaignActions(database).retry(campaign)
 
 

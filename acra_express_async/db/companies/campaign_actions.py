@@ -1,7 +1,7 @@
-"""Acting on a campaign as a whole: cancel and retry, each in one transaction over all its jobs.
+"""Cancels or retries a whole campaign, in one transaction over all its jobs.
 
-The live jobs are locked in the order of their ids, and looked for again afterwards: a staging job that ended while we
-waited for its lock has left a continuation behind.
+The live jobs are locked in the order of their ids and then selected again, because a staging job that ended while we
+waited for its lock has inserted a continuation.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class CampaignActions:
     async def cancel(self, campaign_id: int, by: str) -> Changed:
         """End every live job of the campaign; each company that had not ended becomes `cancelled`.
 
-        A worker that holds one of its jobs lets go at its next heartbeat or write: a call in flight ends, and a paid
-        verification is kept.
+        A worker that holds one of its jobs drops it at its next heartbeat or write: a call in flight is completed, and
+        a paid verification is kept.
 
         Raises:
             JobError: no such campaign, or it is over.
@@ -43,7 +43,7 @@ class CampaignActions:
             await known_campaign(connection, campaign_id)
             locked = await _lock_live(connection, campaign_id)
             if not locked:
-                raise JobError(f"campaign {campaign_id} is over; nothing of it waits")
+                raise JobError(f"campaign {campaign_id} is over; no company of it waits")
             [before] = await campaign_states(connection, [campaign_id])
             ended = await _cancel_companies(connection, locked, before)
             listed = await _cancel_list(connection, campaign_id)
@@ -77,7 +77,7 @@ class CampaignActions:
                 raise JobError(
                     f"the failed companies of campaign {campaign_id} are in a job that runs; retry when it has ended"
                     if running
-                    else f"nothing of campaign {campaign_id} failed"
+                    else f"no company of campaign {campaign_id} failed"
                 )
             failed = await connection.fetch(
                 "DELETE FROM acra_express.outcomes WHERE job_id = ANY ($1::bigint[]) AND kind = 'failed' RETURNING 1",
@@ -88,7 +88,7 @@ class CampaignActions:
 
 
 async def _lock_live(connection: Connection, campaign_id: int) -> list[int]:
-    """Lock the campaign's live jobs, and again those that came while we waited; their ids."""
+    """Lock the campaign's live jobs, then those inserted while we waited; returns their ids."""
     locked: list[int] = []
     while True:
         new = sorted(await live_jobs(connection, campaign_id) - set(locked))
@@ -99,7 +99,7 @@ async def _lock_live(connection: Connection, campaign_id: int) -> list[int]:
 
 
 async def _lock(connection: Connection, jobs: Sequence[int]) -> dict[int, str]:
-    """Lock these jobs, named by id so that the view locks no other row, and tell their status."""
+    """Lock these jobs, by id so that the view locks no other row; returns the status of each."""
     rows = await connection.fetch(
         """
         SELECT job_id, status FROM acra_express.express_jobs

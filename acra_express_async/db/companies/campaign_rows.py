@@ -27,7 +27,7 @@ class CampaignState:
     Attributes:
         states: companies by state, those of `ENDED` and `waiting`; they add up to `total`.
         live_jobs: jobs that are queued or running.
-        open_ended: more companies may follow than `waiting` says, since nobody counted the selection.
+        open_ended: more companies may follow than `waiting` says, because the selection was not counted.
         running: a worker is at work on it.
         next_at: when the first of its waiting jobs is due again, None while one is due or none waits.
         waits_for: the sentence in the row of that job.
@@ -209,7 +209,7 @@ def _possible(campaign_id: int) -> int:
 
 
 async def _unknown(connection: Connection, campaign_id: int) -> str:
-    """Why there is no such campaign, and which one was meant where that can be told."""
+    """Why there is no such campaign, and which one was probably meant."""
     row = await connection.fetchrow(
         """
         SELECT coalesce(acra_express.campaign_of(j.job_id), acra_express.whole_number(j.params -> 'campaign_id'),

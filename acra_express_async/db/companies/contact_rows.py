@@ -117,7 +117,7 @@ async def _say_where(connection: Connection, addresses: list[str], facts: Facts)
 
 
 async def share_verifications(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
-    """Share new definitive results with the nightly, which trusts any row of the cache for ever (B17)."""
+    """Share new definitive results with the nightly, which trusts any row of the cache without a time limit (B17)."""
     fresh = [
         (email.address.lower(), email.verification)
         for email in emails

@@ -1,4 +1,4 @@
-"""Why a company that is asked for by UEN will not be looked at; told before anything is written."""
+"""Why a company that is requested by UEN will not be looked at, found out before anything is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acra_express_async.db.session.pool import Database
 from acra_express_async.registry import is_sole_proprietor, may_be_live
 
 CHUNK = 2000
-"""UENs asked about in one statement: some 20 ms, and flat memory for a list of any length."""
+"""UENs per statement: about 20 ms, and constant memory for a list of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class LeftOut:
 
 
 class LeftOutRows:
-    """Asks under the tenant role.
+    """Finds such UENs, under the tenant role.
 
     Args:
-        recheck: how long an answer holds; zero asks for companies that were looked at lately too.
+        recheck: how long an answer is valid; zero includes companies that were looked at recently.
     """
 
     def __init__(self, database: Database, *, include_sole_proprietors: bool, recheck: timedelta) -> None:
@@ -45,7 +45,7 @@ class LeftOutRows:
         self._recheck = recheck
 
     async def of(self, uens: Sequence[str]) -> list[LeftOut]:
-        """Those of these UENs that will not be looked at, in their order."""
+        """Those of `uens` that will not be looked at, in the same order."""
         found = []
         for first in range(0, len(uens), CHUNK):
             asked = list(uens[first : first + CHUNK])
@@ -72,8 +72,8 @@ class LeftOutRows:
         return None
 
 
-# $1 UENs, $2 how long an answer holds. A company waits in another campaign when its list has it still, or when a live
-# job holds it.
+# $1 UENs, $2 how long an answer is valid. A company waits in another campaign if that campaign's list still holds it or
+# a live job names it.
 _FACTS = """
     WITH waiting AS MATERIALIZED (
         SELECT acra_express.whole_number(e.value) AS company_id,

@@ -60,16 +60,16 @@ _COSTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "company_enrichment_runs",
         ("about_text", "source_json", "updated_at", "domain", "linkedin_url"),
-        "no history row is written; the evidence stands only in our own outcomes",
+        "no history row is written; the evidence is only in our own outcomes",
     ),
     (
         "company_enrichment_runs",
         ("tenant_id", "public_emails", "verification_results"),
         "addresses and results of verification are only in source_json",
     ),
-    ("companies", ("sg_phone", "sg_postcode"), "phone and postal code stand only in phone_number and source_json"),
+    ("companies", ("sg_phone", "sg_postcode"), "phone and postal code are only in phone_number and source_json"),
     ("lead_emails", ("verification_status", "source", "last_verified_at"), "no lead_emails row is written"),
-    ("lead_emails", ("source_json",), "the evidence of an address stands only in the history"),
+    ("lead_emails", ("source_json",), "the evidence of an address is only in the history"),
     ("contacts", ("company_id", "email", "contact_source"), "no contacts are written"),
     (
         "email_verification_cache",

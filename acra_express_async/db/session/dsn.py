@@ -45,7 +45,7 @@ def host_and_port(dsn: str) -> str:
 
 
 def parameters(dsn: str) -> dict[str, str]:
-    """What stands behind the question mark; what asyncpg does not know there goes to the server as a setting."""
+    """The parameters after the question mark; asyncpg sends those that it does not know to the server as settings."""
     try:
         return dict(parse_qsl(urlsplit(dsn).query))
     except ValueError:
