@@ -35,8 +35,10 @@ FAILURES = 5
 """This many failed tries in a row, in one process, are an outage."""
 FRESH = timedelta(seconds=2)
 """How old the known state may be: the other replicas notice an opened breaker within this time."""
-PROBE_LEASE = timedelta(minutes=2)
-"""A probe waits at most a minute for its budget and then takes at most 35 s; after a crash another may be made."""
+PROBE_STEP = timedelta(minutes=1)
+"""Beyond its wait for a budget a probe takes at most 35 s; after a crash another may be made once its lease is over."""
+BUDGET_WAIT = timedelta(minutes=1)
+"""Default of BUDGET_WAIT_SECONDS."""
 BLOCKED_COOLDOWNS = (timedelta(minutes=15), timedelta(minutes=60), timedelta(hours=4))
 """Requests during a block prolong it (DuckDuckGo lifts one after about an hour without any request, ZeroBounce's
 blocks last up to an hour), so there is a single probe between two cool-downs."""
@@ -112,6 +114,7 @@ class Breaker:
         failures: failed tries in a row that count as an outage.
         blocked, outage: cool-downs by level; the last one repeats.
         fresh: how long a state that was read is relied on.
+        budget_wait: how long a probe may wait for its budget; no other is made meanwhile.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Breaker:
         blocked: Sequence[timedelta] = BLOCKED_COOLDOWNS,
         outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
         fresh: timedelta = FRESH,
+        budget_wait: timedelta = BUDGET_WAIT,
     ) -> None:
         self.state = BreakerState()
         self._provider = provider
@@ -132,6 +136,7 @@ class Breaker:
         self._failures = failures
         self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
         self._fresh = fresh
+        self._probe_lease = budget_wait + PROBE_STEP
         self._read_at: float | None = None
         self._in_a_row = 0
 
@@ -159,7 +164,7 @@ class Breaker:
         await self.check()
         probe = self.state.state is State.HALF_OPEN
         if probe:
-            if not await self._store.claim_probe(self._provider, PROBE_LEASE):
+            if not await self._store.claim_probe(self._provider, self._probe_lease):
                 raise self._open()
             _log.info("breaker.probe", provider=self._provider, reason=self.state.reason)
         judged = False

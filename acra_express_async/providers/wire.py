@@ -20,6 +20,7 @@ import httpx
 from acra_express_async.errors import Transient
 from acra_express_async.limits import SEND_MARGIN
 from acra_express_async.models import Provider
+from acra_express_async.runtime.realtime import suspended
 
 LONGEST_RETRY_AFTER = timedelta(minutes=5)
 """A longer Retry-After is not credible; longer waits are left to the breaker."""
@@ -65,6 +66,7 @@ class Wire:
     margin: timedelta = SEND_MARGIN
     sent: bool = False
     answer: Answer | None = None
+    _suspended_before: float = field(default_factory=suspended, repr=False)
     _timer: asyncio.Timeout | None = field(default=None, repr=False)
     _patience: timedelta = timedelta()
 
@@ -116,7 +118,8 @@ class Wire:
     async def _trace(self, event: str, _facts: dict[str, Any]) -> None:
         if event.endswith("send_request_headers.started") and not self.sent:
             now = asyncio.get_running_loop().time()
-            if now > self.charged_at + self.margin.total_seconds():
+            asleep = suspended() - self._suspended_before
+            if now + asleep > self.charged_at + self.margin.total_seconds():
                 raise TimeoutError  # after a freeze, the process may get here before its timer fires
             self._on_the_wire(now)
 

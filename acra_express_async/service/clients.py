@@ -96,7 +96,7 @@ def build_providers(
     figures = allowances(settings, margin=margin)
     turns = shared_turns(settings, margin=margin)
     pace = paces(settings)
-    breakers = {provider: Breaker(provider, breaker_store, metrics) for provider in figures}
+    breakers = {provider: Breaker(provider, breaker_store, metrics, budget_wait=wait) for provider in figures}
 
     def caller(provider: Provider) -> Caller:
         throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)

@@ -39,6 +39,7 @@ from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
 from acra_express_async.ops.status import status
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.realtime import elapsed
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
@@ -221,7 +222,7 @@ class Composition:
             freed=self.poller.worker_freed,
             stands_back=self.courtesy.stands_back,
             metrics=self.metrics,
-            clock=self.clock,
+            clock=elapsed,  # the lease goes on while the machine is suspended
         )
 
     def _handlers(self, providers: Providers, memory: Memory) -> dict[JobType, Handler]:

@@ -58,6 +58,15 @@ async def test_four_concurrent_migrations_all_succeed(empty: Connection, empty_d
     assert await empty.fetchval("SELECT count(*) FROM acra_express.schema_migrations") == len(migrations())
 
 
+async def test_an_index_that_a_killed_migrate_left_invalid_is_built_anew(owner: Connection) -> None:
+    """CREATE INDEX CONCURRENTLY leaves it so when it is cut off, and IF NOT EXISTS would accept it."""
+    name = "acra_express_live_jobs"
+    await owner.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::text::regclass", name)
+    await owner.execute("DELETE FROM acra_express.schema_migrations WHERE version = 4")
+    assert [migration.version for migration in await migrate(owner, ROLE)] == [4]
+    assert await owner.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = $1::text::regclass", name)
+
+
 async def test_migrate_refuses_a_database_without_the_platform(empty: Connection) -> None:
     with pytest.raises(
         SchemaError, match=r"platform's tables are missing here \(background_jobs, .*--bootstrap-platform"

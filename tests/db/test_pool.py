@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from acra_express_async.db.session import connection as connections
-from acra_express_async.db.session.pool import Connection, connect
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import DatabaseAway
+from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 NAME = "acra-express that never was"
 
@@ -54,3 +55,19 @@ async def test_a_connection_of_a_cancelled_caller_is_closed(
         await making
     await until_gone(owner)
     assert kept[0].is_closed()
+
+
+async def test_a_session_that_the_server_ends_while_idle_is_replaced() -> None:
+    """`idle_session_timeout` of a cautious administrator: whoever comes next gets a new session and no error."""
+    with EmbeddedPostgres(options={"idle_session_timeout": "200ms"}) as server:
+        watcher = await connect(server.dsn(), {"idle_session_timeout": "0"})
+        database = Database(server.dsn(), role=None, tenant_id=None, size=1)
+        await database.open()
+        async with database.session() as connection:
+            first = await connection.fetchval("SELECT pg_backend_pid()")
+        while await watcher.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", first):
+            continue
+        async with database.session() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") != first
+        await database.close()
+        await watcher.close()

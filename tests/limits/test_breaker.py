@@ -92,6 +92,24 @@ async def test_only_one_probe_at_a_time(breaker: Breaker) -> None:
             await attempt(breaker)
 
 
+@pytest.mark.parametrize("wait", [timedelta(seconds=0), timedelta(minutes=1), timedelta(minutes=10)])
+async def test_a_probe_is_reserved_for_as_long_as_it_may_wait(wait: timedelta) -> None:
+    """Otherwise BUDGET_WAIT_SECONDS above two minutes would let a second probe out while the first still waits."""
+    leases: list[timedelta] = []
+
+    class Recording(FakeBreakerStore):
+        async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
+            leases.append(lease)
+            return await super().claim_probe(provider, lease)
+
+    breaker = Breaker(Provider.DUCKDUCKGO, Recording(), Metrics(CollectorRegistry()), budget_wait=wait)
+    await attempt(breaker, CHALLENGE)
+    await asyncio.sleep(15 * 60)
+    await attempt(breaker)
+    assert len(leases) == 1
+    assert leases[0] >= wait + timedelta(seconds=35)
+
+
 async def test_five_failures_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
     for _ in range(4):
         await attempt(breaker, TIMEOUT)

@@ -13,6 +13,7 @@ import pytest
 
 from acra_express_async.errors import Transient
 from acra_express_async.models import Provider
+from acra_express_async.providers import wire as wires
 from acra_express_async.providers.wire import Answer, Wire, retry_after
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -150,6 +151,22 @@ async def test_a_request_past_the_send_margin_is_not_sent() -> None:
             await send(url, wire)
     assert (failed.value.sent, failed.value.reason) == (False, "not_sent")
     assert b"".join(heads) == b""
+
+
+async def test_a_request_of_a_suspended_machine_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop's clock stood still meanwhile: by it, the charge is a moment old."""
+    slept = 1000.0
+    monkeypatch.setattr(wires, "suspended", lambda: slept)
+    charged = Wire(asyncio.get_running_loop().time(), timedelta(seconds=60), _suspended_before=slept)
+    slept += 61
+
+    async def listen(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with server(listen) as url:
+        with pytest.raises(Transient) as failed:
+            await send(url, charged)
+    assert (failed.value.sent, failed.value.reason) == (False, "not_sent")
 
 
 async def test_a_connection_not_made_in_time_is_abandoned() -> None:
