@@ -58,7 +58,7 @@ async def test_four_concurrent_migrations_all_succeed(empty: Connection, empty_d
     assert await empty.fetchval("SELECT count(*) FROM acra_express.schema_migrations") == len(migrations())
 
 
-async def test_an_index_that_a_killed_migrate_left_invalid_is_built_anew(owner: Connection) -> None:
+async def test_an_index_left_invalid_by_a_kill_is_built_anew(owner: Connection) -> None:
     """CREATE INDEX CONCURRENTLY leaves it so when it is cut off, and IF NOT EXISTS would accept it."""
     name = "acra_express_live_jobs"
     await owner.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::text::regclass", name)

@@ -27,7 +27,7 @@ async def test_elapsed_adds_it_to_the_clock_of_the_loop(monkeypatch: pytest.Monk
     assert realtime.elapsed() - asyncio.get_running_loop().time() == pytest.approx(3600, abs=5)
 
 
-async def test_a_machine_suspended_for_longer_than_the_lease_calls_nobody(
+async def test_a_machine_suspended_past_its_lease_calls_nobody(
     database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the loop's clock the lease has 59 s left; before the next heartbeat no call is made all the same."""
