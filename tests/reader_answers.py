@@ -20,8 +20,14 @@ def page(content: str = "# Kopi\n\nCall us.", **more: Any) -> dict[str, Any]:
 
 def error(code: int, status: int, name: str, message: str, **more: Any) -> dict[str, Any]:
     readable = f"{name}: {message}"
-    return {"data": None, "code": code, "name": name, "status": status, "message": message,
-            "readableMessage": readable} | more  # fmt: skip
+    return {
+        "data": None,
+        "code": code,
+        "name": name,
+        "status": status,
+        "message": message,
+        "readableMessage": readable,
+    } | more
 
 
 def capture(name: str) -> dict[str, Any]:

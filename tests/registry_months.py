@@ -65,10 +65,16 @@ async def load_month(dsn: str, rows: int) -> Load:
         path, said = Path(folder) / "month.csv", Path(folder) / "peak"
         write_month(path, rows)
         process = await create_subprocess_exec(
-            sys.executable, str(_MEASURED), str(said), "load-registry", str(path), "--json",
+            sys.executable,
+            str(_MEASURED),
+            str(said),
+            "load-registry",
+            str(path),
+            "--json",
             env={"PATH": os.environ["PATH"], "HOME": folder, "ACRA_EXPRESS_POSTGRES_DSN": dsn},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         out, err = await process.communicate()
         assert process.returncode == 0, err.decode()[-2000:]
         answer = json.loads(out)

@@ -95,9 +95,14 @@ class Pair:
 
     async def promote(self) -> None:
         done = await asyncio.create_subprocess_exec(
-            f"{PROGRAMS}/pg_ctl", "promote", "-D", str(self.standby.data), stdout=subprocess.DEVNULL, cwd="/",
+            f"{PROGRAMS}/pg_ctl",
+            "promote",
+            "-D",
+            str(self.standby.data),
+            stdout=subprocess.DEVNULL,
+            cwd="/",
             **_account(),
-        )  # fmt: skip
+        )
         assert await done.wait() == 0
         await self.standby.answers("SELECT NOT pg_is_in_recovery()")
 
@@ -117,9 +122,19 @@ async def primary_and_standby(*, synchronous: bool) -> AsyncIterator[Pair]:
         await primary.start()
         await link.start()
         await _run(
-            "pg_basebackup", "-D", str(standby.data), "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres",
-            "--checkpoint=fast", "--wal-method=stream", "--no-sync",
-        )  # fmt: skip
+            "pg_basebackup",
+            "-D",
+            str(standby.data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(primary.port),
+            "-U",
+            "postgres",
+            "--checkpoint=fast",
+            "--wal-method=stream",
+            "--no-sync",
+        )
         (standby.data / "standby.signal").touch()
         source = f"host=127.0.0.1 port={link.listening} user=postgres application_name=standby"
         standby.configure(f"primary_conninfo = '{source}'")
@@ -140,9 +155,13 @@ async def primary_and_standby(*, synchronous: bool) -> AsyncIterator[Pair]:
 
 async def _run(program: str, *arguments: str) -> None:
     done = await asyncio.create_subprocess_exec(
-        f"{PROGRAMS}/{program}", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd="/",
+        f"{PROGRAMS}/{program}",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd="/",
         **_account(),
-    )  # fmt: skip
+    )
     said, _ = await done.communicate()
     assert done.returncode == 0, said.decode()
 

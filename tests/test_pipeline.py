@@ -47,9 +47,13 @@ COMPANY = Company(CompanyId(7), UEN, "ORCHID HARDWARE PTE. LTD.", entity_status=
 HITS = (SearchHit(1, "Orchid Hardware", HOME, "Bolts in Singapore"),)
 PAGES = {
     HOME: Page(HOME, "Orchid Hardware", f"We sell bolts to shipyards. UEN {UEN} [Contact]({CONTACT})", tokens=100),
-    CONTACT: Page(CONTACT, "Contact", "info@orchidhardware.sg sales@orchidhardware.sg farah@orchidhardware.sg "
-                  "6741 1100 Singapore 415874", tokens=60),
-}  # fmt: skip
+    CONTACT: Page(
+        CONTACT,
+        "Contact",
+        "info@orchidhardware.sg sales@orchidhardware.sg farah@orchidhardware.sg 6741 1100 Singapore 415874",
+        tokens=60,
+    ),
+}
 
 
 class FreeScope:
@@ -176,8 +180,11 @@ async def test_searches_reads_and_verifies_without_extra_calls() -> None:
     world = World()
     outcome = await pipeline(world).run(COMPANY, FreeScope())
     assert world.calls == [
-        "search ORCHID HARDWARE Singapore", f"read {HOME}", f"read {CONTACT}", "verify info@orchidhardware.sg",
-    ]  # fmt: skip
+        "search ORCHID HARDWARE Singapore",
+        f"read {HOME}",
+        f"read {CONTACT}",
+        "verify info@orchidhardware.sg",
+    ]
     assert outcome.kind is OutcomeKind.ENRICHED
     assert outcome.site is not None
     assert outcome.site.domain == "orchidhardware.sg"
@@ -213,8 +220,10 @@ async def test_further_queries_run_only_without_a_credible_site() -> None:
     firm = replace(COMPANY, former_names=("BOLT BROTHERS PTE LTD",))
     outcome = await pipeline(world).run(firm, FreeScope())
     assert outcome.queries == (
-        "ORCHID HARDWARE Singapore", f'"ORCHID HARDWARE PTE. LTD." {UEN}', "BOLT BROTHERS Singapore",
-    )  # fmt: skip
+        "ORCHID HARDWARE Singapore",
+        f'"ORCHID HARDWARE PTE. LTD." {UEN}',
+        "BOLT BROTHERS Singapore",
+    )
     assert (outcome.kind, outcome.reason) == (OutcomeKind.NO_WEBSITE, "no_search_results")
 
 

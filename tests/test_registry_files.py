@@ -49,14 +49,26 @@ def test_the_current_header_has_53_columns() -> None:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("uen,issuance_agency_desc,uen_status_desc,entity_name,entity_type_desc,uen_issue_date,reg_street_name,reg_postal_code",
-         {"uen", "issuance_agency_id", "entity_status_description", "entity_name", "entity_type_description",
-          "uen_issue_date", "street_name", "postal_code"}),
+        (
+            "uen,issuance_agency_desc,uen_status_desc,entity_name,entity_type_desc,uen_issue_date,reg_street_name,reg_postal_code",
+            {
+                "uen",
+                "issuance_agency_id",
+                "entity_status_description",
+                "entity_name",
+                "entity_type_description",
+                "uen_issue_date",
+                "street_name",
+                "postal_code",
+            },
+        ),
         ("id;UEN_NO;Company Name ;former_entity_name;paid_up_capital_1", {"uen", "entity_name", "former_entity_name1"}),
-        ("\ufeffentity_uen\tbusiness_name\tregistration_incorporate_date\tuen_of_audit_firm",
-         {"uen", "entity_name", "registration_incorporation_date", "uen_of_audit_firm1"}),
+        (
+            "\ufeffentity_uen\tbusiness_name\tregistration_incorporate_date\tuen_of_audit_firm",
+            {"uen", "entity_name", "registration_incorporation_date", "uen_of_audit_firm1"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_header_family_is_recognised(tmp_path: Path, header: str, expected: set[str]) -> None:
     path = tmp_path / "r.csv"
     path.write_text(header + "\n", encoding="utf-8")
@@ -190,9 +202,16 @@ def test_postal_codes_are_padded_and_remarked(cell: str, value: str | None, rema
 
 @pytest.mark.parametrize(
     ("cell", "value", "remarked"),
-    [("01111", 1111, False), ("1111", 1111, False), ("47102.0", 47102, False), ("na", None, False),
-     ("0", None, True), ("123456", None, True), ("A01", None, True)],
-)  # fmt: skip
+    [
+        ("01111", 1111, False),
+        ("1111", 1111, False),
+        ("47102.0", 47102, False),
+        ("na", None, False),
+        ("0", None, True),
+        ("123456", None, True),
+        ("A01", None, True),
+    ],
+)
 def test_ssic_codes_are_padded_and_remarked(cell: str, value: int | None, remarked: bool) -> None:
     found, remark = cell_cleaning.ssic_in(cell)
     assert (found, remark is not None) == (value, remarked)
@@ -244,8 +263,13 @@ def test_status_and_proprietor_words_are_recognised() -> None:
     assert not is_sole_proprietor("Sole Proprietorship/ Partnership", "Partnership")
     assert not is_sole_proprietor("Local Company", None)
     assert [ssic_digits(code) for code in ("01111", 1111, "SSIC 47102", "x", None, "000")] == [
-        "1111", "1111", "47102", None, None, None,
-    ]  # fmt: skip
+        "1111",
+        "1111",
+        "47102",
+        None,
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

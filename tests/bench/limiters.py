@@ -12,9 +12,14 @@ from acra_express_async.providers import duckduckgo
 
 HOURS = 3.0
 HEADER = (
-    "limiter", "violations", "worst window", "share used", "worst, restarted each half hour", "worst, 4 processes",
+    "limiter",
+    "violations",
+    "worst window",
+    "share used",
+    "worst, restarted each half hour",
+    "worst, 4 processes",
     "in the first minute",
-)  # fmt: skip
+)
 
 Booked = Sequence[tuple[float, int]]
 Run = Callable[[int, float | None], Awaitable[Booked]]
@@ -57,7 +62,12 @@ async def ours(processes: int, restart_every: float | None) -> Booked:
     random = Random(1)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
     await hammer(
-        REQUESTS, duckduckgo.pace(settings().duckduckgo), vendor, cost={"requests_1h": 1}, hours=HOURS,
-        processes=processes, restart_every=restart_every,
-    )  # fmt: skip
+        REQUESTS,
+        duckduckgo.pace(settings().duckduckgo),
+        vendor,
+        cost={"requests_1h": 1},
+        hours=HOURS,
+        processes=processes,
+        restart_every=restart_every,
+    )
     return [(at, 1) for at in vendor.arrivals]

@@ -108,10 +108,14 @@ async def working(contender: Contender, server: EmbeddedPostgres) -> AsyncIterat
     """A fresh database and an idle worker."""
     dsn = await new_database(server, express=contender.express)
     process = await asyncio.create_subprocess_exec(
-        *contender.command, dsn, str(WORKERS),
-        cwd=HERE.parent, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        *contender.command,
+        dsn,
+        str(WORKERS),
+        cwd=HERE.parent,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     worker = Worker(process)
     try:
         await worker.ready()

@@ -56,9 +56,16 @@ class Replica:
 @asynccontextmanager
 async def replica(dsn: str, tenant: int, way: str) -> AsyncIterator[Replica]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.replica", dsn, str(tenant), way,
-        cwd=HERE.parent, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "bench.replica",
+        dsn,
+        str(tenant),
+        way,
+        cwd=HERE.parent,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
     made = Replica(process)
     try:
         yield made

@@ -35,11 +35,16 @@ async def scrape(count: int) -> list[tuple[str, ...]]:
     base = median(times[0])
     return [
         (
-            f"{due:,}", f"{min(taken):.1f}", f"{median(taken):.1f}", f"{median(taken) / base:.2f}",
-            f"{1e3 * spent / (WARM_UP + count):.1f}", str(_series(text)), f"{_snapshot_milliseconds(text):.0f}",
+            f"{due:,}",
+            f"{min(taken):.1f}",
+            f"{median(taken):.1f}",
+            f"{median(taken) / base:.2f}",
+            f"{1e3 * spent / (WARM_UP + count):.1f}",
+            str(_series(text)),
+            f"{_snapshot_milliseconds(text):.0f}",
         )
         for due, taken, spent, text in zip(DUE, times, cpu, texts, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 async def _watched(server: EmbeddedPostgres, log: Path, due: int, stack: AsyncExitStack) -> ServiceProcess:

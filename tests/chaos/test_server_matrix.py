@@ -128,10 +128,17 @@ FAULTS: dict[str, tuple[Step, Step]] = {
         says("DROP TRIGGER boom ON acra_express.budget_charges"),
     ),
 }
-SIGNS = frozenset({
-    "poller.away", "snapshot.missed", "listener.lost", "listener.silent", "job.interrupted", "job.left_to_its_lease",
-    "lease.heartbeat_missed",
-})  # fmt: skip
+SIGNS = frozenset(
+    {
+        "poller.away",
+        "snapshot.missed",
+        "listener.lost",
+        "listener.silent",
+        "job.interrupted",
+        "job.left_to_its_lease",
+        "lease.heartbeat_missed",
+    }
+)
 BLAME = frozenset({"component.broke", "component.gave_up", "company.broke", "job.error", "job.failed"})
 
 

@@ -85,9 +85,16 @@ async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: 
     assert (code, answer["batch_size"]) == (0, 5)
     assert "batch_size: asked 9, configured 5, granted 5" in answer["notes"][0]
     code, out, _ = await run(
-        "enqueue", "--json", "--uen", uens[1], "--batch-size", "9", "--authorized-by", "ops-lead",
+        "enqueue",
+        "--json",
+        "--uen",
+        uens[1],
+        "--batch-size",
+        "9",
+        "--authorized-by",
+        "ops-lead",
         ACRA_EXPRESS_OVERRIDE_APPROVERS="ops-lead, cto",
-    )  # fmt: skip
+    )
     answer = json.loads(out)
     assert (code, answer["batch_size"], answer["notes"]) == (0, 9, [])
 
@@ -121,8 +128,11 @@ async def test_enqueue_counts_the_companies_that_will_be_processed(
     ):
         assert any(said in note for note in answer["notes"]), (said, answer["notes"])
     assert {need["budget"] for need in answer["budgets"]} == {
-        "requests_1h", "calls_1h", "tokens_1m", "verifications_1d",
-    }  # fmt: skip
+        "requests_1h",
+        "calls_1h",
+        "tokens_1m",
+        "verifications_1d",
+    }
     status, _, err = await run("enqueue", "--uen", struck)
     assert (status, err.strip()) == (
         1,

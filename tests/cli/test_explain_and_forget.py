@@ -43,17 +43,35 @@ Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
 RIGHT = Outcome(
     OutcomeKind.ENRICHED,
-    site=Site("lotus.com.sg", "https://lotus.com.sg/", 70, (
-        Evidence("uen", 60, "https://lotus.com.sg/about", UEN), Evidence("sg_domain", 10, "https://lotus.com.sg/"),
-    )),
-    rejected=(Site("lotuspond.com", "https://lotuspond.com/", -25, (
-        Evidence("elsewhere", -25, "https://lotuspond.com/", "Ohio"),
-        Evidence("rejected_elsewhere", 0, "https://lotuspond.com/"),
-    )),),
+    site=Site(
+        "lotus.com.sg",
+        "https://lotus.com.sg/",
+        70,
+        (
+            Evidence("uen", 60, "https://lotus.com.sg/about", UEN),
+            Evidence("sg_domain", 10, "https://lotus.com.sg/"),
+        ),
+    ),
+    rejected=(
+        Site(
+            "lotuspond.com",
+            "https://lotuspond.com/",
+            -25,
+            (
+                Evidence("elsewhere", -25, "https://lotuspond.com/", "Ohio"),
+                Evidence("rejected_elsewhere", 0, "https://lotuspond.com/"),
+            ),
+        ),
+    ),
     about="Lotus repairs pumps.",
     emails=(
-        Email("info@lotus.com.sg", EmailKind.ROLE, "https://lotus.com.sg/contact", "info",
-              VerificationResult("info@lotus.com.sg", "do_not_mail", "role_based", checked_at=AT)),
+        Email(
+            "info@lotus.com.sg",
+            EmailKind.ROLE,
+            "https://lotus.com.sg/contact",
+            "info",
+            VerificationResult("info@lotus.com.sg", "do_not_mail", "role_based", checked_at=AT),
+        ),
         Email("mei.tan@lotus.com.sg", EmailKind.PERSON, "https://lotus.com.sg/team"),
     ),
     phones=(Phone("+6561112222", "phone", "https://lotus.com.sg/contact"),),
@@ -68,18 +86,25 @@ RIGHT = Outcome(
     queries=("lotus pumps singapore",),
     usage=Usage(searches=1, pages=2, tokens=2100, verifications=1),
     stage_seconds=(("search", 1.0), ("read", 2.5)),
-)  # fmt: skip
+)
 NONE = Outcome(OutcomeKind.NO_WEBSITE, "no_search_results", queries=("lotus pumps singapore", "lotus pumps"))
 TRAP = Outcome(
     OutcomeKind.NO_WEBSITE,
     "other_company",
-    rejected=(Site("lotusgroup.sg", "https://lotusgroup.sg/", 5, (
-        Evidence("domain_part", 15, "https://lotusgroup.sg/", "lotusgroup.sg"),
-        Evidence("seen_in_a_dream", 10, "https://lotusgroup.sg/"),
-        Evidence("other_uen", -50, "https://lotusgroup.sg/", "198800001A"),
-        Evidence("rejected_other_company", 0, "https://lotusgroup.sg/"),
-    )),),
-)  # fmt: skip
+    rejected=(
+        Site(
+            "lotusgroup.sg",
+            "https://lotusgroup.sg/",
+            5,
+            (
+                Evidence("domain_part", 15, "https://lotusgroup.sg/", "lotusgroup.sg"),
+                Evidence("seen_in_a_dream", 10, "https://lotusgroup.sg/"),
+                Evidence("other_uen", -50, "https://lotusgroup.sg/", "198800001A"),
+                Evidence("rejected_other_company", 0, "https://lotusgroup.sg/"),
+            ),
+        ),
+    ),
+)
 
 
 @pytest.fixture
@@ -97,8 +122,13 @@ async def decided(owner: Connection, outcome: Outcome, job_id: int = 7, hour: in
     await owner.execute(
         "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, detail)"
         " VALUES ($1, 1, $2, $3, $4, $5, $6)",
-        job_id, UEN, outcome.kind.value, outcome.reason, AT.replace(hour=hour), facts.detail,
-    )  # fmt: skip
+        job_id,
+        UEN,
+        outcome.kind.value,
+        outcome.reason,
+        AT.replace(hour=hour),
+        facts.detail,
+    )
 
 
 @pytest.fixture

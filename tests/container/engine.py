@@ -60,17 +60,34 @@ class Image:
     def shell(self, script: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a script in a new container that has a /tmp like in compose."""
         return docker(
-            "run", "--rm", *HARDENING, "--tmpfs", "/tmp", *_settings(environ),
-            "--entrypoint", "sh", self.name, "-euc", script,
-        )  # fmt: skip
+            "run",
+            "--rm",
+            *HARDENING,
+            "--tmpfs",
+            "/tmp",
+            *_settings(environ),
+            "--entrypoint",
+            "sh",
+            self.name,
+            "-euc",
+            script,
+        )
 
     async def first_line(self, *command: str) -> str:
         """The first line of a long-running command; its container is removed afterwards."""
         name = f"acra-express-{secrets.token_hex(4)}"
         client = await asyncio.create_subprocess_exec(
-            "docker", "run", "--name", name, *HARDENING, "--entrypoint", command[0], self.name, *command[1:],
+            "docker",
+            "run",
+            "--name",
+            name,
+            *HARDENING,
+            "--entrypoint",
+            command[0],
+            self.name,
+            *command[1:],
             stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        )
         try:
             assert client.stdout is not None
             async with asyncio.timeout(60):
@@ -96,10 +113,18 @@ class Container(Process):
         """Wait until the engine reports it healthy."""
         async with asyncio.timeout(60):
             events = await asyncio.create_subprocess_exec(
-                "docker", "events", "--since", "10m", "--filter", f"container={self.name}",
-                "--filter", "event=health_status", "--format", "{{.Status}}",
+                "docker",
+                "events",
+                "--since",
+                "10m",
+                "--filter",
+                f"container={self.name}",
+                "--filter",
+                "event=health_status",
+                "--format",
+                "{{.Status}}",
                 stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+            )
             try:
                 assert events.stdout is not None
                 while line := await events.stdout.readline():
@@ -128,11 +153,17 @@ async def service(image: Image, environ: Mapping[str, str], **settings: str) -> 
     extra = {f"ACRA_EXPRESS_{key}": value for key, value in settings.items()}
     extra["ACRA_EXPRESS_HTTP__PORT"] = str(port)
     client = await asyncio.create_subprocess_exec(
-        "docker", "run", "--name", name, *HARDENING, *_settings({**environ, **extra}), image.name,
+        "docker",
+        "run",
+        "--name",
+        name,
+        *HARDENING,
+        *_settings({**environ, **extra}),
+        image.name,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
-    )  # fmt: skip
+    )
     container = Container(client, name, port)
     try:
         yield container

@@ -73,10 +73,19 @@ class Project:
     def query(self, statement: str) -> list[str]:
         """The lines that the database returns."""
         done = self(
-            "exec", "--no-TTY", "postgres",
-            "psql", "--username", "postgres", "--dbname", "platform",
-            "--no-align", "--tuples-only", "--command", statement,
-        )  # fmt: skip
+            "exec",
+            "--no-TTY",
+            "postgres",
+            "psql",
+            "--username",
+            "postgres",
+            "--dbname",
+            "platform",
+            "--no-align",
+            "--tuples-only",
+            "--command",
+            statement,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
@@ -85,12 +94,15 @@ class Project:
         """The log lines of a service from its start, as events."""
         # Read from the engine, because Compose puts escape sequences before each line.
         client = await asyncio.create_subprocess_exec(
-            "docker", "logs", "--follow", f"{self.name}-{service}-1",
+            "docker",
+            "logs",
+            "--follow",
+            f"{self.name}-{service}-1",
             env=dict(self.environ),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 20,
-        )  # fmt: skip
+        )
         following = Process(client)
         try:
             yield following

@@ -72,8 +72,17 @@ async def test_a_crash_under_the_previous_version_still_counts(jobs: Jobs, owner
     old = await owner.fetchrow("SELECT * FROM acra_express.claim('old', interval '60 s', 1)")
     assert old is not None
     assert set(old.keys()) == {
-        "job_id", "job_type", "token", "params", "created_at", "attempts", "errors", "crashes", "expired", "outage",
-    }  # fmt: skip
+        "job_id",
+        "job_type",
+        "token",
+        "params",
+        "created_at",
+        "attempts",
+        "errors",
+        "crashes",
+        "expired",
+        "outage",
+    }
     await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() - interval '1 s'")
     [job] = await jobs.claim("new", LEASE, 1)
     assert (job.job_id, job.crashes, job.crashed) == (job_id, 1, True)

@@ -151,9 +151,13 @@ async def test_migrate_restores_the_grants_of_a_recreated_role(empty: Connection
 
 @pytest.mark.parametrize(
     "widened",
-    ["GRANT SELECT ON background_jobs TO acra_express", "GRANT UPDATE (uen) ON companies TO acra_express",
-     "GRANT ALL ON odoo_connections TO acra_express", "GRANT ALL ON SEQUENCE companies_company_id_seq TO acra_express"],
-)  # fmt: skip
+    [
+        "GRANT SELECT ON background_jobs TO acra_express",
+        "GRANT UPDATE (uen) ON companies TO acra_express",
+        "GRANT ALL ON odoo_connections TO acra_express",
+        "GRANT ALL ON SEQUENCE companies_company_id_seq TO acra_express",
+    ],
+)
 async def test_migrate_revokes_extra_grants_on_platform_tables(owner: Connection, widened: str) -> None:
     before = await privileges(owner, ROLE)
     await owner.execute(widened)

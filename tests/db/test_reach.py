@@ -158,14 +158,18 @@ async def test_excess_rights_stop_the_start_and_fail_the_check(fresh_dsn: str, o
 @pytest.mark.parametrize(
     ("revoked", "named"),
     [
-        ("REVOKE EXECUTE ON FUNCTION acra_express.claim(text, interval, int) FROM acra_express",
-         "EXECUTE of acra_express.claim"),
+        (
+            "REVOKE EXECUTE ON FUNCTION acra_express.claim(text, interval, int) FROM acra_express",
+            "EXECUTE of acra_express.claim",
+        ),
         ("REVOKE UPDATE (website_domain) ON companies FROM acra_express", "UPDATE of public.companies"),
         ("REVOKE ALL ON acra_express.leases FROM acra_express", "DELETE of acra_express.leases"),
-        ("REVOKE USAGE ON SEQUENCE enrichment_runs_run_id_seq FROM acra_express",
-         "USAGE of public.enrichment_runs_run_id_seq"),
+        (
+            "REVOKE USAGE ON SEQUENCE enrichment_runs_run_id_seq FROM acra_express",
+            "USAGE of public.enrichment_runs_run_id_seq",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_a_lost_grant_is_named_and_restored_by_migrate(
     fresh_dsn: str, owner: Connection, revoked: str, named: str
 ) -> None:

@@ -116,9 +116,15 @@ async def test_personal_addresses_appear_only_as_keyed_hashes(
     saved = await stored(database, shape, await a_company(owner), outcome)
     whole = ""
     for table in (
-        "companies", "contacts", "lead_emails", "email_verification_cache", "company_enrichment_runs",
-        "run_event_logs", "run_vendor_usage", "enrichment_runs",
-    ):  # fmt: skip
+        "companies",
+        "contacts",
+        "lead_emails",
+        "email_verification_cache",
+        "company_enrichment_runs",
+        "run_event_logs",
+        "run_vendor_usage",
+        "enrichment_runs",
+    ):
         whole += str(await owner.fetchval(f"SELECT coalesce(jsonb_agg(t)::text, '') FROM {table} t"))
     assert person not in whole
     assert mailbox not in whole

@@ -23,10 +23,14 @@ ATTEMPTS = (
     ("delete a nightly job", "DELETE FROM public.background_jobs WHERE job_id = 900"),
     ("delete one of our own", "DELETE FROM acra_express.express_jobs WHERE job_id = 901"),
     ("lock a nightly job", "SELECT FROM public.background_jobs WHERE job_id = 900 FOR UPDATE"),
-    ("enqueue a nightly job",
-     "INSERT INTO public.background_jobs (job_type, status) VALUES ('staging_upsert', 'queued')"),
-    ("enqueue one through our view",
-     "INSERT INTO acra_express.express_jobs (job_type, status) VALUES ('enrich_candidates', 'queued')"),
+    (
+        "enqueue a nightly job",
+        "INSERT INTO public.background_jobs (job_type, status) VALUES ('staging_upsert', 'queued')",
+    ),
+    (
+        "enqueue one through our view",
+        "INSERT INTO acra_express.express_jobs (job_type, status) VALUES ('enrich_candidates', 'queued')",
+    ),
     ("turn one of ours into a nightly job", "UPDATE acra_express.express_jobs SET job_type = 'enrich_candidates'"),
     ("read another tenant's headers", "SELECT * FROM public.enrichment_runs WHERE tenant_id = 501"),
     ("read a header without tenant", "SELECT * FROM public.enrichment_runs WHERE tenant_id IS NULL"),
@@ -35,8 +39,10 @@ ATTEMPTS = (
     ("change another tenant's header", "UPDATE public.enrichment_runs SET status = 'failed' WHERE tenant_id = 501"),
     ("delete another tenant's header", "DELETE FROM public.enrichment_runs WHERE tenant_id = 501"),
     ("read another tenant's usage", "SELECT * FROM public.run_vendor_usage WHERE tenant_id = 501"),
-    ("write another tenant's usage",
-     "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (1, 501, 'zerobounce')"),
+    (
+        "write another tenant's usage",
+        "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (1, 501, 'zerobounce')",
+    ),
     ("read customers' connections", "SELECT * FROM public.odoo_connections"),
     ("cut a customer's connection", "UPDATE public.odoo_connections SET active = false"),
     ("add a customer's connection", "INSERT INTO public.odoo_connections (tenant_id) VALUES (9)"),
@@ -47,25 +53,31 @@ ATTEMPTS = (
     ("empty a table", "TRUNCATE public.companies"),
     ("create an index", "CREATE INDEX ON public.companies (name)"),
     ("create a function", "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
-    ("replace an owner's function",
-     "CREATE OR REPLACE FUNCTION acra_express.nightly_running() RETURNS boolean LANGUAGE sql AS 'SELECT false'"),
+    (
+        "replace an owner's function",
+        "CREATE OR REPLACE FUNCTION acra_express.nightly_running() RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+    ),
     ("switch the trigger off", "ALTER TABLE public.background_jobs DISABLE TRIGGER ALL"),
     ("drop row-level security", "ALTER TABLE public.enrichment_runs DISABLE ROW LEVEL SECURITY"),
     ("lock companies", "LOCK TABLE public.companies IN ACCESS EXCLUSIVE MODE"),
     ("make a role", "CREATE ROLE mine"),
-)  # fmt: skip
+)
 SECURED = ("enrichment_runs", "run_vendor_usage", "run_event_logs")
 DISGUISED = (
     *((f"as 501: read its rows of {table}", f"SELECT * FROM public.{table}") for table in SECURED),
     ("as 501: write a header", "INSERT INTO public.enrichment_runs (tenant_id) VALUES (501)"),
-    ("as 501: write its usage",
-     "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (1000, 501, 'serper')"),
-    ("as 501: write into its log",
-     "INSERT INTO public.run_event_logs (run_id, tenant_id, stage, event, status) VALUES (1000, 501, 'x', 'x', 'ok')"),
+    (
+        "as 501: write its usage",
+        "INSERT INTO public.run_vendor_usage (run_id, tenant_id, vendor) VALUES (1000, 501, 'serper')",
+    ),
+    (
+        "as 501: write into its log",
+        "INSERT INTO public.run_event_logs (run_id, tenant_id, stage, event, status) VALUES (1000, 501, 'x', 'x', 'x')",
+    ),
     ("as 501: write a header of ours", "INSERT INTO public.enrichment_runs (tenant_id) VALUES ({ours})"),
     ("as 501: lift the wall", "DROP POLICY acra_express_only ON public.enrichment_runs"),
     ("as 501: widen the wall", "ALTER POLICY acra_express_only ON public.enrichment_runs USING (true)"),
-)  # fmt: skip
+)
 """Statements that the role tries after `set_config('request.tenant_id', '501', true)`, which it is free to run."""
 
 
@@ -124,7 +136,7 @@ async def test_b24_the_database_refuses_every_forbidden_statement(database: Data
         "read another tenant's usage",
         *(f"as 501: read its rows of {table}" for table in SECURED),
     }
-    assert {answer[:5] for what, answer in answers if what not in hidden} == {"42501", "44000"}  # fmt: skip
+    assert {answer[:5] for what, answer in answers if what not in hidden} == {"42501", "44000"}
     assert await picture(neighbours) == before
 
 

@@ -82,9 +82,19 @@ async def test_no_cell_of_the_rejects_file_is_a_formula(owner: Connection, tmp_p
 
 @pytest.mark.parametrize(
     ("text", "cell"),
-    [("=1+1", "'=1+1"), ("+65", "'+65"), ("-1", "'-1"), ("@x", "'@x"), ("\tx", "'\tx"), ("\rx", "'\rx"),
-     ("a=1", "a=1"), ("'=1", "'=1"), ("", ""), (" =1", " =1")],
-)  # fmt: skip
+    [
+        ("=1+1", "'=1+1"),
+        ("+65", "'+65"),
+        ("-1", "'-1"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("a=1", "a=1"),
+        ("'=1", "'=1"),
+        ("", ""),
+        (" =1", " =1"),
+    ],
+)
 def test_a_cell_that_a_spreadsheet_calculates_is_quoted(text: str, cell: str) -> None:
     assert plain_cell(text) == cell
 

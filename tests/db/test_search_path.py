@@ -17,16 +17,41 @@ from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 TABLES = (
-    "background_jobs", "companies", "company_enrichment_runs", "contacts", "email_verification_cache",
-    "enrichment_runs", "lead_emails", "odoo_connections", "run_event_logs", "run_vendor_usage", "ssic_ref",
-    "staging_acra_companies", "tenants", "leases", "outcomes", "control", "pg_class", "pg_attribute", "pg_roles",
+    "background_jobs",
+    "companies",
+    "company_enrichment_runs",
+    "contacts",
+    "email_verification_cache",
+    "enrichment_runs",
+    "lead_emails",
+    "odoo_connections",
+    "run_event_logs",
+    "run_vendor_usage",
+    "ssic_ref",
+    "staging_acra_companies",
+    "tenants",
+    "leases",
+    "outcomes",
+    "control",
+    "pg_class",
+    "pg_attribute",
+    "pg_roles",
     "pg_stat_activity",
-)  # fmt: skip
+)
 FUNCTIONS = (
-    "now()", "clock_timestamp()", "lower(text)", "ltrim(text, text)", "regexp_replace(text, text, text, text)",
-    "pg_notify(text, text)", "current_setting(text, boolean)", "set_config(text, text, boolean)",
-    "has_table_privilege(name, oid, text)", "to_regclass(text)", "jsonb_typeof(jsonb)", "left(text, int)",
-)  # fmt: skip
+    "now()",
+    "clock_timestamp()",
+    "lower(text)",
+    "ltrim(text, text)",
+    "regexp_replace(text, text, text, text)",
+    "pg_notify(text, text)",
+    "current_setting(text, boolean)",
+    "set_config(text, text, boolean)",
+    "has_table_privilege(name, oid, text)",
+    "to_regclass(text)",
+    "jsonb_typeof(jsonb)",
+    "left(text, int)",
+)
 PATH = "evil, pg_catalog, public"
 
 
@@ -115,10 +140,12 @@ OWNERS = (
     ("SELECT acra_express.tenant_is_free(501) AS free", ("free",)),
     ("SELECT acra_express.verifications_elsewhere_since('-infinity') AS calls", ("calls",)),
     ("SELECT acra_express.nightly_companies(current_date) AS done", ("done",)),
-    ("SELECT * FROM acra_express.charge('jina', '{a}', '{1}', '{9}', '{9}', '{9}', '{1 h}', '{5 s}', '{f}', NULL)",
-     ("budget", "by_job")),
+    (
+        "SELECT * FROM acra_express.charge('jina', '{a}', '{1}', '{9}', '{9}', '{9}', '{1 h}', '{5 s}', '{f}', NULL)",
+        ("budget", "by_job"),
+    ),
     ("SELECT acra_express.trip_breaker('jina', 'outage', 'x', '{1 h}') AS tripped", ("tripped",)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("decoys", ["a schema before all others", "temporary tables too"])

@@ -75,9 +75,12 @@ async def test_explicit_uens_come_first_and_refusals_are_reported(
 ) -> None:
     await a_registry_row(owner, "201900099A", entity_status_description="Struck Off")
     await a_registry_row(
-        owner, "53175406E", entity_type_description="Sole Proprietorship/ Partnership",
-        business_constitution_description="Sole-Proprietor", entity_status_description="Live",
-    )  # fmt: skip
+        owner,
+        "53175406E",
+        entity_type_description="Sole Proprietorship/ Partnership",
+        business_constitution_description="Sole-Proprietor",
+        entity_status_description="Live",
+    )
     asked = ["201900099A", " 201900007k", "000000000X", "53175406E", registry[3]]
     picked = await selecting(database, shape).pick(StagingParams(uens=asked, ssic_codes=["33120"]), campaign(), 5)
     assert uens_of(picked) == [registry[7], registry[3], *registry[:3]]
@@ -149,9 +152,12 @@ async def test_zero_recheck_days_still_take_a_company_once_a_campaign(
 
 
 async def test_a_selection_step_is_bounded_and_continues_later(
-    database: Database, owner: Connection, shape: PlatformShape, registry: Sequence[str],
+    database: Database,
+    owner: Connection,
+    shape: PlatformShape,
+    registry: Sequence[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(selection, "WINDOW", 2)
     monkeypatch.setattr(selection, "MAX_WINDOWS", 2)
     for uen in registry[:7]:
@@ -245,8 +251,9 @@ async def test_a_registry_load_or_a_new_day_renews_the_selection(
     chosen = selecting(database, shape)
     assert await chosen.count(CODE) == 10
     await a_registry_row(owner, "201900098A")
-    await owner.execute("UPDATE staging_acra_companies SET entity_status_description = 'Struck Off' WHERE uen = $1",
-                        registry[0])  # fmt: skip
+    await owner.execute(
+        "UPDATE staging_acra_companies SET entity_status_description = 'Struck Off' WHERE uen = $1", registry[0]
+    )
     assert await chosen.count(CODE) == 10
     assert registry[0] not in uens_of(await chosen.pick(CODE, campaign(), 50))  # the current row decides
     await advance(owner, 25)

@@ -16,14 +16,37 @@ from acra_express_async.errors import Away, DatabaseAway, LockBusy, NotNow, Took
 
 RAISED = "DO $$ BEGIN RAISE EXCEPTION 'said by the server' USING ERRCODE = '{}'; END $$"
 AWAY = {
-    "08006": Away.SESSION_LOST, "08P01": Away.UNREACHABLE, "25006": Away.READ_ONLY, "26000": Away.POOLER,
-    "28000": Away.LOGIN, "28P01": Away.LOGIN, "3D000": Away.LOGIN, "3F000": Away.SCHEMA, "40003": Away.FAULT,
-    "42501": Away.GRANTS, "42703": Away.SCHEMA, "42883": Away.SCHEMA, "42P01": Away.SCHEMA, "42P05": Away.POOLER,
-    "53000": Away.FULL, "53100": Away.FAULT, "53200": Away.FAULT, "53300": Away.FULL, "54000": Away.FAULT,
-    "55000": Away.FAULT, "57P01": Away.SESSION_LOST, "57P03": Away.UNREACHABLE, "58030": Away.FAULT,
-    "58P01": Away.FAULT, "72000": Away.FAULT, "F0000": Away.FAULT, "HV000": Away.FAULT, "XX000": Away.FAULT,
-    "XX001": Away.FAULT, "XX002": Away.FAULT,
-}  # fmt: skip
+    "08006": Away.SESSION_LOST,
+    "08P01": Away.UNREACHABLE,
+    "25006": Away.READ_ONLY,
+    "26000": Away.POOLER,
+    "28000": Away.LOGIN,
+    "28P01": Away.LOGIN,
+    "3D000": Away.LOGIN,
+    "3F000": Away.SCHEMA,
+    "40003": Away.FAULT,
+    "42501": Away.GRANTS,
+    "42703": Away.SCHEMA,
+    "42883": Away.SCHEMA,
+    "42P01": Away.SCHEMA,
+    "42P05": Away.POOLER,
+    "53000": Away.FULL,
+    "53100": Away.FAULT,
+    "53200": Away.FAULT,
+    "53300": Away.FULL,
+    "54000": Away.FAULT,
+    "55000": Away.FAULT,
+    "57P01": Away.SESSION_LOST,
+    "57P03": Away.UNREACHABLE,
+    "58030": Away.FAULT,
+    "58P01": Away.FAULT,
+    "72000": Away.FAULT,
+    "F0000": Away.FAULT,
+    "HV000": Away.FAULT,
+    "XX000": Away.FAULT,
+    "XX001": Away.FAULT,
+    "XX002": Away.FAULT,
+}
 OURS = ("0A000", "21000", "22003", "22021", "22P05", "23502", "23505", "25P02", "42601", "44000", "54001", "P0001")
 
 

@@ -110,8 +110,13 @@ def test_general_mailboxes_come_before_departments_and_people() -> None:
     text = """dpo@orchidhardware.com.sg careers@orchidhardware.com.sg marketing@orchidhardware.com.sg
     support@orchidhardware.com.sg Ms Jasmine jasmine.tan@orchidhardware.com.sg enquiry@orchidhardware.com.sg"""
     assert [address.split("@")[0] for address in ranked(text)] == [
-        "enquiry", "support", "marketing", "jasmine.tan", "careers", "dpo",
-    ]  # fmt: skip
+        "enquiry",
+        "support",
+        "marketing",
+        "jasmine.tan",
+        "careers",
+        "dpo",
+    ]
 
 
 def test_the_address_of_the_registered_branch_comes_first() -> None:

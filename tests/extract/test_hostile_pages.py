@@ -16,10 +16,44 @@ from acra_express_async.extract.names import name_of
 from acra_express_async.models import Company, Page, SearchHit
 
 PIECES = st.sampled_from(
-    ["@", "info@x.com.sg", "(at)", " dot ", "[", "](", ")", "|", "\\", "&#64;", "+65 ", "6741 1100", "#01-", "S(",
-     "415874", "\u0301", "\u200b", "\ud800", "\x00", "联系", "\ufdfa", "\u0456nfo@", "mailto:", "%40", "https://",
-     "/cdn-cgi/l/email-protection#2f4c", "wa.me/", "© ", "Pte Ltd", "201506781N", "\n", "\r\n", " ", "x", "9"]
-)  # fmt: skip
+    [
+        "@",
+        "info@x.com.sg",
+        "(at)",
+        " dot ",
+        "[",
+        "](",
+        ")",
+        "|",
+        "\\",
+        "&#64;",
+        "+65 ",
+        "6741 1100",
+        "#01-",
+        "S(",
+        "415874",
+        "\u0301",
+        "\u200b",
+        "\ud800",
+        "\x00",
+        "联系",
+        "\ufdfa",
+        "\u0456nfo@",
+        "mailto:",
+        "%40",
+        "https://",
+        "/cdn-cgi/l/email-protection#2f4c",
+        "wa.me/",
+        "© ",
+        "Pte Ltd",
+        "201506781N",
+        "\n",
+        "\r\n",
+        " ",
+        "x",
+        "9",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

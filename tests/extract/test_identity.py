@@ -12,8 +12,16 @@ from acra_express_async.models import Company, Page
 HOME = "https://www.orchidhardware.com/"
 
 
-def judged(text: str, *, domain: str = "orchidhardware.com", path: str = "", firm: Company | None = None,
-           title: str = "Orchid Hardware", results: str = "", listed: bool = False) -> Judgement:  # fmt: skip
+def judged(
+    text: str,
+    *,
+    domain: str = "orchidhardware.com",
+    path: str = "",
+    firm: Company | None = None,
+    title: str = "Orchid Hardware",
+    results: str = "",
+    listed: bool = False,
+) -> Judgement:
     firm = firm or company()
     url = f"https://www.{domain}/{path}"
     candidate = Candidate(domain, (url,), 30, (), rank=2, text=results, listed=listed)

@@ -83,14 +83,30 @@ TARGETS = (
     ),
     # Eight pages of 600 tokens fill a minute to 0.96; three of the default 1,500 would fill it only to 0.90.
     Target(
-        "Jina tokens", Provider.JINA, "tokens_1m", "jina_tokens", 1, 30, 3, 3, 602, 0.80,
+        "Jina tokens",
+        Provider.JINA,
+        "tokens_1m",
+        "jina_tokens",
+        1,
+        30,
+        3,
+        3,
+        602,
+        0.80,
         {"JINA__TOKENS_PER_PAGE": "600", "JINA__API_KEY": Options().jina_key},
     ),
     Target(
-        "ZeroBounce verifications", Provider.ZEROBOUNCE, "verifications_1d", "zerobounce_verifications", 1440, 35, 2, 1,
+        "ZeroBounce verifications",
+        Provider.ZEROBOUNCE,
+        "verifications_1d",
+        "zerobounce_verifications",
+        1440,
+        35,
+        2,
+        1,
         settings={"ZEROBOUNCE__API_KEY": Options().zerobounce_key, "ZEROBOUNCE__SHARE": "1"},
     ),
-)  # fmt: skip
+)
 
 BOOKED: Mapping[str, Callable[[ArrivalLedger], int]] = {
     "duckduckgo_requests": lambda ledger: ledger.arrival_counts["duckduckgo"],
@@ -235,9 +251,7 @@ class Field:
         for target in self.targets:
             for part, chance in ((0.8, 1.0), (1.3, LATE_SHARE)):
                 seconds = part * target.timeout_seconds * target.speed
-                self._simulator(target).faults.add(
-                    Fault(target.provider, "latency_add", seconds, probability=chance)
-                )  # fmt: skip
+                self._simulator(target).faults.add(Fault(target.provider, "latency_add", seconds, probability=chance))
 
     def measured(self) -> None:
         """Stop measuring the used shares."""
@@ -326,6 +340,11 @@ async def _task(target: Target, dsn: str, simulator: Simulator) -> dict[str, obj
         **target.settings,
     }
     return {
-        "title": target.title, "provider": target.provider.value, "dsn": dsn, "tenant": tenant, "speed": target.speed,
-        "workers": target.workers, "settings": settings,
-    }  # fmt: skip
+        "title": target.title,
+        "provider": target.provider.value,
+        "dsn": dsn,
+        "tenant": tenant,
+        "speed": target.speed,
+        "workers": target.workers,
+        "settings": settings,
+    }

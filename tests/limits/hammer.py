@@ -63,9 +63,7 @@ def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
     margin = max(SEND_MARGIN * scale, LEAST_MARGIN)
     patience = max(timedelta(seconds=settings.budget_wait_seconds) * scale, LEAST_PATIENCE)
     pace = paces(settings)[provider]
-    pace = replace(
-        pace, interval=pace.interval * scale, spacing=pace.spacing * scale, jitter=pace.jitter * scale
-    )  # fmt: skip
+    pace = replace(pace, interval=pace.interval * scale, spacing=pace.spacing * scale, jitter=pace.jitter * scale)
     figures = allowances(settings, window_scale=scale, margin=margin / scale)[provider]
     turns = shared_turns(settings, window_scale=scale, margin=margin / scale).get(provider, ())
 

@@ -16,9 +16,7 @@ from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings.tree import load_settings
 
 pytestmark = pytest.mark.looptime
-TOKENS = Allowance(
-    Provider.JINA, "tokens_1m", 5000, 1, timedelta(minutes=1), timedelta(seconds=35)
-)  # fmt: skip
+TOKENS = Allowance(Provider.JINA, "tokens_1m", 5000, 1, timedelta(minutes=1), timedelta(seconds=35))
 
 
 def seconds(number: float) -> timedelta:

@@ -110,7 +110,7 @@ def test_no_approval_raises_above_the_allowance() -> None:
         ({"providers": {"jina": {"tokens_per_minute": 501}}}, "tokens_per_minute must be at least 502"),
         ({"providers": {"jina": {"calls_per_hour": None}}}, "calls_per_hour must be a whole number"),
     ],
-)  # fmt: skip
+)
 def test_an_invalid_override_fails_the_job_and_names_the_key(throttle: object, words: str) -> None:
     with pytest.raises(JobError) as wrong:
         resolve(throttle, SETTINGS)

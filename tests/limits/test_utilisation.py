@@ -51,7 +51,7 @@ async def test_four_fifths_of_the_tokens_are_used_and_never_exceeded(processes: 
     figures = reading(ACRA_EXPRESS_JINA__CALLS_PER_HOUR="10000")
     await hammer(
         figures, pace, vendor, cost={"calls_1h": 1, "tokens_1m": 1502}, hours=1, processes=processes, workers=4
-    )  # fmt: skip
+    )
     said = judge(vendor.billed, 5000, 60, 600, HOUR)
     assert said.violations == 0
     assert said.share >= 0.80

@@ -51,9 +51,9 @@ class InsertRace(BadGuest):
     async def misdeed(self) -> None:
         async with self.database.transaction() as connection:
             await self.until(
-                connection, "SELECT EXISTS (SELECT FROM background_jobs"
-                " WHERE job_type = 'staging_upsert' AND status = 'running')"
-            )  # fmt: skip
+                connection,
+                "SELECT EXISTS (SELECT FROM background_jobs WHERE job_type = 'staging_upsert' AND status = 'running')",
+            )
             await connection.execute(
                 "INSERT INTO companies (uen, name) SELECT uen, 'RACE' FROM (SELECT uen FROM staging_acra_companies s"
                 " WHERE NOT EXISTS (SELECT FROM companies c WHERE c.uen = s.uen) ORDER BY uen DESC LIMIT 60) AS last"
@@ -125,6 +125,4 @@ STORE_BEHIND_US = (
     " AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid)))"
 )
 """A session that altered the table of headers in its transaction waits for this one."""
-STORING = (
-    "SELECT EXISTS (SELECT FROM background_jobs WHERE job_type = 'enrich_candidates' AND status = 'running')"
-)  # fmt: skip
+STORING = "SELECT EXISTS (SELECT FROM background_jobs WHERE job_type = 'enrich_candidates' AND status = 'running')"

@@ -82,10 +82,18 @@ class Guest(Rig):
             stand_back=stand_back, quiet=QuietHours(), now=self._now, workers=len(self.workers), metrics=self.metrics
         )
         self.watch = SnapshotLoop(
-            shared=Control(database), slots=DailyCap(database, ZONE), budgets=self._no_budgets, shown=Display(database),
-            courtesy=self.courtesy, zone=ZONE, cap=300, health=self.health, metrics=self.metrics, now=self._now,
+            shared=Control(database),
+            slots=DailyCap(database, ZONE),
+            budgets=self._no_budgets,
+            shown=Display(database),
+            courtesy=self.courtesy,
+            zone=ZONE,
+            cap=300,
+            health=self.health,
+            metrics=self.metrics,
+            now=self._now,
             resumed=self.poller.wake,
-        )  # fmt: skip
+        )
         self.params = StagingParams(ssic_codes=codes)
         self.batch = batch
         self.saved = 0

@@ -28,11 +28,14 @@ async def test_alertmanager_reports_a_missing_target_not_the_ratio(tool: Tool, f
         (tmp_path / "alertmanager.yml").write_text(config.replace("group_wait: 30s", "group_wait: 0s"))
         with watched(
             [
-                binary, f"--config.file={tmp_path / 'alertmanager.yml'}", f"--storage.path={tmp_path / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+                binary,
+                f"--config.file={tmp_path / 'alertmanager.yml'}",
+                f"--storage.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--cluster.listen-address=",
             ],
             tmp_path / "alertmanager.log",
-        ) as alertmanager:  # fmt: skip
+        ) as alertmanager:
             url = f"http://127.0.0.1:{port}"
 
             async def ready() -> bool:
@@ -41,10 +44,16 @@ async def test_alertmanager_reports_a_missing_target_not_the_ratio(tool: Tool, f
             await alertmanager.until(ready, "itself ready")
             for name, teller in (("AcraExpressFailureRatio", "service"), ("AcraExpressTargetMissing", "alertmanager")):
                 added = run(
-                    amtool, f"--alertmanager.url={url}", "alert", "add", f"alertname={name}", f"teller={teller}",
-                    "severity=critical", "--annotation=summary=Prometheus reaches no process",
+                    amtool,
+                    f"--alertmanager.url={url}",
+                    "alert",
+                    "add",
+                    f"alertname={name}",
+                    f"teller={teller}",
+                    "severity=critical",
+                    "--annotation=summary=Prometheus reaches no process",
                     "--annotation=runbook_url=config/runbook.md#target-missing",
-                )  # fmt: skip
+                )
                 assert added.returncode == 0, added.stderr
 
             async def told() -> bool:

@@ -126,9 +126,14 @@ def test_alertmanager_sends_only_what_the_service_cannot_report(tool: Tool) -> N
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for rule in rules_as_text():
         routed = run(
-            amtool, "config", "routes", "test", f"--config.file={config}",
-            f"alertname={rule['alert']}", f"teller={rule['teller']}",
-        )  # fmt: skip
+            amtool,
+            "config",
+            "routes",
+            "test",
+            f"--config.file={config}",
+            f"alertname={rule['alert']}",
+            f"teller={rule['teller']}",
+        )
         assert routed.stdout.strip() == ("slack" if rule["teller"] == "alertmanager" else "page-only"), rule["alert"]
 
 
@@ -157,8 +162,13 @@ def test_the_dashboard_passes_its_lint() -> None:
     assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "job", "instance"}
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
-        "Is it OK?", "Flow", "Failures", "Providers", "Beside the nightly", "Runtime",
-    ]  # fmt: skip
+        "Is it OK?",
+        "Flow",
+        "Failures",
+        "Providers",
+        "Beside the nightly",
+        "Runtime",
+    ]
     for panel in panels:
         if panel["type"] == "row":
             continue

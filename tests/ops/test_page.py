@@ -67,9 +67,15 @@ def test_the_page_shows_breakers_alerts_and_the_nightly() -> None:
 
 def test_a_service_without_a_snapshot_has_a_page() -> None:
     empty = status(
-        taken_at=None, workers=[], queue=[], budgets=[], campaigns=[], companies=[], failures_24h={},
+        taken_at=None,
+        workers=[],
+        queue=[],
+        budgets=[],
+        campaigns=[],
+        companies=[],
+        failures_24h={},
         verdict={"word": "warn", "why": ["no picture of the queue was taken yet"]},
-    )  # fmt: skip
+    )
     text = page(empty)
     assert "Worth a look" in text
     assert "none yet" in text

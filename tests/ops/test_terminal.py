@@ -68,8 +68,11 @@ async def test_status_works_with_and_without_a_running_service(fresh_dsn: str, t
         answer = json.loads(said)
         assert answer["service"] == "acra-express"
         assert {line["budget"] for line in answer["budgets"]} <= {
-            "requests_1h", "calls_1h", "tokens_1m", "verifications_1d",
-        }  # fmt: skip
+            "requests_1h",
+            "calls_1h",
+            "tokens_1m",
+            "verifications_1d",
+        }
         for campaign in answer["campaigns"]:
             # The figures are read one after the other while workers run, so a company may be counted in both.
             assert campaign["ended"] <= 7

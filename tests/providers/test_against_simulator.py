@@ -53,9 +53,7 @@ async def clients() -> AsyncIterator[Clients]:
         callers = {provider: each.caller for provider, each in benches.items()}
         base = {provider: simulator.base_url(provider) for provider in Provider}
         key, zerobounce_key = SecretStr(simulator.options.jina_key), SecretStr(simulator.options.zerobounce_key)
-        found = next(
-            (row, truth.domain) for row in sample if (truth := simulator.truth(row["uen"])).domain is not None
-        )  # fmt: skip
+        found = next((row, truth.domain) for row in sample if (truth := simulator.truth(row["uen"])).domain is not None)
         yield Clients(
             simulator,
             DuckDuckGo(http, DuckDuckGoSettings(base_url=base[Provider.DUCKDUCKGO]), callers[Provider.DUCKDUCKGO]),
@@ -144,7 +142,7 @@ async def test_wrapped_links_give_the_same_results(clients: Clients) -> None:
 )
 async def test_failed_reads_raise_the_right_error(
     clients: Clients, knob: str, value: Any, kind: type[ProviderError], reason: str
-) -> None:  # fmt: skip
+) -> None:
     clients.turn(Provider.JINA, knob, value)
     with pytest.raises(kind) as failed:
         await clients.jina.read(clients.site, FakeScope())
@@ -214,9 +212,13 @@ async def test_unknown_words_of_zerobounce_are_accepted(clients: Clients) -> Non
 
 @pytest.mark.parametrize(
     ("state", "word"),
-    [("removed", "no_service"), ("archived", "channel_is_archived"), ("bad_token", "invalid_token"),
-     ("disabled", "no_active_hooks")],
-)  # fmt: skip
+    [
+        ("removed", "no_service"),
+        ("archived", "channel_is_archived"),
+        ("bad_token", "invalid_token"),
+        ("disabled", "no_active_hooks"),
+    ],
+)
 async def test_a_dead_webhook_raises_blocked_with_its_reason(clients: Clients, state: str, word: str) -> None:
     clients.turn(Provider.SLACK, "webhook_state", state)
     with pytest.raises(Blocked):

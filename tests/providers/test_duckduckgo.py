@@ -43,8 +43,11 @@ async def test_sends_the_same_form_as_the_search_page(search: DuckDuckGo, rig: B
     assert [hit.url for hit in page.hits] == ["https://own.sg/"]
     request = route.calls.last.request
     assert parse_qs(request.content.decode(), keep_blank_values=True) == {
-        "q": ["g KOPI & TOAST singapore"], "b": [""], "kl": ["sg-en"], "df": [""],
-    }  # fmt: skip
+        "q": ["g KOPI & TOAST singapore"],
+        "b": [""],
+        "kl": ["sg-en"],
+        "df": [""],
+    }
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.headers["user-agent"].startswith("acra-express/1 ")
     assert request.headers["referer"] == "https://html.duckduckgo.com/"
@@ -92,9 +95,14 @@ async def test_a_redirect_is_permanent_for_the_query(search: DuckDuckGo, rig: Be
 
 @pytest.mark.parametrize(
     "failure",
-    [httpx.Response(500), httpx.Response(503), httpx.ReadTimeout("late"), httpx.ConnectError("refused"),
-     httpx.RemoteProtocolError("cut off")],
-)  # fmt: skip
+    [
+        httpx.Response(500),
+        httpx.Response(503),
+        httpx.ReadTimeout("late"),
+        httpx.ConnectError("refused"),
+        httpx.RemoteProtocolError("cut off"),
+    ],
+)
 @respx.mock
 async def test_a_transient_error_is_tried_three_times(
     search: DuckDuckGo, rig: Bench, failure: httpx.Response | Exception

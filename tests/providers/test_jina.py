@@ -205,8 +205,10 @@ async def test_links_of_the_markdown_are_used_without_a_summary(reader: JinaRead
     respx.post(URL).respond(json=page(text))
     read = await reader.read("https://kopi.sg/x/", rig.scope)
     assert [link.url for link in read.links] == [
-        "https://kopi.com.sg/about.html", "https://w.org/a_(b)", "https://kopi.sg/",
-    ]  # fmt: skip
+        "https://kopi.com.sg/about.html",
+        "https://w.org/a_(b)",
+        "https://kopi.sg/",
+    ]
 
 
 @pytest.mark.parametrize(

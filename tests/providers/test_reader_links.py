@@ -14,7 +14,10 @@ BASE = "https://kopi.sg/"
     ("told", "links"),
     [
         ({"Contact": "https://kopi.sg/contact"}, [("Contact", "https://kopi.sg/contact")]),
-        ([["", "tel:67411100"], ["", "https://wa.me/6591234567"]], [("", "tel:67411100"), ("", "https://wa.me/6591234567")]),
+        (
+            [["", "tel:67411100"], ["", "https://wa.me/6591234567"]],
+            [("", "tel:67411100"), ("", "https://wa.me/6591234567")],
+        ),
         (
             {"0": "Home,https://kopi.sg/", "1": ",mailto:info@kopi.sg", "2": "Beans, ground,https://kopi.sg/a,b"},
             [("Home", "https://kopi.sg/"), ("", "mailto:info@kopi.sg"), ("Beans, ground", "https://kopi.sg/a,b")],
@@ -24,14 +27,17 @@ BASE = "https://kopi.sg/"
             [("10 Kaki Bukit Ave 4, Singapore 415874", "https://maps.google.com/?q=1.3,103.9")],
         ),
         ({"0": "Top,javascript:void(0)", "1": "Doc,file:///c"}, []),
-        ({"1": "https://kopi.sg/page/1", "2": "https://kopi.sg/page/2"}, [("1", "https://kopi.sg/page/1"), ("2", "https://kopi.sg/page/2")]),
+        (
+            {"1": "https://kopi.sg/page/1", "2": "https://kopi.sg/page/2"},
+            [("1", "https://kopi.sg/page/1"), ("2", "https://kopi.sg/page/2")],
+        ),
         ({"0": "https://kopi.sg/page/0"}, [("0", "https://kopi.sg/page/0")]),
         ({"0": 7, "1": None}, []),
         ("nonsense", []),
         (None, []),
     ],
     ids=["object", "pairs", "numbered", "commas", "no pages", "page numbers", "page nought", "no text", "text", "none"],
-)  # fmt: skip
+)
 def test_all_three_shapes_of_the_summary(told: object, links: list[tuple[str, str]]) -> None:
     assert [(link.label, link.url) for link in links_of(told, "", BASE)] == links
 

@@ -238,5 +238,6 @@ async def test_each_reader_error_is_of_its_class(teller: Teller, envelope: bool)
     assert ends == ENVELOPES
     assert teller.simulator.ledger.tokens_sent == 0, "errors cost nothing"
     assert {end.split()[0] for end in ends.values()} == {
-        ANSWERED, *(kind.__name__ for kind in (Blocked, Permanent, RateLimited, Transient)),
-    }  # fmt: skip
+        ANSWERED,
+        *(kind.__name__ for kind in (Blocked, Permanent, RateLimited, Transient)),
+    }

@@ -66,9 +66,7 @@ def test_genuine_no_results_pages_are_recognised(page: str) -> None:
     assert classify(page) == (SearchPageKind.NO_RESULTS, ())
 
 
-@pytest.mark.parametrize(
-    "page", [CHALLENGE, '<form id="challenge-form" action="/">', "<p>bots use DuckDuckGo too</p>"]
-)  # fmt: skip
+@pytest.mark.parametrize("page", [CHALLENGE, '<form id="challenge-form" action="/">', "<p>bots use DuckDuckGo too</p>"])
 def test_a_challenge_is_recognised_by_its_markup(page: str) -> None:
     assert classify(page) == (SearchPageKind.CHALLENGE, ())
 

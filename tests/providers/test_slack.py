@@ -51,12 +51,22 @@ async def test_posts_text_and_blocks(slack: Slack, rig: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("status", "word"),
-    [(403, "action_prohibited"), (403, "team_disabled"), (403, "invalid_token"), (403, "anything"),
-     (400, "posting_to_general_channel_denied"), (403, "posting_to_general_channel_denied"),
-     (404, "channel_not_found"), (404, "no_service"), (404, "no_service_id"), (404, "no_active_hooks"),
-     (404, "no_team"),
-     (410, "channel_is_archived"), (404, "")],
-)  # fmt: skip
+    [
+        (403, "action_prohibited"),
+        (403, "team_disabled"),
+        (403, "invalid_token"),
+        (403, "anything"),
+        (400, "posting_to_general_channel_denied"),
+        (403, "posting_to_general_channel_denied"),
+        (404, "channel_not_found"),
+        (404, "no_service"),
+        (404, "no_service_id"),
+        (404, "no_active_hooks"),
+        (404, "no_team"),
+        (410, "channel_is_archived"),
+        (404, ""),
+    ],
+)
 @respx.mock
 async def test_a_dead_webhook_is_called_only_once(slack: Slack, status: int, word: str) -> None:
     route = respx.post(WEBHOOK).respond(status, text=word)
@@ -98,9 +108,14 @@ async def test_other_refusals_cause_no_second_message(slack: Slack) -> None:
 
 @pytest.mark.parametrize(
     "failure",
-    [httpx.Response(500, text="rollup_error"), httpx.Response(503), httpx.Response(200, text="<html>proxy</html>"),
-     httpx.ReadTimeout("late"), httpx.ConnectError("refused")],
-)  # fmt: skip
+    [
+        httpx.Response(500, text="rollup_error"),
+        httpx.Response(503),
+        httpx.Response(200, text="<html>proxy</html>"),
+        httpx.ReadTimeout("late"),
+        httpx.ConnectError("refused"),
+    ],
+)
 @respx.mock
 async def test_a_message_of_unknown_fate_is_repeated_at_most_once(
     slack: Slack, failure: httpx.Response | Exception

@@ -122,9 +122,7 @@ async def test_a_slow_answer_ends_at_the_deadline() -> None:
     assert (failed.value.sent, failed.value.reason, wire.answer) == (True, "timeout", None)
 
 
-@pytest.mark.parametrize(
-    "start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"garbage\r\n\r\n"]
-)  # fmt: skip
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"garbage\r\n\r\n"])
 async def test_a_connection_cut_after_the_request_may_have_cost(start: bytes) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
@@ -230,10 +228,20 @@ def test_a_body_without_json_reads_as_none(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("", None), ("5", 5), ("0.5", 0.5), ("-3", 0), ("9999", 300), ("inf", 300), ("nan", None), ("soon", None),
-     ("Mon, 23 Nov 2026 08:01:00 GMT", 60), ("Mon, 23 Nov 2026 07:00:00 GMT", 0),
-     ("Mon, 99 Nov 2026 07:00:00 GMT", None)],
-)  # fmt: skip
+    [
+        ("", None),
+        ("5", 5),
+        ("0.5", 0.5),
+        ("-3", 0),
+        ("9999", 300),
+        ("inf", 300),
+        ("nan", None),
+        ("soon", None),
+        ("Mon, 23 Nov 2026 08:01:00 GMT", 60),
+        ("Mon, 23 Nov 2026 07:00:00 GMT", 0),
+        ("Mon, 99 Nov 2026 07:00:00 GMT", None),
+    ],
+)
 def test_retry_after_is_read_in_all_its_forms(value: str, seconds: float | None) -> None:
     now = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
     wanted = None if seconds is None else timedelta(seconds=seconds)

@@ -43,11 +43,26 @@ async def verifier(rig: Bench) -> AsyncIterator[ZeroBounce]:
 
 def result(status: str, sub_status: str = "", **more: Any) -> dict[str, Any]:
     return {
-        "address": ADDRESS, "status": status, "sub_status": sub_status, "free_email": False, "did_you_mean": None,
-        "account": None, "domain": "kopi.com.sg", "domain_age_days": "9692", "smtp_provider": "example",
-        "mx_found": "true", "mx_record": "mx.kopi.com.sg", "firstname": "zero", "lastname": "bounce", "gender": "male",
-        "country": None, "region": None, "city": None, "zipcode": None, "processed_at": "2026-11-23 08:28:31.200",
-    } | more  # fmt: skip
+        "address": ADDRESS,
+        "status": status,
+        "sub_status": sub_status,
+        "free_email": False,
+        "did_you_mean": None,
+        "account": None,
+        "domain": "kopi.com.sg",
+        "domain_age_days": "9692",
+        "smtp_provider": "example",
+        "mx_found": "true",
+        "mx_record": "mx.kopi.com.sg",
+        "firstname": "zero",
+        "lastname": "bounce",
+        "gender": "male",
+        "country": None,
+        "region": None,
+        "city": None,
+        "zipcode": None,
+        "processed_at": "2026-11-23 08:28:31.200",
+    } | more
 
 
 @pytest.mark.parametrize(
@@ -203,10 +218,13 @@ async def test_errors_and_logs_contain_neither_key_nor_address(
     caplog.set_level(logging.DEBUG, logger="zerobounce")
     respx.get(CREDITS).respond(403, html=SHIELD)
     for failure in (
-        httpx.Response(403, html=SHIELD), httpx.Response(200, json=BAD_KEY), httpx.Response(500, html=SHIELD),
-        httpx.ReadTimeout(f"{VALIDATE}?api_key={KEY}"), httpx.ConnectError(f"{VALIDATE}?api_key={KEY}"),
+        httpx.Response(403, html=SHIELD),
+        httpx.Response(200, json=BAD_KEY),
+        httpx.Response(500, html=SHIELD),
+        httpx.ReadTimeout(f"{VALIDATE}?api_key={KEY}"),
+        httpx.ConnectError(f"{VALIDATE}?api_key={KEY}"),
         httpx.Response(400, json={"error": f"bad {KEY}"}),
-    ):  # fmt: skip
+    ):
         respx.get(VALIDATE).mock(side_effect=[failure])
         rig.store.record = type(rig.store.record)()
         rig.breaker._read_at = None

@@ -78,9 +78,17 @@ class Arm:
 
 
 HEADER = (
-    "plan", "searches", "pages", "verifications", "tokens", "precision", "recall", "mail recall", "phone recall",
+    "plan",
+    "searches",
+    "pages",
+    "verifications",
+    "tokens",
+    "precision",
+    "recall",
+    "mail recall",
+    "phone recall",
     "companies with a usable address",
-)  # fmt: skip
+)
 
 
 async def compare(companies: int, seed: int, size: PageSize = 0) -> tuple[Arm, Arm]:

@@ -13,8 +13,15 @@ from quality.scoring import Tally, confidence_table, run, score
 
 from acra_express_async.models import Outcome, OutcomeKind
 
-SETS = ["own", pytest.param("development", marks=pytest.mark.skipif(
-    not DEVELOPMENT.exists(), reason="the development set lies beside the project, not in it"))]  # fmt: skip
+SETS = [
+    "own",
+    pytest.param(
+        "development",
+        marks=pytest.mark.skipif(
+            not DEVELOPMENT.exists(), reason="the development set lies beside the project, not in it"
+        ),
+    ),
+]
 GATES = ("wrong traps", "forbidden emails", "contacts on nulls", "unexplained answers")
 AT_LEAST = {
     "domain precision@answered": 1.0,
@@ -35,8 +42,12 @@ Results = list[tuple[Case, Outcome]]
 Mutation = Callable[[Case, Random], Case]
 
 AT_LEAST_WHEN_MUTATED = {
-    "domain recall": 0.95, "email precision": 0.97, "email recall": 0.95, "phone precision": 0.98, "phone recall": 0.95,
-}  # fmt: skip
+    "domain recall": 0.95,
+    "email precision": 0.97,
+    "email recall": 0.95,
+    "phone precision": 0.98,
+    "phone recall": 0.95,
+}
 """For unknown cases 0.88, 0.95, 0.90, 0.98 and 0.93 are required."""
 
 

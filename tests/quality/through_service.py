@@ -19,10 +19,21 @@ from acra_express_async.models import Email, EmailKind, Evidence, Outcome, Outco
 from acra_express_async.sandbox.markup import NO_RESULTS, Listing, html_no_results, html_results
 
 COLUMNS = (
-    "uen", "entity_name", "entity_type_description", "business_constitution_description", "entity_status_description",
-    "registration_incorporation_date", "block", "street_name", "building_name", "postal_code",
-    "primary_ssic_description", "primary_user_described_activity", "former_entity_name1", "former_entity_name2",
-)  # fmt: skip
+    "uen",
+    "entity_name",
+    "entity_type_description",
+    "business_constitution_description",
+    "entity_status_description",
+    "registration_incorporation_date",
+    "block",
+    "street_name",
+    "building_name",
+    "postal_code",
+    "primary_ssic_description",
+    "primary_user_described_activity",
+    "former_entity_name1",
+    "former_entity_name2",
+)
 
 
 class Answers:
@@ -118,10 +129,21 @@ async def _register(owner: Connection, case: Case) -> None:
     company = case.company
     former = [*company.former_names[:2], None, None]
     values = (
-        company.uen, company.name, company.entity_type, None, company.entity_status, None, company.block,
-        company.street_name, company.building_name, company.postal_code, company.ssic_description, company.activity,
-        former[0], former[1],
-    )  # fmt: skip
+        company.uen,
+        company.name,
+        company.entity_type,
+        None,
+        company.entity_status,
+        None,
+        company.block,
+        company.street_name,
+        company.building_name,
+        company.postal_code,
+        company.ssic_description,
+        company.activity,
+        former[0],
+        former[1],
+    )
     places = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
     await owner.execute(
         f"INSERT INTO staging_acra_companies ({', '.join(COLUMNS)}, primary_ssic_code)"
@@ -132,8 +154,10 @@ async def _register(owner: Connection, case: Case) -> None:
     if company.website_domain:
         await owner.execute(
             "INSERT INTO companies (uen, name, website_domain) VALUES ($1, $2, $3)",
-            company.uen, company.name, company.website_domain,
-        )  # fmt: skip
+            company.uen,
+            company.name,
+            company.website_domain,
+        )
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:

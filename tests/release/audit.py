@@ -113,9 +113,18 @@ def bill(folder: Path) -> str:
 def asked(requirements: Path) -> Verdict:
     """Run pip-audit on a file of hashed pins; it resolves and installs nothing."""
     command = [
-        tool("pip-audit"), "--format", "json", "--progress-spinner", "off", "--timeout", "10",
-        "--disable-pip", "--require-hashes", "--requirement", str(requirements),
-    ]  # fmt: skip
+        tool("pip-audit"),
+        "--format",
+        "json",
+        "--progress-spinner",
+        "off",
+        "--timeout",
+        "10",
+        "--disable-pip",
+        "--require-hashes",
+        "--requirement",
+        str(requirements),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     except subprocess.TimeoutExpired:

@@ -131,9 +131,10 @@ async def test_ten_failures_of_a_url_pause_it_for_an_hour(
 ) -> None:
     sim = await start()
     dead = next(
-        home(truth) for truth in truths
+        home(truth)
+        for truth in truths
         if truth.kind == "dead" and world.page(home(truth)).failure in ("refused", "empty", "timeout")
-    )  # fmt: skip
+    )
     for _ in range(10):
         assert (await read(http, sim, dead)).status_code == 422
     paused = await read(http, sim, dead)

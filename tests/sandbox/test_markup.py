@@ -51,9 +51,10 @@ def targets(page: str) -> list[str]:
         for anchor in item.css("a.result__a")
     ]
     anchors += [
-        anchor for anchor in tree.css("a.result-link")
+        anchor
+        for anchor in tree.css("a.result-link")
         if not any("result-sponsored" in classes(parent) for parent in ancestors(anchor))
-    ]  # fmt: skip
+    ]
     found = [unwrapped(anchor.attributes["href"] or "") for anchor in anchors if anchor.text(strip=True) != "EOF"]
     return [url for url in found if not (urlsplit(url).hostname or "").endswith("duckduckgo.com")]
 
@@ -203,9 +204,13 @@ def test_reader_bodies_have_the_keys_of_the_captured_ones() -> None:
     for path in sorted(shared("captured/jina").glob("error_*.json")):
         captured = json.loads(path.read_text())["body"]
         name = {
-            40102: "bad_key", 40203: "no_balance", 40305: "domain_blocked", 42206: "timeout", 42903: "rate_limit",
+            40102: "bad_key",
+            40203: "no_balance",
+            40305: "domain_blocked",
+            42206: "timeout",
+            42903: "rate_limit",
             45102: "domain_blocked_451",
-        }[captured["status"]]  # fmt: skip
+        }[captured["status"]]
         facts = dict.fromkeys(("url", "host", "until", "ms", "who", "count", "since"), "x")
         ours = reader.error(name, facts)
         assert {key: ours[key] for key in ("code", "name", "status")} == {

@@ -192,9 +192,17 @@ def test_an_unknown_scenario_is_refused(world: World) -> None:
 
 def test_every_documented_scenario_exists() -> None:
     assert set(SCENARIOS) >= {
-        "happy", "ddg_blocked_first_hour", "ddg_soft_blocks", "jina_key_empties", "jina_524_storm",
-        "zb_credits_run_out", "zb_shield_day", "slack_archived", "everything_flaky", "full_day_500",
-    }  # fmt: skip
+        "happy",
+        "ddg_blocked_first_hour",
+        "ddg_soft_blocks",
+        "jina_key_empties",
+        "jina_524_storm",
+        "zb_credits_run_out",
+        "zb_shield_day",
+        "slack_archived",
+        "everything_flaky",
+        "full_day_500",
+    }
 
 
 async def test_an_answer_without_a_waiting_client_is_not_billed(
@@ -258,9 +266,20 @@ async def test_the_simulator_runs_as_a_separate_process(tmp_path: Path, http: ht
     path = tmp_path / "registry.csv"
     registry_sample.write_csv(path, 30, seed=3)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "acra_express_async.sandbox.simulator", "--registry", str(path), "--seed", "3",
-        "--latency-scale", "0", "--speed", "0", stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUTF8": "1"},
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "acra_express_async.sandbox.simulator",
+        "--registry",
+        str(path),
+        "--seed",
+        "3",
+        "--latency-scale",
+        "0",
+        "--speed",
+        "0",
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
     try:
         assert process.stdout is not None
         told = json.loads(await process.stdout.readline())

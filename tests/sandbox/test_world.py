@@ -76,14 +76,23 @@ def test_a_world_survives_a_json_round_trip(world: World, tmp_path: Path) -> Non
 
 def test_a_world_can_be_built_from_service_companies(rows: list[dict[str, str]]) -> None:
     company = Company(
-        CompanyId(7), uen="201736405N", name="SERUNAI IT CONSULTING PTE. LTD.", former_names=("OLD NAME PTE. LTD.",),
-        ssic_code="62021", block="12", street_name="UBI ROAD 1", postal_code="40861",
-    )  # fmt: skip
+        CompanyId(7),
+        uen="201736405N",
+        name="SERUNAI IT CONSULTING PTE. LTD.",
+        former_names=("OLD NAME PTE. LTD.",),
+        ssic_code="62021",
+        block="12",
+        street_name="UBI ROAD 1",
+        postal_code="40861",
+    )
     firm = firm_of(company)
     assert firm is not None
     assert (firm.uen, firm.name, firm.postal, firm.former_names) == (
-        company.uen, company.name, "040861", ("OLD NAME PTE. LTD.",),
-    )  # fmt: skip
+        company.uen,
+        company.name,
+        "040861",
+        ("OLD NAME PTE. LTD.",),
+    )
     assert firm_of({"uen": "na", "entity_name": "X"}) is None
     assert len(World([company, *rows[:3]])) == 4
 
@@ -95,9 +104,20 @@ def test_kinds_of_sites_occur_at_their_shares() -> None:
     assert 0.52 < with_site < 0.58
     assert 0.08 < kinds["unlisted"] / (with_site * len(world)) < 0.16
     assert set(kinds) == {
-        "none", "silent", "unlisted", "plain", "moved", "chinese", "hosted", "brand", "acronym", "thin", "dead",
-        "walled", "robots",
-    }  # fmt: skip
+        "none",
+        "silent",
+        "unlisted",
+        "plain",
+        "moved",
+        "chinese",
+        "hosted",
+        "brand",
+        "acronym",
+        "thin",
+        "dead",
+        "walled",
+        "robots",
+    }
     everybody = World(registry_sample.rows(200, seed=2), seed=2, site_share=1.0)
     assert all(everybody.truth(uen).own_domain for uen in everybody.uens())
 

@@ -156,8 +156,12 @@ async def test_an_odd_row_ends_in_error_between_good_ones(
     assert await (await campaigns()).supervisor.run() == 0
     assert sorted(story.ran) == registry[:3]
     await look_at_everything(database, [odd])
-    ended = {r["job_id"]: r for r in await owner.fetch("SELECT job_id, job_type, created_at, status, error,"
-             " left(params::text, 100) AS params FROM background_jobs")}  # fmt: skip
+    ended = {
+        r["job_id"]: r
+        for r in await owner.fetch(
+            "SELECT job_id, job_type, created_at, status, error, left(params::text, 100) AS params FROM background_jobs"
+        )
+    }
     assert_ended_with_a_sentence(ended.pop(odd))
     assert {r["status"] for r in ended.values()} == {"done"}
 
@@ -222,9 +226,20 @@ async def test_less_than_nothing_left_makes_no_jobs(
 
 
 MOMENTS = st.sampled_from(
-    ["infinity", "-infinity", "20000-01-01", "4713-01-01 BC", "294276-12-31", "1999-12-31", "2100-01-01", "2099-12-31",
-     "0001-01-01 00:00:00+14", "9999-12-31 23:59:59-12", "2026-11-26 00:00:00+00"]
-)  # fmt: skip
+    [
+        "infinity",
+        "-infinity",
+        "20000-01-01",
+        "4713-01-01 BC",
+        "294276-12-31",
+        "1999-12-31",
+        "2100-01-01",
+        "2099-12-31",
+        "0001-01-01 00:00:00+14",
+        "9999-12-31 23:59:59-12",
+        "2026-11-26 00:00:00+00",
+    ]
+)
 IDS = st.sampled_from([0, 1, -1, 5, INT, BIGINT - 1, BIGINT, -BIGINT, 10**30, 10**120])
 SCALARS = (
     st.none()
@@ -311,8 +326,13 @@ async def run_beside_good_jobs(
     assert {ended[job_id]["status"] for job_id in good} == {"done"}
     assert {row["status"] for row in ended.values()} <= {"done", "error"}
     assert set(registry[:2]) <= set(story.ran)
-    assert max(rig.metrics.registry.get_sample_value("acra_express_latency_seconds_sum", {"outcome": kind}) or 0.0
-               for kind in ("failed", "skipped")) < 200 * 366 * 86400  # fmt: skip
+    assert (
+        max(
+            rig.metrics.registry.get_sample_value("acra_express_latency_seconds_sum", {"outcome": kind}) or 0.0
+            for kind in ("failed", "skipped")
+        )
+        < 200 * 366 * 86400
+    )
 
 
 BATCHES = st.lists(

@@ -54,9 +54,14 @@ class Ground:
     """Database, simulator and jobs of one test; each job makes one call of `provider`."""
 
     def __init__(
-        self, provider: Provider, database: Database, owner: Connection, clock: Clock, simulator: Simulator,
+        self,
+        provider: Provider,
+        database: Database,
+        owner: Connection,
+        clock: Clock,
+        simulator: Simulator,
         http: httpx.AsyncClient,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.provider = provider
         self.database = database
         self.owner = owner

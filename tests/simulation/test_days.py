@@ -15,8 +15,11 @@ import pytest
 def simulated(*arguments: str, timeout: float) -> list[dict[str, Any]]:
     ended = subprocess.run(
         [sys.executable, "-m", "acra_express_async", "simulate", "--json", *arguments],
-        capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     days: list[dict[str, Any]] = json.loads(ended.stdout)
     return days
@@ -44,7 +47,7 @@ def test_a_company_over_the_cap_is_done_after_local_midnight(cap: int) -> None:
     """Two replicas, the database in UTC, and no intervention at midnight."""
     [night] = simulated(
         "--hours", "5", "--profile", "over-cap", "--replicas", "2", "--set", f"DAILY_CAP={cap}", timeout=590
-    )  # fmt: skip
+    )
     assert night["by_day"] == {"2026-03-02": cap, "2026-03-03": 1}
     assert night["companies"] == cap + 1
     assert night["violations"] == 0
