@@ -130,7 +130,8 @@ class Display:
                 SELECT c.staging, c.campaign_id, c.created_at, c.asked_at, c.selects, c.most,
                        greatest(least(c.companies, c.companies - c.processed::bigint), 0) AS waiting,
                        c.in_params + (SELECT count(*) FROM acra_express.campaign_uens u
-                                      WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL) AS uens
+                                      WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL
+                                        AND u.kind IS NULL) AS uens
                 FROM (
                     SELECT j.job_type = $2 AS staging, j.created_at, coalesce(j.processed, 0) AS processed,
                            left(coalesce(p.params #>> '{campaign,enqueued_at}', p.params ->> 'campaign_enqueued_at'),
