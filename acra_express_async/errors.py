@@ -159,7 +159,24 @@ class ProviderError(AcraExpressError):
 
 
 class Transient(ProviderError):
-    """May go away by itself: 5xx, time-out, connection error. Retried within bounds, then the job is snoozed."""
+    """May go away by itself: 5xx, time-out, connection error. Retried within bounds, then the job is snoozed.
+
+    Args:
+        about_target: the provider works and answered, and its error is about the page or query it was asked for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        retry_after: timedelta | None = None,
+        reason: str = "provider_error",
+        sent: bool = True,
+        about_target: bool = False,
+    ) -> None:
+        super().__init__(message, provider=provider, retry_after=retry_after, reason=reason, sent=sent)
+        self.about_target = about_target
 
 
 class RateLimited(Transient):

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +21,7 @@ from acra_express_async.limits import (
     Pace,
     Refusal,
     State,
+    Streak,
     Throttle,
 )
 from acra_express_async.metrics import Metrics
@@ -84,22 +85,40 @@ class FakeBreakerStore:
     def __init__(self) -> None:
         self.record = BreakerState()
         self.open_until = 0.0
-        self.probing = False
+        self.probe: datetime | None = None
         self.reads = 0
         self.trips: list[tuple[Kind, str]] = []
+        self.failures: list[tuple[str, bool]] = []
+        self.answers = 0
 
     async def read(self, provider: Provider) -> BreakerState:
         self.reads += 1
         if self.record.state is State.CLOSED:
-            return self.record
+            return replace(self.record, failing=bool(self.failures))
         left = self.open_until - asyncio.get_running_loop().time()
         if left > 0:
             return replace(self.record, state=State.OPEN, remaining=timedelta(seconds=left))
         return replace(self.record, state=State.HALF_OPEN, remaining=timedelta())
 
+    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:
+        self.failures.append((target, about_target))
+        hard = [each for each, doubted in self.failures if not doubted]
+        return Streak(len(hard), len(set(hard)), len({each for each, doubted in self.failures if doubted}))
+
+    async def answered(self, provider: Provider) -> None:
+        self.answers += 1
+        self.failures.clear()
+
     async def trip(
-        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
+        self,
+        provider: Provider,
+        kind: Kind,
+        reason: str,
+        cooldowns: Sequence[timedelta],
+        probe: datetime | None = None,
     ) -> tuple[BreakerState, bool]:
+        if probe is not None and probe != self.probe:
+            return await self.read(provider), False
         self.trips.append((kind, reason))
         known = await self.read(provider)
         if known.state is State.OPEN:
@@ -107,19 +126,22 @@ class FakeBreakerStore:
         level = min(known.level + 1, len(cooldowns) - 1) if known.state is State.HALF_OPEN else 0
         self.open_until = asyncio.get_running_loop().time() + cooldowns[level].total_seconds()
         self.record = BreakerState(State.OPEN, reason, kind, level)
-        self.probing = False
+        self.probe = None
         return await self.read(provider), True
 
-    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
-        free = not self.probing and (await self.read(provider)).state is State.HALF_OPEN
-        self.probing = self.probing or free
-        return free
+    async def claim_probe(self, provider: Provider, lease: timedelta) -> datetime | None:
+        if self.probe is not None or (await self.read(provider)).state is not State.HALF_OPEN:
+            return None
+        self.probe = datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC) + lease
+        return self.probe
 
-    async def release_probe(self, provider: Provider) -> None:
-        self.probing = False
+    async def release_probe(self, provider: Provider, probe: datetime) -> None:
+        if probe == self.probe:
+            self.probe = None
 
-    async def reset(self, provider: Provider) -> None:
-        self.record, self.probing = BreakerState(), False
+    async def reset(self, provider: Provider, probe: datetime) -> None:
+        if probe == self.probe:
+            self.record, self.probe = BreakerState(), None
 
 
 @dataclass

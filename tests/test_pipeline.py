@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,7 @@ class World:
     footers: dict[str, Page] = field(default_factory=dict)
     kept: dict[str, Page] = field(default_factory=dict)
     kept_footers: dict[str, Page] = field(default_factory=dict)
+    failed_calls: dict[tuple[str, str], int] = field(default_factory=dict)
     settled: dict[str, VerificationResult] = field(default_factory=dict)
     intents: set[str] = field(default_factory=set)
     now: float = 0.0
@@ -144,6 +146,13 @@ class World:
 
     async def footer(self, url: str) -> Page | None:
         return self.kept_footers.get(url)
+
+    async def gave_up(self, _company_id: CompanyId, asked: tuple[str, str]) -> bool:
+        return self.failed_calls.get(asked, 0) >= 2
+
+    async def failed(self, company_id: CompanyId, asked: tuple[str, str], error: Transient) -> bool:
+        self.failed_calls[asked] = self.failed_calls.get(asked, 0) + 1
+        return error.about_target and await self.gave_up(company_id, asked)
 
     async def keep_footer(self, page: Page) -> None:
         self.kept_footers[page.url] = page
@@ -497,3 +506,46 @@ async def test_the_loop_goes_on_while_pages_are_looked_at(
     monkeypatch.setattr(owner, name, slow)
     outcome, _ = await asyncio.gather(pipeline(World()).run(COMPANY, FreeScope()), move())
     assert outcome.kind is OutcomeKind.ENRICHED
+
+
+def _crashed(**more: Any) -> Transient:
+    return Transient(
+        "Jina Reader answered 503 (50302)", **{"provider": "jina", "reason": "http_503", "about_target": True} | more
+    )
+
+
+async def test_a_page_that_always_fails_is_given_up_on_the_second_call() -> None:
+    """The company goes on with what it has."""
+    world = World(failures={f"read {CONTACT}": _crashed()})
+    with pytest.raises(Transient):
+        await pipeline(world).run(COMPANY, FreeScope())
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.site is not None
+    assert outcome.site.domain == "orchidhardware.sg"
+    assert "page_refused:too_many_failures" in outcome.notes
+    assert world.calls.count(f"read {CONTACT}") == 2
+    await pipeline(world).run(COMPANY, FreeScope())
+    assert world.calls.count(f"read {CONTACT}") == 2, "not once more, as long as that is remembered"
+
+
+async def test_a_search_that_always_fails_is_given_up_too() -> None:
+    query = "search ORCHID HARDWARE Singapore"
+    world = World(failures={query: _crashed(provider="duckduckgo", reason="markup_changed")})
+    with pytest.raises(Transient):
+        await pipeline(world).run(COMPANY, FreeScope())
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.kind is OutcomeKind.ENRICHED, "by the second query"
+    assert "search_refused:too_many_failures" in outcome.notes
+
+
+@pytest.mark.parametrize(
+    "error",
+    [_crashed(sent=False), RateLimited("slow down", provider="jina"), Blocked("no", provider="jina", reason="bad_key")],
+    ids=["unsent", "rate limited", "blocked"],
+)
+async def test_what_was_not_looked_at_does_not_count_against_a_page(error: ProviderError) -> None:
+    world = World(failures={f"read {CONTACT}": error})
+    for _ in range(4):
+        with pytest.raises(type(error)):
+            await pipeline(world).run(COMPANY, FreeScope())
+    assert world.failed_calls == {}

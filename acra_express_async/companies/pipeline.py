@@ -7,15 +7,15 @@ Text of pages is read in a thread, because some pages take a second and the even
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from acra_express_async.companies.verification import Verification, VerificationStore, Verifier
-from acra_express_async.db.companies.answer_memory import Memory
+from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Memory
 from acra_express_async.db.companies.optouts import OptOuts
-from acra_express_async.errors import Permanent
+from acra_express_async.errors import Permanent, RateLimited, Transient
 from acra_express_async.extract.candidates import candidates_in, known_candidate
 from acra_express_async.extract.contacts import contacts_of
 from acra_express_async.extract.queries import queries_for
@@ -34,6 +34,7 @@ from acra_express_async.models import (
     Outcome,
     OutcomeKind,
     Page,
+    Provider,
     Reading,
     Scope,
     SearchPage,
@@ -44,6 +45,9 @@ from acra_express_async.registry import may_be_live
 
 FOOTER_TOKENS = 1000
 """Most tokens of a footer. As text, the footers of 83 real pages had 134 in the median, 845 at the 90th percentile."""
+
+TOO_MANY_FAILURES = "too_many_failures"
+"""Why a page or a search was not asked for again."""
 
 _OPTED_OUT_SITE = "site_opted_out"
 
@@ -207,7 +211,8 @@ class Pipeline:
             return remembered
         try:
             with self._timed(run, "search"):
-                answer = await self._searcher.search(query, run.scope)
+                async with self._bounded(run, ("search", query)):
+                    answer = await self._searcher.search(query, run.scope)
         except Permanent as error:
             run.notes.append(f"search_refused:{error.reason}")
             return SearchPage(query, ())
@@ -224,7 +229,8 @@ class Pipeline:
             return remembered
         try:
             with self._timed(run, "read"):
-                page = await self._read_now(step, run.scope)
+                async with self._bounded(run, ("footer" if step.footer else "page", step.url)):
+                    page = await self._read_now(step, run.scope)
         except Permanent as error:
             run.notes.append(f"page_refused:{error.reason}")
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
@@ -234,6 +240,27 @@ class Pipeline:
         run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
         await (self._memory.keep_footer(page) if step.footer else self._memory.keep_page(page))
         return page
+
+    @asynccontextmanager
+    async def _bounded(self, run: _Run, asked: Asked) -> AsyncIterator[None]:
+        """Around one call: what failed often enough for this company is not asked for again.
+
+        Raises:
+            Permanent: it was given up, now or in an earlier attempt.
+        """
+        company_id = run.company.company_id
+        provider = Provider.DUCKDUCKGO if asked[0] == "search" else Provider.JINA
+        given_up = f"the {asked[0]} failed {MOST_CALLS} times for this company"
+        if await self._memory.gave_up(company_id, asked):
+            raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES, sent=False)
+        try:
+            yield
+        except RateLimited:
+            raise  # it was not looked at
+        except Transient as error:
+            if error.sent and await self._memory.failed(company_id, asked, error):
+                raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES) from error
+            raise
 
     async def _read_now(self, step: Step, scope: Scope) -> Page:
         if step.footer:

@@ -15,6 +15,7 @@ from acra_express_async.limits.breaker import (
     BreakerStore,
     Kind,
     State,
+    Streak,
 )
 from acra_express_async.limits.budget import (
     SEND_MARGIN,
@@ -49,6 +50,7 @@ __all__ = [
     "Refusal",
     "Sleep",
     "State",
+    "Streak",
     "Throttle",
     "allowances",
     "fair_share",

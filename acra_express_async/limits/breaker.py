@@ -1,7 +1,10 @@
 """Stop calling a provider that refuses us or is away; all replicas share what one of them has found out.
 
-closed -> open (a block, or `FAILURES` failures in a row) -> half_open when the cool-down is over, when one replica
+closed -> open (a block, or failures that are the provider's) -> half_open when the cool-down is over, when one replica
 claims the probe -> closed, or open again for longer. The store judges times by the database's clock.
+
+One page that always fails must not stop everybody's reading. So failures count only while nobody gets an answer, and
+they are the provider's once they met several targets, or one target several times while there is no other.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -32,7 +35,16 @@ BREAKER_OPEN = "breaker_open"
 KEY_ROTATED = "key_rotated"
 """Reason of an error after which a new key was read from its file; it says nothing about the provider."""
 FAILURES = 5
-"""This many failed tries in a row, in one process, are an outage."""
+"""This many failed tries in a row are an outage, even if all of them were for one target."""
+TARGETS = 2
+"""Failed tries in a row for this many targets are an outage."""
+DOUBTED_TARGETS = 5
+"""So are errors about the target, which the provider itself answered, for this many targets in a row: it may call its
+own overload an error of the page, but five such pages in a row without a good one between them are no coincidence."""
+FAILURE_AGE = timedelta(minutes=10)
+"""An older failure says nothing about now."""
+ANSWER_NOTED = timedelta(seconds=10)
+"""A success is noted at most this often, unless there are failures that it refutes."""
 FRESH = timedelta(seconds=2)
 """How old the known state may be: the other replicas notice an opened breaker within this time."""
 PROBE_STEP = timedelta(minutes=1)
@@ -65,13 +77,25 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """The stored state: `remaining` of the cool-down or of another replica's probe; `level` counts reopenings."""
+    """The stored state: `remaining` of the cool-down or of another replica's probe; `level` counts reopenings;
+    `failing` says that there are failures since the latest answer."""
 
     state: State = State.CLOSED
     reason: str = ""
     kind: Kind | None = None
     level: int = 0
     remaining: timedelta = timedelta()
+    failing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Failures since the provider's latest answer to any replica: tries `in_a_row`, over so many `targets`; and the
+    `doubted` targets, those with an error of their own."""
+
+    in_a_row: int = 0
+    targets: int = 0
+    doubted: int = 0
 
 
 class BreakerStore(Protocol):
@@ -81,26 +105,45 @@ class BreakerStore(Protocol):
         """The state now."""
         ...
 
+    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:
+        """Note a failed try; what has come together since the latest answer, this one included."""
+        ...
+
+    async def answered(self, provider: Provider) -> None:
+        """The provider gave an answer: failures from before no longer count."""
+        ...
+
     async def trip(
-        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
+        self,
+        provider: Provider,
+        kind: Kind,
+        reason: str,
+        cooldowns: Sequence[timedelta],
+        probe: datetime | None = None,
     ) -> tuple[BreakerState, bool]:
         """Open, one level higher after a failed probe or soon after a close; True when this call opened it.
+
+        Args:
+            probe: the failed probe's claim; one that has expired changes nothing.
 
         An open breaker stays as it is, so that two replicas that run into the same block do not count it twice. An
         outage during the probe of a block keeps the level.
         """
         ...
 
-    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
-        """True for exactly one caller once the cool-down is over; the claim expires after `lease`."""
+    async def claim_probe(self, provider: Provider, lease: timedelta) -> datetime | None:
+        """For exactly one caller once the cool-down is over: the moment after `lease` when the claim expires.
+
+        That moment identifies the claim in every later call: a process that was frozen past it changes nothing.
+        """
         ...
 
-    async def release_probe(self, provider: Provider) -> None:
+    async def release_probe(self, provider: Provider, probe: datetime) -> None:
         """The claimed probe was not sent."""
         ...
 
-    async def reset(self, provider: Provider) -> None:
-        """Close."""
+    async def reset(self, provider: Provider, probe: datetime) -> None:
+        """Close; the claimed probe succeeded."""
         ...
 
 
@@ -111,7 +154,6 @@ class Breaker:
         provider: whose calls are guarded.
         store: the shared state.
         metrics: `breaker_state` shows what this process knows.
-        failures: failed tries in a row that count as an outage.
         blocked, outage: cool-downs by level; the last one repeats.
         fresh: how long a state that was read is relied on.
         budget_wait: how long a probe may wait for its budget; no other is made meanwhile.
@@ -123,7 +165,6 @@ class Breaker:
         store: BreakerStore,
         metrics: Metrics,
         *,
-        failures: int = FAILURES,
         blocked: Sequence[timedelta] = BLOCKED_COOLDOWNS,
         outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
         fresh: timedelta = FRESH,
@@ -133,12 +174,13 @@ class Breaker:
         self._provider = provider
         self._store = store
         self._metrics = metrics
-        self._failures = failures
         self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
         self._fresh = fresh
         self._probe_lease = budget_wait + PROBE_STEP
         self._read_at: float | None = None
         self._in_a_row = 0
+        self._failing = False
+        self._answer_noted: float | None = None
 
     async def check(self) -> None:
         """Needs a query only when the known state is older than `fresh`.
@@ -153,8 +195,8 @@ class Breaker:
             raise self._open()
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[bool]:
-        """Wraps one try, whose result decides the breaker's state. Yields True when this try is the probe.
+    async def guard(self, target: str) -> AsyncIterator[bool]:
+        """Wraps one try for `target`, whose result decides the breaker's state. Yields True when it is the probe.
 
         A try that ended before it was sent (no budget, draining, cancelled) says nothing about the provider.
 
@@ -162,49 +204,70 @@ class Breaker:
             Blocked: open, or half open while another replica's probe is under way.
         """
         await self.check()
-        probe = self.state.state is State.HALF_OPEN
-        if probe:
-            if not await self._store.claim_probe(self._provider, self._probe_lease):
+        probe = None
+        if self.state.state is State.HALF_OPEN:
+            probe = await self._store.claim_probe(self._provider, self._probe_lease)
+            if probe is None:
                 raise self._open()
             _log.info("breaker.probe", provider=self._provider, reason=self.state.reason)
         judged = False
         try:
-            yield probe
+            yield probe is not None
             judged = True
-            await self._succeeded(probe=probe)
+            await self._succeeded(probe)
         except (Blocked, Transient, Permanent) as error:
             if error.reason not in (BREAKER_OPEN, KEY_ROTATED):
                 judged = True
-                await self._failed(error, probe=probe)
+                await self._failed(error, target, probe)
             raise
         finally:
-            if probe and not judged:
+            if probe is not None and not judged:
                 self._read_at = None
-                await self._shared(self._store.release_probe(self._provider))
+                await self._shared(self._store.release_probe(self._provider, probe))
 
     async def refresh(self) -> BreakerState:
         """Read the shared state now, for status page and gauges."""
         self._learn(await self._store.read(self._provider))
         return self.state
 
-    async def _succeeded(self, *, probe: bool) -> None:
+    async def _succeeded(self, probe: datetime | None) -> None:
         self._in_a_row = 0
-        if probe:
-            await self._shared(self._store.reset(self._provider))
+        now = asyncio.get_running_loop().time()
+        if self._failing or self._answer_noted is None or now - self._answer_noted >= ANSWER_NOTED.total_seconds():
+            self._failing, self._answer_noted = False, now
+            await self._shared(self._store.answered(self._provider))
+        if probe is not None:
+            await self._shared(self._store.reset(self._provider, probe))
             self._learn(BreakerState())
             _log.info("breaker.closed", provider=self._provider)
 
-    async def _failed(self, error: ProviderError, *, probe: bool) -> None:
-        """Open at once on `Blocked` or a failed probe, on other failures after `failures` in a row."""
-        if isinstance(error, Blocked):
-            await self._trip(Kind.BLOCKED, error.reason)
-        elif isinstance(error, Transient):
-            # the throttle waits after a 429, so it is not a failure; only for a probe it means "not yet"
-            self._in_a_row += 0 if isinstance(error, RateLimited) else 1
-            if probe or self._in_a_row >= self._failures:
-                await self._trip(Kind.OUTAGE, error.reason)
-        else:  # a refusal of this one request: the provider works
-            await self._succeeded(probe=probe)
+    async def _failed(self, error: ProviderError, target: str, probe: datetime | None) -> None:
+        """Open at once on `Blocked` or a failed probe, otherwise when the failures are the provider's."""
+        match error:
+            case Blocked():
+                await self._trip(Kind.BLOCKED, error.reason, probe)
+            case RateLimited():
+                # the throttle waits after a 429, so it is not a failure; only for a probe it means "not yet"
+                if probe is not None:
+                    await self._trip(Kind.OUTAGE, error.reason, probe)
+            case Transient(about_target=True) if probe is not None and error.reason != self.state.reason:
+                await self._succeeded(probe)  # it works again, if not for this target
+            case Transient():
+                await self._count(error, target, probe)
+            case _:  # a refusal of this one request: the provider works
+                await self._succeeded(probe)
+
+    async def _count(self, error: Transient, target: str, probe: datetime | None) -> None:
+        self._failing = True
+        self._in_a_row += 0 if error.about_target else 1
+        try:
+            streak = await self._store.failed(self._provider, target, about_target=error.about_target)
+        except (DatabaseAway, StandBack) as away:
+            _log.warning("breaker.unshared", provider=self._provider, error=away)
+            streak = Streak(self._in_a_row, 1, 1)
+        doubted = streak.doubted >= DOUBTED_TARGETS
+        if probe is not None or doubted or streak.targets >= TARGETS or streak.in_a_row >= FAILURES:
+            await self._trip(Kind.OUTAGE, error.reason, probe)
 
     def _open(self) -> Blocked:
         return Blocked(
@@ -222,11 +285,11 @@ class Breaker:
         except (DatabaseAway, StandBack) as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
 
-    async def _trip(self, kind: Kind, reason: str) -> None:
+    async def _trip(self, kind: Kind, reason: str, probe: datetime | None) -> None:
         self._in_a_row = 0
         cooldowns = self._cooldowns[kind]
         try:
-            state, opened = await self._store.trip(self._provider, kind, reason, cooldowns)
+            state, opened = await self._store.trip(self._provider, kind, reason, cooldowns, probe)
         except (DatabaseAway, StandBack) as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             state, opened = BreakerState(State.OPEN, reason, kind, 0, cooldowns[0]), True
@@ -242,6 +305,7 @@ class Breaker:
 
     def _learn(self, state: BreakerState) -> None:
         self.state = state
+        self._failing = self._failing or state.failing
         self._read_at = asyncio.get_running_loop().time()
         for known in State:
             self._metrics.breaker_state.labels(self._provider, known).set(known is state.state)

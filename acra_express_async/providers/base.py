@@ -76,6 +76,7 @@ class Call(Generic[Value]):
     Args:
         request: builds a new request for each try.
         judge: turns an answer into the value or raises a ProviderError; writes on the answer what was `billed`.
+        target: what is asked about, as far as it can fail by itself: a site, a query, a mail domain.
         cost: budget name -> amount that is charged for each try.
         probe: runs first when this try is the breaker's probe (ZeroBounce: ask for the credits, which is free).
         verifications: how many verifications are reported to `Scope.spent` per send.
@@ -83,6 +84,7 @@ class Call(Generic[Value]):
 
     request: Callable[[], httpx.Request]
     judge: Callable[[Answer], Awaitable[Value]]
+    target: str = ""
     cost: Mapping[str, int] = field(default_factory=dict)
     probe: Callable[[], Awaitable[None]] | None = None
     verifications: int = 0
@@ -107,7 +109,7 @@ class Unguarded:
         """Never open."""
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[bool]:
+    async def guard(self, _target: str) -> AsyncIterator[bool]:
         """No try is a probe."""
         yield False
 
@@ -157,6 +159,7 @@ class Caller:
             Blocked: the provider refuses us, or the breaker is open.
             Permanent: this request can never succeed.
             Draining, LeaseLost, StandBack: from `scope.check()`, before a wait or a send.
+            DatabaseAway, LockBusy: the breaker or the ledger could not be asked; this try sent nothing.
         """
 
         async def sleep(seconds: float) -> None:
@@ -185,7 +188,7 @@ class Caller:
         began = _now()
         try:
             await self._breaker.check()
-            async with self._throttle.turn(scope), self._breaker.guard() as probe:
+            async with self._throttle.turn(scope), self._breaker.guard(call.target) as probe:
                 if probe and call.probe is not None:
                     await call.probe()
                 async with self._charged(call, scope) as wire:

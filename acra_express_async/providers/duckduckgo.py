@@ -97,7 +97,7 @@ class DuckDuckGo:
         async def judged(answer: Answer) -> SearchPage:
             return await asyncio.to_thread(judge, answer, words)  # the parser releases the GIL
 
-        call = Call(lambda: self._request(words), judged, cost={"requests_1h": 1})
+        call = Call(lambda: self._request(words), judged, target=words, cost={"requests_1h": 1})
         return await self._caller.call(self._http, self._policy, call, scope)
 
     def _request(self, words: str) -> httpx.Request:
@@ -153,5 +153,8 @@ def judge(answer: Answer, query: str) -> SearchPage:
     if answer.status == 200 and kind in (SearchPageKind.RESULTS, SearchPageKind.NO_RESULTS):
         return SearchPage(query, hits)
     raise Transient(
-        "DuckDuckGo's page shows neither results nor “no results”", provider=PROVIDER, reason="markup_changed"
+        "DuckDuckGo's page shows neither results nor “no results”",
+        provider=PROVIDER,
+        reason="markup_changed",
+        about_target=True,  # a new kind of answer box for this query; a new markup soon shows with other queries too
     )

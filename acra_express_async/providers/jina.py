@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -154,6 +155,7 @@ class JinaReader:
         call = Call(
             lambda: self._request(target, tokens, options),
             judged,
+            target=(urlsplit(target).hostname or target).removeprefix("www."),
             cost={"calls_1h": 1, "tokens_1m": tokens + TOKEN_SLACK},
         )
         return await self._caller.call(self._http, self._policy, call, scope)

@@ -53,6 +53,10 @@ _PERMANENT = {
     41302: "too_large",
 }
 """Status in the envelope -> reason; other reasons follow from the HTTP status."""
+_OF_READER_ITSELF = frozenset({50301, 50303})
+"""Of the envelopes that ask for another try, those about Reader itself and not about the page: the service is disabled,
+or its node has no resources left. "Browser crashed" (50302), a failed navigation or an internal error may be caused by
+the page."""
 _BLOCKED = {401: "bad_key", 402: "no_credits"}
 KEY_REFUSED = frozenset(_BLOCKED.values())
 """Reasons that a rotated key may resolve."""
@@ -71,7 +75,9 @@ def judge(answer: Answer, url: str, limit: int) -> Page:
     if answer.status == 200 and code == 200 and isinstance(data, dict):
         return _page(data, answer, url, limit)
     if answer.status == 200 and code == 200:
-        raise Transient("Jina Reader's answer holds no page", provider=PROVIDER, reason="bad_answer")
+        raise Transient(
+            "Jina Reader's answer holds no page", provider=PROVIDER, reason="bad_answer", about_target=bool(told)
+        )
     answer.billed = {"tokens_1m": 0}  # errors cost nothing
     if code == 422 and _whole(told.get("status")) != 42205:
         return _unreachable(told, url)
@@ -96,7 +102,8 @@ def _error(code: int, told: dict[str, Any], answer: Answer) -> ProviderError:
         unresolved = "could not be resolved" in str(told.get("message", ""))
         return Permanent(what, provider=PROVIDER, reason="unresolvable" if unresolved else "bad_url")
     if code == 408 or code >= 500 or code == 422 or code < 400:
-        return Transient(what, provider=PROVIDER, reason=f"http_{code}")
+        about_page = status is not None and status not in _OF_READER_ITSELF
+        return Transient(what, provider=PROVIDER, reason=f"http_{code}", about_target=about_page)
     return Permanent(what, provider=PROVIDER, reason=f"http_{code}")
 
 

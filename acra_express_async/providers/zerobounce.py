@@ -85,6 +85,7 @@ class ZeroBounce:
         call = Call(
             lambda: self._request("validate", email=address, ip_address=""),
             judged,
+            target=address.rpartition("@")[2].lower(),
             cost={"verifications_1d": 1},
             probe=self._probe,
             verifications=1,

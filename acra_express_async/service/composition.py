@@ -24,7 +24,8 @@ from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.jobs.uen_lists import UenLists
-from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
+from acra_express_async.db.limits.breaker_rows import BreakerRows
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.jobs.attempt_ends import AttemptEnds

@@ -10,9 +10,9 @@ import pytest_asyncio
 from database_clock import Clock
 from server_defaults import under_any_defaults
 
-from acra_express_async.db.limits.budget_ledger import BreakerRows
+from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.limits import Kind, State
+from acra_express_async.limits import Kind, State, Streak
 from acra_express_async.models import Provider
 
 pytestmark = under_any_defaults
@@ -36,6 +36,13 @@ def breakers(database: Database) -> BreakerRows:
     return BreakerRows(database)
 
 
+async def close(breakers: BreakerRows, provider: Provider) -> None:
+    """What a probe that succeeds does."""
+    probe = await breakers.claim_probe(provider, MINUTE)
+    assert probe is not None
+    await breakers.reset(provider, probe)
+
+
 async def test_a_breaker_opens_longer_each_time_its_probe_is_blocked(breakers: BreakerRows, clock: Clock) -> None:
     ddg = Provider.DUCKDUCKGO
     assert (await breakers.read(ddg)).state is State.CLOSED
@@ -47,8 +54,9 @@ async def test_a_breaker_opens_longer_each_time_its_probe_is_blocked(breakers: B
         assert not await breakers.claim_probe(ddg, MINUTE), "no probe while it is open"
         await clock.advance(cooldown)
         assert (await breakers.read(ddg)).state is State.HALF_OPEN
-        assert await breakers.claim_probe(ddg, MINUTE)
-    await breakers.reset(ddg)
+        probe = await breakers.claim_probe(ddg, MINUTE)
+        assert probe is not None
+    await breakers.reset(ddg, probe)
     assert (await breakers.read(ddg)).state is State.CLOSED
 
 
@@ -63,23 +71,33 @@ async def test_only_one_probe_runs_and_a_lost_one_expires(breakers: BreakerRows,
     await breakers.trip(Provider.JINA, Kind.OUTAGE, "timeout", OUTAGE)
     await clock.advance(OUTAGE[0])
     claims = await asyncio.gather(*(breakers.claim_probe(Provider.JINA, MINUTE) for _ in range(4)))
-    assert sorted(claims) == [False, False, False, True]
+    [probe] = [claim for claim in claims if claim is not None]
     assert (await breakers.read(Provider.JINA)).remaining == MINUTE
     await clock.advance(MINUTE)
-    assert await breakers.claim_probe(Provider.JINA, MINUTE)
-    await breakers.release_probe(Provider.JINA)
-    assert await breakers.claim_probe(Provider.JINA, MINUTE)
+    second = await breakers.claim_probe(Provider.JINA, MINUTE)
+    assert second is not None
+    await breakers.release_probe(Provider.JINA, probe)
+    assert await breakers.claim_probe(Provider.JINA, MINUTE) is None, "the first was frozen; the second is under way"
+    await breakers.reset(Provider.JINA, probe)
+    _, opened = await breakers.trip(Provider.JINA, Kind.OUTAGE, "timeout", OUTAGE, probe)
+    assert not opened
+    assert (await breakers.read(Provider.JINA)).state is State.HALF_OPEN
+    await breakers.release_probe(Provider.JINA, second)
+    third = await breakers.claim_probe(Provider.JINA, MINUTE)
+    assert third is not None
+    await breakers.reset(Provider.JINA, third)
+    assert (await breakers.read(Provider.JINA)).state is State.CLOSED
 
 
 async def test_a_block_soon_after_closing_resumes_its_level(breakers: BreakerRows, clock: Clock) -> None:
     ddg = Provider.DUCKDUCKGO
     await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED)
     await clock.advance(BLOCKED[0])
-    await breakers.reset(ddg)
+    await close(breakers, ddg)
     await clock.advance(timedelta(minutes=14))
     assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 1
     await clock.advance(BLOCKED[1])
-    await breakers.reset(ddg)
+    await close(breakers, ddg)
     await clock.advance(timedelta(hours=2))
     assert (await breakers.trip(ddg, Kind.BLOCKED, "challenge", BLOCKED))[0].level == 0
 
@@ -99,6 +117,39 @@ async def test_an_outage_after_a_closed_block_starts_at_level_zero(breakers: Bre
     jina = Provider.JINA
     await breakers.trip(jina, Kind.BLOCKED, "no_credits", BLOCKED)
     await clock.advance(BLOCKED[0])
-    await breakers.reset(jina)
+    await close(breakers, jina)
     state, _ = await breakers.trip(jina, Kind.OUTAGE, "http_503", OUTAGE)
     assert (state.kind, state.level, state.remaining) == (Kind.OUTAGE, 0, OUTAGE[0])
+
+
+async def test_failures_of_all_replicas_come_together(breakers: BreakerRows, database: Database, clock: Clock) -> None:
+    jina, other = Provider.JINA, BreakerRows(database)
+    assert await breakers.failed(jina, "kopi.sg", about_target=False) == Streak(1, 1, 0)
+    assert await other.failed(jina, "kopi.sg", about_target=False) == Streak(2, 1, 0)
+    assert await other.failed(jina, "teh.sg", about_target=True) == Streak(2, 1, 1)
+    assert await breakers.failed(jina, "roti.sg", about_target=False) == Streak(3, 2, 1)
+    assert await breakers.failed(Provider.DUCKDUCKGO, "kopi", about_target=False) == Streak(1, 1, 0)
+    assert (await breakers.read(jina)).failing
+
+
+async def test_an_answer_refutes_the_failures_before_it(breakers: BreakerRows, clock: Clock) -> None:
+    jina = Provider.JINA
+    await breakers.answered(jina)
+    await clock.advance(timedelta(seconds=1))
+    await breakers.failed(jina, "kopi.sg", about_target=False)
+    await clock.advance(timedelta(seconds=1))
+    await breakers.answered(jina)
+    assert not (await breakers.read(jina)).failing
+    await clock.advance(timedelta(seconds=1))
+    assert await breakers.failed(jina, "teh.sg", about_target=False) == Streak(1, 1, 0)
+
+
+async def test_an_old_failure_says_nothing_about_now(breakers: BreakerRows, owner: Connection, clock: Clock) -> None:
+    jina = Provider.JINA
+    await breakers.failed(jina, "kopi.sg", about_target=False)
+    await clock.advance(timedelta(minutes=11))
+    assert not (await breakers.read(jina)).failing
+    assert await breakers.failed(jina, "teh.sg", about_target=False) == Streak(1, 1, 0)
+    await clock.advance(timedelta(days=2))
+    await breakers.failed(jina, "teh.sg", about_target=False)
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.provider_failures") == 1

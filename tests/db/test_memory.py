@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from server_defaults import under_any_defaults
 
-from acra_express_async.db.companies.answer_memory import MAX_PAGE_BYTES, Memory
+from acra_express_async.db.companies.answer_memory import MAX_PAGE_BYTES, Asked, Memory
+from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Link, Page, SearchHit, SearchPage
+from acra_express_async.errors import Transient
+from acra_express_async.models import CompanyId, Link, Page, Provider, SearchHit, SearchPage
 
 from .builders import advance, count
 
@@ -119,3 +121,47 @@ async def test_hostile_urls_and_texts_are_stored_safely(memory: Memory, url: str
     assert (kept.title, kept.text) == ("", "a? \\u0000")
     await memory.keep_search(SearchPage("q\x00\ud800", ()))
     assert await memory.search("q\x00\ud800") is not None
+
+
+CRASHED = Transient("browser crashed", provider="jina", reason="http_503", about_target=True)
+TIMEOUT = Transient("late", provider="jina", reason="timeout")
+ASKED: Asked = ("page", "https://kopi.sg/contact")
+
+
+async def test_a_page_with_an_error_of_its_own_is_given_up(database: Database) -> None:
+    memory = Memory(database)
+    assert not await memory.gave_up(CompanyId(1), ASKED)
+    assert not await memory.failed(CompanyId(1), ASKED, CRASHED)
+    assert await memory.failed(CompanyId(1), ASKED, CRASHED)
+    assert await Memory(database).gave_up(CompanyId(1), ASKED), "another replica knows too"
+    assert not await memory.gave_up(CompanyId(2), ASKED), "each company tries by itself"
+    assert not await memory.gave_up(CompanyId(1), ("footer", ASKED[1]))
+
+
+async def test_a_second_page_of_a_bad_site_is_called_once(database: Database) -> None:
+    memory = Memory(database)
+    other: Asked = ("page", "https://kopi.sg/about")
+    for _ in range(2):
+        await memory.failed(CompanyId(1), ASKED, CRASHED)
+    assert not await memory.gave_up(CompanyId(1), other)
+    assert await memory.failed(CompanyId(1), other, CRASHED)
+    assert not await memory.failed(CompanyId(1), ("page", "https://teh.sg/"), CRASHED)
+
+
+async def test_a_page_is_not_given_up_while_nobody_gets_an_answer(database: Database) -> None:
+    memory, breakers = Memory(database), BreakerRows(database)
+    for _ in range(10):
+        assert not await memory.failed(CompanyId(1), ASKED, TIMEOUT)
+    await breakers.answered(Provider.JINA)
+    assert await memory.gave_up(CompanyId(1), ASKED), "others are answered: it is the page"
+
+
+async def test_what_was_given_up_is_tried_again_after_days(database: Database, owner: Connection) -> None:
+    memory = Memory(database)
+    for _ in range(2):
+        await memory.failed(CompanyId(1), ASKED, CRASHED)
+    await advance(owner, 24 * 3 + 1)
+    assert not await memory.gave_up(CompanyId(1), ASKED)
+    assert not await memory.failed(CompanyId(1), ASKED, CRASHED), "the count begins anew"
+    await advance(owner, 24 * 7)
+    assert await memory.prune() == 1

@@ -22,7 +22,8 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from acra_express_async import logs
-from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
+from acra_express_async.db.limits.breaker_rows import BreakerRows
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import BudgetExhausted, ProviderError
 from acra_express_async.limits import SEND_MARGIN, Breaker, Budget, Throttle, allowances

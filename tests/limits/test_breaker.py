@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.looptime
 JINA = Provider.JINA
 CHALLENGE = Blocked("refused", provider=JINA, reason="bad_key")
 TIMEOUT = Transient("late", provider=JINA, reason="timeout")
+CRASHED = Transient("browser crashed", provider=JINA, reason="http_503", about_target=True)
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def breaker(store: FakeBreakerStore) -> Breaker:
     return Breaker(JINA, store, Metrics(CollectorRegistry()))
 
 
-async def attempt(breaker: Breaker, error: BaseException | None = None) -> bool:
+async def attempt(breaker: Breaker, error: BaseException | None = None, target: str = "kopi.sg") -> bool:
     """One try that ends in `error`; True if it was the probe."""
     try:
-        async with breaker.guard() as probe:
+        async with breaker.guard(target) as probe:
             if error is not None:
                 raise error
     except ProviderError as raised:
@@ -86,7 +87,7 @@ async def test_a_blocked_probe_opens_it_longer(breaker: Breaker, store: FakeBrea
 async def test_only_one_probe_at_a_time(breaker: Breaker) -> None:
     await attempt(breaker, CHALLENGE)
     await asyncio.sleep(15 * 60)
-    async with breaker.guard() as probe:
+    async with breaker.guard("kopi.sg") as probe:
         assert probe
         with pytest.raises(Blocked):
             await attempt(breaker)
@@ -98,7 +99,7 @@ async def test_a_probe_is_reserved_for_as_long_as_it_may_wait(wait: timedelta) -
     leases: list[timedelta] = []
 
     class Recording(FakeBreakerStore):
-        async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
+        async def claim_probe(self, provider: Provider, lease: timedelta) -> datetime | None:
             leases.append(lease)
             return await super().claim_probe(provider, lease)
 
@@ -110,7 +111,7 @@ async def test_a_probe_is_reserved_for_as_long_as_it_may_wait(wait: timedelta) -
     assert leases[0] >= wait + timedelta(seconds=35)
 
 
-async def test_five_failures_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+async def test_five_failures_of_one_target_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
     for _ in range(4):
         await attempt(breaker, TIMEOUT)
     await attempt(breaker)
@@ -122,6 +123,87 @@ async def test_five_failures_in_a_row_are_an_outage(breaker: Breaker, store: Fak
     with pytest.raises(Blocked) as refused:
         await breaker.check()
     assert refused.value.retry_after == timedelta(minutes=1)
+
+
+async def test_two_targets_that_fail_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+    await attempt(breaker, TIMEOUT, "kopi.sg")
+    await attempt(breaker, TIMEOUT, "kopi.sg")
+    assert store.trips == []
+    await attempt(breaker, TIMEOUT, "teh.sg")
+    assert store.trips == [(Kind.OUTAGE, "timeout")]
+
+
+async def test_an_answer_to_anybody_ends_the_row(breaker: Breaker, store: FakeBreakerStore) -> None:
+    other = Breaker(JINA, store, Metrics(CollectorRegistry()))
+    await attempt(other)
+    for _ in range(10):
+        await attempt(breaker, TIMEOUT, "kopi.sg")
+        await asyncio.sleep(2)
+        await attempt(other, None, "teh.sg")
+    assert store.trips == []
+
+
+async def test_replicas_put_their_failures_together(breaker: Breaker, store: FakeBreakerStore) -> None:
+    """Each of them works on one company."""
+    other = Breaker(JINA, store, Metrics(CollectorRegistry()))
+    await attempt(breaker, TIMEOUT, "kopi.sg")
+    await attempt(other, TIMEOUT, "teh.sg")
+    assert store.trips == [(Kind.OUTAGE, "timeout")]
+
+
+async def test_a_page_with_an_error_of_its_own_opens_nothing(breaker: Breaker, store: FakeBreakerStore) -> None:
+    for _ in range(20):
+        await attempt(breaker, CRASHED, "kopi.sg")
+    for site in ("teh.sg", "susu.sg", "roti.sg"):
+        await attempt(breaker, CRASHED, site)
+    assert store.trips == []
+
+
+async def test_errors_of_many_pages_in_a_row_are_an_overload(breaker: Breaker, store: FakeBreakerStore) -> None:
+    for number in range(5):
+        await attempt(breaker, CRASHED, f"site{number}.sg")
+    assert store.trips == [(Kind.OUTAGE, "http_503")]
+    await asyncio.sleep(60)
+    assert await attempt(breaker, CRASHED, "site9.sg"), "the probe meets it again"
+    assert store.trips[-1] == (Kind.OUTAGE, "http_503")
+
+
+async def test_an_outage_ends_with_a_probe_of_a_bad_page(breaker: Breaker, store: FakeBreakerStore) -> None:
+    """The provider answers again, if only to say that this page cannot be read."""
+    await attempt(breaker, TIMEOUT, "kopi.sg")
+    await attempt(breaker, TIMEOUT, "teh.sg")
+    await asyncio.sleep(60)
+    assert await attempt(breaker, CRASHED, "kopi.sg")
+    assert store.record.state is State.CLOSED
+
+
+async def test_a_success_is_noted_seldom_unless_there_are_failures(breaker: Breaker, store: FakeBreakerStore) -> None:
+    for _ in range(20):
+        await attempt(breaker)
+    assert store.answers == 1
+    await attempt(breaker, TIMEOUT)
+    await attempt(breaker)
+    assert store.answers == 2
+    await asyncio.sleep(10)
+    await attempt(breaker)
+    assert store.answers == 3
+
+
+async def test_a_frozen_probe_frees_nothing_of_the_next_one(breaker: Breaker, store: FakeBreakerStore) -> None:
+    other = Breaker(JINA, store, Metrics(CollectorRegistry()))
+    await attempt(breaker, CHALLENGE)
+    await asyncio.sleep(15 * 60)
+    frozen = breaker.guard("kopi.sg")
+    assert await frozen.__aenter__()
+    await asyncio.sleep(120)
+    store.probe = None  # it has expired
+    async with other.guard("teh.sg") as probe:
+        assert probe
+        held = store.probe
+        assert not await frozen.__aexit__(Draining, Draining("stopping"), None)
+        assert store.probe == held
+        with pytest.raises(Blocked):
+            await attempt(breaker)
 
 
 async def test_a_429_and_a_bad_request_do_not_count_as_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
@@ -152,14 +234,14 @@ async def test_a_probe_that_was_never_sent_is_handed_back(
     probes = []
 
     async def unsent() -> None:
-        async with breaker.guard() as probe:
+        async with breaker.guard("kopi.sg") as probe:
             probes.append(probe)
             raise error
 
     with pytest.raises(type(error)):
         await unsent()
     assert probes == [True]
-    assert not store.probing
+    assert store.probe is None
     assert await attempt(breaker), "the next try is the probe"
 
 
@@ -179,7 +261,7 @@ class AwayStore(FakeBreakerStore):
     async def trip(self, *_args: object) -> tuple[BreakerState, bool]:
         raise DatabaseAway("PostgreSQL is away")
 
-    async def reset(self, provider: Provider) -> None:
+    async def reset(self, provider: Provider, probe: datetime) -> None:
         raise DatabaseAway("PostgreSQL is away")
 
 

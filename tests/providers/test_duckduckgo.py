@@ -14,7 +14,7 @@ import respx
 from provider_fakes import Bench, bench
 from serp_pages import CHALLENGE, EOF, NO_RESULT_2026, html_page, html_result
 
-from acra_express_async.errors import Blocked, Permanent, ProviderError, Transient
+from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.models import Provider, SearchHit
 from acra_express_async.providers.duckduckgo import LONGEST_QUERY, DuckDuckGo, cleaned, pace
 from acra_express_async.providers.serp import SearchPageKind, classify
@@ -130,11 +130,13 @@ async def test_changed_markup_is_an_error_not_an_empty_result(search: DuckDuckGo
     with pytest.raises(Transient) as failed:
         await search.search("x", rig.scope)
     assert (failed.value.reason, route.call_count) == ("markup_changed", 1)
-    for _ in range(4):
-        with pytest.raises(ProviderError):
-            await search.search("x", rig.scope)
+    for query in ("x", "x", "a", "b", "c"):
+        with pytest.raises(Transient):
+            await search.search(query, rig.scope)
+    with pytest.raises(Transient):
+        await search.search("d", rig.scope)
     with pytest.raises(Blocked):
-        await search.search("x", rig.scope)
+        await search.search("e", rig.scope)
     assert rig.breaker.state.reason == "markup_changed"
 
 

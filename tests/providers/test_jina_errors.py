@@ -183,3 +183,39 @@ async def test_captured_errors_have_the_right_class(
 async def test_captured_dead_targets_are_unusable_pages(reader: JinaReader, rig: Bench, name: str) -> None:
     respx.post(URL).respond(422, json=capture(name)["body"])
     assert (await reader.read("https://example.com/", rig.scope)).unusable_reason == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("failure", "about_page"),
+    [
+        (httpx.Response(503, json=error(503, 50302, "ServiceCrashedError", "Browser crashed, try again")), True),
+        (httpx.Response(500, json=error(500, 50000, "InternalServerError", "oops")), True),
+        (httpx.Response(200, json={"code": 200, "status": 20000, "data": None}), True),
+        (httpx.Response(503, json=error(503, 50301, "ServiceDisabledError", "disabled")), False),
+        (httpx.Response(503, json=error(503, 50303, "ServiceNodeResourceDrainError", "node")), False),
+        (httpx.Response(503, html="<h1>Cloudflare</h1>"), False),
+        (httpx.Response(524, html="<h1>Cloudflare</h1>"), False),
+        (httpx.Response(200, html="<h1>surprise</h1>"), False),
+        (httpx.ReadTimeout("late"), False),
+    ],
+)
+@respx.mock
+async def test_an_error_in_readers_envelope_is_about_the_page(
+    reader: JinaReader, rig: Bench, failure: httpx.Response | Exception, about_page: bool
+) -> None:
+    respx.post(URL).mock(side_effect=[failure, failure])
+    with pytest.raises(Transient) as failed:
+        await reader.read(SITE, rig.scope)
+    assert failed.value.about_target is about_page
+    assert rig.store.failures == [("kopi.com.sg", about_page)] * 2
+
+
+@respx.mock
+async def test_time_outs_of_two_sites_open_the_breaker(reader: JinaReader, rig: Bench) -> None:
+    respx.post(URL).mock(side_effect=httpx.ReadTimeout("late"))
+    with pytest.raises(Transient):
+        await reader.read(SITE, rig.scope)
+    assert rig.breaker.state.state == "closed"
+    with pytest.raises(ProviderError):
+        await reader.read("https://teh.com.sg/", rig.scope)
+    assert rig.breaker.state.state == "open"

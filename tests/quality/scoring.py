@@ -89,6 +89,12 @@ class NoMemory:
     async def footer(self, url: str) -> Page | None:
         return None
 
+    async def gave_up(self, *_asked: object) -> bool:
+        return False
+
+    async def failed(self, *_asked: object) -> bool:
+        return False
+
     async def keep_footer(self, page: Page) -> None:
         """Forgotten."""
 

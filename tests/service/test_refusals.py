@@ -20,7 +20,8 @@ from database_clock import Clock
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
 
-from acra_express_async.db.limits.budget_ledger import BreakerRows, BudgetLedger
+from acra_express_async.db.limits.breaker_rows import BreakerRows
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS

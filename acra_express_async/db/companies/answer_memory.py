@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.session.stored_json import stored_json, stored_text
-from acra_express_async.models import Link, Page, SearchHit, SearchPage
+from acra_express_async.errors import Transient
+from acra_express_async.models import CompanyId, Link, Page, SearchHit, SearchPage
 
 SEARCH_AGE = timedelta(days=3)
 """A job that was snoozed over a weekend still finds its searches; results of last week are no longer today's."""
@@ -27,6 +28,16 @@ MAX_PAGE_BYTES = 256 * 1024
 """A page is bounded by its reserved tokens (some 6 kB); anything near this is hostile and is not kept."""
 
 MAX_QUERY_BYTES = 1000
+
+MOST_CALLS = 2
+"""Calls for one page or search of one company that fail to the last try before it is given up; two tries of a read and
+three of a search each. The second one is made in a later attempt at the job, half a minute later at the earliest."""
+
+FAILURE_HOLDS = timedelta(days=3)
+"""As long as a search is kept: a job that was snoozed over a weekend still knows what it gave up."""
+
+Asked: TypeAlias = tuple[Literal["page", "footer", "search"], str]
+"""What was asked for: the kind, and the URL or query."""
 
 _PAGE, _FOOTER = "page 2 ", "footer 2 "
 """What was read and the form in which it is kept; no URL begins with them."""
@@ -118,6 +129,63 @@ class Memory:
                 text,
             )
 
+    async def gave_up(self, company_id: CompanyId, asked: Asked) -> bool:
+        """Whether this was asked for this company often enough; see `failed`."""
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    """
+                    SELECT true
+                    FROM acra_express.failed_calls f
+                    CROSS JOIN LATERAL (
+                        SELECT min(o.first_at) AS first_at,
+                               bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
+                        FROM acra_express.failed_calls o
+                        WHERE o.company_id = $1 AND o.site_hash = f.site_hash
+                          AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
+                    WHERE f.company_id = $1 AND f.asked_hash = $2
+                      AND f.last_at > (SELECT acra_express.clock()) - $3::interval
+                      AND (f.calls >= $4 OR site.gave_up_another)
+                      AND (f.about_target OR EXISTS (
+                          SELECT FROM acra_express.breakers b
+                          WHERE b.provider = f.provider AND b.answered_at >= site.first_at))
+                    """,
+                    company_id,
+                    _key(asked[1], asked[0]),
+                    FAILURE_HOLDS,
+                    MOST_CALLS,
+                )
+            )
+
+    async def failed(self, company_id: CompanyId, asked: Asked, error: Transient) -> bool:
+        """Note a call that failed to the last try; whether to give it up for this company.
+
+        After `MOST_CALLS` a page with an error of its own is given up, and so is one that only times out while the
+        provider has answered somebody since the site's first failure. While nobody gets an answer, the outage is the
+        provider's. A further page of a site of which one was given up is called once.
+        """
+        kind, what = asked
+        async with self._database.session() as connection:
+            await connection.execute(
+                """
+                INSERT INTO acra_express.failed_calls AS f
+                    (company_id, asked_hash, site_hash, provider, calls, about_target, first_at, last_at)
+                SELECT $1, $2, $6, $3, 1, $4, now.at, now.at FROM (SELECT acra_express.clock() AS at) now
+                ON CONFLICT (company_id, asked_hash) DO UPDATE SET
+                    calls = CASE WHEN f.last_at > excluded.last_at - $5::interval THEN f.calls + 1 ELSE 1 END,
+                    first_at = CASE WHEN f.last_at > excluded.last_at - $5::interval THEN f.first_at
+                                    ELSE excluded.first_at END,
+                    about_target = excluded.about_target, last_at = excluded.last_at
+                """,
+                company_id,
+                _key(what, kind),
+                error.provider,
+                error.about_target,
+                FAILURE_HOLDS,
+                _key(what if kind == "search" else _host(what), "site "),
+            )
+        return await self.gave_up(company_id, asked)
+
     async def prune(self) -> int:
         """Drop what is too old to be answered; returns how many rows went. Call it at ticks."""
         async with self._database.session() as connection:
@@ -126,11 +194,14 @@ class Memory:
                 WITH pages AS (DELETE FROM acra_express.pages
                                WHERE kept_at <= (SELECT acra_express.clock()) - $1::interval RETURNING 1),
                      searches AS (DELETE FROM acra_express.searches
-                                  WHERE searched_at <= (SELECT acra_express.clock()) - $2::interval RETURNING 1)
-                SELECT (SELECT count(*) FROM pages) + (SELECT count(*) FROM searches)
+                                  WHERE searched_at <= (SELECT acra_express.clock()) - $2::interval RETURNING 1),
+                     failures AS (DELETE FROM acra_express.failed_calls
+                                  WHERE last_at <= (SELECT acra_express.clock()) - $3::interval RETURNING 1)
+                SELECT (SELECT count(*) FROM pages) + (SELECT count(*) FROM searches) + (SELECT count(*) FROM failures)
                 """,
                 PAGE_AGE,
                 SEARCH_AGE,
+                FAILURE_HOLDS,
             )
         return int(gone)
 

@@ -1,4 +1,4 @@
-"""The durable ledger of what was spent on providers, and the shared state of their breakers.
+"""The durable ledger of what was spent on providers.
 
 The arithmetic is in SQL functions of migration 0003, because a reservation must be one round trip and one atomic step
 for all replicas. All times are judged by the database's clock.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from acra_express_async.db.session.pool import Database
-from acra_express_async.limits import Allowance, Ask, BreakerState, Charge, Kind, Refusal, State
-from acra_express_async.models import JobLimits, Provider
+from acra_express_async.limits import Allowance, Ask, Charge, Refusal
+from acra_express_async.models import JobLimits
 from acra_express_async.params import MAX_INT
 
 PRUNE_ROWS = 5_000
@@ -128,76 +127,3 @@ class BudgetLedger:
                 PRUNE_ROWS,
             )
         return gone
-
-
-class BreakerRows:
-    """`limits.BreakerStore` on PostgreSQL."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def read(self, provider: Provider) -> BreakerState:
-        """The state by the database's clock; closed for a provider that has no row."""
-        async with self._database.session() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT b.kind, b.reason, b.level, b.open_until > clock.moment AS is_open,
-                       greatest(b.open_until, b.probe_until) - clock.moment AS remaining
-                FROM acra_express.breakers b CROSS JOIN (SELECT acra_express.clock() AS moment) AS clock
-                WHERE b.provider = $1
-                """,
-                provider,
-            )
-        if row is None or row["is_open"] is None:
-            return BreakerState()
-        return BreakerState(
-            State.OPEN if row["is_open"] else State.HALF_OPEN,
-            row["reason"],
-            Kind(row["kind"]),
-            row["level"],
-            max(row["remaining"], timedelta()),
-        )
-
-    async def trip(
-        self, provider: Provider, kind: Kind, reason: str, cooldowns: Sequence[timedelta]
-    ) -> tuple[BreakerState, bool]:
-        """Open it; True if this call opened it. Migration 0003 explains the levels (`trip_breaker`)."""
-        async with self._database.session() as connection:
-            opened: bool = await connection.fetchval(
-                "SELECT acra_express.trip_breaker($1, $2, $3, $4)", provider, kind, reason, list(cooldowns)
-            )
-        return await self.read(provider), opened
-
-    async def claim_probe(self, provider: Provider, lease: timedelta) -> bool:
-        """True for only one caller, once the cool-down is over and no other probe is under way."""
-        async with self._database.session() as connection:
-            claimed = await connection.fetchval(
-                """
-                UPDATE acra_express.breakers SET probe_until = acra_express.clock() + $2
-                WHERE provider = $1 AND open_until <= (SELECT acra_express.clock())
-                  AND (probe_until IS NULL OR probe_until <= (SELECT acra_express.clock()))
-                RETURNING true
-                """,
-                provider,
-                lease,
-            )
-        return claimed is True
-
-    async def release_probe(self, provider: Provider) -> None:
-        """The claimed probe was not sent; another one may be claimed."""
-        async with self._database.session() as connection:
-            await connection.execute(
-                "UPDATE acra_express.breakers SET probe_until = NULL WHERE provider = $1", provider
-            )
-
-    async def reset(self, provider: Provider) -> None:
-        """Close it; the level is kept for a while (see `trip_breaker`)."""
-        async with self._database.session() as connection:
-            await connection.execute(
-                """
-                UPDATE acra_express.breakers
-                SET open_until = NULL, probe_until = NULL, closed_at = acra_express.clock()
-                WHERE provider = $1
-                """,
-                provider,
-            )

@@ -44,12 +44,12 @@ _OURS: Final = (
         "acra_express",
         """
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
-        postal_counts campaign_uens
+        postal_counts campaign_uens provider_failures failed_calls
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
     _wish("SELECT INSERT UPDATE", "acra_express.alerts"),
-    _wish("UPDATE", "acra_express.breakers", "open_until probe_until closed_at"),
+    _wish("UPDATE", "acra_express.breakers", "open_until probe_until closed_at answered_at"),
     _wish("INSERT", "acra_express.express_jobs", "tenant_id job_type status params total created_at"),
     _wish("UPDATE", "acra_express.express_jobs", "status started_at ended_at params processed total error"),
 )
