@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acra_express_async.db.registry.registry_rows import load_registry
+from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.demo_run import settings_for
@@ -202,7 +203,7 @@ async def stage(
     """Start database and simulator; stop every started process at the end. `host`: where the simulator listens."""
     file = folder / "registry.csv"
     registry_sample.write_csv(file, rows, seed)
-    owner = await connect(dsn, {"search_path": "public"})
+    owner = await connect(dsn, OWNER_SETTINGS)
     options = Options(host=host, allowance_scale=allowance_scale, latency_scale=latency_scale, seed=seed)
     async with Simulator(World.from_csv(file, seed=seed), options, scenario=scenario) as simulator:
         await load_registry(owner, file, rejects_path=folder / "rejects.csv")

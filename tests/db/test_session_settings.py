@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from conftest import ROLE
 from pooler import NAMES, pooled
-from process import acra_express
+from process import acra_express, stage
 from server_defaults import BEHIND_A_POOLER, HOSTILE, set_defaults, under_any_defaults
 from tools import require_tool
 
@@ -63,6 +63,18 @@ def test_hostile_defaults_cover_every_pinned_setting() -> None:
 async def test_check_passes_under_hostile_defaults(fresh_dsn: str) -> None:
     code, out, err = await acra_express("check", POSTGRES_DSN=fresh_dsn)
     assert code == 0, out + err
+
+
+@pytest.mark.parametrize("server_defaults", [HOSTILE], ids=["hostile defaults"], indirect=True)
+async def test_the_service_works_under_hostile_defaults(fresh_dsn: str, tmp_path: Path) -> None:
+    async with stage(fresh_dsn, tmp_path) as standing:
+        await standing.enqueue({"uens": standing.uens[:5]})
+        service = await standing.start("run", "--until-idle")
+        assert await service.ended() == 0, "\n".join(service.lines[-5:])
+        kinds = await standing.outcomes()
+        assert sorted(kinds) == standing.uens[:5]
+        assert {kind for ended in kinds.values() for kind in ended} <= {"enriched", "no_website"}
+        assert not any('"job.' in line and "interrupted" in line for line in service.lines)
 
 
 async def test_migrate_works_under_hostile_defaults(postgres: EmbeddedPostgres, owner: Connection) -> None:

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import connect
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.registry_sample import rows
@@ -270,7 +271,7 @@ class Field:
         ledger = self._simulator(target).ledger
         window = ledger.budgets[target.book]
         (began, before), (ended, after) = self._since[target.title], self._until[target.title]
-        owner = await connect(self._dsns[target.title], {})
+        owner = await connect(self._dsns[target.title], OWNER_SETTINGS)
         charged = await owner.fetchval(
             "SELECT coalesce(sum(amount), 0) FROM acra_express.budget_charges WHERE provider = $1 AND budget = $2",
             target.provider,
@@ -330,7 +331,7 @@ async def hammering(
 
 
 async def _task(target: Target, dsn: str, simulator: Simulator) -> dict[str, object]:
-    owner = await connect(dsn, {})
+    owner = await connect(dsn, OWNER_SETTINGS)
     tenant = await owner.fetchval("SELECT tenant_id FROM public.tenants WHERE name = 'acra_express'")
     await owner.close()
     name = target.provider.value.upper()

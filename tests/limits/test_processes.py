@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from conftest import cloned_database
 from limits.fleet import LATE_SHARE, TARGETS, Field, FleetResult, hammering
+from server_defaults import HOSTILE, set_defaults
 from tools import require_tool, run
 
+from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulator import ArrivalLedger, Options, SimulatorClock
 
@@ -26,8 +29,13 @@ CLOCKS = ("+1h", "-1h", "+0 x1.05", "+0 x0.95")
 
 
 @pytest_asyncio.fixture
-async def dsns(fresh_dsn: str, postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[Sequence[str]]:
+async def dsns(
+    fresh_dsn: str, postgres: EmbeddedPostgres, template_database: str, server_defaults: dict[str, str]
+) -> AsyncIterator[Sequence[str]]:
     async with cloned_database(postgres, template_database) as second:
+        admin = await connect(postgres.dsn(), {})
+        await set_defaults(admin, urlsplit(second).path.lstrip("/"), server_defaults)
+        await admin.close()
         yield [fresh_dsn, second]
 
 
@@ -68,8 +76,9 @@ def test_every_window_lasts_a_minute_at_least() -> None:
     assert {ledger.budgets[target.book].seconds / target.speed for target in TARGETS} == {60}
 
 
+@pytest.mark.parametrize("server_defaults", [HOSTILE], ids=["hostile defaults"], indirect=True)
 async def test_a_short_hammering_with_a_kill_exceeds_nothing(dsns: Sequence[str]) -> None:
-    """Like the slow tests below, but with windows of ten seconds."""
+    """Like the slow tests below, but with windows of ten seconds, and on a database with hostile defaults."""
     hasty = [target.faster(SHORT) for target in TARGETS]
     async with hammering(dsns, targets=hasty, replicas=2) as field:
         field.measure()
