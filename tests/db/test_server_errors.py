@@ -222,3 +222,25 @@ async def test_every_fault_is_told_to_the_observer(one_session: Database) -> Non
 def test_the_refusals_of_pgbouncer_are_told_apart(text: str, reason: Away) -> None:
     """PgBouncer 1.18 reports all of them with SQLSTATE 08P01."""
     assert reason_of(asyncpg.ProtocolViolationError(text)) is reason
+
+
+async def test_a_link_cut_after_any_byte_is_not_now(fresh_dsn: str) -> None:
+    """While it connects, prepares, reads an answer or ends a transaction: asyncpg's own errors never come out."""
+    outcomes: list[bool] = []
+    async with proxied(fresh_dsn) as (proxy, dsn):
+        for passed in range(0, 4000, 23):
+            proxy.close_after = passed
+            database = Database(dsn, role="acra_express", tenant_id=1, size=1)
+            try:
+                await database.open()
+                async with database.transaction() as connection:
+                    await connection.fetchval("SELECT acra_express.clock()")
+                    await connection.fetch("SELECT g, repeat('x', 40) FROM pg_catalog.generate_series(1, 20) AS g")
+            except NotNow:
+                outcomes.append(False)
+            else:
+                outcomes.append(True)
+            await database.close()
+    assert outcomes[0] is False
+    assert outcomes[-1] is True
+    assert outcomes.count(False) > 50
