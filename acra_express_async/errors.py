@@ -7,6 +7,7 @@ AcraExpressError
 ├── RegistryFileError      this file is not a registry export: say the sentence, load nothing
 ├── LeaseLost              another worker owns the job: write nothing, drop it
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
+├── NotStaged              this company cannot be staged: leave it out with the sentence, the batch goes on
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
 ├── NotNow                 step aside and come back: it counts against no job and ends no process that was ready
 │   ├── DatabaseAway       the server cannot serve us (`reason` says why): wait; the lease decides about the job
@@ -55,6 +56,10 @@ class LeaseLost(AcraExpressError):
 
 class Draining(AcraExpressError):
     """The service is stopping: no new call may start, and the job is released with the progress it has made."""
+
+
+class NotStaged(AcraExpressError):
+    """A registry row must not become a company; the sentence says why. Raised before anything was written."""
 
 
 class JobError(AcraExpressError):

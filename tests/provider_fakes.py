@@ -116,6 +116,7 @@ class FakeBreakerStore:
         reason: str,
         cooldowns: Sequence[timedelta],
         probe: datetime | None = None,
+        key_print: str | None = None,
     ) -> tuple[BreakerState, bool]:
         if probe is not None and probe != self.probe:
             return await self.read(provider), False

@@ -9,6 +9,7 @@ from typing import Any
 from acra_express_async.alerts.state import Measurement
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, OwnFaults
+from acra_express_async.limits import KEY_REASONS
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
 
@@ -22,8 +23,6 @@ SHORT_WINDOW = timedelta(minutes=5)
 """Windows up to this long are full by design whenever pages are read; only staying full is worth a message."""
 SHORT_WINDOW_HOLD = timedelta(minutes=15)
 
-KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
-"""Reasons of an open breaker that only a person with a key or a credit card can resolve."""
 BREAKING = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -20,7 +20,7 @@ from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.uen_lists import UenLists
-from acra_express_async.errors import CapReached, JobError, StandBack
+from acra_express_async.errors import CapReached, JobError, NotStaged, StandBack
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
@@ -98,10 +98,14 @@ class Staging:
             raise JobError("params names no terms, no ssic_codes and no uens, and no list is stored: nothing to stage")
         again = await self._campaigns.is_again(campaign.id)
         picked = await self._registry.pick(params, campaign, limit, listed.next, again=again)
-        company_ids = []
+        company_ids, left_out = [], []
         for row in picked.rows:
             scope.check()
-            company_ids.append(await self._upsert(row))
+            try:
+                company_ids.append(await self._upsert(row))
+            except NotStaged as why:
+                left_out.append((row.uen, str(why)))
+        picked = replace(picked, refused=(*picked.refused, *left_out))
         batch = _StagedBatch(job, params, campaign, picked, company_ids, more_listed=listed.more)
         await self._pass_on(batch, _note(batch, throttle))
         return End.DONE

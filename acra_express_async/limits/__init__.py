@@ -9,6 +9,7 @@ an hourly allowance, so the allowances are our own; what providers do publish is
 
 from acra_express_async.limits.breaker import (
     BREAKER_OPEN,
+    KEY_REASONS,
     KEY_ROTATED,
     Breaker,
     BreakerState,
@@ -28,11 +29,13 @@ from acra_express_async.limits.budget import (
     allowances,
     fair_share,
 )
+from acra_express_async.limits.mended_keys import KeyStore, MendedKeys
 from acra_express_async.limits.overrides import JobThrottle, Override, resolve
 from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
 
 __all__ = [
     "BREAKER_OPEN",
+    "KEY_REASONS",
     "KEY_ROTATED",
     "SEND_MARGIN",
     "Allowance",
@@ -43,8 +46,10 @@ __all__ = [
     "Budget",
     "Charge",
     "JobThrottle",
+    "KeyStore",
     "Kind",
     "Ledger",
+    "MendedKeys",
     "Override",
     "Pace",
     "Refusal",

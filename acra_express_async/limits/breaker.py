@@ -10,7 +10,7 @@ they are the provider's once they met several targets, or one target several tim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +34,8 @@ BREAKER_OPEN = "breaker_open"
 """Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
 KEY_ROTATED = "key_rotated"
 """Reason of an error after which a new key was read from its file; it says nothing about the provider."""
+KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
+"""Reasons of an open breaker that only a person with a key or a credit card can resolve."""
 FAILURES = 5
 """This many failed tries in a row are an outage, even if all of them were for one target."""
 TARGETS = 2
@@ -120,11 +122,13 @@ class BreakerStore(Protocol):
         reason: str,
         cooldowns: Sequence[timedelta],
         probe: datetime | None = None,
+        key_print: str | None = None,
     ) -> tuple[BreakerState, bool]:
         """Open, one level higher after a failed probe or soon after a close; True when this call opened it.
 
         Args:
             probe: the failed probe's claim; one that has expired changes nothing.
+            key_print: the fingerprint of the key that was refused, if it was the key.
 
         An open breaker stays as it is, so that two replicas that run into the same block do not count it twice. An
         outage during the probe of a block keeps the level.
@@ -157,6 +161,7 @@ class Breaker:
         blocked, outage: cool-downs by level; the last one repeats.
         fresh: how long a state that was read is relied on.
         budget_wait: how long a probe may wait for its budget; no other is made meanwhile.
+        key_print: the fingerprint of the key that calls are made with; see `mended_keys`.
     """
 
     def __init__(
@@ -169,6 +174,7 @@ class Breaker:
         outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
         fresh: timedelta = FRESH,
         budget_wait: timedelta = BUDGET_WAIT,
+        key_print: Callable[[], str | None] | None = None,
     ) -> None:
         self.state = BreakerState()
         self._provider = provider
@@ -177,6 +183,7 @@ class Breaker:
         self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
         self._fresh = fresh
         self._probe_lease = budget_wait + PROBE_STEP
+        self._key_print = key_print or (lambda: None)
         self._read_at: float | None = None
         self._in_a_row = 0
         self._failing = False
@@ -289,7 +296,8 @@ class Breaker:
         self._in_a_row = 0
         cooldowns = self._cooldowns[kind]
         try:
-            state, opened = await self._store.trip(self._provider, kind, reason, cooldowns, probe)
+            key_print = self._key_print() if reason in KEY_REASONS else None
+            state, opened = await self._store.trip(self._provider, kind, reason, cooldowns, probe, key_print)
         except (DatabaseAway, StandBack) as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             state, opened = BreakerState(State.OPEN, reason, kind, 0, cooldowns[0]), True

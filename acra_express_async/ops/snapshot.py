@@ -21,6 +21,7 @@ from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.limits import MendedKeys
 from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
 from acra_express_async.runtime.health import Health
 
@@ -70,6 +71,7 @@ class SnapshotLoop:
         zone: the time zone whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
+        keys: is asked whether a key was mended for which a breaker is open; None where there are no providers.
         resumed: is called when more may be claimed than before.
         pause: waits, in seconds.
     """
@@ -88,6 +90,7 @@ class SnapshotLoop:
         metrics: Metrics,
         now: Callable[[], datetime],
         resumed: Callable[[str], None],
+        keys: MendedKeys | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.snapshot = Snapshot()
@@ -103,6 +106,7 @@ class SnapshotLoop:
         self._metrics = metrics
         self._now = now
         self._resumed = resumed
+        self._keys = keys
         self._pause = pause
         metrics.daily_cap_limit.set(cap)
 
@@ -120,6 +124,8 @@ class SnapshotLoop:
             if self._turn % GRANTS_EVERY == 0:
                 self.snapshot.lost_grants = await self._shared.lost_grants()
             if self._turn % FIGURES_EVERY == 0:
+                if self._keys is not None:
+                    await self._keys.look()
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
             if self._turn % COMPARED_EVERY == 0 and not self.snapshot.nightly_running:

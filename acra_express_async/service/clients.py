@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import httpx
@@ -20,7 +21,9 @@ from acra_express_async.limits import (
     Breaker,
     BreakerStore,
     Budget,
+    KeyStore,
     Ledger,
+    MendedKeys,
     Pace,
     Throttle,
     allowances,
@@ -74,6 +77,12 @@ def shared_turns(
     }
 
 
+def mended_keys(secrets: Secrets, store: KeyStore, hashes: AddressHash) -> MendedKeys:
+    """The keys of this process, compared with those for which a breaker is open."""
+    keys = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
+    return MendedKeys(store, keys, hashes.key_print)
+
+
 def build_providers(
     settings: Settings,
     http: httpx.AsyncClient,
@@ -84,6 +93,7 @@ def build_providers(
     random: Random,
     margin: timedelta = SEND_MARGIN,
     secrets: Secrets | None = None,
+    keys: MendedKeys | None = None,
 ) -> Providers:
     """For each provider all that a call passes through.
 
@@ -96,7 +106,12 @@ def build_providers(
     figures = allowances(settings, margin=margin)
     turns = shared_turns(settings, margin=margin)
     pace = paces(settings)
-    breakers = {provider: Breaker(provider, breaker_store, metrics, budget_wait=wait) for provider in figures}
+
+    def breaker(provider: Provider) -> Breaker:
+        key_print = None if keys is None else partial(keys.print_of, provider)
+        return Breaker(provider, breaker_store, metrics, budget_wait=wait, key_print=key_print)
+
+    breakers = {provider: breaker(provider) for provider in figures}
 
     def caller(provider: Provider) -> Caller:
         throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)

@@ -44,7 +44,7 @@ from acra_express_async.runtime.realtime import elapsed
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
-from acra_express_async.service.clients import Providers, build_pipeline, build_providers
+from acra_express_async.service.clients import Providers, build_pipeline, build_providers, mended_keys
 from acra_express_async.settings.tree import Settings
 from acra_express_async.web import WebServer, build_app
 
@@ -120,12 +120,14 @@ class Composition:
     async def connect(self, http: httpx.AsyncClient) -> None:
         """Providers, loops and workers."""
         settings, access = self.settings, self.access
-        ledger = BudgetLedger(access.work)
+        ledger, breakers = BudgetLedger(access.work), BreakerRows(access.work)
+        keys = mended_keys(self._secrets, breakers, access.hashes)
         providers = build_providers(
             settings,
             http,
             ledger=ledger,
-            breaker_store=BreakerRows(access.work),
+            breaker_store=breakers,
+            keys=keys,
             metrics=self.metrics,
             random=self.random,
             margin=self._send_margin,
@@ -145,6 +147,7 @@ class Composition:
             health=self.health,
             metrics=self.metrics,
             now=self.now,
+            keys=keys,
             resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built later
         )
         self.poller = self._poller()
@@ -184,7 +187,13 @@ class Composition:
             now=self.now,
             wake=self.poller.wake,
             housekeeping=self.control,
-            chores=[lambda: ledger.prune(charged), memory.prune, self.selection.count_postal_codes, refresh.tick],
+            chores=[
+                lambda: ledger.prune(charged),
+                memory.prune,
+                self.selection.count_postal_codes,
+                self.selection.update_domains,
+                refresh.tick,
+            ],
             owner=self.owner,
             health=self.health,
             metrics=self.metrics,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from database_clock import Clock
 from server_defaults import under_any_defaults
 
+from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.limits import Kind, State, Streak
+from acra_express_async.limits import Kind, MendedKeys, State, Streak
 from acra_express_async.models import Provider
+from acra_express_async.runtime.secret_files import READ_AGAIN_SECONDS, Secret
 
 pytestmark = under_any_defaults
 
@@ -153,3 +156,98 @@ async def test_an_old_failure_says_nothing_about_now(breakers: BreakerRows, owne
     await clock.advance(timedelta(days=2))
     await breakers.failed(jina, "teh.sg", about_target=False)
     assert await owner.fetchval("SELECT count(*) FROM acra_express.provider_failures") == 1
+
+
+PAUSE, SETTLED = timedelta(minutes=5), timedelta(seconds=3)
+
+
+async def mended(breakers: BreakerRows, key: str, *providers: Provider) -> dict[Provider, bool]:
+    prints = dict.fromkeys(providers or (Provider.JINA,), key)
+    return await breakers.mend(prints, pause=PAUSE, settled=SETTLED)
+
+
+async def test_another_key_ends_the_cool_down_at_once(breakers: BreakerRows, clock: Clock) -> None:
+    jina = Provider.JINA
+    assert await mended(breakers, "new") == {}, "closed"
+    await breakers.trip(jina, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    assert await mended(breakers, "old") == {jina: False}
+    assert (await breakers.read(jina)).state is State.OPEN
+    assert await mended(breakers, "new", jina, Provider.ZEROBOUNCE) == {jina: True}
+    assert (await breakers.read(jina)).state is State.HALF_OPEN
+    assert await breakers.claim_probe(jina, MINUTE)
+    state, _ = await breakers.trip(jina, Kind.BLOCKED, "bad_key", BLOCKED, key_print="new")
+    assert (state.level, state.remaining) == (0, BLOCKED[0]), "the new key is judged by itself"
+
+
+async def test_two_replicas_with_different_keys_do_not_take_turns(breakers: BreakerRows, clock: Clock) -> None:
+    """A rolling deploy: the old replica opens the breaker again whenever the new one has closed it."""
+    jina = Provider.JINA
+    await breakers.trip(jina, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    assert await mended(breakers, "new") == {jina: True}
+    probe = await breakers.claim_probe(jina, MINUTE)
+    assert probe is not None
+    await breakers.reset(jina, probe)
+    await breakers.trip(jina, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    assert await mended(breakers, "new") == {jina: False}
+    await clock.advance(PAUSE)
+    assert await mended(breakers, "new") == {jina: True}
+
+
+@pytest.mark.parametrize("reason", ["challenge", "http_403"])
+async def test_a_block_that_no_key_caused_waits_for_its_end(breakers: BreakerRows, clock: Clock, reason: str) -> None:
+    """Nor does one that the previous version recorded, which names no key."""
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    await clock.advance(BLOCKED[0])
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, reason, BLOCKED)
+    assert await mended(breakers, "new") == {}
+    assert (await breakers.read(Provider.JINA)).level == 1
+
+
+async def test_an_outage_during_the_probe_keeps_the_refused_key(breakers: BreakerRows, clock: Clock) -> None:
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    await clock.advance(BLOCKED[0])
+    await breakers.trip(Provider.JINA, Kind.OUTAGE, "timeout", OUTAGE)
+    assert await mended(breakers, "new") == {Provider.JINA: True}
+
+
+async def test_jobs_that_wait_for_the_mended_key_are_due_soon(
+    breakers: BreakerRows, clock: Clock, database: Database, owner: Connection
+) -> None:
+    """Not at once: another replica may still know the old state for two seconds."""
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, params)"
+        " SELECT 'acra_express_enrich_candidates', 'queued', '{}' FROM generate_series(1, 4)"
+    )
+    jobs = Jobs(database, database)
+    hours = timedelta(hours=4)
+    for job, waits_for in zip(await jobs.claim("me", hours, 3), ("jina", "duckduckgo", None), strict=True):
+        await jobs.snooze(job, hours, "x", waits_for=waits_for)
+    [held] = await jobs.claim("me", hours, 1)
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, "bad_key", BLOCKED, key_print="old")
+    assert await mended(breakers, "new") == {Provider.JINA: True}
+    rows = await owner.fetch("SELECT job_id, due_at - acra_express.clock() AS left FROM acra_express.leases ORDER BY 1")
+    assert [row["left"] for row in rows] == [SETTLED, hours, hours, hours]
+    assert await jobs.claim("me", hours, 1) == []
+    await clock.advance(SETTLED)
+    [again] = await jobs.claim("me", hours, 1)
+    assert (again.job_id, held.job_id) == (rows[0]["job_id"], rows[3]["job_id"])
+
+
+async def test_a_new_key_in_its_file_is_found_while_no_call_is_made(
+    breakers: BreakerRows, clock: Clock, tmp_path: Path
+) -> None:
+    """The breaker is open, so that no refused call could lead to the file."""
+    file, now = tmp_path / "key", [0.0]
+    file.write_text("old")
+    secret = Secret("old", name="KEY", path=file, clock=lambda: now[0])
+    keys = MendedKeys(breakers, {Provider.JINA: secret, Provider.ZEROBOUNCE: None}, str.upper)
+    assert (keys.print_of(Provider.JINA), keys.print_of(Provider.ZEROBOUNCE)) == ("OLD", "")
+    assert keys.print_of(Provider.DUCKDUCKGO) is None
+    await breakers.trip(Provider.JINA, Kind.BLOCKED, "no_credits", BLOCKED, key_print="OLD")
+    assert await keys.look() == []
+    file.write_text("new")
+    assert await keys.look() == [], "read a moment ago"
+    now[0] += READ_AGAIN_SECONDS
+    assert await keys.look() == [Provider.JINA]
+    assert (await breakers.read(Provider.JINA)).state is State.HALF_OPEN
+    assert await keys.look() == []

@@ -10,7 +10,7 @@ from acra_express_async.db.companies.company_rows import load_company, recently_
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, connect
-from acra_express_async.errors import StandBack
+from acra_express_async.errors import NotStaged, StandBack
 from acra_express_async.models import CompanyId, JobId
 from acra_express_async.registry import RegistryRow
 
@@ -36,6 +36,27 @@ async def test_new_company_is_written_as_the_platform_writes_it(
     assert (row["industry_code"], row["industry_norm"], row["incorporation_year"]) == ("1111", "Vegetables", 2019)
     assert row["website_domain"] is None
     assert await upserted(database, shape) == company_id
+
+
+@pytest.mark.parametrize("uen", [None, "", " "])
+async def test_no_twin_of_a_row_without_uen_is_inserted(
+    database: Database, owner: Connection, shape: PlatformShape, uen: str | None
+) -> None:
+    """The nightly finds the customer's row by its name and fills it, as long as no other row has the UEN."""
+    theirs = await a_company(owner, uen, name=ROW.name.title())  # type: ignore[arg-type]
+    before = await one(owner, "SELECT * FROM companies")
+    with pytest.raises(NotStaged, match=rf"company {theirs.company_id} has this name and no UEN"):
+        await upserted(database, shape)
+    assert await one(owner, "SELECT * FROM companies") == before
+    await owner.execute("UPDATE companies SET uen = $1", ROW.uen)
+    assert await upserted(database, shape) == theirs.company_id
+
+
+async def test_a_namesake_with_a_uen_holds_nobody_up(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    theirs = await a_company(owner, "199000001A", name=ROW.name)
+    assert await upserted(database, shape) != theirs.company_id
 
 
 async def test_an_existing_company_keeps_all_values_but_its_name(

@@ -145,3 +145,15 @@ async def test_forgetting_finds_an_address_stored_as_a_hash(
     story = await owner.fetchval("SELECT detail FROM acra_express.outcomes")
     assert [entry.get("address") for entry in story["emails"]] == ["info@lotus.com.sg"]
     assert await owner.fetchval("SELECT email FROM companies WHERE uen = '201912345K'") == "info@lotus.com.sg"
+
+
+@pytest.mark.parametrize("subject", ["lotus.com.sg", "201912345K"])
+async def test_forget_removes_the_domain_from_our_index_too(
+    database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, subject: str
+) -> None:
+    company = await arranged(database, owner, shape, hashes)
+    assert await count(owner, "acra_express.company_domains") == 1
+    await forget(owner, subject, shape=shape, hashes=hashes)
+    site = "SELECT website_domain FROM companies WHERE company_id = $1"
+    assert await owner.fetchval(site, company.company_id) is None
+    assert await count(owner, "acra_express.company_domains") == 0

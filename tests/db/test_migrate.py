@@ -130,6 +130,36 @@ async def test_uninstall_restores_the_schema_dump(
     assert await schema_dump(pg_dump, empty_dsn) == before
 
 
+@pytest.mark.parametrize("platforms", [True, False], ids=["a row of the platform", "our own row"])
+async def test_uninstall_deletes_only_the_tenant_it_created(
+    empty: Connection, empty_dsn: str, postgres: EmbeddedPostgres, platforms: bool
+) -> None:
+    """Dumps with all rows, before `migrate` and after `uninstall`; a second `migrate` creates no row."""
+    await bootstrap_platform(empty)
+    await empty.execute("INSERT INTO tenants (tenant_id, name) VALUES (7, 'customer')")
+    if platforms:
+        await empty.execute("INSERT INTO tenants (tenant_id, name, status) VALUES (8, 'acra_express', 'paused')")
+    pg_dump = postgres.tool("pg_dump")
+    before = await whole_dump(pg_dump, empty_dsn)
+    for _ in range(2):
+        await migrate(empty, ROLE)
+    assert await empty.fetchval("SELECT count(*) FROM tenants WHERE name = 'acra_express'") == 1
+    lines = await uninstall(empty, ROLE)
+    assert any("kept: `migrate` did not create its row" in line for line in lines) is platforms
+    assert await whole_dump(pg_dump, empty_dsn) == before
+
+
+async def test_uninstall_keeps_a_tenant_with_jobs_under_it(empty: Connection) -> None:
+    await bootstrap_platform(empty)
+    await migrate(empty, ROLE)
+    await empty.execute(
+        "INSERT INTO background_jobs (tenant_id, job_type, status)"
+        " SELECT tenant_id, 'acra_express_staging_upsert', 'done' FROM tenants WHERE name = 'acra_express'"
+    )
+    assert "tenant acra_express kept: there are results or jobs under it" in await uninstall(empty, ROLE)
+    assert await empty.fetchval("SELECT count(*) FROM tenants WHERE name = 'acra_express'") == 1
+
+
 async def test_migrate_restores_the_grants_of_a_recreated_role(empty: Connection) -> None:
     """After DROP OWNED, DROP ROLE and a bare CREATE ROLE, the next `migrate` grants the same privileges again."""
     await bootstrap_platform(empty)
@@ -316,8 +346,17 @@ async def privileges(connection: Connection, role: str) -> list[str]:
 
 async def schema_dump(pg_dump: Path, dsn: str) -> list[str]:
     """Lines of `pg_dump --schema-only`, without the random \\restrict lines of newer versions."""
+    return await dump(pg_dump, "--schema-only", dsn)
+
+
+async def whole_dump(pg_dump: Path, dsn: str) -> list[str]:
+    """Schema and rows. A sequence that gave out the ID of a deleted row keeps its place, so sequences are left out."""
+    return [line for line in await dump(pg_dump, dsn) if "pg_catalog.setval(" not in line]
+
+
+async def dump(pg_dump: Path, *arguments: str) -> list[str]:
     process = await asyncio.create_subprocess_exec(
-        str(pg_dump), "--schema-only", dsn, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        str(pg_dump), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()

@@ -11,6 +11,7 @@ import pytest
 from asyncpg.connection import LoggedQuery
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.company_domains import update_domains
 from acra_express_async.db.companies.platform_records import save
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
@@ -37,11 +38,15 @@ async def test_b21_company_values_stay_and_last_seen_follows_changes(
     assert await one(owner, "SELECT * FROM companies") == before
 
 
-@pytest.mark.parametrize("theirs", ["lotus.com.sg", "WWW.Lotus.com.sg", "https://shop.lotus.com.sg/x"])
+@pytest.mark.parametrize(
+    "theirs",
+    ["lotus.com.sg", "WWW.Lotus.com.sg", "https://shop.lotus.com.sg/x", "lotus.com.sg:8080", "http://LOTUS.com.sg?a"],
+)
 async def test_b7_the_domain_of_another_company_is_never_taken(
     database: Database, owner: Connection, shape: Any, theirs: str
 ) -> None:
     await a_company(owner, "199000001A", website_domain=theirs)
+    await update_domains(database)
     company = await a_company(owner)
     saved = await stored(database, shape, company, an_outcome())
     assert saved.domain_taken

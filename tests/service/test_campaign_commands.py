@@ -143,6 +143,26 @@ async def test_a_staging_job_that_did_its_work_runs_only_once(
     assert await owner.fetchval("SELECT count(*) FROM background_jobs WHERE status <> 'done'") == 0
 
 
+async def test_a_namesake_without_uen_is_skipped_with_the_reason(
+    owner: Connection, database: Database, story: Story
+) -> None:
+    await registered(owner, *UENS[:4])
+    theirs = await owner.fetchval(
+        "INSERT INTO companies (name) VALUES ('Firm ' || $1::text) RETURNING company_id", UENS[1]
+    )
+    campaign = await enqueued(database, *UENS[:3])
+    assert await (await campaigns_on(database, story)).supervisor.run() == 0
+    selected = await enqueue_staging(owner, {"ssic_codes": ["1111"]})
+    assert await (await campaigns_on(database, story)).supervisor.run() == 0
+    assert sorted(story.ran) == [UENS[0], UENS[2], UENS[3]]
+    state = await Campaigns(database).one(campaign)
+    assert (state.states["skipped"], state.total) == (1, 3)
+    why = await owner.fetchval("SELECT reason FROM acra_express.campaign_uens WHERE kind = 'skipped'")
+    assert why == f"company {theirs} has this name and no UEN; the nightly or a person must give it its UEN first"
+    assert why in await owner.fetchval("SELECT error FROM background_jobs WHERE job_id = $1", selected)
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 4
+
+
 @pytest.mark.parametrize("campaign_id", [0, -1, 10**30, 4711])
 async def test_an_unknown_campaign_is_a_sentence(database: Database, campaign_id: int) -> None:
     with pytest.raises(JobError, match=f"there is no campaign {campaign_id}"):

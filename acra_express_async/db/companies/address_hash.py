@@ -1,4 +1,4 @@
-"""Keyed hashes of mail addresses, which replace the address where it must not be stored."""
+"""Keyed hashes of mail addresses and keys, which replace them where they must not be stored."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class AddressHash:
     def text(self, address: str) -> str:
         """The hash in hex, for JSON and for the opt-out list."""
         return self.digest(address).hex()
+
+    def key_print(self, key: str) -> str:
+        """The fingerprint of a provider's key, in hex, by which two processes tell whether they have the same one."""
+        return hmac.new(self.key, b"provider key\0" + key.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
 async def load_address_hash(connection: Connection) -> AddressHash:

@@ -13,7 +13,7 @@ from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.companies.platform_runs import book
 from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
 from acra_express_async.db.session.pool import Connection, Database, forget_statements
-from acra_express_async.errors import StandBack
+from acra_express_async.errors import NotStaged, StandBack
 from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, Usage
 from acra_express_async.registry import RegistryRow
 
@@ -122,6 +122,7 @@ async def upsert_company(
 
     Raises:
         StandBack: the nightly run goes first (`table_busy`, `nightly_running`); nothing was written.
+        NotStaged: a row without a UEN has this name, and a second one must not be inserted beside it.
     """
     code = row.ssic_code if row.ssic_code not in held_codes else None
     industry = await _industry(connection, row, shape)
@@ -154,6 +155,23 @@ async def upsert_company(
 
 
 async def _insert(connection: Connection, row: RegistryRow, industry: str | None, year: int | None) -> int:
+    """Insert through the owner's function, unless a customer's own row of this name waits for its UEN.
+
+    The nightly looks such a row up by its name and fills it, but only while no other row has the UEN: after our insert
+    it would update our row and leave the customer's empty. Equal names are no proof that it is the same company, so we
+    do not write the UEN into it either.
+    """
+    namesake = await connection.fetchval(
+        """
+        SELECT min(c.company_id) FROM public.companies c
+        WHERE lower(c.name) = lower($1::text) AND coalesce(btrim(c.uen), '') = ''
+        """,
+        row.name,
+    )
+    if namesake is not None:
+        raise NotStaged(
+            f"company {namesake} has this name and no UEN; the nightly or a person must give it its UEN first"
+        )
     made = await connection.fetchrow(
         "SELECT company_id, refused FROM acra_express.insert_company($1, $2, $3, $4, $5)",
         row.uen,

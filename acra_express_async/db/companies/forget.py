@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.company_domains import forget_domains
 from acra_express_async.db.companies.contact_rows import SOURCE
 from acra_express_async.db.companies.optouts import OptOutKind, record_opt_out
 from acra_express_async.db.companies.stored_outcome import SERVICE
@@ -56,6 +57,7 @@ async def _company(connection: Connection, uen: str, shape: PlatformShape) -> di
     details = await _details(connection, ids)
     removed = await _history_of(connection, ids, None)
     removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details))
+    await forget_domains(connection, ids)
     removed |= await _rows_of_companies(connection, shape, ids)
     removed["acra_express.outcomes"] = await _count(
         connection, "UPDATE acra_express.outcomes SET detail = NULL WHERE uen = $1 AND detail IS NOT NULL", uen
@@ -89,6 +91,7 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
     details = await _details(connection, ids)
     removed = await _history_of(connection, None, domain)
     removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details, domain))
+    await forget_domains(connection, ids)
     if shape.has("contacts", "email", "contact_source"):
         removed["contacts"] = await _count(
             connection,

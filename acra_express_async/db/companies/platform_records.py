@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.company_domains import held_by_another, note_domain
 from acra_express_async.db.companies.contact_rows import share_verifications, write_contacts, write_lead_emails
 from acra_express_async.db.companies.optouts import domain_and_parents
 from acra_express_async.db.companies.platform_runs import write_event, write_header, write_usage
@@ -61,12 +62,15 @@ async def save(
     outcome, gone = await _respect_opt_outs(connection, company, outcome, hashes)
     facts = facts_of(job, outcome, hashes=hashes, store_personal=store_personal_emails, opted_out=gone)
     seconds = sum(seconds for _, seconds in outcome.stage_seconds)
+    claims = _claims_domain(outcome, facts)
+    # before the header: from its insert on, the nightly's ALTER TABLE waits for us
+    taken = claims and await held_by_another(connection, company.company_id, facts.domain or "")
     run_id = await write_header(connection, tenant_id, shape, outcome.usage, seconds)
     await _history(connection, tenant_id, shape, company, run_id, facts)
-    taken = False
     if facts.domain is not None:
         await _fill_company(connection, shape, company, facts)
-        taken = await _claim_domain(connection, company, facts.domain, outcome)
+        if claims and not taken:
+            taken = await _set_domain(connection, company, facts.domain)
         await write_contacts(connection, shape, company.company_id, facts.emails)
         await write_lead_emails(connection, shape, company.company_id, facts)
         await share_verifications(connection, shape, facts.emails)
@@ -189,37 +193,29 @@ def _as_stored(value: str | None, *, is_list: bool) -> str | list[str] | None:
     return [value] if is_list and value is not None else value
 
 
-async def _claim_domain(connection: Connection, company: Company, domain: str, outcome: Outcome) -> bool:
-    """Set `website_domain` if it is NULL and no other company has the domain (B7); True when another company has it.
+def _claims_domain(outcome: Outcome, facts: Facts) -> bool:
+    """Whether the evidence is strong enough to give the company its domain (B7)."""
+    return facts.domain is not None and outcome.site is not None and outcome.site.points >= STRONG_POINTS
 
-    A wrong or duplicate domain makes the nightly's own store fail, so it is never overwritten. If another transaction
-    commits the same domain between our check and our write, only the savepoint is rolled back.
+
+async def _set_domain(connection: Connection, company: Company, domain: str) -> bool:
+    """Set `website_domain` if it is NULL; True when another transaction committed the same domain since our look-up.
+
+    A wrong or duplicate domain makes the nightly's own store fail, so it is never overwritten. Then only the savepoint
+    is rolled back.
     """
-    if outcome.site is None or outcome.site.points < STRONG_POINTS:
-        return False
-    taken = await connection.fetchval(
-        r"""
-        SELECT EXISTS (
-            SELECT FROM public.companies c
-            CROSS JOIN LATERAL regexp_replace(lower(c.website_domain), '^(https?://)?(www\.)?|[/:?#].*$', '', 'g') d
-            WHERE c.website_domain IS NOT NULL AND c.company_id <> $1
-              AND (d = $2 OR right(d, length($2) + 1) = '.' || $2))
-        """,
-        company.company_id,
-        domain,
-    )
-    if taken:
-        return True
     try:
         async with connection.transaction():
-            await connection.execute(
+            written = await connection.fetchval(
                 """
                 UPDATE public.companies SET website_domain = $2, last_seen = acra_express.clock()
-                WHERE company_id = $1 AND website_domain IS NULL
+                WHERE company_id = $1 AND website_domain IS NULL RETURNING true
                 """,
                 company.company_id,
                 domain,
             )
+            if written:
+                await note_domain(connection, company.company_id, domain)
     except asyncpg.UniqueViolationError:
         return True
     return False

@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from acra_express_async.db.companies.company_domains import update_domains
 from acra_express_async.db.companies.company_rows import LONGEST_CELL, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
@@ -150,6 +151,10 @@ class Selection:
                 self._include_sole,
             )
         return int(members) + len(listed_uens(params.uens))
+
+    async def update_domains(self) -> None:
+        """Runs at ticks: see `company_domains.update_domains`."""
+        await update_domains(self._database)
 
     async def count_postal_codes(self) -> int:
         """Runs at ticks: see `registry_rows.count_postal_codes`; returns how often it counted (0 or 1)."""

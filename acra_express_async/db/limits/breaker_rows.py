@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from acra_express_async.db.session.pool import Database
@@ -108,16 +108,18 @@ class BreakerRows:
         reason: str,
         cooldowns: Sequence[timedelta],
         probe: datetime | None = None,
+        key_print: str | None = None,
     ) -> tuple[BreakerState, bool]:
         """Open it; True if this call opened it. Migration 0003 explains the levels (`trip_breaker`).
 
         Args:
             probe: the failed probe's claim; one that has expired changes nothing.
+            key_print: the fingerprint of the key that was refused, if it was the key.
         """
         async with self._database.session() as connection:
             opened = await connection.fetchval(
                 """
-                SELECT acra_express.trip_breaker($1, $2, $3, $4) FROM acra_express.breakers b
+                SELECT acra_express.trip_breaker($1, $2, $3, $4, $6) FROM acra_express.breakers b
                 WHERE b.provider = $1 AND ($5::timestamptz IS NULL OR b.probe_until = $5)
                 """,
                 provider,
@@ -125,8 +127,23 @@ class BreakerRows:
                 reason,
                 list(cooldowns),
                 probe,
+                key_print,
             )
         return await self.read(provider), opened is True
+
+    async def mend(
+        self, key_prints: Mapping[Provider, str], *, pause: timedelta, settled: timedelta
+    ) -> dict[Provider, bool]:
+        """See `limits.KeyStore`; the jobs that wait for a mended key become due after `settled`."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                "SELECT provider, mended FROM acra_express.mend_breakers($1, $2, $3, $4)",
+                list(key_prints.keys()),
+                list(key_prints.values()),
+                pause,
+                settled,
+            )
+        return {Provider(row["provider"]): row["mended"] for row in rows}
 
     async def claim_probe(self, provider: Provider, lease: timedelta) -> datetime | None:
         """For only one caller, once the cool-down is over and no other probe is under way: when the claim expires."""

@@ -44,7 +44,7 @@ _OURS: Final = (
         "acra_express",
         """
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
-        postal_counts campaign_uens provider_failures failed_calls
+        postal_counts campaign_uens provider_failures failed_calls company_domains
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
@@ -103,7 +103,7 @@ FUNCTIONS: Final = tuple(
     """
     campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes nightly_jobs_running
     tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle
-    refund prune_charges trip_breaker
+    refund prune_charges trip_breaker mend_breakers
     """.split()
 )
 """The owner's functions that the role may call."""

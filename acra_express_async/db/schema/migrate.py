@@ -41,7 +41,12 @@ CREATE TABLE IF NOT EXISTS acra_express.schema_migrations (
     checksum   text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE TABLE IF NOT EXISTS acra_express.tenant_made (
+    tenant_id int PRIMARY KEY,
+    made_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 """
+"""The ledger of migrations, and the row of `public.tenants` that `migrate` inserted, which `uninstall` may delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,8 @@ async def migrate(
     try:
         await _require_platform(connection)
         await _ensure_role(connection, role)
-        await _ensure_tenant(connection, default_tenant_id)
         await connection.execute(LEDGER)
+        await _ensure_tenant(connection, default_tenant_id)
         applied = await _applied(connection)
         done = []
         for migration in migrations():
@@ -199,8 +204,11 @@ async def _ensure_role(connection: Connection, role: str) -> None:
 
 
 async def _ensure_tenant(connection: Connection, default_tenant_id: int | None) -> None:
-    """Create the express tenant with an unused id. Some customers appear only in jobs or connections, and rows with an
-    explicit id do not advance the sequence, so the highest id in use is looked up."""
+    """Create the express tenant with an unused id, and remember that the row is ours to delete.
+
+    Some customers appear only in jobs or connections, and rows with an explicit id do not advance the sequence, so the
+    highest id in use is looked up.
+    """
     async with connection.transaction():
         if await connection.fetchval("SELECT EXISTS (SELECT FROM public.tenants WHERE name = $1)", TENANT):
             return
@@ -216,9 +224,13 @@ async def _ensure_tenant(connection: Connection, default_tenant_id: int | None) 
             highest = max(highest, await connection.fetchval(table["asked"]))
         await connection.execute(
             """
-            INSERT INTO public.tenants (tenant_id, name)
-            SELECT CASE WHEN s.name IS NULL THEN $2 + 1 ELSE setval(s.name, greatest(nextval(s.name), $2 + 1)) END, $1
-            FROM pg_get_serial_sequence('public.tenants', 'tenant_id') AS s(name)
+            WITH made AS (
+                INSERT INTO public.tenants (tenant_id, name)
+                SELECT CASE WHEN s.name IS NULL THEN $2 + 1 ELSE setval(s.name, greatest(nextval(s.name), $2 + 1)) END,
+                       $1
+                FROM pg_get_serial_sequence('public.tenants', 'tenant_id') AS s(name)
+                RETURNING tenant_id)
+            INSERT INTO acra_express.tenant_made (tenant_id) SELECT tenant_id FROM made ON CONFLICT DO NOTHING
             """,
             TENANT,
             highest,
