@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -44,6 +45,7 @@ class Rig:
         stands_back: Callable[[], str | None] = lambda: None,
         closers: Sequence[Closer] = (),
         allowed: Callable[[], int] | None = None,
+        call_seconds: float = 0.05,
     ) -> None:
         self._work = work
         self.database = database
@@ -62,7 +64,7 @@ class Rig:
         self.poller = Poller(
             queue=self.queue,
             jobs=self.jobs,
-            owner="rig",
+            owner=f"rig:{secrets.token_hex(4)}",
             lease=lease,
             allowed=allowed or (lambda: workers if stands_back() is None else 0),
             draining=self.draining,
@@ -83,6 +85,7 @@ class Rig:
                 draining=self.draining,
                 beacon=self.health.beacon(f"worker-{number}"),
                 freed=self.poller.worker_freed,
+                call_seconds=call_seconds,
                 stands_back=stands_back,
                 metrics=self.metrics,
                 clock=loop.time,
@@ -121,6 +124,8 @@ class Rig:
         if reason == "reconnect":
             self.listening.set()
         self.poller.wake(reason)
+        for worker in self.workers:
+            worker.look_at_lease()
 
     async def handle(self, job: Job, scope: JobScope) -> End:
         return await self._work(job, scope)

@@ -6,7 +6,9 @@ Nothing is written once the lease is lost. The heartbeat stops last, after the w
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -30,6 +32,10 @@ HURRY = 8
 """A missed heartbeat is repeated after an eighth of the interval."""
 HAND_OVER_SECONDS = (0.5, 5.0)
 """First and longest pause between tries to hand back a job that the database could not serve."""
+CALL_SECONDS = 40.0
+"""How long a call in flight may go on after the lease was lost: the slowest try takes 35 s, and it is paid for."""
+LEAST_BEAT_SECONDS = 1.0
+"""A heartbeat that was asked for comes no sooner than this after the one before."""
 HAND_BACK_SECONDS = 5.0
 """Longest duration of the shielded write that hands a job back when its worker is cancelled."""
 
@@ -62,6 +68,7 @@ class Worker:
         freed: called after every job, so that the poller claims only for free workers; `abandoned` says that the job
             could not be handed back because the database was away.
         stands_back: why nothing new may be started now, or None.
+        call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
         pace: waits between heartbeats, in seconds.
     """
 
@@ -80,6 +87,7 @@ class Worker:
         stands_back: Callable[[], str | None],
         metrics: Metrics,
         clock: Callable[[], float],
+        call_seconds: float = CALL_SECONDS,
         pace: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = name
@@ -97,7 +105,13 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._pace = pace
+        self._call_seconds = call_seconds
+        self._asked = asyncio.Event()
         self._abandoned = False
+
+    def look_at_lease(self) -> None:
+        """Something happened to a job, perhaps to ours (a cancel): a heartbeat soon will tell. Only sets a flag."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Work until the service drains; a cancelled job is handed back."""
@@ -193,16 +207,31 @@ class Worker:
     async def _beat(self, job: Job, scope: JobScope) -> None:
         wait = self._heartbeat
         while True:
-            await self._pace(wait.total_seconds())
+            await self._rest(wait.total_seconds())
             try:
                 if not await self._extend(job, scope):
                     return  # the end is committed, and its answer is on the way
+            except LeaseLost:
+                # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
+                scope.lease_ends = -math.inf
+                await self._pace(self._call_seconds)
+                raise
             except (DatabaseAway, StandBack) as away:
                 # repeat a missed heartbeat soon, so that the lease does not depend on a single one
                 wait = self._heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
                 wait = self._heartbeat
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until the next heartbeat is due or is asked for."""
+        least = min(seconds, LEAST_BEAT_SECONDS)
+        await self._pace(least)
+        if seconds > least and not self._asked.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds - least):
+                    await self._asked.wait()
+        self._asked.clear()
 
     async def _run(self, job: Job, scope: JobScope) -> End:
         try:

@@ -154,7 +154,7 @@ class Composition:
         self.listener = Listener(
             self._secrets.listen_dsn or self._secrets.postgres_dsn,
             role=settings.tenant_role,
-            wake=self.poller.wake,
+            wake=self._heard,
             health=self.health,
             metrics=self.metrics,
             random=self.random,
@@ -203,6 +203,12 @@ class Composition:
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
         await self.snapshot_loop.look()  # the poller must know of the nightly before its first claim
+
+    def _heard(self, reason: str) -> None:
+        """A notification is news of a job: perhaps a new one, perhaps a cancelled one that a worker has."""
+        self.poller.wake(reason)
+        for worker in self.workers:
+            worker.look_at_lease()
 
     def _poller(self) -> Poller:
         return Poller(

@@ -14,10 +14,11 @@ from database_clock import Clock
 from rig import Rig, enqueue, statuses
 from structlog.testing import capture_logs
 
+from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session import connection
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.errors import DatabaseAway
+from acra_express_async.errors import DatabaseAway, LeaseLost
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 
@@ -305,3 +306,36 @@ async def test_a_lost_synchronous_standby_costs_no_job_anything(
     await database.close()
     assert await statuses(owner) == {"done": 2}
     assert {(job.errors, job.crashes) for job in seen} == {(0, 0)}
+
+
+async def test_a_cancel_lets_the_call_in_flight_end(database: Database, owner: Connection, fresh_dsn: str) -> None:
+    """The worker is told an hour before its next heartbeat. It keeps what it has paid for and starts nothing more."""
+    calling, told, refused = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        scope.check()
+        calling.set()
+        await told.wait()  # a provider answers after the cancel
+        with pytest.raises(LeaseLost):
+            scope.check()
+        refused.set()
+        scope.check()
+        return End.DONE
+
+    rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=HOUR / 4, listen_dsn=fresh_dsn, call_seconds=60)
+    pace = rig.workers[0]._pace
+
+    async def paced(seconds: float) -> None:
+        if seconds == 60:
+            told.set()
+        await pace(seconds)
+
+    rig.workers[0]._pace = paced
+    async with rig.running():
+        await rig.listening.wait()
+        [job_id] = await enqueue(owner)
+        await calling.wait()
+        await Operator(database).cancel(job_id, "somebody")
+        await refused.wait()
+    assert rig.attempts(End.LEASE_LOST) == 1
+    assert await statuses(owner) == {"error": 1}

@@ -33,8 +33,8 @@ class CampaignActions:
     async def cancel(self, campaign_id: int, by: str) -> Changed:
         """End every live job of the campaign; each company that had not ended becomes `cancelled`.
 
-        A worker that holds one of its jobs drops it at its next heartbeat or write: a call in flight is completed, and
-        a paid verification is kept.
+        A worker that holds one of its jobs is notified: it completes the call in flight, keeps a paid verification, and
+        starts nothing more.
 
         Raises:
             JobError: no such campaign, or it is over.
@@ -165,6 +165,7 @@ async def _end_jobs(connection: Connection, jobs: Sequence[int], by: str) -> Non
         """,
         list(jobs),
     )
+    await connection.execute("SELECT pg_notify($1, 'cancelled')", CHANNEL)
 
 
 async def _queue(connection: Connection, jobs: Sequence[int]) -> None:

@@ -83,6 +83,7 @@ class Operator:
             )
             assert row is not None
             job_id = JobId(row["job_id"])
+            await connection.execute("SELECT acra_express.put_aside($1)", job_id)  # an earlier life of the database
             await record_campaign(connection, job_id, row["created_at"], asked)
             listed = listed_uens(params.uens) if uens is None else list(uens)
             if listed:
@@ -172,7 +173,7 @@ class Operator:
         return str(before)
 
     async def cancel(self, job_id: int, by: str) -> str:
-        """End a job in `error` and return its old status. The worker of a running job stops within one heartbeat.
+        """End a job in `error` and return its old status. The worker of a running one completes its call.
 
         Raises:
             JobError: there is no such job, or it has ended.
@@ -206,6 +207,7 @@ class Operator:
                 """,
                 job_id,
             )
+            await connection.execute("SELECT pg_notify($1, 'cancelled')", CHANNEL)
         return str(row["status"])
 
 
