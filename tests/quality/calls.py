@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from quality.scoring import READING, VERIFYING, FreeScope, run_in
 from quality.world import Web, count, webs
 
+from acra_express_async.companies.pipeline import FOOTER_TOKENS
 from acra_express_async.errors import Permanent
 from acra_express_async.extract.candidates import candidates_in
 from acra_express_async.extract.domains import same_url
@@ -111,11 +112,14 @@ async def _run_naively(web: Web) -> Outcome:
         progress = progress.with_candidates(candidates_in(answer.hits, company, progress.names))
     usage = Usage(searches=len(asked))
     read: set[str] = set()
-    while len(read) < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
-        page = await _read(web, step.url, scope)
+    while usage.pages < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
+        page = replace(await _read(web, step, scope), url=step.url)
         read.add(same_url(step.url))
         usage = replace(usage, pages=usage.pages + 1, tokens=usage.tokens + page.tokens)
-        progress = progress.with_page(step.domain, replace(page, url=step.url))
+        if step.footer:
+            progress = progress.with_footer(step.domain, step.url, page)
+        else:
+            progress = progress.with_page(step.domain, page)
     found = chosen(progress)
     if found is None:
         return Outcome(OutcomeKind.NO_WEBSITE, "no_proof", usage=usage)
@@ -130,11 +134,13 @@ async def _run_naively(web: Web) -> Outcome:
     )
 
 
-async def _read(web: Web, url: str, scope: FreeScope) -> Page:
+async def _read(web: Web, step: Step, scope: FreeScope) -> Page:
     try:
-        return await web.read(url, scope, max_tokens=TOKENS_PER_PAGE)
+        if step.footer:
+            return await web.read_footer(step.url, scope, max_tokens=FOOTER_TOKENS, labels=step.labels)
+        return await web.read(step.url, scope, max_tokens=TOKENS_PER_PAGE)
     except Permanent as error:
-        return Page(url, "", "", usable=False, unusable_reason=error.reason)
+        return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
 
 
 def _anything_else(progress: Progress, read: set[str]) -> Step | None:
