@@ -80,6 +80,13 @@ class Process:
         """The name of the next event of any kind."""
         return str((await self._events.get()).get("event"))
 
+    async def any_event_with_facts(self) -> dict[str, Any]:
+        """The next event of any kind; fail when the process ends first."""
+        event = await self._events.get()
+        if event.get("event") == "process.ended":
+            raise AssertionError("the process ended:\n" + "\n".join(self.lines[-30:]))
+        return event
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
