@@ -141,9 +141,16 @@ class Misfortunes:
     async def strike(self) -> None:
         """One misfortune by chance, and some more work."""
         likely: dict[Callable[[], Awaitable[None]], int] = {
-            self.kill: 5, self.freeze: 3, self.cut_sessions: 5, self.restart_server: 1, self.crash_server: 1,
-            self.kill_backend: 1, self.break_provider: 4, self.set_clock: 2, self.insert_odd_rows: 5,
-        }  # fmt: skip
+            self.kill: 5,
+            self.freeze: 3,
+            self.cut_sessions: 5,
+            self.restart_server: 1,
+            self.crash_server: 1,
+            self.kill_backend: 1,
+            self.break_provider: 4,
+            self.set_clock: 2,
+            self.insert_odd_rows: 5,
+        }
         await self.enqueue()
         [what] = self._dice.choices(list(likely), list(likely.values()))
         self.count[what.__name__] += 1
@@ -209,9 +216,17 @@ class Misfortunes:
     async def break_provider(self) -> None:
         provider = self._dice.choice([Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE])
         knob, value, count = self._dice.choice(
-            [("status", 503, 3), ("outage", True, 4), ("reset_connection", True, 2), ("bad_json", True, 2),
-             ("truncate_after", 100, 2), ("slow_drip", 2, 2), ("status", 429, 1), ("hang", 6, 1)]
-        )  # fmt: skip
+            [
+                ("status", 503, 3),
+                ("outage", True, 4),
+                ("reset_connection", True, 2),
+                ("bad_json", True, 2),
+                ("truncate_after", 100, 2),
+                ("slow_drip", 2, 2),
+                ("status", 429, 1),
+                ("hang", 6, 1),
+            ]
+        )
         self._standing.simulator.faults.add(Fault(provider, knob, value, count=count))
 
     async def set_clock(self) -> None:
