@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
+from acra_express_async.db.jobs.job_ids import reused_ids
 from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.schema.role_limits import reach_faults
@@ -119,6 +120,16 @@ async def _examine(connection: Connection, settings: Settings, *, pooled: bool) 
         found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
         found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
     found += [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
+    reused = None if lacking else await reused_ids(connection)
+    if reused is not None:
+        found.append(
+            Finding(
+                "warn",
+                f"jobs: the next job gets ID {reused.following}, but an earlier one had {reused.highest}: "
+                "background_jobs was emptied or restored; a job whose ID comes again starts anew, and what the earlier "
+                "one left is put aside",
+            )
+        )
     return Examination(tuple(found), tenant_id, shape)
 
 

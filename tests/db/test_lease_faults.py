@@ -9,6 +9,7 @@ import pytest
 
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.jobs.job_commands import Operator
+from acra_express_async.db.jobs.job_ids import ReusedIds, reused_ids
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database
@@ -295,3 +296,18 @@ async def test_rows_without_a_creation_time_are_told_by_their_own(
     [job] = await jobs.claim("a", LEASE, 1)
     assert job.replaced
     assert await Outcomes(database).ended(job.job_id) == frozenset()
+
+
+async def test_check_knows_that_job_ids_will_come_again(jobs: Jobs, database: Database, owner: Connection) -> None:
+    async with database.session() as connection:
+        assert await reused_ids(connection) is None
+        for _ in range(3):
+            await enqueue(owner)
+        await jobs.claim("a", LEASE, 3)
+        assert await reused_ids(connection) is None
+        await owner.execute("TRUNCATE background_jobs RESTART IDENTITY CASCADE")
+        await enqueue(owner)
+        assert await reused_ids(connection) == ReusedIds(following=2, highest=3)
+        for _ in range(2):
+            await enqueue(owner)
+        assert await reused_ids(connection) is None
