@@ -18,7 +18,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (settings.batch_size, settings.daily_cap, settings.recheck_days) == (5, 300, 7)
     assert (settings.duckduckgo.requests_per_hour, settings.duckduckgo.spacing_seconds) == (200, 3)
     assert (settings.jina.calls_per_hour, settings.jina.tokens_per_minute) == (120, 5000)
-    assert (settings.jina.max_pages, settings.jina.tokens_per_page) == (3, 1500)
+    assert (settings.jina.max_pages, settings.jina.tokens_per_page) == (3, 2000)
     assert (settings.zerobounce.verifications_per_day, settings.zerobounce.share) == (500, 0.6)
     assert (settings.lease_seconds, settings.heartbeat_seconds, settings.drain_seconds) == (60, 15, 25)
     assert settings.stand_back_while_nightly_runs

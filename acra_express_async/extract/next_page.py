@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
@@ -78,45 +79,41 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
         identity: include legal pages, which name the owner when no other page does.
     """
     read = {same_url(page.url) for page in pages}
-    worths: dict[str, Lead] = {}
+    leads: dict[str, Lead] = {}
+    way_is_linked = False
     for page in pages:
         for link, full in links_on(page):
             url = absolute(page.url, link.url)
-            if not url or domain_of(url) != domain or same_url(url) in read or _USELESS.search(path_of(url)):
+            if not url or domain_of(url) != domain:
+                way_is_linked |= "contact" in link.label.casefold() and _announced(link.label) is PageKind.CONTACT
                 continue
-            worth = _worth(link.label, url, identity=identity) - (0 if full else _RELATIVE)
+            kinds = {_announced(link.label, domain), kind_of_url(url)}
+            section = kind_of_words(link.url.partition("#")[2])
+            way_is_linked |= PageKind.CONTACT in {*kinds, section}
             key = same_url(url)
-            if worth > 0 and (key not in worths or worths[key].worth < worth):
-                worths[key] = Lead(url, worth, doubtful=not full)
-    found = [*worths.values(), *_home_of_brand(pages, read)]
-    if not any(_is_way_to_contact(link, page) for page in pages for link, _ in links_on(page)):
+            worth = _worth(kinds, link, url, identity=identity) - (0 if full else _RELATIVE)
+            if worth > 0 and key not in read and (key not in leads or leads[key].worth < worth):
+                leads[key] = Lead(url, worth, doubtful=not full)
+    found = [*leads.values(), *_home_of_brand(pages, read)]
+    if not way_is_linked:
         found += _conventional(pages, read)
     return tuple(sorted(found, key=lambda lead: -lead.worth))
 
 
-def _worth(label: str, url: str, *, identity: bool) -> int:
-    kinds = {_kind_of_label(label, url), kind_of_url(url)} - {None if identity else PageKind.LEGAL}
-    depth = min(max(path_of(url).count("/") - 1, 0), _DEEPEST)
-    worth = max((_WORTH[kind] for kind in kinds if kind is not None), default=0)
-    if worth == _WORTH[PageKind.LEGAL] and _SHOP_POLICY.search(f"{label} {path_of(url)}"):
-        worth = _WORTH_SHOP_POLICY
-    return worth - depth
+def _announced(label: str, domain: str = "") -> PageKind | None:
+    return kind_of_words(label, domain) if len(label) <= _LONGEST_LABEL else None
 
 
-def _kind_of_label(label: str, url: str) -> PageKind | None:
-    """What the label announces; a bare home page stays a home page whatever the labels of links to it say."""
+def _worth(kinds: AbstractSet[PageKind | None], link: Link, url: str, *, identity: bool) -> int:
+    """What the page is worth; a bare home page is a home page whatever the links to it say."""
     parts = split_url(url)
-    somewhere = parts is not None and (parts.path.strip("/") or parts.query)
-    return kind_of_words(label, domain_of(url)) if somewhere and len(label) <= _LONGEST_LABEL else None
-
-
-def _is_way_to_contact(link: Link, page: Page) -> bool:
-    """True for a link to contact details: a page, a section of this page, or a form on another site."""
-    said = len(link.label) <= _LONGEST_LABEL and kind_of_words(link.label) is PageKind.CONTACT
-    url = absolute(page.url, link.url)
-    if not url or domain_of(url) != domain_of(page.url):
-        return said and "contact" in link.label.casefold()
-    return said or PageKind.CONTACT in (kind_of_url(url), kind_of_words(link.url.partition("#")[2]))
+    path = path_of(url)
+    if not (path or (parts and parts.query)) or _USELESS.search(path):
+        return 0
+    worth = max((_WORTH[kind] for kind in kinds if kind and (identity or kind is not PageKind.LEGAL)), default=0)
+    if worth == _WORTH[PageKind.LEGAL] and _SHOP_POLICY.search(f"{link.label} {path}"):
+        worth = _WORTH_SHOP_POLICY
+    return worth - min(max(path.count("/") - 1, 0), _DEEPEST)
 
 
 def _was_contact_read(pages: Iterable[Page]) -> bool:

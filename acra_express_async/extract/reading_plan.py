@@ -15,7 +15,7 @@ from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, l
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.next_page import Lead, conventional_urls, leads_from
-from acra_express_async.extract.page_kinds import is_contact_page
+from acra_express_async.extract.page_kinds import is_contact_page, speaks_of_others
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.successors import successor_of
 from acra_express_async.extract.walls import blocked_by
@@ -238,8 +238,13 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
             return None
         return Step(candidate.domain, untried[0], guessed=untried[0] not in candidate.urls)
     leads = leads_from(visit.pages, candidate.domain, identity=True)
-    leads = tuple(lead for lead in leads if not (judgement.faint and lead.doubtful))
     leads = tuple(sorted(leads, key=lambda lead: lead.doubtful))
+    if judgement.faint:
+        contact = next((lead for lead in leads if lead.is_contact and not lead.doubtful), None)
+        if contact is not None:
+            return Step(candidate.domain, contact.url)
+        about_others = any(speaks_of_others(url) for url in candidate.urls)
+        return None if about_others else _footer_step(visit, visit.usable)
     return _lead_or_footer(visit, leads, visit.usable)
 
 

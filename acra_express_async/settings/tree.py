@@ -105,7 +105,7 @@ class JinaSettings(_Group):
     calls_per_hour: int = Field(120, ge=1, le=MOST)
     tokens_per_minute: int = Field(5000, ge=502, le=MOST)
     max_pages: int = Field(3, ge=1, le=10)
-    tokens_per_page: int = Field(1500, ge=500, le=MOST)
+    tokens_per_page: int = Field(2000, ge=500, le=MOST)
     respect_robots: bool = True
     share: Share = 1
     timeout_seconds: float = Field(30, gt=0, le=600)

@@ -17,7 +17,10 @@ from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.places import postal_code_of
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.extract.socials import socials_of
+from acra_express_async.extract.walls import blocked_by
 from acra_express_async.models import Link, Page
+from acra_express_async.providers.cut_text import without_cut_end
+from acra_express_async.providers.reader_links import links_of, with_contact_targets
 
 FIRM = company()
 NAMES = names_for(FIRM)
@@ -26,9 +29,12 @@ CANDIDATE = candidates_in([hit(f"https://{DOMAIN}/", "Orchid Hardware")], FIRM, 
 
 
 def everything(text: str, title: str = "", links: tuple[Link, ...] = ()) -> tuple[object, ...]:
-    """Run every extractor once."""
-    pages = [Page(f"https://{DOMAIN}/", title, text, links)]
+    """Read the page as a cut one and run every extractor once."""
+    links = links_of(None, text, f"https://{DOMAIN}/") or links
+    text = with_contact_targets(without_cut_end(text), links)
+    pages = [Page(f"https://{DOMAIN}/", title, text, links, description=text)]
     return (
+        blocked_by(pages[0]),
         judge(CANDIDATE, pages, FIRM, NAMES),
         emails_of(pages, DOMAIN, FIRM, NAMES),
         phones_of(pages),

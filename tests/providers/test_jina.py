@@ -61,7 +61,7 @@ async def test_requests_bounded_markdown_and_charges_the_billed_tokens(reader: J
         "x-retain-images": "none",
         "x-retain-links": "text",
         "x-with-links-summary": "all",
-        "x-max-tokens": "1500",
+        "x-max-tokens": "2000",
         "x-timeout": "15",
         "dnt": "1",
         "x-robots-txt": "*",
@@ -70,7 +70,7 @@ async def test_requests_bounded_markdown_and_charges_the_billed_tokens(reader: J
     assert {name: request.headers[name] for name in wanted} == wanted
     assert "x-target-selector" not in request.headers, "a selector would end the normal waiting"
     assert rig.ledger.events == [
-        ("charged", {"calls_1h": 1, "tokens_1m": 1502}),
+        ("charged", {"calls_1h": 1, "tokens_1m": 2002}),
         ("settled", 1, {"tokens_1m": 33}),
     ]
     assert (rig.scope.requests, rig.scope.tokens) == (1, 33)
@@ -168,7 +168,7 @@ async def test_a_page_that_fills_its_limit_was_cut(reader: JinaReader, rig: Benc
     text = "We sell coffee. Mail info@kopi.com"
     for billed, limit in ((1499, 1500), (1500, 1500), (1502, 1500), (1497, None)):
         respx.post(URL).respond(json=page(text, usage={"tokens": billed}))
-        read = await reader.read(SITE, rig.scope)
+        read = await reader.read(SITE, rig.scope, max_tokens=1500)
         assert read.cut_at == limit
         assert ("info@kopi.com" in read.text) is (limit is None), "the last word may be the beginning of another"
 
