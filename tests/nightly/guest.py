@@ -24,7 +24,7 @@ from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.errors import LockBusy, StandBack
+from acra_express_async.errors import LockBusy, NotStaged, StandBack
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.metrics import YIELD_REASONS
@@ -138,6 +138,9 @@ class Guest(Rig):
                 company_id = await self.upsert(row)
             except StandBack as way:
                 self.yields[way.reason] += 1
+                continue
+            except NotStaged:
+                self.yields["namesake"] += 1
                 continue
             async with self.database.session() as connection:
                 company = await load_company(connection, company_id)

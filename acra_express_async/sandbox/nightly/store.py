@@ -78,14 +78,14 @@ class Store:
         self._default_tenant = default_tenant
         self._pause = pause
 
-    async def one(self, company_id: int, uen: str, run: Run | None) -> None:
+    async def one(self, company_id: int, uen: str | None, run: Run | None) -> None:
         """Enrich one company; `run` is the context, which a job without a tenant inherits from the previous job."""
         try:
             await self._enrich(company_id, uen, run)
         except asyncpg.PostgresError as swallowed:
             self._desk.figures.failed[type(swallowed).__name__] += 1
 
-    async def _enrich(self, company_id: int, uen: str, run: Run | None) -> None:
+    async def _enrich(self, company_id: int, uen: str | None, run: Run | None) -> None:
         async with self._desk.connection() as connection:
             if await connection.fetchval(
                 """
@@ -97,7 +97,7 @@ class Store:
             ):
                 self._desk.figures.skipped += 1
                 return
-        domain = domain_of(uen)
+        domain = domain_of(uen or f"n{company_id}")
         async with self._desk.connection() as connection:
             await connection.execute(
                 """
@@ -113,7 +113,7 @@ class Store:
         degraded = run if company_id // 3 % 3 == 0 else None
         for snapshot in range(company_id % 3):
             await self._file(company_id, None, {"about_text": None, "domain": f"{snapshot}.{domain}"})
-        facts = {"about_text": None if degraded else f"About {uen}", "public_emails": [f"info@{domain}"]}
+        facts = {"about_text": None if degraded else f"About {uen or company_id}", "public_emails": [f"info@{domain}"]}
         await self._file(company_id, degraded, facts, website=domain)
         await self._contacts(company_id, f"info@{domain}", run)
         self._desk.figures.stored += 1
