@@ -108,6 +108,7 @@ def screen(answer: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"  last claim: {claim['result']}, {span(claim['seconds_ago'])} ago"))
     if answer["stands_back"]:
         parts.append(Text("  the nightly is running, so nothing is claimed"))
+    parts += [Text(f"  {sentence}") for sentence in _nightly(answer["nightly"])]
     parts += [_workers(answer), _queue(answer), _budgets(answer)]
     parts += [_campaigns(answer)] if answer["campaigns"] else []
     parts += [_companies(answer)] if answer["companies"] else []
@@ -115,6 +116,18 @@ def screen(answer: dict[str, Any]) -> RenderableType:
         reasons = ", ".join(f"{reason} {count}" for reason, count in answer["failures_24h"].items())
         parts.append(Text(f"failed in 24 hours: {reasons}"))
     return Group(*parts)
+
+
+def _nightly(nightly: dict[str, Any]) -> list[str]:
+    """What the nightly and express cost each other; nothing where they cost nothing."""
+    sentences = []
+    if nightly["skipped_ahead"]:
+        sentences.append(
+            f"pending nightly jobs will skip {nightly['skipped_ahead']} companies that we did within 7 days"
+        )
+    if nightly["relabelled"]:
+        sentences.append(f"the nightly gave {nightly['relabelled']} companies of ours the UEN of a namesake, in 7 days")
+    return sentences
 
 
 def _workers(answer: dict[str, Any]) -> Table:

@@ -16,6 +16,7 @@ from prometheus_async import aio
 
 from acra_express_async import logs
 from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.jobs.neighbours import NightlyJob, NightlyOverlap
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
@@ -51,6 +52,8 @@ class Snapshot:
     taken_at: datetime | None = None
     paused: bool = False
     nightly_running: bool = False
+    nightly_jobs: list[NightlyJob] = field(default_factory=list)
+    overlap: NightlyOverlap = field(default_factory=NightlyOverlap)
     lost_grants: list[str] = field(default_factory=list)
     queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     cap_used: int = 0
@@ -140,6 +143,7 @@ class SnapshotLoop:
         running = await self._shared.nightly_running()
         share = await self._shared.connection_share()
         self.snapshot.nightly_running = running
+        self.snapshot.nightly_jobs = await self._shared.nightly_jobs() if running else []
         self._metrics.nightly_running.set(int(running))
         # every turn: an operator who pauses the service wants to see it soon
         self.snapshot.paused = await self._shared.paused()
@@ -152,6 +156,7 @@ class SnapshotLoop:
     async def _compare(self) -> None:
         """The nightly may lock its tables for long: then the last figures are kept, and nothing else waits."""
         try:
+            self.snapshot.overlap = await self._shared.nightly_overlap()
             express, nightly = await self._shared.companies_today(self._zone)
         except (DatabaseAway, StandBack) as busy:
             log.info("comparison.missed", error=str(busy))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts
+from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
@@ -38,13 +39,14 @@ def status(
     return {
         "service": "acra-express",
         "version": __version__,
-        "verdict": _verdict(health, snapshot, courtesy, alerts),
+        "verdict": _verdict(health, snapshot, courtesy, alerts, now()),
         "started_at": started_at.isoformat(),
         "now": now().isoformat(),
         "taken_at": snapshot.taken_at.isoformat() if snapshot.taken_at else None,
         "draining": health.draining,
         "paused": snapshot.paused,
         "nightly_running": snapshot.nightly_running,
+        "nightly": _nightly(snapshot),
         "stands_back": courtesy.nightly_has_the_way,
         "quiet_hours": courtesy.quiet,
         "connections_taken": round(courtesy.connections, 3),
@@ -83,7 +85,7 @@ def status(
     }
 
 
-def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts) -> dict[str, Any]:
+def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts, now: datetime) -> dict[str, Any]:
     """`fail`: a person must act; `warn`: something is unusual; `pass` otherwise. `why` holds the reasons."""
     trouble, passed = health.database.trouble, health.database.recent_refusal
     oldest = max((age for (_, state), (_, age) in snapshot.queue.items() if state == "due"), default=0.0)
@@ -95,6 +97,7 @@ def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Ale
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
     warns = ["claiming is paused by an operator"] if snapshot.paused else []
     warns += ["quiet hours: nothing is claimed"] if courtesy.quiet else []
+    warns += [_stale(job, now) for job in snapshot.nightly_jobs if job.is_stale(now)]
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
@@ -105,6 +108,31 @@ def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Ale
     warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
     return {"word": word, "why": fails + warns}
+
+
+def _stale(job: NightlyJob, now: datetime) -> str:
+    minutes = (now - job.started_at) // timedelta(minutes=1)
+    until = job.holds_until.astimezone(now.tzinfo)
+    return (
+        f"nightly staging job {job.job_id} has been running for {minutes} min: no new company is inserted until it ends"
+        f" or {until:%H:%M} (runbook: Beside the nightly)"
+    )
+
+
+def _nightly(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "jobs": [
+            {
+                "job_id": job.job_id,
+                "job_type": job.job_type,
+                "running_since": job.started_at.isoformat(),
+                "holds_until": job.holds_until.isoformat(),
+            }
+            for job in snapshot.nightly_jobs
+        ],
+        "skipped_ahead": snapshot.overlap.skipped_ahead,
+        "relabelled": snapshot.overlap.relabelled,
+    }
 
 
 def _database(database: DatabaseHealth) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def page(status: dict[str, Any]) -> str:
 {_budgets(status)}
 {_queue(status)}
 {_campaigns(status)}
+{_nightly(status)}
 </div>
 {_companies(status)}
 {_failures(status)}
@@ -158,6 +159,21 @@ def _campaigns(status: dict[str, Any]) -> str:
         ends = "" if line["expected_end"] is None else _moment(status, line["expected_end"])
         rows.append((str(line["campaign_id"]), progress, _moment(status, line["enqueued_at"]), ends))
     return _table("Campaigns", ("job", "progress", "enqueued", "expected end"), rows, empty="none")
+
+
+def _nightly(status: dict[str, Any]) -> str:
+    nightly = status["nightly"]
+    rows = [
+        (f"{_text(job['job_type'])} job {job['job_id']} running since", _moment(status, job["running_since"]))
+        for job in nightly["jobs"]
+    ]
+    if nightly["skipped_ahead"]:
+        rows.append(
+            ("companies that its pending jobs will skip, done by us within 7 days", str(nightly["skipped_ahead"]))
+        )
+    if nightly["relabelled"]:
+        rows.append(("companies of ours that it gave a namesake's UEN, in 7 days", str(nightly["relabelled"])))
+    return _table("Beside the nightly", ("what", ""), rows, empty="nothing of its pending jobs overlaps with ours")
 
 
 def _companies(status: dict[str, Any]) -> str:

@@ -196,9 +196,8 @@ async def test_ten_interleaved_pairs_leave_the_nightly_unchanged(
         held_up += night.held_up
         stored.append((undisturbed.stored, night.figures.stored))
     longer = sum(ms > HELD_UP_MS for ms in held_up)
-    print(
-        f"\nwaits for us: {len(held_up)}, of more than {HELD_UP_MS} ms: {longer}, longest {max(held_up, default=0):.0f} ms"
-    )
+    longest = max(held_up, default=0.0)
+    print(f"\nwaits for us: {len(held_up)}, of more than {HELD_UP_MS} ms: {longer}, longest {longest:.0f} ms")
     print(f"companies stored, alone and beside us: {stored}")
     print(f"\nwall time with express / alone: median {median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
     record_property("wall_time_ratio", median(ratios))

@@ -17,6 +17,7 @@ def status(**changed: Any) -> dict[str, Any]:
         "draining": False,
         "paused": False,
         "nightly_running": False,
+        "nightly": {"jobs": [], "skipped_ahead": 0, "relabelled": 0},
         "stands_back": False,
         "listener_proven": True,
         "database": {

@@ -65,6 +65,20 @@ def test_the_page_shows_breakers_alerts_and_the_nightly() -> None:
     assert "jina: blocked (bad_key), next probe" in text
 
 
+def test_the_page_shows_what_the_nightly_costs_and_is_cost() -> None:
+    job = {
+        "job_id": 41,
+        "job_type": "staging_upsert",
+        "running_since": "2026-11-23T10:00:00+00:00",
+        "holds_until": "2026-11-23T16:00:00+00:00",
+    }
+    text = page(status(nightly={"jobs": [job], "skipped_ahead": 13, "relabelled": 2}))
+    assert "staging_upsert job 41 running since" in text
+    assert ">13</td>" in text
+    assert ">2</td>" in text
+    assert "nothing of its pending jobs overlaps with ours" in page(status())
+
+
 def test_a_service_without_a_snapshot_has_a_page() -> None:
     empty = status(
         taken_at=None,

@@ -48,6 +48,13 @@ def test_status_shows_trouble_first() -> None:
     assert "the nightly is running, so nothing is claimed" in head
 
 
+def test_status_names_what_the_nightly_costs_and_is_cost() -> None:
+    assert "nightly" not in shown(status())
+    text = shown(status(nightly={"jobs": [], "skipped_ahead": 13, "relabelled": 2}))
+    assert "pending nightly jobs will skip 13 companies that we did within 7 days" in text
+    assert "the nightly gave 2 companies of ours the UEN of a namesake" in text
+
+
 def test_square_brackets_in_names_are_not_markup() -> None:
     company = status()["companies"][0] | {"name": "A [bold]B[/bold] [/x] PTE. LTD."}
     assert "A [bold]B[/bold] [/x] PTE. LTD." in shown(status(companies=[company]))

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.jobs.listen import CHANNEL
-from acra_express_async.db.jobs.neighbours import companies_today, connection_share
+from acra_express_async.db.jobs.neighbours import (
+    NightlyJob,
+    NightlyOverlap,
+    companies_today,
+    connection_share,
+    nightly_jobs,
+    nightly_overlap,
+)
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
 
@@ -74,6 +81,16 @@ class Control:
         """Whether a job of the nightly runs now."""
         async with self._database.session() as connection:
             return bool(await connection.fetchval("SELECT acra_express.nightly_running()"))
+
+    async def nightly_jobs(self) -> list[NightlyJob]:
+        """Its running jobs; see `neighbours.nightly_jobs`."""
+        async with self._database.session() as connection:
+            return await nightly_jobs(connection)
+
+    async def nightly_overlap(self) -> NightlyOverlap:
+        """What the two cost each other; see `neighbours.NightlyOverlap`."""
+        async with self._database.session() as connection:
+            return await nightly_overlap(connection)
 
     async def connection_share(self) -> float:
         """Part of the server's connections that are taken; see `neighbours.connection_share`."""
