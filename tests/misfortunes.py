@@ -147,8 +147,8 @@ class Misfortunes:
             self.restart_server: 1,
             self.crash_server: 1,
             self.kill_backend: 1,
-            self.break_provider: 4,
-            self.set_clock: 2,
+            self.break_provider: 3,
+            self.set_clock: 3,
             self.insert_odd_rows: 5,
         }
         await self.enqueue()
@@ -217,14 +217,14 @@ class Misfortunes:
         provider = self._dice.choice([Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE])
         knob, value, count = self._dice.choice(
             [
-                ("status", 503, 3),
-                ("outage", True, 4),
-                ("reset_connection", True, 2),
-                ("bad_json", True, 2),
-                ("truncate_after", 100, 2),
-                ("slow_drip", 2, 2),
+                ("status", 503, 1),
                 ("status", 429, 1),
+                ("reset_connection", True, 1),
+                ("bad_json", True, 1),
+                ("truncate_after", 100, 1),
+                ("slow_drip", 2, 2),
                 ("hang", 6, 1),
+                ("outage", True, 4),
             ]
         )
         self._standing.simulator.faults.add(Fault(provider, knob, value, count=count))
