@@ -204,6 +204,8 @@ STATES: dict[str, tuple[Step, Step, str]] = {
     "wrapped around": (says(TRIGGER.format("54000")), says(UNTRIGGER), "the server says so, SQLSTATE 54000"),
     "input/output error": (says(TRIGGER.format("58030")), says(UNTRIGGER), "the server says so, SQLSTATE 58030"),
     "index corrupted": (says(TRIGGER.format("XX002")), says(UNTRIGGER), "the server says so, SQLSTATE XX002"),
+    "statements cancelled": (says(TRIGGER.format("57014")), says(UNTRIGGER), "cancelled a statement"),
+    "rows locked by others": (says(TRIGGER.format("55P03")), says(UNTRIGGER), "gave way to another's lock"),
     "disk full": (says(TRIGGER.format("53100")), says(UNTRIGGER), "the server says so, SQLSTATE 53100"),
 }
 
