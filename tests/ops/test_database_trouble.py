@@ -224,6 +224,7 @@ async def test_the_cause_is_named_within_a_minute(arena: Arena, state: str) -> N
         await arena.composition.snapshot_loop.look()
         await arena.next_claim("error")
         arena.passed += 31
+    await arena.composition.snapshot_loop.look()
     code, verdict, output = arena.answers()
     assert code == 503
     assert verdict.startswith("fail: ")
