@@ -72,8 +72,8 @@ class Replica:
 
 
 async def ended(owner: Connection, kinds: str, reason: str = "provider_error") -> None:
-    """Let companies end now, one per letter: e(nriched), n(o website), s(kipped), f(ailed)."""
-    names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed"}
+    """Let companies end now, one per letter: e(nriched), n(o website), s(kipped), f(ailed), c(ancelled)."""
+    names = {"e": "enriched", "n": "no_website", "s": "skipped", "f": "failed", "c": "cancelled"}
     first = await owner.fetchval("SELECT count(*) FROM acra_express.outcomes")
     await owner.executemany(
         "INSERT INTO acra_express.outcomes (job_id, company_id, kind, reason, ended_at)"

@@ -53,6 +53,19 @@ async def test_exactly_five_percent_is_silent_and_one_more_fires(
     assert "*Instance*\ntest:1" in fields
 
 
+async def test_cancelled_companies_count_neither_way(
+    owner: Connection, channel: Channel, clock: Clock, replica: Replica
+) -> None:
+    """A person's cancel is no failure; nor does it dilute the failures."""
+    await ended(owner, "e" * 19 + "c" * 100)
+    await replica.turn()
+    assert channel.headers == []
+    await ended(owner, "ff")
+    await replica.turn()
+    assert channel.headers == ["[FIRING] Failure ratio 9.5% > 5% (30 min)"]
+    assert "*Sample*\n2/21 companies" in {field["text"] for field in channel.blocks[0][1]["fields"]}
+
+
 async def test_no_traffic_is_silent_and_resolves_nothing(
     owner: Connection, channel: Channel, clock: Clock, replica: Replica
 ) -> None:
