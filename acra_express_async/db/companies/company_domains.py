@@ -85,9 +85,10 @@ _UPDATE = """
         WHERE d.company_id > $1::bigint AND (e.last IS NULL OR d.company_id <= e.last)
           AND NOT EXISTS (SELECT FROM slice s WHERE s.company_id = d.company_id AND s.backwards IS NOT NULL)),
     put AS (
-        INSERT INTO acra_express.company_domains AS d (company_id, backwards)
-        SELECT s.company_id, s.backwards FROM slice s WHERE s.backwards IS NOT NULL
-        ON CONFLICT (company_id) DO UPDATE SET backwards = excluded.backwards
-        WHERE d.backwards <> excluded.backwards)
+        INSERT INTO acra_express.company_domains (company_id, backwards)
+        SELECT s.company_id, s.backwards
+        FROM slice s LEFT JOIN acra_express.company_domains k ON k.company_id = s.company_id
+        WHERE s.backwards IS NOT NULL AND k.backwards IS DISTINCT FROM s.backwards
+        ON CONFLICT (company_id) DO UPDATE SET backwards = excluded.backwards)
     SELECT e.last FROM ends e
 """
