@@ -115,12 +115,14 @@ async def _examine(connection: Connection, settings: Settings, *, pooled: bool) 
     shape = await probe(connection)
     lacking = missing_required(shape)
     found += [Finding("FAIL", f"platform: {lack}") for lack in lacking]
+    faults: list[str] = []
     if not lacking:
         faults = await reach_faults(connection, settings.tenant_role, tenant_id)
         found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
         found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
     found += [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
-    reused = None if lacking else await reused_ids(connection)
+    # asked last, and only where the role has its grants: a refusal here would hide the sentence that names the lost one
+    reused = None if lacking or faults else await reused_ids(connection)
     if reused is not None:
         found.append(
             Finding(
