@@ -30,6 +30,8 @@ _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63,
 """Hyphens, dashes and minus signs that editors put between groups of digits."""
 _TRUNK_ZERO = re.compile(r"(?<!\d)(\(?\+\s?65\)?)\s?\(0\)\s?")
 """The (0) of a trunk prefix, which Singapore's numbers do not have."""
+_TARGET = re.compile(r"\]\(tel:[^\n\[\]]{1,40}\)", re.IGNORECASE)
+_LABEL = re.compile(r"\[([^\[\]]{0,200})\]\($")
 _TEL_LINK = re.compile(r"tel:(?:%2B|\+)?[\d\s().%-]{6,24}", re.IGNORECASE)
 _ONE_BY_ONE = re.compile(r"(?<![\d.])[3689](?:[ .\-]\d){7}(?![ .\-]?\d)")
 _NOISE = re.compile(
@@ -119,7 +121,8 @@ def _numbers_on(page: Page) -> Iterator[tuple[_Found, str]]:
     links = "\n".join(
         link.url
         for link in page.links
-        if link.url[:4].lower() == "tel:" or "wa.me" in link.url or "whatsapp" in link.url
+        if (link.url[:4].lower() == "tel:" or "wa.me" in link.url or "whatsapp" in link.url)
+        and link.url not in page.text
     )
     count = 0
     header: list[str] = []
@@ -146,15 +149,22 @@ def _numbers_in(line: str, header: list[str]) -> Iterator[_Found]:
     for match in _TEL_LINK.finditer(line):
         digits = re.sub(r"%20|%2B|[^\d+]", "", match.group()[4:])
         if number := _singaporean(digits):
-            yield _Found(number, _kind(number, ""), match.start())
+            yield _Found(number, _kind(number, _said_before(line, match.start())), match.start())
     line = _GLUED_LABEL.sub(r"\1 ", line)
-    plain = without_uens(_NOISE.sub(_blank, line))
+    plain = without_uens(_NOISE.sub(_blank, _TARGET.sub(_blank, line)))
     for match in _TOLL_FREE.finditer(plain):
         yield _Found(f"+651800{match[1]}{match[2]}", "toll_free", match.start())
     plain = _TOLL_FREE.sub(_blank, plain)
     plain = _ONE_BY_ONE.sub(_closed, plain)
     for match in _RUN.finditer(plain):
         yield from _numbers_of_run(plain, match, header)
+
+
+def _said_before(line: str, start: int) -> str:
+    """What a line says before the target of a link: the words before its label, and those of the label itself."""
+    before = line[max(0, start - 300) : start]
+    label = _LABEL.search(before)
+    return before if label is None else before[: label.start()] + label[1].rstrip("0123456789+()- \t")
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -168,7 +178,7 @@ def _closed(match: re.Match[str]) -> str:
 
 
 def _numbers_of_run(line: str, run: re.Match[str], header: list[str]) -> Iterator[_Found]:
-    before = line[max(0, run.start() - 40) : run.start()]
+    before = line[max(0, run.start() - 40) : run.start()].removesuffix("[")
     if _OTHER_THINGS.search(before):
         return
     at = run.start()

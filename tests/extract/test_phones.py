@@ -93,3 +93,10 @@ def test_finds_numbers_in_tel_and_whatsapp_links() -> None:
         ("67411100", "phone"),
         ("86113130", "whatsapp"),
     ]
+
+
+def test_a_fax_is_one_also_as_the_target_of_a_link() -> None:
+    text = "Tel: [6741 1100](tel:+6567411100) Fax: [6741 1101](tel:+6567411101) [Fax 6741 1102](tel:67411102)"
+    links = tuple(Link("", f"tel:+656741110{number}") for number in range(2))
+    found = {phone.number: phone.kind for phone in phones_of([Page("https://x.sg/contact", "", text, links)])}
+    assert found == {"+6567411100": "phone", "+6567411101": "fax", "+6567411102": "fax"}
