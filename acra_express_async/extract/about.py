@@ -56,7 +56,8 @@ def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
     """Return up to three sentences in which the site describes the company, or None when none qualifies.
 
     First the description in the head of the home or about page, written by the owner to stand alone, where it reads as
-    a sentence; then the text of the about or home page; last a description that is no sentence but says something.
+    a sentence; then the text of the about or home page; last a description without a verb that says something, or such
+    a statement on the home or about page that ends with a full stop ("Fast casual donburi and wok dishes.").
     A sentence has at least five words and a verb (or a founding year), or at least fourteen Chinese characters. Menus,
     imprints, notices and contact lines do not count, and fragments are never joined into a sentence.
     """
@@ -69,7 +70,8 @@ def about_of(pages: Sequence[Page], names: tuple[Name, ...]) -> str | None:
         first = next((i for i, sentence in enumerate(sentences) if _speaks_of_us(sentence, names)), 0)
         if told := _first_of(sentences[first:]):
             return told
-    return next((text for text in described if _says_something(text)), None)
+    stated = (text for page in pages if _is_of_owner(page) for text in _sentences_of(page, verb=False))
+    return next((text for text in (*described, *stated) if _says_something(text)), None)
 
 
 def _as_description(page: Page) -> int:
@@ -111,14 +113,19 @@ def _says_something(text: str) -> bool:
     )
 
 
-def _sentences_of(page: Page) -> Iterator[str]:
+def _is_of_owner(page: Page) -> bool:
+    return is_home_page(page.url) or kind_of_url(page.url) is PageKind.ABOUT
+
+
+def _sentences_of(page: Page, *, verb: bool = True) -> Iterator[str]:
+    """The sentences of a page; without `verb` also statements that have none but end with a full stop."""
     count = 0
     for line in clean(page.text, form="NFC")[:_MAX_TEXT].split("\n"):
         plain = " ".join(_MARKS.sub(" ", _LINK.sub(_label_of, line)).split())
         if line.lstrip()[:1] in ("|", "*", "-", "+") and len(plain) < 60:
             continue
         for sentence in _END.split(plain):
-            if _reads_as_sentence(sentence):
+            if _reads_as_sentence(sentence, verb=verb):
                 yield sentence.strip()
                 count += 1
                 if count >= _MAX_SENTENCES:
@@ -129,7 +136,7 @@ def _label_of(match: re.Match[str]) -> str:
     return "" if match.group().startswith("!") else match["label"]
 
 
-def _reads_as_sentence(sentence: str) -> bool:
+def _reads_as_sentence(sentence: str, *, verb: bool = True) -> bool:
     if not 12 <= len(sentence) <= 400 or _NOT_ABOUT.search(sentence):
         return False
     if len(_CHINESE.findall(sentence)) >= 14:
@@ -137,7 +144,9 @@ def _reads_as_sentence(sentence: str) -> bool:
     if not (sentence[0].isupper() or sentence[0] in '"“0123456789') or sentence.isupper():
         return False
     letters = sum(character.isalpha() or character == " " for character in _YEAR.sub("year", sentence))
-    return len(sentence.split()) >= 5 and letters >= 0.85 * len(sentence) and _VERB.search(sentence) is not None
+    if len(sentence.split()) < 5 or letters < 0.85 * len(sentence):
+        return False
+    return _VERB.search(sentence) is not None or (not verb and sentence.rstrip().endswith("."))
 
 
 def _speaks_of_us(sentence: str, names: tuple[Name, ...]) -> bool:

@@ -111,6 +111,13 @@ def test_a_description_that_says_something_is_the_last_resort() -> None:
     assert described("Just another WordPress site", "Home") is None
 
 
+def test_a_statement_without_a_verb_is_the_last_resort_too() -> None:
+    assert about("Menu\n\nSeasonal small plates and natural wine.") == "Seasonal small plates and natural wine."
+    assert about("Seasonal small plates and natural wine. We are cooking over fire.") == "We are cooking over fire."
+    assert about("Seasonal small plates and natural wine", "https://orchidhardware.sg/") is None
+    assert about("Seasonal small plates and natural wine.", "https://orchidhardware.sg/contact") is None
+
+
 def test_the_home_page_describes_the_company_best() -> None:
     pages = [
         Page("https://x.sg/contact", "", "", description="We have offices in two places."),
