@@ -13,6 +13,9 @@ RUN tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir -
         --require-hashes -r config/requirements-build.txt
 COPY pyproject.toml README.md ./
 COPY acra_express_async acra_express_async
+ARG REVISION=unknown
+# runtime/build.py reads it; `acra-express --version` and the metric build_info show it
+RUN printf '%s\n' "$REVISION" > acra_express_async/REVISION
 # into a separate tree, so that a code change creates a layer of a megabyte without the dependencies
 RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
     && tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --no-deps --no-index \

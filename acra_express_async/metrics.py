@@ -7,12 +7,20 @@ company, job, tenant, domain or address ever becomes a label value. Gauges of sh
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from acra_express_async import __version__
@@ -66,6 +74,9 @@ class Metrics:
     """One instance per process; the composition root builds it over a separate registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        # `_created` doubles the series of every counter and histogram, and nothing here reads it. The switch of the
+        # library is for the whole process.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
         self.companies_processed = self._counter(
             "companies_processed_total", "Companies by terminal outcome, each counted once.", outcome=OutcomeKind
@@ -161,8 +172,16 @@ class Metrics:
         self.log_lines_dropped = self._counter(
             "log_lines_dropped_total", "Log lines that were lost because stderr is blocked, closed or full."
         )
-        info = Gauge(f"{PREFIX}_build_info", "Version of the service.", ["version"], registry=self.registry)
-        info.labels(__version__).set(1)
+        self.build_info = Gauge(
+            f"{PREFIX}_build_info",
+            "1 for the running build: versions of the service, its source, Python and the PostgreSQL server.",
+            ["version", "revision", "python", "postgresql"],
+            registry=self.registry,
+        )
+
+    def running(self, *, revision: str, postgresql: str) -> None:
+        """Say which build runs, against which PostgreSQL server."""
+        self.build_info.labels(__version__, revision, platform.python_version(), postgresql).set(1)
 
     def company_ended(self, kind: str, reason: str, latency: timedelta, campaign_age: timedelta | None = None) -> None:
         """Count one company at its terminal outcome; an unknown reason counts as ``internal_error``.

@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from acra_express_async import __version__
 from acra_express_async.cli.sessions import EXIT_CONFIG
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
 from acra_express_async.logs import say_to_stderr
@@ -38,6 +37,7 @@ COMMANDS = {
     "plan": "plan:command",
     "demo": "demo:demo",
     "simulate": "simulate:simulate",
+    "completion": "completion:completion",
 }
 """Each command and its module, imported only when it is called: --help is fast, and the sandbox is optional."""
 
@@ -67,8 +67,23 @@ class _Commands(click.Group):
             sys.exit(EXIT_FAILED)
 
 
+def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from acra_express_async.runtime.build import description
+
+        click.echo(f"acra-express, version {description()}")
+        ctx.exit()
+
+
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="acra-express")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, revision and Python, then exit.",
+)
 def main() -> None:
     """The express path of the ACRA lead platform.
 

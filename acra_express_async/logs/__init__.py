@@ -28,7 +28,12 @@ class _QueuedLines(logging.StreamHandler[LineWriter]):
 
 
 def configure(
-    *, level: str, form: str, secrets: Iterable[str] = (), stream: TextIO | LineWriter | None = None
+    *,
+    level: str,
+    form: str,
+    secrets: Iterable[str] = (),
+    stream: TextIO | LineWriter | None = None,
+    colour: bool = True,
 ) -> Redactor:
     """Send all logs of the process (ours and libraries') to `stream` (default stderr), one line each.
 
@@ -36,6 +41,7 @@ def configure(
         level: name of the lowest level that is written.
         form: ``json`` or ``console``.
         secrets: see `Redactor`.
+        colour: allowed on a terminal, in the form ``console``.
 
     Returns:
         The redactor, which can learn further secrets.
@@ -53,7 +59,8 @@ def configure(
     if form == "json":
         last = [structlog.processors.format_exc_info, redactor, structlog.processors.JSONRenderer(default=str)]
     else:
-        last = [structlog.processors.format_exc_info, redactor, structlog.dev.ConsoleRenderer(colors=target.isatty())]
+        lines = structlog.dev.ConsoleRenderer(colors=colour and target.isatty())
+        last = [structlog.processors.format_exc_info, redactor, lines]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -29,14 +29,15 @@ WORK_CONNECTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAccess:
-    """What the service works with: sessions for work, one kept free for heartbeats, tenant, the platform's shape, and
-    the key under which mail addresses are hashed."""
+    """What the service works with: sessions for work, one kept free for heartbeats, tenant, the platform's shape, the
+    key under which mail addresses are hashed, and the server's version such as ``15.14``."""
 
     work: Database
     vital: Database
     tenant_id: int
     shape: PlatformShape
     hashes: AddressHash
+    server_version: str
 
 
 async def prepare(
@@ -90,8 +91,10 @@ async def _start(settings: Settings, secrets: Secrets) -> DatabaseAccess:
         await vital.open()
         async with work.session() as connection:
             hashes = await load_address_hash(connection)
+            server = connection.get_server_version()
         opened.pop_all()
-    return DatabaseAccess(work, vital, examination.tenant_id, examination.shape, hashes)
+    version = f"{server.major}.{server.minor}"
+    return DatabaseAccess(work, vital, examination.tenant_id, examination.shape, hashes, version)
 
 
 def _refuse(findings: tuple[Finding, ...] | list[Finding]) -> None:

@@ -24,6 +24,7 @@ from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
 from acra_express_async.service.preload import preload
+from acra_express_async.settings.library_names import names_set
 from acra_express_async.settings.tree import Settings, ignored_names, secret_files, secret_parts, secrets_of
 from acra_express_async.web import WebServer
 
@@ -44,7 +45,11 @@ async def run(
         ConfigError, SchemaError: it cannot start; one sentence says why.
     """
     redactor = logs.configure(
-        level=settings.log_level, form=settings.log_format, secrets=secrets_of(settings), stream=lines
+        level=settings.log_level,
+        form=settings.log_format,
+        secrets=secrets_of(settings),
+        stream=lines,
+        colour=not names_set("NO_COLOR"),
     )
     secrets = Secrets.of(settings, secret_files(), learned=lambda value: redactor.learn(secret_parts(value)))
     for name in ignored_names():

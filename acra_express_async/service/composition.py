@@ -38,6 +38,7 @@ from acra_express_async.models import Job, JobType
 from acra_express_async.ops.preflight import DatabaseAccess
 from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
 from acra_express_async.ops.status import status
+from acra_express_async.runtime.build import revision
 from acra_express_async.runtime.cron import Cron
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.realtime import elapsed
@@ -81,6 +82,7 @@ class Composition:
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = new_metrics()
+        self.metrics.running(revision=revision(), postgresql=access.server_version)
         self.health = Health(time.monotonic)  # liveness is real time, also on a simulated clock
         self.health.schema_checked = True
         self.health.database.answered()

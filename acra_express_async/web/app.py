@@ -9,8 +9,7 @@ from importlib import resources
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from acra_express_async import __version__
 from acra_express_async.metrics import Metrics
@@ -88,8 +87,14 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
         code, body = readiness(health)
         return _json(body, code)
 
-    async def scrape(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def scrape(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        response = web.Response(
+            body=encode(metrics.registry), headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        )
+        if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
     async def status_json(_request: web.Request) -> web.Response:
         return _json(status(), 200, "application/json")

