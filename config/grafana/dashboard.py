@@ -6,33 +6,40 @@ Usage: `python config/grafana/dashboard.py`
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import machinery
 import overview
-from expressions import Panel
+from expressions import Panel, Words
 
 TARGET = Path(__file__).with_name("acra-express.json")
 UID = "acra-express"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
+ROWS_IN_VIEW = 2
+"""Rows that are open: they fit one screen. The rows below are collapsed, and load when they are opened."""
+TIME_ZONE = "Asia/Singapore"
+"""The default of TIMEZONE: the zone of daily cap, quiet hours, page, log and Slack."""
 
 
 def dashboard() -> dict[str, Any]:
     """The whole dashboard as Grafana's JSON model."""
     panels: list[dict[str, Any]] = []
+    numbers = count(1)
     y = 0
-    for title, row in (*overview.ROWS, *machinery.ROWS):
-        panels.append(_frame(len(panels) + 1, title, "row", (0, y, WIDTH, 1)) | {"collapsed": False, "panels": []})
-        y += 1
-        x = tallest = 0
-        for panel in row:
-            if x + panel.width > WIDTH:
-                x, y, tallest = 0, y + tallest, 0
-            panels.append(_panel(len(panels) + 1, panel, x, y))
-            x, tallest = x + panel.width, max(tallest, panel.height)
-        y += tallest
+    for place, (title, row) in enumerate((*overview.ROWS, *machinery.ROWS)):
+        head = _frame(next(numbers), title, "row", (0, y, WIDTH, 1))
+        placed, height = _arranged(row, y + 1, numbers)
+        collapsed = place >= ROWS_IN_VIEW
+        panels.append(head | {"collapsed": collapsed, "panels": placed if collapsed else []})
+        if collapsed:
+            y += 1
+        else:
+            panels += placed
+            y += 1 + height
     return {
         "uid": UID,
         "title": "acra-express",
@@ -41,13 +48,29 @@ def dashboard() -> dict[str, Any]:
         "schemaVersion": 39,
         "version": 1,
         "editable": False,
-        "timezone": "browser",
+        "timezone": TIME_ZONE,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [_datasource(), _variable("job", "job"), _variable("instance", "instance")]},
-        "annotations": {"list": []},
+        "templating": {
+            "list": [_datasource(), _variable("job", "job"), _variable("instance", "instance"), _page_address()]
+        },
+        "annotations": {"list": [_annotation(*mark) for mark in overview.ANNOTATIONS]},
+        "links": [_link("Status page", "${page}/"), _link("Runbook", "${page}/runbook")],
         "panels": panels,
     }
+
+
+def _arranged(row: Sequence[Panel], top: int, numbers: Iterator[int]) -> tuple[list[dict[str, Any]], int]:
+    """The panels of a row from left to right, in as many lines as they need; and the height of these lines."""
+    placed: list[dict[str, Any]] = []
+    x = tallest = 0
+    y = top
+    for panel in row:
+        if x + panel.width > WIDTH:
+            x, y, tallest = 0, y + tallest, 0
+        placed.append(_panel(next(numbers), panel, x, y))
+        x, tallest = x + panel.width, max(tallest, panel.height)
+    return placed, y + tallest - top
 
 
 def _frame(number: int, title: str, kind: str, place: tuple[int, int, int, int]) -> dict[str, Any]:
@@ -58,7 +81,12 @@ def _frame(number: int, title: str, kind: str, place: tuple[int, int, int, int])
 def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
     base = panel.base
     steps = [{"color": base, "value": None}] + [{"color": colour, "value": value} for value, colour in panel.steps]
-    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
+    defaults: dict[str, Any] = {
+        "unit": panel.unit,
+        "noValue": panel.empty,
+        "mappings": _mappings(panel.words),
+        "thresholds": {"mode": "absolute", "steps": steps},
+    }
     options: dict[str, Any] = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
     if panel.kind == "stat":
         options = {
@@ -87,6 +115,44 @@ def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
             }
             for place, (legend, expression) in enumerate(panel.queries)
         ],
+    }
+
+
+def _mappings(words: Words) -> list[dict[str, Any]]:
+    if not words:
+        return []
+    options = {
+        value: {"text": word, "color": colour, "index": place} for place, (value, word, colour) in enumerate(words)
+    }
+    return [{"type": "value", "options": options}]
+
+
+def _annotation(name: str, about: str, expression: str, title: str, colour: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": True,
+        "iconColor": colour,
+        "expr": expression,
+        "step": "60s",
+        "titleFormat": title,
+        "textFormat": about,
+    }
+
+
+def _link(title: str, url: str) -> dict[str, Any]:
+    return {"title": title, "type": "link", "url": url, "icon": "external link", "targetBlank": True, "tags": []}
+
+
+def _page_address() -> dict[str, Any]:
+    """Where a person's browser reaches the service, for the links."""
+    address = "http://localhost:8080"
+    return {
+        "name": "page",
+        "label": "Address of the service",
+        "type": "textbox",
+        "query": address,
+        "current": {"text": address, "value": address},
     }
 
 

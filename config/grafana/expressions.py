@@ -15,11 +15,16 @@ LASTING = 'budget!="tokens_1m"'
 
 Steps = Sequence[tuple[float, str]]
 Queries = Sequence[tuple[str, str]]
+Words = Sequence[tuple[str, str, str]]
+"""Value, word and colour."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel; `queries` are (legend, expression), `steps` (value, colour) above the colour `base`."""
+    """One panel; `queries` are (legend, expression), `steps` (value, colour) above the colour `base`.
+
+    `words` replaces values, and `empty` is what a panel says while there is no data.
+    """
 
     title: str
     about: str
@@ -32,6 +37,8 @@ class Panel:
     stacked: bool = False
     base: str = "green"
     shows: str = "value"
+    words: Words = ()
+    empty: str = "no data"
 
 
 def m(name: str, *matchers: str, **equal: str) -> str:
@@ -51,13 +58,27 @@ def quantile(q: float, name: str, by: str = "", *matchers: str, window: str = "3
     return f"histogram_quantile({q}, sum by ({labels}) (rate({m(name + '_bucket', *matchers)}[{window}])))"
 
 
-def stat(title: str, about: str, unit: str, expression: str, steps: Steps = (), base: str = "green") -> Panel:
+def stat(
+    title: str,
+    about: str,
+    unit: str,
+    expression: str,
+    steps: Steps = (),
+    base: str = "green",
+    words: Words = (),
+    empty: str = "no data",
+) -> Panel:
     """One figure with a colour."""
-    return Panel(title, about, unit, [("", expression)], "stat", 4, 4, steps, base=base)
+    return Panel(title, about, unit, [("", expression)], "stat", 4, 4, steps, base=base, words=words, empty=empty)
 
 
 RED_AT_1 = ((1, "red"),)
+YES_IS_ORANGE = (("0", "no", "green"), ("1", "yes", "orange"))
 RATIO = (
     f"(sum(increase({m('companies_processed_total', outcome='failed')}[30m])) or vector(0))"
     f" / clamp_min(sum(increase({m('companies_processed_total', ENDED)}[30m])), 1)"
 )
+SPARE = f"({m('budget_limit')} - {m('budget_used')})"
+PACE = f"clamp_min(deriv({m('budget_used')}[15m]), 0.000001)"
+TIME_TO_EMPTY = f"clamp_max(max by (provider, budget) ({SPARE} / {PACE}), 86400)"
+"""Seconds until each rolling window is used up, if spending goes on as in the last 15 minutes."""

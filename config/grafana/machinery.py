@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from expressions import ENDED, HERE, Panel, m, quantile, rate
-
-SPARE = f"({m('budget_limit')} - {m('budget_used')})"
-PACE = f"clamp_min(deriv({m('budget_used')}[15m]), 0.000001)"
-TIME_TO_EMPTY = f"clamp_max(max by (provider, budget) ({SPARE} / {PACE}), 86400)"
+from expressions import ENDED, HERE, Panel, m, quantile, rate, stat
 
 ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
     (
@@ -40,12 +36,6 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                     )
                 ],
                 steps=((0.8, "orange"), (0.95, "red")),
-            ),
-            Panel(
-                "Time to empty",
-                "At the pace of the last 15 minutes; one day if nothing is spent.",
-                "s",
-                [("{{provider}} {{budget}}", TIME_TO_EMPTY)],
             ),
             Panel(
                 "Waiting for throttle and budget, p95",
@@ -110,6 +100,26 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
     (
         "Runtime",
         (
+            Panel(
+                "Build",
+                "Version and source revision of each process, its Python and its PostgreSQL server.",
+                "none",
+                [
+                    (
+                        "{{version}} {{revision}}, Python {{python}}, PostgreSQL {{postgresql}}",
+                        f"count by (version, revision, python, postgresql) ({m('build_info')})",
+                    )
+                ],
+                "stat",
+                shows="name",
+            ),
+            stat(
+                "Draining",
+                "Processes that are stopping.",
+                "none",
+                f"sum({m('draining')})",
+                ((1, "orange"),),
+            ),
             Panel(
                 "Event loop lag",
                 "How late the loop runs a timer; half a second is too late.",

@@ -4,11 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from expressions import ENDED, LASTING, RATIO, RED_AT_1, Panel, m, quantile, rate, stat
+from expressions import (
+    ENDED,
+    HERE,
+    LASTING,
+    RATIO,
+    RED_AT_1,
+    TIME_TO_EMPTY,
+    YES_IS_ORANGE,
+    Panel,
+    m,
+    quantile,
+    rate,
+    stat,
+)
+
+ANNOTATIONS = (
+    (
+        "Alerts of the service",
+        "The service told Slack; see the runbook.",
+        f"max by (alert) ({m('alert_active')}) > 0",
+        "{{alert}}",
+        "red",
+    ),
+    (
+        "Prometheus alerts",
+        "{{severity}}",
+        'ALERTS{alertname=~"AcraExpress.*", alertstate="firing"}',
+        "{{alertname}}",
+        "orange",
+    ),
+    (
+        "Starts",
+        "A process started.",
+        f"changes(process_start_time_seconds{{{HERE}}}[2m]) > 0",
+        "{{instance}}",
+        "blue",
+    ),
+)
+"""Marks on every panel: name, text, expression, title, colour."""
 
 ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
     (
-        "Is it OK?",
+        "Is it fine?",
         (
             stat(
                 "Processes",
@@ -68,11 +106,12 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             stat(
                 "Listener",
-                "1 while every replica receives its own NOTIFY.",
+                "Whether every replica receives its own NOTIFY; otherwise jobs wait for the next poll.",
                 "none",
                 f"min({m('listener_up')})",
                 ((1, "green"),),
                 base="red",
+                words=(("0", "down", "red"), ("1", "up", "green")),
             ),
             stat(
                 "Last tick",
@@ -88,28 +127,18 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 f"time() - max({m('queue_snapshot_timestamp_seconds')})",
                 ((60, "orange"), (120, "red")),
             ),
-            Panel(
-                "Version",
-                "Version of each process.",
-                "none",
-                [("{{version}}", f"count by (version) ({m('build_info')})")],
-                "stat",
-                4,
-                4,
-                shows="name",
-            ),
             stat(
                 "Paused",
-                "1 while an operator has paused claiming (`acra-express resume`).",
+                "Whether an operator has paused claiming (`acra-express resume`).",
                 "none",
                 f"max({m('paused')})",
                 ((1, "orange"),),
+                words=YES_IS_ORANGE,
             ),
-            stat("Draining", "Processes that are stopping.", "none", f"sum({m('draining')})", ((1, "orange"),)),
         ),
     ),
     (
-        "Flow",
+        "What holds it up, and will it last?",
         (
             Panel(
                 "Companies by outcome",
@@ -118,6 +147,35 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 [("{{outcome}}", f"3600 * {rate('companies_processed_total', 'outcome')}")],
                 stacked=True,
             ),
+            Panel(
+                "What holds work back",
+                "A line for each reason while it lasts: paused, standing back, draining, a breaker that is open, and a "
+                "budget or cap with less than 5% left.",
+                "none",
+                [
+                    ("paused", f"max({m('paused')}) > 0"),
+                    ("nightly, quiet hours or connections", f"max({m('standing_back')}) > 0"),
+                    ("draining", f"sum({m('draining')}) > 0"),
+                    ("{{provider}} does not answer", f"max by (provider) ({m('breaker_state', state='open')}) > 0"),
+                    (
+                        "{{provider}} {{budget}} is used up",
+                        f"max by (provider, budget) ({m('budget_used')} / ({m('budget_limit')} > 0) > bool 0.95) > 0",
+                    ),
+                    ("daily cap", f"max({m('daily_cap_used')} >= bool {m('daily_cap_limit')}) > 0"),
+                ],
+                empty="nothing holds work back",
+            ),
+            Panel(
+                "Time until a budget is used up",
+                "At the pace of the last 15 minutes; one day if nothing is spent.",
+                "s",
+                [("{{provider}} {{budget}}", TIME_TO_EMPTY)],
+            ),
+        ),
+    ),
+    (
+        "Flow",
+        (
             Panel(
                 "Queue",
                 "Jobs by type and state.",

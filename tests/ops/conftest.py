@@ -68,8 +68,14 @@ def dashboard() -> dict[str, Any]:
     return loaded
 
 
+def dashboard_panels() -> list[dict[str, Any]]:
+    """Every panel and row; those of a collapsed row are inside it."""
+    return [panel for top in dashboard()["panels"] for panel in (top, *top.get("panels", ()))]
+
+
 def dashboard_expressions() -> list[str]:
-    return [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
+    queries = [target["expr"] for panel in dashboard_panels() for target in panel.get("targets", ())]
+    return queries + [mark["expr"] for mark in dashboard()["annotations"]["list"]]
 
 
 def samples_in(text: str) -> set[str]:

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tools import run
 
 from acra_express_async.metrics import ALERTS
+from acra_express_async.settings.tree import Settings
 
 from .conftest import (
     CONFIG,
@@ -21,6 +23,7 @@ from .conftest import (
     anchors,
     dashboard,
     dashboard_expressions,
+    dashboard_panels,
     exposition,
     families,
     family_of,
@@ -156,13 +159,13 @@ def test_the_committed_dashboard_equals_the_generated_one(generator: ModuleType)
 
 
 def test_the_dashboard_passes_its_lint() -> None:
-    board = dashboard()
-    panels = board["panels"]
+    board, panels = dashboard(), dashboard_panels()
     assert board["uid"] == "acra-express"
-    assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "job", "instance"}
+    assert {variable["name"] for variable in board["templating"]["list"]} == {"datasource", "job", "instance", "page"}
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
-        "Is it OK?",
+        "Is it fine?",
+        "What holds it up, and will it last?",
         "Flow",
         "Failures",
         "Providers",
@@ -174,19 +177,51 @@ def test_the_dashboard_passes_its_lint() -> None:
             continue
         assert panel["description"], panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
         assert panel["targets"], panel["title"]
         for source in (panel, *panel["targets"]):
             assert source["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_dashboard_panels_do_not_overlap() -> None:
+def assert_apart(panels: list[dict[str, Any]]) -> None:
     taken: dict[tuple[int, int], str] = {}
-    for panel in dashboard()["panels"]:
+    for panel in panels:
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
                 assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+def test_dashboard_panels_do_not_overlap() -> None:
+    assert_apart(dashboard()["panels"])
+    for row in dashboard()["panels"]:
+        assert_apart(row.get("panels", []))
+
+
+def test_the_open_rows_fit_one_screen() -> None:
+    rows = [panel for panel in dashboard()["panels"] if panel["type"] == "row"]
+    assert [row["collapsed"] for row in rows] == [False, False, *[True] * (len(rows) - 2)]
+    # A line of the grid is 38 pixels high with its gap: 24 of them fit below the bars on a screen of 1,080 pixels.
+    assert rows[2]["gridPos"]["y"] <= 24
+
+
+def test_the_dashboard_uses_the_zone_of_the_service() -> None:
+    assert dashboard()["timezone"] == Settings.model_fields["timezone"].default
+
+
+def test_yes_and_no_are_shown_as_words() -> None:
+    words = {
+        panel["title"]: [option["text"] for option in mapping["options"].values()]
+        for panel in dashboard_panels()
+        if panel["type"] != "row"
+        for mapping in panel["fieldConfig"]["defaults"]["mappings"]
+    }
+    assert words == {"Listener": ["down", "up"], "Paused": ["no", "yes"]}
+
+
+def test_the_dashboard_links_page_and_runbook() -> None:
+    assert [link["url"] for link in dashboard()["links"]] == ["${page}/", "${page}/runbook"]
 
 
 def test_counters_appear_only_inside_rate_and_increase() -> None:
