@@ -1,22 +1,22 @@
 """The standing refresh: at a tick, one replica stages the next companies of REFRESH_SSIC and REFRESH_TERMS.
 
 It does so only while no other job is live, so that a person's request always finds an empty queue, and at an even pace
-over the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve is left for people.
+over the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve is left for people. All ticks
+of one day are one campaign; cancelling it ends the refresh until the next day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 from acra_express_async import logs
-from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
+from acra_express_async.db.companies.refresh_rows import REQUESTED_BY, Look, RefreshRows
 from acra_express_async.models import JobId
 from acra_express_async.params import StagingParams
 
 log = logs.logger("refresh")
 
-REQUESTED_BY = "refresh"
 BARREN_PAUSE = timedelta(hours=1)
 """When nothing was stale, wait this long before trying again: each try inserts a row into the platform's table."""
 DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
 
     Slots that people's jobs took today count too: the target is what all of express together may have used by then.
     """
-    if look.live or look.paused:
+    if look.live or look.paused or look.cancelled:
         return 0
     by_then = min(1.0, look.elapsed + until_next / DAY)
     return max(0, int(per_day * by_then) - look.used)
@@ -37,8 +37,7 @@ class Refresh:
     """Runs at ticks.
 
     Args:
-        rows: reads what decides about the refresh.
-        enqueue: inserts a staging job.
+        rows: reads what decides about the refresh, and stages.
         may_claim: False while the nightly runs, in quiet hours, or when connections are scarce.
         until_tick: how long until the next tick.
         clock: monotonic seconds.
@@ -50,7 +49,6 @@ class Refresh:
         self,
         *,
         rows: RefreshRows,
-        enqueue: Callable[[StagingParams], Awaitable[JobId]],
         may_claim: Callable[[], bool],
         until_tick: Callable[[], timedelta],
         clock: Callable[[], float],
@@ -59,7 +57,6 @@ class Refresh:
         per_day: int,
     ) -> None:
         self._rows = rows
-        self._enqueue = enqueue
         self._may_claim = may_claim
         self._until_tick = until_tick
         self._clock = clock
@@ -76,14 +73,14 @@ class Refresh:
         """
         if not (self._ssic_codes or self._terms) or not self._may_claim():
             return 0
-        count = due_now(await self._rows.look(), per_day=self._per_day, until_next=self._until_tick())
+        look = await self._rows.look()
+        count = due_now(look, per_day=self._per_day, until_next=self._until_tick())
         if count == 0 or await self._barren():
             return 0
-        job_id = await self._enqueue(
-            StagingParams(ssic_codes=self._ssic_codes, terms=self._terms, limit=count, requested_by=REQUESTED_BY)
-        )
+        params = StagingParams(ssic_codes=self._ssic_codes, terms=self._terms, limit=count, requested_by=REQUESTED_BY)
+        job_id, campaign_id = await self._rows.stage(params, campaign_id=look.campaign_id)
         self._last = (job_id, self._clock())
-        log.info("refresh.staged", job_id=job_id, companies=count)
+        log.info("refresh.staged", job_id=job_id, campaign_id=campaign_id, companies=count)
         return count
 
     async def _barren(self) -> bool:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from acra_express_async.alerts import Alerts, Courier
 from acra_express_async.companies.refresh import Refresh
 from acra_express_async.db.companies.refresh_rows import RefreshRows
-from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.session.pool import Database
@@ -72,7 +71,6 @@ def build_refresh(
     """
     return Refresh(
         rows=RefreshRows(database, settings.zone),
-        enqueue=Operator(database).enqueue,
         may_claim=courtesy.may_claim,
         until_tick=until_tick,
         clock=clock,

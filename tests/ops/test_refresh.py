@@ -10,8 +10,9 @@ import pytest
 from database_clock import START, Clock
 
 from acra_express_async.companies.refresh import Refresh, due_now
+from acra_express_async.db.companies.campaign_actions import CampaignActions
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
-from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Connection, Database
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
@@ -33,6 +34,7 @@ def look(**changed: Any) -> Look:
         (look(elapsed=1.0, used=190), 10),
         (look(live=True), 0),
         (look(paused=True), 0),
+        (look(cancelled=True), 0),
     ],
 )
 def test_the_refresh_pace_spreads_the_day(seen: Look, count: int) -> None:
@@ -50,7 +52,6 @@ def test_a_day_of_ticks_stages_exactly_the_daily_number() -> None:
 def refresh(database: Database, clock: Clock, **changed: Any) -> Refresh:
     options: dict[str, Any] = {
         "rows": RefreshRows(database, SINGAPORE),
-        "enqueue": Operator(database).enqueue,
         "may_claim": lambda: True,
         "until_tick": lambda: QUARTER,
         "clock": lambda: clock.now.timestamp(),  # noqa: PLW0108 - `now` is replaced at each advance
@@ -130,3 +131,39 @@ async def test_refresh_waits_an_hour_when_nothing_was_stale(
     await clock.advance(QUARTER)
     assert await standing.tick() > 0
     assert len(await jobs(owner)) == 3
+
+
+async def test_all_ticks_of_a_day_are_one_campaign(owner: Connection, database: Database, clock: Clock) -> None:
+    standing = refresh(database, clock)
+    for _ in range(3):
+        assert await standing.tick() > 0
+        await finish(owner, 1)
+        await clock.advance(QUARTER)
+    first, *others = await jobs(owner)
+    assert [job["params"]["campaign"]["id"] for job in others] == [first["job_id"]] * 2
+    [campaign] = await Campaigns(database).newest(10)
+    assert (campaign.campaign_id, campaign.name, campaign.enqueued_by) == (first["job_id"], "refresh", "refresh")
+    await clock.advance(timedelta(hours=8))
+    assert await standing.tick() > 0
+    assert len(await Campaigns(database).newest(10)) == 2
+
+
+async def test_a_waiting_tick_belongs_to_the_days_campaign(owner: Connection, database: Database, clock: Clock) -> None:
+    standing = refresh(database, clock)
+    assert await standing.tick() == 65
+    await finish(owner, 1)
+    await clock.advance(QUARTER)
+    count = await standing.tick()
+    [campaign] = await Campaigns(database).newest(10)
+    assert (campaign.live_jobs, campaign.states["waiting"]) == (1, count)
+
+
+async def test_a_cancelled_refresh_rests_until_tomorrow(owner: Connection, database: Database, clock: Clock) -> None:
+    standing = refresh(database, clock)
+    assert await standing.tick() > 0
+    [campaign] = await Campaigns(database).newest(10)
+    await CampaignActions(database).cancel(campaign.campaign_id, "dana")
+    await clock.advance(QUARTER)
+    assert await standing.tick() == 0
+    await clock.advance(timedelta(hours=8))
+    assert await standing.tick() > 0

@@ -302,7 +302,8 @@ _ENDED = """
     WHERE u.campaign_id = ANY ($1::bigint[]) AND u.kind IS NOT NULL GROUP BY u.campaign_id, u.kind
 """
 
-# Live jobs come from the partial index acra_express_live_jobs; there are few of them beside those that ended.
+# A campaign's live jobs are its first job, jobs that were claimed (their leases name the campaign) and jobs that its
+# staging jobs inserted; so a long queue of other campaigns is not read.
 _LIVE = """
     SELECT j.campaign_id, j.job_id, j.staging, j.status, j.error, j.most, j.selects, j.companies,
            nullif(l.due_at, 'infinity') AS due_at,
@@ -322,9 +323,15 @@ _LIVE = """
                acra_express.length_of(p.params -> 'company_ids') AS companies
         FROM acra_express.express_jobs b
         CROSS JOIN LATERAL (SELECT CASE WHEN pg_column_size(b.params) <= 1048576 THEN b.params END AS params) p
-        WHERE b.status IN ('queued', 'running')) j
+        WHERE b.status IN ('queued', 'running') AND b.job_id IN (
+            SELECT unnest($1::bigint[])
+            UNION
+            SELECT w.job_id FROM acra_express.leases w
+            WHERE w.campaign_id = ANY ($1::bigint[]) AND w.due_at < 'infinity'
+            UNION
+            SELECT inserted.id FROM acra_express.staged s
+            CROSS JOIN LATERAL (VALUES (s.enrichment_job_id), (s.continuation_id)) AS inserted(id)
+            WHERE s.campaign_id = ANY ($1::bigint[]) AND inserted.id IS NOT NULL)) j
     LEFT JOIN acra_express.leases l ON l.job_id = j.job_id
     WHERE j.campaign_id = ANY ($1::bigint[])
 """
-
-# Jobs with failed companies, and staging jobs that ended in error before they staged anything.

@@ -1,12 +1,17 @@
-"""What the standing refresh needs to know before it stages anything."""
+"""What the standing refresh needs to know before it stages anything, and its staging jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from acra_express_async.db.companies.campaign_rows import Asked, record_campaign
 from acra_express_async.db.session.pool import Database
-from acra_express_async.models import JobId
+from acra_express_async.models import JobId, JobType
+from acra_express_async.params import Campaign, StagingParams
+
+REQUESTED_BY = "refresh"
+"""Who asked, and the name of the day's campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +23,16 @@ class Look:
         paused: an operator has paused claiming.
         elapsed: the part of the calendar day that is over, from 0 to 1.
         used: slots of the daily cap taken today.
+        campaign_id: the campaign of today's ticks; None before the first one.
+        cancelled: an operator has cancelled that campaign.
     """
 
     live: bool
     paused: bool
     elapsed: float
     used: int
+    campaign_id: int | None = None
+    cancelled: bool = False
 
 
 class RefreshRows:
@@ -50,13 +59,57 @@ class RefreshRows:
                 SELECT EXISTS (SELECT FROM acra_express.express_jobs WHERE status IN ('queued', 'running')) AS live,
                        (SELECT paused FROM acra_express.control) AS paused,
                        (extract(epoch FROM now - began) / extract(epoch FROM ends - began))::float8 AS elapsed,
-                       (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = bounds.day) AS used
+                       (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = bounds.day) AS used,
+                       c.campaign_id, c.cancelled_at IS NOT NULL AS cancelled
                 FROM bounds
+                LEFT JOIN LATERAL (
+                    SELECT campaign_id, cancelled_at FROM acra_express.campaigns
+                    WHERE enqueued_at >= bounds.began AND enqueued_at < bounds.ends AND enqueued_by = $2 AND name = $2
+                    ORDER BY enqueued_at, campaign_id LIMIT 1) c ON true
                 """,
                 self._zone.key,
+                REQUESTED_BY,
             )
         assert row is not None
-        return Look(row["live"], row["paused"], row["elapsed"], row["used"])
+        return Look(**row)
+
+    async def stage(self, params: StagingParams, *, campaign_id: int | None) -> tuple[JobId, int]:
+        """Insert a staging job of the day's campaign, or the first one; the ids of job and campaign.
+
+        The companies of a tick count their waiting time from the tick, because no person has waited since the first.
+        """
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """
+                INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
+                VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id, created_at
+                """,
+                self._database.tenant_id,
+                JobType.STAGING.value,
+                params.as_json(),
+            )
+            assert row is not None
+            job_id = JobId(row["job_id"])
+            await connection.execute("SELECT acra_express.put_aside($1)", job_id)  # an earlier life of the database
+            if campaign_id is None:
+                await record_campaign(connection, job_id, row["created_at"], Asked(REQUESTED_BY, REQUESTED_BY))
+                return job_id, job_id
+            campaign = Campaign(id=campaign_id, enqueued_at=row["created_at"], left=params.limit)
+            follows = params.model_copy(update={"limit": None, "campaign": campaign})
+            await connection.execute(
+                "UPDATE acra_express.express_jobs SET params = $2 WHERE job_id = $1", job_id, follows.as_json()
+            )
+            # names the campaign before the first claim, so that a cancel finds the job
+            await connection.execute(
+                """
+                INSERT INTO acra_express.leases (job_id, job_created_at, due_at, campaign_id)
+                VALUES ($1, $2, acra_express.clock(), $3)
+                """,
+                job_id,
+                row["created_at"],
+                campaign_id,
+            )
+        return job_id, campaign_id
 
     async def staged(self, job_id: JobId) -> int | None:
         """How many companies a staging job staged; None while it has not ended, or if it no longer exists."""
