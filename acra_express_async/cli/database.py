@@ -1,12 +1,10 @@
-"""Commands for the database as a whole: migrate, uninstall, load-registry, forget, check."""
+"""Commands for the database as a whole: migrate, uninstall, forget, check."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, synchronous
 from acra_express_async.settings.tree import load_settings
@@ -40,43 +38,6 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
         click.echo(f"applied {migration.version:04d}_{migration.name}")
     if not applied:
         click.echo("the schema is up to date; the role's grants were renewed")
-
-
-@click.command("load-registry", short_help="Load ACRA's registry file (CSV).")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@json_option
-@synchronous
-async def load_registry(file: Path, as_json: bool) -> None:
-    """Load an ACRA "Information on Corporate Entities" CSV into staging_acra_companies.
-
-    Good rows are upserted. Bad rows are written, with line and reason, to FILE.rejects.csv beside the file.
-    """
-    from acra_express_async.db.registry.registry_rows import load_registry as load
-
-    settings = load_settings()
-    size = file.stat().st_size  # noqa: ASYNC240 - one stat before the work begins
-    rejects = file.with_name(f"{file.stem}.rejects.csv")
-    bar = Progress(
-        TextColumn("loading"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        transient=True,
-        disable=as_json or not sys.stderr.isatty(),
-    )
-    async with as_login(settings) as connection:
-        with bar:
-            task = bar.add_task("load", total=size)
-
-            def advanced(done: int) -> None:
-                bar.update(task, completed=done)
-
-            report = await load(connection, file, rejects_path=rejects, progress=advanced)
-    answer = {"loaded": report.loaded, "updated": report.updated, "rejected": report.rejected}
-    text = f"{report.loaded} loaded, {report.updated} updated, {report.rejected} rejected"
-    if report.rejects_path is not None:
-        text += f" (lines and reasons in {report.rejects_path})"
-    say(answer, as_json=as_json, text=text)
 
 
 @click.command(short_help="Remove the schema, role, trigger and index.")

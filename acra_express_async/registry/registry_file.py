@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from acra_express_async.errors import RegistryFileError
 from acra_express_async.registry import cell_cleaning
 from acra_express_async.registry.header import Header, read_header, separator_of
+from acra_express_async.registry.packing import Opened, Part, parts_of
 
 MAX_LINE_BYTES = 1024 * 1024
 """A row has a few hundred bytes; a file without line ends must not be read into memory as one line."""
+_SEPARATOR_LINE = re.compile(r'^"?sep=([,;\t|])"?\s*$', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,60 +41,74 @@ class Rejected:
 
 
 class RegistryFile:
-    """One CSV file: UTF-8 with or without BOM (single lines may be cp1252), separated by comma, semicolon or tab.
+    """One CSV file, separated by comma, semicolon or tab, with line ends of any system, plain or packed.
+
+    It is UTF-8 with or without BOM (single lines may be cp1252) or UTF-16. A first line ``sep=;``, as Excel writes it,
+    names the separator.
 
     Raises:
-        RegistryFileError: it cannot be opened, is empty, or its header has no UEN or no name.
+        RegistryFileError: it cannot be opened, is empty or no text, or its header has no UEN or no name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: Path | Part) -> None:
+        part = file if isinstance(file, Part) else _only_part(file)
+        self.name, self.size = part.name, part.size
+        self._opened = Opened(part)
+        self._lines = self._decoded_lines()
+        self._header_lines = 1
         try:
-            self._file: BinaryIO = path.open("rb")
-            self.size = path.stat().st_size
-        except OSError as wrong:
-            raise RegistryFileError(f"{path} cannot be read: {wrong.strerror}") from wrong
-        first = self._decoded(self._file.readline(MAX_LINE_BYTES)).removeprefix("\ufeff")
-        try:
-            self._separator = separator_of(first)
+            first = next(self._lines, "").removeprefix("\ufeff")
+            said = _SEPARATOR_LINE.match(first)
+            if said is not None:
+                self._header_lines, first = 2, next(self._lines, "")
+            self._separator = said[1] if said is not None else separator_of(first)
             self.header: Header = read_header(next(csv.reader([first], delimiter=self._separator), []))
         except (RegistryFileError, csv.Error) as wrong:
-            self._file.close()
-            raise RegistryFileError(f"{path} is not a registry file: {wrong}") from wrong
+            self._opened.close()
+            raise RegistryFileError(f"{self.name} is not a registry file: {wrong}") from wrong
 
     def close(self) -> None:
-        self._file.close()
+        self._opened.close()
 
     @property
     def position(self) -> int:
         """Bytes read so far, for a progress bar over `size`."""
-        return self._file.tell()
+        return self._opened.delivered
 
     def __iter__(self) -> Iterator[Accepted | Rejected]:
-        reader = csv.reader(self._lines(), delimiter=self._separator)
-        started = 1
+        """The rows.
+
+        Raises:
+            RegistryFileError: the archive is damaged; the sentence names the line up to which it could be read.
+        """
+        reader = csv.reader(self._lines, delimiter=self._separator)
+        started = self._header_lines
         while True:
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as wrong:
-                yield Rejected(started + 1, "", f"not readable as CSV up to line {reader.line_num + 1}: {wrong}")
-                started = reader.line_num + 1
+                upto = reader.line_num + self._header_lines
+                yield Rejected(started + 1, "", f"not readable as CSV up to line {upto}: {wrong}")
+                started = upto
                 continue
-            line, started = started + 1, reader.line_num + 1
+            except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as wrong:
+                raise RegistryFileError(f"{self.name} is damaged after line {started}: {wrong}") from wrong
+            line, started = started + 1, reader.line_num + self._header_lines
             if any(cell.strip() for cell in cells):
                 yield self._row(line, started, cells)
 
-    def _lines(self) -> Iterator[str]:
-        while raw := self._file.readline(MAX_LINE_BYTES):
-            yield self._decoded(raw)
-
-    @staticmethod
-    def _decoded(raw: bytes) -> str:
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return raw.decode("cp1252", errors="replace")
+    def _decoded_lines(self) -> Iterator[str]:
+        """Lines with their ends. A file without any LF comes from an old Mac: its lines end with CR."""
+        opened = self._opened
+        old_mac = b"\n" not in opened.head and b"\r" in opened.head
+        if opened.encoding != "utf-8":
+            end = "\r" if old_mac else "\n"
+            text = io.TextIOWrapper(opened.stream, opened.encoding, errors="replace", newline=end)
+            return iter(lambda: text.readline(MAX_LINE_BYTES), "")
+        raw = _lines_ended_by_cr(opened.stream) if old_mac else _lines_of(opened.stream)
+        return map(_decoded, raw)
 
     def _row(self, line: int, last_line: int, cells: list[str]) -> Accepted | Rejected:
         named = {column: cells[position] for position, column in self.header.cells if position < len(cells)}
@@ -128,3 +147,33 @@ def _value(column: str, cell: str, remarks: list[str]) -> str | int | None:
     if remark:
         remarks.append(remark)
     return value
+
+
+def _only_part(path: Path) -> Part:
+    parts = parts_of(path)
+    if len(parts) > 1:
+        raise RegistryFileError(f"{path} holds {len(parts)} files")
+    return parts[0]
+
+
+def _lines_of(stream: io.BufferedReader) -> Iterator[bytes]:
+    return iter(lambda: stream.readline(MAX_LINE_BYTES), b"")
+
+
+def _lines_ended_by_cr(stream: io.BufferedReader) -> Iterator[bytes]:
+    waiting = b""
+    while data := stream.read1():
+        *lines, waiting = (waiting + data).split(b"\r")
+        yield from (line + b"\r" for line in lines)
+        if len(waiting) > MAX_LINE_BYTES:
+            yield waiting
+            waiting = b""
+    if waiting:
+        yield waiting
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")

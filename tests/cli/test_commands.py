@@ -31,7 +31,7 @@ async def uens(run: Run, owner: Connection, tmp_path: Path) -> AsyncIterator[lis
     file = tmp_path / "registry.csv"
     registry_sample.write_csv(file, 60, 3)
     code, out, err = await run("load-registry", "--json", str(file))
-    assert (code, json.loads(out)) == (0, {"loaded": 60, "updated": 0, "rejected": 0}), err
+    assert (code, json.loads(out)["loaded"]) == (0, 60), err
     await owner.executemany(
         "INSERT INTO ssic_ref (code, title, description, version, source_file_hash) VALUES ($1, $2, $3, 's', 's')",
         list(registry_sample.ssic_ref()),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
 from acra_express_async.registry import Accepted, RegistryFile, Rejected
-from acra_express_async.registry.csv_cells import plain_cell
+from acra_express_async.registry.rejects import Rejects
 
 BATCH_ROWS = 2_000
 """Rows per transaction: a few megabytes of memory here, and some hundred milliseconds of row locks in the database."""
@@ -39,30 +37,6 @@ class LoadReport:
     rejects_path: Path | None = None
 
 
-@dataclass(slots=True)
-class _Notes:
-    """The rejects file, created for the first line to explain; in the working directory if its own is read-only."""
-
-    path: Path
-    opened: IO[str] | None = None
-    written: Path | None = None
-
-    def say(self, line: int, uen: str, kind: str, reason: str) -> None:
-        if self.opened is None:
-            try:
-                self.opened = self.path.open("w", encoding="utf-8", newline="")
-                self.written = self.path
-            except OSError:
-                self.written = Path.cwd() / self.path.name
-                self.opened = self.written.open("w", encoding="utf-8", newline="")
-            csv.writer(self.opened).writerow(("line", "uen", "kind", "reason"))
-        csv.writer(self.opened).writerow((line, plain_cell(uen), kind, plain_cell(reason)))
-
-    def close(self) -> None:
-        if self.opened is not None:
-            self.opened.close()
-
-
 async def load_registry(
     connection: Connection,
     path: Path,
@@ -70,34 +44,48 @@ async def load_registry(
     rejects_path: Path,
     progress: Callable[[int], None] | None = None,
 ) -> LoadReport:
-    """Load a CSV file as the login account, batch by batch; a later row of the same UEN wins.
+    """Load one file; see `load_rows`.
 
-    Every row that was rejected, kept with a remark or replaced by a later one is listed with its line in the rejects
-    file. Columns that the file lacks keep their values. Loading the same file again changes nothing.
+    Raises:
+        RegistryFileError: the file is not a registry file; nothing was loaded.
+    """
+    source, rejects = RegistryFile(path), Rejects(rejects_path)
+    try:
+        report = await load_rows(connection, source, rejects=rejects, progress=progress)
+        await load_ended(connection)
+    finally:
+        source.close()
+        rejects.close()
+    return replace(report, rejects_path=rejects.written)
+
+
+async def load_rows(
+    connection: Connection,
+    source: RegistryFile,
+    *,
+    rejects: Rejects,
+    progress: Callable[[int], None] | None = None,
+) -> LoadReport:
+    """Load a file as the login account, batch by batch; a later row of the same UEN wins. `load_ended` comes last.
+
+    Every row that was rejected, kept with a remark or replaced by a later one is told to `rejects` with its line.
+    Columns that the file lacks keep their values. Loading the same file again changes nothing.
 
     Args:
         progress: called with the number of bytes read.
 
     Raises:
-        RegistryFileError: the file is not a registry file; nothing was loaded.
-        OSError: the rejects file cannot be written anywhere.
+        RegistryFileError: the file is damaged; the rows before the damage are loaded.
     """
-    source = RegistryFile(path)
-    notes = _Notes(rejects_path)
     report = LoadReport(unknown_columns=source.header.unknown)
-    try:
-        await _prepare(connection)
-        for batch in _batches(source):
-            accepted = [row for row in batch if isinstance(row, Accepted)]
-            report = _explained(report, batch, notes)
-            report = await _merge(connection, accepted, report, notes)
-            if progress is not None:
-                progress(source.position)
-        await _loaded(connection)
-    finally:
-        source.close()
-        notes.close()
-    return replace(report, rejects_path=notes.written)
+    await _prepare(connection)
+    for batch in _batches(source):
+        accepted = [row for row in batch if isinstance(row, Accepted)]
+        report = _explained(report, source.name, batch, rejects)
+        report = await _merge(connection, accepted, report, source.name, rejects)
+        if progress is not None:
+            progress(source.position)
+    return report
 
 
 def _batches(rows: Iterable[Accepted | Rejected]) -> Iterator[list[Accepted | Rejected]]:
@@ -106,15 +94,15 @@ def _batches(rows: Iterable[Accepted | Rejected]) -> Iterator[list[Accepted | Re
         yield batch
 
 
-def _explained(report: LoadReport, batch: Iterable[Accepted | Rejected], notes: _Notes) -> LoadReport:
+def _explained(report: LoadReport, file: str, batch: Iterable[Accepted | Rejected], rejects: Rejects) -> LoadReport:
     rejected = remarks = 0
     for row in batch:
         if isinstance(row, Rejected):
             rejected += 1
-            notes.say(row.line, row.uen, "rejected", row.reason)
+            rejects.say(file, row.line, row.uen, "rejected", row.reason)
         elif row.remarks:
             remarks += 1
-            notes.say(row.line, row.uen, "remark", "; ".join(row.remarks))
+            rejects.say(file, row.line, row.uen, "remark", "; ".join(row.remarks))
     return replace(report, rejected=report.rejected + rejected, remarks=report.remarks + remarks)
 
 
@@ -128,7 +116,9 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-async def _merge(connection: Connection, rows: list[Accepted], report: LoadReport, notes: _Notes) -> LoadReport:
+async def _merge(
+    connection: Connection, rows: list[Accepted], report: LoadReport, file: str, rejects: Rejects
+) -> LoadReport:
     if not rows:
         return report
     async with connection.transaction():
@@ -159,9 +149,8 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
         )
     for row in replaced:
         if row["later"] is not None:
-            notes.say(
-                row["line"], row["uen"], "replaced", f"line {row['later']} has the same UEN and replaces this one"
-            )
+            reason = f"line {row['later']} has the same UEN and replaces this one"
+            rejects.say(file, row["line"], row["uen"], "replaced", reason)
     made = sum(1 for row in written if row["made"])
     return replace(
         report,
@@ -171,7 +160,7 @@ async def _merge(connection: Connection, rows: list[Accepted], report: LoadRepor
     )
 
 
-async def _loaded(connection: Connection) -> None:
+async def load_ended(connection: Connection) -> None:
     """Make the next selection and the next count read the registry again (if our schema exists already)."""
     if await connection.fetchval("SELECT to_regclass('acra_express.registry_state') IS NOT NULL"):
         await connection.execute("UPDATE acra_express.registry_state SET loaded_at = acra_express.clock()")
