@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
 from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
+from acra_express_async.db.records.field_history import FieldHistory
 from acra_express_async.db.records.record_pages import RecordPages, RecordRow, Wanted
 from acra_express_async.db.registry.ssic_codes import codes_of, ssic_titles
 from acra_express_async.db.schema.platform_shape import probe
+from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.models import OutcomeKind
+from acra_express_async.records.change import CHANGE_COLUMNS, change_as_object
 from acra_express_async.records.files import FORMATS, RecordFile, TooManyRows
 from acra_express_async.records.levels import Level
-from acra_express_async.records.record import record_of
+from acra_express_async.records.record import COLUMNS, Record, as_object, record_of
 from acra_express_async.registry.uen_file import read_uens
 from acra_express_async.settings.tree import load_settings
 
@@ -35,6 +41,9 @@ from acra_express_async.settings.tree import load_settings
 @click.option("--outcome", type=click.Choice([kind.value for kind in OutcomeKind]), help="Of the last decision.")
 @click.option("--reason", help="Of the last decision, as a code: no_proof, parked …")
 @click.option("--level", type=click.Choice([level.value for level in Level]), help="How sure the website is.")
+@click.option(
+    "--changed-since", help="Write what changed at or after this date or moment: uen, field, before, after, at."
+)
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
 @click.option("--output", default="-", show_default=True, help="A file, or - for standard output.")
 @synchronous
@@ -48,58 +57,107 @@ async def export(
     outcome: str | None,
     reason: str | None,
     level: str | None,
+    changed_since: str | None,
     form: str,
     output: str,
 ) -> None:
     """Write one row a company, ordered by UEN, with its last decision: the newest answer, else the newest attempt.
 
-    Several selections are combined with AND; without any, every company with a decision is written. The export reads
-    page by page while the service works, so it is not one snapshot. Opted-out companies are left out, and addresses
-    that are kept only as a hash are counted in emails_hidden. postal_code is the one on the company's site, else the
-    registry's. The file appears only when it is complete.
+    Several selections are combined with AND; without any, every company with a decision is written. An export is a
+    read of the moment per page, not one snapshot: the service goes on working meanwhile. Opted-out companies are left
+    out, and addresses that are kept only as a hash are counted in emails_hidden. postal_code is the one on the
+    company's site, else the registry's. The file appears only when it is complete.
+
+    --changed-since writes one row a change instead, ordered by moment: what an answer changed in outcome, reason,
+    website, level, emails, emails_status, emails_hidden, phones, postal_code, linkedin and socials. Lists are sorted,
+    and only addresses of roles are listed. To continue later, start again a minute before the last moment you have: a
+    change that was being stored then may be missing in the file.
 
     \b
       acra-express export --campaign 17 --output campaign-17.csv
       acra-express export --term bakery --level certain --format xlsx --output bakeries.xlsx
       acra-express export --outcome no_website --reason no_proof
+      acra-express export --changed-since 2026-11-01 --format jsonl
     """
     settings = load_settings()
+    zone = settings.zone
     uens = None if uen_file is None else _uens(uen_file)
+    wanted = Wanted(
+        campaign_id=campaign_id,
+        since=None if since is None else moment_of(since, zone, "--since"),
+        outcome=outcome,
+        reason=reason,
+    )
+    changed = None if changed_since is None else moment_of(changed_since, zone, "--changed-since")
     async with as_tenant(settings) as database:
-        async with database.session() as connection:
-            shape = await probe(connection)
-            codes = await codes_of(connection, terms, ssic_codes, shape) if terms or ssic_codes else None
-            titles = await ssic_titles(connection, shape)
-        wanted = Wanted(
-            campaign_id=campaign_id,
-            since=None if since is None else moment_of(since, settings.zone, "--since"),
-            ssic_codes=None if codes is None else tuple(codes),
-            outcome=outcome,
-            reason=reason,
-        )
+        source = await _source(database, wanted, terms, ssic_codes, level, zone)
+        rows = source.records(uens) if changed is None else source.changes(changed, uens)
         with opened(output) as target, ExitStack() as unfinished:
-            file = FORMATS[form](target, settings.zone)
+            file = FORMATS[form](target, COLUMNS if changed is None else CHANGE_COLUMNS)
             unfinished.callback(file.discard)
-            count = await _written(RecordPages(database, shape).pages(wanted, uens), file, titles, level)
+            count = await _written(rows, file)
             unfinished.pop_all()
             file.close()
     if output != "-":
-        click.echo(f"{count} records in {output}", err=True)
+        click.echo(f"{count} {'records' if changed is None else 'changes'} in {output}", err=True)
 
 
-async def _written(
-    pages: AsyncIterator[list[RecordRow]], file: RecordFile, titles: Mapping[str, str], level: str | None
-) -> int:
-    """Write page after page; returns how many records were written."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the rows of an export come from; each page is read in a transaction that ends before it is written."""
+
+    database: Database
+    pages: RecordPages
+    wanted: Wanted
+    level: str | None
+    titles: Mapping[str, str]
+    zone: ZoneInfo
+
+    async def records(self, uens: Sequence[str] | None) -> AsyncIterator[list[dict[str, Any]]]:
+        """One row a company."""
+        async for page in self.pages.pages(self.wanted, uens):
+            yield [as_object(record, self.zone) for record in self._chosen(page)]
+
+    async def changes(self, since: datetime, uens: Sequence[str] | None) -> AsyncIterator[list[dict[str, Any]]]:
+        """One row a change, of the companies that are wanted now."""
+        everything = self.wanted == Wanted() and self.level is None
+        among = None if uens is None else frozenset(uens)
+        async for page in FieldHistory(self.database).pages(since, among):
+            kept = {change.uen for change in page}
+            if page and not everything:
+                kept = {record.uen for record in self._chosen(await self.pages.among(self.wanted, sorted(kept)))}
+            yield [change_as_object(change, self.zone) for change in page if change.uen in kept]
+
+    def _chosen(self, rows: Sequence[RecordRow]) -> list[Record]:
+        records = [record_of(row, self.titles) for row in rows]
+        return [record for record in records if self.level is None or record.level == self.level]
+
+
+async def _source(
+    database: Database,
+    wanted: Wanted,
+    terms: Sequence[str],
+    ssic_codes: Sequence[str],
+    level: str | None,
+    zone: ZoneInfo,
+) -> _Source:
+    async with database.session() as connection:
+        shape = await probe(connection)
+        if terms or ssic_codes:
+            wanted = replace(wanted, ssic_codes=tuple(await codes_of(connection, terms, ssic_codes, shape)))
+        titles = await ssic_titles(connection, shape)
+    return _Source(database, RecordPages(database, shape), wanted, level, titles, zone)
+
+
+async def _written(pages: AsyncIterator[list[dict[str, Any]]], file: RecordFile) -> int:
+    """Write page after page; returns how many rows were written."""
     count = 0
     async for page in pages:
-        records = [record_of(row, titles) for row in page]
-        kept = [record for record in records if level is None or record.level == level]
         try:
-            file.write(kept)
+            file.write(page)
         except TooManyRows as full:
             raise AcraExpressError(str(full)) from full
-        count += len(kept)
+        count += len(page)
     return count
 
 

@@ -32,6 +32,7 @@ from acra_express_async.limits import JobThrottle
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, Outcome, OutcomeKind, Usage
 from acra_express_async.params import EnrichmentParams
+from acra_express_async.records.levels import TABLE, level_of_site
 
 log = logs.logger("enrichment")
 
@@ -211,6 +212,7 @@ class Enrichment:
                 ):
                     kept = Outcome(OutcomeKind.SKIPPED, "in_another_job", usage=outcome.usage)
                 saved = await self._companies.save(connection, job, company, kept)
+                level = level_of_site(saved.outcome.site)
                 ended = await self._outcomes.write(
                     connection,
                     job,
@@ -220,6 +222,8 @@ class Enrichment:
                     staged_at=staged_at,
                     campaign_at=params.campaign_enqueued_at or staged_at,
                     detail=saved.detail,
+                    level=level,
+                    level_table=None if level is None else TABLE,
                 )
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended

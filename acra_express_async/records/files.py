@@ -1,4 +1,6 @@
-"""Records as files: csv for spreadsheets, jsonl for programs, xlsx for people.
+"""Rows as files: csv for spreadsheets, jsonl for programs, xlsx for people.
+
+A row is what one line of jsonl says: columns by name, in order, with lists as lists.
 
 A spreadsheet evaluates a cell that begins like a formula, and what a page or the registry says may be written by
 anybody, so csv cells get a leading apostrophe and xlsx cells are strings by type.
@@ -12,17 +14,16 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from typing import BinaryIO, Protocol
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, Protocol
 
 import xlsxwriter
-
-from acra_express_async.records.record import COLUMNS, Record, as_cells, as_object
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBERS = re.compile(r"\+[1-9]\d{1,14}(?:; \+[1-9]\d{1,14})*")
 """One or more E.164 numbers: at most fifteen digits behind the plus."""
+SEPARATOR = "; "
+"""Joins lists in csv and xlsx; jsonl has arrays."""
 XLSX_ROWS = 1_048_576
 """Rows of one sheet, its head included."""
 XLSX_CELL = 32_767
@@ -30,15 +31,26 @@ XLSX_CELL = 32_767
 
 
 class RecordFile(Protocol):
-    """A file that records are written to, page by page: `close` completes it, `discard` gives it up."""
+    """A file that rows are written to, page by page: `close` completes it, `discard` gives it up."""
 
-    def write(self, records: Iterable[Record]) -> None: ...
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None: ...
     def close(self) -> None: ...
     def discard(self) -> None: ...
 
 
 class TooManyRows(ValueError):
-    """The records do not fit into the sheet of an xlsx file; none were lost, but the file is not complete."""
+    """The rows do not fit into the sheet of an xlsx file; none were lost, but the file is not complete."""
+
+
+def cells_of(row: Mapping[str, Any]) -> list[str]:
+    """The row as text cells: lists joined, an unknown value as an empty cell."""
+    return [_cell(value) for value in row.values()]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return SEPARATOR.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def escaped(cell: str) -> str:
@@ -51,15 +63,14 @@ def escaped(cell: str) -> str:
 class CsvFile:
     """UTF-8 with CRLF, RFC 4180 quoting, a head row."""
 
-    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, target: BinaryIO, columns: Sequence[str]) -> None:
         self._text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
         self._rows = csv.writer(self._text, lineterminator="\r\n")
-        self._rows.writerow(COLUMNS)
+        self._rows.writerow(columns)
 
-    def write(self, records: Iterable[Record]) -> None:
-        """Append records."""
-        self._rows.writerows([escaped(cell) for cell in as_cells(record, self._zone)] for record in records)
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows."""
+        self._rows.writerows([escaped(cell) for cell in cells_of(row)] for row in rows)
 
     def close(self) -> None:
         """Hand the last bytes over; the target stays open."""
@@ -71,14 +82,13 @@ class CsvFile:
 class JsonlFile:
     """One JSON object a line, UTF-8."""
 
-    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, target: BinaryIO, columns: Sequence[str]) -> None:  # noqa: ARG002 - every line names its columns
         self._target = target
 
-    def write(self, records: Iterable[Record]) -> None:
-        """Append records."""
-        for record in records:
-            line = json.dumps(as_object(record, self._zone), ensure_ascii=False)
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows."""
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False)
             self._target.write(line.encode("utf-8", "replace") + b"\n")
 
     def close(self) -> None:
@@ -94,29 +104,28 @@ class XlsxFile:
     temporary file first and copied to the target by `close`.
     """
 
-    def __init__(self, target: BinaryIO, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, target: BinaryIO, columns: Sequence[str]) -> None:
         self._target = target
         self._whole = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(self._whole, options)
         self._sheet = self._book.add_worksheet("records")
         self._row = 0
-        self._append(COLUMNS)
+        self._append(columns)
         self._sheet.freeze_panes(1, 0)
 
-    def write(self, records: Iterable[Record]) -> None:
-        """Append records.
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows.
 
         Raises:
             TooManyRows: the sheet is full.
         """
-        for record in records:
-            self._append(as_cells(record, self._zone))
+        for row in rows:
+            self._append(cells_of(row))
 
     def _append(self, cells: Iterable[str]) -> None:
         if self._row >= XLSX_ROWS:
-            raise TooManyRows(f"a sheet holds {XLSX_ROWS - 1:,} records; choose csv or jsonl, or a smaller selection")
+            raise TooManyRows(f"a sheet holds {XLSX_ROWS - 1:,} rows; choose csv or jsonl, or a smaller selection")
         for column, cell in enumerate(cells):
             text = cell if len(cell) <= XLSX_CELL else cell[: XLSX_CELL - 1] + "…"
             self._sheet.write_string(self._row, column, text)
@@ -135,5 +144,9 @@ class XlsxFile:
             self._book.close()
 
 
-FORMATS: dict[str, Callable[[BinaryIO, ZoneInfo], RecordFile]] = {"csv": CsvFile, "jsonl": JsonlFile, "xlsx": XlsxFile}
+FORMATS: dict[str, Callable[[BinaryIO, Sequence[str]], RecordFile]] = {
+    "csv": CsvFile,
+    "jsonl": JsonlFile,
+    "xlsx": XlsxFile,
+}
 """The names of `--format`."""

@@ -9,13 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.records.record_pages import RecordRow
-from acra_express_async.records.levels import PERSON, Level, level_of
+from acra_express_async.records.levels import is_judged, level_of
 from acra_express_async.records.reasons import in_words
 from acra_express_async.registry import ssic_digits
 
 SSIC_DIGITS = 5
-SEPARATOR = "; "
-"""Joins lists in csv and xlsx; jsonl has arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def record_of(row: RecordRow, titles: Mapping[str, str]) -> Record:
         reason=reason,
         reason_text=in_words(reason),
         website=found.website,
-        level=found.level,
+        level=decision["level"] or found.level if found.website else None,
         points=found.points,
         evidence=found.evidence,
         emails=found.emails,
@@ -106,21 +104,10 @@ def as_object(record: Record, zone: ZoneInfo) -> dict[str, Any]:
     return {name: _value(getattr(record, name), zone) for name in COLUMNS}
 
 
-def as_cells(record: Record, zone: ZoneInfo) -> list[str]:
-    """The record as text cells: lists joined, an unknown value as an empty cell."""
-    return [_cell(_value(getattr(record, name), zone)) for name in COLUMNS]
-
-
 def _value(value: Any, zone: ZoneInfo) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(zone).isoformat(timespec="seconds")
     return list(value) if isinstance(value, tuple) else value
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def address_of(row: Mapping[str, Any]) -> str | None:
@@ -153,7 +140,8 @@ class Found:
     """The part of a record that comes from the stored detail of a decision."""
 
     website: str | None = None
-    level: Level | None = None
+    level: str | None = None
+    """By the present thresholds; a decision that stored its level keeps that one."""
     points: int | None = None
     evidence: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
@@ -178,7 +166,7 @@ def found_in(detail: Mapping[str, Any]) -> Found:
     return Found(
         website=site.get("domain"),
         points=points if isinstance(points, int) else None,
-        level=level_of(points, judged=any(each.get("signal") == PERSON for each in seen))
+        level=level_of(points, judged=is_judged(str(each.get("signal")) for each in seen))
         if isinstance(points, int)
         else None,
         evidence=signals,

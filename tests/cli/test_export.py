@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 
+from db.builders import AT
 from process import acra_express
 from records.test_record_pages import decided
 
 from acra_express_async.db.session.pool import Connection
+
+DAY = timedelta(days=1)
 
 
 async def test_writes_the_chosen_format_to_standard_output(fresh_dsn: str, owner: Connection) -> None:
@@ -38,6 +42,39 @@ async def test_takes_the_uens_of_a_file_and_names_bad_lines(fresh_dsn: str, owne
     assert "line 3: 'nonsense' is not a UEN" in err
     assert f"1 records in {wanted}" in err
     assert [row["uen"] for row in csv.DictReader(io.StringIO(wanted.read_text(encoding="utf-8")))] == ["201912346E"]
+
+
+async def test_writes_what_changed_since_a_moment(fresh_dsn: str, owner: Connection) -> None:
+    found = {"site": {"domain": "lotus.sg", "points": 90}, "phones": [{"number": "+6561112222"}]}
+    await decided(owner, "201912345K", detail=found, campaign=7)
+    await decided(owner, "201912346E", at=AT + DAY, job=2, detail=found, campaign=8)
+    await decided(owner, "201912345K", "no_website", at=AT + DAY, job=3, reason="parked", detail={}, campaign=9)
+    since = ("export", "--changed-since", "2026-03-02")
+    code, out, err = await acra_express(*since, POSTGRES_DSN=fresh_dsn)
+    assert (code, err) == (0, "")
+    at = "2026-03-02T12:00:00.000000+08:00"
+    assert list(csv.reader(io.StringIO(out, newline=""))) == [
+        ["uen", "field", "before", "after", "at"],
+        ["201912345K", "outcome", "enriched", "no_website", at],
+        ["201912345K", "phones", "+6561112222", "", at],
+        ["201912345K", "reason", "", "parked", at],
+        ["201912345K", "website", "lotus.sg", "", at],
+        ["201912346E", "outcome", "", "enriched", at],
+        ["201912346E", "phones", "", "+6561112222", at],
+        ["201912346E", "website", "", "lotus.sg", at],
+    ]
+    chosen = ("--outcome", "enriched", "--level", "certain", "--format", "jsonl")
+    _, out, _ = await acra_express(*since, *chosen, POSTGRES_DSN=fresh_dsn)
+    assert [json.loads(line)["uen"] for line in out.splitlines()] == ["201912346E"] * 3
+    assert json.loads(out.splitlines()[1])["after"] == ["+6561112222"]
+    _, out, _ = await acra_express(*since, "--campaign", "8", "--reason", "parked", POSTGRES_DSN=fresh_dsn)
+    assert out == "uen,field,before,after,at\r\n"
+
+
+async def test_the_help_says_that_pages_are_no_snapshot() -> None:
+    code, out, _ = await acra_express("export", "--help")
+    assert code == 0
+    assert "a read of the moment per page, not one snapshot" in " ".join(out.split())
 
 
 async def test_refuses_what_it_cannot_do_in_one_sentence(fresh_dsn: str, tmp_path: Path) -> None:

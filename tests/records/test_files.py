@@ -16,7 +16,7 @@ from db.builders import AT
 from acra_express_async.records import files
 from acra_express_async.records.files import FORMATS, TooManyRows, escaped
 from acra_express_async.records.levels import Level
-from acra_express_async.records.record import COLUMNS, Record
+from acra_express_async.records.record import COLUMNS, Record, as_object
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 LOTUS = Record(
@@ -53,9 +53,9 @@ LOTUS = Record(
 
 def written(form: str, *records: Record) -> bytes:
     target = io.BytesIO()
-    file = FORMATS[form](target, SINGAPORE)
+    file = FORMATS[form](target, COLUMNS)
     for record in records:
-        file.write([record])
+        file.write([as_object(record, SINGAPORE)])
     file.close()
     return target.getvalue()
 
@@ -124,9 +124,9 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
 
 def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "XLSX_ROWS", 3)
-    file = FORMATS["xlsx"](io.BytesIO(), SINGAPORE)
-    with pytest.raises(TooManyRows, match="2 records"):
-        file.write([LOTUS, LOTUS, LOTUS])
+    file = FORMATS["xlsx"](io.BytesIO(), COLUMNS)
+    with pytest.raises(TooManyRows, match="2 rows"):
+        file.write([as_object(LOTUS, SINGAPORE)] * 3)
     file.discard()
 
 

@@ -16,7 +16,7 @@ from acra_express_async.records.record import record_of
 
 
 async def decided(owner: Connection, uen: str, kind: str = "enriched", *, job: int = 1, **more: object) -> None:
-    """A company with one decision; `at`, `reason`, `campaign`, `detail` and `ssic` as keyword arguments."""
+    """A company with one decision; `at`, `reason`, `campaign`, `detail`, `level` and `ssic` as keyword arguments."""
     company_id = await owner.fetchval(
         """
         INSERT INTO companies (uen, name) VALUES ($1, $1) ON CONFLICT (uen) DO UPDATE SET name = excluded.name
@@ -35,8 +35,8 @@ async def decided(owner: Connection, uen: str, kind: str = "enriched", *, job: i
     at: datetime = more.get("at", AT)  # type: ignore[assignment]
     await owner.execute(
         """
-        INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, campaign_id, detail)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, campaign_id, detail, level)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         job,
         company_id,
@@ -46,6 +46,7 @@ async def decided(owner: Connection, uen: str, kind: str = "enriched", *, job: i
         at,
         more.get("campaign"),
         more.get("detail", {"site": {"domain": f"{uen.lower()}.sg", "points": 90, "evidence": []}}),
+        more.get("level"),
     )
 
 
@@ -85,6 +86,8 @@ async def test_an_answer_stands_above_a_newer_attempt(
     [
         (Wanted(outcome="no_website"), ["B", "D"]),
         (Wanted(outcome="no_website", reason="no_proof"), ["B"]),
+        (Wanted(reason="parked"), ["D"]),
+        (Wanted(reason="parked:for_sale", ssic_codes=("56111",), since=AT), ["D"]),
         (Wanted(since=AT + timedelta(hours=1)), ["C", "D"]),
         (Wanted(ssic_codes=("1111",)), ["A", "C"]),
         (Wanted(campaign_id=7), ["A", "D"]),
@@ -99,7 +102,7 @@ async def test_takes_only_what_is_wanted(
     await decided(owner, "A", campaign=7)
     await decided(owner, "B", "no_website", reason="no_proof", ssic=56111)
     await decided(owner, "C", at=later, campaign=8)
-    await decided(owner, "D", "no_website", reason="parked", at=later, campaign=7, ssic=56111)
+    await decided(owner, "D", "no_website", reason="parked:for_sale", at=later, campaign=7, ssic=56111)
     assert [row.uen for row in await exported(database, shape, wanted)] == uens
 
 
@@ -126,3 +129,25 @@ async def test_opted_out_companies_and_addresses_never_leave(
     record = record_of(row, {})
     assert (record.uen, record.emails, record.emails_hidden) == ("A", ("info@a.sg",), 1)
     assert hashes.text("lim@a.sg") not in str(record)
+
+
+async def test_what_an_opted_out_domain_showed_never_leaves(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    emails = [{"address": "info@a.sg", "kind": "role"}, {"address": "a@mail.b.sg", "kind": "role"}]
+    await decided(owner, "A", detail={"site": {"domain": "a.sg", "points": 90}, "emails": emails})
+    await decided(
+        owner, "B", detail={"site": {"domain": "www.b.sg", "points": 90}, "phones": [{"number": "+6561112222"}]}
+    )
+    await owner.execute("INSERT INTO acra_express.opt_outs (kind, value, recorded_at) VALUES ('domain', 'b.sg', now())")
+    first, second = [record_of(row, {}) for row in await exported(database, shape, Wanted())]
+    assert (first.website, first.emails) == ("a.sg", ("info@a.sg",))
+    assert (second.website, second.level, second.phones) == (None, None, ())
+
+
+async def test_a_stored_level_stands_whatever_the_thresholds_are_now(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    await decided(owner, "A", level="unsure")
+    await decided(owner, "B")
+    assert [record_of(row, {}).level for row in await exported(database, shape, Wanted())] == ["unsure", "certain"]

@@ -82,15 +82,21 @@ class Outcomes:
         staged_at: datetime,
         campaign_at: datetime,
         detail: dict[str, Any],
+        level: str | None = None,
+        level_table: int | None = None,
     ) -> Ended:
-        """Write one outcome inside the transaction that stores its results; the time is the database's."""
+        """Write one outcome inside the transaction that stores its results; the time is the database's.
+
+        Args:
+            level: how sure the site is, by version `level_table` of the thresholds; None without a site.
+        """
         row = await connection.fetchrow(
             """
             INSERT INTO acra_express.outcomes
                 (job_id, job_created_at, company_id, uen, kind, reason, staging_job_id, staged_at, campaign_at,
-                 ended_at, detail)
+                 ended_at, detail, level, level_table)
             VALUES ($1, (SELECT j.created_at FROM acra_express.express_jobs j WHERE j.job_id = $1),
-                    $2, $3, $4, $5, $6, $7, $8, acra_express.clock(), $9)
+                    $2, $3, $4, $5, $6, $7, $8, acra_express.clock(), $9, $10, $11)
             RETURNING ended_at - staged_at AS latency, ended_at - campaign_at AS campaign_age
             """,
             job.job_id,
@@ -102,6 +108,8 @@ class Outcomes:
             staged_at,
             campaign_at,
             detail,
+            level,
+            level_table,
         )
         assert row is not None
         return Ended(latency=row["latency"], campaign_age=row["campaign_age"])

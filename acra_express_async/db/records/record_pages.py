@@ -16,11 +16,13 @@ import asyncpg
 
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.companies.stored_outcome import SERVICE
+from acra_express_async.db.records.opted_out import opted_out_among
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 
 PAGE = 200
-"""UENs per page: about 10 ms on two cores, with half of them enriched."""
+"""UENs per page: about 10 ms on two cores, with half of them enriched. A page of mail addresses is hashed to ask for
+opt-outs, which is a few of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Wanted:
         campaign_id: companies that this campaign looked at.
         since: decided at or after this moment.
         ssic_codes: registry codes as digits without leading zeros.
-        outcome, reason: of the last decision.
+        outcome, reason: of the last decision; a reason's code covers those with a detail after a colon.
     """
 
     campaign_id: int | None = None
@@ -60,6 +62,7 @@ class RecordPages:
     def __init__(self, database: Database, shape: PlatformShape) -> None:
         self._database = database
         self._shape = shape
+        self._hashes: AddressHash | None = None
 
     async def pages(self, wanted: Wanted, uens: Sequence[str] | None = None) -> AsyncIterator[list[RecordRow]]:
         """Decided companies that are wanted, ordered by UEN, page by page; a page may be empty.
@@ -67,34 +70,34 @@ class RecordPages:
         Args:
             uens: only these, sorted and each once; None for all.
         """
-        hashes, opted_out = await self._opted_out()
-        after = ""
+        after, taken = "", 0
         while True:
             async with self._database.transaction() as connection:
-                asked = await _next(connection, wanted, after) if uens is None else list(uens[:PAGE])
-                rows = await connection.fetch(_ROWS, asked, *_filters(wanted))
-                found = await self._rows(connection, rows, hashes, opted_out)
+                if uens is None:
+                    asked = await _next(connection, wanted, after)
+                else:
+                    asked = list(uens[taken : taken + PAGE])
+                found = await self._read(connection, wanted, asked)
             yield found
             if len(asked) < PAGE:
                 return
-            after, uens = asked[-1], None if uens is None else uens[PAGE:]
+            after, taken = asked[-1], taken + PAGE
 
-    async def _opted_out(self) -> tuple[AddressHash, frozenset[str]]:
-        async with self._database.session() as connection:
-            rows = await connection.fetch("SELECT value FROM acra_express.opt_outs WHERE kind = 'address'")
-            return await load_address_hash(connection), frozenset(row["value"] for row in rows)
+    async def among(self, wanted: Wanted, uens: Sequence[str]) -> list[RecordRow]:
+        """Those of at most `PAGE` UENs that are wanted, in one transaction."""
+        async with self._database.transaction() as connection:
+            return await self._read(connection, wanted, uens)
 
-    async def _rows(
-        self, connection: Connection, rows: Sequence[asyncpg.Record], hashes: AddressHash, opted_out: frozenset[str]
-    ) -> list[RecordRow]:
+    async def _read(self, connection: Connection, wanted: Wanted, uens: Sequence[str]) -> list[RecordRow]:
+        rows = await connection.fetch(_ROWS, uens, *_filters(wanted))
+        details = [row["detail"] if isinstance(row["detail"], dict) else {} for row in rows]
+        self._hashes = self._hashes or await load_address_hash(connection)
+        gone = await opted_out_among(connection, self._hashes, details)
         about = await self._about(connection, [row for row in rows if row["kind"] == "enriched"])
         return [
-            RecordRow(
-                row["uen"],
-                {**row, "detail": _without(row["detail"], hashes, opted_out)},
-                about.get(row["company_id"]),
-            )
-            for row in rows
+            RecordRow(row["uen"], {**row, "detail": kept}, about.get(row["company_id"]) if kept else None)
+            for row, detail in zip(rows, details, strict=True)
+            for kept in [gone.without(detail)]
         ]
 
     async def _about(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
@@ -140,22 +143,6 @@ def _filters(wanted: Wanted) -> tuple[object, ...]:
     )
 
 
-def _without(detail: object, hashes: AddressHash, opted_out: frozenset[str]) -> dict[str, Any]:
-    """The detail without addresses that opted out; a run in progress may have stored one after the opt-out."""
-    if not isinstance(detail, dict):
-        return {}
-    emails = detail.get("emails")
-    if not opted_out or not isinstance(emails, list):
-        return detail
-    kept = [
-        email
-        for email in emails
-        if isinstance(email, dict)
-        and (email.get("address_hash") or hashes.text(str(email.get("address") or ""))) not in opted_out
-    ]
-    return {**detail, "emails": kept}
-
-
 # $1 UENs; $2 campaign, $3 since, $4 codes, $5 outcome, $6 reason, each null for "any". A decision is the newest answer
 # about a company, else the newest attempt.
 _ROWS = r"""
@@ -167,7 +154,8 @@ _ROWS = r"""
     SELECT l.uen, l.job_id, l.company_id, l.kind, l.reason, l.ended_at, l.campaign_id, g.name AS campaign_name,
            coalesce(s.entity_name, c.name) AS name, s.entity_status_description AS entity_status,
            s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description, s.block, s.street_name,
-           s.level_no, s.unit_no, s.building_name, s.other_address_line1, s.other_address_line2, s.postal_code, d.detail
+           s.level_no, s.unit_no, s.building_name, s.other_address_line1, s.other_address_line2, s.postal_code,
+           d.detail, d.level
     FROM latest l
     LEFT JOIN public.staging_acra_companies s ON s.uen = l.uen
     LEFT JOIN public.companies c ON c.company_id = l.company_id
@@ -176,7 +164,7 @@ _ROWS = r"""
     WHERE ($3::timestamptz IS NULL OR l.ended_at >= $3)
       AND ($4::text[] IS NULL OR ltrim(regexp_replace(s.primary_ssic_code::text, '\D', '', 'g'), '0') = ANY ($4))
       AND ($5::text IS NULL OR l.kind = $5)
-      AND ($6::text IS NULL OR l.reason = $6)
+      AND ($6::text IS NULL OR $6 IN (l.reason, split_part(l.reason, ':', 1)))
       AND ($2::bigint IS NULL OR EXISTS (
            SELECT FROM acra_express.outcomes m WHERE m.campaign_id = $2 AND m.uen = l.uen))
       AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = l.uen)

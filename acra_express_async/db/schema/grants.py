@@ -44,7 +44,7 @@ _OURS: Final = (
         "acra_express",
         """
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
-        postal_counts campaign_uens provider_failures failed_calls company_domains
+        postal_counts campaign_uens provider_failures failed_calls company_domains field_history freshness
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
