@@ -8,19 +8,11 @@ from collections.abc import Iterable, Sequence
 from acra_express_async.extract.directories import is_listed
 from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
 from acra_express_async.extract.emails import Seen, emails_in
-from acra_express_async.extract.mailbox_roles import TIER_OF, role_in
-from acra_express_async.extract.names import Name, joined, words_of
+from acra_express_async.extract.mailbox_kinds import PERSON_TIER, names_a_person, role_of
+from acra_express_async.extract.names import Name, joined
+from acra_express_async.extract.own_mailboxes import OwnWords, own_words
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Email, EmailKind, Page
-
-_PERSON_TIER = 5
-
-_LONGEST_INITIALS = 2
-"""An unknown part of so many letters beside a role is a branch or a desk (sales.kl), a longer one may be a name."""
-_LEAD, _ENDING = 4, 5
-"""uobcustomerservice, kplsales: at most so many unknown letters before a role of at least so many."""
-_SURNAMES = frozenset(["rosales"])
-"""Surnames that end in a role."""
 
 _MADE_BY = re.compile(
     r"(?:web ?site|web|site|page|theme|seo|hosting|app)\s{0,3}(?:is )?(?:design(?:ed)?|develop(?:ed|ment)?|"
@@ -65,12 +57,13 @@ def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple
     """
     seen = [item for number, page in enumerate(pages) for item in emails_in(page, number, own_domain=domain)]
     spread = _pages_by_domain(seen)
+    own = own_words(company, names, domain)
     ranked: dict[str, tuple[tuple[int, ...], Email]] = {}
     for item in seen:
         closeness = _closeness(item, domain, names, spread)
         if closeness is None:
             continue
-        kind, role, tier = _kind_of(item, company, names, domain)
+        kind, role, tier = _kind_of(item, own)
         key = (
             int(bool(_OUTDATED.search(item.before))),
             tier + 2 * closeness,
@@ -130,60 +123,13 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
     return False
 
 
-def _kind_of(seen: Seen, company: Company, names: tuple[Name, ...], domain: str) -> tuple[EmailKind, str, int]:
+def _kind_of(seen: Seen, own: OwnWords) -> tuple[EmailKind, str, int]:
     """The kind, role word and tier of an address; a mailbox that is not known as a role may be a person's."""
     kind = EmailKind.FREEMAIL if seen.domain in FREEMAIL else EmailKind.ROLE
-    role = _role_of(seen.local, _own_words(company, names, domain))
-    if role is not None:
-        tier, word = role
-        return kind, word, tier
-    if _is_brand(seen.local, domain, names):
-        return kind, "company", 0
-    return EmailKind.PERSON, "", _PERSON_TIER
-
-
-def _own_words(company: Company, names: tuple[Name, ...], domain: str) -> frozenset[str]:
-    """Words that name the company, its brand or its branch, as they may stand in a mailbox name."""
-    place = [*names[0].bracketed, *words_of(company.building_name or ""), *words_of(company.street_name or "")[:1]]
-    own = {label_of(domain), *(word for word in place if len(word) >= 4)}
-    for name in names:
-        own.update((joined(name.brand), joined(name.core), joined(name.words)))
-        initials = "".join(word[0] for word in name.words)
-        own.update(initials[:length] for length in range(3, len(initials) + 1))
-    return frozenset(re.sub(r"[^a-z]", "", word) for word in own) - {""}
-
-
-def _role_of(local: str, own: frozenset[str]) -> tuple[int, str] | None:
-    """Tier and role word of a mailbox name; None where it may be a person's."""
-    parts = [part for part in re.split(r"[._+\-\d]+", local) if part]
-    whole = _part_role(joined(parts), own)
-    if whole is not None or len(parts) < 2:
-        return whole
-    roles = [role for part in parts if (role := _part_role(part, own)) is not None]
-    unknown = [part for part in parts if _part_role(part, own) is None]
-    if not roles or any(len(part) > _LONGEST_INITIALS for part in unknown):
-        return None
-    return min(roles)
-
-
-def _part_role(part: str, own: frozenset[str]) -> tuple[int, str] | None:
-    if part in own:
-        return 0, "company"
-    if (role := role_in(part)) is not None:
-        return role
-    for word in own:
-        if len(word) < 2 or part == word:
-            continue
-        rest = part.removeprefix(word) if part.startswith(word) else part.removesuffix(word)
-        if rest != part and rest and (role := role_in(rest)) is not None:
-            return role
-    if part in _SURNAMES:
-        return None
-    for lead in range(2, _LEAD + 1):
-        ending = part[lead:]
-        if len(ending) >= _ENDING and ending in TIER_OF:
-            return min(TIER_OF[ending] + 1, 8), ending
-    return None
+    role = role_of(seen.local, own)
+    if role is not None and not (role.is_a_word and names_a_person(seen)):
+        return kind, role.word, role.tier
+    return EmailKind.PERSON, "", PERSON_TIER
 
 
 def _is_brand(local: str, domain: str, names: tuple[Name, ...]) -> bool:

@@ -1,14 +1,18 @@
 """Which mailbox names stand for a role: an office, a department, a trade, a branch. Everything else may be a person.
 
 Names of persons cannot be listed: Chinese, Malay, Indian, Eurasian and Western given names and surnames, joined and
-shortened in every way, are without number, while offices are named with a few hundred words. So an unknown word is a
-person until it is known as a role. A mailbox may be made of several such words without a separator (salesteam, hrdept,
-sgenquiry): it is a role only if it consists of them entirely.
+shortened in every way, are without number. So an unknown word is a person until it is known as a role: as a department,
+as what a visitor comes to do, as a greeting, a trade, a place, or as an ordinary English word that reads as no name. A
+mailbox may be made of several words for roles without a separator (salesteam, hrdept, sgenquiry): it is a role only if
+it consists of them entirely.
 """
 
 from __future__ import annotations
 
+from acra_express_async.extract.mailbox_words import CITIES, GREETINGS, INVITATIONS, LOCAL_WORDS, TRADE_WORDS
+from acra_express_async.extract.personal_names import reads_as_a_name
 from acra_express_async.extract.vocabulary import STRUCTURE, TRADES
+from acra_express_async.extract.word_lists import ORDINARY
 
 TIERS = {
     0: """info information infodesk enquiry enquiries enquire inquiry inquiries inquire contact contactus contacts hello
@@ -22,15 +26,16 @@ TIERS = {
         secretary""",
     2: """support cs care help helpdesk helpme service services servicedesk servicecentre servicecenter customer
         customers customercare customerservice customersupport customersuccess customerexperience client clients
-        clientcare clientservices aftersales aftersale warranty repair repairs maintenance technical techsupport tech
-        engineer engineers technician operations operation ops operational purchase purchases purchasing procurement
-        buyer buying sourcing project projects projectteam tender tenders estimating estimation installation install
-        logistics warehouse shipping shipment shipments dispatch delivery deliveries courier export exports import
-        imports freight crewing crew fleet bunker bunkers charter chartering production factory plant workshop qa qc
-        quality returns refund refunds exchange complaint complaints claims claim inspection dispensary pharmacy ward
-        nurse nurses doctor doctors dental cashier workshopmanager storeroom stores inventory planning scheduling
-        schedule programme programmes program programs course courses training trainings trainer academy school tutor
-        tuition student students studentcare classes class workshops library""",
+        clientcare clientservices aftersales aftersale warranty repair repairs maintenance technical techsupport
+        tech engineer engineers technician operations operation ops operational purchase purchases purchasing
+        procurement buyer buying sourcing project projects projectteam tender tenders estimating estimation
+        installation install logistics warehouse shipping shipment shipments dispatch delivery deliveries courier
+        export exports import imports freight crewing crew fleet bunker bunkers charter chartering production
+        factory plant workshop qa qc quality returns refund refunds exchange complaint complaints claims claim
+        inspection dispensary pharmacy ward nurse nurses doctor doctors dental cashier workshopmanager storeroom
+        stores inventory planning scheduling schedule programme programmes program programs course courses pricing
+        rates documentation docs permits customs cargo training trainings trainer academy school tutor tuition
+        student students studentcare classes class workshops library""",
     4: """marketing event events partner partners partnership partnerships alliance alliances reseller resellers dealer
         dealers distributor distributors distribution wholesale corporate corporatesales retail trade b2b promo
         promotion promotions newsletter subscribe subscription subscriptions advertising advertise ads adops sponsorship
@@ -55,6 +60,7 @@ TIERS = {
 marketing and accounts, human resources, press, legal. Tier 3 is a place or a trade, tier 5 a person."""
 
 TIER_OF = {word: tier for tier, words in TIERS.items() for word in words.split()}
+INVITATION_TIER = 1
 PLACE_TIER = 3
 
 PLACES = frozenset(
@@ -81,7 +87,12 @@ _SHORT = frozenset("hr cs hq sg pr ir qa qc bd ap ar us my hk kl jb".split())
 """Words of two letters that may be part of a longer mailbox name; any others would split the names of people."""
 
 _MIN_PART = 3
-_TELLING = frozenset(TIER_OF) | TRADES | PLACES
+_LONG_PART = 4
+_INVITING = INVITATIONS | GREETINGS
+WARES = TRADES | TRADE_WORDS | LOCAL_WORDS
+_TELLING = (
+    frozenset(TIER_OF) | TRADES | PLACES | CITIES | {word for word in WARES | _INVITING if len(word) >= _LONG_PART}
+)
 _PARTS = frozenset(
     word for word in _TELLING | _FILLERS | STRUCTURE if len(word) >= _MIN_PART or word in _SHORT
 ) - frozenset("the and far sons".split())
@@ -95,9 +106,11 @@ def role_in(local: str) -> tuple[int, str] | None:
     """
     if local in TIER_OF:
         return TIER_OF[local], local
-    if local in PLACES:
+    if local in PLACES or local in CITIES:
         return PLACE_TIER, "branch"
-    if local in TRADES or local in _FILLERS:
+    if local in _INVITING:
+        return INVITATION_TIER, local
+    if local in WARES or local in _FILLERS:
         return PLACE_TIER, local
     parts = _split(local)
     if parts is None:
@@ -106,7 +119,19 @@ def role_in(local: str) -> tuple[int, str] | None:
     if known:
         best = min(known, key=lambda part: TIER_OF[part])
         return TIER_OF[best], best
+    if any(part in _INVITING for part in parts):
+        return INVITATION_TIER, local
     return PLACE_TIER, "branch" if any(part in PLACES for part in parts) else parts[0]
+
+
+def ordinary_word(local: str) -> tuple[int, str] | None:
+    """Tier and word of a mailbox named with any English word that does not read as a name; None for others.
+
+    Only a whole mailbox name is looked up: beside other parts, such a word may well be a surname (mike.carver).
+    """
+    if local in ORDINARY and not reads_as_a_name(local):
+        return PLACE_TIER, local
+    return None
 
 
 def _split(local: str) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ import pytest
 
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.reading_plan import names_for
+from acra_express_async.extract.word_lists import FAMILY_NAMES, GIVEN_NAMES, ORDINARY
 from acra_express_async.models import Company, CompanyId, EmailKind, Page
 
 COMPANY = Company(CompanyId(1), "201912345K", "BRIGHTWAY MARINE SUPPLIES PTE. LTD.", street_name="Tuas Avenue 3")
@@ -78,3 +79,116 @@ def test_persons_of_every_origin_are_hidden(origin: str) -> None:
 def test_at_most_one_role_in_twenty_is_hidden() -> None:
     hidden = [local for local in ROLES if kind_of(local) is EmailKind.PERSON]
     assert len(hidden) <= len(ROLES) / 20, hidden
+
+
+def kind_at(company: str, address: str, *, page: str = "", **registry: str) -> EmailKind:
+    """The kind of an address that stands on the contact page of a company's site."""
+    domain = address.partition("@")[2]
+    firm = Company(CompanyId(1), "201912345K", company, **registry)
+    text = page or f"10 Kaki Bukit Avenue 4 Singapore 415874. Tel 6741 0258. {address}"
+    [email] = emails_of([Page(f"https://{domain}/contact", "Contact us", text)], domain, firm, names_for(firm))
+    return email.kind
+
+
+def test_the_word_lists_hold_words_and_keep_names_apart() -> None:
+    assert len(ORDINARY) > 30_000
+    assert len(GIVEN_NAMES) > 5_000
+    assert all(word.isalpha() and word.islower() for word in ORDINARY | GIVEN_NAMES | FAMILY_NAMES)
+    assert not ORDINARY & (GIVEN_NAMES | FAMILY_NAMES)
+
+
+OWN_ROLES = {
+    "what a visitor comes to do": """
+        fly@ospreydrones.sg play@brambletoys.sg table@foxglove.sg bake@yeos.sg grill@smokesalt.sg study@aipg.sg
+        breathe@ember.sg adopt@rescue.sg ride@monsoon.sg move@larkspur.sg eat@harvest.sg print_team@lantern.sg
+    """,
+    "greetings and calls": "namaste@lotus.sg ahoy@bayside.sg cheers@bottleshop.sg woof@paws.sg selamat@kampong.sg",
+    "trade words": """
+        vet@oakhaven.sg broking@firthview.sg quilt@magnolia.sg wrench@axle.sg pens@quill.sg kopi@kings.sg
+        blooms@sprouts.sg pallets@king.sg oats@honey.sg yoyaku@yamato.sg shufa@yongxing.sg stitch@velvet.sg
+    """,
+    "a role at a place": "ops.sin@sevenseas.sg pricing.sin@sevenseas.sg sales.kul@alpha.sg lpc-feedback-sg@alpha.sg",
+    "places abroad": "london@firthview.sg dubai@firthview.sg sales.hkg@firthview.sg",
+}
+
+
+@pytest.mark.parametrize("sort", OWN_ROLES)
+def test_words_of_an_office_are_roles(sort: str) -> None:
+    hidden = [a for a in OWN_ROLES[sort].split() if kind_at("ALPHA STAR PTE. LTD.", a) is EmailKind.PERSON]
+    assert hidden == []
+
+
+@pytest.mark.parametrize(
+    ("company", "address"),
+    [
+        ("PEACH BLOSSOM NAIL BAR PTE. LTD.", "peachblossomnails@gmail.com"),
+        ("TEO SWEE HOCK PLUMBING CONTRACTOR PTE LTD", "teoshplumb@singnet.com.sg"),
+        ("LIM BROTHERS WELDING WORKS PTE LTD", "limbros88@yahoo.com.sg"),
+        ("R & J ELECTRICAL TRADING (PRIVATE) LIMITED", "rjelect@pacific.net.sg"),
+        ("A & A ENGINEERING SERVICES PTE LTD", "aa.eng@aaengineering.com.sg"),
+        ("ZHONG CHENG ENGINEERING PTE. LTD.", "zc@zhongcheng.sg"),
+        ("OPAL WATERPROOFING PTE. LTD.", "opal@opalwaterproofing.com"),
+        ("KOPITIAM KINGS PTE. LTD.", "kopitiam@kings.sg"),
+        ("SOON HUAT HARDWARE TRADING", "soonhuat1092@hotmail.com"),
+        ("TAN WEI MING ENGINEERING PTE. LTD.", "tanweiming@tanweiming.com.sg"),
+    ],
+)
+def test_short_forms_of_the_name_are_roles(company: str, address: str) -> None:
+    sole = {} if "TD" in company or "LIMITED" in company else {"entity_type": "Sole Proprietorship/ Partnership"}
+    assert kind_at(company, address, **sole) is not EmailKind.PERSON
+
+
+@pytest.mark.parametrize(
+    ("company", "address"),
+    [
+        ("TAN WEI MING TRADING", "tanweiming@gmail.com"),
+        ("TAN WEI MING TRADING", "tanwm@twm.sg"),
+        ("TAN WEI MING TRADING", "twm@tanweiming.sg"),
+        ("TAN WEI MING TRADING", "weiming@tanweiming.sg"),
+        ("TAN WEI MING TRADING", "weiming@twmtrading.sg"),
+        ("JASON ELECTRONICS", "jason@jasonelectronics.sg"),
+        ("JASON TAN ELECTRONICS PTE. LTD.", "jason@jtelectronics.sg"),
+        ("JOHN SMITH CONSULTING PTE. LTD.", "john@jsconsulting.sg"),
+        ("JOHN SMITH CONSULTING PTE. LTD.", "smith@jsconsulting.sg"),
+        ("TEO SWEE HOCK PLUMBING CONTRACTOR PTE LTD", "sweehock@tsh.sg"),
+        ("LIM KEE HUAT HARDWARE PTE. LTD.", "keehuat@lkhhardware.sg"),
+        ("LIM KEE HUAT HARDWARE PTE. LTD.", "limkh@lkhhardware.sg"),
+        ("FAIZALDIN CATERING PTE. LTD.", "faizal@faizaldin.sg"),
+        ("MARKETLINK PTE. LTD.", "mark@marketlink.sg"),
+        ("ALPHA PTE. LTD.", "stay@alpha.sg"),
+        ("ALPHA PTE. LTD.", "slim@alpha.sg"),
+        ("ALPHA PTE. LTD.", "s.tay@alpha.sg"),
+        ("ALPHA PTE. LTD.", "p.lay@alpha.sg"),
+        ("ALPHA PTE. LTD.", "grace@alpha.sg"),
+        ("ALPHA PTE. LTD.", "mike.carver@alpha.sg"),
+        ("ALPHA PTE. LTD.", "sales.ng@alpha.sg"),
+    ],
+)
+def test_a_person_behind_a_firm_is_hidden(company: str, address: str) -> None:
+    sole = {} if "TD" in company else {"entity_type": "Sole Proprietorship/ Partnership"}
+    assert kind_at(company, address, **sole) is EmailKind.PERSON
+
+
+def test_a_name_can_be_a_role_where_the_trade_calls_for_it() -> None:
+    assert kind_at("HOTEL PAPAYA PTE. LTD.", "stay@papaya.sg") is EmailKind.ROLE
+    assert kind_at("PERISCOPE OPTOMETRY PTE. LTD.", "see@periscope.sg") is EmailKind.ROLE
+    assert kind_at("ALPHA PTE. LTD.", "see@alpha.sg", activity="Retail of spectacles, optical goods") is EmailKind.ROLE
+
+
+def test_words_of_the_registered_trade_are_roles() -> None:
+    assert kind_at("ALPHA PTE. LTD.", "tempeh@alpha.sg", activity="MANUFACTURE OF TEMPEH AND TOFU") is EmailKind.ROLE
+    assert kind_at("ALPHA PTE. LTD.", "tempeh@alpha.sg") is EmailKind.PERSON
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "Contact Clover at clover@alpha.sg or 6741 0258",
+        "Ms Clover Goh: clover@alpha.sg",
+        "Clover Anderson, Managing Director, clover@alpha.sg",
+        "clover@alpha.sg - Clover Wong (Founder)",
+    ],
+)
+def test_an_ordinary_word_that_the_site_names_is_hidden(page: str) -> None:
+    assert kind_at("ALPHA PTE. LTD.", "clover@alpha.sg", page=page) is EmailKind.PERSON
+    assert kind_at("ALPHA PTE. LTD.", "clover@alpha.sg") is EmailKind.ROLE

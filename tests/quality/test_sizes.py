@@ -17,9 +17,27 @@ from acra_express_async.models import Outcome, OutcomeKind
 from acra_express_async.sandbox.world import PageSize
 
 FLOORS: Mapping[PageSize, Mapping[str, float]] = {
-    0: {"domain precision@answered": 1.0, "domain recall": 0.97, "abstention": 1.0, "email recall": 0.97},
-    1: {"domain precision@answered": 0.98, "domain recall": 0.94, "abstention": 0.97, "email recall": 0.94},
-    4: {"domain precision@answered": 0.97, "domain recall": 0.80, "abstention": 0.96, "email recall": 0.80},
+    0: {
+        "domain precision@answered": 1.0,
+        "domain recall": 0.97,
+        "abstention": 1.0,
+        "email recall": 0.97,
+        "best verified": 0.95,
+    },
+    1: {
+        "domain precision@answered": 0.98,
+        "domain recall": 0.94,
+        "abstention": 0.97,
+        "email recall": 0.94,
+        "best verified": 0.93,
+    },
+    4: {
+        "domain precision@answered": 0.97,
+        "domain recall": 0.80,
+        "abstention": 0.96,
+        "email recall": 0.80,
+        "best verified": 0.9,
+    },
 }
 """Minimum results of all own case sets together at each size."""
 ALWAYS = ("uen read and found", "email precision", "phone precision")
