@@ -241,9 +241,10 @@ async def test_forget_removes_a_company(run: Run, owner: Connection, company: Ca
     await decided(owner, RIGHT)
     code, out, err = await run("forget", UEN, "--json")
     answer: dict[str, Any] = json.loads(out)
+    removed = {"companies": 1, "acra_express.outcomes": 1, "acra_express.field_history": 7}
     assert (code, answer) == (
         0,
-        {"kind": "company", "value": UEN, "removed": {"companies": 1, "acra_express.outcomes": 1}},
+        {"kind": "company", "value": UEN, "removed": removed},
     ), err
     assert await owner.fetchval("SELECT website_domain FROM companies WHERE uen = $1", UEN) is None
     code, out, _ = await run("forget", UEN, "--yes")
@@ -257,7 +258,8 @@ async def test_forget_removes_a_company(run: Run, owner: Connection, company: Ca
 async def test_forget_an_address_leaves_no_trace_of_it(run: Run, owner: Connection) -> None:
     await decided(owner, RIGHT)
     code, out, err = await run("forget", "Info@Lotus.com.sg", "--yes")
-    assert (code, out.strip()) == (0, "address info@lotus.com.sg: opted out; removed: 1 in acra_express.outcomes"), err
+    removed = "1 in acra_express.outcomes, 2 in acra_express.field_history"
+    assert (code, out.strip()) == (0, f"address info@lotus.com.sg: opted out; removed: {removed}"), err
     hashes: AddressHash = await load_address_hash(owner)
     listed = await owner.fetch("SELECT kind, value FROM acra_express.opt_outs")
     assert [tuple(row) for row in listed] == [("address", hashes.text("info@lotus.com.sg"))]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.company_domains import forget_domains
 from acra_express_async.db.companies.contact_rows import SOURCE
+from acra_express_async.db.companies.forget_ours import changed, forget_address, forget_company, forget_domain
+from acra_express_async.db.companies.mentions import Mention
 from acra_express_async.db.companies.optouts import OptOutKind, record_opt_out
 from acra_express_async.db.companies.stored_outcome import SERVICE
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -44,41 +45,24 @@ async def forget(connection: Connection, subject: str, *, shape: PlatformShape, 
     async with connection.transaction():
         await record_opt_out(connection, kind, value, hashes)
         if kind == "company":
-            removed = await _company(connection, value, shape)
+            removed = await _company(connection, value, shape, hashes)
         elif kind == "domain":
-            removed = await _domain(connection, value, shape)
+            removed = await _domain(connection, value, shape, hashes)
         else:
             removed = await _address(connection, value, shape, hashes)
     return Forgotten(kind, value, {table: count for table, count in removed.items() if count})
 
 
-async def _company(connection: Connection, uen: str, shape: PlatformShape) -> dict[str, int]:
+async def _company(connection: Connection, uen: str, shape: PlatformShape, hashes: AddressHash) -> dict[str, int]:
     ids = [row[0] for row in await connection.fetch("SELECT company_id FROM public.companies WHERE uen = $1", uen)]
-    details = await _details(connection, ids)
+    details = await _details(connection, ids, uen)
     removed = await _history_of(connection, ids, None)
     removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details))
-    await forget_domains(connection, ids)
     removed |= await _rows_of_companies(connection, shape, ids)
-    removed["acra_express.outcomes"] = await _count(
-        connection, "UPDATE acra_express.outcomes SET detail = NULL WHERE uen = $1 AND detail IS NOT NULL", uen
-    )
-    removed["acra_express.campaign_uens"] = await _count(
-        connection, "DELETE FROM acra_express.campaign_uens WHERE uen = $1", uen
-    )
-    removed["acra_express.searches"] = await _count(
-        connection,
-        "DELETE FROM acra_express.searches WHERE query = ANY ($1::text[])",
-        [query for detail in details for query in detail.get("queries") or ()],
-    )
-    removed["acra_express.pages"] = await _count(
-        connection,
-        "DELETE FROM acra_express.pages WHERE url = ANY ($1::text[])",
-        [url for detail in details for url in detail.get("pages") or ()],
-    )
-    return removed
+    return removed | await forget_company(connection, uen, ids, details, hashes)
 
 
-async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> dict[str, int]:
+async def _domain(connection: Connection, domain: str, shape: PlatformShape, hashes: AddressHash) -> dict[str, int]:
     """Everything that was found on the domain, and every address at it, for any company."""
     told = await connection.fetch(
         """
@@ -89,11 +73,13 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
     )
     ids = [row[0] for row in told]
     details = await _details(connection, ids)
+    mention = Mention.of_domain(domain)
     removed = await _history_of(connection, None, domain)
+    removed["company_enrichment_runs"] += await _scrub_history(connection, shape, mention)
     removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details, domain))
-    await forget_domains(connection, ids)
+    removed["companies"] += await _empty_mails(connection, mention)
     if shape.has("contacts", "email", "contact_source"):
-        removed["contacts"] = await _count(
+        removed["contacts"] = await changed(
             connection,
             """
             DELETE FROM public.contacts
@@ -103,7 +89,7 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
             SOURCE,
         )
     if shape.has("lead_emails", "email", "source"):
-        removed["lead_emails"] = await _count(
+        removed["lead_emails"] = await changed(
             connection,
             """
             DELETE FROM public.lead_emails
@@ -112,55 +98,25 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape) -> 
             domain,
             SOURCE,
         )
-    removed["acra_express.outcomes"] = await _count(
-        connection,
-        """
-        UPDATE acra_express.outcomes o SET detail = NULL
-        WHERE o.company_id = ANY ($2::bigint[])
-          AND (o.detail #>> '{site,domain}' = $1 OR right(o.detail #>> '{site,domain}', length($1) + 1) = '.' || $1)
-        """,
-        domain,
-        ids,
-    )
-    removed["acra_express.pages"] = await _count(
-        connection,
-        "DELETE FROM acra_express.pages WHERE domain = $1 OR right(domain, length($1) + 1) = '.' || $1",
-        domain,
-    )
-    return removed
+    return removed | await forget_domain(connection, domain, ids, details, hashes)
 
 
 async def _address(connection: Connection, address: str, shape: PlatformShape, hashes: AddressHash) -> dict[str, int]:
     """One address, wherever we wrote it, in clear text or as a hash; the rest of each outcome's detail stays."""
-    marks = [address, hashes.text(address)]
-    table = "company_enrichment_runs"
-    removed: dict[str, int] = {}
-    if shape.has(table, "source_json"):
-        removed[table] = await _count(connection, _WITHOUT_IN_HISTORY, marks, SERVICE)
-    if shape.has(table, "source_json", "public_emails", "verification_results"):
-        await connection.execute(_WITHOUT_IN_LISTS, address, SERVICE)
-    removed["companies"] = await _count(
-        connection,
-        """
-        UPDATE public.companies c SET email = NULL
-        WHERE c.email::text = ANY (ARRAY[$1::text, '{' || $1 || '}']) AND EXISTS (
-            SELECT FROM acra_express.outcomes o
-            WHERE o.company_id = c.company_id
-              AND o.detail -> 'emails' @> jsonb_build_array(jsonb_build_object('address', $1::text)))
-        """,
-        address,
-    )
+    mention = Mention.of_address(address, hashes)
+    removed: dict[str, int] = {"company_enrichment_runs": await _scrub_history(connection, shape, mention)}
+    removed["companies"] = await _empty_mails(connection, mention)
     if shape.has("contacts", "email", "contact_source"):
-        removed["contacts"] = await _count(
+        removed["contacts"] = await changed(
             connection, "DELETE FROM public.contacts WHERE contact_source = $2 AND lower(email) = $1", address, SOURCE
         )
     if shape.has("lead_emails", "email", "source"):
-        removed["lead_emails"] = await _count(
+        removed["lead_emails"] = await changed(
             connection, "DELETE FROM public.lead_emails WHERE source = $2 AND lower(email) = $1", address, SOURCE
         )
     if shape.has("email_verification_cache", "email", "status"):
         # the cache does not say who wrote a row: it is ours if our own stored result is the same
-        removed["email_verification_cache"] = await _count(
+        removed["email_verification_cache"] = await changed(
             connection,
             """
             DELETE FROM public.email_verification_cache e USING acra_express.verifications v
@@ -169,21 +125,90 @@ async def _address(connection: Connection, address: str, shape: PlatformShape, h
             address,
             hashes.digest(address),
         )
-    removed["acra_express.verifications"] = await _count(
-        connection, "DELETE FROM acra_express.verifications WHERE address_hash = $1", hashes.digest(address)
-    )
-    removed["acra_express.outcomes"] = await _count(connection, _WITHOUT_IN_OUTCOMES, marks)
-    removed["acra_express.pages"] = await _count(
-        connection,
-        "DELETE FROM acra_express.pages WHERE position($1 in lower(page::text)) > 0",
-        address,
-    )
-    return removed
+    return removed | await forget_address(connection, address, hashes)
 
 
-async def _details(connection: Connection, ids: list[int]) -> list[dict[str, Any]]:
+async def _empty_mails(connection: Connection, mention: Mention) -> int:
+    """Empty `companies.email` where it holds the subject and one of our outcomes found that address for the company."""
+    count = 0
+    for row in await connection.fetch(
+        """
+        SELECT DISTINCT c.company_id, c.email::text AS cell, e.value ->> 'address' AS address
+        FROM acra_express.outcomes o
+        JOIN public.companies c ON c.company_id = o.company_id
+        CROSS JOIN LATERAL jsonb_array_elements(
+            CASE WHEN jsonb_typeof(o.detail -> 'emails') = 'array' THEN o.detail -> 'emails' ELSE '[]' END) e
+        WHERE position($1 in lower(c.email::text)) > 0
+          AND c.email::text IN (e.value ->> 'address', '{' || (e.value ->> 'address') || '}')
+        """,
+        mention.needle,
+    ):
+        if mention.found_in(row["address"]):
+            count += await changed(
+                connection,
+                "UPDATE public.companies SET email = NULL WHERE company_id = $1 AND email::text = $2",
+                row["company_id"],
+                row["cell"],
+            )
+    return count
+
+
+async def _scrub_history(connection: Connection, shape: PlatformShape, mention: Mention) -> int:
+    """Take the subject out of the history rows that we wrote; the rows stay."""
+    if not shape.has("company_enrichment_runs", "about_text", "source_json"):
+        return 0
+    count = 0
+    async for row in connection.cursor(_OUR_HISTORY, mention.needle, mention.address_hash or mention.needle, SERVICE):
+        about, detail = mention.removed_from(row["about_text"] or ""), mention.without(row["source_json"])
+        if (about, detail) != (row["about_text"] or "", row["source_json"]):
+            count += await changed(
+                connection,
+                """
+                UPDATE public.company_enrichment_runs SET about_text = nullif($3, ''), source_json = $4
+                WHERE company_id = $1 AND run_id = $2
+                """,
+                row["company_id"],
+                row["run_id"],
+                about,
+                detail,
+            )
+    if shape.has("company_enrichment_runs", "public_emails", "verification_results"):
+        await _scrub_lists(connection, mention)
+    return count
+
+
+async def _scrub_lists(connection: Connection, mention: Mention) -> None:
     rows = await connection.fetch(
-        "SELECT detail FROM acra_express.outcomes WHERE company_id = ANY ($1::bigint[]) AND detail IS NOT NULL", ids
+        """
+        SELECT h.company_id, h.run_id, h.public_emails, h.verification_results
+        FROM public.company_enrichment_runs h
+        WHERE h.source_json ->> 'service' = $2
+          AND position($1 in lower(concat(h.public_emails::text, h.verification_results::text))) > 0
+        """,
+        mention.needle,
+        SERVICE,
+    )
+    for row in rows:
+        await connection.execute(
+            """
+            UPDATE public.company_enrichment_runs SET public_emails = $3::text[], verification_results = $4
+            WHERE company_id = $1 AND run_id = $2
+            """,
+            row["company_id"],
+            row["run_id"],
+            mention.without(row["public_emails"]),
+            mention.without(row["verification_results"]),
+        )
+
+
+async def _details(connection: Connection, ids: list[int], uen: str | None = None) -> list[dict[str, Any]]:
+    rows = await connection.fetch(
+        """
+        SELECT detail FROM acra_express.outcomes
+        WHERE (company_id = ANY ($1::bigint[]) OR uen = $2) AND detail IS NOT NULL
+        """,
+        ids,
+        uen,
     )
     return [row["detail"] for row in rows if isinstance(row["detail"], dict)]
 
@@ -205,7 +230,7 @@ def _values_in(details: Iterable[Mapping[str, Any]], domain: str | None = None) 
 
 async def _history_of(connection: Connection, ids: list[int] | None, domain: str | None) -> dict[str, int]:
     return {
-        "company_enrichment_runs": await _count(
+        "company_enrichment_runs": await changed(
             connection,
             """
             DELETE FROM public.company_enrichment_runs h
@@ -221,7 +246,7 @@ async def _history_of(connection: Connection, ids: list[int] | None, domain: str
 
 async def _empty_cells(connection: Connection, shape: PlatformShape, ids: list[int], values: list[str]) -> int:
     listed = [*values, *(f"{{{value}}}" for value in values)]
-    changed = await _count(
+    emptied = await changed(
         connection,
         """
         UPDATE public.companies SET
@@ -246,20 +271,20 @@ async def _empty_cells(connection: Connection, shape: PlatformShape, ids: list[i
             ids,
             listed,
         )
-    return changed
+    return emptied
 
 
 async def _rows_of_companies(connection: Connection, shape: PlatformShape, ids: list[int]) -> dict[str, int]:
     removed = {}
     if shape.has("contacts", "contact_source"):
-        removed["contacts"] = await _count(
+        removed["contacts"] = await changed(
             connection,
             "DELETE FROM public.contacts WHERE company_id = ANY ($1::bigint[]) AND contact_source = $2",
             ids,
             SOURCE,
         )
     if shape.has("lead_emails", "source"):
-        removed["lead_emails"] = await _count(
+        removed["lead_emails"] = await changed(
             connection,
             "DELETE FROM public.lead_emails WHERE company_id = ANY ($1::bigint[]) AND source = $2",
             ids,
@@ -268,36 +293,8 @@ async def _rows_of_companies(connection: Connection, shape: PlatformShape, ids: 
     return removed
 
 
-async def _count(connection: Connection, statement: str, *values: object) -> int:
-    return int((await connection.execute(statement, *values)).rpartition(" ")[2])
-
-
-_WITHOUT_IN_HISTORY = """
-    UPDATE public.company_enrichment_runs h SET source_json = jsonb_set(h.source_json, '{emails}', (
-        SELECT coalesce(jsonb_agg(e), '[]') FROM jsonb_array_elements(h.source_json -> 'emails') e
-        WHERE coalesce(e ->> 'address', e ->> 'address_hash', '') <> ALL ($1::text[])))
-    WHERE h.source_json ->> 'service' = $2 AND EXISTS (
-        SELECT FROM jsonb_array_elements(
-            CASE WHEN jsonb_typeof(h.source_json -> 'emails') = 'array' THEN h.source_json -> 'emails' ELSE '[]' END) e
-        WHERE coalesce(e ->> 'address', e ->> 'address_hash') = ANY ($1::text[]))
-"""
-
-_WITHOUT_IN_LISTS = """
-    UPDATE public.company_enrichment_runs h SET
-        public_emails = array_remove(h.public_emails, $1),
-        verification_results = (
-            SELECT coalesce(jsonb_agg(r), '[]') FROM jsonb_array_elements(
-                CASE WHEN jsonb_typeof(h.verification_results) = 'array' THEN h.verification_results ELSE '[]' END) r
-            WHERE coalesce(r ->> 'email', '') <> $1)
-    WHERE h.source_json ->> 'service' = $2 AND $1 = ANY (h.public_emails)
-      AND jsonb_typeof(h.verification_results) = 'array'
-"""
-
-_WITHOUT_IN_OUTCOMES = """
-    UPDATE acra_express.outcomes o SET detail = jsonb_set(o.detail, '{emails}', (
-        SELECT coalesce(jsonb_agg(e), '[]') FROM jsonb_array_elements(o.detail -> 'emails') e
-        WHERE coalesce(e ->> 'address', e ->> 'address_hash') <> ALL ($1::text[])))
-    WHERE jsonb_typeof(o.detail -> 'emails') = 'array' AND EXISTS (
-        SELECT FROM jsonb_array_elements(o.detail -> 'emails') e
-        WHERE coalesce(e ->> 'address', e ->> 'address_hash') = ANY ($1::text[]))
+_OUR_HISTORY = """
+    SELECT h.company_id, h.run_id, h.about_text, h.source_json FROM public.company_enrichment_runs h
+    WHERE h.source_json ->> 'service' = $3 AND (
+        position($1 in lower(concat(h.about_text, h.source_json::text))) > 0 OR position($2 in h.source_json::text) > 0)
 """
