@@ -62,7 +62,18 @@ BUDGETS = (
     (Provider.JINA, "tokens_1m"),
     (Provider.ZEROBOUNCE, "verifications_1d"),
 )
-ALERTS = ("failure_ratio", "budget_80", "budget_95", "provider_blocked", "key_or_credits", "internal_errors")
+ALERTS = (
+    "failure_ratio",
+    "budget_80",
+    "budget_95",
+    "provider_blocked",
+    "key_or_credits",
+    "internal_errors",
+    "stalled",
+    "campaign_failing",
+    "provider_failing",
+)
+STALL_CAUSES = ("nightly", "outage", "service", "budget", "lock", "error", "interrupted", "running", "due")
 ALERT_OUTCOMES = ("sent", "suppressed", "error")
 BEATING = ("poller", "listener", "snapshot", "alerts", "courier")
 """Loops for which the time of the last turn is published."""
@@ -156,6 +167,9 @@ class Metrics:
         self.alert_active = self._gauge("alert_active", "Alerts of that name that are firing.", alert=ALERTS)
         self.alert_notifications = self._counter(
             "alert_notifications_total", "Alert messages by outcome.", outcome=ALERT_OUTCOMES
+        )
+        self.stalled = self._gauge(
+            "stalled_seconds", "How long work that should move has made no progress, by cause.", cause=STALL_CAUSES
         )
         self.nightly_running = self._gauge("nightly_running", "1 while a nightly job runs.")
         self.nightly_yields = self._counter(

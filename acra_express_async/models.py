@@ -30,6 +30,31 @@ class Provider(StrEnum):
     ZEROBOUNCE = "zerobounce"
     SLACK = "slack"
 
+    @property
+    def display_name(self) -> str:
+        """Its name for people."""
+        return {"duckduckgo": "DuckDuckGo", "jina": "Jina", "zerobounce": "ZeroBounce", "slack": "Slack"}[self.value]
+
+
+class WaitReason(StrEnum):
+    """Why an attempt ended before its job was finished; kept in the job's lease."""
+
+    DAILY_CAP = "daily_cap"
+    OWN_LIMIT = "own_limit"
+    NIGHTLY = "nightly_running"
+    QUIET_HOURS = "quiet_hours"
+    BUDGET = "budget"
+    OUTAGE = "outage"
+    SERVICE = "service"
+    LOCK = "lock"
+    ERROR = "error"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def by_rule(self) -> bool:
+        """The wait was ordered, by a setting or by the job itself, and nothing is wrong."""
+        return self in (WaitReason.DAILY_CAP, WaitReason.OWN_LIMIT, WaitReason.NIGHTLY, WaitReason.QUIET_HOURS)
+
 
 class OutcomeKind(StrEnum):
     """How a company ended; the value is the label of `companies_processed_total`."""

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from acra_express_async import logs
 from acra_express_async.alerts import measurements
+from acra_express_async.alerts.stall_watch import StallWatch
 from acra_express_async.alerts.state import Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows, AlertState, BreakerLine
+from acra_express_async.db.ops.failing_parts import FailingParts
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.metrics import ALERTS, Metrics
 from acra_express_async.runtime.health import Health
@@ -29,6 +31,8 @@ class Alerts:
 
     Args:
         budgets: reads what the rolling windows contain.
+        stall_watch: looks for work that does not move.
+        parts: looks for campaigns and providers that fail totally.
         unsent: is called when there is a message to send; must not wait.
         pause: waits, in seconds.
     """
@@ -37,6 +41,8 @@ class Alerts:
         self,
         *,
         rows: AlertRows,
+        stall_watch: StallWatch,
+        parts: FailingParts,
         budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
         settings: AlertSettings,
         unsent: Callable[[], None],
@@ -45,6 +51,8 @@ class Alerts:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._rows = rows
+        self._parts = parts
+        self.stall_watch = stall_watch
         self._budgets = budgets
         self._settings = settings
         self._unsent = unsent
@@ -77,6 +85,10 @@ class Alerts:
         seen += measurements.breakers(self.open_breakers)
         seen += measurements.budgets(await self._budgets())
         seen.append(measurements.own_faults(await self._rows.own_faults()))
+        stalls = await self.stall_watch.look(self.open_breakers)
+        live = [key for key, state in known.items() if state.firing or state.pending_since or state.missed]
+        seen += measurements.stalled(stalls, live, self._settings, now, self.stall_watch.zone)
+        seen += measurements.failing_parts(await self._parts.look(), live)
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from acra_express_async.alerts.stalls import Stall
 from acra_express_async.alerts.state import Measurement
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, OwnFaults
+from acra_express_async.db.ops.failing_parts import PART_HOURS, FailingPart
 from acra_express_async.limits import KEY_REASONS
 from acra_express_async.models import Provider
 from acra_express_async.settings.tree import AlertSettings
@@ -118,3 +120,57 @@ def own_faults(seen: OwnFaults) -> Measurement:
         else {}
     )
     return Measurement("internal_errors", breached, not breached, {"headline": headline, "fields": fields})
+
+
+def stalled(
+    stalls: Sequence[Stall], known: Iterable[str], settings: AlertSettings, now: datetime, zone: tzinfo | None
+) -> list[Measurement]:
+    """One for each stall, and one for each of the `known` alerts whose work moves again.
+
+    The first stall explains the others, which fire without a message.
+    """
+    limit = timedelta(minutes=settings.stalled_minutes)
+    found: dict[str, Measurement] = {}
+    told = False
+    for stall in stalls:
+        breached = stall.lasts(now) >= limit
+        minutes = stall.lasts(now) // timedelta(minutes=1)
+        fields = {
+            "Value": f"no progress for {minutes} min",
+            "Threshold": f"{settings.stalled_minutes} min",
+            "Since": f"{stall.since.astimezone(zone):%Y-%m-%d %H:%M %z}",
+            "Waiting": f"{stall.jobs} job{'' if stall.jobs == 1 else 's'}",
+            "Campaigns": ", ".join(map(str, stall.campaigns)) or "none yet",
+            "Next": stall.next,
+        }
+        headline = stall.what[:1].upper() + stall.what[1:]
+        detail = {"headline": headline, "fields": fields}
+        found[stall.key] = Measurement(stall.key, breached, False, detail, quiet=told)
+        told = told or breached
+    for key in known:
+        if key.startswith("stalled:") and key not in found:
+            found[key] = Measurement(key, False, True, {"headline": "Work moves again", "fields": {}})
+    return list(found.values())
+
+
+def failing_parts(parts: Sequence[FailingPart], known: Iterable[str]) -> list[Measurement]:
+    """One for each campaign or provider that fails totally, and one for each of the `known` alerts that does so no
+    longer."""
+    found = {part.key: _failing(part) for part in parts}
+    for key in known:
+        name, _, subject = key.partition(":")
+        if name in ("campaign_failing", "provider_failing") and key not in found:
+            what = f"Campaign {subject}" if name == "campaign_failing" else f"{subject}"
+            found[key] = Measurement(key, False, True, {"headline": f"{what} no longer fails totally", "fields": {}})
+    return list(found.values())
+
+
+def _failing(part: FailingPart) -> Measurement:
+    of_campaign = part.name == "campaign_failing"
+    what = f"Every company of campaign {part.subject} fails" if of_campaign else f"Every call of {part.subject} fails"
+    fields = {
+        "Value": "100%",
+        "Sample": f"{part.total} {'companies' if of_campaign else 'calls'} in {PART_HOURS} hours",
+        "Top reason": part.reason or "none",
+    }
+    return Measurement(part.key, True, False, {"headline": what, "fields": fields})

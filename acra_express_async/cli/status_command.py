@@ -99,6 +99,7 @@ def screen(answer: dict[str, Any]) -> RenderableType:
     word, style = WORDS[answer["verdict"]["word"]]
     parts: list[RenderableType] = [Text(f"{word} (acra-express {answer['version']})", style=style)]
     parts += [Text(f"  {sentence}") for sentence in answer["verdict"]["why"]]
+    parts += [Text(f"  {sentence}", style="dim") for sentence in answer["verdict"].get("waits", ())]
     zone = datetime.fromisoformat(answer["now"]).tzinfo
     for line in answer["breakers"]:
         probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""

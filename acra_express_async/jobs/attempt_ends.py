@@ -18,9 +18,9 @@ from acra_express_async.errors import (
     ProviderError,
     StandBack,
 )
-from acra_express_async.jobs.attempts import End, LockRetry
+from acra_express_async.jobs.attempts import NIGHTLY_RUNNING, QUIET_HOURS, End, LockRetry
 from acra_express_async.metrics import Metrics
-from acra_express_async.models import Job
+from acra_express_async.models import Job, WaitReason
 
 log = logs.logger("worker")
 
@@ -32,6 +32,8 @@ INTERRUPTED_BASE = timedelta(seconds=5)
 but a statement that runs into its time-out every time must not be repeated without pause."""
 OUTAGE_LIMIT = timedelta(hours=24)
 """After a day without a provider, the job's remaining companies end as failed{provider_unavailable}."""
+_STANDING_BACK = {NIGHTLY_RUNNING: WaitReason.NIGHTLY, QUIET_HOURS: WaitReason.QUIET_HOURS}
+"""Reasons of `StandBack` that are rules; all others are locks of somebody else."""
 SNOOZE_JITTER = timedelta(seconds=5)
 """Spreads jobs that would otherwise all fall due at the same moment."""
 
@@ -84,14 +86,17 @@ class AttemptEnds:
                 return await self._fail(job, str(error), reason="job_error")
             case StandBack():
                 self._metrics.nightly_yields.labels(error.reason).inc()
-                return await self._snooze(job, error, error.retry_after)
+                reason = _STANDING_BACK.get(error.reason, WaitReason.LOCK)
+                return await self._snooze(job, error, error.retry_after, reason=reason)
             case OwnFault():
                 return await self._own_fault(job, error)
             case CapReached():
-                return await self._snooze(job, error, error.retry_after)
+                return await self._snooze(job, error, error.retry_after, reason=WaitReason.DAILY_CAP)
             case BudgetExhausted():
                 shared = None if error.by_job else error.provider
-                return await self._snooze(job, error, error.retry_after or BACKOFF_BASE, waits_for=shared)
+                reason = WaitReason.OWN_LIMIT if error.by_job else WaitReason.BUDGET
+                delay = error.retry_after or BACKOFF_BASE
+                return await self._snooze(job, error, delay, waits_for=shared, reason=reason)
             case ProviderError():
                 return await self._outage(job, error)
             case _:
@@ -120,13 +125,16 @@ class AttemptEnds:
             text = f"{error.provider} was not available for {hours} hours: {error}"
             return await self._fail(job, text, reason="provider_unavailable")
         delay = error.retry_after or self._patience(job)
-        return await self._snooze(job, error, delay, outage=True, waits_for=error.provider)
+        return await self._snooze(job, error, delay, outage=True, waits_for=error.provider, reason=WaitReason.OUTAGE)
 
     async def _own_fault(self, job: Job, error: OwnFault) -> End:
         """As an outage, which it is; only that the party that is away is ourselves."""
         if job.outage >= OUTAGE_LIMIT:
             return await self._fail(job, str(error), reason=error.reason)
-        return await self._snooze(job, error, self._patience(job), outage=True, fault=error.fault, waits_for=SERVICE)
+        delay = self._patience(job)
+        return await self._snooze(
+            job, error, delay, outage=True, fault=error.fault, waits_for=SERVICE, reason=WaitReason.SERVICE
+        )
 
     def _patience(self, job: Job) -> timedelta:
         """Attempts are handed back, so they cannot count the tries: wait up to as long as the outage has lasted."""
@@ -141,10 +149,13 @@ class AttemptEnds:
         outage: bool = False,
         fault: str | None = None,
         waits_for: str | None = None,
+        reason: WaitReason,
     ) -> End:
         delay += self._jitter(SNOOZE_JITTER)
         await self._lock_retry.write(
-            lambda: self._jobs.snooze(job, delay, str(why), outage=outage, fault=fault, waits_for=waits_for)
+            lambda: self._jobs.snooze(
+                job, delay, str(why), outage=outage, fault=fault, waits_for=waits_for, reason=reason
+            )
         )
         log.info("job.snoozed", seconds=round(delay.total_seconds(), 1), why=str(why), outage=outage)
         return End.SNOOZED

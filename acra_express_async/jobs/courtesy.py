@@ -77,6 +77,16 @@ class Courtesy:
         return self._stand_back and self._nightly_running
 
     @property
+    def lets_nightly_first(self) -> bool:
+        """The settings let a running nightly go first."""
+        return self._stand_back
+
+    @property
+    def quiet_hours(self) -> QuietHours:
+        """The configured ones."""
+        return self._quiet
+
+    @property
     def quiet(self) -> bool:
         """It is quiet hours now."""
         return self._quiet.hold(self._now())

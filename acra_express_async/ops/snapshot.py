@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from prometheus_async import aio
@@ -22,6 +22,7 @@ from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
 from acra_express_async.limits import MendedKeys
 from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
 from acra_express_async.runtime.health import Health
@@ -39,6 +40,9 @@ COMPARED_EVERY = 12
 """Turns between two counts of the nightly's companies: once a minute, because that reads the nightly's own tables. It
 is skipped while the nightly runs, whose ALTER TABLE would wait for the query (B25)."""
 
+USUAL_EVERY = 60 * COMPARED_EVERY
+"""Turns between two looks at how long the nightly's jobs take: once an hour."""
+
 PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
 SIGNS_EVERY = 5
@@ -51,8 +55,10 @@ class Snapshot:
 
     taken_at: datetime | None = None
     paused: bool = False
+    paused_by: tuple[str, datetime] | None = None
     nightly_running: bool = False
     nightly_jobs: list[NightlyJob] = field(default_factory=list)
+    nightly_usual: dict[str, timedelta] = field(default_factory=dict)
     overlap: NightlyOverlap = field(default_factory=NightlyOverlap)
     lost_grants: list[str] = field(default_factory=list)
     queue: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
@@ -137,6 +143,26 @@ class SnapshotLoop:
         except (DatabaseAway, StandBack) as away:
             log.warning("snapshot.missed", error=str(away))
 
+    def hold(self) -> Hold | None:
+        """What holds back all work by rule now, as of the last turn."""
+        snapshot, courtesy = self.snapshot, self._courtesy
+        return hold_of(
+            paused=snapshot.paused_by,
+            nightly=snapshot.nightly_jobs if courtesy.lets_nightly_first else (),
+            usual=snapshot.nightly_usual,
+            quiet=courtesy.quiet_hours,
+            now=self._now(),
+            connections_taken=courtesy.connections if courtesy.room == 0 else None,
+        )
+
+    def overlong(self) -> tuple[NightlyJob, datetime] | None:
+        """The nightly's job that stops us for longer than usual, and when it should have been over."""
+        snapshot = self.snapshot
+        if not self._courtesy.nightly_has_the_way:
+            return None
+        job = overlong(snapshot.nightly_jobs, snapshot.nightly_usual, self._now())
+        return None if job is None else (job, usual_end(job, snapshot.nightly_usual))
+
     async def _look_at_others(self) -> None:
         await self._shared.ping()
         self._health.database.answered()
@@ -146,7 +172,8 @@ class SnapshotLoop:
         self.snapshot.nightly_jobs = await self._shared.nightly_jobs() if running else []
         self._metrics.nightly_running.set(int(running))
         # every turn: an operator who pauses the service wants to see it soon
-        self.snapshot.paused = await self._shared.paused()
+        self.snapshot.paused_by = await self._shared.paused_by()
+        self.snapshot.paused = self.snapshot.paused_by is not None
         self._metrics.paused.set(int(self.snapshot.paused))
         more = self._courtesy.saw(nightly_running=running, connections=share)
         self._metrics.standing_back.set(int(not self._courtesy.may_claim()))
@@ -158,6 +185,8 @@ class SnapshotLoop:
         try:
             self.snapshot.overlap = await self._shared.nightly_overlap()
             express, nightly = await self._shared.companies_today(self._zone)
+            if self._turn % USUAL_EVERY == 0:
+                self.snapshot.nightly_usual = await self._shared.nightly_usual()
         except (DatabaseAway, StandBack) as busy:
             log.info("comparison.missed", error=str(busy))
             return

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from acra_express_async import __version__
-from acra_express_async.alerts import Alerts
+from acra_express_async.alerts import Alerts, StallWatch
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.display import CompanyLine
+from acra_express_async.db.ops.progress_rows import LiveWork
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
 from acra_express_async.limits.capacity import plan
@@ -39,7 +40,7 @@ def status(
     return {
         "service": "acra-express",
         "version": __version__,
-        "verdict": _verdict(health, snapshot, courtesy, alerts, now()),
+        "verdict": _verdict(health, snapshot_loop, courtesy, alerts, now()),
         "started_at": started_at.isoformat(),
         "now": now().isoformat(),
         "taken_at": snapshot.taken_at.isoformat() if snapshot.taken_at else None,
@@ -62,6 +63,7 @@ def status(
             }
             for state in alerts.firing
         ],
+        "stalls": _stalls(alerts, settings),
         "breakers": [
             {
                 "provider": line.provider,
@@ -85,18 +87,24 @@ def status(
     }
 
 
-def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Alerts, now: datetime) -> dict[str, Any]:
-    """`fail`: a person must act; `warn`: something is unusual; `pass` otherwise. `why` holds the reasons."""
+def _verdict(
+    health: Health, snapshot_loop: SnapshotLoop, courtesy: Courtesy, alerts: Alerts, now: datetime
+) -> dict[str, Any]:
+    """`fail`: a person must act; `warn`: something is unusual; `pass` otherwise. `why` holds the reasons, and `waits`
+    what waits by rule, which is no reason for a look."""
     trouble, passed = health.database.trouble, health.database.recent_refusal
-    oldest = max((age for (_, state), (_, age) in snapshot.queue.items() if state == "due"), default=0.0)
+    snapshot, watch = snapshot_loop.snapshot, alerts.stall_watch
+    oldest = _oldest_due(snapshot_loop, watch.progress)
     fails = [f"loop {name} makes no progress" for name in health.stuck]
     fails += [trouble] if trouble is not None else []
     if snapshot.lost_grants:
         fails.append(f"the tenant role has lost {', '.join(snapshot.lost_grants)}; run `acra-express migrate`")
-    fails += [str(state.detail.get("headline", state.key)) for state in alerts.firing]
+    fails += [
+        str(state.detail.get("headline", state.key)) for state in alerts.firing if not state.key.startswith("stalled:")
+    ]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
-    warns = ["claiming is paused by an operator"] if snapshot.paused else []
-    warns += ["quiet hours: nothing is claimed"] if courtesy.quiet else []
+    warns = [stall.text(watch.zone) for stall in watch.stalls]
+    warns += ["claiming is paused by an operator"] if snapshot.paused else []
     warns += [_stale(job, now) for job in snapshot.nightly_jobs if job.is_stale(now)]
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
@@ -107,7 +115,39 @@ def _verdict(health: Health, snapshot: Snapshot, courtesy: Courtesy, alerts: Ale
     warns += [] if health.listener_proven else ["notifications do not arrive; work is found by polling"]
     warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
-    return {"word": word, "why": fails + warns}
+    return {"word": word, "why": fails + warns, "waits": _waits(snapshot_loop, watch)}
+
+
+def _waits(snapshot_loop: SnapshotLoop, watch: StallWatch) -> list[str]:
+    """What waits by rule; a rule that began since the last look is told too."""
+    hold = snapshot_loop.hold()
+    said = [] if hold is None or hold.text in watch.waits else [hold.text]
+    return said + watch.waits
+
+
+def _oldest_due(snapshot_loop: SnapshotLoop, progress: LiveWork | None) -> float:
+    """Seconds for which the oldest due job has waited and could have moved."""
+    if snapshot_loop.hold() is not None:
+        return 0.0
+    queue = snapshot_loop.snapshot.queue
+    oldest = max((age for (_, state), (_, age) in queue.items() if state == "due"), default=0.0)
+    if progress is None or progress.held_at is None:
+        return oldest
+    return min(oldest, (progress.now - progress.held_at).total_seconds())
+
+
+def _stalls(alerts: Alerts, settings: Settings) -> list[dict[str, Any]]:
+    return [
+        {
+            "cause": stall.cause,
+            "provider": stall.provider,
+            "since": stall.since.astimezone(settings.zone).isoformat(timespec="seconds"),
+            "jobs": stall.jobs,
+            "campaigns": list(stall.campaigns),
+            "text": stall.text(settings.zone),
+        }
+        for stall in alerts.stall_watch.stalls
+    ]
 
 
 def _stale(job: NightlyJob, now: datetime) -> str:

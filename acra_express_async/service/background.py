@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from acra_express_async.alerts import Alerts, Courier
+from acra_express_async.alerts import WORTH_A_LOOK, Alerts, Courier, StallWatch
 from acra_express_async.companies.refresh import Refresh
 from acra_express_async.db.companies.refresh_rows import RefreshRows
+from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows
+from acra_express_async.db.ops.failing_parts import FailingParts
+from acra_express_async.db.ops.progress_rows import ProgressRows
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import Metrics
 from acra_express_async.providers.slack import Slack
 from acra_express_async.runtime.health import Health
@@ -25,17 +29,34 @@ def build_alerts(
     slack: Slack,
     *,
     budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
+    hold: Callable[[], Hold | None],
+    nightly: Callable[[], tuple[NightlyJob, datetime] | None],
     instance: str,
     health: Health,
     metrics: Metrics,
 ) -> tuple[Alerts, Courier]:
-    """Two loops over one table: the first decides, the second sends to Slack."""
+    """Two loops over one table: the first decides, the second sends to Slack.
+
+    Args:
+        hold: the rule that holds back all work now.
+        nightly: the nightly's job that runs for longer than usual, and when it should have been over.
+    """
     rows = AlertRows(database)
     courier = Courier(
         rows=rows, slack=slack, settings=settings.alert, instance=instance, health=health, metrics=metrics
     )
+    watch = StallWatch(
+        rows=ProgressRows(database),
+        hold=hold,
+        nightly=nightly,
+        zone=settings.zone,
+        metrics=metrics,
+        least=min(WORTH_A_LOOK, timedelta(minutes=settings.alert.stalled_minutes)),
+    )
     alerts = Alerts(
         rows=rows,
+        stall_watch=watch,
+        parts=FailingParts(database),
         budgets=budgets,
         settings=settings.alert,
         unsent=courier.nudge,

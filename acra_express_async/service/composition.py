@@ -166,6 +166,8 @@ class Composition:
             access.work,
             providers.slack,
             budgets=lambda: ledger.usage(every),
+            hold=self.snapshot_loop.hold,
+            nightly=self.snapshot_loop.overlong,
             instance=self.owner,
             health=self.health,
             metrics=self.metrics,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 _SPAN = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]):([0-5]\d)$")
 
@@ -37,3 +37,14 @@ class QuietHours:
         """Whether `now`, in the time zone of the setting, lies in one of the spans."""
         clock = now.time()
         return any(begin <= clock < end if begin < end else clock >= begin or clock < end for begin, end in self.spans)
+
+    def ends(self, now: datetime) -> datetime:
+        """When the quiet hours in which `now` lies are over; `now` itself outside of them."""
+        at = now
+        for _ in range(len(self.spans) + 1):  # one span may begin where another ends
+            end = next((end for begin, end in self.spans if QuietHours(((begin, end),)).hold(at)), None)
+            if end is None:
+                break
+            day = at.date() if end > at.time() else at.date() + timedelta(days=1)
+            at = datetime.combine(day, end, tzinfo=now.tzinfo)
+        return at

@@ -140,13 +140,15 @@ class SlackSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """When the failure-ratio alert fires (more than `failure_ratio` over any rolling `window_minutes`), and what a
-    message links to (the alert's name is appended to `runbook_url` as an anchor)."""
+    """When the failure-ratio alert fires (more than `failure_ratio` over any rolling `window_minutes`), how long work
+    that should move may stand still (`stalled_minutes`), and what a message links to (the alert's name is appended to
+    `runbook_url` as an anchor)."""
 
     failure_ratio: float = Field(0.05, ge=0, lt=1)
     window_minutes: int = Field(30, ge=1, le=24 * 60)
     min_companies: int = Field(1, ge=1, le=MOST)
     cooldown_minutes: int = Field(30, ge=0, le=7 * 24 * 60)
+    stalled_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
     runbook_url: str = "config/runbook.md"
     dashboard_url: str | None = None
 

@@ -60,12 +60,14 @@ def page(status: dict[str, Any]) -> str:
 def _head(status: dict[str, Any]) -> str:
     verdict = status["verdict"]
     why = "".join(f"<li>{_text(sentence)}</li>" for sentence in verdict["why"])
+    waits = "".join(f"<li>{_text(sentence)}</li>" for sentence in verdict.get("waits", ()))
+    lists = (f"<ul>{why}</ul>" if why else "") + (f'<ul class="waits">{waits}</ul>' if waits else "")
     nightly = "the nightly is running, so nothing is claimed" if status["stands_back"] else "no nightly job is running"
     if status["nightly_running"] and not status["stands_back"]:
         nightly = "the nightly is running"
     return (
         f'<header class="{escape(verdict["word"])}"><h1><span aria-hidden="true">{_marks(verdict["word"])}</span> '
-        f"{WORDS[verdict['word']]}</h1>{f'<ul>{why}</ul>' if why else ''}<p>{nightly}{_today(status)}</p></header>"
+        f"{WORDS[verdict['word']]}</h1>{lists}<p>{nightly}{_today(status)}</p></header>"
     )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from acra_express_async.alerts import Alerts, Courier
+from acra_express_async.alerts import Alerts, Courier, StallWatch
+from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows
+from acra_express_async.db.ops.failing_parts import FailingParts
+from acra_express_async.db.ops.progress_rows import ProgressRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
+from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import AlertSettings
@@ -49,8 +54,19 @@ class Replica:
         self.courier = Courier(
             rows=rows, slack=channel, settings=AlertSettings(), instance="test:1", health=health, metrics=self.metrics
         )
+        self.hold: Hold | None = None
+        self.nightly: tuple[NightlyJob, datetime] | None = None
+        watch = StallWatch(
+            rows=ProgressRows(database),
+            hold=lambda: self.hold,
+            nightly=lambda: self.nightly,
+            zone=UTC,
+            metrics=self.metrics,
+        )
         self.alerts = Alerts(
             rows=rows,
+            stall_watch=watch,
+            parts=FailingParts(database),
             budgets=self._used,
             settings=AlertSettings(),
             unsent=self.courier.nudge,

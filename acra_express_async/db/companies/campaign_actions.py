@@ -183,7 +183,7 @@ async def _queue(connection: Connection, jobs: Sequence[int]) -> None:
         WHERE j.job_id = ANY ($1::bigint[]) ORDER BY j.job_id
         ON CONFLICT (job_id) DO UPDATE
         SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, crashed_token = NULL, interruptions = 0,
-            outage_since = NULL
+            outage_since = NULL, wait_reason = NULL, stuck_since = NULL
         """,
         list(jobs),
     )

@@ -7,6 +7,7 @@ keyed hashes, also where they occur inside texts.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -118,6 +119,7 @@ def _detail(job: Job, outcome: Outcome, scrub: _Scrubber) -> dict[str, Any]:
             "pages": outcome.usage.pages,
             "tokens": outcome.usage.tokens,
             "verifications": outcome.usage.verifications,
+            "failed": dict(Counter(refused.provider.value for refused in outcome.usage.refused)),
         },
         "waited_seconds": round(outcome.usage.waited, 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in outcome.stage_seconds},

@@ -164,7 +164,7 @@ class Operator:
                 SELECT j.job_id, j.created_at, acra_express.clock() FROM acra_express.express_jobs j WHERE j.job_id = $1
                 ON CONFLICT (job_id) DO UPDATE
                 SET due_at = excluded.due_at, held = false, errors = 0, crashes = 0, crashed_token = NULL,
-                    interruptions = 0, outage_since = NULL
+                    interruptions = 0, outage_since = NULL, wait_reason = NULL, stuck_since = NULL
                 """,
                 job_id,
             )

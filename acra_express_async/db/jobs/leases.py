@@ -15,7 +15,7 @@ from acra_express_async.db.companies.outcomes import end_unfinished
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.logs import printable
-from acra_express_async.models import Job, JobId, JobType, Token
+from acra_express_async.models import Job, JobId, JobType, Token, WaitReason
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
 
 ERROR_TEXT_LIMIT = 1000
@@ -172,7 +172,8 @@ class Jobs:
         await connection.execute(
             """
             UPDATE acra_express.leases
-            SET crashes = 0, crashed_token = NULL, interruptions = 0, outage_since = NULL, fault = NULL
+            SET crashes = 0, crashed_token = NULL, interruptions = 0, outage_since = NULL, fault = NULL,
+                wait_reason = NULL, stuck_since = NULL
             WHERE job_id = $1
             """,
             job.job_id,
@@ -209,6 +210,7 @@ class Jobs:
         outage: bool = False,
         fault: str | None = None,
         waits_for: str | None = None,
+        reason: WaitReason = WaitReason.OUTAGE,
     ) -> None:
         """Back to `queued`, due after `delay`, with the attempt handed back; the row says ``deferred: …``.
 
@@ -218,6 +220,7 @@ class Jobs:
             fault: the exception in our own code that the job waits for; an alert reports it.
             waits_for: what other campaigns would wait for too: a provider or `SERVICE`. Their continuations are left
                 to the next tick. None for what concerns this campaign alone.
+            reason: a wait by rule ends the time for which the job counts as stuck; any other begins or continues it.
         """
         async with self.owned(job) as connection:
             await self._requeue(connection, job, f"deferred: {error}")
@@ -227,7 +230,8 @@ class Jobs:
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
                     outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock())
                                         ELSE outage_since + $2 END,
-                    fault = $4, waits_for = $5
+                    fault = $4, waits_for = $5, wait_reason = $6,
+                    stuck_since = CASE WHEN NOT $7 THEN coalesce(stuck_since, acra_express.clock()) END
                 WHERE job_id = $1
                 """,
                 job.job_id,
@@ -235,6 +239,8 @@ class Jobs:
                 outage,
                 fault,
                 waits_for,
+                reason.value,
+                reason.by_rule,
             )
 
     async def retry_later(self, job: Job, delay: timedelta, error: str) -> None:
@@ -243,11 +249,14 @@ class Jobs:
             await self._requeue(connection, job, f"retry: {error}")
             await connection.execute(
                 """
-                UPDATE acra_express.leases SET held = false, due_at = acra_express.clock() + $2, errors = errors + 1
+                UPDATE acra_express.leases
+                SET held = false, due_at = acra_express.clock() + $2, errors = errors + 1, wait_reason = $3,
+                    stuck_since = coalesce(stuck_since, acra_express.clock())
                 WHERE job_id = $1
                 """,
                 job.job_id,
                 delay,
+                WaitReason.ERROR.value,
             )
 
     async def interrupt(self, job: Job, delay: timedelta, error: str) -> None:
@@ -258,11 +267,13 @@ class Jobs:
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
-                    interruptions = interruptions + 1
+                    interruptions = interruptions + 1, wait_reason = $3,
+                    stuck_since = coalesce(stuck_since, acra_express.clock())
                 WHERE job_id = $1
                 """,
                 job.job_id,
                 delay,
+                WaitReason.INTERRUPTED.value,
             )
 
     async def release(self, job: Job) -> None:

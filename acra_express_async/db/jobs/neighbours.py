@@ -57,6 +57,13 @@ async def nightly_jobs(connection: Connection) -> list[NightlyJob]:
     return [NightlyJob(**row) for row in rows]
 
 
+async def nightly_usual(connection: Connection) -> dict[str, timedelta]:
+    """The longest of the nightly's latest jobs, by type; empty where none is known. Needs a transaction."""
+    await connection.execute("SELECT set_config('statement_timeout', $1, true)", LOOK_TIMEOUT)
+    rows = await connection.fetch("SELECT job_type, longest FROM acra_express.nightly_usual()")
+    return {row["job_type"]: row["longest"] for row in rows}
+
+
 async def nightly_overlap(connection: Connection) -> NightlyOverlap:
     """See `NightlyOverlap`; reads our outcomes of 7 days and their companies by key."""
     row = await connection.fetchrow(

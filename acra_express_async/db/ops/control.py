@@ -14,7 +14,9 @@ from acra_express_async.db.jobs.neighbours import (
     connection_share,
     nightly_jobs,
     nightly_overlap,
+    nightly_usual,
 )
+from acra_express_async.db.ops.progress_rows import paused_by
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
 
@@ -74,8 +76,12 @@ class Control:
 
     async def paused(self) -> bool:
         """Whether an operator has paused claiming."""
+        return await self.paused_by() is not None
+
+    async def paused_by(self) -> tuple[str, datetime] | None:
+        """Who paused claiming, and when; None while it is not paused."""
         async with self._database.session() as connection:
-            return bool(await connection.fetchval("SELECT paused FROM acra_express.control"))
+            return await paused_by(connection)
 
     async def nightly_running(self) -> bool:
         """Whether a job of the nightly runs now."""
@@ -91,6 +97,11 @@ class Control:
         """What the two cost each other; see `neighbours.NightlyOverlap`."""
         async with self._database.session() as connection:
             return await nightly_overlap(connection)
+
+    async def nightly_usual(self) -> dict[str, timedelta]:
+        """How long its jobs take; see `neighbours.nightly_usual`."""
+        async with self._database.transaction() as connection:
+            return await nightly_usual(connection)
 
     async def connection_share(self) -> float:
         """Part of the server's connections that are taken; see `neighbours.connection_share`."""

@@ -1,0 +1,62 @@
+"""Looks for stalled work at every turn of the alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from acra_express_async.alerts.stalls import CAUSES, WORTH_A_LOOK, Stall, stalls, waits_by_rule
+from acra_express_async.db.jobs.neighbours import NightlyJob
+from acra_express_async.db.ops.alert_rows import BreakerLine
+from acra_express_async.db.ops.progress_rows import LiveWork, ProgressRows
+from acra_express_async.jobs.holds import Hold
+from acra_express_async.metrics import Metrics
+
+
+class StallWatch:
+    """What does not move, and what waits by rule, as of the last look.
+
+    Args:
+        hold: the rule that holds back all work now.
+        nightly: the nightly's job that runs for longer than usual, and when it should have been over.
+        zone: in which moments are written.
+        least: no progress for so long is a stall.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: ProgressRows,
+        hold: Callable[[], Hold | None],
+        nightly: Callable[[], tuple[NightlyJob, datetime] | None],
+        zone: tzinfo,
+        metrics: Metrics,
+        least: timedelta = WORTH_A_LOOK,
+    ) -> None:
+        self._rows = rows
+        self._hold = hold
+        self._nightly = nightly
+        self.zone = zone
+        self._metrics = metrics
+        self._least = least
+        self.progress: LiveWork | None = None
+        self.stalls: list[Stall] = []
+        self.waits: list[str] = []
+
+    async def look(self, breakers: Sequence[BreakerLine]) -> list[Stall]:
+        """Look once.
+
+        Raises:
+            DatabaseAway, StandBack: what was known stands.
+        """
+        hold = self._hold()
+        progress = await self._rows.look(held=hold is not None)
+        self.progress = progress
+        self.stalls = stalls(
+            progress, hold=hold, nightly=self._nightly(), breakers=breakers, zone=self.zone, least=self._least
+        )
+        self.waits = waits_by_rule(progress, hold, self.zone)
+        for cause in CAUSES:
+            lasts = [stall.lasts(progress.now).total_seconds() for stall in self.stalls if stall.cause == cause]
+            self._metrics.stalled.labels(cause).set(max(lasts, default=0.0))
+        return self.stalls

@@ -1,0 +1,138 @@
+"""What live jobs wait for and since when, and when work was last held back by rule; every moment is the database's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from acra_express_async.db.session.pool import Connection, Database
+
+WATCHED_EVERY = timedelta(minutes=1)
+"""How often it is noted that a service looks, while there is work."""
+UNWATCHED = timedelta(minutes=5)
+"""After a longer gap no service ran: its jobs did not move, but nothing was stuck. A service that restarts again and
+again leaves no such gap."""
+NAMED_CAMPAIGNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Live jobs that wait for the same thing.
+
+    Attributes:
+        kind: `due` (no worker has taken them), `running`, `scheduled` (due later, without a reason), or the
+            `WaitReason` of their latest attempt.
+        waits_for: the provider, where the kind is about one.
+        since: the earliest moment since when one of them waits so; of stuck ones, since its first fruitless attempt.
+        next_at: when the first of them is due again; None when one is due or running now.
+        said: what the row of the first of them says.
+        errors: the most errors that one of them had.
+        campaigns: the first few campaigns they belong to.
+    """
+
+    kind: str
+    waits_for: str | None
+    jobs: int
+    since: datetime
+    next_at: datetime | None = None
+    said: str = ""
+    errors: int = 0
+    first_job: int = 0
+    campaigns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWork:
+    """All live work at one moment.
+
+    Attributes:
+        moved_at: when a company last ended; None before the first one.
+        held_at: when work was last held back by rule, or no service was there to do it.
+    """
+
+    now: datetime
+    moved_at: datetime | None = None
+    held_at: datetime | None = None
+    waiting: tuple[Waiting, ...] = ()
+
+
+class ProgressRows:
+    """Reads under the tenant role; raises DatabaseAway or LockBusy when the database cannot answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def look(self, *, held: bool) -> LiveWork:
+        """What waits now.
+
+        Args:
+            held: everything is held back by rule now, which is noted.
+        """
+        async with self._database.session() as connection:
+            rows = await connection.fetch(_WAITING, NAMED_CAMPAIGNS)
+            if rows:
+                await connection.execute(_WATCHED, held, WATCHED_EVERY, UNWATCHED)
+            row = await connection.fetchrow(
+                """
+                SELECT clock.now, c.held_at, (
+                    SELECT o.ended_at FROM acra_express.outcomes o
+                    WHERE o.ended_at <= clock.now ORDER BY o.ended_at DESC LIMIT 1) AS moved_at
+                FROM (SELECT acra_express.clock() AS now) clock CROSS JOIN acra_express.control c
+                """
+            )
+        assert row is not None
+        return LiveWork(row["now"], row["moved_at"], row["held_at"], tuple(_waiting(each) for each in rows))
+
+
+async def paused_by(connection: Connection) -> tuple[str, datetime] | None:
+    """Who paused claiming, and when; None while it is not paused."""
+    row = await connection.fetchrow(
+        "SELECT paused, changed_by, coalesce(changed_at, acra_express.clock()) AS changed_at FROM acra_express.control"
+    )
+    if row is None or not row["paused"]:
+        return None
+    return row["changed_by"] or "an operator", row["changed_at"]
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(**dict(row) | {"campaigns": tuple(row["campaigns"] or ()), "said": row["said"] or ""})
+
+
+# A row that claims to be made in the future, or centuries ago, waits since now; the job itself says what is wrong.
+_WAITING = """
+    SELECT kind, waits_for, count(*) AS jobs,
+           min(CASE WHEN since BETWEEN now - interval '100 years' AND now THEN since ELSE now END) AS since,
+           CASE WHEN bool_and(coming) THEN min(due_at) END AS next_at,
+           (array_agg(said ORDER BY job_id))[1] AS said, max(errors) AS errors, min(job_id) AS first_job,
+           (array_agg(DISTINCT campaign_id) FILTER (WHERE campaign_id IS NOT NULL))[1:$1] AS campaigns
+    FROM (
+        SELECT j.job_id, clock.now, l.due_at, l.campaign_id, coalesce(l.errors, 0) AS errors,
+               left(j.error, 300) AS said,
+               j.status = 'queued' AND coalesce(l.due_at > clock.now, false) AS coming,
+               CASE WHEN l.stuck_since IS NOT NULL THEN l.wait_reason
+                    WHEN j.status = 'running' THEN 'running'
+                    WHEN l.due_at > clock.now THEN coalesce(l.wait_reason, 'scheduled')
+                    ELSE 'due' END AS kind,
+               CASE WHEN l.stuck_since IS NOT NULL OR (j.status = 'queued' AND l.due_at > clock.now)
+                    THEN nullif(l.waits_for, 'service') END AS waits_for,
+               CASE WHEN l.stuck_since IS NOT NULL THEN l.stuck_since
+                    WHEN j.status = 'running' THEN j.started_at
+                    WHEN l.due_at <= clock.now THEN l.due_at ELSE j.created_at END AS since
+        FROM (SELECT acra_express.clock() AS now) clock
+        CROSS JOIN acra_express.express_jobs j
+        LEFT JOIN acra_express.leases l
+          ON l.job_id = j.job_id AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)
+        WHERE j.status IN ('queued', 'running')) live
+    GROUP BY kind, waits_for
+    ORDER BY kind, waits_for
+"""
+
+_WATCHED = """
+    UPDATE acra_express.control c
+    SET held_at = CASE WHEN $1 OR c.watched_at IS NULL OR c.watched_at < now.at - $3::interval THEN now.at
+                       ELSE c.held_at END,
+        watched_at = now.at
+    FROM (SELECT acra_express.clock() AS at) now
+    WHERE c.watched_at IS NULL OR c.watched_at <= now.at - $2::interval
+"""
