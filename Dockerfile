@@ -1,8 +1,9 @@
 # The service as an image: `docker build -t acra-express .`, or bin/image, which also tests it.
-# Any base with Python 3.11 and its venv module serves: --build-arg PYTHON_IMAGE=...
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+# Any base with Python 3.11 or newer and its venv module serves: --build-arg PYTHON_IMAGE=...; PYTHON_DIGEST=sha256:... pins it.
+ARG PYTHON_IMAGE=python:3.14-slim-trixie
+ARG PYTHON_DIGEST=
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/acra-express
 COPY config/requirements.txt config/requirements-build.txt config/
@@ -21,7 +22,7 @@ RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-di
     && tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --no-deps --no-index \
         --prefix /build/service dist/*.whl
 
-FROM ${PYTHON_IMAGE}
+FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}}
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="acra-express" \

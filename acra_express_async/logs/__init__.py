@@ -20,11 +20,30 @@ from acra_express_async.logs.writer import LineWriter, detached_stderr, say_to_s
 __all__ = ["LineWriter", "Redactor", "configure", "detached_stderr", "logger", "printable", "say_to_stderr"]
 
 
+class _NoLock:
+    """Has what `logging` asks of a handler's lock, and locks nothing.
+
+    Python 3.12 accepts None in its place, 3.13 enters the lock as a context and fails.
+    """
+
+    def acquire(self) -> None:
+        """Return at once."""
+
+    def release(self) -> None:
+        """Release nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_exception: object) -> None:
+        pass
+
+
 class _QueuedLines(logging.StreamHandler[LineWriter]):
     """A handler without a lock: the watchdog must be able to log while the loop's thread is stuck in a log call."""
 
     def createLock(self) -> None:  # noqa: N802 - the name is logging's
-        self.lock = None
+        self.lock = _NoLock()  # type: ignore[assignment]
 
 
 def configure(

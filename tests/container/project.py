@@ -32,10 +32,12 @@ class Project:
     name: str
     port: int
     environ: Mapping[str, str]
+    overlays: tuple[str, ...] = ()
 
     def _words(self, *arguments: str) -> list[str]:
-        files = ("--project-name", self.name, "--file", str(COMPOSE), "--profile", "*")
-        return [*self.command, *files, *arguments]
+        files = (COMPOSE, *(COMPOSE.with_name(f"compose.{name}.yaml") for name in self.overlays))
+        named = [word for file in files for word in ("--file", str(file))]
+        return [*self.command, "--project-name", self.name, *named, "--profile", "*", *arguments]
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one Compose command."""
@@ -111,13 +113,14 @@ class Project:
 
 
 @asynccontextmanager
-async def project(image: Image) -> AsyncIterator[Project]:
-    """A new project on a free port; everything it created is removed at the end."""
+async def project(image: Image, *overlays: str) -> AsyncIterator[Project]:
+    """A new project on a free port and the next one, for a second replica; at the end all it created is removed."""
     port = free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
     command = tuple(shlex.split(os.environ["COMPOSE_UNDER_TEST"]))
     name = f"acra-express-{secrets.token_hex(4)}"
-    made = Project(command, name, port, kept | {"IMAGE": image.name, "PORT": str(port)})
+    ports = {"PORT": str(port), "LAST_PORT": str(port + 1)}
+    made = Project(command, name, port, kept | {"IMAGE": image.name} | ports, overlays)
     try:
         yield made
     finally:

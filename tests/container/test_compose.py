@@ -83,3 +83,31 @@ async def test_compose_starts_the_service_with_its_own_database(image: Image) ->
         assert (left["containers"], left["networks"]) == ("", "")
         plain.up("postgres")
         assert plain.query("SELECT count(*) FROM acra_express.schema_migrations") == applied
+
+
+async def test_compose_works_behind_pgbouncer(image: Image) -> None:
+    """Its own NOTIFY comes back on the direct connection, while all other work goes through the pooler."""
+    async with project(image, "pgbouncer") as pooled:
+        pooled.up("acra-express")
+        async with pooled.log("acra-express") as service:
+            await service.event("listener.proven")
+        assert await statuses(pooled.port) == [200] * 5
+        direct = pooled.query(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND query LIKE 'LISTEN%'"
+        )
+        assert direct == ["1"]
+        poolers = pooled.query(
+            "SELECT DISTINCT client_addr FROM pg_stat_activity WHERE client_addr IS NOT NULL ORDER BY client_addr"
+        )
+        assert len(poolers) == 2, "sessions come from the pooler and from the listener, and from nowhere else"
+
+
+async def test_compose_starts_two_replicas(image: Image) -> None:
+    async with project(image, "replicas") as both:
+        both.up("acra-express")
+        for port in (both.port, both.port + 1):
+            assert await statuses(port) == [200] * 5
+        stopped = both("stop", "acra-express")
+        assert stopped.returncode == 0, stopped.stderr
+        ended = both.query("SELECT count(*) FROM acra_express.leases WHERE held")
+        assert ended == ["0"]

@@ -25,7 +25,7 @@ BASE = CONFIG / "kubernetes" / "base"
 MONITORING = CONFIG / "kubernetes" / "monitoring"
 SPARE_SECONDS = 20
 """Seconds beyond DRAIN_SECONDS that an orchestrator must allow before it kills."""
-PREPARERS = ("base_image", "compose_plugin", "postgres_entrypoint", "with_loopback")
+PREPARERS = ("base_image", "from_next_debian", "postgres_entrypoint", "with_loopback")
 """Scripts with which bin/image prepares its tests."""
 AT_LEAST = 6
 """Resource manifests of the base; fewer would mean that this test no longer finds them."""
@@ -67,7 +67,8 @@ def test_shellcheck_finds_no_fault(tool: Tool) -> None:
 
 @pytest.mark.tools
 def test_the_compose_file_is_valid(tool: Tool) -> None:
-    done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", COMPOSE)
+    files = (COMPOSE, COMPOSE.with_name("compose.pgbouncer.yaml"))
+    done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -80,6 +81,34 @@ def test_the_kubernetes_manifests_are_valid(tool: Tool, version: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     listed = re.findall(r"(?m)^  - (\w[\w-]*\.yaml)$", (BASE / "kustomization.yaml").read_text(encoding="utf-8"))
     assert listed == [path.name for path in files]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("folder", "wanted"),
+    [
+        ("base", "replicas: 1"),
+        ("overlays/two-replicas", "replicas: 2"),
+        ("overlays/pgbouncer", "name: ACRA_EXPRESS_LISTEN_DSN"),
+    ],
+)
+def test_kustomize_builds_valid_manifests(tool: Tool, tmp_path: Path, folder: str, wanted: str) -> None:
+    built = run(tool("kubectl"), "kustomize", CONFIG / "kubernetes" / folder)
+    assert built.returncode == 0, built.stderr
+    assert built.stdout.count("\nkind: ") == AT_LEAST
+    assert wanted in built.stdout
+    assert set(re.findall(r"image: (\S+)", built.stdout)) == {f"acra-express:{__version__}"}
+    file = tmp_path / "built.yaml"
+    file.write_text(built.stdout, encoding="utf-8")
+    done = run(tool("kubernetes-validate"), "-k", "1.33", "--strict", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.tools
+def test_kustomize_adds_the_monitoring(tool: Tool) -> None:
+    built = run(tool("kubectl"), "kustomize", MONITORING)
+    assert built.returncode == 0, built.stderr
+    assert {"kind: PrometheusRule", "kind: ServiceMonitor"} <= set(built.stdout.splitlines())
 
 
 def test_the_kubernetes_rules_equal_the_prometheus_rules() -> None:
