@@ -1,4 +1,5 @@
 # The service as an image: `docker build -t acra-express .`, or bin/image, which also tests it.
+# --build-arg REQUIREMENTS=requirements-otel.txt adds traces.
 # Any base with Python 3.11 or newer and its venv module serves: --build-arg PYTHON_IMAGE=...; PYTHON_DIGEST=sha256:... pins it.
 ARG PYTHON_IMAGE=python:3.14-slim-trixie
 ARG PYTHON_DIGEST=
@@ -6,10 +7,11 @@ ARG PYTHON_DIGEST=
 FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/acra-express
-COPY config/requirements.txt config/requirements-build.txt config/
+ARG REQUIREMENTS=requirements.txt
+COPY config/${REQUIREMENTS} config/requirements-build.txt config/
 # wheels only: there is no compiler, and no code of a source distribution runs
 RUN tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir --only-binary :all: \
-        --require-hashes -r config/requirements.txt \
+        --require-hashes -r "config/${REQUIREMENTS}" \
     && tools/bin/pip install --no-cache-dir --only-binary :all: \
         --require-hashes -r config/requirements-build.txt
 COPY pyproject.toml README.md ./

@@ -22,6 +22,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
+from acra_express_async.traces import Traces
 
 Work = Callable[[Job, JobScope], Awaitable[End]]
 
@@ -89,6 +90,7 @@ class Rig:
                 stands_back=stands_back,
                 metrics=self.metrics,
                 clock=loop.time,
+                traces=Traces(),
             )
             for number in range(workers)
         ]

@@ -33,6 +33,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, Outcome, OutcomeKind, Usage
 from acra_express_async.params import EnrichmentParams
 from acra_express_async.records.levels import TABLE, level_of_site
+from acra_express_async.traces import note, span
 
 log = logs.logger("enrichment")
 
@@ -109,7 +110,8 @@ class Enrichment:
             scope.check()
             with structlog.contextvars.bound_contextvars(company_id=company_id):
                 try:
-                    await self._enrich(batch, company_id, scope, committed + 1)
+                    with span("company", company_id=company_id):
+                        await self._enrich(batch, company_id, scope, committed + 1)
                 except RateLimited:
                     raise
                 except (Transient, OwnFault) as away:
@@ -228,7 +230,9 @@ class Enrichment:
                 await self._jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended
 
-        outcome, ended = await self._lock_retry.write(save)
+        with span("save"):
+            outcome, ended = await self._lock_retry.write(save)
+        note(outcome=outcome.kind.value, reason=outcome.reason, uen=company.uen)
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
             self._metrics.stage_duration.labels(stage).observe(seconds)

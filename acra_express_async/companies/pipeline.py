@@ -42,6 +42,7 @@ from acra_express_async.models import (
     Usage,
 )
 from acra_express_async.registry import may_be_live
+from acra_express_async.traces import span
 
 FOOTER_TOKENS = 1000
 """Most tokens of a footer. As text, the footers of 83 real pages had 134 in the median, 845 at the 90th percentile."""
@@ -314,7 +315,8 @@ class Pipeline:
     def _timed(self, run: _Run, stage: str) -> Iterator[None]:
         began = self._clock()
         try:
-            yield
+            with span(stage):
+                yield
         finally:
             run.seconds[stage] = run.seconds.get(stage, 0.0) + self._clock() - began
 

@@ -22,6 +22,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.runtime.health import BEAT_SECONDS, Beacon
 from acra_express_async.runtime.realtime import real
+from acra_express_async.traces import Traces, note
 
 log = logs.logger("worker")
 
@@ -68,6 +69,7 @@ class Worker:
         freed: called after every job, so that the poller claims only for free workers; `abandoned` says that the job
             could not be handed back because the database was away.
         stands_back: why nothing new may be started now, or None.
+        traces: begins one for each attempt.
         call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
         pace: waits between heartbeats, in seconds.
     """
@@ -87,6 +89,7 @@ class Worker:
         stands_back: Callable[[], str | None],
         metrics: Metrics,
         clock: Callable[[], float],
+        traces: Traces,
         call_seconds: float = CALL_SECONDS,
         pace: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -104,6 +107,7 @@ class Worker:
         self._stands_back = stands_back
         self._metrics = metrics
         self._clock = clock
+        self._traces = traces
         self._pace = pace
         self._call_seconds = call_seconds
         self._asked = asyncio.Event()
@@ -139,7 +143,11 @@ class Worker:
             return None
 
     async def _attempt(self, job: Job) -> None:
-        with structlog.contextvars.bound_contextvars(job_id=job.job_id, worker=self.name):
+        facts = {"job_id": job.job_id, "job_type": job.job_type.value, "attempt": job.attempt}
+        with (
+            structlog.contextvars.bound_contextvars(job_id=job.job_id, worker=self.name),
+            self._traces.batch(**facts),
+        ):
             log.info("job.claimed", job_type=job.job_type.value, attempt=job.attempt, expired=job.expired)
             if job.expired:
                 self._metrics.lease_expiries.inc()
@@ -162,6 +170,7 @@ class Worker:
 
     def _ended(self, job: Job, end: End, started: float) -> None:
         self._metrics.job_attempts.labels(job.job_type.value, end.value).inc()
+        note(end=end.value)
         seconds = round(self._clock() - started, 3)
         log.info("job.ended", job_type=job.job_type.value, end=end.value, seconds=seconds)
 

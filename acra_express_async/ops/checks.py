@@ -22,7 +22,9 @@ from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import ConfigError, NotNow, SchemaError
 from acra_express_async.metrics import new_metrics
 from acra_express_async.providers.http_client import http_client
+from acra_express_async.settings.library_names import traces_wanted
 from acra_express_async.settings.tree import Settings
+from acra_express_async.traces.extra import load_otlp
 
 ECHO_SECONDS = 2.0
 
@@ -74,6 +76,11 @@ async def environment() -> list[Finding]:
     found = []
     try:
         await http_client().aclose()
+    except ConfigError as wrong:
+        found.append(Finding("FAIL", f"environment: {wrong}"))
+    try:
+        if traces_wanted() and (otlp := load_otlp()) is not None:
+            otlp.exporter_of_environment().shutdown()
     except ConfigError as wrong:
         found.append(Finding("FAIL", f"environment: {wrong}"))
     try:

@@ -22,6 +22,7 @@ from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
 from acra_express_async.providers.wire import Answer, Wire
+from acra_express_async.traces import note, span
 
 Value = TypeVar("Value")
 
@@ -172,7 +173,8 @@ class Caller:
             sleep=sleep,
             reraise=True,
         )
-        return await retrying(self._try, http, policy, call, scope)
+        with span("call", provider=self.provider.value):
+            return await retrying(self._try, http, policy, call, scope)
 
     async def look(self, http: httpx.AsyncClient, policy: Policy, request: httpx.Request) -> Answer:
         """One plain request without turn, charge and breaker; it may run inside a call's turn.
@@ -197,7 +199,8 @@ class Caller:
                     if not probe:
                         await self._breaker.check()  # it may have opened while this try waited for its budget
                     scope.check()
-                    return await self._send(http, policy, call, wire, scope, waited)
+                    with span("send", provider=self.provider.value, waited_seconds=round(waited, 3)):
+                        return await self._send(http, policy, call, wire, scope, waited)
         except BudgetExhausted:
             self._count("budget_denied")
             raise
@@ -248,10 +251,12 @@ class Caller:
             return value
         finally:
             self._count(outcome)
+            note(outcome=outcome, sent=wire.sent)
             self._metrics.provider_call_duration.labels(self.provider).observe(_now() - began)
             if wire.sent:
                 tokens = sum(wire.answer.billed.values()) if wire.answer is not None else 0
                 if tokens:
+                    note(tokens=tokens)
                     self._metrics.tokens.labels(self.provider).inc(tokens)
                 scope.spent(
                     Usage(

@@ -24,6 +24,7 @@ from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
 from acra_express_async.service.preload import preload
+from acra_express_async.service.tracing import open_traces
 from acra_express_async.settings.library_names import names_set
 from acra_express_async.settings.tree import Settings, ignored_names, secret_files, secret_parts, secrets_of
 from acra_express_async.web import WebServer
@@ -125,8 +126,15 @@ class Service:
     ) -> Service:
         """Construct and connect every part, and start none of them."""
         dropped = (lambda: lines.dropped) if lines else (lambda: 0)
+        traces, closers = open_traces(settings)
         composition = Composition(
-            settings, access, until_idle=until_idle, log_lines_dropped=dropped, secrets_in_force=secrets
+            settings,
+            access,
+            until_idle=until_idle,
+            log_lines_dropped=dropped,
+            secrets_in_force=secrets,
+            traces=traces,
+            last_steps=closers,
         )
         await composition.connect(http)
         web = composition.web()

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
@@ -47,6 +47,7 @@ from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
 from acra_express_async.service.clients import Providers, build_pipeline, build_providers, mended_keys
 from acra_express_async.settings.tree import Settings
+from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
 
 
@@ -57,6 +58,8 @@ class Composition:
         wall: the wall clock, if it is not the real one (a simulated day).
         send_margin: the time from a charge to the first byte sent; longer on a fast clock, where a slow machine counts.
         log_lines_dropped: how many log lines were dropped since the start.
+        traces: begins one for each attempt at a job; none without.
+        last_steps: closed after everything that may still use them.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class Composition:
         send_margin: timedelta = SEND_MARGIN,
         log_lines_dropped: Callable[[], int] = lambda: 0,
         secrets_in_force: Secrets | None = None,
+        traces: Traces | None = None,
+        last_steps: Sequence[Closer] = (),
     ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = settings
@@ -79,6 +84,8 @@ class Composition:
         self._send_margin = send_margin
         self._log_lines_dropped = log_lines_dropped
         self._secrets = secrets_in_force or Secrets.of(settings, {})
+        self._traces = traces or Traces()
+        self._last_steps = last_steps
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.metrics = new_metrics()
@@ -242,6 +249,7 @@ class Composition:
             freed=self.poller.worker_freed,
             stands_back=self.courtesy.stands_back,
             metrics=self.metrics,
+            traces=self._traces,
             clock=elapsed,  # the lease goes on while the machine is suspended
         )
 
@@ -329,6 +337,7 @@ class Composition:
                 Closer("slack", self.courier.deliver),
                 Closer("vital pool", self.access.vital.close),
                 Closer("work pool", self.access.work.close),
+                *self._last_steps,
                 Closer("web", web.stop),
             ],
             draining=self.draining,

@@ -35,6 +35,9 @@ POSTGRES = (
     KEY_LOG,
 )
 
+OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+OTLP_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
 
 def names_set(*names: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Those of `names` that are set, spelled as in the environment (proxies are often in lower case)."""
@@ -54,3 +57,23 @@ def require_key_log(environ: Mapping[str, str] | None = None) -> None:
                 pass
         except OSError as wrong:
             raise ConfigError(f"{name} names {path}, which cannot be written ({wrong.strerror})") from wrong
+
+
+def traces_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the standard variables of OpenTelemetry ask for traces: an endpoint is set, and nothing turns them off.
+
+    Raises:
+        ConfigError: they ask for a protocol or an address that cannot be used.
+    """
+    source = os.environ if environ is None else environ
+    endpoints = [(name, source[name]) for name in OTLP_ENDPOINTS if source.get(name)]
+    off = source.get("OTEL_SDK_DISABLED", "").lower() == "true" or source.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp"
+    if not endpoints or off:
+        return False
+    for name in OTLP_PROTOCOLS:
+        if source.get(name, "http/protobuf") != "http/protobuf":
+            raise ConfigError(f"{name} is {source[name]}; traces are sent as http/protobuf only")
+    for name, address in endpoints:
+        if not address.startswith(("http://", "https://")):
+            raise ConfigError(f"{name} is {address}; it must begin with http:// or https://")
+    return True

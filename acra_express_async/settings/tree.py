@@ -160,6 +160,12 @@ class HttpSettings(_Group):
     port: int = Field(8080, ge=0, le=65535)
 
 
+class TracesSettings(_Group):
+    """What traces may say; where they go is set by the standard OTEL_ variables."""
+
+    company: bool = False
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set; README.md has the table. Built by `load_settings`."""
 
@@ -202,6 +208,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     alert: AlertSettings = AlertSettings()
     http: HttpSettings = HttpSettings()
+    traces: TracesSettings = TracesSettings()
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Settings:
