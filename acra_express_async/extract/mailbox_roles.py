@@ -19,42 +19,57 @@ TIERS = {
         hi hey sales sale general admin administrator administration office mail email ask reception receptionist
         frontdesk hq headoffice main mainoffice feedback welcome connect talk letstalk query queries order orders
         ordering booking bookings book reserve reservation reservations appointment appointments business
-        businessdevelopment bd team clinic shop store online
-        onlineshop eshop webshop salesteam salesdesk showroom getintouch reachus reach say chat message messages mailbox
-        post register registration admission admissions enrol enrolment enrollment member members membership quote
-        quotes rfq quotation quotations counter concierge frontoffice hotline call callcentre callcenter secretariat
-        secretary""",
+        businessdevelopment bd team clinic shop store online onlineshop eshop webshop salesteam salesdesk showroom
+        getintouch reachus reach say chat message messages mailbox post register registration admission admissions
+        enrol enrolment enrollment member members membership quote quotes rfq quotation quotations counter concierge
+        frontoffice hotline call callcentre callcenter secretariat secretary sayhello sayhi takeaway takeaways
+        preorder preorders walkin""",
     2: """support cs care help helpdesk helpme service services servicedesk servicecentre servicecenter customer
         customers customercare customerservice customersupport customersuccess customerexperience client clients
-        clientcare clientservices aftersales aftersale warranty repair repairs maintenance technical techsupport
-        tech engineer engineers technician operations operation ops operational purchase purchases purchasing
-        procurement buyer buying sourcing project projects projectteam tender tenders estimating estimation
-        installation install logistics warehouse shipping shipment shipments dispatch delivery deliveries courier
-        export exports import imports freight crewing crew fleet bunker bunkers charter chartering production
-        factory plant workshop qa qc quality returns refund refunds exchange complaint complaints claims claim
-        inspection dispensary pharmacy ward nurse nurses doctor doctors dental cashier workshopmanager storeroom
-        stores inventory planning scheduling schedule programme programmes program programs course courses pricing
-        rates documentation docs permits customs cargo training trainings trainer academy school tutor tuition
-        student students studentcare classes class workshops library""",
+        clientcare clientservices aftersales aftersale warranty repair repairs maintenance technical techsupport tech
+        engineer engineers technician operations operation ops operational purchase purchases purchasing procurement
+        buyer buying sourcing project projects projectteam tender tenders estimating estimation installation install
+        logistics warehouse shipping shipment shipments dispatch delivery deliveries courier export exports import
+        imports freight crewing crew fleet bunker bunkers charter chartering production factory plant workshop qa qc
+        quality returns refund refunds exchange complaint complaints claims claim inspection dispensary pharmacy ward
+        nurse nurses doctor doctors dental cashier workshopmanager storeroom stores inventory planning scheduling
+        schedule programme programmes program programs course courses pricing rates documentation docs permits customs
+        cargo training trainings trainer academy school tutor tuition student students studentcare classes class
+        workshops library estimator estimators qs tendering crewmanning crewmanagement newbuilding newbuildings
+        operator dispatcher despatch fulfilment fulfillment helpcentre helpcenter callcentre onboarding ticket
+        ticketing tickets tenancy tenants residents condo mcst valet concierges homecare daycare vaccination
+        vaccinations screening underwriting settlements settlement custody renewals renewal motorclaims policy
+        policies surveyor sample samples laboratory labs noc soc devops sre infra hosting domains servicenow
+        aftermarket fieldservice fieldservices bodyshop housekeeping harbourmaster harbormaster pilotage supplychain
+        inbound outbound lastmile skillsfuture""",
     4: """marketing event events partner partners partnership partnerships alliance alliances reseller resellers dealer
         dealers distributor distributors distribution wholesale corporate corporatesales retail trade b2b promo
-        promotion promotions newsletter subscribe subscription subscriptions advertising advertise ads adops sponsorship
-        sponsor franchise franchising web webmaster website site it itsupport itdept itadmin sysadmin system systems
-        network security digital ecommerce account accounts accounting acct accts finance financial billing bills
-        invoice invoices invoicing payment payments payable payables receivable receivables ap ar credit creditcontrol
-        treasury tax taxes payroll donate donation donations volunteer volunteers fundraising grants design designer
-        designers designs creative creatives content editor editorial editors video photo photos studio graphics art
-        development research lab rnd innovation solutions product products brand branding community social socialmedia
-        influencer influencers collab collaboration collaborations affiliate affiliates leasing lease rent rental
-        rentals property properties estate estates management manage facilities facility carpark parking insurance""",
+        promotion promotions newsletter subscribe subscription subscriptions advertising advertise ads adops
+        sponsorship sponsor franchise franchising web webmaster website site it itsupport itdept itadmin sysadmin
+        system systems network security digital ecommerce account accounts accounting acct accts finance financial
+        billing bills invoice invoices invoicing payment payments payable payables receivable receivables ap ar credit
+        creditcontrol treasury tax taxes gst payroll donate donation donations volunteer volunteers fundraising grants
+        design designer designers designs creative creatives content editor editorial editors video photo photos
+        studio graphics art development research lab rnd innovation solutions product products brand branding
+        community social socialmedia influencer influencers collab collaboration collaborations affiliate affiliates
+        leasing lease rent rental rentals property properties estate estates management manage facilities facility
+        carpark parking insurance fundraise fundraiser alumni franchisee franchisees licensing merchandising
+        merchandise category trademarketing tradeshow tradeshows exhibition exhibitions growth acctpay acctspayable
+        acctrec ledger bookkeeper cfo ceo coo cto cio fx escrow trades funds wealth ux ui devrel developer developers
+        api sysadmins sysops infosec databases honsec committee council ministry exco parishoffice youth alum outreach
+        engagement advocacy publicaffairs publicpolicy agm companysec cosec""",
     6: """hr hrd hrdept career careers job jobs joinus join recruit recruitment recruiting recruiter hiring hire talent
         talents resume resumes cv people peopleops humanresource humanresources staffing manpower vacancy vacancies
-        intern interns internship internships apply applications application work workwithus""",
+        intern interns internship internships apply applications application work workwithus talentacquisition
+        talentteam hrpayroll hrsupport hradmin hrenquiry peopleculture workforce onboardinghr traineeship
+        apprenticeship scholarship scholarships""",
     7: """press pressoffice media ir investor investors investorrelations shareholder shareholders pr comms corpcomms
-        communication communications publicrelations publicity news newsroom""",
+        communication communications publicrelations publicity news newsroom mediarelations mediaenquiry
+        mediaenquiries pressrelations pressroom spokesperson publicist""",
     8: """dpo pdpa privacy dataprotection dataprivacy data gdpr legal lawyer compliance regulatory ethics whistleblow
         whistleblower whistleblowing speakup audit auditor auditors governance risk corpsec corporatesecretary esg
-        sustainability safety hse ehs wsh csr""",
+        sustainability safety hse ehs wsh csr dataofficer dataprotectionofficer dpoffice contracts complianceteam
+        regulator amlcft mlro""",
 }
 """Role words in the order in which a company is best reached: general mailboxes first, then support and operations,
 marketing and accounts, human resources, press, legal. Tier 3 is a place or a trade, tier 5 a person."""
@@ -64,22 +79,29 @@ INVITATION_TIER = 1
 PLACE_TIER = 3
 
 PLACES = frozenset(
-    """singapore sg sgp spore asia apac asean sea malaysia my johor jb kl penang indonesia jakarta thailand bangkok
-    vietnam hanoi saigon philippines manila china shanghai beijing shenzhen hongkong hk taiwan taipei japan tokyo korea
-    india australia global international intl regional local east west north south northeast northwest central city
-    town downtown island islandwide outlet outlets branch branches mall plaza centre center tower building hub
-    amk angmokio balestier beachroad bedok bishan boonlay bugis bukitbatok bukitmerah bukitpanjang bukittimah buangkok
-    cbd cck changi chinatown choachukang clementi commonwealth eunos geylang harbourfront hougang joochiat jurong
-    jurongeast jurongwest kaki kakibukit kallang katong kovan kranji lavender loyang macpherson mandai marina
-    marinaparade marineparade novena orchard orchardroad outram parkwaypar pasirpanjang pasirris payalebar pioneer
-    potongpasir punggol queenstown raffles rafflesplace redhill rochor sembawang sengkang serangoon simei sixthave
-    tampines tanjongpagar telokblangah thomson tiongbahru toapayoh tuas ubi upperthomson uptown vivocity woodlands
-    yewtee yishun""".split()
+    """singapore sg sgp spore asia apac asean sea malaysia my johor jb kl penang indonesia jakarta
+    thailand bangkok vietnam hanoi saigon philippines manila china shanghai beijing shenzhen hongkong hk
+    taiwan taipei japan tokyo korea india australia global international intl regional local east west
+    north south northeast northwest central city town downtown island islandwide outlet outlets branch
+    branches mall plaza centre center tower building hub amk angmokio balestier beachroad bedok bishan
+    boonlay bugis bukitbatok bukitmerah bukitpanjang bukittimah buangkok cbd cck changi chinatown
+    choachukang clementi commonwealth eunos geylang harbourfront hougang joochiat jurong jurongeast
+    jurongwest kaki kakibukit kallang katong kovan kranji lavender loyang macpherson mandai marina
+    marinaparade marineparade novena orchard orchardroad outram parkwaypar pasirpanjang pasirris
+    payalebar pioneer potongpasir punggol queenstown raffles rafflesplace redhill rochor sembawang
+    sengkang serangoon simei sixthave tampines tanjongpagar telokblangah thomson tiongbahru toapayoh tuas
+    ubi upperthomson uptown vivocity woodlands yewtee yishun amoy bartley bayshore beautyworld bendemeer
+    boatquay bugisjunction buonavista changiairport chijmes chinesegarden cityhall clarkequay compassone
+    dempsey dhobyghaut duxton expo farrerpark funan gombak greatworld gulcircle hillview holland
+    hollandvillage imm jem jewelchangi kembangan kentridge keongsaik kinex labrador lakeside lentor
+    littleindia marymount mattar mountbatten nex northpoint onenorth paragon parkway potong robertsonquay
+    sentosa seletar siglap somerset springleaf suntec taiseng tanahmerah tanglin telokayer telokkurau
+    tengah tuaslink upperbukittimah vivo waterwaypoint westgate whampoa whitesands woodleigh yiochukang""".split()
 )
 """Singapore's towns and the words for branches and regions; a mailbox named so is a branch."""
 
 _FILLERS = frozenset(
-    "team teams dept department desk group unit div division line new all the our us main general".split()
+    "now today team teams dept department desk group unit div division line new all the our us main general".split()
 )
 """Words that say nothing by themselves but stand beside a role: salesteam, hrdept, ourteam."""
 

@@ -21,52 +21,85 @@ INVITATIONS = frozenset(
 """What a visitor is asked to do there."""
 
 GREETINGS = frozenset(
-    """ahoy aloha annyeong arigato bonjour bonsoir buongiorno cheerio cheers ciao gday goodday hallo halo helloo
-    hellothere helo heythere hihi hithere hiya hola howdy irasshaimase kiaora konbanwa konnichiwa lepak makan meow
-    moo moshi namaskar namaskaram namaste nihao oink olah oss osu quack roar salaam salam salut salve sawadee
-    sawasdee selamat servus sup swagatam vanakkam welcome woof yo yohoho yoohoo""".split()
+    """ahoy aloha annyeong apakhabar arigato bonjour bonsoir buongiorno cheerio cheers chopchop ciao gday gongxi
+    goodday hallo halo helloo hellothere helo heythere hihi hiho hithere hiya hola howdy irasshaimase
+    itadakimasu jiak kaypoh kiaora konbanwa konnichiwa lepak lobang makan meow moo moshi namaskar namaskara
+    namaskaram namaste nihao oink okaeri olah onz oss osu quack roar salaam salam salut salve sawadee sawasdee
+    sayonara selamat selamatdatang servus shiok sup swagatam tadaima vanakkam wassup welcome whatsup woof yo yohoho
+    yoohoo""".split()
 )
 """Greetings and calls in the languages of Singapore and its visitors."""
 
 LOCAL_WORDS = frozenset(
-    """ayam baju bakery baking bakso banmian batik bento biryani bonsai brunch bubbletea bunga carpark chai chakra
-    chapati chawan cheongsam claypot congee cuppa dapur dimsum dosa dosai durian gado gelato gongfu hainan halal
-    hanbok hawker hotpot huiguan ikan ikebana izakaya judo kaiseki karaoke kaya kebaya kedai kendo kenko kimchi
-    kitchens kopi kopitiam kueh kuih laksa lontong mahjong makanan mamak masala masjid matcha mithai mochi muaythai
-    naan nasi nyonya omakase onsen otah pilates popiah porridge prata puja pujas qigong qipao ramen rasam rendang
-    rojak roti ryokan sake sambal saree sarees sashimi satay shabu shabushabu shiatsu shufa songket surau sushi
-    taekwondo taichi tandoori tangsuan tempura tepanyaki teppan teppanyaki thali thosai tofu toko tonkatsu udon
-    wagyu warung washoku wonton wushu yakiniku yakitori yoga yoyaku yumcha zakka zongzi""".split()
+    """ayam baju bakery baking bakkutteh bakkwa bakso banchan bandung banhmi banmian batik bento bharatanatyam
+    bharatham bibimbap biryani bistro bonsai boucherie boulangerie brasserie brunch bubbletea buku bunbo bunga
+    carnatic carpark chai chakra chapati charcuterie chawan cheongsam churros claypot congee creperie cuppa daifuku
+    daoyin dapur dimsum donburi dosa dosai durian emping erhu falafel gado gelateria gelato gimbap gongfu gula
+    guzheng gyoza hainan halal halwa hanbok hawker henna hojicha hotpot hubungi huiguan idli ikan ikebana izakaya
+    jahit jalebi jualan judo kacang kain kaiseki kansai karaoke katsu kawan kaya kebab kebaya kedai kelas kendo
+    kenko keropok khidmat kimchi kissaten kitchens kopi kopitiam kueh kuehlapis kuih ladoo laksa leicha lemak
+    lontong mahjong makanan mamak mandi masala masjid matcha mehndi mezze mithai mochi mookata mooncake mooncakes
+    mridangam muaythai murtabak murukku naan nasi nasipadang nonya nyonya omakase onsen osteria otah padthai pandan
+    paneer patisserie peranakan pertanyaan pesanan pho pilates pizzeria popiah porridge poutine prata puja pujas
+    qigong qipao ramen rasa rasam rasanya rendang rojak roti ryokan sake sambal samgyetang saree sarees sashimi
+    satay sekolah selera senbei shabu shabushabu shawarma shiatsu shufa sitar soba soju songket souvlaki surau sushi
+    tabla taekwondo taichi taiyaki tandoori tangsuan tapas taqueria taverna teksi tempahan tempeh tempura tepanyaki
+    teppan teppanyaki thali thosai tofu toko tomyum tonkatsu tonpei trattoria tteokbokki tuina tukang udon vadai
+    veena wagyu warung washoku weiqi wonton wushu xiangqi yakiniku yakitori yoga yoyaku yoyakusho yumcha yusheng
+    zakka zhenjiu zhongyi zongzi""".split()
 )
 """Words of trade from Malay, Chinese, Japanese, Korean, Tamil and Hindi that stand in mailbox names."""
 
 TRADE_WORDS = frozenset(
-    """accountancy aircons anaesthesia arborist assurance atelier backoffice bar barista bbq berthing bespoke
-    bicycles bikes billiards blinds bookkeeping bookshop bottles bouquet bouquets braces bricks bridal broker
-    brokerage broking brows bus buses butchery cab caddy cafes cakery calibrate camps canine canvas cards cargo
-    carpentry carpet cars carwash ceramic chandler chandlery charters cheese chocolate chocolates choir cocoa
-    conveyancing cookies cots coworking crabs crafts creche customs dairy decor deli denim dent dentist dentists
-    dermatology desserts detailing diagnostics dialysis digger disposal docking donuts doors drapery drones dry
-    drydock drywall durians ear ent epoxy espresso estates eye eyecare eyes eyewear fabrics facade facial fasteners
-    fencing fengshui fertility figs films fins florals flower flowers forge forklift forklifts formwork forum
-    foundry frames framing freightdesk fruits fuel fumigation galvanising galvanizing gas gelato genset glazing
-    gourmet groceries grooming gutters gymnastics hair hairdresser halls hampers haulage hearing hems herbs hire
-    hobby hoist hoists hydraulics ice imaging infotech ink inks insulation interiors ironing joinery juice karaoke
-    keys kids kiosk knits knives labels lacquer ladders laser lashes lashing lawns leaf leather lens lenses lights
-    lorry lounge maids makeup malls mattress mechanical menu metal mice millwork models mooring moorings mortgage
-    mortgages mould mri museum nail nails neon noodles notaries notary nut nuts oats oils oncology optician
-    optometry orchids oven ovens packers paddle paddock paediatrics paint paints pallet pallets panels papers
-    partitions pastry patent patents paws pearls pens pet pets physio pianos pie pies pilot pipe pipes pit pitstop
-    pizza plaster playgroup plumb plumber plumbers podiatry poke pool pools portraits pottery powders preowned
-    printshop pub puppies quilts racquets radiology rafting rebar recycle reefer refinery refinish remedial removals
-    rentals rig rigging rims rubber rum sails salvage sandwiches sash scaffold scrap scuba sea seafoods seeds sewing
-    sheets shows shutters silk ski skincare skip slimming snacks soap soapworks sofa sofas soy spareparts spares
-    spinal splicing squash stables staging stationery stencil stevedore stevedoring stitching stools stucco sugar
-    suits surf surfaces surgeons surgery survey surveying surveyor surveys swimschool tailoring tanning tattoo
-    tattoos taxi tea teas telco tennis tents thread tiling timbers tint tinting toddlers tongs towage towing toy
-    trailers translation translations trucking trucks tug tugs tyres umbrellas uniforms upholstery vape varnish vet
-    vets villas vinyl violin violins visa visas voice wall wallpaper walls waterproof waterproofing wax wedding
-    weddings weld welders wig wigs windows wine wines wool wraps wrench yacht yarn yarns zoo""".split()
+    """abacus abalone accountancy acmv actuarial acupuncture aesthetics afterschool agritech aircons anaesthesia
+    anodising aquarium aquatics arbitration arborist arborists assurance atelier audiology audiovisual avrental
+    awnings babysitter backdrop backoffice ballet ballroom band banners bar barbers barbershop barista barriers
+    batteries bbq beef beer beers berthing bespoke bicycles bikes billboards billiards bim biomedical blasting
+    blinds blockchain blowers boarding boilers bookkeeping bookshop botox bottles bouquet bouquets braces brewery
+    brewhouse brewpub bricks bridal broker brokerage broking brownies brows bullion buns bus buses butcher butchery
+    cab cabinets cad caddy cafes cakery calibrate camps candles canine canopy canvas caps cards cargo carpentry
+    carpet cars carwash cctv ceilings cellar cello ceramic chandler chandlery charcuterie chargers charters cheese
+    chillers chiropractic chocolate chocolates choir cigars cleantech cocktails cocoa coding columbarium
+    compressors confinement conveyance conveyancing cookies cornice cots countertops coworking crab crabs crafts
+    creche crematory crypto cubicles cupcakes customs dairy decking decor deli demurrage denim dent dentist dentists
+    dermatology desserts detailing diagnostics dialysis digger disposal docking donuts doors drapery drones
+    drums dry drycleaning drydock drywall dumplings durians ear edtech eggs eldercare electroplating embroideries
+    emcee ent epoxy escalators espresso estates evcharging ewaste exterior eye eyecare eyes eyewear fabrics facade
+    facial factoring fasteners fencing fengshui fertility fibre figs fillers films fins fintech fishfarm fittings
+    flanges florals florists flower flowers foodtech forex forge forklift forklifts formwork forum foundry fpso
+    fragrance frames framing freightdesk frozenfood fruits fttx fuel fumigation fumigators funeral galvanising
+    galvanizing gas gaskets gates gelato genomics genset gensets geospatial geotech gin gis glazing goldfish
+    goldsmiths gondola gourmet greases greentech groceries grooming guitar gutters gymnastics gypsum hair haircut
+    hairdresser halalfood halls hampers hatchery haulage hearing hems herbs hire hirepurchase hobby hoist hoists
+    homeopathy hoses hospice hvac hydraulics hydroblasting hydroponics ice icecream imaging incense infantcare
+    infotech ink inks insulation insurer insurers interiors inverters iot ironing ironworks jewels joinery joss
+    juice juicebar karaoke keys kids kiosk knits knives koi kombucha labels lacquer ladders landscape lanyards laser
+    lasers lashes lashing lathe laundromat lawns laytime leaf leasing leather lens lenses lifts lights linen
+    livestream loans lobster locks locksmith lorry lounge lubricants macarons maids makerspace makeup malls manicure
+    mattress mechanical mediation medtech menu mep metal metaverse metrology mice microblading microbrewery
+    microgreens milling millwork models moneychanger montessori mooring moorings mortgage mortgages mould mri museum
+    mushrooms nail nails nanny naturopath neon neonsigns noodles notarial notaries notary nursery nut nuts
+    oats offshore oils oncology optician optometry orchestra orchids organic orthotics osteopathy oven ovens oysters
+    pabx packers paddle paddock paediatrics paint paints pallet pallets panels papers parquet partition partitions
+    pastries pastry patent patents pawn pawnshop paws pearls pedicure pens perfume pestcontrol pet pets petshop
+    phonics photobooth physio pianos pie pies pilot pipe pipes pit pitstop pizza plaster playgroup playwright
+    plumb plumber plumbers podcast podiatry poke pool pools popsicle portraits pottery powdercoat powders prawns
+    preowned printshop probate proptech prosthetics proteomics pub puppies quilts racquets radiology rafting rebar
+    recycle recyclers reefer refinery refinish regtech rehome rehoming reinsurance remedial remit removals rentals
+    reptiles rfid rig rigging rims robotics rodent roofing rov rubber rum safes sails sake salads salvage
+    sandblasting sandwich sandwiches sanitaryware sash sashimi scada scaffold scrap scrapmetal scuba sea seafood
+    seafoods seals seeds sewing sheetmetal sheets shipbrokers shipbroking shipchandler showers shows shutters silk
+    ski skincare skip skips skylight slimming smoothies snacks soap soapworks sofa sofas soil solarpanels sommelier
+    soundsystem soups soy spareparts spares speech spinal spirits splicing squash stables staging standee stationery
+    steam steelworks stencil stevedore stevedoring stitching stools stucco studentcare subsea subtitling sugar suits
+    surf surfaces surgeons surgery survey surveying surveyor surveys swimschool tailoring takaful tanning taproom
+    tarts tattoo tattoos taxi tea teas telco temple tennis tents termite terrarium theatre thread threading tiling
+    timbers tint tinting toddlers toilets token tongs towage towing toy trademarks trailers translation translations
+    trellis trichology trucking trucks tshirts tug tugs turf turning turnstiles tyres ukulele umbrellas uniforms
+    upholstery urinals valves vape vapes varnish vegan vegetarian vet vets videography villas vinyl vinylfloor
+    violin violins visa visas vocals voice voiceover voip wall wallpaper walls wardrobes waste watches waterproof
+    waterproofing wax wedding weddings weld welders whiskey whisky wifi wig wigs windows wine wines wool worktops
+    wraps wrench yacht yarn yarns zoo""".split()
 )
 """Trades, wares and materials that the words of company names (vocabulary.TRADES) leave out."""
 
@@ -92,6 +125,7 @@ CITY_CODES = frozenset(
 """Codes of airports and cities (IATA) that stand beside a role: ops.sin, pricing-hkg."""
 
 ALSO_NAMES = {
+    "flow": ("yoga", "pilates", "dance", "surf", "water", "plumb", "fluid", "wellness"),
     "glow": ("beaut", "skin", "facial", "spa", "wellness", "yoga", "candle", "light"),
     "grow": ("nurser", "garden", "plant", "farm", "educat", "learn", "child", "coach", "invest"),
     "love": ("brid", "wedding", "gift", "matrimon", "florist", "flower", "dating"),

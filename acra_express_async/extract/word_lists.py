@@ -20,4 +20,4 @@ FAMILY_NAMES = _lines_of("surnames.txt")
 """The 3,000 most frequent surnames of the same census."""
 
 ORDINARY = _lines_of("ordinary_words.txt")
-"""English words of four to ten letters that are no given name and no frequent surname."""
+"""English words of four to fourteen letters that are no given name and no frequent surname."""

@@ -176,8 +176,8 @@ def test_a_name_can_be_a_role_where_the_trade_calls_for_it() -> None:
 
 
 def test_words_of_the_registered_trade_are_roles() -> None:
-    assert kind_at("ALPHA PTE. LTD.", "tempeh@alpha.sg", activity="MANUFACTURE OF TEMPEH AND TOFU") is EmailKind.ROLE
-    assert kind_at("ALPHA PTE. LTD.", "tempeh@alpha.sg") is EmailKind.PERSON
+    assert kind_at("ALPHA PTE. LTD.", "agarwood@alpha.sg", activity="WHOLESALE OF AGARWOOD") is EmailKind.ROLE
+    assert kind_at("ALPHA PTE. LTD.", "agarwood@alpha.sg") is EmailKind.PERSON
 
 
 @pytest.mark.parametrize(
