@@ -88,6 +88,53 @@ async def test_a_tick_repeats_every_change_of_the_platform(database: Database, o
         assert kept == there, change
 
 
+async def test_a_tick_reads_a_limited_number_of_companies(database: Database, owner: Connection) -> None:
+    """New ones first; the others come round again, in slices of two and at most eight a tick."""
+    await owner.execute(
+        "INSERT INTO companies (uen, name, website_domain) SELECT 'U' || i, 'N', 'd' || i || '.sg'"
+        " FROM generate_series(1, 20) i"
+    )
+    while await known(owner) < 20:
+        assert 0 < await update_domains(database, 2, 8) <= 8 + 2
+    await owner.execute("UPDATE companies SET website_domain = 'new.' || website_domain")
+    await owner.execute("INSERT INTO companies (uen, name, website_domain) VALUES ('V', 'N', 'new.v.sg')")
+    await update_domains(database, 2, 8)
+    assert (
+        await owner.fetchval("SELECT website FROM acra_express.company_domains ORDER BY company_id DESC LIMIT 1")
+        == "new.v.sg"
+    ), "the new one, before the round comes to it"
+    ticks = 1
+    while await known(owner, "new.%") < 21:
+        ticks += 1
+        assert ticks <= 4, "a round of 21 rows takes three ticks"
+        await update_domains(database, 2, 8)
+
+
+async def known(owner: Connection, like: str = "%") -> int:
+    """How many domains are known, under their websites, in the form that companies would have now."""
+    return int(
+        await owner.fetchval(
+            "SELECT count(*) FROM acra_express.company_domains d WHERE d.website LIKE $1"
+            " AND d.backwards = acra_express.domain_backwards(d.website)",
+            like,
+        )
+    )
+
+
+async def test_a_tick_works_out_no_domain_that_it_knows(database: Database, owner: Connection) -> None:
+    """An unchanged row is not touched; one that the previous version wrote, without the website, is once."""
+    await a_company(owner, OTHER, website_domain="https://Shop.lotus.com.sg/x")
+    await a_company(owner, MINE, website_domain="mine.sg")
+    await update_domains(database)
+    versions = "SELECT array_agg(xmin::text ORDER BY company_id) FROM acra_express.company_domains"
+    first = await owner.fetchval(versions)
+    await update_domains(database)
+    assert await owner.fetchval(versions) == first
+    await owner.execute("UPDATE acra_express.company_domains SET website = NULL WHERE website = 'mine.sg'")
+    await update_domains(database)
+    assert await known(owner) == 2
+
+
 async def test_a_domain_that_we_set_is_known_before_the_next_tick(
     database: Database, owner: Connection, shape: object
 ) -> None:
@@ -111,14 +158,25 @@ async def furnished(owner: Connection, rows: int) -> None:
     )
 
 
-async def plans(connection: Connection, rows: int) -> str:
+async def plans(connection: Connection, statement: str, *values: object) -> str:
     """The plan after its parameters are known and the one that a prepared statement may keep."""
     texts = []
     for mode in ("force_custom_plan", "force_generic_plan"):
         await connection.execute("SELECT set_config('plan_cache_mode', $1, false)", mode)
-        values = (rows // 2, "d20.com.sg"[::-1], spellings("d20.com.sg"))
-        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {company_domains._HELD}", *values)
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}", *values)
         texts += [row[0] for row in plan]
+    return "\n".join(texts)
+
+
+async def look_up_plans(connection: Connection, rows: int) -> str:
+    values = (rows // 2, "d20.com.sg"[::-1], spellings("d20.com.sg"))
+    return await plans(connection, company_domains._HELD, *values)
+
+
+async def slice_plans(connection: Connection) -> str:
+    """Of the first slice, whose lower bound tells the planner nothing, and of one in the middle."""
+    middle = await connection.fetchval("SELECT max(company_id) / 2 FROM public.companies")
+    texts = [await plans(connection, company_domains._UPDATE, after, 500) for after in (company_domains.FIRST, middle)]
     return "\n".join(texts)
 
 
@@ -127,9 +185,24 @@ async def test_the_look_up_never_scans_all_companies(database: Database, owner: 
     await update_domains(database)
     await owner.execute("ANALYZE companies; ANALYZE acra_express.company_domains")
     async with database.session() as connection:
-        plan = await plans(connection, 40_000)
+        plan = await look_up_plans(connection, 40_000)
     assert "Seq Scan" not in plan, plan
     assert "company_domains_backwards" in plan
+
+
+async def test_a_slice_never_scans_all_companies(database: Database, owner: Connection) -> None:
+    """Neither when nothing has changed, nor for rows that changed, vanished or are new to it."""
+    await furnished(owner, 40_000)
+    await update_domains(database)
+    await owner.execute("ANALYZE companies; ANALYZE acra_express.company_domains")
+    async with database.session() as connection:
+        unchanged = await slice_plans(connection)
+    await owner.execute("UPDATE companies SET website_domain = 'n.' || website_domain WHERE company_id % 3 = 0")
+    await owner.execute("UPDATE companies SET website_domain = NULL WHERE company_id % 5 = 0")
+    async with database.session() as connection:
+        changed = await slice_plans(connection)
+    assert "Seq Scan" not in unchanged, unchanged
+    assert "Seq Scan" not in changed, changed
 
 
 @pytest.mark.slow
@@ -137,14 +210,16 @@ async def test_the_look_up_never_scans_all_companies(database: Database, owner: 
 async def test_the_look_up_is_flat_at_a_million_companies(database: Database, owner: Connection) -> None:
     await furnished(owner, 1_000_000)
     began = time.perf_counter()
-    await update_domains(database)
+    await update_domains(database, most=2_000_000)
     print(f"\nfirst update of 500,000 domains: {time.perf_counter() - began:.1f} s")
     await owner.execute("ANALYZE companies; ANALYZE acra_express.company_domains", timeout=120)
-    began = time.perf_counter()
-    await update_domains(database)
-    print(f"update without a change: {time.perf_counter() - began:.1f} s")
+    for tick in range(5):
+        began = time.perf_counter()
+        read = await update_domains(database)
+        print(f"tick {tick} without a change: {read} companies in {time.perf_counter() - began:.2f} s")
+        assert read <= company_domains.MOST + company_domains.SLICE
     async with database.session() as connection:
-        plan = await plans(connection, 1_000_000)
+        plan = await look_up_plans(connection, 1_000_000) + await slice_plans(connection)
         assert "Seq Scan" not in plan, plan
         began = time.perf_counter()
         for number in range(2, 2002, 2):
