@@ -21,6 +21,16 @@ class JobType(StrEnum):
     STAGING = "acra_express_staging_upsert"
     ENRICHMENT = "acra_express_enrich_candidates"
 
+    @property
+    def word(self) -> str:
+        """``staging`` or ``enrichment``: what people read on the page, in commands and in the log."""
+        return self.name.lower()
+
+
+def job_word(job_type: str | None) -> str:
+    """The word of a job type; any other text is shown as it is."""
+    return JobType(job_type).word if job_type in tuple(JobType) else job_type or ""
+
 
 class Provider(StrEnum):
     """The outside services; the value is the metric label `provider`."""

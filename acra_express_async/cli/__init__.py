@@ -8,8 +8,9 @@ stderr. Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage; 78 
 from __future__ import annotations
 
 import importlib
+import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -18,6 +19,7 @@ from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
 from acra_express_async.logs import say_to_stderr
 
 EXIT_FAILED = 1
+_JSON = f"{__name__}.json"
 
 COMMANDS = {
     "run": "run:run",
@@ -27,9 +29,11 @@ COMMANDS = {
     "load-ssic": "load:load_ssic",
     "check": "database:check",
     "forget": "database:forget",
+    "optouts": "optout_commands:optouts",
     "explain": "explain:explain",
     "export": "export:export",
     "enqueue": "enqueue:enqueue",
+    "terms": "terms:terms",
     "campaigns": "campaigns:campaigns",
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",
@@ -57,15 +61,32 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
+        as_json = ctx.meta[_JSON]
         try:
             return super().invoke(ctx)
         except (ConfigError, SchemaError) as wrong:
-            say_to_stderr(f"acra-express: {wrong}")
-            sys.exit(EXIT_CONFIG)
+            _refuse(str(wrong), EXIT_CONFIG, as_json=as_json)
         except AcraExpressError as error:
-            say_to_stderr(f"acra-express: {error}")
-            sys.exit(EXIT_FAILED)
+            _refuse(str(error), EXIT_FAILED, as_json=as_json)
+        except click.ClickException as usage:
+            if not as_json:
+                raise
+            _refuse(usage.format_message(), usage.exit_code, as_json=True)
+        except click.Abort:
+            if not as_json:
+                raise
+            _refuse("not confirmed (--yes does not ask); nothing was done", EXIT_FAILED, as_json=True)
+
+
+def _refuse(sentence: str, code: int, *, as_json: bool) -> NoReturn:
+    """End with the error on stderr, in the form that was asked for."""
+    say_to_stderr(json.dumps({"error": sentence}) if as_json else f"acra-express: {sentence}")
+    sys.exit(code)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
-from acra_express_async.cli.wording import cell, moment, table
+from acra_express_async.cli.wording import cell, console, moment, table
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
 from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
@@ -54,7 +54,7 @@ async def list_(limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"items": [as_object(each, settings.zone) for each in found]}))
     elif found:
-        Console().print(_listed(found, settings.zone))
+        console().print(_listed(found, settings.zone))
     else:
         click.echo("there are no campaigns yet; acra-express enqueue makes one")
 
@@ -79,16 +79,16 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
         companies = [each | {"ended_at": each["ended_at"].astimezone(settings.zone).isoformat()} for each in ended]
         click.echo(json.dumps(as_object(state, settings.zone) | {"companies": companies}))
         return
-    console = Console()
+    out = console()
     for line in told(state, settings.zone):
-        console.print(printable(line), markup=False, highlight=False)
+        out.print(printable(line), markup=False, highlight=False)
     if ended:
-        shown = table(None, "UEN", "state", "reason", "ended", "job", yielding=("reason",))
+        shown = table(None, "UEN", "state", "reason", "ended", "job", yielding=("reason",), zone=settings.zone)
         for each in ended:
             ended_at = moment(each["ended_at"], settings.zone)
             shown.add_row(cell(each["uen"]), each["kind"], cell(each["reason"]), ended_at, str(each["job_id"]))
-        console.print(shown)
-        console.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
+        out.print(shown)
+        out.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
 
 
 @campaigns.command(short_help="End it; its results are kept.")
@@ -297,7 +297,9 @@ def _summary(state: CampaignState) -> str:
 
 
 def _listed(found: list[CampaignState], zone: tzinfo) -> Table:
-    shown = table(None, "campaign", "name", "enqueued", "done", "failed", "state", yielding=("name", "state"))
+    shown = table(
+        None, "campaign", "name", "enqueued", "done", "failed", "state", yielding=("name", "state"), zone=zone
+    )
     for each in found:
         done = f"{each.ended}/{each.total}{'+' if each.open_ended else ''}"
         state = "over" if each.is_over else _waits(each, zone)

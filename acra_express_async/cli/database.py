@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, json_option, say, synchronous
+from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, confirm, json_option, say, synchronous
 from acra_express_async.settings.tree import load_settings
 
 
@@ -76,8 +76,8 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
     kind, value = kind_of(subject)
     if kind == "domain" and "." not in value:
         raise click.UsageError(f"{subject} is not a UEN, a domain or a mail address")
-    if not yes and not as_json:
-        click.confirm(f"Forget the {kind} {value} and never store it again?", abort=True)
+    if not yes:
+        confirm(f"Forget the {kind} {value} and never store it again?", as_json=as_json)
     async with as_login(settings) as connection:
         await check_schema(connection)
         shape, hashes = await probe(connection), await load_address_hash(connection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from acra_express_async.cli.sessions import as_tenant, synchronous
+from acra_express_async.cli.wording import json_text, offset
 from acra_express_async.db.companies.decisions import Decision, Explanation
 from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.errors import AcraExpressError
@@ -34,7 +34,7 @@ async def explain(uen: str, as_json: bool) -> None:
         known = await last_decision(database, wanted)
     if known is None:
         raise AcraExpressError(f"{wanted} is not in the registry, and nothing was ever decided about it")
-    click.echo(json.dumps(_as_json(known), default=str) if as_json else prose(known, settings.zone))
+    click.echo(json_text(_as_json(known), settings.zone) if as_json else prose(known, settings.zone))
 
 
 def _as_json(known: Explanation) -> dict[str, Any]:
@@ -177,4 +177,5 @@ def _cost(detail: Mapping[str, Any]) -> str:
 
 
 def _when(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%d %b %Y %H:%M} ({zone.key})"
+    at = moment.astimezone(zone)
+    return f"{at:%d %b %Y %H:%M} {offset(at)}"

@@ -9,16 +9,16 @@ from datetime import tzinfo
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from acra_express_async.cli.campaigns import cancel_campaign, retry_campaign, show_campaign
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
-from acra_express_async.cli.wording import cell, moment, span, table
+from acra_express_async.cli.wording import cell, console, json_text, moment, span, table
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.jobs.job_commands import JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
+from acra_express_async.models import job_word
 from acra_express_async.settings.tree import load_settings
 
 SHORT_PARAM = 200
@@ -45,13 +45,13 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
     async with as_tenant(settings) as database:
         lines = await Operator(database).listed(state=state, limit=limit)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(line) for line in lines], default=str))
+        click.echo(json_text({"items": [_as_object(line) for line in lines]}, settings.zone))
         return
     if not lines:
         click.echo("there are no express jobs" + (f" in state {state}" if state else ""))
         return
-    console = Console()
-    console.print(_listed(lines, settings.zone, wide=console.width >= WIDE))
+    shown = console()
+    shown.print(_listed(lines, settings.zone, wide=shown.width >= WIDE))
 
 
 @jobs.command(short_help="One job, and how its companies ended.")
@@ -72,18 +72,18 @@ async def show(job_id: int, batch: bool, as_json: bool) -> None:
             return
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(line) | {"outcomes": outcomes}, default=str))
+        click.echo(json_text(_as_object(line) | {"outcomes": outcomes}, settings.zone))
         return
-    console = Console()
+    out = console()
     for name, value in _facts(line, settings.zone).items():
-        console.print(printable(f"{name:<9} {value}"), markup=False, highlight=False)
+        out.print(printable(f"{name:<9} {value}"), markup=False, highlight=False)
     if not outcomes:
         return
     counts = Counter(o["kind"] for o in outcomes)
-    console.print(f"{'companies':<9} {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))} so far")
-    console.print(_companies(outcomes))
+    out.print(f"{'companies':<9} {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))} so far")
+    out.print(_companies(outcomes))
     uen = next((o["uen"] for o in outcomes if o["kind"] == "failed" and o["uen"]), outcomes[0]["uen"])
-    console.print(printable(f"why: acra-express explain {uen}"), markup=False, highlight=False)
+    out.print(printable(f"why: acra-express explain {uen}"), markup=False, highlight=False)
 
 
 @jobs.command(short_help="Queue a job again; its failed companies are retried.")
@@ -151,20 +151,18 @@ def _acts_on_campaign(campaign_id: int, *, as_json: bool) -> None:
         click.echo(f"{campaign_id} is a campaign: this is about all its jobs (--batch means the one job)", err=True)
 
 
-def _short(job_type: str) -> str:
-    return {"acra_express_staging_upsert": "staging", "acra_express_enrich_candidates": "enrichment"}.get(
-        job_type, job_type
-    )
+def _as_object(line: JobLine) -> dict[str, Any]:
+    return dataclasses.asdict(line)
 
 
 def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
     heads = ("job", "type", "state", "done", "failed", *(("tries", "created") if wide else ()), "due or ended", "says")
-    shown = table(None, *heads, yielding=("says",))
+    shown = table(None, *heads, yielding=("says",), zone=zone)
     for line in lines:
         more = (str(line.attempts), moment(line.created_at, zone)) if wide else ()
         shown.add_row(
             str(line.job_id),
-            _short(line.job_type),
+            job_word(line.job_type),
             line.state,
             f"{line.processed}/{line.total}",
             str(line.failed or ""),
@@ -188,7 +186,7 @@ def _facts(line: JobLine, zone: tzinfo) -> dict[str, str]:
     """What a person wants to know about a job, without empty values."""
     params = line.params_fault or json.dumps(line.params)
     facts = {
-        "job": f"{line.job_id}, {_short(line.job_type)}",
+        "job": f"{line.job_id}, {job_word(line.job_type)}",
         "state": line.state + (f" until {moment(line.due_at, zone, seconds=True)}" if line.state == "snoozed" else ""),
         "created": moment(line.created_at, zone, seconds=True),
         "started": moment(line.started_at, zone, seconds=True),

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from acra_express_async.cli.sessions import as_tenant, json_option, say, synchronous
+from acra_express_async.cli.wording import console
 from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.limits.capacity import DOCUMENTED, Plan, plan, verified_share
@@ -76,10 +76,10 @@ def _finite(figure: float) -> float | None:
 
 
 def _print(settings: Settings, answer: Plan, why: str | None) -> None:
-    console = Console()
+    out = console()
     costs = answer.costs
     source = f"measured over {costs.measured} companies" if costs.measured else f"documented ({why})"
-    console.print(
+    out.print(
         f"average cost of a company, {source}: {costs.searches:.2f} searches, {costs.pages:.2f} pages, "
         f"{costs.tokens:.0f} tokens, {costs.verifications:.2f} verifications, {costs.seconds:.1f} s of a worker"
     )
@@ -87,13 +87,13 @@ def _print(settings: Settings, answer: Plan, why: str | None) -> None:
     for bound in answer.bounds:
         hour = "" if bound.per_hour == float("inf") else f"{bound.per_hour:.0f}"
         table.add_row(bound.name, hour, f"{bound.per_day:.0f}")
-    console.print(table)
-    console.print(f"{answer.per_day:.0f} companies a day, limited by {answer.bottleneck.name}; ", end="")
-    console.print(f"{answer.per_hour:.0f} an hour while work waits")
+    out.print(table)
+    out.print(f"{answer.per_day:.0f} companies a day, limited by {answer.bottleneck.name}; ", end="")
+    out.print(f"{answer.per_hour:.0f} an hour while work waits")
     share = verified_share(settings, costs, answer.per_day)
-    console.print(f"verifications: express's share covers {share:.0%} of those wanted on a full day")
+    out.print(f"verifications: express's share covers {share:.0%} of those wanted on a full day")
     times = ", ".join(f"{n} companies in {answer.time_for(n)}" for n in EXAMPLES)
-    console.print(f"time: {times}".replace(".000000", ""))
+    out.print(f"time: {times}".replace(".000000", ""))
     gain = answer.third_worker_gains
     worth = "gains nothing: the budgets limit the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
-    console.print(f"one more worker than {answer.workers} {worth}")
+    out.print(f"one more worker than {answer.workers} {worth}")

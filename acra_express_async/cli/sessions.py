@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from acra_express_async.cli.wording import json_text
 from acra_express_async.db.schema.tenant_access import require_tenant
 from acra_express_async.db.session.dsn import host_and_port
 from acra_express_async.db.session.pinned import OWNER_SETTINGS, session_settings
@@ -115,7 +116,19 @@ def operator_name() -> str:
 
 def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:
     """One answer, for a machine or for a person."""
-    click.echo(json.dumps(answer, default=str) if as_json else text)
+    click.echo(json_text(answer) if as_json else text)
+
+
+def confirm(question: str, *, as_json: bool) -> None:
+    """Ask before something that cannot be undone; a program that answers on standard input is not shown the question.
+
+    Raises:
+        click.Abort: the answer is not yes.
+    """
+    if not as_json or sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)
+    elif sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise click.Abort
 
 
 page_size_option = click.option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from acra_express_async.cli.sessions import json_option, page_size_option
+from acra_express_async.cli.wording import json_text
 from acra_express_async.errors import AcraExpressError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def simulate(
         shown = "" if picture is None else f"\n\n![the day]({os.path.relpath(picture, page.parent)})"
         record(page, f"acra-express simulate --profile {profile}", as_markdown(days) + shown)
     if as_json:
-        click.echo(json.dumps([day.as_json() for day in days]))
+        click.echo(json_text({"items": [day.as_json() for day in days]}))
     else:
         for day in days:
             show(day)

@@ -18,6 +18,7 @@ from rich.text import Text
 from acra_express_async.cli.sessions import json_option, synchronous
 from acra_express_async.cli.wording import cell, moment, span, table
 from acra_express_async.errors import AcraExpressError
+from acra_express_async.models import job_word
 from acra_express_async.settings.tree import load_settings
 
 WATCH_SECONDS = 2.0
@@ -135,7 +136,7 @@ def _workers(answer: dict[str, Any]) -> Table:
     shown = table("workers", "worker", "job", "type", "attempt")
     for worker in answer["workers"]:
         attempt = "" if worker["attempt"] is None else str(worker["attempt"])
-        shown.add_row(worker["name"], str(worker["job_id"] or "idle"), _short(worker["job_type"]), attempt)
+        shown.add_row(worker["name"], str(worker["job_id"] or "idle"), job_word(worker["job_type"]), attempt)
     return shown
 
 
@@ -144,7 +145,7 @@ def _queue(answer: dict[str, Any]) -> RenderableType:
         return Text("the queue is empty")
     shown = table("queue", "type", "state", "jobs", "oldest")
     for line in answer["queue"]:
-        shown.add_row(_short(line["job_type"]), line["state"], str(line["depth"]), span(line["oldest_age_seconds"]))
+        shown.add_row(job_word(line["job_type"]), line["state"], str(line["depth"]), span(line["oldest_age_seconds"]))
     return shown
 
 
@@ -189,7 +190,3 @@ def _companies(answer: dict[str, Any]) -> Table:
         cells = (line["uen"], line["name"] or "(left out)", line["outcome"], line["reason"], line["domain"] or "")
         shown.add_row(*(cell(text) for text in cells), span(line["latency_seconds"]))
     return shown
-
-
-def _short(job_type: str | None) -> str:
-    return (job_type or "").removeprefix("acra_express_")

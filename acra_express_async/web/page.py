@@ -12,11 +12,9 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
+from acra_express_async.models import job_word
+
 WORDS = {"pass": "It is fine", "warn": "Worth a look", "fail": "Something is wrong"}
-SHORT = {
-    "acra_express_staging_upsert": "staging",
-    "acra_express_enrich_candidates": "enrichment",
-}
 
 
 def page(status: dict[str, Any]) -> str:
@@ -219,7 +217,7 @@ def _text(value: object) -> str:
 
 
 def _kind(job_type: str | None) -> str:
-    return _text(SHORT.get(job_type or "", job_type))
+    return _text(job_word(job_type))
 
 
 def _marks(word: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from process import acra_express
+from terminal import on_terminal
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox import registry_sample
@@ -170,7 +171,7 @@ async def test_jobs_show_names_the_failure_and_where_to_look(run: Run, uens: lis
     assert out.strip().endswith(f"why: acra-express explain {uens[1]}")
 
 
-async def test_a_narrow_terminal_still_shows_ids_states_and_counts(run: Run, owner: Connection) -> None:
+async def test_a_table_fits_a_terminal_and_is_whole_in_a_pipe(run: Run, fresh_dsn: str, owner: Connection) -> None:
     await owner.execute(
         "INSERT INTO background_jobs (job_id, job_type, status, processed, total, error)"
         " VALUES (4711, 'acra_express_enrich_candidates', 'done', 2, 5, repeat('a long sentence ', 20))"
@@ -178,7 +179,13 @@ async def test_a_narrow_terminal_still_shows_ids_states_and_counts(run: Run, own
     _, out, _ = await run("jobs", "list", COLUMNS="80")
     [line] = [line for line in out.splitlines() if "4711" in line]
     assert line.split()[:4] == ["4711", "enrichment", "done", "2/5"]
-    assert len(line) <= 80
+    assert line.count("a long sentence") == 20
+    assert "times: Asia/Singapore, +08:00" in out
+    screen = await on_terminal("jobs", "list", size=(80, 24), POSTGRES_DSN=fresh_dsn)
+    [line] = [line for line in screen.display if "4711" in line]
+    assert line.split()[:4] == ["4711", "enrichment", "done", "2/5"]
+    assert "a long" in line
+    assert "sentence " * 5 not in line
 
 
 async def test_a_job_can_be_listed_shown_cancelled_and_retried(run: Run, uens: list[str], owner: Connection) -> None:
@@ -198,7 +205,7 @@ async def test_a_job_can_be_listed_shown_cancelled_and_retried(run: Run, uens: l
     assert (await run("jobs", "retry", job_id, "--batch"))[0] == 0
     assert (await shown())["state"] == "due"
     code, out, _ = await run("jobs", "list", "--json", "--state", "due")
-    assert [str(job["job_id"]) for job in json.loads(out)] == [job_id]
+    assert [str(job["job_id"]) for job in json.loads(out)["items"]] == [job_id]
     foreign = await owner.fetchval(
         "INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'queued') RETURNING job_id"
     )

@@ -153,7 +153,7 @@ async def test_explain_shows_the_evidence_for_a_website(
     hashed = (await load_address_hash(owner)).text("mei.tan@lotus.com.sg")
     assert out.splitlines() == [
         f"LOTUS PUMPS PTE. LTD. ({UEN})",
-        "Decided on 01 Mar 2026 12:00 (Asia/Singapore), in job 7 (attempt 2): its own website is lotus.com.sg.",
+        "Decided on 01 Mar 2026 12:00 +08:00, in job 7 (attempt 2): its own website is lotus.com.sg.",
         "",
         "Searched: lotus pumps singapore.",
         f"Read: {HOME} (cut at 1500 tokens, read again for its footer), {HOME}contact (cut at 900 tokens), {HOME}team.",
@@ -184,7 +184,7 @@ async def test_explain_shows_a_none_and_a_later_skip(
     await decided(owner, Outcome(OutcomeKind.SKIPPED, "recently_checked"), job_id=9, hour=6)
     _, out, _ = await run("explain", UEN)
     assert "in job 7 (attempt 2): no website was found, because the search found nothing (no_search_results)." in out
-    assert "Since then, on 01 Mar 2026 14:00 (Asia/Singapore) in job 9: skipped, because it had been checked" in out
+    assert "Since then, on 01 Mar 2026 14:00 +08:00 in job 9: skipped, because it had been checked" in out
     assert "Searched: lotus pumps singapore; lotus pumps.\nRead: no page." in out
     _, out, _ = await run("explain", UEN, "--json")
     told = json.loads(out)
@@ -239,7 +239,7 @@ async def test_explain_without_a_decision_says_so(
 async def test_forget_removes_a_company(run: Run, owner: Connection, company: Callable[[], Awaitable[None]]) -> None:
     await company()
     await decided(owner, RIGHT)
-    code, out, err = await run("forget", UEN, "--json")
+    code, out, err = await run("forget", UEN, "--json", "--yes")
     answer: dict[str, Any] = json.loads(out)
     removed = {"companies": 1, "acra_express.outcomes": 1, "acra_express.field_history": 7}
     assert (code, answer) == (
@@ -272,4 +272,28 @@ async def test_forget_asks_first_and_refuses_an_unclear_subject(run: Run, owner:
     assert "lotus is not a UEN, a domain or a mail address" in err
     code, _, _ = await run("forget", UEN)  # without a terminal to confirm, nothing happens
     assert code == 1
+    code, out, err = await run("forget", UEN, "--json")
+    assert (code, out) == (1, "")
+    assert json.loads(err) == {"error": "not confirmed (--yes does not ask); nothing was done"}
     assert await owner.fetchval("SELECT count(*) FROM acra_express.opt_outs") == 0
+
+
+async def test_an_opt_out_can_be_listed_and_taken_back(run: Run, owner: Connection) -> None:
+    for subject in (UEN, "lotus.com.sg", "Info@Lotus.com.sg"):
+        assert (await run("forget", subject, "--yes"))[0] == 0
+    listed = json.loads((await run("optouts", "list", "--json"))[1])["items"]
+    assert [one["kind"] for one in listed] == ["address", "domain", "company"]
+    assert "lotus" not in listed[0]["value"]
+    code, out, _ = await run("optouts", "list")
+    assert (code, "lotus.com.sg" in out) == (0, True)
+    code, out, err = await run("optouts", "remove", UEN.lower(), "--by", "Mei Ling", "--json")
+    assert (code, json.loads(out)) == (0, {"kind": "company", "value": UEN, "removed_by": "Mei Ling"}), err
+    assert (await run("optouts", "remove", listed[0]["value"], "--by", "Mei Ling"))[0] == 0
+    code, out, _ = await run("optouts", "remove", "www.lotus.com.sg", "--by", "Mei Ling")
+    assert (code, out) == (0, "the domain lotus.com.sg may be looked at again, as Mei Ling decided\n")
+    assert (await run("optouts", "list"))[1] == "nobody has opted out\n"
+    kept = await owner.fetch("SELECT kind, removed_by FROM acra_express.opt_out_removals ORDER BY kind")
+    assert [tuple(row) for row in kept] == [(kind, "Mei Ling") for kind in ("address", "company", "domain")]
+    code, _, err = await run("optouts", "remove", UEN, "--by", "Mei Ling")
+    assert (code, err) == (1, f"acra-express: the company {UEN} has not opted out\n")
+    assert (await run("optouts", "remove", UEN))[0] == 2

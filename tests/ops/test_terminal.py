@@ -28,7 +28,7 @@ def shown(answer: dict[str, Any]) -> str:
 def test_status_of_a_healthy_service_shows_its_figures() -> None:
     text = shown(status())
     assert text.startswith("It is fine (acra-express 1.0.0)")
-    for said in ("worker-1", "enrich_candidates", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
+    for said in ("worker-1", "enrichment", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
         assert said in text, said
     assert "failed in 24 hours: provider_error 2" in text
 

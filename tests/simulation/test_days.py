@@ -21,7 +21,7 @@ def simulated(*arguments: str, timeout: float) -> list[dict[str, Any]]:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    days: list[dict[str, Any]] = json.loads(ended.stdout)
+    days: list[dict[str, Any]] = json.loads(ended.stdout)["items"]
     return days
 
 

@@ -17,9 +17,10 @@ import asyncpg
 from acra_express_async.db.companies.company_domains import update_domains
 from acra_express_async.db.companies.company_rows import LONGEST_CELL, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
-from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
+from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes, lost_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import JobError
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams, id_of, listed_uens
 from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, may_be_live, ssic_digits
@@ -137,11 +138,13 @@ class Selection:
         """How many live companies match, for the answer of `enqueue`; explicit UENs count as given.
 
         Raises:
-            JobError: a term matches no code.
+            JobError: a term matches no code, or a given code nothing at all.
         """
         async with self._database.session() as connection:
             codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
             await fill_codes(connection, codes)
+            if lost := await lost_codes(connection, params.ssic_codes, self._shape):
+                raise JobError("; ".join(lost))
             members = await connection.fetchval(
                 """
                 SELECT coalesce(sum(members - CASE WHEN $2 THEN 0 ELSE sole_proprietors END), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -10,6 +11,7 @@ from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import JobError
 from acra_express_async.registry import ssic_digits
 from acra_express_async.registry.eligibility import LIVE, PERSONAL_TYPE, SILENT, SOLE
+from acra_express_async.registry.nearest_titles import nearest_titles
 from acra_express_async.runtime.realtime import real
 
 CODES_PER_TERM = 30
@@ -45,7 +47,7 @@ async def codes_of(
     for term in terms:
         codes = await _resolve(connection, term.strip(), shape)
         if not codes:
-            lost.append(f"term {term!r} matches no SSIC code")
+            lost.append(f"term {term!r} matches no SSIC code{await _near(connection, term, shape)}")
         found.update(codes)
     if lost:
         raise JobError("; ".join(lost))
@@ -58,6 +60,73 @@ async def ssic_titles(connection: Connection, shape: PlatformShape) -> dict[str,
         return {}
     rows = await connection.fetch("SELECT code, title FROM public.ssic_ref ORDER BY version, code")
     return {digits: row["title"] for row in rows if (digits := ssic_digits(row["code"])) is not None}
+
+
+async def _near(connection: Connection, term: str, shape: PlatformShape) -> str:
+    """The nearest titles of a word that resolves to nothing, as the rest of the sentence."""
+    titles = await ssic_titles(connection, shape)
+    if not titles:
+        return " (ssic_ref is empty: acra-express load-ssic FILE fills it)"
+    near = nearest_titles(term, titles)
+    return f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
+
+
+async def lost_codes(connection: Connection, ssic_codes: Sequence[str], shape: PlatformShape) -> list[str]:
+    """Those of the given codes that no live company has and `ssic_ref` does not know, in words. They must be filled."""
+    titles = await ssic_titles(connection, shape)
+    rows = await connection.fetch(
+        "SELECT code FROM acra_express.code_fills WHERE code = ANY ($1::text[]) AND members > 0",
+        [digits for code in ssic_codes if (digits := ssic_digits(code)) is not None],
+    )
+    known = {row["code"] for row in rows} | set(titles)
+    lost = []
+    for code in ssic_codes:
+        digits = ssic_digits(code)
+        if digits is not None and digits not in known:
+            below = [other.zfill(5) for other in titles if other.zfill(5).startswith(code.strip()) and len(code) < 5]
+            more = f"; codes that begin so: {', '.join(sorted(below)[:10])}" if below else ""
+            lost.append(f"SSIC code {code!r} matches no live company and no title{more}")
+    return lost
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """An SSIC code of five digits, its title, and how many live companies it has; `sole` of them are one person."""
+
+    code: str
+    title: str
+    companies: int
+    sole: int
+
+
+async def codes_in_words(connection: Connection, term: str, shape: PlatformShape) -> list[CodeLine]:
+    """The codes that a term, or a code or its beginning, stands for, the most companies first.
+
+    Raises:
+        JobError: it stands for nothing; the sentence names the nearest titles.
+    """
+    titles = await ssic_titles(connection, shape)
+    digits = term.strip()
+    if digits.isascii() and digits.isdigit():
+        codes = [code for code in titles if code.zfill(5).startswith(digits)][:CODES_PER_TERM]
+        codes = codes or [digits.lstrip("0")]
+    else:
+        codes = await codes_of(connection, [term], [], shape)
+    await fill_codes(connection, codes)
+    rows = await connection.fetch(
+        """
+        SELECT code, members, sole_proprietors FROM acra_express.code_fills
+        WHERE code = ANY ($1::text[]) ORDER BY members DESC, code
+        """,
+        list(codes),
+    )
+    lines = [
+        CodeLine(row["code"].zfill(5), titles.get(row["code"], ""), row["members"], row["sole_proprietors"])
+        for row in rows
+    ]
+    if not any(line.companies or line.title for line in lines):
+        raise JobError(f"{term!r} matches no live company and no title")
+    return lines
 
 
 async def _resolve(connection: Connection, term: str, shape: PlatformShape) -> set[str]:

@@ -50,6 +50,7 @@ _OURS: Final = (
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
     _wish("SELECT INSERT UPDATE", "acra_express.alerts"),
+    _wish("SELECT INSERT", "acra_express.opt_out_removals"),
     _wish("UPDATE", "acra_express.breakers", "open_until probe_until closed_at answered_at"),
     _wish("INSERT", "acra_express.express_jobs", "tenant_id job_type status params total created_at"),
     _wish("UPDATE", "acra_express.express_jobs", "status started_at ended_at params processed total error"),
