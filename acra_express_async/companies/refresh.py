@@ -1,8 +1,9 @@
-"""The standing refresh: at a tick, one replica stages the next companies of REFRESH_SSIC and REFRESH_TERMS.
+"""The standing refresh: at a tick, one replica stages the next companies of REFRESH_UEN_FILE, SSIC and TERMS.
 
 It does so only while no other job is live, so that a person's request always finds an empty queue, and at an even pace
 over the day, so that `DAILY_CAP - REFRESH_RESERVE` is reached at midnight and the reserve is left for people. All ticks
-of one day are one campaign; cancelling it ends the refresh until the next day.
+of one day are one campaign; cancelling it ends the refresh until the next day. Companies that are kept fresh by name
+come first in the day's pace: the stalest of them, then what is left of the pace by code and term.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from acra_express_async import logs
+from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.refresh_rows import REQUESTED_BY, Look, RefreshRows
 from acra_express_async.models import JobId
-from acra_express_async.params import StagingParams
+from acra_express_async.params import MAX_LISTED, StagingParams
 
 log = logs.logger("refresh")
 
@@ -41,7 +43,9 @@ class Refresh:
         may_claim: False while the nightly runs, in quiet hours, or when connections are scarce.
         until_tick: how long until the next tick.
         clock: monotonic seconds.
-        ssic_codes, terms: the standing selection; nothing is ever staged when both are empty.
+        ssic_codes, terms: the standing selection.
+        named: companies that are kept fresh by name; nothing is ever staged without codes, terms and names.
+        recheck: how long an answer counts as fresh.
         per_day: companies a day, all of express together.
     """
 
@@ -55,6 +59,8 @@ class Refresh:
         ssic_codes: tuple[str, ...],
         terms: tuple[str, ...],
         per_day: int,
+        named: RefreshFile | None = None,
+        recheck: timedelta = timedelta(days=7),
     ) -> None:
         self._rows = rows
         self._may_claim = may_claim
@@ -63,6 +69,8 @@ class Refresh:
         self._ssic_codes = list(ssic_codes)
         self._terms = list(terms)
         self._per_day = per_day
+        self._named = named
+        self._recheck = recheck
         self._last: tuple[JobId, float] | None = None
 
     async def tick(self) -> int:
@@ -71,16 +79,24 @@ class Refresh:
         Raises:
             DatabaseAway, StandBack: nothing was staged.
         """
-        if not (self._ssic_codes or self._terms) or not self._may_claim():
+        listed = () if self._named is None else await self._named.current()
+        selects = bool(self._ssic_codes or self._terms)
+        if not (selects or listed) or not self._may_claim():
             return 0
         look = await self._rows.look()
         count = due_now(look, per_day=self._per_day, until_next=self._until_tick())
-        if count == 0 or await self._barren():
+        if count == 0:
             return 0
-        params = StagingParams(ssic_codes=self._ssic_codes, terms=self._terms, limit=count, requested_by=REQUESTED_BY)
+        first = await self._rows.stalest(listed, min(count, MAX_LISTED), self._recheck, look.campaign_id)
+        if not first and (not selects or await self._barren()):
+            return 0
+        count = count if selects else len(first)
+        params = StagingParams(
+            ssic_codes=self._ssic_codes, terms=self._terms, uens=first, limit=count, requested_by=REQUESTED_BY
+        )
         job_id, campaign_id = await self._rows.stage(params, campaign_id=look.campaign_id)
         self._last = (job_id, self._clock())
-        log.info("refresh.staged", job_id=job_id, campaign_id=campaign_id, companies=count)
+        log.info("refresh.staged", job_id=job_id, campaign_id=campaign_id, companies=count, by_name=len(first))
         return count
 
     async def _barren(self) -> bool:

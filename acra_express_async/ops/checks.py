@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
+from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.jobs.job_ids import reused_ids
 from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
@@ -19,7 +20,7 @@ from acra_express_async.db.session.dsn import host_and_port
 from acra_express_async.db.session.pinned import session_settings
 from acra_express_async.db.session.pool import Connection, connect
 from acra_express_async.db.session.server_errors import translated
-from acra_express_async.errors import ConfigError, NotNow, SchemaError
+from acra_express_async.errors import ConfigError, NotNow, RegistryFileError, SchemaError
 from acra_express_async.metrics import new_metrics
 from acra_express_async.providers.http_client import http_client
 from acra_express_async.settings.library_names import traces_wanted
@@ -56,6 +57,8 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
     """
     for finding in await environment():
         yield finding
+    for finding in refresh_list(settings):
+        yield finding
     try:
         examination = await examine(settings)
     except NotNow as away:
@@ -88,6 +91,18 @@ async def environment() -> list[Finding]:
     except ConfigError as wrong:
         found.append(Finding("FAIL", f"environment: {wrong}"))
     return found
+
+
+def refresh_list(settings: Settings) -> list[Finding]:
+    """The list of companies that are kept fresh by name, where one is set."""
+    if settings.refresh_uen_file is None:
+        return []
+    listed = RefreshFile(settings.refresh_uen_file)
+    try:
+        fault = listed.load()
+    except RegistryFileError as wrong:
+        return [Finding("FAIL", str(wrong))]
+    return [Finding("warn", fault) if fault else Finding("ok", f"refresh: {len(listed.uens)} companies by name")]
 
 
 async def examine(settings: Settings) -> Examination:

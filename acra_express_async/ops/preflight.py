@@ -12,7 +12,7 @@ from acra_express_async.db.companies.address_hash import AddressHash, load_addre
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow
-from acra_express_async.ops.checks import Finding, environment, examine, listener
+from acra_express_async.ops.checks import Finding, environment, examine, listener, refresh_list
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
@@ -54,7 +54,7 @@ async def prepare(
     Raises:
         ConfigError: the first failing line of `acra-express check`.
     """
-    _refuse(await environment())
+    _refuse([*await environment(), *refresh_list(settings)])
     deadline = clock() + UNREACHABLE_SECONDS
     while True:
         try:

@@ -111,6 +111,7 @@ def _verdict(
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
     if passed is not None and trouble is None:
         warns.append(f"{health.clock() - passed.at:.0f} s ago: {passed.why}")
+    warns += health.remarks.values()
     warns += ["the process is stopping"] if health.draining else []
     warns += [] if health.listener_proven else ["notifications do not arrive; work is found by polling"]
     warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []

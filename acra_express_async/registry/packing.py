@@ -101,7 +101,7 @@ class Opened:
         except (OSError, EOFError, ValueError) as wrong:
             self._file.close()
             raise RegistryFileError(f"{part.name} cannot be read: {wrong}") from wrong
-        if (fault := _not_text(self.head)) is not None:
+        if (fault := not_text(self.head)) is not None:
             self._file.close()
             raise RegistryFileError(f"{part.name} is not a registry file: it is {fault}")
         self.encoding = _encoding(self.head)
@@ -233,7 +233,7 @@ def _stem(name: str) -> str:
     return name or "registry"
 
 
-def _not_text(head: bytes) -> str | None:
+def not_text(head: bytes) -> str | None:
     """What the file is instead of text; None when it is text."""
     if not head.removeprefix(_UTF8_BOM).strip():
         return "empty"

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from acra_express_async.errors import RegistryFileError
 from acra_express_async.registry.cell_cleaning import uen_in
+from acra_express_async.registry.packing import HEAD_BYTES, not_text
 
 MAX_BYTES = 64 * 1024 * 1024
 """A UEN takes ten bytes, so a list of the whole registry (2 million) takes 20 MB."""
@@ -39,22 +40,25 @@ def read_uens(file: BinaryIO) -> UenList:
     if len(data) > MAX_BYTES:
         raise RegistryFileError(f"a list of UENs may have {MAX_BYTES // 2**20} MB at most")
     found = UenList()
-    for line, cell in _cells(_text(data)):
-        uen, _ = uen_in(cell)
-        if uen is None:
-            found.faults.append(f"line {line}: {cell.strip()[:40]!r} is not a UEN")
-        elif uen in found.uens:
-            found.repeated.append(line)
-        else:
-            found.uens[uen] = None
+    try:
+        for line, cell in _cells(_text(data)):
+            uen, _ = uen_in(cell)
+            if uen is None:
+                found.faults.append(f"line {line}: {cell.strip()[:40]!r} is not a UEN")
+            elif uen in found.uens:
+                found.repeated.append(line)
+            else:
+                found.uens[uen] = None
+    except csv.Error as wrong:
+        raise RegistryFileError(f"the list of UENs cannot be read as CSV: {wrong}") from wrong
     return found
 
 
 def _text(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
-    if b"\0" in data[:4096]:
-        raise RegistryFileError("a list of UENs must be a text file; this one is binary")
+    if data.strip() and (fault := not_text(data[:HEAD_BYTES])) is not None:
+        raise RegistryFileError(f"a list of UENs must be a text file; this is {fault}")
     return data.decode("utf-8-sig", errors="replace")
 
 

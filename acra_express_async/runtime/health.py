@@ -50,6 +50,7 @@ class Health:
     """The state that /healthz and /readyz report; each field is set by the loop that it describes.
 
     `ends_by` is the moment of `clock` by which the stop sequence must be over, None until a stop is requested.
+    `remarks` are sentences for people about what is wrong and keeps nothing from working, by the part that says them.
     """
 
     clock: Callable[[], float]
@@ -58,6 +59,7 @@ class Health:
     draining: bool = False
     ends_by: float | None = None
     listener_proven: bool = False
+    remarks: dict[str, str] = field(default_factory=dict)
     database: DatabaseHealth = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,13 @@ class Health:
         beacon = self.beacons.setdefault(name, Beacon(self.clock))
         beacon.beat()
         return beacon
+
+    def remark(self, part: str, sentence: str | None) -> None:
+        """Keep the part's sentence; None takes it back."""
+        if sentence is None:
+            self.remarks.pop(part, None)
+        else:
+            self.remarks[part] = sentence
 
     @property
     def stuck(self) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from acra_express_async.alerts import WORTH_A_LOOK, Alerts, Courier, StallWatch
 from acra_express_async.companies.refresh import Refresh
+from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.refresh_rows import RefreshRows
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.limits.budget_ledger import BudgetUse
@@ -84,12 +85,16 @@ def build_refresh(
     *,
     until_tick: Callable[[], timedelta],
     clock: Callable[[], float],
+    health: Health,
 ) -> Refresh:
-    """The chore that stages REFRESH_SSIC and REFRESH_TERMS, and does nothing when both are empty.
+    """The chore that stages REFRESH_UEN_FILE, REFRESH_SSIC and REFRESH_TERMS; it does nothing when all are empty.
 
     Args:
         clock: monotonic seconds.
     """
+    named = None
+    if settings.refresh_uen_file is not None:
+        named = RefreshFile(settings.refresh_uen_file, lambda sentence: health.remark("refresh list", sentence))
     return Refresh(
         rows=RefreshRows(database, settings.zone),
         may_claim=courtesy.may_claim,
@@ -98,4 +103,6 @@ def build_refresh(
         ssic_codes=settings.refresh_ssic,
         terms=settings.refresh_terms,
         per_day=max(0, settings.daily_cap - settings.refresh_reserve),
+        named=named,
+        recheck=timedelta(days=settings.recheck_days),
     )

@@ -192,6 +192,7 @@ class Composition:
             self.courtesy,
             until_tick=lambda: self.cron.until_tick(),  # noqa: PLW0108 - the cron is built after its chores
             clock=self.clock,
+            health=self.health,
         )
         self.cron = Cron(
             settings.schedule,

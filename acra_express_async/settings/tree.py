@@ -188,6 +188,7 @@ class Settings(BaseSettings):
     daily_cap: int = Field(300, ge=0, le=MOST)
     refresh_ssic: Words = ()
     refresh_terms: Words = ()
+    refresh_uen_file: Path | None = None
     refresh_reserve: int = Field(100, ge=0, le=MOST)
     stand_back_while_nightly_runs: bool = True
     quiet_hours: Annotated[str, AfterValidator(_spans)] = ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from database_clock import START, Clock
+from process import acra_express
 
 from acra_express_async.companies.refresh import Refresh, due_now
+from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.campaign_actions import CampaignActions
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
@@ -105,6 +108,123 @@ async def test_refresh_ignores_jobs_of_the_nightly(owner: Connection, database: 
         "INSERT INTO background_jobs (job_type, status, params) VALUES ('staging_upsert', 'queued', '{}')"
     )
     assert await refresh(database, clock).tick() > 0
+
+
+def listed(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "important.txt"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+async def registered(owner: Connection, *uens: str, status: str = "Live Company") -> None:
+    await owner.executemany(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description) VALUES ($1, 'A', $2)",
+        [(uen, status) for uen in uens],
+    )
+
+
+async def ended(owner: Connection, uen: str, kind: str, at: datetime) -> None:
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, staged_at, campaign_at, ended_at)"
+        " VALUES (1, (SELECT count(*) + 1 FROM acra_express.outcomes), $1, $2, '', $3, $3, $3)",
+        uen,
+        kind,
+        at,
+    )
+
+
+async def test_named_companies_come_first_and_the_stalest_of_them(
+    owner: Connection, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    old, older, fresh, failed, gone, out, new = (f"20190000{number}K" for number in range(1, 8))
+    await registered(owner, old, older, fresh, failed, out, new)
+    await registered(owner, gone, status="Struck Off")
+    for uen, kind, days in (
+        (old, "enriched", 8),
+        (older, "no_website", 30),
+        (fresh, "enriched", 6),
+        (failed, "failed", 0.5),
+    ):
+        await ended(owner, uen, kind, clock.now - timedelta(days=days))
+    await owner.execute("INSERT INTO acra_express.opt_outs VALUES ('company', $1, now())", out)
+    file = RefreshFile(listed(tmp_path, old, older, fresh, failed, gone, out, "202699999Z", new))
+    assert await refresh(database, clock, named=file).tick() == 65
+    [job] = await jobs(owner)
+    assert job["params"]["uens"] == [new, older, old]
+    assert (job["params"]["limit"], job["params"]["ssic_codes"]) == (65, ["10712"])
+
+
+async def test_names_alone_stage_no_more_than_are_due(
+    owner: Connection, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    uens = [f"20190{number:04d}K" for number in range(100)]
+    await registered(owner, *uens)
+    file = RefreshFile(listed(tmp_path, *uens))
+    assert await refresh(database, clock, named=file, ssic_codes=(), per_day=30).tick() == 20
+    [job] = await jobs(owner)
+    assert job["params"]["uens"] == uens[:20]
+    await owner.execute("DELETE FROM background_jobs")
+    await owner.execute("DELETE FROM staging_acra_companies")
+    assert await refresh(database, clock, named=file, ssic_codes=()).tick() == 0
+    assert await jobs(owner) == []
+
+
+async def test_a_named_company_that_cannot_be_taken_is_tried_once_a_day(
+    owner: Connection, database: Database, clock: Clock, tmp_path: Path
+) -> None:
+    await registered(owner, "201900001K", "201900002K")
+    standing = refresh(
+        database, clock, named=RefreshFile(listed(tmp_path, "201900001K", "201900002K")), ssic_codes=(), per_day=1000
+    )
+    assert await standing.tick() == 2
+    [job] = await jobs(owner)
+    await owner.execute(
+        "INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, listed_at, staging_job_id, kind, reason)"
+        " VALUES ($1, '201900001K', 1, now(), $1, 'skipped', 'left to the nightly')",
+        job["job_id"],
+    )
+    await finish(owner, 0)
+    await clock.advance(QUARTER)
+    assert await standing.tick() == 1
+    await finish(owner, 0)
+    await clock.advance(timedelta(days=1))
+    assert await standing.tick() == 2
+
+
+async def test_the_list_is_read_again_and_the_last_good_one_kept(tmp_path: Path) -> None:
+    said: list[str | None] = []
+    path = listed(tmp_path, "uen", "201900001K")
+    file = RefreshFile(path, said.append)
+    assert file.load() is None
+    assert await file.current() == ("201900001K",)
+    listed(tmp_path, "201900001K", "nonsense", "201900002K")
+    assert await file.current() == ("201900001K", "201900002K")
+    assert said[-1] == f"REFRESH_UEN_FILE {path}: line 2: 'nonsense' is not a UEN; the other lines are used"
+    for content, why in (
+        (b"", "it is empty"),
+        (b"%PDF-1.7", "a list of UENs must be a text file; this is a PDF"),
+        (b"hello\n", "no line of it is a UEN (line 1: 'hello' is not a UEN)"),
+    ):
+        path.write_bytes(content)
+        assert await file.current() == ("201900001K", "201900002K")
+        assert said[-1] == f"REFRESH_UEN_FILE {path}: {why}; the last good list of 2 UENs is used"
+    path.unlink()
+    assert await file.current() == ("201900001K", "201900002K")
+    assert said[-1] is not None
+    assert "cannot be read: No such file or directory; the last good list of 2 UENs" in said[-1]
+    listed(tmp_path, "201900003K")
+    assert await file.current() == ("201900003K",)
+    assert said[-1] is None
+
+
+async def test_run_and_check_refuse_a_list_that_cannot_be_read(fresh_dsn: str, tmp_path: Path) -> None:
+    path = tmp_path / "none.txt"
+    environ = {"POSTGRES_DSN": fresh_dsn, "ACRA_EXPRESS_REFRESH_UEN_FILE": str(path)}
+    sentence = f"REFRESH_UEN_FILE {path} cannot be read: No such file or directory"
+    code, out, _ = await acra_express("check", **environ)
+    assert (code, f"FAIL  {sentence}" in out) == (78, True)
+    code, _, err = await acra_express("run", **environ)
+    assert (code, err.splitlines()[-1]) == (78, f"acra-express: {sentence}")
 
 
 async def test_stages_nothing_while_paused_standing_back_or_unselected(

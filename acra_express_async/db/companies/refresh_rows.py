@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import nsmallest
 from zoneinfo import ZoneInfo
 
 from acra_express_async.db.companies.campaign_rows import Asked, record_campaign
+from acra_express_async.db.companies.left_out import CHUNK
+from acra_express_async.db.companies.selection import FAILED_HOLDS
 from acra_express_async.db.session.pool import Database
 from acra_express_async.models import JobId, JobType
 from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.registry.eligibility import LIVE, SILENT
 
 REQUESTED_BY = "refresh"
 """Who asked, and the name of the day's campaign."""
@@ -73,6 +79,28 @@ class RefreshRows:
         assert row is not None
         return Look(**row)
 
+    async def stalest(self, uens: Sequence[str], limit: int, recheck: timedelta, campaign_id: int | None) -> list[str]:
+        """Those of `uens` that are due, at most `limit`: never looked at first, then the oldest answers.
+
+        An answer is due after `recheck`, a failure after a day. Left out are companies that the registry does not
+        list as live, that opted out, or wait in a job or list, and what today's campaign could not take already.
+        """
+        due: list[tuple[datetime, int, str]] = []
+        for first in range(0, len(uens), CHUNK):
+            async with self._database.session() as connection:
+                rows = await connection.fetch(
+                    _STALE,
+                    list(uens[first : first + CHUNK]),
+                    recheck,
+                    min(recheck, FAILED_HOLDS),
+                    campaign_id,
+                    LIVE,
+                    SILENT,
+                )
+            due += [(row["last"], first + row["place"], row["uen"]) for row in rows]
+            due = nsmallest(limit, due)
+        return [uen for _, _, uen in due]
+
     async def stage(self, params: StagingParams, *, campaign_id: int | None) -> tuple[JobId, int]:
         """Insert a staging job of the day's campaign, or the first one; the ids of job and campaign.
 
@@ -118,3 +146,37 @@ class RefreshRows:
                 "SELECT total FROM acra_express.express_jobs WHERE job_id = $1 AND status IN ('done', 'error')", job_id
             )
         return None if total is None else int(total)
+
+
+# $1 UENs, $2 how long an answer holds, $3 a failure or any other end, $4 today's campaign, $5 and $6 the patterns of
+# registry/eligibility.py. `last` orders: the year 1 for a company without any end.
+_STALE = """
+    WITH waiting AS MATERIALIZED (
+        SELECT acra_express.whole_number(e.value) AS company_id
+        FROM acra_express.express_jobs j
+        CROSS JOIN LATERAL jsonb_array_elements(
+            CASE WHEN pg_column_size(j.params) <= 1048576 AND jsonb_typeof(j.params -> 'company_ids') = 'array'
+                 THEN j.params -> 'company_ids' ELSE '[]' END) AS e(value)
+        WHERE j.status IN ('queued', 'running') AND j.job_type = 'acra_express_enrich_candidates')
+    SELECT asked.uen, asked.place, coalesce(greatest(o.last, h.last), '0001-01-02'::timestamptz) AS last
+    FROM unnest($1::text[]) WITH ORDINALITY AS asked(uen, place)
+    CROSS JOIN (SELECT acra_express.clock() AS at) now
+    JOIN public.staging_acra_companies s ON s.uen = asked.uen
+     AND (coalesce(s.entity_status_description, '') ~* $5 OR coalesce(s.entity_status_description, '') ~* $6)
+    LEFT JOIN public.companies c ON c.uen = asked.uen
+    LEFT JOIN LATERAL (
+        SELECT max(e.ended_at) AS last,
+               max(e.ended_at + CASE WHEN e.kind IN ('enriched', 'no_website') THEN $2::interval
+                                     ELSE $3::interval END) AS holds_until
+        FROM acra_express.outcomes e WHERE e.uen = asked.uen) o ON true
+    LEFT JOIN LATERAL (
+        SELECT max(coalesce(u.updated_at, now.at)) AS last
+        FROM public.company_enrichment_runs u WHERE u.company_id = c.company_id) h ON true
+    WHERE coalesce(o.holds_until <= now.at, true) AND coalesce(h.last <= now.at - $2::interval, true)
+      AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = asked.uen)
+      AND NOT EXISTS (SELECT FROM waiting w WHERE w.company_id = c.company_id)
+      AND NOT EXISTS (
+          SELECT FROM acra_express.campaign_uens l
+          WHERE l.uen = asked.uen AND ((l.staging_job_id IS NULL AND l.kind IS NULL)
+                                       OR (l.campaign_id = $4 AND l.kind = 'skipped')))
+"""
