@@ -19,6 +19,7 @@ class StallWatch:
     Args:
         hold: the rule that holds back all work now.
         nightly: the nightly's job that runs for longer than usual, and when it should have been over.
+        cap: slots of the daily cap that are used today, and the configured cap.
         zone: in which moments are written.
         least: no progress for so long is a stall.
     """
@@ -29,6 +30,7 @@ class StallWatch:
         rows: ProgressRows,
         hold: Callable[[], Hold | None],
         nightly: Callable[[], tuple[NightlyJob, datetime] | None],
+        cap: Callable[[], tuple[int, int]],
         zone: tzinfo,
         metrics: Metrics,
         least: timedelta = WORTH_A_LOOK,
@@ -36,6 +38,7 @@ class StallWatch:
         self._rows = rows
         self._hold = hold
         self._nightly = nightly
+        self._cap = cap
         self.zone = zone
         self._metrics = metrics
         self._least = least
@@ -55,7 +58,7 @@ class StallWatch:
         self.stalls = stalls(
             progress, hold=hold, nightly=self._nightly(), breakers=breakers, zone=self.zone, least=self._least
         )
-        self.waits = waits_by_rule(progress, hold, self.zone)
+        self.waits = waits_by_rule(progress, hold, self.zone, cap=self._cap())
         for cause in CAUSES:
             lasts = [stall.lasts(progress.now).total_seconds() for stall in self.stalls if stall.cause == cause]
             self._metrics.stalled.labels(cause).set(max(lasts, default=0.0))

@@ -92,13 +92,22 @@ def stalls(
     return sorted(lasting, key=lambda stall: (CAUSES.index(stall.cause), stall.since))
 
 
-def waits_by_rule(progress: LiveWork, hold: Hold | None, zone: tzinfo | None) -> list[str]:
-    """Sentences about what waits by rule, with its end."""
+def waits_by_rule(
+    progress: LiveWork, hold: Hold | None, zone: tzinfo | None, *, cap: tuple[int, int] | None = None
+) -> list[str]:
+    """Sentences about what waits by rule, with its end.
+
+    Args:
+        cap: slots of the daily cap that are used today, and the configured cap.
+    """
     sentences = [hold.text] if hold is not None and progress.waiting else []
     for waiting in progress.waiting:
         if waiting.kind not in ("daily_cap", "own_limit") or waiting.next_at is None:
             continue
         why = waiting.said.removeprefix("deferred: ")
+        if waiting.kind == "daily_cap" and cap is not None:
+            used, limit = cap
+            why = f"daily cap {used} of {limit}" if used >= limit else "a campaign's own daily cap is reached"
         sentences.append(f"{why}: {_jobs(waiting.jobs)} deferred to {deferred_to(waiting.next_at, zone)}")
     return sentences
 

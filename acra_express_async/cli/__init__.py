@@ -16,7 +16,7 @@ import click
 
 from acra_express_async.cli.sessions import EXIT_CONFIG
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
-from acra_express_async.logs import say_to_stderr
+from acra_express_async.logs import configure, say_to_stderr
 
 EXIT_FAILED = 1
 _JSON = f"{__name__}.json"
@@ -38,6 +38,7 @@ COMMANDS = {
     "jobs": "jobs:jobs",
     "pause": "jobs:pause",
     "resume": "jobs:resume",
+    "breakers": "breakers:breakers",
     "status": "status_command:status",
     "plan": "plan:command",
     "demo": "demo:demo",
@@ -67,6 +68,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         as_json = ctx.meta[_JSON]
+        # stdout belongs to the answer; `run` sets up its own log
+        configure(level="WARNING", form="console", colour=False)
         try:
             return super().invoke(ctx)
         except (ConfigError, SchemaError) as wrong:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, confirm, json_option, say, synchronous
+from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, as_tenant, confirm, json_option, say, synchronous
 from acra_express_async.settings.tree import load_settings
 
 
@@ -89,17 +89,25 @@ async def forget(subject: str, yes: bool, as_json: bool) -> None:
 
 
 @click.command(short_help="Is everything set up? One plain line each.")
+@click.option("--providers", is_flag=True, help="Also make one cheap call to each provider whose breaker is closed.")
 @click.option("--slack-test", is_flag=True, help="Also post a test message to the configured Slack webhook.")
 @json_option
 @synchronous
-async def check(slack_test: bool, as_json: bool) -> None:
-    """Check database, schema, role, tenant, listener and providers, one line each; exit 78 if one of them is wrong."""
+async def check(providers: bool, slack_test: bool, as_json: bool) -> None:
+    """Check database, schema, role, tenant, listener and providers, one line each; exit 78 if one of them is wrong.
+
+    The calls of --providers count in the budgets and never change a breaker.
+    """
     settings = load_settings()  # before what it imports: a library may choke on the environment there
     from acra_express_async.ops import checks
+    from acra_express_async.service.provider_trials import provider_findings
     from acra_express_async.service.slack_trial import slack_trial
     from acra_express_async.settings.tree import uses_platforms_webhook
 
     found = [finding async for finding in checks.all_findings(settings, platforms_webhook=uses_platforms_webhook())]
+    if providers and all(finding.word != "FAIL" for finding in found):
+        async with as_tenant(settings) as database:
+            found += await provider_findings(settings, database)
     if slack_test:
         found.append(await slack_trial(settings))
     good = all(finding.word != "FAIL" for finding in found)

@@ -155,7 +155,7 @@ class Enrichment:
         cap = batch.throttle.daily_cap
         slot = await self._lock_retry.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
         if not (slot.ours or slot.elsewhere):
-            raise CapReached(f"daily cap {slot.used} of {cap}", retry_after=slot.until_tomorrow)
+            raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
         return slot.ours
 
     async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:

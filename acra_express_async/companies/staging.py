@@ -137,9 +137,9 @@ class Staging:
 
     async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
         """A continuation does not stage companies for which today's cap has no room."""
-        full = await self._cap.full(throttle.daily_cap)
-        if full is not None:
-            raise CapReached(f"daily cap {full.used} of {throttle.daily_cap}", retry_after=full.until_tomorrow)
+        until_tomorrow = await self._cap.full(throttle.daily_cap)
+        if until_tomorrow is not None:
+            raise CapReached("daily cap reached", retry_after=until_tomorrow)
 
     async def _upsert(self, row: RegistryRow) -> CompanyId:
         for _ in range(UPSERT_TRIES - 1):

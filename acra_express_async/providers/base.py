@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, RateLimited, Transient
 from acra_express_async.limits import BREAKER_OPEN, KEY_ROTATED, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
@@ -147,8 +148,15 @@ class Caller:
         self._budget = budget
         self._breaker = breaker or Unguarded()
         self._margin = margin
+        self._retries = True
         self._random = random
         self._sleep = sleep
+
+    def single(self) -> Caller:
+        """This caller with one try for each call, whatever the policy allows: its error is the provider's answer."""
+        alike = copy(self)
+        alike._retries = False  # noqa: SLF001 - a copy of this very class
+        return alike
 
     async def call(self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], scope: Scope) -> Value:
         """Try as often as `policy` allows; every try waits for its turn and is charged separately.
@@ -168,7 +176,7 @@ class Caller:
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(_worth_another_try),
-            stop=policy.stop,
+            stop=policy.stop if self._retries else stop_after_attempt(1),
             wait=self._backoff,
             sleep=sleep,
             reraise=True,

@@ -103,6 +103,28 @@ class ZeroBounce:
             _log.info("credits.unknown", reason=away.reason)
             return None
 
+    async def trial(self, scope: Scope) -> int:
+        """The credits left on the account, asked for as a call that opens or closes the breaker; it is free.
+
+        Raises:
+            Permanent: no key is configured.
+            Blocked: bad key, no credits, or the shield refuses.
+            Transient and the scope's errors: see `Caller.call`.
+        """
+        if not self.configured:
+            raise Permanent("no ZeroBounce key is configured", provider=PROVIDER, reason="not_configured", sent=False)
+
+        async def judged(answer: Answer) -> int:
+            left = _credits_in(answer)
+            if (left is None or left <= 0) and self._key is not None and self._key.refused():
+                left = await self._look()
+            if left is None or left <= 0:
+                raise _refusal(left)
+            return left
+
+        call = Call(lambda: self._request("getcredits"), judged)
+        return await self._caller.call(self._http, self._policy, call, scope)
+
     async def _look(self) -> int | None:
         answer = await self._caller.look(self._http, self._looking, self._request("getcredits"))
         return _credits_in(answer)
@@ -129,8 +151,7 @@ class ZeroBounce:
         if (left is None or left <= 0) and self._key is not None and self._key.refused():
             left = await self._look()
         if left is None or left <= 0:
-            reason = "shield_or_key" if left is None else "bad_key" if left < 0 else "no_credits"
-            raise Blocked("ZeroBounce still refuses us", provider=PROVIDER, reason=reason, sent=False)
+            raise _refusal(left)
 
     def _request(self, path: str, **parameters: str) -> httpx.Request:
         assert self._key is not None
@@ -181,6 +202,12 @@ def _error(answer: Answer) -> ProviderError:
     if answer.status == 200 or answer.status >= 500:
         return Transient(what, provider=PROVIDER, reason="bad_answer" if answer.status == 200 else reason)
     return Permanent(what, provider=PROVIDER, reason=reason, sent=False)
+
+
+def _refusal(left: int | None) -> Blocked:
+    """The error for this number of credits: -1 for a bad key, None where the shield answers."""
+    reason = "shield_or_key" if left is None else "bad_key" if left < 0 else "no_credits"
+    return Blocked("ZeroBounce still refuses us", provider=PROVIDER, reason=reason, sent=False)
 
 
 def _message_in(told: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ def build_alerts(
     budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
     hold: Callable[[], Hold | None],
     nightly: Callable[[], tuple[NightlyJob, datetime] | None],
+    cap: Callable[[], tuple[int, int]],
     instance: str,
     health: Health,
     metrics: Metrics,
@@ -41,6 +42,7 @@ def build_alerts(
     Args:
         hold: the rule that holds back all work now.
         nightly: the nightly's job that runs for longer than usual, and when it should have been over.
+        cap: slots of the daily cap that are used today, and the configured cap.
     """
     rows = AlertRows(database)
     courier = Courier(
@@ -50,6 +52,7 @@ def build_alerts(
         rows=ProgressRows(database),
         hold=hold,
         nightly=nightly,
+        cap=cap,
         zone=settings.zone,
         metrics=metrics,
         least=min(WORTH_A_LOOK, timedelta(minutes=settings.alert.stalled_minutes)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,6 +16,9 @@ from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.db.companies.verification_rows import VerificationRows
+from acra_express_async.db.limits.probe_requests import ProbeRequests
+from acra_express_async.db.session.pool import Database
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import (
     SEND_MARGIN,
     Allowance,
@@ -37,20 +41,24 @@ from acra_express_async.providers import duckduckgo, jina, slack, zerobounce
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
+from acra_express_async.providers.probes import Probes
 from acra_express_async.providers.slack import Slack
+from acra_express_async.providers.trials import Trial, trials
 from acra_express_async.providers.zerobounce import ZeroBounce
+from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The clients, and those of their limits that metrics and the status page show."""
+    """The clients, one trial call of each, and those of their limits that metrics and the status page show."""
 
     duckduckgo: DuckDuckGo
     jina: JinaReader
     zerobounce: ZeroBounce
     slack: Slack
+    trials: Mapping[Provider, Callable[[], Awaitable[Trial]]]
     breakers: Mapping[Provider, Breaker]
     allowances: Mapping[Provider, tuple[Allowance, ...]]
     turns: Mapping[Provider, tuple[Allowance, ...]]
@@ -135,11 +143,23 @@ def build_providers(
             random=random.random,
         )
 
+    callers = {provider: caller(provider) for provider in Provider}
+    keyed = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
+
+    def clients(of: Callable[[Provider], Caller]) -> tuple[DuckDuckGo, JinaReader, ZeroBounce]:
+        return (
+            DuckDuckGo(http, settings.duckduckgo, of(Provider.DUCKDUCKGO)),
+            JinaReader(http, settings.jina, of(Provider.JINA), key=keyed[Provider.JINA]),
+            ZeroBounce(http, settings.zerobounce, of(Provider.ZEROBOUNCE), key=keyed[Provider.ZEROBOUNCE]),
+        )
+
+    searcher, reader, verifier = clients(lambda provider: callers[provider])
     return Providers(
-        duckduckgo=DuckDuckGo(http, settings.duckduckgo, caller(Provider.DUCKDUCKGO)),
-        jina=JinaReader(http, settings.jina, caller(Provider.JINA), key=secrets.jina_key),
-        zerobounce=ZeroBounce(http, settings.zerobounce, caller(Provider.ZEROBOUNCE), key=secrets.zerobounce_key),
-        slack=Slack(http, settings.slack, caller(Provider.SLACK), webhook=secrets.slack_webhook),
+        duckduckgo=searcher,
+        jina=reader,
+        zerobounce=verifier,
+        slack=Slack(http, settings.slack, callers[Provider.SLACK], webhook=secrets.slack_webhook),
+        trials=trials(*clients(lambda provider: callers[provider].single()), clock=asyncio.get_running_loop().time),
         breakers=breakers,
         allowances=figures,
         turns=turns,
@@ -180,4 +200,19 @@ def build_pipeline(
         store_personal_emails=settings.store_personal_emails,
         fair_share=share,
         clock=clock,
+    )
+
+
+def build_probes(
+    settings: Settings, database: Database, providers: Providers, *, owner: str, courtesy: Courtesy, health: Health
+) -> Probes:
+    """The loop that probes a provider when an operator asks for it."""
+    return Probes(
+        store=ProbeRequests(database),
+        owner=owner,
+        trials=providers.trials,
+        breakers=providers.breakers,
+        stands_back=courtesy.stands_back,
+        zone=settings.zone,
+        health=health,
     )

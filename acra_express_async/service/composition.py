@@ -45,7 +45,7 @@ from acra_express_async.runtime.realtime import elapsed
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
-from acra_express_async.service.clients import Providers, build_pipeline, build_providers, mended_keys
+from acra_express_async.service.clients import Providers, build_pipeline, build_probes, build_providers, mended_keys
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
@@ -175,9 +175,13 @@ class Composition:
             budgets=lambda: ledger.usage(every),
             hold=self.snapshot_loop.hold,
             nightly=self.snapshot_loop.overlong,
+            cap=lambda: (self.snapshot_loop.snapshot.cap_used, settings.daily_cap),
             instance=self.owner,
             health=self.health,
             metrics=self.metrics,
+        )
+        self.probes = build_probes(
+            settings, access.work, providers, owner=self.owner, courtesy=self.courtesy, health=self.health
         )
         self.pulse = Pulse(
             health=self.health,
@@ -219,6 +223,7 @@ class Composition:
     def _heard(self, reason: str) -> None:
         """A notification is news of a job: perhaps a new one, perhaps a cancelled one that a worker has."""
         self.poller.wake(reason)
+        self.probes.wake()
         for worker in self.workers:
             worker.look_at_lease()
 
@@ -330,6 +335,7 @@ class Composition:
                 Component("alerts", self.alerts.run),
                 Component("courier", self.courier.run),
                 Component("pulse", self.pulse.run),
+                Component("probes", self.probes.run),
             ],
             workers=self.workers,
             queue=self.queue,

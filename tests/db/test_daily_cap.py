@@ -162,8 +162,8 @@ async def test_a_full_day_is_over_when_it_says_so(
         await owner.execute("DELETE FROM acra_express.daily_slots")
         await clock.advance(change + timedelta(hours=hours) - clock.now)
         assert (await cap.take(COMPANY, job, 1)).ours
-        full = await cap.full(1)
-        assert full is not None
-        assert timedelta() < full.until_tomorrow <= timedelta(hours=26)
-        await clock.advance(full.until_tomorrow)
+        left = await cap.full(1)
+        assert left is not None
+        assert timedelta() < left <= timedelta(hours=26)
+        await clock.advance(left)
         assert await cap.full(1) is None

@@ -60,6 +60,7 @@ class Replica:
             rows=ProgressRows(database),
             hold=lambda: self.hold,
             nightly=lambda: self.nightly,
+            cap=lambda: (300, 300),
             zone=UTC,
             metrics=self.metrics,
         )

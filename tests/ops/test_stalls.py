@@ -117,7 +117,7 @@ async def test_only_jobs_that_need_the_provider_wait_for_it(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("reason", "why"),
     [
-        (WaitReason.DAILY_CAP, "daily cap 300 of 300"),
+        (WaitReason.DAILY_CAP, "daily cap reached"),
         (WaitReason.OWN_LIMIT, "the job's own limit of jina calls_1h"),
         (WaitReason.NIGHTLY, "the nightly run goes first"),
         (WaitReason.QUIET_HOURS, "quiet hours: nothing is started"),
@@ -128,8 +128,8 @@ async def test_waits_by_rule_are_never_alerted(shop: Shop, channel: Channel, rea
     await shop.jobs.snooze(job, timedelta(hours=8), why, reason=reason)
     await shop.pass_time(130)
     assert (shop.shown, channel.headers) == ([], [])
-    if reason in (WaitReason.DAILY_CAP, WaitReason.OWN_LIMIT):
-        assert shop.waits == [f"{why}: 1 job is deferred to 11-23 16:00"]
+    shown = {WaitReason.DAILY_CAP: ["daily cap 300 of 300"], WaitReason.OWN_LIMIT: [why]}.get(reason, [])
+    assert shop.waits == [f"{each}: 1 job is deferred to 11-23 16:00" for each in shown]
 
 
 async def test_a_retry_loop_is_shown_while_others_move(shop: Shop) -> None:

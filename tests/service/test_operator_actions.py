@@ -69,7 +69,7 @@ async def test_a_waiting_campaign_slows_no_other_and_is_cancelled(standing: Stag
     done = await told(standing, "campaigns", "wait", str(engineering))
     assert (done["total"], done["waiting"], done["failed"], done["over"]) == (20, 0, 0, True)
     waits = await told(standing, "campaigns", "show", str(cafes))
-    assert (waits["waiting"], waits["waits_for"]) == (1, "deferred: daily cap 1 of 1")
+    assert (waits["waiting"], waits["waits_for"]) == (1, "deferred: daily cap reached")
     assert "T00:00:0" in waits["next_at"], "midnight, and a few seconds of jitter"
     await told(standing, "campaigns", "cancel", str(cafes))
     gone = await told(standing, "campaigns", "show", str(cafes))

@@ -28,20 +28,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Whether a company may be worked on: the slot is ours, or belongs to another live job, or none is left of those
-    that were `used` before."""
+    """Whether a company may be worked on: the slot is ours, or belongs to another live job, or none is left."""
 
     ours: bool
     elsewhere: bool
-    until_tomorrow: timedelta
-    used: int
-
-
-@dataclass(frozen=True, slots=True)
-class FullDay:
-    """No slot is left today: how many are used, and how long until the next day begins."""
-
-    used: int
     until_tomorrow: timedelta
 
 
@@ -221,7 +211,6 @@ class DailyCap:
                     RETURNING true)
                 SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM taken_over) AS ours,
                        EXISTS (SELECT FROM elsewhere) AS elsewhere,
-                       (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) AS used,
                        ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
                 FROM today
                 """,
@@ -231,22 +220,22 @@ class DailyCap:
                 cap,
             )
         assert row is not None
-        return Slot(**row)
+        return Slot(ours=row["ours"], elsewhere=row["elsewhere"], until_tomorrow=row["until_tomorrow"])
 
-    async def full(self, cap: int) -> FullDay | None:
-        """The full day, if no slot is left today; None while there is one."""
+    async def full(self, cap: int) -> timedelta | None:
+        """How long until the next day begins, if no slot is left today; None while there is one."""
         async with self._database.session() as connection:
-            row = await connection.fetchrow(
+            left = await connection.fetchval(
                 """
-                SELECT (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) AS used,
-                       ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
+                SELECT CASE WHEN (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) >= $2
+                            THEN ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now END
                 FROM (SELECT now, (now AT TIME ZONE $1)::date AS day
                       FROM (SELECT acra_express.clock() AS now) c) today
                 """,
                 self._zone.key,
+                cap,
             )
-        assert row is not None
-        return FullDay(**row) if row["used"] >= cap else None
+        return left if isinstance(left, timedelta) else None
 
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None:
         """Return the slot of a company for which nothing was sent."""

@@ -1,0 +1,129 @@
+"""Probes a provider when an operator asks for it: with the service's own key, address, budgets and breaker.
+
+The request waits in the database, where one replica takes it. A probe that succeeds closes the breaker and makes the
+jobs due that wait for the provider; one that fails opens it again, as any other probe does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, tzinfo
+from typing import Protocol
+
+from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.limits import Breaker, State
+from acra_express_async.logs import logger
+from acra_express_async.models import Provider
+from acra_express_async.providers.trials import Trial
+from acra_express_async.runtime.health import BEAT_SECONDS, Health
+
+LOOP = "probes"
+POLL_BEATS = 3
+"""Without a notification the table is looked at every 30 s."""
+REST_SECONDS = 1.0
+"""Between two looks: most notifications are about jobs."""
+PROBE_SECONDS = 150.0
+"""A wait for a turn and for the budget of a minute each, and the call."""
+
+_log = logger("probes")
+
+
+class ProbeStore(Protocol):
+    """Where requests wait; see db/limits/probe_requests.py."""
+
+    async def take(self, owner: str) -> list[Provider]: ...
+    async def end_cooldown(self, provider: Provider) -> datetime | None: ...
+    async def finish(self, provider: Provider, *, answered: bool, answer: str) -> int: ...
+
+
+class Probes:
+    """Takes requests and probes.
+
+    Args:
+        owner: this process.
+        trials: the cheapest call to each provider, through its breaker.
+        breakers: read before a call, because what they know may be two seconds old.
+        stands_back: why no call may start now (the nightly runs, quiet hours).
+        zone: in which moments are written.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ProbeStore,
+        owner: str,
+        trials: Mapping[Provider, Callable[[], Awaitable[Trial]]],
+        breakers: Mapping[Provider, Breaker],
+        stands_back: Callable[[], str | None],
+        zone: tzinfo,
+        health: Health,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._owner = owner
+        self._trials = trials
+        self._breakers = breakers
+        self._stands_back = stands_back
+        self._zone = zone
+        self._beacon = health.beacon(LOOP)
+        self._pause = pause
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be a request; only sets a flag."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Probe until cancelled; while the database is away, requests wait, and expire."""
+        while True:
+            self._wake.clear()
+            self._beacon.beat()
+            try:
+                await self.look()
+            except (DatabaseAway, StandBack) as away:
+                _log.warning("probes.missed", error=str(away))
+            await self._pause(REST_SECONDS)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        for _ in range(POLL_BEATS):
+            if self._wake.is_set():
+                return
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._beacon.beat()
+
+    async def look(self) -> None:
+        """Take and answer every request.
+
+        Raises:
+            DatabaseAway, StandBack: a request that was taken stays without an answer.
+        """
+        for provider in await self._store.take(self._owner):
+            self._beacon.allow(PROBE_SECONDS)
+            trial = await self._probe(provider)
+            due = await self._store.finish(provider, answered=trial.answered, answer=trial.text)
+            _log.info("probe.ended", provider=provider, answered=trial.answered, answer=trial.text, jobs_due=due)
+
+    async def _probe(self, provider: Provider) -> Trial:
+        name = provider.display_name
+        why = self._stands_back()
+        if why is not None:
+            said = {"nightly_running": "the nightly run goes first"}.get(why, "these are quiet hours")
+            return Trial(False, f"{name} was not called: {said}", called=False)
+        until = await self._store.end_cooldown(provider)
+        if until is not None:
+            at = f"{until.astimezone(self._zone):%H:%M}"
+            return Trial(False, f"{name} was not called: it blocked us, and any request before {at} prolongs that")
+        breaker = self._breakers[provider]
+        before = await breaker.refresh()
+        trial = await self._trials[provider]()
+        after = await breaker.refresh()
+        if after.state is not State.CLOSED:
+            return Trial(trial.answered, f"{trial.text}; its breaker stays {after.state.value.replace('_', ' ')}")
+        closed = "is closed again" if before.state is not State.CLOSED else "was closed and stays so"
+        return Trial(trial.answered, f"{trial.text}; its breaker {closed}")
