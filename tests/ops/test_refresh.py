@@ -169,7 +169,7 @@ async def test_names_alone_stage_no_more_than_are_due(
     assert await jobs(owner) == []
 
 
-async def test_a_named_company_that_cannot_be_taken_is_tried_once_a_day(
+async def test_a_named_company_that_is_refused_is_tried_once_a_day(
     owner: Connection, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     await registered(owner, "201900001K", "201900002K")
