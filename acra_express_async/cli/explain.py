@@ -96,6 +96,8 @@ def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
     yield "Read: " + (", ".join(pages) if pages else "no page") + "."
     if site := detail.get("site"):
         yield from ("", f"Why {site['domain']}: {site['points']} points.", *_evidence(site))
+        if "/" in site["domain"]:
+            yield "  Its address is a path on a shared host, so companies.website_domain was left alone."
         if detail.get("domain_taken"):
             yield "  Another company already holds this domain, so companies.website_domain was left alone."
     for number, rejected in enumerate(detail.get("rejected") or []):

@@ -17,10 +17,12 @@ from acra_express_async.extract.domains import (
     domain_of,
     is_singaporean,
     label_of,
+    labels_of,
     path_of,
     site_home,
 )
-from acra_express_async.extract.labels import FITTING, Fit, LabelFit, address_evidence, label_fit
+from acra_express_async.extract.hosted_sites import shared_host
+from acra_express_async.extract.labels import FITTING, WHOLE, Fit, LabelFit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, padded
 from acra_express_async.extract.page_kinds import PageKind, kind_of_url, speaks_of_others
 from acra_express_async.extract.places import states_postal_code, where_in
@@ -41,7 +43,8 @@ _HOMES = ("", "/sg", "/en", "/en-sg", "/sg/en", "/sg-en", "/home", "/index.html"
 class Candidate:
     """A site that may belong to the company. Read `urls` in order; `text` is what the search results say about it.
 
-    `listed` marks a known directory: it is believed only if its own page shows the registered UEN.
+    `listed` marks a known directory: it is believed only if its own page shows the registered UEN. `builder` is the
+    domain above a host that bears the name: a site builder that no list knows, or a directory with a host per entry.
     """
 
     domain: str
@@ -51,6 +54,7 @@ class Candidate:
     rank: int = 0
     text: str = ""
     listed: bool = False
+    builder: str = ""
 
     @property
     def credible(self) -> bool:
@@ -66,7 +70,7 @@ def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name
     """
     grouped: dict[str, list[SearchHit]] = {}
     for hit in hits:
-        domain = domain_of(hit.url)
+        domain = _customer_of(hit.url, names) or domain_of(hit.url)
         if domain and not is_public_body(domain):
             grouped.setdefault(domain, []).append(hit)
     found = [
@@ -83,7 +87,7 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
     domain = domain_of(url)
     if not domain or is_social(domain) or is_public_body(domain):
         return None
-    evidence = address_evidence(domain, url, _fit(domain, names, ""))
+    evidence = address_evidence(domain, url, _fit(domain, [url], names, ""))
     points = sum(item.points for item in evidence)
     known = Evidence("known_website", 0, url, website.strip())
     return Candidate(domain, (url,), points + CREDIBLE, (*evidence, known), listed=is_listed(domain))
@@ -91,21 +95,34 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
 
 def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:
     listed = is_listed(domain) or is_social(domain)
-    own = [hit for hit in hits if not is_listing_url(hit.url, names[0], company.uen)]
+    builder = "" if domain_of(hits[0].url) == domain else domain_of(hits[0].url)
+    own = [hit for hit in hits if builder or not is_listing_url(hit.url, names[0], company.uen)]
     if not own:
         return None
     text = "\n".join(_words_of_hit(hit) for hit in _nearest(own))
-    evidence = address_evidence(domain, own[0].url, _fit(domain, names, text))
+    evidence = address_evidence(domain, own[0].url, _fit(domain, [hit.url for hit in own], names, text))
     evidence += _text_evidence(text, own[0], company, names, domain)
     if listed and not _may_be_lifted(own, evidence):
         return None
     if all(speaks_of_others(hit.url) for hit in own) and not any(item.signal in FITTING for item in evidence):
         return None  # an article or portfolio on a third party's site: its home page is irrelevant
+    if builder:
+        evidence += (Evidence("below_unknown_domain", -20, own[0].url, builder),)
     rank = min(hit.rank for hit in own)
     if rank == 1:
         evidence += (Evidence("first_result", 3, own[0].url),)
     points = sum(item.points for item in evidence)
-    return Candidate(domain, _urls(own), points, evidence, rank=rank, text=text, listed=listed)
+    return Candidate(domain, _urls(own, domain), points, evidence, rank=rank, text=text, listed=listed, builder=builder)
+
+
+def _customer_of(url: str, names: tuple[Name, ...]) -> str:
+    """The host of a URL if it bears the whole name below a domain that bears nothing of it; '' otherwise."""
+    host, domain = shared_host(url)
+    if not host or is_listed(domain) or is_social(domain):
+        return ""
+    below, above = label_of(host), label_of(domain)
+    borne = any(f"domain_{label_fit(below, name).fit}" in WHOLE for name in names)
+    return host if borne and all(label_fit(above, name).fit is Fit.NONE for name in names) else ""
 
 
 def _words_of_hit(hit: SearchHit) -> str:
@@ -123,10 +140,10 @@ def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...]) -> boo
     return any(path_of(hit.url) in _HOMES for hit in hits) and any(item.signal in speaks for item in evidence)
 
 
-def _fit(domain: str, names: tuple[Name, ...], text: str) -> LabelFit:
+def _fit(domain: str, urls: Iterable[str], names: tuple[Name, ...], text: str) -> LabelFit:
     """How well the label fits, judged by titles and snippets only; a page may later show what they omit."""
     words = padded(text)
-    fits = [label_fit(label_of(domain), name) for name in names]
+    fits = [label_fit(label, name) for label in labels_of(domain, urls) for name in names]
     seen = [fit.beside(words, words) for fit in fits]
     hoped = [LabelFit(Fit.INITIALS) for fit in fits if fit.fit in (Fit.BRAND, Fit.AFFIXED)]
     return max((*seen, *hoped), key=lambda fit: fit.points)
@@ -152,13 +169,15 @@ def _text_evidence(
     elif where.elsewhere and not is_singaporean(domain):
         found.append(Evidence("elsewhere_in_result", -25, hit.url, where.elsewhere[0]))
     if reads_like_listing(hit.title):
-        found.append(Evidence("worded_as_listing", -40, hit.url, one_line(hit.title)[:80]))
+        # A directory or marketplace is a company too; its entries are never its home page.
+        points = -10 if path_of(hit.url) in _HOMES else -40
+        found.append(Evidence("worded_as_listing", points, hit.url, one_line(hit.title)[:80]))
     return tuple(found)
 
 
-def _urls(hits: list[SearchHit]) -> tuple[str, ...]:
+def _urls(hits: list[SearchHit], domain: str) -> tuple[str, ...]:
     """The URLs to read, in order: a result that is a home, contact or about page, the home page, the other results."""
     found = [hit.url for hit in hits if not path_of(hit.url).endswith(_FILES)]
     homes = [url for url in found if path_of(url) in _HOMES]
     telling = [url for url in found if kind_of_url(url) not in (None, PageKind.LEGAL)]
-    return tuple(dict.fromkeys([*homes, *telling, site_home(hits[0].url), *found]))
+    return tuple(dict.fromkeys([*homes, *telling, site_home(hits[0].url, domain), *found]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acra_express_async.extract.about import about_of
+from acra_express_async.extract.hosted_sites import own_pages
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.phones import branch_marks, phones_of
@@ -34,9 +35,10 @@ def contacts_of(pages: Sequence[Page], domain: str, company: Company, names: tup
     """Read the usable pages of the company's own site once.
 
     Args:
-        domain: registrable domain of the site.
+        domain: the name of the site (see domains.domain_of).
         names: the registered name first, then former names.
     """
+    pages = own_pages(pages, domain)
     postal_code, postal_code_url = postal_code_of(pages, company) or (None, None)
     return Contacts(
         emails=emails_of(pages, domain, company, names)[:MAX_EMAILS],

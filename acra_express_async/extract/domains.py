@@ -1,20 +1,20 @@
-"""Hosts, registrable domains and what they reveal about the owner."""
+"""Hosts, registrable domains and what they reveal about the owner.
+
+A site is named by its registrable domain. Below a builder's domain the label in front is part of it
+(``brightway.wixsite.com``), and on the few hosts that tell customers apart by path the path is
+(``sites.google.com/view/brightway``).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
-HOSTING = frozenset(
-    """wordpress.com weebly.com business.site strikingly.com godaddysites.com jimdosite.com squarespace.com
-    webnode.com site123.me ueniweb.com canva.site tumblr.com webs.com bigcartel.com odoo.com webador.com
-    blogspot.com company.site shoplineapp.com weeblysite.com mybigcommerce.com zohosites.com b12sites.com
-    easy.co page.tl yolasite.com multiscreensite.com webflow.com shopify.com editorx.io wixstudio.com""".split()
-)
-"""Website builders missing from the public suffix list: the label in front identifies the firm."""
+from acra_express_async.extract.site_builders import suffix_in
 
 FREEMAIL = frozenset(
     """gmail.com googlemail.com yahoo.com yahoo.com.sg ymail.com rocketmail.com hotmail.com hotmail.sg
@@ -36,10 +36,36 @@ _SITE_HOSTS = frozenset("www www1 www2 www3 web home m mobile en zh cn sg sgp si
 
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.IGNORECASE)
 
+_SITES_BY_PATH = {
+    "sites.google.com": re.compile(r"/(?:view/[a-z0-9-]+|[a-z0-9-]+(?:\.[a-z0-9-]+)+/[a-z0-9-]+)(?=/|$)"),
+    "my.canva.site": re.compile(r"/[a-z0-9-]+(?=/|$)"),
+    "take.app": re.compile(r"/(?!(?:login|signup|pricing|blog|help|terms|privacy|about|contact)\b)[a-z0-9-]+(?=/|$)"),
+}
+"""Hosts whose customers have a path. Google Sites: /view/NAME, or /DOMAIN/NAME for a Workspace customer; the classic
+/site/NAME has been closed since 2021."""
+
+_NAMED_BY_ACCOUNT = (".wixsite.com", ".editorx.io", ".wixstudio.com", ".wixstudio.io")
+"""Below these the label names an account, and the first part of the path one of its sites."""
+
+
+_PAGES = frozenset(["", "contact", "contact-us", "about", "about-us", "blog", "terms", "privacy"])
+"""First parts of a path that name a page, not a site of an account."""
+
+_REGISTRIES = frozenset(
+    """br.com cn.com com.de com.se co.com co.nl de.com eu.com gr.com hk.com hu.net in.net jp.net jpn.com mex.com ru.com
+    sa.com se.net uk.com uk.net us.com us.org za.bz za.com ae.org eu.org""".split()
+)
+"""Private suffixes that are sold like top-level domains: what stands under them is its owner's own domain."""
+
 
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=False)
+
+
+@cache
+def _icann() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
 def split_url(url: str) -> SplitResult | None:
@@ -61,22 +87,36 @@ def host_of(url: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The lower-case path of a URL without its trailing slash; '' for the home page."""
+    """The lower-case path of a URL within its site, without its trailing slash; '' for the home page."""
     parts = split_url(url)
-    return parts.path.lower().rstrip("/") if parts else ""
+    return parts.path.lower()[len(_base_of(parts)) :].rstrip("/") if parts else ""
 
 
 def home_of(url: str) -> str:
-    """The home page on the host of this URL."""
+    """The home page on the host of this URL, or that of its site where a host has several."""
     parts = split_url(url)
-    return f"{parts.scheme}://{parts.netloc}/" if parts else ""
+    if parts is None:
+        return ""
+    base = _base_of(parts)
+    return f"{parts.scheme}://{parts.netloc}{parts.path[: len(base)]}{'' if base else '/'}"
 
 
-def site_home(url: str) -> str:
+def _base_of(parts: SplitResult) -> str:
+    """The part of the path that belongs to the site's address rather than to the page; '' on an ordinary host."""
+    host, path = (parts.hostname or "").rstrip("."), parts.path.lower()
+    if pattern := _SITES_BY_PATH.get(host.removeprefix("www.")):
+        match = pattern.match(path)
+        return match.group() if match else ""
+    if host.endswith(_NAMED_BY_ACCOUNT) and (first := path.strip("/").partition("/")[0]) not in _PAGES:
+        return f"/{first}"
+    return ""
+
+
+def site_home(url: str, site: str = "") -> str:
     """The home page of the site that this URL belongs to, or ''.
 
     A department's host (community., corporate., careers.) belongs to the site of the registered domain; a host for the
-    country or language, or for mobile phones, is a separate site.
+    country or language, or for mobile phones, is a separate site, and so is one that is itself named as `site`.
     """
     parts = split_url(url)
     if parts is None:
@@ -84,7 +124,14 @@ def site_home(url: str) -> str:
     host = (parts.hostname or "").rstrip(".")
     domain = registrable(host)
     below = host[: -len(domain) - 1].split(".") if domain and host != domain else []
-    return home_of(url) if _SITE_HOSTS.issuperset(below) else f"{parts.scheme}://{domain}/"
+    if _base_of(parts) or host.removeprefix("www.") == site or _SITE_HOSTS.issuperset(below):
+        return home_of(url)
+    return f"{parts.scheme}://{domain}/"
+
+
+def is_within(url: str, site: str) -> bool:
+    """True when a URL belongs to a site, named as by `domain_of` or by its host."""
+    return domain_of(url) == site or host_of(url).removeprefix("www.") == site
 
 
 def absolute(base: str, url: str) -> str:
@@ -99,38 +146,62 @@ def absolute(base: str, url: str) -> str:
 def registrable(host: str) -> str:
     """The registrable domain of a host: ``shop.x.com.sg`` becomes x.com.sg, ``x.wixsite.com`` stays as it is.
 
+    The private section of the public suffix list counts, and so does the table of site builders.
+
     Returns '' without a known public suffix (IP addresses, file names, version numbers).
     """
     host = host.lower().strip(".")
     if not _HOST.fullmatch(host) and host.isascii():
         return ""
-    domain = _suffixes().privatesuffix(host)
-    if domain is None:
-        return ""
-    if domain in HOSTING and host != domain:
-        label = host[: -len(domain) - 1].rsplit(".", 1)[-1]
-        return domain if label == "www" else f"{label}.{domain}"
-    return str(domain)
+    if suffix := suffix_in(host):
+        return f"{host[: -len(suffix) - 1].rpartition('.')[2]}.{suffix}"
+    return str(_suffixes().privatesuffix(host) or "")
+
+
+def hosted_under(domain: str) -> str:
+    """The builder's or host's domain that a site stands under; '' for a site under its own domain."""
+    host = domain.partition("/")[0]
+    if host != domain:
+        return host
+    if suffix := suffix_in(host):
+        return suffix
+    listed = _suffixes().publicsuffix(host) or ""
+    return listed if listed != host and listed != _icann().publicsuffix(host) and listed not in _REGISTRIES else ""
 
 
 def domain_of(url: str) -> str:
-    """The registrable domain of a URL, or ''."""
-    return registrable(host_of(url))
+    """The name of the site that a URL belongs to: its registrable domain, and the path where that tells sites apart."""
+    parts = split_url(url)
+    host = host_of(url)
+    if parts and host.removeprefix("www.") in _SITES_BY_PATH and (base := _base_of(parts)):
+        return host.removeprefix("www.") + base
+    return registrable(host)
 
 
 def label_of(domain: str) -> str:
-    """The part of a registrable domain that its owner chose, lower-case, without hyphens: ``a-b.com.sg`` gives ab."""
-    return domain.partition(".")[0].replace("-", "")
+    """The part of a site's name that its owner chose, lower-case, without hyphens: ``a-b.com.sg`` gives ab."""
+    host, _, path = domain.partition("/")
+    return (path.rpartition("/")[2] if path else host.partition(".")[0]).replace("-", "")
+
+
+def labels_of(domain: str, urls: Iterable[str]) -> tuple[str, ...]:
+    """The labels that may bear the name: that of the domain, and those of an account's sites or a customer's domain."""
+    names = [label_of(domain)]
+    if domain.endswith(_NAMED_BY_ACCOUNT):
+        names += [_base_of(parts).strip("/").replace("-", "") for url in urls if (parts := split_url(url))]
+    elif domain.count("/") == 2 and "." in (customer := domain.split("/")[1]):
+        names.append(label_of(customer))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def is_singaporean(domain: str) -> bool:
     """True under .sg, which is given only to registrants with a presence in Singapore."""
-    return domain.endswith(".sg")
+    return domain.partition("/")[0].endswith(".sg")
 
 
 def is_offshore(domain: str) -> bool:
-    """True under the top-level domain of another country."""
-    return domain.rpartition(".")[2] in OFFSHORE_TLDS
+    """True under the top-level domain of another country, unless a builder has that domain."""
+    return domain.partition("/")[0].rpartition(".")[2] in OFFSHORE_TLDS and not hosted_under(domain)
 
 
 def same_url(url: str) -> str:

@@ -16,6 +16,7 @@ from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import is_social
 from acra_express_async.extract.domains import registrable
 from acra_express_async.extract.mail_forms import without_spam_guard, written_out
+from acra_express_async.extract.site_builders import is_operator
 from acra_express_async.models import Page
 
 MAX_PER_PAGE = 200
@@ -107,7 +108,8 @@ def is_unusable(address: str, own_domain: str = "") -> bool:
     domain = registrable(host)
     return (
         not domain
-        or (domain != own_domain and domain in _NOBODYS)
+        or (domain != own_domain and (domain in _NOBODYS or is_operator(domain)))
+        or own_domain.endswith(f".{domain}")  # the domain above a site is that of its builder
         or is_social(domain)
         or domain.endswith("gov.sg")
         or _VERSION.match(host) is not None

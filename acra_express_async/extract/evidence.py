@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import sells_addresses
-from acra_express_async.extract.domains import is_singaporean, label_of
+from acra_express_async.extract.domains import hosted_under, is_singaporean, labels_of
 from acra_express_async.extract.labels import Fit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
 from acra_express_async.extract.other_names import THIRD_PARTY, is_titled, other_legal_names, stands_as_owner
@@ -77,29 +77,45 @@ class PageFindings:
 
 
 def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, ...]) -> PageFindings:
-    """Prepare the usable pages of a site and the text of its search results for the signals."""
+    """Prepare the usable pages of a site for the signals, and the text of its search results where they still hold.
+
+    A search result is old: it may quote a site that has gone since. It counts where no page could be read, and beside
+    pages that bear a word of the name themselves.
+    """
     told = Page(url=candidate.urls[0], title="", text=candidate.text)
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
+    holds = not pages or _bears_name("\n".join(texts.values()), candidate, names)
     everything = tuple(pages)
     if told.url not in texts:
         everything = (*pages, told)
-        texts[told.url] = candidate.text
-    text = "\n".join([*texts.values(), candidate.text])
+        texts[told.url] = candidate.text if holds else ""
+    text = "\n".join([*texts.values(), candidate.text if holds else ""])
     own = "\n".join(
         [*(clean(page.title) for page in pages), *_head_lines(text), *_nameplates(pages, told, texts, names)]
     )
-    heads = padded(f"{own}\n{candidate.text}")
+    heads = padded(f"{own}\n{candidate.text if holds else ''}")
     return PageFindings(
         everything, len(pages), texts, text, heads, padded(own), padded(text), street_words(text), where_in(text)
     )
 
 
+def _bears_name(text: str, candidate: Candidate, names: tuple[Name, ...]) -> bool:
+    """True when the pages show a telling word of the name, other than in their own address."""
+    words = padded(text.casefold().replace(candidate.domain, " "))
+    return any(f" {word} " in words for name in names for word in name.core if len(word) > 1)
+
+
 def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
     """Evidence from the domain; the pages have to show the words of the name that the label omits."""
-    fits = [label_fit(label_of(candidate.domain), name).beside(reading.heads, reading.words) for name in names]
+    labels = labels_of(candidate.domain, candidate.urls)
+    pairs = [(label_fit(label, name), name) for label in labels for name in names]
+    fits = [fit.beside(reading.heads, reading.words) for fit, _ in pairs]
     best = max(fits, key=lambda fit: fit.points)
     yield from address_evidence(candidate.domain, candidate.urls[0], best)
-    if any(fit.fit is Fit.EXACT and len(name.core) >= _SPEAKING for fit, name in zip(fits, names, strict=True)):
+    if builder := hosted_under(candidate.domain):
+        yield Evidence("hosted", 0, candidate.urls[0], builder)
+    exact = (name for fit, (_, name) in zip(fits, pairs, strict=True) if fit.fit is Fit.EXACT)
+    if any(len(name.core) >= _SPEAKING for name in exact):
         yield Evidence("name_in_domain", 10, candidate.urls[0], candidate.domain)
     if candidate.rank == 1:
         yield Evidence("first_result", 3, candidate.urls[0])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.dead_sites import remains_of, remains_told
 from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, names_a_group
 from acra_express_async.extract.evidence import (
     PageFindings,
@@ -26,11 +27,14 @@ from acra_express_async.extract.evidence import (
     reading_of,
     trade_evidence,
 )
+from acra_express_async.extract.hosted_sites import own_pages, shows_builder
 from acra_express_async.extract.labels import FITTING, WHOLE
 from acra_express_async.extract.lookalikes import imitates, is_near_miss
 from acra_express_async.extract.names import Name
+from acra_express_async.extract.other_names import signs_imprint
+from acra_express_async.extract.page_kinds import speaks_for_its_owner
 from acra_express_async.extract.uens import uens_in
-from acra_express_async.extract.walls import asks_for_credentials, blocked_by, looks_hijacked, looks_parked
+from acra_express_async.extract.walls import asks_for_credentials, blocked_by, looks_hijacked
 from acra_express_async.models import Company, Evidence, Page, Site
 
 ENOUGH = 55
@@ -59,10 +63,18 @@ _HOPE = FITTING | {
 }
 """Signals that make another page of the same site worth reading."""
 
+_TOLD = frozenset(("uen_in_result", "full_name_in_result"))
+"""What a search result says of the company by name; the page it quotes may be another one of the site."""
+
 _TELLING = FITTING - {"domain_group", "domain_common", "domain_some"}
 """Fits that stand for the name itself, not for a parent company or a single word of the name."""
 
+_GONE = frozenset(("http_404", "http_410", "unresolvable"))
+"""Why pages of a site that has gone cannot be read; what a search result quotes of it is old."""
+
 _KNOWN_DIRECTORY = "known directory"
+_ADDRESS_OF_A_LISTING = "address of a listing"
+_UNPROVEN_HOST = "host of a site builder, without proof"
 
 
 class Doubt(StrEnum):
@@ -71,6 +83,11 @@ class Doubt(StrEnum):
     NONE = ""
     UNREADABLE = "unreadable"
     PARKED = "parked"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    UNCONNECTED = "unconnected"
+    CLOSED_SHOP = "closed_shop"
+    DEFAULT_PAGE = "default_page"
     HIJACKED = "hijacked"
     IMITATION = "imitation"
     DIRECTORY = "directory"
@@ -108,7 +125,9 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         company: the facts of the registry.
         names: the registered name first, then former names.
     """
-    usable = tuple(page for page in pages if page.usable and not blocked_by(page))
+    read = tuple(page for page in pages if page.usable and not blocked_by(page))
+    errors = tuple(page for page in pages if page.http_status is not None and not page.usable)
+    usable = own_pages(read, candidate.domain)
     reading = reading_of(usable, candidate, names)
     address = tuple(domain_evidence(candidate, reading, names))
     fitting = any(item.signal in FITTING for item in address)
@@ -121,22 +140,24 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         *trade_evidence(reading, company, names[0]),
     )
     signals = {item.signal for item in evidence}
-    against = _disqualification(candidate, usable, reading, company, names, signals)
+    against = _disqualification(candidate, read or errors, reading, company, names, signals)
     if against:
         evidence = (*evidence, against)
     site = Site(candidate.domain, candidate.urls[0], sum(item.points for item in evidence), evidence)
     if against:
         # The company may be the directory itself; the UEN that proves it may stand on another page.
         known = against.detail == _KNOWN_DIRECTORY and _is_named(signals)
-        named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE))
+        listing = candidate.builder and against.detail != _UNPROVEN_HOST
+        named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE)) and not listing
         return Judgement(site, Doubt(against.signal), hopeful=known or named)
     if not usable:
-        # An unreadable page proves nothing, unless its search result already shows the UEN.
-        believed = "uen" in signals and bool(signals.intersection(FITTING))
+        # An unreadable page proves nothing, unless the site stands behind a wall and its search result shows the UEN.
+        gone = bool(pages) and all(page.unusable_reason in _GONE for page in pages)
+        believed = not gone and "uen" in signals and bool(signals.intersection(FITTING))
         return Judgement(
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
         )
-    return _judgement(site, signals)
+    return _judgement(site, signals, told=any(item.signal in _TOLD for item in candidate.evidence))
 
 
 def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
@@ -144,7 +165,7 @@ def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:
     return min((best.site.points - other.site.points for other in others), default=1000)
 
 
-def _judgement(site: Site, signals: set[str]) -> Judgement:
+def _judgement(site: Site, signals: set[str], *, told: bool) -> Judgement:
     unique, named, shared = _proofs(signals)
     whole = bool(signals.intersection(WHOLE))
     if "other_uen" in signals or ("other_legal_name" in signals and not (unique and whole)):
@@ -156,7 +177,7 @@ def _judgement(site: Site, signals: set[str]) -> Judgement:
         # A tagline may name another country; the contact page of a site with a fitting domain decides.
         fitting = bool(signals.intersection(FITTING)) and "offshore_domain" not in signals
         return Judgement(site, Doubt.ELSEWHERE, hopeful=fitting, faint=True)
-    strong = bool(signals.intersection(_HOPE))
+    strong = told or bool(signals.intersection(_HOPE))
     faint = bool(signals.intersection(("singapore", "sg_domain", "local_phone", "singapore_mentioned", "domain_part")))
     return Judgement(site, Doubt.NO_PROOF, hopeful=strong or faint, faint=not strong)
 
@@ -196,37 +217,57 @@ def _disqualification(
     """The reason that rules a site out whatever its points, as negative evidence; None when there is none."""
     where = pages[0].url if pages else candidate.urls[0]
     for page in pages:
-        if looks_parked(page.title, page.text):
-            return Evidence(Doubt.PARKED, -80, page.url)
+        if remains := remains_of(page):
+            return Evidence(Doubt(remains.end), -80, page.url, remains.words)
         if looks_hijacked(page.title, page.text):
             return Evidence(Doubt.HIJACKED, -80, page.url)
-    if not pages and looks_parked("", candidate.text):
-        return Evidence(Doubt.PARKED, -80, where)
+    if not pages and (told := remains_told(candidate.text)):
+        return Evidence(Doubt(told.end), -80, where, told.words)
     near = any(is_near_miss(candidate.domain, name) for name in names)
     stranger = near or signals.isdisjoint(("domain_exact", "domain_brand", "domain_initials"))
     credentials = stranger and any(asks_for_credentials(page.title, page.text) for page in pages)
     if credentials or any(imitates(candidate.domain, name) for name in names):
         return Evidence(Doubt.IMITATION, -80, where, candidate.domain)
-    if reason := _directory_reason(candidate, reading, company, names[0], signals):
+    if reason := _directory_reason(candidate, pages, reading, company, names, signals):
         return Evidence(Doubt.DIRECTORY, -80, where, reason)
     return None
 
 
 def _directory_reason(
-    candidate: Candidate, reading: PageFindings, company: Company, name: Name, signals: set[str]
+    candidate: Candidate,
+    pages: Sequence[Page],
+    reading: PageFindings,
+    company: Company,
+    names: tuple[Name, ...],
+    signals: set[str],
 ) -> str:
+    """Why a site is taken for a directory; '' when it is none, or is run by the company itself."""
     fitting = bool(signals.intersection(FITTING))
+    if "uen" in signals and (fitting or _signs_it(reading, names)) and not candidate.builder:
+        return ""
     if candidate.listed:
-        return "" if "uen" in signals and _is_named(signals) else _KNOWN_DIRECTORY
+        return _KNOWN_DIRECTORY
     phrases = directory_phrases_in(reading.text)
     many = len([uen for uen in uens_in(reading.text) if uen != company.uen]) >= MANY_UENS
-    if fitting and "uen" in signals:
-        return ""
+    if candidate.builder:
+        whole_text = "\n".join(page.text for page in pages)
+        hosted = not phrases and not many and shows_builder(whole_text, candidate.builder)
+        proven = not signals.isdisjoint(("uen", "imprint", "postal_code"))
+        return _ADDRESS_OF_A_LISTING if not hosted else "" if proven else _UNPROVEN_HOST
     if len(phrases) >= 2 or (phrases and (many or not fitting)):
         return ", ".join(phrases[:3])
     if many and not fitting:
         return "numbers of many companies"
-    listing = any(is_listing_url(url, name, company.uen) for url in candidate.urls)
+    listing = any(is_listing_url(url, names[0], company.uen) for url in candidate.urls)
     if listing and not names_a_group(reading.text):
-        return "address of a listing"
+        return _ADDRESS_OF_A_LISTING
     return ""
+
+
+def _signs_it(reading: PageFindings, names: tuple[Name, ...]) -> bool:
+    """True when a page on which the site speaks of itself names the company in its imprint."""
+    return any(
+        speaks_for_its_owner(page.url) and signs_imprint(reading.cleaned(page), name)
+        for page in reading.pages[: reading.read]
+        for name in names
+    )

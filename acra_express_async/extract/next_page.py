@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.domains import absolute, domain_of, home_of, path_of, same_url, site_home, split_url
+from acra_express_async.extract.domains import absolute, home_of, is_within, path_of, same_url, site_home, split_url
 from acra_express_async.extract.page_kinds import PageKind, is_contact_page, kind_of_url, kind_of_words
 from acra_express_async.models import Link, Page
 
@@ -75,7 +75,7 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
 
     Args:
         pages: the pages read so far, in order; the links of all of them count.
-        domain: the registrable domain of the site; links to other sites are ignored.
+        domain: the name of the site; links to other sites are ignored.
         identity: include legal pages, which name the owner when no other page does.
     """
     read = {same_url(page.url) for page in pages}
@@ -84,7 +84,7 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
     for page in pages:
         for link, full in links_on(page):
             url = absolute(page.url, link.url)
-            if not url or domain_of(url) != domain:
+            if not url or not is_within(url, domain):
                 way_is_linked |= "contact" in link.label.casefold() and _announced(link.label) is PageKind.CONTACT
                 continue
             kinds = {_announced(link.label, domain), kind_of_url(url)}
@@ -94,9 +94,9 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
             worth = _worth(kinds, link, url, identity=identity) - (0 if full else _RELATIVE)
             if worth > 0 and key not in read and (key not in leads or leads[key].worth < worth):
                 leads[key] = Lead(url, worth, doubtful=not full)
-    found = [*leads.values(), *_home_of_brand(pages, read)]
+    found = [*leads.values(), *_home_of_brand(pages, read, domain)]
     if not way_is_linked:
-        found += _conventional(pages, read)
+        found += _conventional(pages, read, domain)
     return tuple(sorted(found, key=lambda lead: -lead.worth))
 
 
@@ -120,9 +120,9 @@ def _was_contact_read(pages: Iterable[Page]) -> bool:
     return any(page.usable and is_contact_page(page.url) for page in pages)
 
 
-def _home_of_brand(pages: Sequence[Page], read: set[str]) -> list[Lead]:
+def _home_of_brand(pages: Sequence[Page], read: set[str], domain: str) -> list[Lead]:
     """The home page of the brand, if only pages of a subdomain such as community.brand.com were read."""
-    homes = [site_home(page.url) for page in pages]
+    homes = [site_home(page.url, domain) for page in pages]
     if not homes or any(
         same_url(home_of(page.url)) in ("", same_url(home)) for page, home in zip(pages, homes, strict=True)
     ):
@@ -130,14 +130,14 @@ def _home_of_brand(pages: Sequence[Page], read: set[str]) -> list[Lead]:
     return [Lead(homes[0], _WORTH_HOME)] if same_url(homes[0]) not in read else []
 
 
-def _conventional(pages: Sequence[Page], read: set[str]) -> list[Lead]:
+def _conventional(pages: Sequence[Page], read: set[str], domain: str) -> list[Lead]:
     if not pages or _was_contact_read(pages):
         return []
-    urls = (url for url in conventional_urls(pages[0].url) if same_url(url) not in read)
+    urls = (url for url in conventional_urls(pages[0].url, domain) if same_url(url) not in read)
     return [Lead(url, _WORTH_GUESS, doubtful=True, guessed=True) for url in urls]
 
 
-def conventional_urls(url: str) -> tuple[str, ...]:
+def conventional_urls(url: str, domain: str) -> tuple[str, ...]:
     """The usual URLs of a contact page of the site that this URL belongs to."""
-    home = site_home(url).rstrip("/")
+    home = site_home(url, domain).rstrip("/")
     return tuple(f"{home}{path}" for path in CONVENTIONAL)

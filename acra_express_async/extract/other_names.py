@@ -26,7 +26,14 @@ THIRD_PARTY = re.compile(
 
 _GREETINGS = frozenset("home homepage welcome to official website site page singapore contact us about".split())
 
+_YEARS = re.compile(r"^[\d\s,.\-–]+")
 _IMPRINT = re.compile(r"©|\(c\)|copyright|all rights reserved|版权|版權", re.IGNORECASE)
+
+_RUN_BY = re.compile(
+    r"\b(?:web ?site|site|platform|portal|marketplace|directory|app|service)s?\b[^\n]{0,40}\b(?:is |are )?"
+    r"(?:operated|owned|run|managed|provided|published) by",
+    re.IGNORECASE,
+)
 
 
 def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
@@ -49,6 +56,18 @@ def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
     return owned
 
 
+def signs_imprint(text: str, name: Name) -> bool:
+    """True when a copyright line, or one that says who runs the site, gives the legal name, and no other before it."""
+    for line in text.split("\n"):
+        mark = _IMPRINT.search(line[:4000]) or _RUN_BY.search(line[:4000])
+        if mark is None or THIRD_PARTY.search(line[:4000]) or not legal_name_stands_in(padded(line[:4000]), name):
+            continue
+        first = _LEGAL_NAME.search(line[:4000], mark.start())
+        if first is None or name_of(_YEARS.sub("", first.group())).core == name.core:
+            return True
+    return False
+
+
 def is_titled(title: str, name: Name) -> bool:
     """True when the title is the legal name alone, apart from a greeting."""
     words = padded(title)
@@ -68,7 +87,7 @@ def other_legal_names(text: str, names: tuple[Name, ...]) -> tuple[str, ...]:
         if not _IMPRINT.search(line[:4000]):
             continue
         for match in _LEGAL_NAME.finditer(line[:4000]):
-            other = name_of(re.sub(r"^[\d\s,.\-–]+", "", match.group()))
+            other = name_of(_YEARS.sub("", match.group()))
             if other.words and other.words not in ours and other.core not in {name.core for name in names}:
                 found[other.legal] = None
     return tuple(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.domains import same_url
+from acra_express_async.extract.hosted_sites import own_pages
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
@@ -197,7 +198,7 @@ def _with_footer(page: Page, footer: Page) -> Page:
 
 
 def _visit(progress: Progress, candidate: Candidate, pages: tuple[Page, ...]) -> Visited:
-    usable = [page for page in pages if page.usable]
+    usable = own_pages([page for page in pages if page.usable], candidate.domain)
     return Visited(
         pages,
         judge(candidate, pages, progress.company, progress.names),
@@ -232,7 +233,7 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
         return None
     if not visit.usable:
         tried = {same_url(page.url) for page in visit.pages}
-        urls = (*candidate.urls, *conventional_urls(candidate.urls[0]))
+        urls = (*candidate.urls, *conventional_urls(candidate.urls[0], candidate.domain))
         untried = [url for url in urls if same_url(url) not in tried]
         if not untried or len(visit.pages) >= _TRIES_PER_SITE:
             return None

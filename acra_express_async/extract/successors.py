@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from acra_express_async.extract.candidates import CREDIBLE, Candidate
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import is_listed, is_public_body, is_social
-from acra_express_async.extract.domains import domain_of, home_of, label_of
+from acra_express_async.extract.domains import domain_of, home_of, is_within, label_of
 from acra_express_async.extract.labels import FITTING, address_evidence, label_fit
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.next_page import links_on
@@ -43,9 +43,11 @@ def successor_of(candidate: Candidate, page: Page, names: tuple[Name, ...]) -> S
     if not page.usable:
         return None
     links = [link.url for link, full in links_on(page) if full]
+    if any(is_within(url, candidate.domain) for url in links):
+        return None
     # Only absolute links count: a relative link follows the serving domain, which Jina Reader does not report.
     found = Counter(domain for url in links if (domain := domain_of(url)) and not _belongs_to_others(domain))
-    if not found or candidate.domain in found:
+    if not found:
         return None
     domain, count = found.most_common(1)[0]
     there = [url for url in links if domain_of(url) == domain]

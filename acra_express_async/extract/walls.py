@@ -1,4 +1,4 @@
-"""Recognise pages that replace a site: parked and hijacked domains, bot checks, fakes that ask for a password."""
+"""Recognise pages that replace a site: hijacked domains, bot checks, fakes that ask for a password."""
 
 from __future__ import annotations
 
@@ -11,23 +11,6 @@ from acra_express_async.extract.places import where_in
 from acra_express_async.models import Page
 
 _WORD = re.compile(r"[^\W\u3400-\u9fff]{2,}|[\u3400-\u9fff]")
-_PARKED = re.compile(
-    r"domain (?:name )?(?:\S+ )?(?:is|may be|might be|could be)?\s*(?:available )?for sale|buy this domain|"
-    r"this (?:domain|web ?page|site) (?:name )?(?:is|has been|was) (?:parked|registered|expired|suspended)|"
-    r"domain (?:has )?expired|(?:renew|interested in) (?:this|your) domain|inquire about this domain|domain parking|"
-    r"parked (?:free|domain|page)|hugedomains|afternic|sedo(?:parking)?\.com|dan\.com|make an offer (?:on|"
-    r"for) this domain|"
-    r"account (?:has been )?suspended|default web ?(?:site )?page|welcome to nginx|apache2? (?:\w+ )?default page|"
-    r"related searches|future home of|website is no longer available|该域名|域名出售",
-    re.IGNORECASE,
-)
-_SURELY_PARKED = re.compile(
-    r"this (?:domain|web ?page|site) (?:name )?is (?:parked|for sale)|parked free,? courtesy of|buy this domain|"
-    r"domain (?:name )?(?:is|may be) (?:available )?for sale|inquire about this domain|domain parking|hugedomains|"
-    r"sedo(?:parking)?\.com",
-    re.IGNORECASE,
-)
-"""What no site says of itself, however many menus and advertisements stand around it."""
 _GAMBLING = re.compile(
     r"slot gacor|\btogel\b|\bjudi\b|\bslots? online|online (?:casino|slots?|betting)|casino online|sportsbook|"
     r"live casino|"
@@ -66,14 +49,6 @@ _SHORT = 600
 """Characters. Such a page says little else, while a real page may contain any of these words somewhere."""
 
 
-def looks_parked(title: str, text: str) -> bool:
-    """True for a domain that is for sale, expired, suspended or shows only the hosting provider's page."""
-    if _SURELY_PARKED.search(title) or _SURELY_PARKED.search(text[:20_000]):
-        return True
-    match = _PARKED.search(title) or _PARKED.search(text[:3000])
-    return match is not None and len(text.strip()) < 4 * _SHORT
-
-
 def looks_hijacked(title: str, text: str) -> bool:
     """True when a gambling site has taken the domain over; one word is not enough, because hotels have casinos."""
     found = {match.group().lower() for match in _GAMBLING.finditer(f"{title}\n{text[:20_000]}")}
@@ -92,7 +67,7 @@ def blocked_by(page: Page) -> str:
     as with every contact form that asks for one. Who tells how to reach the company is no wall, whatever else is there.
     """
     text = page.text.strip()
-    if len(text) > _LONGEST_WALL or _tells_how_to_reach(page) or _links_within(page) >= _OWN_LINKS:
+    if len(text) > _LONGEST_WALL or _tells_how_to_reach(page) or links_within(page) >= _OWN_LINKS:
         return ""
     said = f"{page.title}\n{text}"
     words = len(_WORD.findall(_UNLOADED.sub(" ", text.replace(page.title, " "))))
@@ -108,6 +83,7 @@ def _tells_how_to_reach(page: Page) -> bool:
     return bool(where.singapore or where.local_phone or where.bare_phone or emails_in(page))
 
 
-def _links_within(page: Page) -> int:
+def links_within(page: Page) -> int:
+    """How many other pages of the same site a page links to."""
     domain = domain_of(page.url)
     return len({same_url(link.url) for link in page.links if path_of(link.url) and domain_of(link.url) == domain})

@@ -39,3 +39,8 @@ async def test_an_opted_out_address_is_stored_only_as_a_hash(owner: Connection, 
 def test_a_domain_is_checked_with_its_parent_domains() -> None:
     assert domain_and_parents("a.b.com.sg.") == ["a.b.com.sg", "b.com.sg", "com.sg"]
     assert domain_and_parents("localhost") == ["localhost"]
+    assert domain_and_parents("sites.google.com/view/lotus") == [
+        "sites.google.com/view/lotus",
+        "sites.google.com",
+        "google.com",
+    ]

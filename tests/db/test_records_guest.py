@@ -78,6 +78,20 @@ async def test_b7_a_weakly_proven_domain_is_not_set_on_the_company(
     assert (await one(owner, "SELECT website_domain FROM companies"))["website_domain"] is None
 
 
+async def test_b7_a_site_named_by_a_path_is_not_set_on_the_company(
+    database: Database, owner: Connection, shape: Any
+) -> None:
+    path, hosted = "sites.google.com/view/lotus", "lotus.mystrikingly.com"
+    first, second = await a_company(owner), await a_company(owner, "199000001A")
+    for company, domain in ((first, path), (second, hosted)):
+        outcome = an_outcome()
+        assert outcome.site is not None
+        saved = await stored(database, shape, company, replace(outcome, site=replace(outcome.site, domain=domain)))
+        assert saved.detail["site"]["domain"] == domain
+    rows = await owner.fetch("SELECT website_domain FROM companies ORDER BY company_id")
+    assert [row["website_domain"] for row in rows] == [None, hosted]
+
+
 async def test_b19_contacts_from_other_sources_are_left_alone(
     database: Database, owner: Connection, shape: Any
 ) -> None:

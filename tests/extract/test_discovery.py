@@ -61,7 +61,6 @@ def test_directories_profiles_files_and_agencies_are_rejected() -> None:
         hit("https://www.sgpbusiness.com/company/Orchid-Hardware-Pte-Ltd"),
         hit("https://sg-bizfinder.info/c/orchid-hardware-pte-ltd", "Orchid Hardware - contact, phone, e-mail"),
         hit(f"https://any-list.net/view/{UEN}"),
-        hit("https://orchid-hardware.some-list.com/"),
         hit("https://www.facebook.com/orchidhardware/"),
         hit("https://www.nea.gov.sg/list.pdf"),
         hit("https://en.wikipedia.org/wiki/Orchid"),
@@ -122,7 +121,9 @@ def test_a_result_on_a_subdomain_leads_to_the_brands_home() -> None:
         ("https://brand.com/x", "https://brand.com/"),
         ("https://sg.brand.com/x", "https://sg.brand.com/"),
         ("https://www.sg.brand.com/x", "https://www.sg.brand.com/"),
-        ("https://kueh.wixsite.com/shop", "https://kueh.wixsite.com/"),
+        ("https://kueh.wixsite.com/shop/contact", "https://kueh.wixsite.com/shop"),
+        ("https://kueh.wixsite.com/contact", "https://kueh.wixsite.com/"),
+        ("https://sites.google.com/view/kueh-house/menu", "https://sites.google.com/view/kueh-house"),
         ("ftp://brand.com", ""),
     ],
 )

@@ -100,9 +100,14 @@ def _stored(kind: OptOutKind, value: str, hashes: AddressHash) -> str:
 
 
 def domain_and_parents(domain: str) -> list[str]:
-    """``a.b.com.sg`` and the domains above it, down to two labels: an opt-out of b.com.sg covers a.b.com.sg."""
-    labels = domain.strip().lower().rstrip(".").split(".")
-    return [".".join(labels[start:]) for start in range(max(1, len(labels) - 1))]
+    """``a.b.com.sg`` and the domains above it, down to two labels: an opt-out of b.com.sg covers a.b.com.sg.
+
+    A site that has a path on a shared host (``sites.google.com/view/brightway``) is covered by its host too.
+    """
+    host, slash, path = domain.strip().lower().rstrip("/").partition("/")
+    labels = host.rstrip(".").split(".")
+    hosts = [".".join(labels[start:]) for start in range(max(1, len(labels) - 1))]
+    return [f"{host}/{path}", *hosts] if slash else hosts
 
 
 async def _listed(connection: Connection, kind: OptOutKind, values: list[str]) -> bool:

@@ -194,8 +194,14 @@ def _as_stored(value: str | None, *, is_list: bool) -> str | list[str] | None:
 
 
 def _claims_domain(outcome: Outcome, facts: Facts) -> bool:
-    """Whether the evidence is strong enough to give the company its domain (B7)."""
-    return facts.domain is not None and outcome.site is not None and outcome.site.points >= STRONG_POINTS
+    """Whether the evidence is strong enough to give the company its domain (B7).
+
+    A site that has a path on a shared host (``sites.google.com/view/brightway``) has none: the platform and our own
+    look-ups read the column without its path, so the second such company would collide with the first.
+    """
+    if facts.domain is None or "/" in facts.domain:
+        return False
+    return outcome.site is not None and outcome.site.points >= STRONG_POINTS
 
 
 async def _set_domain(connection: Connection, company: Company, domain: str) -> bool:
