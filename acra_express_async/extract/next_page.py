@@ -137,7 +137,7 @@ def _conventional(pages: Sequence[Page], read: set[str], domain: str) -> list[Le
     return [Lead(url, _WORTH_GUESS, doubtful=True, guessed=True) for url in urls]
 
 
-def conventional_urls(url: str, domain: str) -> tuple[str, ...]:
+def conventional_urls(url: str, domain: str = "") -> tuple[str, ...]:
     """The usual URLs of a contact page of the site that this URL belongs to."""
     home = site_home(url, domain).rstrip("/")
     return tuple(f"{home}{path}" for path in CONVENTIONAL)
