@@ -43,6 +43,7 @@ WAKE_REASONS = ("notify", "tick", "due", "reconnect", "free")
 CLAIM_RESULTS = ("job", "empty", "error")
 STAGES = ("search", "read", "extract", "verify", "save")
 DOERS = ("express", "nightly")
+LOOK_AGES = ("days_7", "days_30", "older", "never")
 BREAKER_STATES = ("closed", "open", "half_open")
 YIELD_REASONS = ("nightly_running", "quiet_hours", "table_busy", "lock_timeout", "connections")
 FAILURE_REASONS = (
@@ -130,6 +131,9 @@ class Metrics:
         )
         self.daily_cap_used = self._gauge("daily_cap_used", "Companies that took a slot today.")
         self.daily_cap_limit = self._gauge("daily_cap_limit", "Companies a day, all replicas together.")
+        self.freshness = self._gauge(
+            "freshness_companies", "Live companies of the standing selection by age of the latest look.", age=LOOK_AGES
+        )
         self.companies_today = self._gauge("companies_today", "Companies done since midnight, by whom.", by=DOERS)
 
     def _providers(self) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "optouts": "optout_commands:optouts",
     "explain": "explain:explain",
     "export": "export:export",
+    "freshness": "freshness_command:command",
     "enqueue": "enqueue:enqueue",
     "terms": "terms:terms",
     "campaigns": "campaigns:campaigns",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
 from acra_express_async.cli.wording import json_text, offset
 from acra_express_async.db.companies.decisions import Decision, Explanation
@@ -24,17 +25,19 @@ _REJECTED = "rejected_"
 
 @click.command(short_help="Why this website for a company, or why none.")
 @click.argument("uen")
+@click.option("--at", "at", help="Tell the decision that stood at this date or moment instead of the last one.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as one JSON object.")
 @synchronous
-async def explain(uen: str, as_json: bool) -> None:
+async def explain(uen: str, at: str | None, as_json: bool) -> None:
     """Tell what was searched and read about a company, what was chosen, why, and when."""
     settings = load_settings()
     wanted = uen.strip().upper()
+    moment = None if at is None else moment_of(at, settings.zone, "--at")
     async with as_tenant(settings) as database:
-        known = await last_decision(database, wanted)
+        known = await last_decision(database, wanted, moment)
     if known is None:
         raise AcraExpressError(f"{wanted} is not in the registry, and nothing was ever decided about it")
-    click.echo(json_text(_as_json(known), settings.zone) if as_json else prose(known, settings.zone))
+    click.echo(json_text(_as_json(known), settings.zone) if as_json else prose(known, settings.zone, moment))
 
 
 def _as_json(known: Explanation) -> dict[str, Any]:
@@ -46,13 +49,16 @@ def _as_json(known: Explanation) -> dict[str, Any]:
     return answer
 
 
-def prose(known: Explanation, zone: ZoneInfo) -> str:
-    """The decision in plain sentences, with times in `zone`."""
+def prose(known: Explanation, zone: ZoneInfo, at: datetime | None = None) -> str:
+    """The decision in plain sentences, with times in `zone`; `at` is the moment that was asked for."""
     lines = [f"{known.name or 'A company'} ({known.uen})"]
+    if at is not None:
+        lines.append(f"As it stood on {_when(at, zone)}:")
     if known.opted_out is not None:
         lines.append(f"Opted out on {_when(known.opted_out, zone)}; nothing is searched or stored about it any more.")
     if known.decision is None:
-        return _plain([*lines, "Nothing has been decided about it yet."])
+        nothing = "Nothing has been decided about it yet." if at is None else "Nothing had been decided about it."
+        return _plain([*lines, nothing])
     lines += [_decided(known.decision, zone)]
     if known.since is not None:
         since = known.since

@@ -7,6 +7,7 @@ jobs/courtesy.py, which the poller and the workers ask.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from acra_express_async.db.jobs.neighbours import NightlyJob, NightlyOverlap
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
+from acra_express_async.db.records.freshness_rows import FreshnessCounts
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
@@ -215,8 +217,12 @@ class SnapshotLoop:
             self.snapshot.companies = await self._shown.companies()
             self.snapshot.failures = await self._shown.failures()
             self.snapshot.campaigns = await self._shown.campaigns()
+            freshness = await self._shown.freshness() or FreshnessCounts()
         except (DatabaseAway, StandBack) as busy:
             log.info("display.missed", error=str(busy))
+            return
+        for age, companies in dataclasses.asdict(freshness).items():
+            self._metrics.freshness.labels(age).set(companies)
 
     def _publish(self, snapshot: Snapshot) -> None:
         metrics = self._metrics

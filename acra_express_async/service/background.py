@@ -10,15 +10,20 @@ from acra_express_async.companies.refresh import Refresh
 from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.refresh_rows import RefreshRows
 from acra_express_async.db.jobs.neighbours import NightlyJob
+from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.ops.failing_parts import FailingParts
 from acra_express_async.db.ops.progress_rows import ProgressRows
+from acra_express_async.db.records.field_history import FieldHistory
+from acra_express_async.db.records.freshness_rows import FreshnessRows
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import Metrics
+from acra_express_async.ops.preflight import DatabaseAccess
 from acra_express_async.providers.slack import Slack
+from acra_express_async.records.freshness import StandingCount
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.settings.tree import Settings
@@ -79,6 +84,18 @@ def build_courtesy(settings: Settings, now: Callable[[], datetime], metrics: Met
         workers=settings.workers,
         metrics=metrics,
     )
+
+
+def build_chores(settings: Settings, access: DatabaseAccess) -> list[Callable[[], Awaitable[object]]]:
+    """Chores of a tick: drop what is older than HISTORY_DAYS, and count the standing selection by age."""
+    keep = timedelta(days=settings.history_days)
+    history, lists = FieldHistory(access.work), UenLists(access.work)
+    count = StandingCount(
+        rows=FreshnessRows(access.work, shape=access.shape, include_sole_proprietors=settings.include_sole_proprietors),
+        terms=settings.refresh_terms,
+        ssic_codes=settings.refresh_ssic,
+    )
+    return [lambda: history.prune(keep), lambda: lists.prune(keep), count.tick]
 
 
 def build_refresh(

@@ -44,7 +44,7 @@ from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.realtime import elapsed
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
-from acra_express_async.service.background import build_alerts, build_courtesy, build_refresh
+from acra_express_async.service.background import build_alerts, build_chores, build_courtesy, build_refresh
 from acra_express_async.service.clients import Providers, build_pipeline, build_probes, build_providers, mended_keys
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
@@ -208,6 +208,7 @@ class Composition:
                 memory.prune,
                 self.selection.count_postal_codes,
                 self.selection.update_domains,
+                *build_chores(settings, access),
                 refresh.tick,
             ],
             owner=self.owner,

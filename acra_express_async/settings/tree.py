@@ -195,6 +195,7 @@ class Settings(BaseSettings):
     nightly_hold_nights: int = Field(2, ge=0, le=MOST_DAYS)
     include_sole_proprietors: bool = False
     store_personal_emails: bool = False
+    history_days: int = Field(400, ge=1, le=MOST_DAYS)
     recheck_days: int = Field(7, ge=0, le=MOST_DAYS)
     override_approvers: Words = ()
     drain_seconds: float = Field(25, gt=0, le=3600)

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 from expressions import ENDED, HERE, Panel, m, quantile, rate, stat
 
+FRESH_7 = m("freshness_companies", age="days_7")
+FRESH_30 = m("freshness_companies", 'age=~"days_7|days_30"')
+SELECTED = f"clamp_min(sum(max by (age) ({m('freshness_companies')})), 1)"
+
 ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
     (
         "Providers",
@@ -93,7 +97,16 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                     ("{{by}} today", f"max by (by) ({m('companies_today')})"),
                     ("nightly's cap", "vector(100)"),
                 ],
-                width=24,
+                width=16,
+            ),
+            Panel(
+                "Freshness",
+                "Part of the standing selection (REFRESH_SSIC, REFRESH_TERMS) that was looked at within 7 and 30 days.",
+                "percentunit",
+                [
+                    ("within 7 days", f"sum(max by (age) ({FRESH_7})) / {SELECTED}"),
+                    ("within 30 days", f"sum(max by (age) ({FRESH_30})) / {SELECTED}"),
+                ],
             ),
         ),
     ),

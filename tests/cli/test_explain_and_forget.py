@@ -225,6 +225,28 @@ async def test_a_hostile_page_does_not_reach_the_terminal(run: Run, owner: Conne
     assert '" [2J198800001A Decided: yours", at https://evil.sg/' in out
 
 
+async def test_explain_tells_a_past_decision(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
+    await company()
+    await decided(owner, NONE, job_id=7, hour=4)
+    await decided(owner, RIGHT, job_id=9, hour=6)
+    _, out, _ = await run("explain", UEN)
+    assert "in job 9 (attempt 2): its own website is lotus.com.sg." in out
+    code, out, err = await run("explain", UEN, "--at", "2026-03-01T13:00")
+    assert (code, err) == (0, "")
+    none = "no website was found, because the search found nothing (no_search_results)"
+    assert out.splitlines()[1:3] == [
+        "As it stood on 01 Mar 2026 13:00 +08:00:",
+        f"Decided on 01 Mar 2026 12:00 +08:00, in job 7 (attempt 2): {none}.",
+    ]
+    assert "lotus.com.sg" not in out
+    _, out, _ = await run("explain", UEN, "--at", "2026-02-28")
+    assert out.splitlines()[-1] == "Nothing had been decided about it."
+    _, out, _ = await run("explain", UEN, "--at", "2026-03-01T13:00+08:00", "--json")
+    assert json.loads(out)["decision"]["story"]["reason"] == "no_search_results"
+
+
 async def test_explain_without_a_decision_says_so(
     run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
 ) -> None:

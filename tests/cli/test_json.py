@@ -25,6 +25,7 @@ STORY = [
     ("load-registry", "--json", "REGISTRY"),
     ("load-ssic", "--json", "SSIC"),
     ("terms", "--json", "bakery"),
+    ("freshness", "--json"),
     ("enqueue", "--json", "--uen", FIRST, "--uen", SECOND, "--name", "two"),
     ("campaigns", "list", "--json"),
     ("campaigns", "show", "ID", "--json"),

@@ -21,7 +21,7 @@ PHONE, QUERY, PAGE = "+6561112222", "lotus pumps singapore", "https://www.lotus.
 
 COVERED = {
     "campaign_uens": "uen",
-    "company_domains": "company_id backwards",
+    "company_domains": "company_id backwards website",
     "express_jobs": "params",
     "failed_calls": "company_id asked_hash site_hash",
     "field_history": "uen before after",
@@ -40,15 +40,16 @@ FREE = {
         "campaign_uens": "campaign_id place staging_job_id listed_at kind reason",
         "campaigns": "campaign_id enqueued_at expected cancelled_at unstaged_cancelled pruned_skipped pruned_cancelled",
         "code_fills": "code filled_at members sole_proprietors",
-        "control": "only_row paused changed_at",
+        "control": "only_row paused changed_at watched_at held_at",
         "daily_slots": "day company_id job_id taken_at",
+        "domain_round": "only_row newest after_id",
         "express_jobs": "job_id tenant_id job_type status created_at started_at ended_at processed total",
         "failed_calls": "provider calls about_target first_at last_at",
         "field_history": "changed_at field",
         "freshness": "only_row counted_at days_7 days_30 older never",
         "leases": (
             "job_id token held due_at claimed_at attempts errors crashes outage_since job_created_at confirmed "
-            "crashed_token interruptions waits_for campaign_id"
+            "crashed_token interruptions waits_for campaign_id wait_reason stuck_since"
         ),
         "outcomes": (
             "job_id company_id kind reason staging_job_id staged_at campaign_at ended_at campaign_id job_created_at"
@@ -70,13 +71,18 @@ FREE = {
         "express_jobs": "error",
         "hash_key": "only_row key",
         "leases": "owner fault",
+        "probe_requests": "provider requested_at taken_at taken_by ended_at answered answer",
         "ticks": "owner",
     },
     "names that operators gave: an audit trail": {
         "campaigns": "name enqueued_by again_by cancelled_by",
         "control": "changed_by",
+        "probe_requests": "requested_by",
     },
-    "the opt-out itself": {"opt_outs": "kind value recorded_at"},
+    "the opt-out itself, and who took one back": {
+        "opt_outs": "kind value recorded_at",
+        "opt_out_removals": "kind value recorded_at removed_at removed_by",
+    },
     "a key of the public registry, without which an opt-out could not be told": {
         "code_members": "code uen sole_proprietor",
         "outcomes": "uen",
@@ -99,7 +105,10 @@ async def test_every_column_is_covered_or_declared_free(owner: Connection) -> No
     free = [column for columns in FREE.values() for column in listed(columns)]
     assert len(free) == len(set(free))
     assert not set(free) & listed(COVERED)
-    assert {row[0] for row in rows} == set(free) | listed(COVERED)
+    known = set(free) | listed(COVERED)
+    undeclared = {row[0] for row in rows} - known
+    assert not undeclared, "let `forget` reach these and list them in COVERED, or say in FREE why they may stay"
+    assert not known - {row[0] for row in rows}
 
 
 def a_detail(hashes: AddressHash) -> dict[str, Any]:
@@ -154,7 +163,9 @@ async def planted(owner: Connection, hashes: AddressHash) -> None:
     await owner.execute(
         "INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, listed_at) VALUES (1, $1, 1, now())", UEN
     )
-    await owner.execute("INSERT INTO acra_express.company_domains VALUES ($1, $2)", company.company_id, DOMAIN[::-1])
+    await owner.execute(
+        "INSERT INTO acra_express.company_domains VALUES ($1, $2, $3)", company.company_id, DOMAIN[::-1], DOMAIN
+    )
     await owner.execute(
         "INSERT INTO background_jobs (job_type, status, params) VALUES ('acra_express_staging_upsert', 'queued', $1)",
         {"uens": [UEN, "199000001A"]},

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.forget import forget
+from acra_express_async.db.jobs import uen_lists
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.uen_lists import ListedUens, UenLists, list_progress, store_list
@@ -156,3 +158,53 @@ async def test_a_claim_sees_the_fault_of_params(database: Database, owner: Conne
     assert job.params == {}
     assert job.fault is not None
     assert job.fault.startswith("params is longer than 1024 kB: name the companies by ssic_codes or terms")
+
+
+async def old_campaign(owner: Connection, number: int, *, days: int) -> None:
+    """A campaign with a list of four: one became a company, two were skipped, one was cancelled."""
+    await owner.execute(
+        "INSERT INTO acra_express.campaigns (campaign_id, enqueued_at) VALUES ($1, now() - make_interval(days => $2))",
+        number,
+        days,
+    )
+    await owner.execute(
+        """
+        INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, staging_job_id, kind, listed_at)
+        SELECT $1::bigint, uen, row_number() OVER (),
+               CASE WHEN kind IS DISTINCT FROM 'cancelled' THEN $1::bigint END, kind, now()
+        FROM (VALUES ('A', NULL), ('B', 'skipped'), ('C', 'skipped'), ('D', 'cancelled')) AS v(uen, kind)
+        """,
+        number,
+    )
+    await owner.execute(
+        "INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, ended_at, campaign_id)"
+        " VALUES ($1::bigint, 1, 'A', 'enriched', now(), $1::bigint)",
+        number,
+    )
+
+
+async def test_finished_lists_are_pruned_and_the_states_stay(
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uen_lists, "PRUNED_AT_ONCE", 3)
+    for number, days in ((1, 500), (2, 450), (3, 399)):
+        await old_campaign(owner, number, days=days)
+    before = [(await Campaigns(database).one(number)).states for number in (1, 2, 3)]
+    assert before[0] == {"enriched": 1, "no_website": 0, "skipped": 2, "failed": 0, "cancelled": 1, "waiting": 0}
+    lists = UenLists(database)
+    assert [await lists.prune(timedelta(days=400)) for _ in range(5)] == [3, 1, 3, 1, 0]
+    assert [(await Campaigns(database).one(number)).states for number in (1, 2, 3)] == before
+    assert await owner.fetchval("SELECT array_agg(DISTINCT campaign_id) FROM acra_express.campaign_uens") == [3]
+
+
+async def test_a_list_that_is_not_finished_is_kept(database: Database, owner: Connection) -> None:
+    await old_campaign(owner, 1, days=500)
+    await owner.execute(
+        "INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, listed_at) VALUES (1, 'E', 5, now())"
+    )
+    await old_campaign(owner, 2, days=500)
+    await owner.execute(
+        "INSERT INTO acra_express.leases (job_id, due_at, campaign_id) VALUES (9, acra_express.clock(), 2)"
+    )
+    assert await UenLists(database).prune(timedelta(days=400)) == 0
+    assert await count(owner, "acra_express.campaign_uens") == 9

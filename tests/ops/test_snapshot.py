@@ -80,6 +80,7 @@ async def enqueue(owner: Connection, count: int) -> None:
 async def test_gauges_follow_the_snapshot_of_the_database(owner: Connection, turned: Turned) -> None:
     await enqueue(owner, 3)
     await owner.execute("UPDATE acra_express.control SET paused = true")
+    await owner.execute("INSERT INTO acra_express.freshness VALUES (true, now(), 40, 30, 20, 10)")
     await turned.snapshot_loop.look()
     metrics = turned.metrics
     assert value(metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 3
@@ -88,6 +89,8 @@ async def test_gauges_follow_the_snapshot_of_the_database(owner: Connection, tur
     assert value(metrics, "budget_limit", provider="jina", budget="calls_1h") == 120
     assert value(metrics, "daily_cap_limit") == 300
     assert value(metrics, "paused") == 1
+    assert value(metrics, "freshness_companies", age="days_7") == 40
+    assert value(metrics, "freshness_companies", age="never") == 10
     assert value(metrics, "standing_back") == 0
     assert value(metrics, "snapshot_duration_seconds_count") == 1
     assert value(metrics, "queue_snapshot_timestamp_seconds") == NOON.timestamp()

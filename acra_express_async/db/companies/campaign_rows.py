@@ -173,7 +173,7 @@ async def record_campaign(
         ON CONFLICT (campaign_id) DO UPDATE SET
             name = excluded.name, enqueued_at = excluded.enqueued_at, enqueued_by = excluded.enqueued_by,
             expected = excluded.expected, again_by = excluded.again_by, cancelled_at = NULL, cancelled_by = NULL,
-            unstaged_cancelled = 0
+            unstaged_cancelled = 0, pruned_skipped = 0, pruned_cancelled = 0
         WHERE c.enqueued_at < excluded.enqueued_at - interval '1 minute'
         """,
         campaign_id,
@@ -300,6 +300,10 @@ _ENDED = """
     UNION ALL
     SELECT u.campaign_id, u.kind, count(*) FROM acra_express.campaign_uens u
     WHERE u.campaign_id = ANY ($1::bigint[]) AND u.kind IS NOT NULL GROUP BY u.campaign_id, u.kind
+    UNION ALL
+    SELECT c.campaign_id, p.kind, p.companies FROM acra_express.campaigns c
+    CROSS JOIN LATERAL (VALUES ('skipped', c.pruned_skipped), ('cancelled', c.pruned_cancelled)) AS p(kind, companies)
+    WHERE c.campaign_id = ANY ($1::bigint[]) AND p.companies > 0
 """
 
 # A campaign's live jobs are its first job, jobs that were claimed (their leases name the campaign) and jobs that its

@@ -35,8 +35,12 @@ class Explanation:
     opted_out: datetime | None
 
 
-async def explain(database: Database, uen: str) -> Explanation | None:
-    """The last decision about the company; None when neither the registry, the platform nor express knows the UEN."""
+async def explain(database: Database, uen: str, at: datetime | None = None) -> Explanation | None:
+    """The last decision about the company; None when neither the registry, the platform nor express knows the UEN.
+
+    Args:
+        at: the decision that stood at this moment; None for now. Every decision is kept until the company is forgotten.
+    """
     async with database.transaction() as connection:
         name = await connection.fetchval(
             """
@@ -45,8 +49,8 @@ async def explain(database: Database, uen: str) -> Explanation | None:
             """,
             uen,
         )
-        telling = await _newest(connection, uen, ["enriched", "no_website"])
-        newest = await _newest(connection, uen, ["enriched", "no_website", "skipped", "failed", "cancelled"])
+        telling = await _newest(connection, uen, ["enriched", "no_website"], at)
+        newest = await _newest(connection, uen, ["enriched", "no_website", "skipped", "failed", "cancelled"], at)
         opted_out = await connection.fetchval(
             "SELECT recorded_at FROM acra_express.opt_outs WHERE kind = 'company' AND value = $1", uen
         )
@@ -56,13 +60,15 @@ async def explain(database: Database, uen: str) -> Explanation | None:
     return Explanation(uen, name, decision, newest if newest != decision else None, opted_out)
 
 
-async def _newest(connection: Connection, uen: str, kinds: list[str]) -> Decision | None:
+async def _newest(connection: Connection, uen: str, kinds: list[str], at: datetime | None) -> Decision | None:
     row = await connection.fetchrow(
         """
         SELECT job_id, kind, reason, ended_at, coalesce(detail, '{}') AS detail FROM acra_express.outcomes
-        WHERE uen = $1 AND kind = ANY ($2::text[]) ORDER BY ended_at DESC, job_id DESC LIMIT 1
+        WHERE uen = $1 AND kind = ANY ($2::text[]) AND ended_at <= coalesce($3::timestamptz, 'infinity')
+        ORDER BY ended_at DESC, job_id DESC LIMIT 1
         """,
         uen,
         kinds,
+        at,
     )
     return None if row is None else Decision(**row)

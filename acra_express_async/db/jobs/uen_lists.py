@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from acra_express_async.db.session.pool import Connection, Database
+
+PRUNED_AT_ONCE = 5000
+"""UENs that one tick deletes at most: some 50 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,18 @@ class UenLists:
             )
         uens = tuple(row["uen"] for row in rows)
         return ListedUens(uens[:limit], more=len(uens) > limit, exists=exists)
+
+    async def prune(self, keep: timedelta) -> int:
+        """Delete UENs of a list that is older than `keep` and of which nothing waits or runs; returns how many.
+
+        At most `PRUNED_AT_ONCE` of one campaign; call it at ticks. What the list counted (UENs that never became
+        companies) moves into the campaign's row, so that its states still add up.
+        """
+        async with self._database.transaction() as connection:
+            campaign_id = await connection.fetchval(_FINISHED, keep)
+            if campaign_id is None:
+                return 0
+            return int(await connection.fetchval(_PRUNE, campaign_id, PRUNED_AT_ONCE))
 
     async def store(self, connection: Connection, campaign_id: int, uens: Sequence[str], *, afresh: bool) -> None:
         """See `store_list`; in the caller's transaction."""
@@ -108,3 +124,31 @@ async def list_progress(connection: Connection, campaign_id: int) -> tuple[int, 
     )
     assert row is not None
     return row["listed"], row["waiting"]
+
+
+# $1 how long lists are kept. Of the campaigns that old, the first one that still has a list.
+_FINISHED = """
+    SELECT c.campaign_id FROM acra_express.campaigns c
+    WHERE c.enqueued_at < (SELECT acra_express.clock()) - $1::interval
+      AND EXISTS (SELECT FROM acra_express.campaign_uens u WHERE u.campaign_id = c.campaign_id)
+      AND NOT EXISTS (
+          SELECT FROM acra_express.campaign_uens u
+          WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL AND u.kind IS NULL)
+      AND NOT EXISTS (
+          SELECT FROM acra_express.leases l WHERE l.campaign_id = c.campaign_id AND l.due_at < 'infinity')
+    ORDER BY c.enqueued_at, c.campaign_id LIMIT 1
+"""
+
+_PRUNE = """
+    WITH gone AS (
+        DELETE FROM acra_express.campaign_uens u
+        WHERE u.campaign_id = $1 AND u.uen IN (
+            SELECT o.uen FROM acra_express.campaign_uens o WHERE o.campaign_id = $1 ORDER BY o.uen LIMIT $2)
+        RETURNING u.kind),
+    kept AS (
+        UPDATE acra_express.campaigns SET
+            pruned_skipped = pruned_skipped + (SELECT count(*) FROM gone WHERE kind = 'skipped'),
+            pruned_cancelled = pruned_cancelled + (SELECT count(*) FROM gone WHERE kind = 'cancelled')
+        WHERE campaign_id = $1)
+    SELECT count(*) FROM gone
+"""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from acra_express_async.db.records.freshness_rows import FreshnessCounts, latest_freshness
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType
@@ -108,6 +109,11 @@ class Display:
             )
             for row in rows
         ]
+
+    async def freshness(self) -> FreshnessCounts | None:
+        """The latest count of the standing selection; see `freshness_rows.latest_freshness`."""
+        async with self._database.session() as connection:
+            return await latest_freshness(connection)
 
     async def failures(self) -> dict[str, int]:
         """Companies that failed within a day, by reason, the most common one first."""

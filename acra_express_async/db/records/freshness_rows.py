@@ -1,0 +1,147 @@
+"""How long ago the live companies of SSIC codes were looked at.
+
+They are counted in windows. The latest count of the standing selection is stored, so that every replica shows it.
+
+A company was looked at when we answered (a website, or none) or when the platform's history has a row about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
+from acra_express_async.db.schema.platform_shape import PlatformShape
+from acra_express_async.db.session.pool import Connection, Database
+
+WINDOW = 500
+"""Companies per statement, looked up by index one by one: about 10 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessCounts:
+    """Live companies by the age of the latest look: within 7 days, within 30 (but not 7), older, never."""
+
+    days_7: int = 0
+    days_30: int = 0
+    older: int = 0
+    never: int = 0
+
+    @property
+    def live(self) -> int:
+        """All of them."""
+        return self.days_7 + self.days_30 + self.older + self.never
+
+    def __add__(self, other: FreshnessCounts) -> FreshnessCounts:
+        return FreshnessCounts(
+            self.days_7 + other.days_7, self.days_30 + other.days_30, self.older + other.older, self.never + other.never
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedWindow:
+    """The counts of one window, and the UEN after which the next one begins; None after the last."""
+
+    counts: FreshnessCounts
+    after: str | None
+
+
+class FreshnessRows:
+    """Counts under the tenant role; every method raises DatabaseAway or LockBusy.
+
+    Args:
+        include_sole_proprietors: whether people trading alone belong to a selection.
+    """
+
+    def __init__(self, database: Database, *, shape: PlatformShape, include_sole_proprietors: bool) -> None:
+        self._database = database
+        self._shape = shape
+        self._include_sole = include_sole_proprietors
+
+    async def codes(self, terms: Sequence[str], ssic_codes: Sequence[str]) -> list[str]:
+        """The codes of a selection, with their live companies listed; see `codes_of` and `fill_codes`.
+
+        Raises:
+            JobError: a term or code is unknown.
+        """
+        async with self._database.session() as connection:
+            codes = await codes_of(connection, terms, ssic_codes, self._shape)
+            await fill_codes(connection, codes)
+        return codes
+
+    async def codes_asked_for(self) -> list[str]:
+        """Every code that a job, a forecast or a count has asked for so far."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch("SELECT code FROM acra_express.code_fills ORDER BY code")
+        return [row["code"] for row in rows]
+
+    async def window(self, code: str, after: str) -> CountedWindow:
+        """Count the next companies of a code, in the order of their UENs."""
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(_WINDOW_SQL, code, after, self._include_sole, WINDOW)
+        assert row is not None
+        counts = FreshnessCounts(row["days_7"], row["days_30"], row["older"], row["never"])
+        return CountedWindow(counts, row["last"] if counts.live == WINDOW else None)
+
+    async def pace(self) -> tuple[datetime, timedelta]:
+        """The present moment, and for how long answers have been coming in."""
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT now.at, now.at - coalesce((SELECT min(o.ended_at) FROM acra_express.outcomes o), now.at) AS span
+                FROM (SELECT acra_express.clock() AS at) now
+                """
+            )
+        assert row is not None
+        return row["at"], row["span"]
+
+    async def keep(self, counts: FreshnessCounts | None) -> None:
+        """Store the latest count of the standing selection; None when there is no such selection."""
+        async with self._database.session() as connection:
+            if counts is None:
+                await connection.execute("DELETE FROM acra_express.freshness")
+                return
+            await connection.execute(
+                """
+                INSERT INTO acra_express.freshness AS f (counted_at, days_7, days_30, older, never)
+                VALUES (acra_express.clock(), $1, $2, $3, $4)
+                ON CONFLICT (only_row) DO UPDATE SET
+                    counted_at = excluded.counted_at, days_7 = excluded.days_7, days_30 = excluded.days_30,
+                    older = excluded.older, never = excluded.never
+                """,
+                counts.days_7,
+                counts.days_30,
+                counts.older,
+                counts.never,
+            )
+
+
+async def latest_freshness(connection: Connection) -> FreshnessCounts | None:
+    """The latest count of the standing selection; None before the first, or without such a selection."""
+    row = await connection.fetchrow("SELECT days_7, days_30, older, never FROM acra_express.freshness")
+    return None if row is None else FreshnessCounts(**row)
+
+
+# $1 code, $2 after, $3 sole proprietors too, $4 window.
+_WINDOW_SQL = """
+    WITH members AS MATERIALIZED (
+        SELECT m.uen FROM acra_express.code_members m
+        WHERE m.code = $1 AND m.uen > $2 AND (NOT m.sole_proprietor OR $3) ORDER BY m.uen LIMIT $4),
+    looked AS (
+        SELECT m.uen, now.at - greatest(ours.at, theirs.at) AS age
+        FROM members m CROSS JOIN (SELECT acra_express.clock() AS at) now
+        LEFT JOIN LATERAL (
+            SELECT o.ended_at AS at FROM acra_express.outcomes o
+            WHERE o.uen = m.uen AND o.kind IN ('enriched', 'no_website') ORDER BY o.ended_at DESC LIMIT 1) ours ON true
+        LEFT JOIN public.companies k ON k.uen = m.uen
+        LEFT JOIN LATERAL (
+            SELECT max(coalesce(h.updated_at, now.at)) AS at
+            FROM public.company_enrichment_runs h WHERE h.company_id = k.company_id) theirs ON true)
+    SELECT max(l.uen) AS last,
+           count(*) FILTER (WHERE l.age <= interval '7 days')::int AS days_7,
+           count(*) FILTER (WHERE l.age > interval '7 days' AND l.age <= interval '30 days')::int AS days_30,
+           count(*) FILTER (WHERE l.age > interval '30 days')::int AS older,
+           count(*) FILTER (WHERE l.age IS NULL)::int AS never
+    FROM looked l
+"""
