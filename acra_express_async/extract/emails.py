@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -16,11 +17,15 @@ from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import is_social
 from acra_express_async.extract.domains import registrable
 from acra_express_async.extract.mail_forms import without_spam_guard, written_out
+from acra_express_async.extract.page_sections import Sections
 from acra_express_async.extract.site_builders import is_operator
 from acra_express_async.models import Page
 
 MAX_PER_PAGE = 200
 """Addresses examined per page; a page with more is a list of third parties."""
+
+MAX_OCCURRENCES = 3 * MAX_PER_PAGE
+"""Occurrences examined per page: an address may stand in the menu, in the text and in the footer."""
 
 _AT = re.compile(r"(?<=[A-Za-z0-9._%+\-])@(?=[A-Za-z0-9])")
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'\-]{1,64}$")
@@ -65,7 +70,11 @@ _NOBODYS = _PLACEHOLDER_DOMAINS | _VENDORS
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One occurrence of an address. `before` and `after` are the text around it on its line, 160 characters at most."""
+    """One occurrence of an address.
+
+    `before` and `after` are the text around it on its line, 160 characters at most; `label` a short line right above,
+    `heading` and `section` the heading it stands under and the text of that section (see page_sections).
+    """
 
     address: str
     url: str
@@ -73,6 +82,9 @@ class Seen:
     position: int
     before: str
     after: str
+    label: str = ""
+    heading: str = ""
+    section: str = ""
 
     @property
     def local(self) -> str:
@@ -86,20 +98,42 @@ class Seen:
 
 
 def emails_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[Seen, ...]:
-    """The usable addresses on a page in order, each once, lower-case.
+    """The usable addresses on a page in order, each once, lower-case; the arguments are those of `occurrences_in`."""
+    found: dict[str, Seen] = {}
+    for seen in occurrences_in(page, number, own_domain=own_domain):
+        found.setdefault(seen.address, seen)
+    return tuple(found.values())
+
+
+def occurrences_in(page: Page, number: int = 0, *, own_domain: str = "") -> Iterator[Seen]:
+    """Every occurrence of a usable address on a page in order, lower-case, of at most `MAX_PER_PAGE` addresses.
 
     Args:
         page: as read; obfuscated forms are resolved first (see mail_forms).
         number: position of the page within the site, kept for ranking.
         own_domain: the domain of the site; its addresses are real even if others use the domain as an example.
     """
-    text = written_out(clean("\n".join([page.text, *(link.url for link in page.links if _may_hide_mail(link.url))])))
-    found: dict[str, Seen] = {}
-    for seen in _seen_in(text, page.url, number, own_domain):
-        found.setdefault(seen.address, seen)
-        if len(found) >= MAX_PER_PAGE:
-            break
-    return tuple(found.values())
+    text = written_out(clean(page.text))
+    targets = written_out(clean("\n".join(link.url for link in page.links if _may_hide_mail(link.url))))
+    sections = Sections(text)
+    printed = (
+        replace(
+            seen,
+            label=sections.label_above(seen.position),
+            heading=sections.heading_above(seen.position),
+            section=sections.around(seen.position),
+        )
+        for seen in _seen_in(text, page.url, number, own_domain)
+    )
+    linked = (
+        replace(seen, position=seen.position + len(text)) for seen in _seen_in(targets, page.url, number, own_domain)
+    )
+    known: set[str] = set()
+    for seen in islice(chain(printed, linked), MAX_OCCURRENCES):
+        known.add(seen.address)
+        if len(known) > MAX_PER_PAGE:
+            return
+        yield seen
 
 
 def is_unusable(address: str, own_domain: str = "") -> bool:

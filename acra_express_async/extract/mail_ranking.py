@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from acra_express_async.extract.directories import is_listed
 from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
-from acra_express_async.extract.emails import Seen, emails_in
-from acra_express_async.extract.mailbox_kinds import PERSON_TIER, names_a_person, role_of
+from acra_express_async.extract.emails import Seen, occurrences_in
+from acra_express_async.extract.mail_context import Standing, standing_of
+from acra_express_async.extract.mailbox_kinds import Role, names_a_person, role_of
 from acra_express_async.extract.names import Name, joined
 from acra_express_async.extract.own_mailboxes import OwnWords, own_words
 from acra_express_async.extract.page_kinds import is_contact_page
@@ -25,13 +26,6 @@ _MADE_BY = re.compile(
 _SOMEBODY_ELSE = re.compile(
     r"our partners?|authori[sz]ed (?:dealer|distributor)|principal|supplier:|our clients?|testimonial|landlord|"
     r"complaints? to|regulator|report bugs|sentry|corporate secretar(?:y|ies) by|audited by",
-    re.IGNORECASE,
-)
-_OUTDATED = re.compile(r"\b(?:old|former|previous|no longer|outdated|deprecated)\b[^\n]{0,40}$|formerly", re.IGNORECASE)
-_ABROAD = re.compile(
-    r"malaysia|kuala lumpur|johor|indonesia|jakarta|thailand|bangkok|vietnam|philippines|manila|china|shanghai|"
-    r"hong kong|"
-    r"taiwan|japan|korea|india|australia|myanmar|cambodia|dubai|london|new york",
     re.IGNORECASE,
 )
 _LOCAL_DESK = re.compile(r"(?:^|[._-])(?:sg|sgp|spore)(?:$|[._-])|singapore", re.IGNORECASE)
@@ -55,27 +49,45 @@ def emails_of(pages: Sequence[Page], domain: str, company: Company, names: tuple
         company: tells which branch the registry means.
         names: the registered name first, then former names.
     """
-    seen = [item for number, page in enumerate(pages) for item in emails_in(page, number, own_domain=domain)]
-    spread = _pages_by_domain(seen)
+    seen = [item for number, page in enumerate(pages) for item in _occurrences(page, number, domain)]
+    spread = _pages_by(seen, lambda item: item.domain)
+    printed = _pages_by(seen, lambda item: item.address)
     own = own_words(company, names, domain)
-    ranked: dict[str, tuple[tuple[int, ...], Email]] = {}
+    places: list[tuple[Seen, int, Role | None, Standing]] = []
     for item in seen:
-        closeness = _closeness(item, domain, names, spread)
-        if closeness is None:
-            continue
-        kind, role, tier = _kind_of(item, own)
+        if (closeness := _closeness(item, domain, names, spread)) is not None:
+            role = _role_of(item, own)
+            places.append((item, closeness, role, standing_of(item, role, company, names)))
+    grouped = any(standing.ours for *_, standing in places)
+    ranked: dict[str, tuple[tuple[int, ...], Email]] = {}
+    for item, closeness, role, stands in places:
         key = (
-            int(bool(_OUTDATED.search(item.before))),
-            tier + 2 * closeness,
-            int(bool(_ABROAD.search(item.before + item.after))),
+            int(stands.out_of_use),
+            int(grouped and stands.of_another_firm),
+            stands.tier + 2 * closeness,
+            int(stands.abroad),
+            int(not stands.at_our_address),
             int(not is_contact_page(item.url)),
+            -printed[item.address],
             item.page,
             item.position,
         )
-        page = pages[item.page]
         if item.address not in ranked or key < ranked[item.address][0]:
-            ranked[item.address] = (key, Email(item.address, kind, item.url, role, read_at=page.read_at))
+            ranked[item.address] = (key, _email(item, role, pages[item.page]))
     return tuple(email for _, email in sorted(ranked.values(), key=lambda pair: pair[0]))
+
+
+def _occurrences(page: Page, number: int, domain: str) -> Iterator[Seen]:
+    """Every occurrence of the site's own addresses, and the first one on the page of others.
+
+    What stands beside the first occurrence of a foreign address decides whose it is: one that is signed "website by"
+    stays the agency's where it is repeated without.
+    """
+    foreign: set[str] = set()
+    for seen in occurrences_in(page, number, own_domain=domain):
+        if seen.domain == domain or seen.address not in foreign:
+            foreign.add(seen.address)
+            yield seen
 
 
 def _closeness(seen: Seen, domain: str, names: tuple[Name, ...], spread: dict[str, int]) -> int | None:
@@ -123,13 +135,17 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
     return False
 
 
-def _kind_of(seen: Seen, own: OwnWords) -> tuple[EmailKind, str, int]:
-    """The kind, role word and tier of an address; a mailbox that is not known as a role may be a person's."""
-    kind = EmailKind.FREEMAIL if seen.domain in FREEMAIL else EmailKind.ROLE
+def _role_of(seen: Seen, own: OwnWords) -> Role | None:
+    """The role of a mailbox; None for one that is not known as a role or is named like a person beside it."""
     role = role_of(seen.local, own)
-    if role is not None and not (role.is_a_word and names_a_person(seen)):
-        return kind, role.word, role.tier
-    return EmailKind.PERSON, "", PERSON_TIER
+    return None if role is not None and role.is_a_word and names_a_person(seen) else role
+
+
+def _email(seen: Seen, role: Role | None, page: Page) -> Email:
+    if role is None:
+        return Email(seen.address, EmailKind.PERSON, seen.url, "", read_at=page.read_at)
+    kind = EmailKind.FREEMAIL if seen.domain in FREEMAIL else EmailKind.ROLE
+    return Email(seen.address, kind, seen.url, role.word, read_at=page.read_at)
 
 
 def _is_brand(local: str, domain: str, names: tuple[Name, ...]) -> bool:
@@ -142,8 +158,9 @@ def _in_contact_block(seen: Seen) -> bool:
     return is_contact_page(seen.url) or bool(_LABELLED.search(seen.before[-60:] + " " + seen.after[:40]))
 
 
-def _pages_by_domain(seen: Iterable[Seen]) -> dict[str, int]:
+def _pages_by(seen: Iterable[Seen], key: Callable[[Seen], str]) -> dict[str, int]:
+    """On how many pages each domain or address is printed."""
     pages: dict[str, set[int]] = {}
     for item in seen:
-        pages.setdefault(item.domain, set()).add(item.page)
-    return {domain: len(numbers) for domain, numbers in pages.items()}
+        pages.setdefault(key(item), set()).add(item.page)
+    return {said: len(numbers) for said, numbers in pages.items()}

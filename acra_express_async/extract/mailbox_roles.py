@@ -58,45 +58,56 @@ TIERS = {
         acctrec ledger bookkeeper cfo ceo coo cto cio fx escrow trades funds wealth ux ui devrel developer developers
         api sysadmins sysops infosec databases honsec committee council ministry exco parishoffice youth alum outreach
         engagement advocacy publicaffairs publicpolicy agm companysec cosec""",
-    6: """hr hrd hrdept career careers job jobs joinus join recruit recruitment recruiting recruiter hiring hire talent
+    6: """press pressoffice media ir investor investors investorrelations shareholder shareholders pr comms corpcomms
+        communication communications publicrelations publicity news newsroom mediarelations mediaenquiry
+        mediaenquiries pressrelations pressroom spokesperson publicist""",
+    7: """hr hrd hrdept career careers job jobs joinus join recruit recruitment recruiting recruiter hiring hire talent
         talents resume resumes cv people peopleops humanresource humanresources staffing manpower vacancy vacancies
         intern interns internship internships apply applications application work workwithus talentacquisition
         talentteam hrpayroll hrsupport hradmin hrenquiry peopleculture workforce onboardinghr traineeship
         apprenticeship scholarship scholarships""",
-    7: """press pressoffice media ir investor investors investorrelations shareholder shareholders pr comms corpcomms
-        communication communications publicrelations publicity news newsroom mediarelations mediaenquiry
-        mediaenquiries pressrelations pressroom spokesperson publicist""",
     8: """dpo pdpa privacy dataprotection dataprivacy data gdpr legal lawyer compliance regulatory ethics whistleblow
         whistleblower whistleblowing speakup audit auditor auditors governance risk corpsec corporatesecretary esg
         sustainability safety hse ehs wsh csr dataofficer dataprotectionofficer dpoffice contracts complianceteam
         regulator amlcft mlro""",
 }
 """Role words in the order in which a company is best reached: general mailboxes first, then support and operations,
-marketing and accounts, human resources, press, legal. Tier 3 is a place or a trade, tier 5 a person."""
+marketing and accounts, press, human resources, legal. Tier 3 is a place or a trade, tier 5 a person."""
 
 TIER_OF = {word: tier for tier, words in TIERS.items() for word in words.split()}
 INVITATION_TIER = 1
 PLACE_TIER = 3
 
-PLACES = frozenset(
-    """singapore sg sgp spore asia apac asean sea malaysia my johor jb kl penang indonesia jakarta
-    thailand bangkok vietnam hanoi saigon philippines manila china shanghai beijing shenzhen hongkong hk
-    taiwan taipei japan tokyo korea india australia global international intl regional local east west
-    north south northeast northwest central city town downtown island islandwide outlet outlets branch
-    branches mall plaza centre center tower building hub amk angmokio balestier beachroad bedok bishan
-    boonlay bugis bukitbatok bukitmerah bukitpanjang bukittimah buangkok cbd cck changi chinatown
-    choachukang clementi commonwealth eunos geylang harbourfront hougang joochiat jurong jurongeast
-    jurongwest kaki kakibukit kallang katong kovan kranji lavender loyang macpherson mandai marina
-    marinaparade marineparade novena orchard orchardroad outram parkwaypar pasirpanjang pasirris
-    payalebar pioneer potongpasir punggol queenstown raffles rafflesplace redhill rochor sembawang
-    sengkang serangoon simei sixthave tampines tanjongpagar telokblangah thomson tiongbahru toapayoh tuas
-    ubi upperthomson uptown vivocity woodlands yewtee yishun amoy bartley bayshore beautyworld bendemeer
-    boatquay bugisjunction buonavista changiairport chijmes chinesegarden cityhall clarkequay compassone
-    dempsey dhobyghaut duxton expo farrerpark funan gombak greatworld gulcircle hillview holland
-    hollandvillage imm jem jewelchangi kembangan kentridge keongsaik kinex labrador lakeside lentor
-    littleindia marymount mattar mountbatten nex northpoint onenorth paragon parkway potong robertsonquay
-    sentosa seletar siglap somerset springleaf suntec taiseng tanahmerah tanglin telokayer telokkurau
-    tengah tuaslink upperbukittimah vivo waterwaypoint westgate whampoa whitesands woodleigh yiochukang""".split()
+_REGIONS = frozenset("emea europe americas africa middleeast latam anz eu".split())
+
+ABROAD = (CITIES - _REGIONS) | frozenset(
+    """malaysia my johor jb kl penang indonesia jakarta thailand bangkok vietnam hanoi saigon philippines
+    manila china shanghai beijing shenzhen hongkong hk taiwan taipei japan tokyo korea india australia""".split()
+)
+"""Neighbouring countries, and cities abroad."""
+
+PLACES = (
+    ABROAD
+    | CITIES
+    | frozenset(
+        """singapore sg sgp spore asia apac asean sea global international intl regional local east west
+        north south northeast northwest central city town downtown island islandwide outlet outlets
+        branch branches mall plaza centre center tower building hub amk angmokio balestier beachroad
+        bedok bishan boonlay bugis bukitbatok bukitmerah bukitpanjang bukittimah buangkok cbd cck changi
+        chinatown choachukang clementi commonwealth eunos geylang harbourfront hougang joochiat jurong
+        jurongeast jurongwest kaki kakibukit kallang katong kovan kranji lavender loyang macpherson
+        mandai marina marinaparade marineparade novena orchard orchardroad outram parkwaypar pasirpanjang
+        pasirris payalebar pioneer potongpasir punggol queenstown raffles rafflesplace redhill rochor
+        sembawang sengkang serangoon simei sixthave tampines tanjongpagar telokblangah thomson tiongbahru
+        toapayoh tuas ubi upperthomson uptown vivocity woodlands yewtee yishun amoy bartley bayshore
+        beautyworld bendemeer boatquay bugisjunction buonavista changiairport chijmes chinesegarden
+        cityhall clarkequay compassone dempsey dhobyghaut duxton expo farrerpark funan gombak greatworld
+        gulcircle hillview holland hollandvillage imm jem jewelchangi kembangan kentridge keongsaik kinex
+        labrador lakeside lentor littleindia marymount mattar mountbatten nex northpoint onenorth paragon
+        parkway potong robertsonquay sentosa seletar siglap somerset springleaf suntec taiseng tanahmerah
+        tanglin telokayer telokkurau tengah tuaslink upperbukittimah vivo waterwaypoint westgate whampoa
+        whitesands woodleigh yiochukang""".split()
+    )
 )
 """Singapore's towns and the words for branches and regions; a mailbox named so is a branch."""
 
@@ -112,9 +123,7 @@ _MIN_PART = 3
 _LONG_PART = 4
 _INVITING = INVITATIONS | GREETINGS
 WARES = TRADES | TRADE_WORDS | LOCAL_WORDS
-_TELLING = (
-    frozenset(TIER_OF) | TRADES | PLACES | CITIES | {word for word in WARES | _INVITING if len(word) >= _LONG_PART}
-)
+_TELLING = frozenset(TIER_OF) | TRADES | PLACES | {word for word in WARES | _INVITING if len(word) >= _LONG_PART}
 _PARTS = frozenset(
     word for word in _TELLING | _FILLERS | STRUCTURE if len(word) >= _MIN_PART or word in _SHORT
 ) - frozenset("the and far sons".split())
@@ -128,7 +137,7 @@ def role_in(local: str) -> tuple[int, str] | None:
     """
     if local in TIER_OF:
         return TIER_OF[local], local
-    if local in PLACES or local in CITIES:
+    if local in PLACES:
         return PLACE_TIER, "branch"
     if local in _INVITING:
         return INVITATION_TIER, local
