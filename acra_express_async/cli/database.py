@@ -12,12 +12,13 @@ from acra_express_async.settings.tree import load_settings
 
 @click.command(short_help="Create or update the schema, role, trigger and index.")
 @click.option("--print", "only_print", is_flag=True, help="Print the SQL of all migrations and change nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print what is missing and what it would lock; change nothing.")
 @click.option("--bootstrap-platform", is_flag=True, help="Also create the platform's tables that are missing.")
 @synchronous
-async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
+async def migrate(only_print: bool, only_plan: bool, bootstrap_platform: bool) -> None:
     """Create or update the schema, role, trigger and index of express. Runs as the login account."""
     from acra_express_async.db.schema import migrate as runner
-    from acra_express_async.db.schema import platform_shape
+    from acra_express_async.db.schema import plan, platform_shape
 
     settings = load_settings()
     if only_print:
@@ -25,6 +26,10 @@ async def migrate(only_print: bool, bootstrap_platform: bool) -> None:
             click.echo(f"-- {migration.version:04d}_{migration.name}\n{migration.sql(settings.tenant_role)}")
         return
     async with as_login(settings) as connection:
+        if only_plan:
+            for line in plan.in_words(await plan.planned_steps(connection, settings.tenant_role)):
+                click.echo(line)
+            return
         if bootstrap_platform:
             created = await platform_shape.bootstrap_platform(connection)
             click.echo(f"platform tables created: {', '.join(created) or 'none were missing'}")

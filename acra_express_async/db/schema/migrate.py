@@ -160,6 +160,13 @@ def _require_unchanged(migration: Migration, checksum: str) -> None:
         )
 
 
+async def applied_checksums(connection: Connection) -> dict[int, str]:
+    """Version -> checksum of each migration in the ledger; empty before the first `migrate`."""
+    if not await connection.fetchval("SELECT to_regclass('acra_express.schema_migrations') IS NOT NULL"):
+        return {}
+    return await _applied(connection)
+
+
 async def _applied(connection: Connection) -> dict[int, str]:
     rows = await connection.fetch("SELECT version, checksum FROM acra_express.schema_migrations")
     return {row["version"]: row["checksum"] for row in rows}
