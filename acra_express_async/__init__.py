@@ -7,7 +7,7 @@ One job, file by file:
    (db/schema/migrations/0001_core.sql); its payload is only a hint.
 2. db/jobs/listen.py holds the LISTEN connection and wakes the poller. So does runtime/cron.py at each tick, and so do
    every reconnect, the next job that falls due, and every worker that becomes free.
-3. jobs/poller.py claims a job for each free worker (db/jobs/leases.py) and puts it on a queue. jobs/courtesy.py says
+3. jobs/poller.py claims a job for each free worker (db/jobs/claims.py) and puts it on a queue. jobs/courtesy.py says
    how many jobs the process may hold: none while the nightly run is at work.
 4. jobs/worker.py takes the job, extends its lease by heartbeats and calls the handler of its type. jobs/attempts.py is
    what the code inside a job may ask of its attempt; jobs/attempt_ends.py decides what becomes of a job that failed.
