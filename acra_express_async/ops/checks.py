@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
+import httpx
+
 from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.jobs.job_ids import reused_ids
 from acra_express_async.db.jobs.listen import hears_itself
@@ -55,7 +57,10 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
     Args:
         platforms_webhook: the Slack webhook is the platform's unprefixed one.
     """
-    for finding in await environment():
+    built = environment()
+    if built.http is not None:
+        await built.http.aclose()
+    for finding in built.findings:
         yield finding
     for finding in refresh_list(settings):
         yield finding
@@ -74,11 +79,24 @@ async def all_findings(settings: Settings, *, platforms_webhook: bool) -> AsyncI
         yield finding
 
 
-async def environment() -> list[Finding]:
-    """What is built under names that libraries read from the environment: built once here, as the service builds it."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What is built under names that libraries read from the environment.
+
+    Attributes:
+        findings: what cannot be built, and why.
+        http: the client that all providers share, for the caller to use or close; None if it cannot be built.
+    """
+
+    findings: tuple[Finding, ...]
+    http: httpx.AsyncClient | None
+
+
+def environment() -> Environment:
+    """Build what these names concern, as the service does."""
+    found, http = [], None
     try:
-        await http_client().aclose()
+        http = http_client()
     except ConfigError as wrong:
         found.append(Finding("FAIL", f"environment: {wrong}"))
     try:
@@ -90,7 +108,7 @@ async def environment() -> list[Finding]:
         new_metrics()
     except ConfigError as wrong:
         found.append(Finding("FAIL", f"environment: {wrong}"))
-    return found
+    return Environment(tuple(found), http)
 
 
 def refresh_list(settings: Settings) -> list[Finding]:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import httpx
+
 from acra_express_async import logs
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -40,6 +42,23 @@ class DatabaseAccess:
     server_version: str
 
 
+async def http_of_environment() -> httpx.AsyncClient:
+    """The client that all providers share, once everything was tried that libraries read from the environment.
+
+    Raises:
+        ConfigError: the first failing line of `acra-express check`.
+    """
+    built = environment()
+    try:
+        _refuse(built.findings)
+    except ConfigError:
+        if built.http is not None:
+            await built.http.aclose()
+        raise
+    assert built.http is not None
+    return built.http
+
+
 async def prepare(
     settings: Settings,
     *,
@@ -47,14 +66,14 @@ async def prepare(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     secrets: Secrets | None = None,
 ) -> DatabaseAccess:
-    """Check everything and open the pools; a server or pooler that cannot serve us is tried for `UNREACHABLE_SECONDS`.
+    """Check the database and open the pools; a server that cannot serve us is tried for `UNREACHABLE_SECONDS`.
 
     The same holds for a server that goes away in the middle: each attempt starts from the beginning.
 
     Raises:
         ConfigError: the first failing line of `acra-express check`.
     """
-    _refuse([*await environment(), *refresh_list(settings)])
+    _refuse(refresh_list(settings))
     deadline = clock() + UNREACHABLE_SECONDS
     while True:
         try:

@@ -15,8 +15,7 @@ import httpx
 from acra_express_async import logs
 from acra_express_async.errors import ConfigError
 from acra_express_async.logs import LineWriter
-from acra_express_async.ops.preflight import DatabaseAccess, prepare
-from acra_express_async.providers.http_client import http_client
+from acra_express_async.ops.preflight import DatabaseAccess, http_of_environment, prepare
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.stop_signals import StopSignals
@@ -80,9 +79,9 @@ async def _started(
     settings: Settings, secrets: Secrets, opened: AsyncExitStack, *, until_idle: bool, lines: LineWriter | None
 ) -> Service:
     """Everything connected and wired, nothing running yet."""
-    await preload()
-    access = await prepare(settings, clock=asyncio.get_running_loop().time, secrets=secrets)
-    http = await opened.enter_async_context(http_client())
+    http = await opened.enter_async_context(await http_of_environment())
+    clock = asyncio.get_running_loop().time
+    _, access = await asyncio.gather(preload(), prepare(settings, clock=clock, secrets=secrets))
     return await Service.build(settings, access, http, until_idle=until_idle, lines=lines, secrets=secrets)
 
 
