@@ -213,6 +213,10 @@ class Metrics:
         if kind == OutcomeKind.FAILED:
             self.failures.labels(reason if reason in FAILURE_REASONS else "internal_error").inc()
 
+    def companies_cancelled(self, companies: int) -> None:
+        """Count companies that a person cancelled. They have no latency: the service did nothing."""
+        self.companies_processed.labels(OutcomeKind.CANCELLED).inc(companies)
+
     def _counter(self, name: str, text: str, **labels: Iterable[str]) -> Counter:
         metric = Counter(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)
         _initialise(metric, labels)

@@ -97,7 +97,12 @@ async def foreseen(
     now = (await Control(database).moment()).astimezone(settings.zone)
     listed = listed_uens(params.uens) if uens is None else list(uens)
     recheck = timedelta(0) if again else timedelta(days=settings.recheck_days)
-    asked = LeftOutRows(database, include_sole_proprietors=settings.include_sole_proprietors, recheck=recheck)
+    asked = LeftOutRows(
+        database,
+        include_sole_proprietors=settings.include_sole_proprietors,
+        recheck=recheck,
+        hold_nights=settings.nightly_hold_nights,
+    )
     left_out = await asked.of(listed)
     selected = await _selected(database, settings, params, now, again=again)
     companies = len(listed) - len(left_out) + selected.companies
@@ -212,6 +217,8 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
         return f"checked on {out.looked_at.astimezone(settings.zone):%Y-%m-%d}"
     if out.reason == "in_campaign" and not general:
         return f"waits in campaign {out.campaign_id}"
+    if out.reason == "namesake" and not general:
+        return f"new, and company {out.namesake} has its name and no UEN: give it its UEN first"
     return {
         "unknown": "not in the registry",
         "no_name": "has no name in the registry",
@@ -220,6 +227,8 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
         "opted_out": "has opted out",
         "recently_checked": f"checked within {settings.recheck_days} days (--again checks it anyway)",
         "in_campaign": "waits in another campaign",
+        "nightly_pending": "new, and left to a pending nightly job that has its SSIC code",
+        "namesake": "new, and a row of companies has its name and no UEN: give it its UEN first",
     }[out.reason]
 
 

@@ -210,6 +210,7 @@ class SnapshotLoop:
         snapshot.frees = {(line.provider, line.budget): line for line in frees}
         snapshot.taken_at = self._now()
         self._publish(snapshot)
+        self._metrics.companies_cancelled(await self._shared.take_cancelled())
 
     async def _show(self) -> None:
         """What only people look at. It reads a platform table, and may be late while that table is locked."""

@@ -29,6 +29,40 @@ async def registered(
     return int(await owner.fetchval("INSERT INTO companies (uen, name) VALUES ($1, $1) RETURNING company_id", uen))
 
 
+async def new(owner: Connection, uen: str, name: str, code: int | None = None) -> None:
+    """In the registry, and not yet in companies."""
+    await owner.execute(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description, primary_ssic_code)"
+        " VALUES ($1, $2, 'Live Company', $3)",
+        uen,
+        name,
+        code,
+    )
+
+
+async def test_a_new_company_that_staging_leaves_out_is_told(owner: Connection, database: Database) -> None:
+    """A customer's own row without a UEN has its name, or the nightly has its code pending; known ones are taken."""
+    waits = await owner.fetchval(
+        "INSERT INTO companies (uen, name) VALUES (' ', 'Orchid  bakery pte. ltd.'), (NULL, 'Orchid Bakery Pte. Ltd.')"
+        " RETURNING company_id"
+    )
+    await new(owner, "A", " ORCHID  BAKERY PTE. LTD.")
+    await new(owner, "B", "PENDING FIRM", 1111)
+    await new(owner, "C", "FREE FIRM", 62011)
+    await new(owner, "D", "KNOWN FIRM", 1111)
+    await owner.execute("INSERT INTO companies (uen, name) VALUES ('D', 'KNOWN FIRM'), (NULL, 'KNOWN FIRM')")
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, params)"
+        " VALUES ('enrich_candidates', 'queued', '{\"ssic_codes\": [\"01111\"]}')"
+    )
+    rows = LeftOutRows(database, include_sole_proprietors=False, recheck=WEEK, hold_nights=2)
+    found = await rows.of(["A", "B", "C", "D"])
+    assert [(out.uen, out.reason, out.namesake) for out in found] == [
+        ("A", "namesake", waits + 1),
+        ("B", "nightly_pending", None),
+    ]
+
+
 async def test_each_reason_is_told(owner: Connection, database: Database) -> None:
     await registered(owner, "A")
     await registered(owner, "B", status="Struck Off")
@@ -55,7 +89,7 @@ async def test_each_reason_is_told(owner: Connection, database: Database) -> Non
     await registered(owner, "H")
     await record_campaign(owner, 8, await owner.fetchval("SELECT now()"))
     await store_list(owner, 8, ["H"], afresh=True)
-    rows = LeftOutRows(database, include_sole_proprietors=False, recheck=WEEK)
+    rows = LeftOutRows(database, include_sole_proprietors=False, recheck=WEEK, hold_nights=2)
     found = {out.uen: out for out in await rows.of(["A", "B", "C", "D", "E", "F", "G", "H", "Z"])}
     assert {uen: out.reason for uen, out in found.items()} == {
         "B": "not_live",
@@ -69,5 +103,5 @@ async def test_each_reason_is_told(owner: Connection, database: Database) -> Non
     }
     assert (found["B"].status, found["G"].campaign_id, found["H"].campaign_id) == ("Struck Off", 7, 8)
     assert found["F"].looked_at is not None
-    again = LeftOutRows(database, include_sole_proprietors=True, recheck=timedelta(0))
+    again = LeftOutRows(database, include_sole_proprietors=True, recheck=timedelta(0), hold_nights=2)
     assert [out.uen for out in await again.of(["C", "F"])] == []

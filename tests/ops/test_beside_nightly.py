@@ -49,6 +49,21 @@ async def test_running_jobs_of_the_nightly_are_named(owner: Connection, database
     assert found[0].holds_until - found[0].started_at == timedelta(hours=6)
 
 
+async def test_a_running_job_without_a_start_is_shown(owner: Connection, database: Database) -> None:
+    """It counts from its creation, and no longer than any other: it does not hold us for ever and unseen."""
+    control = Control(database)
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, created_at)"
+        " VALUES ('staging_upsert', 'running', now() - interval '1 hour')"
+    )
+    [found] = await control.nightly_jobs()
+    assert (found.job_type, found.holds_until - found.started_at) == ("staging_upsert", timedelta(hours=6))
+    assert await control.nightly_running()
+    await owner.execute("UPDATE background_jobs SET created_at = now() - interval '7 hours'")
+    assert not await control.nightly_running()
+    assert await control.nightly_jobs() == []
+
+
 async def test_the_price_of_overlap_is_counted(owner: Connection, database: Database) -> None:
     """Of six companies two are enriched by us, within seven days, and candidates of a pending job; one has another UEN
     now."""

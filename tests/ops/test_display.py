@@ -75,6 +75,7 @@ async def test_failures_of_24_hours_are_counted_by_reason(owner: Connection, dat
         if reason == "old":
             await clock.advance(timedelta(hours=24))
     await ended(owner, clock, 9, "", kind="skipped", reason="recently_checked")
+    await ended(owner, clock, 10, "", kind="cancelled", reason="cancelled")
     assert await Display(database).failures() == {"provider_error": 2, "save_failed": 1}
 
 

@@ -224,6 +224,19 @@ def test_the_dashboard_links_page_and_runbook() -> None:
     assert [link["url"] for link in dashboard()["links"]] == ["${page}/", "${page}/runbook"]
 
 
+def test_cancelled_companies_are_drawn_and_count_in_no_ratio() -> None:
+    """A ratio selects the outcomes that it counts; the panel of outcomes shows them all."""
+    rules = [rule["expr"] for rule in rules_as_text()]
+    drawn = [expr for expr in dashboard_expressions() if "companies_processed_total" in expr]
+    ratios = [expr for expr in (*drawn, *rules) if "companies_processed_total" in expr and "/" in expr]
+    assert len(ratios) >= 2, "one on the dashboard, one in the rules"
+    for expr in ratios:
+        picked = re.findall(r"companies_processed_total\{([^}]*)\}", expr)
+        assert picked
+        assert all(re.search(r'outcome=~?"(failed|enriched\|no_website\|failed)"', labels) for labels in picked), expr
+    assert [expr for expr in drawn if "by (outcome)" in expr and 'outcome="' not in expr and 'outcome=~"' not in expr]
+
+
 def test_counters_appear_only_inside_rate_and_increase() -> None:
     counters = {name for name, kind in families().items() if kind == "counter"}
     texts = [*dashboard_expressions(), *(rule["expr"] for rule in rules_as_text())]

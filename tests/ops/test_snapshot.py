@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +11,10 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
+from acra_express_async.db.companies.campaign_actions import CampaignActions
+from acra_express_async.db.companies.campaign_rows import Asked
 from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
@@ -19,7 +23,8 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.ops.snapshot import COMPARED_EVERY, PULSE_SECONDS, Pulse, SnapshotLoop
+from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, PULSE_SECONDS, Pulse, SnapshotLoop
+from acra_express_async.params import StagingParams
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours
 
@@ -111,6 +116,31 @@ async def test_a_database_outage_keeps_the_last_snapshot(owner: Connection, data
     await database.close()
     await turned.snapshot_loop.look()
     assert value(turned.metrics, "queue_depth", job_type="acra_express_staging_upsert", state="due") == 2
+
+
+async def test_cancelled_companies_are_counted_by_one_replica(owner: Connection, database: Database) -> None:
+    """Whole campaigns, with listed and unstaged companies, and single jobs; replicas look at the same moment."""
+    work = {"company_ids": [1, 2, 3]}
+    jobs = [
+        await owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, params)"
+            " VALUES ('acra_express_enrich_candidates', 'queued', $1) RETURNING job_id",
+            work,
+        )
+        for _ in range(3)
+    ]
+    replicas = [Turned(database) for _ in range(3)]
+    for job_id in jobs:
+        await Operator(database).cancel(job_id, "ANNA")
+        await asyncio.gather(*(replica.snapshot_loop.look() for replica in replicas))
+    asked = Asked(by="ANNA", expected=4)
+    campaign = await Operator(database).enqueue(StagingParams(ssic_codes=["62011"]), asked, ["U1", "U2"])
+    changed = await CampaignActions(database).cancel(campaign, "ANNA")
+    for _ in range(FIGURES_EVERY):
+        await asyncio.gather(*(replica.snapshot_loop.look() for replica in replicas))
+    counted = [value(each.metrics, "companies_processed_total", outcome="cancelled") for each in replicas]
+    assert (sum(counted), changed.companies) == (9 + 4, 4)
+    assert sum(value(each.metrics, "latency_seconds_count", outcome="cancelled") for each in replicas) == 0
 
 
 async def test_a_locked_platform_table_does_not_delay_the_snapshot(owner: Connection, turned: Turned) -> None:

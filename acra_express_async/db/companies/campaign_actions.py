@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acra_express_async.db.companies.campaign_rows import CampaignState, campaign_states, known_campaign, live_jobs
+from acra_express_async.db.companies.outcomes import note_cancelled
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import JobError
@@ -59,6 +60,7 @@ class CampaignActions:
                 by,
                 unstaged,
             )
+            await note_cancelled(connection, ended + listed + unstaged)
         return Changed(len(locked), ended + listed + unstaged)
 
     async def retry(self, campaign_id: int) -> Changed:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from acra_express_async.db.companies.company_rows import LONGEST_CELL
+from acra_express_async.db.companies.selection import held_codes
 from acra_express_async.db.session.pool import Database
-from acra_express_async.registry import is_sole_proprietor, may_be_live
+from acra_express_async.registry import is_sole_proprietor, may_be_live, ssic_digits
 
 CHUNK = 2000
 """UENs per statement: about 20 ms, and constant memory for a list of any length."""
@@ -19,10 +21,13 @@ class LeftOut:
     """One UEN that will not be looked at.
 
     Attributes:
-        reason: unknown, no_name, not_live, sole_proprietor, opted_out, recently_checked or in_campaign.
+        reason: unknown, no_name, not_live, sole_proprietor, opted_out, recently_checked, in_campaign, nightly_pending
+            (new, and a pending job of the nightly has its SSIC code) or namesake (new, and a row of companies without a
+            UEN has its name).
         status: the registry's status word, of `not_live`.
         looked_at: when it was last looked at, of `recently_checked`.
         campaign_id: the campaign in which it waits, of `in_campaign`.
+        namesake: the ID of that row, of `namesake`.
     """
 
     uen: str
@@ -30,6 +35,7 @@ class LeftOut:
     status: str | None = None
     looked_at: datetime | None = None
     campaign_id: int | None = None
+    namesake: int | None = None
 
 
 class LeftOutRows:
@@ -37,24 +43,30 @@ class LeftOutRows:
 
     Args:
         recheck: how long an answer is valid; zero includes companies that were looked at recently.
+        hold_nights: for how many nights new companies with the codes of a pending nightly job are left to it.
     """
 
-    def __init__(self, database: Database, *, include_sole_proprietors: bool, recheck: timedelta) -> None:
+    def __init__(
+        self, database: Database, *, include_sole_proprietors: bool, recheck: timedelta, hold_nights: int
+    ) -> None:
         self._database = database
+        self._hold_nights = hold_nights
         self._include_sole = include_sole_proprietors
         self._recheck = recheck
 
     async def of(self, uens: Sequence[str]) -> list[LeftOut]:
         """Those of `uens` that will not be looked at, in the same order."""
         found = []
+        async with self._database.session() as connection:
+            held = await held_codes(connection, self._hold_nights)
         for first in range(0, len(uens), CHUNK):
             asked = list(uens[first : first + CHUNK])
             async with self._database.session() as connection:
-                rows = {row["uen"]: row for row in await connection.fetch(_FACTS, asked, self._recheck)}
-            found += [out for uen in asked if (out := self._judged(uen, rows[uen])) is not None]
+                rows = {row["uen"]: row for row in await connection.fetch(_FACTS, asked, self._recheck, LONGEST_CELL)}
+            found += [out for uen in asked if (out := self._judged(uen, rows[uen], held)) is not None]
         return found
 
-    def _judged(self, uen: str, row: Mapping[str, Any]) -> LeftOut | None:
+    def _judged(self, uen: str, row: Mapping[str, Any], held: frozenset[str]) -> LeftOut | None:
         if not row["registered"]:
             return LeftOut(uen, "unknown")
         if not may_be_live(row["status"]):
@@ -69,12 +81,21 @@ class LeftOutRows:
             return LeftOut(uen, "recently_checked", looked_at=row["looked_at"])
         if row["campaign_id"] is not None:
             return LeftOut(uen, "in_campaign", campaign_id=row["campaign_id"])
-        return None
+        return _not_inserted(uen, row, held) if row["is_new"] else None
 
 
-# $1 UENs, $2 how long an answer is valid. A company waits in another campaign if that campaign's list still holds it or
-# a live job names it.
-_FACTS = """
+def _not_inserted(uen: str, row: Mapping[str, Any], held: frozenset[str]) -> LeftOut | None:
+    """Why a company that is not in companies yet will not be inserted."""
+    if ssic_digits(row["ssic_code"]) in held:
+        return LeftOut(uen, "nightly_pending")
+    if row["namesake"] is not None:
+        return LeftOut(uen, "namesake", namesake=row["namesake"])
+    return None
+
+
+# $1 UENs, $2 how long an answer is valid, $3 the longest name that we store. A company waits in another campaign if its
+# list still holds it or a live job names it.
+_FACTS = r"""
     WITH waiting AS MATERIALIZED (
         SELECT acra_express.whole_number(e.value) AS company_id,
                min(coalesce(acra_express.whole_number(j.params -> 'campaign_id'), j.job_id)) AS campaign_id
@@ -86,7 +107,8 @@ _FACTS = """
         GROUP BY 1)
     SELECT asked.uen, s.uen IS NOT NULL AS registered, coalesce(btrim(s.entity_name), '') <> '' AS named,
            s.entity_status_description AS status, s.entity_type_description AS entity_type,
-           s.business_constitution_description AS constitution,
+           s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
+           c.company_id IS NULL AS is_new, n.company_id AS namesake,
            EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = asked.uen) AS opted_out,
            greatest(o.at, h.at) AS looked_at, coalesce(l.campaign_id, w.campaign_id) AS campaign_id
     FROM unnest($1::text[]) AS asked(uen)
@@ -103,4 +125,8 @@ _FACTS = """
     LEFT JOIN LATERAL (
         SELECT max(u.updated_at) AS at FROM public.company_enrichment_runs u
         WHERE u.company_id = c.company_id AND u.updated_at > held.since) h ON true
+    LEFT JOIN LATERAL (
+        SELECT min(k.company_id) AS company_id FROM public.companies k
+        WHERE c.company_id IS NULL AND coalesce(btrim(k.uen), '') = ''
+          AND lower(k.name) = lower(left(btrim(regexp_replace(s.entity_name, '\s+', ' ', 'g')), $3))) n ON true
 """

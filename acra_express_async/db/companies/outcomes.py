@@ -165,6 +165,14 @@ async def end_unfinished(
     return [row["waited"] for row in rows]
 
 
+async def note_cancelled(connection: Connection, companies: int) -> None:
+    """Leave it to the running service to count these companies in its metrics; see `Control.take_cancelled`."""
+    if companies:
+        await connection.execute(
+            "UPDATE acra_express.control SET uncounted_cancelled = uncounted_cancelled + $1", companies
+        )
+
+
 class DailyCap:
     """Slots of the daily cap, keyed by (day, company): resuming takes no second slot, and no slot can leak.
 

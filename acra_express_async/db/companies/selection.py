@@ -109,7 +109,7 @@ class Selection:
         limit = max(limit, 0)
         done = tuple(listed_uens(params.uens) if uens is None else uens)[:limit]
         async with self._database.session() as connection:
-            held = await _held_codes(connection, self._hold_nights)
+            held = await held_codes(connection, self._hold_nights)
             rows, refused = await self._asked(connection, done, held)
             if not (params.terms or params.ssic_codes):
                 return Picked(tuple(rows), done, tuple(refused))
@@ -131,7 +131,7 @@ class Selection:
     async def upsert(self, row: RegistryRow) -> CompanyId:
         """Find or create the company in its own transaction; raises StandBack (see `upsert_company`)."""
         async with self._database.transaction() as connection:
-            held = await _held_codes(connection, self._hold_nights)
+            held = await held_codes(connection, self._hold_nights)
             return await upsert_company(connection, row, self._shape, held_codes=held)
 
     async def count(self, params: StagingParams) -> int:
@@ -237,7 +237,7 @@ class Selection:
         return not row["fresh"] if wrapped else not row["decided"]
 
 
-async def _held_codes(connection: Connection, nights: int) -> frozenset[str]:
+async def held_codes(connection: Connection, nights: int) -> frozenset[str]:
     if nights <= 0:
         return frozenset()
     return frozenset(row[0] for row in await connection.fetch("SELECT acra_express.nightly_codes($1)", nights))

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from acra_express_async.db.companies.campaign_rows import Asked, record_campaign
-from acra_express_async.db.companies.outcomes import end_unfinished
+from acra_express_async.db.companies.outcomes import end_unfinished, note_cancelled
 from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.jobs.uen_lists import list_progress, store_list
@@ -182,7 +182,7 @@ class Operator:
             row = await _locked(connection, job_id)
             if row["status"] in ("done", "error"):
                 raise JobError(f"job {job_id} has already ended ({row['status']})")
-            await end_unfinished(
+            ended = await end_unfinished(
                 connection,
                 JobId(job_id),
                 JobType(row["job_type"]),
@@ -191,6 +191,7 @@ class Operator:
                 reason="cancelled",
                 kind=OutcomeKind.CANCELLED,
             )
+            await note_cancelled(connection, len(ended))
             await connection.execute(
                 """
                 UPDATE acra_express.express_jobs

@@ -58,6 +58,22 @@ class Control:
             )
             await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
 
+    async def take_cancelled(self) -> int:
+        """Companies that persons cancelled and no replica has counted yet; only one replica gets each of them."""
+        async with self._database.session() as connection:
+            return int(
+                await connection.fetchval(
+                    """
+                    WITH waiting AS (
+                        SELECT c.uncounted_cancelled AS companies FROM acra_express.control c
+                        WHERE c.uncounted_cancelled > 0 FOR UPDATE),
+                    taken AS (
+                        UPDATE acra_express.control SET uncounted_cancelled = 0 WHERE EXISTS (SELECT FROM waiting))
+                    SELECT coalesce(sum(w.companies), 0)::bigint FROM waiting w
+                    """
+                )
+            )
+
     async def ping(self) -> None:
         """See `Database.ping`; on a session of the working pool, because other DSNs may lead to another server."""
         await self._database.ping()
