@@ -49,7 +49,7 @@ def test_the_page_shows_work_budgets_campaigns_and_failures() -> None:
         assert said in text, said
 
 
-def test_a_cancelled_company_is_shown_as_such_and_not_as_a_failure() -> None:
+def test_a_cancelled_company_is_shown_and_is_no_failure() -> None:
     [company] = status()["companies"]
     gone = company | {"outcome": "cancelled", "reason": "cancelled", "domain": None, "evidence_url": None}
     text = page(status(companies=[gone], failures_24h={}))

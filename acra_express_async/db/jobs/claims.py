@@ -17,7 +17,7 @@ from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
 
 
-class Claims:
+class JobClaims:
     """Claims on the jobs of one database.
 
     Args:

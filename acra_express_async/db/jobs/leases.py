@@ -1,6 +1,6 @@
 """What a claim may write: progress, the jobs that follow, and every way in which an attempt ends.
 
-Every write begins with `acra_express.fence(job, token)`, see `Claims.owned`.
+Every write begins with `acra_express.fence(job, token)`, see `JobClaims.owned`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from acra_express_async.db.companies.outcomes import end_unfinished
-from acra_express_async.db.jobs.claims import Claims
+from acra_express_async.db.jobs.claims import JobClaims
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.logs import printable
 from acra_express_async.models import Job, JobId, JobType, WaitReason
@@ -20,7 +20,7 @@ SERVICE = "service"
 """What a job waits for that a fault in our own code put off."""
 
 
-class Jobs(Claims):
+class Jobs(JobClaims):
     """The job rows and leases in one database: claims, and what their holders write."""
 
     async def finish(self, connection: Connection, job: Job, *, total: int, note: str | None = None) -> None:
