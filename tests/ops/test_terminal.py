@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
+from aiohttp import web
 from process import stage
 from rich.console import Console
+from terminal import terminal
 
-from acra_express_async.cli.status_command import screen
+from acra_express_async.cli.status_screen import fitted, screen
 from acra_express_async.models import Provider
 from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.simulator import Fault
@@ -27,10 +33,10 @@ def shown(answer: dict[str, Any]) -> str:
 
 def test_status_of_a_healthy_service_shows_its_figures() -> None:
     text = shown(status())
-    assert text.startswith("It is fine (acra-express 1.0.0)")
+    assert text.startswith("It is fine (acra-express 1.0.0, 11-23 12:00:00 +00:00)")
     for said in ("worker-1", "enrichment", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
         assert said in text, said
-    assert "failed in 24 hours: provider_error 2" in text
+    assert "failed in 24 hours: provider error 2" in text
 
 
 def test_status_shows_trouble_first() -> None:
@@ -41,7 +47,7 @@ def test_status_shows_trouble_first() -> None:
             breakers=[{"provider": "jina", "kind": "blocked", "reason": "bad_key", "open_until": None}],
         )
     )
-    head = text.split("workers")[0]
+    head = text.split("campaign")[0]
     assert "Something is wrong" in head
     assert "Failure ratio 8.3% > 5% (30 min)" in head
     assert "jina is blocked (bad_key)" in head
@@ -58,6 +64,82 @@ def test_status_names_what_the_nightly_costs_and_is_cost() -> None:
 def test_square_brackets_in_names_are_not_markup() -> None:
     company = status()["companies"][0] | {"name": "A [bold]B[/bold] [/x] PTE. LTD."}
     assert "A [bold]B[/bold] [/x] PTE. LTD." in shown(status(companies=[company]))
+
+
+def busy() -> dict[str, Any]:
+    """Nothing fits: many campaigns, stalls, budgets and companies with long names."""
+    one = status()
+    return one | {
+        "verdict": {"word": "warn", "why": [f"reason {number}: " + "a long story " * 9 for number in range(6)]},
+        "campaigns": [
+            one["campaigns"][0] | {"campaign_id": 1000 + number, "name": f"campaign of the spring list {number}"}
+            for number in range(10)
+        ],
+        "workers": [one["workers"][0] | {"name": f"worker-{number}"} for number in range(1, 5)],
+        "queue": [one["queue"][0] | {"state": state} for state in ("due", "snoozed", "running")],
+        "budgets": [one["budgets"][0] | {"budget": f"calls_{number}h"} for number in range(4)],
+        "companies": [one["companies"][0] | {"name": "A VERY LONG NAME " * 6, "reason": "no_proof"}] * 12,
+    }
+
+
+@asynccontextmanager
+async def answering(answer: dict[str, Any]) -> AsyncIterator[int]:
+    """A service that gives this status; yields its port."""
+
+    async def asked(_request: web.Request) -> web.Response:
+        return web.json_response(answer)
+
+    app = web.Application()
+    app.router.add_get("/status.json", asked)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("size", "campaigns", "shown", "left_out"),
+    [
+        ((80, 24), 4, ("reason 0", "more: acra-express status", "companies today", "and 6 more"), ("A VERY LONG",)),
+        ((120, 40), 9, ("reason 2", "companies today", "worker-4", "snoozed", "A VERY LONG"), ()),
+        ((200, 60), 10, ("reason 5", "worker-4", "calls_3h", "A VERY LONG"), ("more:",)),
+    ],
+)
+async def test_a_watched_screen_fits_and_ctrl_c_ends_with_0(
+    size: tuple[int, int], campaigns: int, shown: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    async with answering(busy()) as port:
+        environ = {"POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none", "ACRA_EXPRESS_HTTP__PORT": str(port)}
+        async with terminal("status", "--watch", size=size, **environ) as watching:
+            lines = await watching.until(lambda lines: any("Ctrl-C ends" in line for line in lines))
+            text = "\n".join(lines)
+            assert lines[0].startswith("Worth a look (acra-express 1.0.0, 11-23 12:00:00 +00:00)")
+            assert lines[-1].startswith("times: +00:00; Ctrl-C ends")
+            places = [text.index(part) for part in ("Worth a look", "campaign ", "budget (rolling)")]
+            assert places == sorted(places)
+            assert text.count("campaign of the sp") <= campaigns
+            for said in shown:
+                assert said in text, (said, lines)
+            for said in left_out:
+                assert said not in text, (said, lines)
+            watching.press(b"\x03")
+            assert await watching.ended() == 0
+    assert b"Traceback" not in watching.raw
+    assert b"Aborted" not in watching.raw
+
+
+@pytest.mark.parametrize("answer", [status(), busy()])
+def test_a_screen_of_any_size_is_never_exceeded(answer: dict[str, Any]) -> None:
+    for width, height in product((60, 80, 100, 110, 160), range(6, 61, 3)):
+        console = Console(width=width, height=height, force_terminal=False)
+        lines = console.render_lines(fitted(answer, width, height, note="no service answers"), pad=False)
+        assert len(lines) == height, (width, height)
+        assert all(sum(segment.cell_length for segment in line) <= width for line in lines)
+        assert "Ctrl-C ends" in "".join(segment.text for segment in lines[-1])
 
 
 async def test_status_works_with_and_without_a_running_service(fresh_dsn: str, tmp_path: Path) -> None:
@@ -86,7 +168,7 @@ async def test_status_works_with_and_without_a_running_service(fresh_dsn: str, t
             assert campaign["waiting"] + campaign["left"] <= 7
         code, said, _ = await command(environ, "status")
         assert code == 0
-        assert "workers" in said
+        assert "worker-1" in said
 
 
 async def test_check_posts_a_test_message_and_reports_a_refusal(fresh_dsn: str, tmp_path: Path) -> None:
