@@ -18,7 +18,8 @@ from acra_express_async.settings.tree import load_settings
 async def migrate(only_print: bool, only_plan: bool, bootstrap_platform: bool) -> None:
     """Create or update the schema, role, trigger and index of express. Runs as the login account."""
     from acra_express_async.db.schema import migrate as runner
-    from acra_express_async.db.schema import plan, platform_shape
+    from acra_express_async.db.schema import planned_steps as plan
+    from acra_express_async.db.schema import platform_shape
 
     settings = load_settings()
     if only_print:

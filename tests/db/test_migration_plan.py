@@ -10,7 +10,7 @@ import pytest_asyncio
 from process import acra_express
 
 from acra_express_async.db.schema.migrate import LEDGER, _apply, applied_checksums, migrate, migrations
-from acra_express_async.db.schema.plan import LOCKS_OF_MIGRATIONS, in_words, planned_steps
+from acra_express_async.db.schema.planned_steps import LOCKS_OF_MIGRATIONS, in_words, planned_steps
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import Connection, connect
