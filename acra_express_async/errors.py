@@ -66,6 +66,10 @@ class JobError(AcraExpressError):
     """The job itself is wrong (an unknown key, a term that resolves to nothing); retrying cannot help."""
 
 
+class JudgementRefused(AcraExpressError):
+    """What a person says about a company cannot be recorded; the sentence says why. Nothing was written."""
+
+
 class NotNow(AcraExpressError):
     """The same request may succeed later. Never counts against a job, and never ends a process that was ready."""
 

@@ -56,6 +56,7 @@ FAILURE_REASONS = (
     "cancelled",
     "save_failed",
     "internal_error",
+    "judged_site_unreadable",
 )
 BUDGETS = (
     (Provider.DUCKDUCKGO, "requests_1h"),

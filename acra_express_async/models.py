@@ -77,6 +77,21 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What people have said about a company; it stands above what we find, and an opt-out above it.
+
+    `site` is the domain that a person set or confirmed; `no_site` says that the company has no website;
+    `rejected_sites` are domains that are not its own. `rejected_contacts` are numbers in E.164, and addresses as keyed
+    hashes in hex.
+    """
+
+    site: str | None = None
+    no_site: bool = False
+    rejected_sites: frozenset[str] = frozenset()
+    rejected_contacts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Company:
     """One company as the registry and the platform's `companies` describe it.
 
@@ -100,6 +115,7 @@ class Company:
     postal_code: str | None = None
     shared_postal: int = 0
     website_domain: str | None = None
+    judged: Judged = Judged()
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, pe
         tokens_per_page=1500,
         max_verifications=max_verifications,
         store_personal_emails=personal,
+        address_key=str.lower,
     )
 
 

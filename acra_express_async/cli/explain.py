@@ -15,6 +15,7 @@ from acra_express_async.cli.sessions import as_tenant, synchronous
 from acra_express_async.cli.wording import json_text, offset
 from acra_express_async.db.companies.decisions import Decision, Explanation
 from acra_express_async.db.companies.decisions import explain as last_decision
+from acra_express_async.db.records.judgement_rows import JudgementLine
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
 from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
@@ -56,10 +57,13 @@ def prose(known: Explanation, zone: ZoneInfo, at: datetime | None = None) -> str
         lines.append(f"As it stood on {_when(at, zone)}:")
     if known.opted_out is not None:
         lines.append(f"Opted out on {_when(known.opted_out, zone)}; nothing is searched or stored about it any more.")
+    lines += [_judged(said, zone) for said in known.judgements]
     if known.decision is None:
         nothing = "Nothing has been decided about it yet." if at is None else "Nothing had been decided about it."
         return _plain([*lines, nothing])
     lines += [_decided(known.decision, zone)]
+    if known.decision.overruled:
+        lines.append("What a person said stands above this decision.")
     if known.since is not None:
         since = known.since
         lines.append(f"Since then, on {_when(since.ended_at, zone)} in job {since.job_id}: {since.kind}{_why(since)}.")
@@ -68,6 +72,19 @@ def prose(known: Explanation, zone: ZoneInfo, at: datetime | None = None) -> str
     else:
         lines.append("The details are no longer stored.")
     return _plain(lines)
+
+
+def _judged(said: JudgementLine, zone: ZoneInfo) -> str:
+    value = said.value or "an address of which only a hash is kept"
+    words = {
+        "accept": f"{value} is right",
+        "set": f"its website is {value}",
+        "reject": f"{value} is not its own",
+        "none": "it has no website",
+        "bounced": f"mail to {value} came back",
+    }[said.judgement]
+    note = f" ({said.note})" if said.note else ""
+    return f"{said.judged_by} said on {_when(said.judged_at, zone)}: {words}{note}."
 
 
 def _plain(lines: Iterable[str]) -> str:

@@ -132,23 +132,28 @@ class Enrichment:
             await self._jobs.finish(connection, batch.job, total=batch.total)
 
     async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> None:
-        company = await self._companies.load(company_id)
-        if company is None:
-            ghost = Company(company_id, uen="", name="")
-            await self._commit(batch, ghost, Outcome(OutcomeKind.SKIPPED, "company_vanished"), processed)
-            return
-        if await self._companies.recently_checked(company_id, batch.params.campaign_id):
-            await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "recently_checked"), processed)
-            return
+        """Work on a company until its outcome is stored: what a person judges meanwhile makes the outcome void."""
+        stored = False
+        while not stored:
+            company = await self._companies.load(company_id)
+            if company is None:
+                company, outcome = (
+                    Company(company_id, uen="", name=""),
+                    Outcome(OutcomeKind.SKIPPED, "company_vanished"),
+                )
+            else:
+                outcome = await self._outcome_for(batch, company, scope)
+            stored = await self._commit(batch, company, outcome, processed)
+
+    async def _outcome_for(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
+        if await self._companies.recently_checked(company.company_id, batch.params.campaign_id):
+            return Outcome(OutcomeKind.SKIPPED, "recently_checked")
         refused = await self._pipeline.refused(company)
         if refused is not None:  # before the slot: what costs nothing uses up none of the day
-            await self._commit(batch, company, refused, processed)
-            return
-        if not await self._take_slot(batch, company_id):
-            await self._commit(batch, company, Outcome(OutcomeKind.SKIPPED, "in_another_job"), processed)
-            return
-        outcome = await self._outcome_of(batch, company, scope)
-        await self._commit(batch, company, outcome, processed)
+            return refused
+        if not await self._take_slot(batch, company.company_id):
+            return Outcome(OutcomeKind.SKIPPED, "in_another_job")
+        return await self._outcome_of(batch, company, scope)
 
     async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
         """Whether this job may work on the company today; False while another job is working on it."""
@@ -197,17 +202,20 @@ class Enrichment:
         except (LeaseLost, DatabaseAway, StandBack) as lost:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
-    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> None:
+    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> bool:
         """Write records, outcome and the job's progress in one short transaction that checks the token.
 
-        If another job has answered for the company since, its answer stands and ours is left out.
+        If another job has answered for the company since, its answer stands and ours is left out. False, and nothing
+        is written, if a person has judged something of the company since it was loaded.
         """
         started = self._clock()
         job, params = batch.job, batch.params
         staged_at = params.staged_at or job.created_at
 
-        async def save() -> tuple[Outcome, Ended]:
+        async def save() -> tuple[Outcome, Ended] | None:
             async with self._jobs.owned(job) as connection:
+                if await self._outcomes.judged_since(connection, company):
+                    return None
                 kept = outcome
                 if outcome.kind in _ANSWERS and await self._outcomes.ended_elsewhere(
                     connection, job, company.company_id
@@ -231,7 +239,13 @@ class Enrichment:
                 return saved.outcome, ended
 
         with span("save"):
-            outcome, ended = await self._lock_retry.write(save)
+            written = await self._lock_retry.write(save)
+        if written is None:
+            log.info("company.judged_meanwhile", uen=company.uen)
+            if outcome.usage != Usage():
+                await self._book(batch, outcome.usage)
+            return False
+        outcome, ended = written
         note(outcome=outcome.kind.value, reason=outcome.reason, uen=company.uen)
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
@@ -248,6 +262,7 @@ class Enrichment:
             tokens=outcome.usage.tokens,
             verifications=outcome.usage.verifications,
         )
+        return True
 
 
 def _own_fault(error: Exception) -> OwnFault:

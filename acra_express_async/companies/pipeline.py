@@ -1,5 +1,8 @@
 """The steps for one company: known site or search, candidate sites, pages, identity, contacts, verification, Outcome.
 
+What people have judged comes first: a site that they set is read without a search and believed, one that they rejected
+is never the answer, and a company that has none is not searched for.
+
 Each line of `Pipeline.run` is a provider call or a pure function: `extract/` decides, the methods below call providers.
 Text of pages is read in a thread, because some pages take a second and the event loop must renew leases meanwhile.
 """
@@ -16,7 +19,7 @@ from acra_express_async.companies.verification import Verification, Verification
 from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent, RateLimited, Transient
-from acra_express_async.extract.candidates import candidates_in, known_candidate
+from acra_express_async.extract.candidates import candidates_in, judged_candidate, known_candidate
 from acra_express_async.extract.contacts import contacts_of
 from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import (
@@ -29,6 +32,7 @@ from acra_express_async.extract.reading_plan import (
     reason_for_none,
     rejected,
 )
+from acra_express_async.extract.successors import served_by_others
 from acra_express_async.models import (
     Company,
     Outcome,
@@ -49,6 +53,11 @@ FOOTER_TOKENS = 1000
 
 TOO_MANY_FAILURES = "too_many_failures"
 """Why a page or a search was not asked for again."""
+
+JUDGED = "judged"
+"""Why a company has no website: a person said so."""
+JUDGED_SITE_UNREADABLE = "judged_site_unreadable"
+"""Why a company failed whose site a person set or confirmed: the site is dead."""
 
 _OPTED_OUT_SITE = "site_opted_out"
 
@@ -105,6 +114,7 @@ class Pipeline:
         fair_share: how many of them now (see verification.py).
         store_personal_emails: also verify addresses of persons. They are always part of the outcome and marked as such;
             only a keyed hash of them is stored unless this setting is on.
+        address_key: how a rejected address stands in `Judged.rejected_contacts`: as its keyed hash.
     """
 
     def __init__(
@@ -121,6 +131,7 @@ class Pipeline:
         tokens_per_page: int,
         max_verifications: int,
         store_personal_emails: bool,
+        address_key: Callable[[str], str],
         fair_share: Callable[[], int] | None = None,
     ) -> None:
         self._searcher = searcher
@@ -134,17 +145,18 @@ class Pipeline:
         )
         self._opt_outs = opt_outs
         self._memory = memory
+        self._address_key = address_key
         self._clock = clock
         self._max_pages = max_pages
         self._tokens_per_page = tokens_per_page
 
     async def refused(self, company: Company) -> Outcome | None:
-        """The outcome of a company for which nothing may be looked up: it is not live, or it has opted out."""
+        """The outcome of a company for which nothing is looked up: not live, opted out, or judged to have no site."""
         if not may_be_live(company.entity_status):
             return Outcome(OutcomeKind.SKIPPED, "not_live")
         if await self._opt_outs.company(company.uen):
             return Outcome(OutcomeKind.SKIPPED, "opted_out")
-        return None
+        return Outcome(OutcomeKind.NO_WEBSITE, JUDGED) if company.judged.no_site else None
 
     async def run(self, company: Company, scope: Scope) -> Outcome:
         """Everything that can be found out about one company with its pages and verifications.
@@ -158,17 +170,30 @@ class Pipeline:
         if refused is not None:
             return refused
         run = _Run(company, scope, Progress(company, names_for(company)))
+        if company.judged.site is not None:
+            return await self._read_judged_site(run, company.judged.site)
         await self._look_at_known_site(run)
         if chosen(run.progress) is None:
             await self._search_and_read(run)
         found = await self._welcome(run, chosen(run.progress))
         return self._without_site(run) if found is None else await self._with_site(run, found)
 
+    async def _read_judged_site(self, run: _Run, domain: str) -> Outcome:
+        """The site that a person set or confirmed, and no other one."""
+        run.progress = run.progress.with_candidates([judged_candidate(domain)])
+        await self._read_on(run)
+        found = await self._welcome(run, chosen(run.progress))
+        if found is not None:
+            return await self._with_site(run, found)
+        if _OPTED_OUT_SITE in run.notes:
+            return self._outcome(run, OutcomeKind.NO_WEBSITE, _OPTED_OUT_SITE)
+        return self._outcome(run, OutcomeKind.FAILED, JUDGED_SITE_UNREADABLE)
+
     async def _look_at_known_site(self, run: _Run) -> None:
         """Try the website that the platform already has, before spending a search."""
         website = run.company.website_domain
         candidate = known_candidate(website, run.progress.names) if website else None
-        if candidate is not None:
+        if candidate is not None and candidate.domain not in run.company.judged.rejected_sites:
             run.progress = run.progress.with_candidates([candidate])
             await self._read_on(run)
 
@@ -177,6 +202,7 @@ class Pipeline:
         for query in queries_for(run.company):
             hits = (await self._search(run, query)).hits
             found = candidates_in(hits, run.company, run.progress.names)
+            found = tuple(site for site in found if site.domain not in run.company.judged.rejected_sites)
             run.hits += len(hits)
             run.progress = await to_thread(run.progress.with_candidates, found)
             if any(candidate.credible for candidate in found):
@@ -195,14 +221,24 @@ class Pipeline:
                 run.progress = await to_thread(run.progress.with_footer, step.domain, step.url, page)
             else:
                 run.progress = await to_thread(run.progress.with_page, step.domain, page)
+            for judged in run.company.judged.rejected_sites:  # a page may lead to one
+                run.progress = run.progress.without(judged)
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
-        """The chosen site, unless it has opted out: a redirect may have led to it from another domain."""
-        if found is None or not await self._opt_outs.domain(found.judgement.site.domain):
-            return found
-        run.progress = run.progress.without(found.judgement.site.domain)
-        run.notes.append(_OPTED_OUT_SITE)
-        return None
+        """The chosen site, unless it has opted out: a redirect may have led to it from another domain.
+
+        A site that a person set stays the answer where it redirects, so there the target is asked for too.
+        """
+        if found is None:
+            return None
+        own, judged = found.judgement.site.domain, run.company.judged.site
+        targets = () if judged is None else served_by_others(judged_candidate(judged), found.usable, run.progress.names)
+        for domain in (own, *targets):
+            if await self._opt_outs.domain(domain):
+                run.progress = run.progress.without(own)
+                run.notes.append(_OPTED_OUT_SITE)
+                return None
+        return found
 
     async def _search(self, run: _Run, query: str) -> SearchPage:
         run.queries.append(query)
@@ -281,7 +317,9 @@ class Pipeline:
         site = found.judgement.site
         with self._timed(run, "extract"):
             contacts = await to_thread(contacts_of, found.usable, site.domain, run.company, run.progress.names)
-        welcome = [email for email in contacts.emails if not await self._opt_outs.address(email.address)]
+        refused = run.company.judged.rejected_contacts
+        named = [email for email in contacts.emails if self._address_key(email.address) not in refused]
+        welcome = [email for email in named if not await self._opt_outs.address(email.address)]
         with self._timed(run, "verify"):
             verified = await self._verification.of(welcome, run.scope)
         run.notes.extend(verified.notes)
@@ -290,7 +328,7 @@ class Pipeline:
             self._outcome(run, OutcomeKind.ENRICHED, "", site),
             about=contacts.about,
             emails=verified.emails,
-            phones=contacts.phones,
+            phones=tuple(phone for phone in contacts.phones if phone.number not in refused),
             socials=contacts.socials,
             postal_code=contacts.postal_code,
             postal_code_url=contacts.postal_code_url,

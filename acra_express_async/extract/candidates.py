@@ -35,6 +35,10 @@ CREDIBLE = 20
 """From this many points a result is credible and no further search is needed: a domain that contains all words of the
 name, or a weaker fit together with a sign of Singapore."""
 
+PERSON = "person"
+PERSON_POINTS = 100
+"""The signal of a site that a person set or confirmed: it is certain whatever its pages say."""
+
 _FILES = (".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".zip", ".jpg", ".png")
 _HOMES = ("", "/sg", "/en", "/en-sg", "/sg/en", "/sg-en", "/home", "/index.html", "/index.php", "/en/sg", "/en/home")
 
@@ -45,6 +49,7 @@ class Candidate:
 
     `listed` marks a known directory: it is believed only if its own page shows the registered UEN. `builder` is the
     domain above a host that bears the name: a site builder that no list knows, or a directory with a host per entry.
+    `judged` marks a site that a person set or confirmed: it is believed once it can be read, whatever its pages say.
     """
 
     domain: str
@@ -55,6 +60,7 @@ class Candidate:
     text: str = ""
     listed: bool = False
     builder: str = ""
+    judged: bool = False
 
     @property
     def credible(self) -> bool:
@@ -91,6 +97,13 @@ def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
     points = sum(item.points for item in evidence)
     known = Evidence("known_website", 0, url, website.strip())
     return Candidate(domain, (url,), points + CREDIBLE, (*evidence, known), listed=is_listed(domain))
+
+
+def judged_candidate(domain: str) -> Candidate:
+    """The site that a person set or confirmed."""
+    url = f"https://{domain}/"
+    said = Evidence(PERSON, PERSON_POINTS, url, domain)
+    return Candidate(domain, (url,), PERSON_POINTS, (said,), judged=True)
 
 
 def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:

@@ -126,6 +126,8 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         names: the registered name first, then former names.
     """
     read = tuple(page for page in pages if page.usable and not blocked_by(page))
+    if candidate.judged:
+        return _as_a_person_said(candidate, read)
     errors = tuple(page for page in pages if page.http_status is not None and not page.usable)
     usable = own_pages(read, candidate.domain)
     reading = reading_of(usable, candidate, names)
@@ -158,6 +160,17 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
         )
     return _judgement(site, signals, told=any(item.signal in _TOLD for item in candidate.evidence))
+
+
+def _as_a_person_said(candidate: Candidate, read: Sequence[Page]) -> Judgement:
+    """Believe the site unless it is dead: it cannot be read, or only what is left of it, or somebody hijacked it."""
+    site = Site(candidate.domain, candidate.urls[0], candidate.points, candidate.evidence)
+    for page in read:
+        if remains := remains_of(page):
+            return Judgement(site, Doubt(remains.end))
+        if looks_hijacked(page.title, page.text):
+            return Judgement(site, Doubt.HIJACKED)
+    return Judgement(site, Doubt.NONE if read else Doubt.UNREADABLE, proven=bool(read), hopeful=not read)
 
 
 def lead_over(best: Judgement, others: Iterable[Judgement]) -> int:

@@ -73,14 +73,14 @@ class Progress:
         """Add one more page of a site.
 
         A page that was served by another site (a redirect) counts for that site. A page that only announces a move
-        makes the new site a candidate.
+        makes the new site a candidate. A site that a person set stays the answer, wherever it leads.
         """
         candidate = self._candidate(domain)
         if page.usable and (wall := blocked_by(page)):
             page = replace(page, usable=False, unusable_reason=wall)
         before = self.visited[domain].pages if domain in self.visited else ()
         seen = replace(self, visited={**self.visited, domain: _visit(self, candidate, (*before, page))})
-        successor = successor_of(candidate, page, self.names)
+        successor = None if candidate.judged else successor_of(candidate, page, self.names)
         if successor is None or successor.candidate.domain in self.visited:
             return seen
         if successor.page is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from acra_express_async.extract.candidates import CREDIBLE, Candidate
@@ -61,6 +62,12 @@ def successor_of(candidate: Candidate, page: Page, names: tuple[Name, ...]) -> S
         return Successor(replace(new, text=candidate.text), replace(page, url=home_of(there[0])))
     told = len(found) == 1 and len(page.text) < _SHORT and _MOVED.search(clean(page.text)) is not None
     return Successor(new) if told else None
+
+
+def served_by_others(candidate: Candidate, pages: Iterable[Page], names: tuple[Name, ...]) -> frozenset[str]:
+    """The domains to which these pages of a site send their visitors."""
+    found = (successor_of(candidate, page, names) for page in pages)
+    return frozenset(successor.candidate.domain for successor in found if successor is not None)
 
 
 def _belongs_to_others(domain: str) -> bool:

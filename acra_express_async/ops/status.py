@@ -254,4 +254,6 @@ def _company(line: CompanyLine) -> dict[str, Any]:
         "evidence_url": line.url,
         "ended_at": line.ended_at.isoformat(),
         "latency_seconds": None if line.seconds is None else round(line.seconds, 1),
+        "judged": line.judged,
+        "overruled": line.overruled,
     }

@@ -22,6 +22,7 @@ class Record:
 
     `emails_kind` and `emails_status` run parallel to `emails`; `emails_hidden` counts addresses of which only a hash is
     kept. `postal_code` is the one read on the company's site, else the registry's; `address` is the registry's.
+    `judged_by` and `judged_at` belong to the newest judgement of a person that stands on the company.
     """
 
     uen: str
@@ -94,8 +95,8 @@ def record_of(row: RecordRow, titles: Mapping[str, str]) -> Record:
         campaign_id=decision["campaign_id"],
         campaign_name=decision["campaign_name"],
         job_id=decision["job_id"],
-        judged_by=None,
-        judged_at=None,
+        judged_by=decision["judged_by"],
+        judged_at=decision["judged_at"],
     )
 
 

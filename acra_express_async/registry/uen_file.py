@@ -36,12 +36,9 @@ def read_uens(file: BinaryIO) -> UenList:
     Raises:
         RegistryFileError: it is not text, too large, or a table without a column `uen`.
     """
-    data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise RegistryFileError(f"a list of UENs may have {MAX_BYTES // 2**20} MB at most")
     found = UenList()
     try:
-        for line, cell in _cells(_text(data)):
+        for line, cell in _cells(text_in(file, "a list of UENs")):
             uen, _ = uen_in(cell)
             if uen is None:
                 found.faults.append(f"line {line}: {cell.strip()[:40]!r} is not a UEN")
@@ -54,19 +51,34 @@ def read_uens(file: BinaryIO) -> UenList:
     return found
 
 
-def _text(data: bytes) -> str:
+def text_in(file: BinaryIO, what: str) -> str:
+    """The text of a file that a person or a spreadsheet wrote: UTF-8 or UTF-16, else Windows' Western code page.
+
+    Raises:
+        RegistryFileError: it is not text, or too large; the sentence says `what` it should be.
+    """
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RegistryFileError(f"{what} may have {MAX_BYTES // 2**20} MB at most")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     if data.strip() and (fault := not_text(data[:HEAD_BYTES])) is not None:
-        raise RegistryFileError(f"a list of UENs must be a text file; this is {fault}")
-    return data.decode("utf-8-sig", errors="replace")
+        raise RegistryFileError(f"{what} must be a text file; this is {fault}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def separator_of(text: str) -> str:
+    """The separator of a table's columns, by its first line; spreadsheets of some countries write semicolons."""
+    head = text.partition("\n")[0]
+    return max(",;\t", key=head.count)
 
 
 def _cells(text: str) -> Iterator[tuple[int, str]]:
     """Line number and cell of every line that is not blank; the head of a table is not one of them."""
-    head = text.partition("\n")[0]
-    separator = max(",;\t", key=head.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
     column: int | None = None
     for number, row in enumerate(rows):
         cells = [cell.strip() for cell in row]

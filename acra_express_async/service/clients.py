@@ -198,6 +198,7 @@ def build_pipeline(
         tokens_per_page=settings.jina.tokens_per_page,
         max_verifications=settings.zerobounce.max_per_company,
         store_personal_emails=settings.store_personal_emails,
+        address_key=hashes.text,
         fair_share=share,
         clock=clock,
     )

@@ -185,13 +185,20 @@ def _companies(status: dict[str, Any]) -> str:
         rows.append(
             (
                 f"{name}<br><small>{_text(line['uen'])}</small>",
-                f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}</small>',
+                f'<span class="{kind}">{kind.replace("_", " ")}</span><br><small>{reason}{_judged(line)}</small>',
                 _link(line["evidence_url"], line["domain"]),
                 _moment(status, line["ended_at"]),
                 "" if latency is None else _age(latency),
             )
         )
     return _table("Last companies", ("company", "outcome", "evidence", "ended", "took"), rows, empty="none yet")
+
+
+def _judged(line: dict[str, Any]) -> str:
+    """What the page says of judgements: that there is one, never whose or why."""
+    if not line["judged"]:
+        return ""
+    return " overruled by a person" if line["overruled"] else " judged by a person"
 
 
 def _failures(status: dict[str, Any]) -> str:

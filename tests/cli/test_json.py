@@ -39,6 +39,10 @@ STORY = [
     ("jobs", "retry", "ID", "--batch", "--json"),
     ("campaigns", "cancel", "ID", "--json"),
     ("campaigns", "wait", "ID", "--json"),
+    ("site", SECOND, "--none", "--by", "mei", "--no-run", "--json"),
+    ("contact", SECOND, "+6561112222", "--reject", "--by", "mei", "--json"),
+    ("judge", "JUDGEMENTS", "--by", "mei", "--no-run", "--json"),
+    ("judgements", "list", "--json"),
     ("forget", FIRST, "--yes", "--json"),
     ("optouts", "list", "--json"),
     ("optouts", "remove", FIRST, "--by", "Mei Ling", "--json"),
@@ -90,7 +94,8 @@ def well_formed(text: str) -> dict[str, Any]:
 async def test_every_answer_is_an_object_with_rfc3339_moments(
     fresh_dsn: str, owner: Connection, tmp_path: Path
 ) -> None:
-    files = {"REGISTRY": tmp_path / "registry.csv", "SSIC": tmp_path / "ssic.csv"}
+    files = {name: tmp_path / f"{name}.csv" for name in ("REGISTRY", "SSIC", "JUDGEMENTS")}
+    files["JUDGEMENTS"].write_text(f"uen,field,value,judgement\n{SECOND},site,zylo.sg,reject\n", encoding="utf-8")
     files["REGISTRY"].write_text(
         f"uen,entity_name,entity_status_description,primary_ssic_code\n{FIRST},A,Live Company,10712\n"
         f"{SECOND},B,Live Company,10712\n",

@@ -25,8 +25,10 @@ COVERED = {
     "express_jobs": "params",
     "failed_calls": "company_id asked_hash site_hash",
     "field_history": "uen before after",
+    "judgements": "uen value address_hash note",
     "outcomes": "detail level level_table",
     "pages": "url_hash url domain page",
+    "sample_members": "uen company_id domain points level level_table",
     "searches": "query hits",
     "verifications": "address_hash opened_at settled_at status sub_status",
 }
@@ -47,6 +49,7 @@ FREE = {
         "failed_calls": "provider calls about_target first_at last_at",
         "field_history": "changed_at field",
         "freshness": "only_row counted_at days_7 days_30 older never",
+        "judgements": "judgement_id field judgement judged_at sample_id ended_at ended_how",
         "leases": (
             "job_id token held due_at claimed_at attempts errors crashes outage_since job_created_at confirmed "
             "crashed_token interruptions waits_for campaign_id wait_reason stuck_since"
@@ -57,6 +60,8 @@ FREE = {
         "pages": "kept_at",
         "postal_counts": "postal_code companies",
         "registry_state": "only_row loaded_at postals_counted_at",
+        "sample_members": "sample_id place job_id",
+        "samples": "sample_id drawn_at seed wanted population ssic_codes",
         "schema_migrations": "version name checksum applied_at",
         "searches": "searched_at",
         "staged": "staging_job_id enrichment_job_id continuation_id staged_at campaign_id job_created_at",
@@ -77,7 +82,9 @@ FREE = {
     "names that operators gave: an audit trail": {
         "campaigns": "name enqueued_by again_by cancelled_by",
         "control": "changed_by",
+        "judgements": "judged_by ended_by",
         "probe_requests": "requested_by",
+        "samples": "drawn_by",
     },
     "the opt-out itself, and who took one back": {
         "opt_outs": "kind value recorded_at",
@@ -184,6 +191,34 @@ async def planted(owner: Connection, hashes: AddressHash) -> None:
         )
     for query, hit in ((QUERY, "Pumps"), ("rose", f"{DOMAIN}: {MAIL}, {PERSON}")):
         await owner.execute("INSERT INTO acra_express.searches VALUES ($1, $2, now())", query, [[1, "", "", hit]])
+    await owner.execute(
+        "INSERT INTO acra_express.samples (drawn_at, drawn_by, seed, wanted, population) VALUES (now(), 'mei', 1, 1, 1)"
+    )
+    await owner.execute(
+        "INSERT INTO acra_express.sample_members VALUES (1, 1, $1, $2, 1, $3, 90, 'certain', 2)",
+        UEN,
+        company.company_id,
+        DOMAIN,
+    )
+    for uen, field, value, digest, note in (
+        (UEN, "site", DOMAIN, None, f"{PERSON} said so"),
+        (UEN, "phone", PHONE, None, None),
+        (UEN, "email", MAIL, hashes.digest(MAIL), None),
+        (UEN, "email", None, hashes.digest(PERSON), None),
+        ("199000001A", "site", "rose.sg", None, f"not {DOMAIN}; see Info@Lotus.com.sg and {PERSON}"),
+    ):
+        await owner.execute(
+            """
+            INSERT INTO acra_express.judgements
+                (uen, field, value, address_hash, note, judgement, judged_by, judged_at)
+            VALUES ($1, $2, $3, $4, $5, 'reject', 'mei', now())
+            """,
+            uen,
+            field,
+            value,
+            digest,
+            note,
+        )
     for address in (MAIL, PERSON):
         await owner.execute(
             "INSERT INTO acra_express.verifications VALUES ($1, now(), now(), 'valid', '')", hashes.digest(address)
@@ -242,6 +277,8 @@ async def test_facts_about_others_stay(owner: Connection, shape: PlatformShape, 
         "emails": [{"address": "info@rose.sg", "kind": "role"}],
         "notes": ["nothing"],
     }
+    judged = await owner.fetch("SELECT uen, value, note FROM acra_express.judgements")
+    assert [tuple(row) for row in judged] == [("199000001A", "rose.sg", "not [removed]; see [removed] and [removed]")]
     assert await owner.fetchval("SELECT params -> 'uens' FROM background_jobs") == ["199000001A"]
     history = await owner.fetch("SELECT uen, after FROM acra_express.field_history WHERE field = 'emails'")
     assert [tuple(row) for row in history] == [("199000001A", ["info@rose.sg"])]

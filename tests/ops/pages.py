@@ -79,6 +79,8 @@ def status(**changed: Any) -> dict[str, Any]:
                 "evidence_url": "https://orchidbakery.sg/contact",
                 "ended_at": "2026-11-23T11:58:00+00:00",
                 "latency_seconds": 81.5,
+                "judged": True,
+                "overruled": False,
             }
         ],
         "failures_24h": {"provider_error": 2},

@@ -131,6 +131,7 @@ async def run_in(world: CaseWorld) -> Outcome:
         tokens_per_page=READING.tokens_per_page,
         max_verifications=VERIFYING.max_per_company,
         store_personal_emails=False,
+        address_key=str.lower,
     )
     return await pipeline.run(world.case.company, FreeScope())
 

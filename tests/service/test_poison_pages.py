@@ -175,6 +175,7 @@ async def bakeries(database: Database, owner: Connection) -> AsyncIterator[Baker
             tokens_per_page=500,
             max_verifications=2,
             store_personal_emails=False,
+            address_key=hashes.text,
         )
         yield Bakeries(database, owner, clock, world, pipeline)
     await runner.cleanup()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from acra_express_async import logs
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.judged import judged_of
 from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.companies.platform_runs import book
 from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
@@ -204,7 +205,7 @@ async def _industry(connection: Connection, row: RegistryRow, shape: PlatformSha
 
 
 async def load_company(connection: Connection, company_id: CompanyId) -> Company | None:
-    """The company with what the registry says about it; None when there is no such row.
+    """The company with what the registry and people say about it; None when there is no such row.
 
     `shared_postal` comes from counts that are refreshed at most daily (db/registry/registry_rows.py), never from a
     scan.
@@ -250,6 +251,7 @@ async def load_company(connection: Connection, company_id: CompanyId) -> Company
         postal_code=row["postal_code"],
         shared_postal=row["shared_postal"],
         website_domain=_said(row["website_domain"]),
+        judged=await judged_of(connection, row["uen"] or ""),
     )
 
 

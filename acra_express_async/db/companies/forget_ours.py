@@ -11,6 +11,11 @@ from typing import Any
 
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.company_domains import forget_domains
+from acra_express_async.db.companies.forget_judgements import (
+    forget_judged_address,
+    forget_judged_company,
+    forget_judged_domain,
+)
 from acra_express_async.db.companies.mentions import Mention
 from acra_express_async.db.session.pool import Connection
 
@@ -59,7 +64,7 @@ async def forget_company(
         "acra_express.verifications": await _verifications(
             connection, [_digest(email, hashes) for detail in details for email in _emails(detail)]
         ),
-    }
+    } | await forget_judged_company(connection, uen)
 
 
 async def forget_domain(
@@ -95,15 +100,14 @@ async def forget_domain(
     scrubbed = await _outcomes(connection, mention, kept)
     found_there = [email for detail in details for email in _emails(detail)]
     named_elsewhere = [email for detail in kept for email in _emails(detail) if _is_at(email, mention)]
+    digests = [digest for email in (*found_there, *named_elsewhere) if (digest := _digest(email, hashes)) is not None]
     return {
         "acra_express.outcomes": emptied + scrubbed,
         "acra_express.field_history": history + await _history(connection, mention),
         "acra_express.searches": await _searches(connection, mention),
         "acra_express.pages": await _pages(connection, mention),
-        "acra_express.verifications": await _verifications(
-            connection, [_digest(email, hashes) for email in (*found_there, *named_elsewhere)]
-        ),
-    }
+        "acra_express.verifications": await _verifications(connection, digests),
+    } | await forget_judged_domain(connection, domain, mention, digests, ids)
 
 
 async def forget_address(connection: Connection, address: str, hashes: AddressHash) -> dict[str, int]:
@@ -115,7 +119,7 @@ async def forget_address(connection: Connection, address: str, hashes: AddressHa
         "acra_express.searches": await _searches(connection, mention),
         "acra_express.pages": await _pages(connection, mention),
         "acra_express.verifications": await _verifications(connection, [hashes.digest(address)]),
-    }
+    } | await forget_judged_address(connection, mention, hashes.digest(address))
 
 
 async def _jobs(connection: Connection, uen: str) -> int:

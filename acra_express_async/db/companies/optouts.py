@@ -31,17 +31,17 @@ class OptOuts:
     async def company(self, uen: str) -> bool:
         """True when the company with this UEN has opted out."""
         async with self._database.session() as connection:
-            return await _listed(connection, "company", [uen.strip().upper()])
+            return await listed(connection, "company", [uen.strip().upper()])
 
     async def domain(self, domain: str) -> bool:
         """True when the domain, or a domain above it, has opted out."""
         async with self._database.session() as connection:
-            return await _listed(connection, "domain", domain_and_parents(domain))
+            return await listed(connection, "domain", domain_and_parents(domain))
 
     async def address(self, address: str) -> bool:
         """True when the address itself, or its domain, has opted out."""
         async with self._database.session() as connection:
-            return await _listed(connection, "address", [self._hashes.text(address)]) or await _listed(
+            return await listed(connection, "address", [self._hashes.text(address)]) or await listed(
                 connection, "domain", domain_and_parents(address.rpartition("@")[2])
             )
 
@@ -110,7 +110,8 @@ def domain_and_parents(domain: str) -> list[str]:
     return [f"{host}/{path}", *hosts] if slash else hosts
 
 
-async def _listed(connection: Connection, kind: OptOutKind, values: list[str]) -> bool:
+async def listed(connection: Connection, kind: OptOutKind, values: list[str]) -> bool:
+    """True when one of these values, in the form in which it is stored, has opted out."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM acra_express.opt_outs WHERE kind = $1 AND value = ANY ($2::text[]))",

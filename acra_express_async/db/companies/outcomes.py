@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from acra_express_async import logs
+from acra_express_async.db.companies.judged import hold_company, judged_of
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome, OutcomeKind
 from acra_express_async.params import believable, companies_named_in, id_of, moment_in
@@ -53,9 +54,7 @@ class Outcomes:
         The slots prevent that, but the previous version of the service does not see a slot of another day. Inside the
         transaction that stores the outcome; two such transactions for one company run one after the other.
         """
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('acra_express.company', $1::bigint))", company_id
-        )
+        await hold_company(connection, company_id)
         return bool(
             await connection.fetchval(
                 """
@@ -70,6 +69,14 @@ class Outcomes:
                 job.job_id,
             )
         )
+
+    async def judged_since(self, connection: Connection, company: Company) -> bool:
+        """Whether people have said something about the company since it was loaded; the outcome is then out of date.
+
+        Inside the transaction that stores the outcome, which no judgement can overtake.
+        """
+        await hold_company(connection, company.company_id)
+        return await judged_of(connection, company.uen) != company.judged
 
     async def write(
         self,

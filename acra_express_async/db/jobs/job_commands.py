@@ -72,28 +72,7 @@ class Operator:
     ) -> JobId:
         """Insert a campaign's first staging job, its row and its list of UENs; the trigger notifies the service."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                """
-                INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
-                VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id, created_at
-                """,
-                self._database.tenant_id,
-                JobType.STAGING.value,
-                params.model_copy(update={"uens": []}).as_json(),
-            )
-            assert row is not None
-            job_id = JobId(row["job_id"])
-            await connection.execute("SELECT acra_express.put_aside($1)", job_id)  # an earlier life of the database
-            await record_campaign(connection, job_id, row["created_at"], asked)
-            listed = listed_uens(params.uens) if uens is None else list(uens)
-            if listed:
-                await store_list(connection, job_id, listed, afresh=True)
-                campaign = Campaign(id=job_id, enqueued_at=row["created_at"], left=params.limit)
-                bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
-                await connection.execute(
-                    "UPDATE acra_express.express_jobs SET params = $2 WHERE job_id = $1", job_id, bare.as_json()
-                )
-        return job_id
+            return await insert_campaign(connection, self._database.tenant_id, params, asked, uens)
 
     async def listed(self, *, state: str | None, limit: int) -> list[JobLine]:
         """The newest jobs first, at most `limit`; only those in `state` when it is given."""
@@ -210,6 +189,38 @@ class Operator:
             )
             await connection.execute("SELECT pg_notify($1, 'cancelled')", CHANNEL)
         return str(row["status"])
+
+
+async def insert_campaign(
+    connection: Connection,
+    tenant_id: int,
+    params: StagingParams,
+    asked: Asked | None = None,
+    uens: Sequence[str] | None = None,
+) -> JobId:
+    """See `Operator.enqueue`; in the caller's transaction."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO acra_express.express_jobs (tenant_id, job_type, status, params, created_at)
+        VALUES ($1, $2, 'queued', $3, acra_express.clock()) RETURNING job_id, created_at
+        """,
+        tenant_id,
+        JobType.STAGING.value,
+        params.model_copy(update={"uens": []}).as_json(),
+    )
+    assert row is not None
+    job_id = JobId(row["job_id"])
+    await connection.execute("SELECT acra_express.put_aside($1)", job_id)  # an earlier life of the database
+    await record_campaign(connection, job_id, row["created_at"], asked)
+    listed = listed_uens(params.uens) if uens is None else list(uens)
+    if listed:
+        await store_list(connection, job_id, listed, afresh=True)
+        campaign = Campaign(id=job_id, enqueued_at=row["created_at"], left=params.limit)
+        bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
+        await connection.execute(
+            "UPDATE acra_express.express_jobs SET params = $2 WHERE job_id = $1", job_id, bare.as_json()
+        )
+    return job_id
 
 
 async def _lines(

@@ -32,7 +32,11 @@ _TRADES_ALONE = re.compile(r"^[0-9]{8}[A-Z]$")
 
 @dataclass(frozen=True, slots=True)
 class CompanyLine:
-    """How one company ended; `name` is None where it would be personal, `url` the page that proved the site."""
+    """How one company ended; `name` is None where it would be personal, `url` the page that proved the site.
+
+    `judged`: a person has said something about its website. `overruled`: and that contradicts this end, of which the
+    site is then not shown.
+    """
 
     uen: str
     name: str | None
@@ -42,6 +46,8 @@ class CompanyLine:
     url: str | None
     ended_at: datetime
     seconds: float | None
+    judged: bool = False
+    overruled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,10 @@ class Display:
                 """
                 SELECT o.uen, c.name, o.kind, o.reason, o.ended_at, o.detail #>> '{site,domain}' AS domain,
                        coalesce(o.detail #>> '{site,evidence,0,url}', o.detail #>> '{site,url}') AS url,
-                       extract(epoch FROM o.ended_at - o.staged_at)::float8 AS seconds
+                       extract(epoch FROM o.ended_at - o.staged_at)::float8 AS seconds,
+                       acra_express.is_overruled(o.uen, o.kind, o.reason, o.detail) AS overruled,
+                       EXISTS (SELECT FROM acra_express.judgements j
+                               WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL) AS judged
                 FROM (SELECT uen, company_id, kind, reason, ended_at, staged_at, detail
                       FROM acra_express.outcomes ORDER BY ended_at DESC LIMIT $1) o
                 LEFT JOIN public.companies c USING (company_id)
@@ -102,10 +111,12 @@ class Display:
                 name=None if _TRADES_ALONE.match(row["uen"] or "") else row["name"],
                 kind=row["kind"],
                 reason=row["reason"],
-                domain=row["domain"],
-                url=row["url"],
+                domain=None if row["overruled"] else row["domain"],
+                url=None if row["overruled"] else row["url"],
                 ended_at=row["ended_at"],
                 seconds=row["seconds"],
+                judged=row["judged"],
+                overruled=row["overruled"],
             )
             for row in rows
         ]

@@ -16,7 +16,7 @@ import asyncpg
 
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.companies.stored_outcome import SERVICE
-from acra_express_async.db.records.opted_out import opted_out_among
+from acra_express_async.db.records.opted_out import emails_in, opted_out_among
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 
@@ -90,10 +90,11 @@ class RecordPages:
 
     async def _read(self, connection: Connection, wanted: Wanted, uens: Sequence[str]) -> list[RecordRow]:
         rows = await connection.fetch(_ROWS, uens, *_filters(wanted))
-        details = [row["detail"] if isinstance(row["detail"], dict) else {} for row in rows]
-        self._hashes = self._hashes or await load_address_hash(connection)
+        self._hashes = hashes = self._hashes or await load_address_hash(connection)
+        details = [_as_judged(row, hashes) for row in rows]
         gone = await opted_out_among(connection, self._hashes, details)
-        about = await self._about(connection, [row for row in rows if row["kind"] == "enriched"])
+        told = [row for row in rows if row["kind"] == "enriched" and not row["overruled"]]
+        about = await self._about(connection, told)
         return [
             RecordRow(row["uen"], {**row, "detail": kept}, about.get(row["company_id"]) if kept else None)
             for row, detail in zip(rows, details, strict=True)
@@ -116,6 +117,29 @@ class RecordPages:
             SERVICE,
         )
         return {row["company_id"]: row["about_text"] for row in found if row["about_text"]}
+
+
+def _as_judged(row: asyncpg.Record, hashes: AddressHash) -> dict[str, Any]:
+    """The detail of a decision without what people rejected; of an overruled one, only the site that they set."""
+    if row["overruled"]:
+        domain = row["judged_site"]
+        return {} if domain is None else {"site": {"domain": domain, "url": f"https://{domain}/"}}
+    detail = row["detail"] if isinstance(row["detail"], dict) else {}
+    rejected = frozenset(row["rejected_contacts"] or ())
+    if not rejected:
+        return detail
+    phones = detail.get("phones")
+    return {
+        **detail,
+        "emails": [
+            email
+            for email in emails_in(detail)
+            if (email.get("address_hash") or hashes.text(str(email.get("address") or ""))) not in rejected
+        ],
+        "phones": [phone for phone in phones if isinstance(phone, dict) and phone.get("number") not in rejected]
+        if isinstance(phones, list)
+        else [],
+    }
 
 
 async def _next(connection: Connection, wanted: Wanted, after: str) -> list[str]:
@@ -144,27 +168,45 @@ def _filters(wanted: Wanted) -> tuple[object, ...]:
 
 
 # $1 UENs; $2 campaign, $3 since, $4 codes, $5 outcome, $6 reason, each null for "any". A decision is the newest answer
-# about a company, else the newest attempt.
+# about a company that no standing judgement contradicts, else the newest attempt. Where all answers are overruled, what
+# the person said is the answer, unless the site that they set turned out to be dead.
 _ROWS = r"""
     WITH latest AS MATERIALIZED (
-        SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.kind, o.reason, o.ended_at, o.campaign_id
+        SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.kind, o.reason, o.ended_at, o.campaign_id,
+               acra_express.is_overruled(o.uen, o.kind, o.reason, o.detail) AS overruled
         FROM acra_express.outcomes o
         WHERE o.uen = ANY ($1::text[])
-        ORDER BY o.uen, o.kind IN ('enriched', 'no_website') DESC, o.ended_at DESC, o.job_id DESC)
-    SELECT l.uen, l.job_id, l.company_id, l.kind, l.reason, l.ended_at, l.campaign_id, g.name AS campaign_name,
+        ORDER BY o.uen,
+                 CASE WHEN acra_express.is_overruled(o.uen, o.kind, o.reason, o.detail) THEN 2
+                      WHEN o.kind IN ('enriched', 'no_website') THEN 0
+                      WHEN o.reason = 'judged_site_unreadable' THEN 1 ELSE 3 END,
+                 o.ended_at DESC, o.job_id DESC)
+    SELECT l.uen, l.job_id, l.company_id, shown.kind, shown.reason, l.ended_at, l.campaign_id, g.name AS campaign_name,
            coalesce(s.entity_name, c.name) AS name, s.entity_status_description AS entity_status,
            s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description, s.block, s.street_name,
            s.level_no, s.unit_no, s.building_name, s.other_address_line1, s.other_address_line2, s.postal_code,
-           d.detail, d.level
+           d.detail, CASE WHEN said.judged_site IS NULL THEN d.level ELSE 'certain' END AS level, l.overruled,
+           said.judged_site, said.rejected_contacts, said.judged_by, said.judged_at
     FROM latest l
+    CROSS JOIN LATERAL (
+        SELECT max(j.value) FILTER (WHERE j.field = 'site' AND j.judgement IN ('accept', 'set')) AS judged_site,
+               array_agg(coalesce(encode(j.address_hash, 'hex'), j.value))
+                   FILTER (WHERE j.field <> 'site' AND j.judgement IN ('reject', 'bounced')) AS rejected_contacts,
+               (array_agg(j.judged_by ORDER BY j.judged_at DESC, j.judgement_id DESC))[1] AS judged_by,
+               max(j.judged_at) AS judged_at
+        FROM acra_express.judgements j WHERE j.uen = l.uen AND j.ended_at IS NULL) said
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN l.overruled THEN CASE WHEN said.judged_site IS NULL THEN 'no_website' ELSE 'enriched' END
+                    ELSE l.kind END AS kind,
+               CASE WHEN l.overruled THEN 'judged' ELSE l.reason END AS reason) shown
     LEFT JOIN public.staging_acra_companies s ON s.uen = l.uen
     LEFT JOIN public.companies c ON c.company_id = l.company_id
     LEFT JOIN acra_express.campaigns g ON g.campaign_id = l.campaign_id
     LEFT JOIN acra_express.outcomes d ON d.job_id = l.job_id AND d.company_id = l.company_id
     WHERE ($3::timestamptz IS NULL OR l.ended_at >= $3)
       AND ($4::text[] IS NULL OR ltrim(regexp_replace(s.primary_ssic_code::text, '\D', '', 'g'), '0') = ANY ($4))
-      AND ($5::text IS NULL OR l.kind = $5)
-      AND ($6::text IS NULL OR $6 IN (l.reason, split_part(l.reason, ':', 1)))
+      AND ($5::text IS NULL OR shown.kind = $5)
+      AND ($6::text IS NULL OR $6 IN (shown.reason, split_part(shown.reason, ':', 1)))
       AND ($2::bigint IS NULL OR EXISTS (
            SELECT FROM acra_express.outcomes m WHERE m.campaign_id = $2 AND m.uen = l.uen))
       AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = l.uen)

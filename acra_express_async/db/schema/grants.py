@@ -45,7 +45,7 @@ _OURS: Final = (
         """
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
         postal_counts campaign_uens provider_failures failed_calls company_domains field_history freshness
-        domain_round probe_requests
+        domain_round probe_requests judgements samples sample_members
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),
@@ -105,7 +105,7 @@ FUNCTIONS: Final = tuple(
     """
     campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes nightly_jobs_running
     nightly_usual tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle refund
-    prune_charges trip_breaker mend_breakers
+    prune_charges trip_breaker mend_breakers is_overruled withdraw
     """.split()
 )
 """The owner's functions that the role may call."""
