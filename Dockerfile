@@ -15,6 +15,7 @@ RUN tools/bin/pip --python /opt/acra-express/bin/python install --no-cache-dir -
     && tools/bin/pip install --no-cache-dir --only-binary :all: \
         --require-hashes -r config/requirements-build.txt
 COPY pyproject.toml README.md ./
+COPY config/runbook.md config/
 COPY acra_express_async acra_express_async
 ARG REVISION=unknown
 # runtime/build.py reads it; `acra-express --version` and the metric build_info show it

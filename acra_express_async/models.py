@@ -6,7 +6,7 @@ Times are aware UTC datetimes by the database's clock, durations are timedeltas.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType, Protocol
 
@@ -25,6 +25,17 @@ class JobType(StrEnum):
     def word(self) -> str:
         """``staging`` or ``enrichment``: what people read on the page, in commands and in the log."""
         return self.name.lower()
+
+
+def offset(at: datetime) -> str:
+    """``+08:00``: how far the moment's own clock is ahead of UTC."""
+    return at.isoformat(timespec="minutes")[-6:]
+
+
+def local_time(at: datetime, zone: tzinfo | None) -> str:
+    """``2026-11-23 20:05 +08:00``: a moment in a sentence, by the clock of `zone`."""
+    there = at.astimezone(zone)
+    return f"{there:%Y-%m-%d %H:%M} {offset(there)}"
 
 
 def job_word(job_type: str | None) -> str:

@@ -198,8 +198,8 @@ def test_nothing_selects_every_column_of_a_table() -> None:
 def test_the_process_clock_decides_nothing() -> None:
     """Leases, budgets and windows are judged by the database's clock, so a skewed process clock can harm none of them.
 
-    The wall clock is read in three places: for ticks and displays, to name the offset of a zone below a table, and to
-    understand a Retry-After that is a date.
+    The wall clock is read in four places: for ticks and displays, to stamp log lines, to name the offset of a zone
+    below a table, and to understand a Retry-After that is a date.
     """
     readers = {
         str(module.relative_to(PACKAGE))
@@ -211,7 +211,7 @@ def test_the_process_clock_decides_nothing() -> None:
         and (node.value.id, node.attr)
         in {("datetime", "now"), ("time", "time"), ("date", "today"), ("datetime", "utcnow")}
     }
-    assert readers == {"service/composition.py", "cli/wording.py", "providers/wire.py"}
+    assert readers == {"service/composition.py", "logs/__init__.py", "cli/wording.py", "providers/wire.py"}
 
 
 def test_names_of_tests_have_at_most_sixty_characters() -> None:

@@ -7,8 +7,8 @@ sent again: twice is better than never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from datetime import timedelta
+from collections.abc import Callable, Coroutine
+from datetime import timedelta, tzinfo
 from typing import Any, Protocol
 
 from acra_express_async import logs
@@ -45,6 +45,8 @@ class Courier:
 
     Args:
         instance: the process that is named as the sender.
+        zone: the clock of the moments in a message.
+        runbook: where the service's own copy of the runbook can be read, for messages without `ALERT__RUNBOOK_URL`.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Courier:
         slack: Channel,
         settings: AlertSettings,
         instance: str,
+        zone: tzinfo,
+        runbook: Callable[[], str],
         health: Health,
         metrics: Metrics,
     ) -> None:
@@ -61,6 +65,8 @@ class Courier:
         self._slack = slack
         self._settings = settings
         self._instance = instance
+        self._zone = zone
+        self._runbook = runbook
         self._beacon = health.beacon(LOOP)
         self._metrics = metrics
         self._waiting = asyncio.Event()
@@ -104,9 +110,10 @@ class Courier:
     async def _send(self, state: AlertState) -> None:
         text, blocks = message(
             state,
-            runbook_url=self._settings.runbook_url,
+            runbook_url=self._settings.runbook_url or self._runbook(),
             dashboard_url=self._settings.dashboard_url,
             instance=self._instance,
+            zone=self._zone,
         )
         try:
             await self._slack.post(text, blocks)

@@ -82,7 +82,7 @@ class Alerts:
         now, known = await self._rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
         self.open_breakers = await self._rows.breakers()
-        seen += measurements.breakers(self.open_breakers)
+        seen += measurements.breakers(self.open_breakers, self.stall_watch.zone)
         seen += measurements.budgets(await self._budgets())
         seen.append(measurements.own_faults(await self._rows.own_faults()))
         stalls = await self.stall_watch.look(self.open_breakers)

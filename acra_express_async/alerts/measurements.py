@@ -12,7 +12,7 @@ from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, OwnFaults
 from acra_express_async.db.ops.failing_parts import PART_HOURS, FailingPart
 from acra_express_async.limits import KEY_REASONS
-from acra_express_async.models import Provider
+from acra_express_async.models import Provider, local_time
 from acra_express_async.settings.tree import AlertSettings
 
 HYSTERESIS = 0.8
@@ -84,7 +84,7 @@ def budgets(uses: Iterable[BudgetUse]) -> list[Measurement]:
     return measurements
 
 
-def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
+def breakers(lines: Sequence[BreakerLine], zone: tzinfo | None) -> list[Measurement]:
     """Per provider: it refuses us, or our key or credits are bad. A mere outage is left out: a person cannot end it."""
     refusing = {line.provider: line for line in lines if line.kind == "blocked"}
     measurements = []
@@ -97,7 +97,7 @@ def breakers(lines: Sequence[BreakerLine]) -> list[Measurement]:
             else {
                 "Value": line.reason,
                 "Threshold": "any refusal",
-                "Next probe": f"{line.open_until:%Y-%m-%d %H:%M} UTC",
+                "Next probe": local_time(line.open_until, zone),
             }
         )
         for name, breached, says in (
@@ -138,7 +138,7 @@ def stalled(
         fields = {
             "Value": f"no progress for {minutes} min",
             "Threshold": f"{settings.stalled_minutes} min",
-            "Since": f"{stall.since.astimezone(zone):%Y-%m-%d %H:%M %z}",
+            "Since": local_time(stall.since, zone),
             "Waiting": f"{stall.jobs} job{'' if stall.jobs == 1 else 's'}",
             "Campaigns": ", ".join(map(str, stall.campaigns)) or "none yet",
             "Next": stall.next,

@@ -12,12 +12,13 @@ import click
 
 from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
-from acra_express_async.cli.wording import json_text, offset
+from acra_express_async.cli.wording import json_text
 from acra_express_async.db.companies.decisions import Decision, Explanation
 from acra_express_async.db.companies.decisions import explain as last_decision
 from acra_express_async.db.records.judgement_rows import JudgementLine
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
+from acra_express_async.models import offset
 from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
 from acra_express_async.settings.tree import load_settings
 

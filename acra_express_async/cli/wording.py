@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from acra_express_async.logs import printable
+from acra_express_async.models import offset
 
 PIPE_WIDTH = 20_000
 """Columns of a table that goes to a file or a pipe: more than the longest message of a job has."""
@@ -54,11 +55,6 @@ def moment(at: datetime | str | None, zone: tzinfo | None, *, seconds: bool = Fa
         return ""
     read = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(zone)
     return f"{read:%m-%d %H:%M:%S} {offset(read)}" if seconds else format(read, "%m-%d %H:%M")
-
-
-def offset(at: datetime) -> str:
-    """``+08:00``: how far the moment's own clock is ahead of UTC."""
-    return at.isoformat(timespec="minutes")[-6:]
 
 
 def clock_name(zone: tzinfo) -> str:

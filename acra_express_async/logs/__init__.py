@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TextIO
 
 import structlog
@@ -39,6 +41,19 @@ class _NoLock:
         pass
 
 
+class _Stamp:
+    """Adds `timestamp`: the wall clock in one zone, in RFC 3339 with the offset."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+
+    def __call__(
+        self, _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["timestamp"] = datetime.fromtimestamp(time.time(), self._zone).isoformat(timespec="microseconds")
+        return event
+
+
 class _QueuedLines(logging.StreamHandler[LineWriter]):
     """A handler without a lock: the watchdog must be able to log while the loop's thread is stuck in a log call."""
 
@@ -53,6 +68,7 @@ def configure(
     secrets: Iterable[str] = (),
     stream: TextIO | LineWriter | None = None,
     colour: bool = True,
+    zone: tzinfo = UTC,
 ) -> Redactor:
     """Send all logs of the process (ours and libraries') to `stream` (default stderr), one line each.
 
@@ -60,6 +76,7 @@ def configure(
         level: name of the lowest level that is written.
         form: ``json`` or ``console``.
         secrets: see `Redactor`.
+        zone: the clock of each line's `timestamp`, which carries its offset.
         colour: allowed on a terminal, in the form ``console``.
 
     Returns:
@@ -71,7 +88,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _Stamp(zone),
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[structlog.typing.Processor]

@@ -28,6 +28,7 @@ from acra_express_async.providers.http_client import http_client
 from acra_express_async.settings.library_names import traces_wanted
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces.extra import load_otlp
+from acra_express_async.web.address import page_address
 
 ECHO_SECONDS = 2.0
 
@@ -208,6 +209,15 @@ def _providers(settings: Settings, *, platforms_webhook: bool) -> list[Finding]:
         Finding("ok", f"{name}: configured") if there else Finding("warn", f"{name}: not configured; {cost}")
         for name, there, cost in keyed
     ]
+    if settings.slack.webhook_url is not None and not (settings.alert.runbook_url or settings.http.public_url):
+        address = page_address(settings.http, settings.http.port)
+        found.append(
+            Finding(
+                "warn",
+                f"Slack: links in messages lead to {address}/runbook; if people reach the service at another address, "
+                "set ACRA_EXPRESS_HTTP__PUBLIC_URL to it",
+            )
+        )
     if platforms_webhook:
         found.append(
             Finding(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from acra_express_async import __version__
@@ -37,13 +37,13 @@ def status(
 ) -> dict[str, Any]:
     """The state of this replica, and the shared state as last read."""
     snapshot = snapshot_loop.snapshot
-    return {
+    answer = {
         "service": "acra-express",
         "version": __version__,
         "verdict": _verdict(health, snapshot_loop, courtesy, alerts, now()),
-        "started_at": started_at.isoformat(),
-        "now": now().isoformat(),
-        "taken_at": snapshot.taken_at.isoformat() if snapshot.taken_at else None,
+        "started_at": started_at,
+        "now": now(),
+        "taken_at": snapshot.taken_at,
         "draining": health.draining,
         "paused": snapshot.paused,
         "nightly_running": snapshot.nightly_running,
@@ -58,7 +58,7 @@ def status(
         "alerts": [
             {
                 "alert": state.key,
-                "since": state.since.isoformat(),
+                "since": state.since,
                 "headline": state.detail.get("headline", state.key),
             }
             for state in alerts.firing
@@ -69,7 +69,7 @@ def status(
                 "provider": line.provider,
                 "kind": line.kind,
                 "reason": line.reason,
-                "open_until": line.open_until.isoformat(),
+                "open_until": line.open_until,
             }
             for line in alerts.open_breakers
         ],
@@ -85,6 +85,17 @@ def status(
         "companies": [_company(line) for line in snapshot.companies],
         "failures_24h": snapshot.failures,
     }
+    told: dict[str, Any] = _on_one_clock(answer, settings.zone)
+    return told
+
+
+def _on_one_clock(value: Any, zone: tzinfo) -> Any:
+    """The same with every moment in RFC 3339, with the offset of `zone`."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat(timespec="milliseconds")
+    if isinstance(value, dict):
+        return {key: _on_one_clock(each, zone) for key, each in value.items()}
+    return [_on_one_clock(each, zone) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _verdict(
@@ -142,7 +153,7 @@ def _stalls(alerts: Alerts, settings: Settings) -> list[dict[str, Any]]:
         {
             "cause": stall.cause,
             "provider": stall.provider,
-            "since": stall.since.astimezone(settings.zone).isoformat(timespec="seconds"),
+            "since": stall.since,
             "jobs": stall.jobs,
             "campaigns": list(stall.campaigns),
             "text": stall.text(settings.zone),
@@ -166,8 +177,8 @@ def _nightly(snapshot: Snapshot) -> dict[str, Any]:
             {
                 "job_id": job.job_id,
                 "job_type": job.job_type,
-                "running_since": job.started_at.isoformat(),
-                "holds_until": job.holds_until.isoformat(),
+                "running_since": job.started_at,
+                "holds_until": job.holds_until,
             }
             for job in snapshot.nightly_jobs
         ],
@@ -234,11 +245,11 @@ def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> lis
         lines.append(
             {
                 "campaign_id": line.campaign_id,
-                "enqueued_at": line.enqueued_at.isoformat(),
+                "enqueued_at": line.enqueued_at,
                 "ended": line.ended,
                 "waiting": line.waiting,
                 "left": line.left,
-                "expected_end": pace.end_after(goes_on, before).isoformat() if known else None,
+                "expected_end": pace.end_after(goes_on, before) if known else None,
             }
         )
     return lines
@@ -252,7 +263,7 @@ def _company(line: CompanyLine) -> dict[str, Any]:
         "reason": line.reason,
         "domain": line.domain,
         "evidence_url": line.url,
-        "ended_at": line.ended_at.isoformat(),
+        "ended_at": line.ended_at,
         "latency_seconds": None if line.seconds is None else round(line.seconds, 1),
         "judged": line.judged,
         "overruled": line.overruled,

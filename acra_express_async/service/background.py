@@ -39,6 +39,7 @@ def build_alerts(
     nightly: Callable[[], tuple[NightlyJob, datetime] | None],
     cap: Callable[[], tuple[int, int]],
     instance: str,
+    runbook: Callable[[], str],
     health: Health,
     metrics: Metrics,
 ) -> tuple[Alerts, Courier]:
@@ -48,10 +49,18 @@ def build_alerts(
         hold: the rule that holds back all work now.
         nightly: the nightly's job that runs for longer than usual, and when it should have been over.
         cap: slots of the daily cap that are used today, and the configured cap.
+        runbook: where the service's own copy of the runbook can be read.
     """
     rows = AlertRows(database)
     courier = Courier(
-        rows=rows, slack=slack, settings=settings.alert, instance=instance, health=health, metrics=metrics
+        rows=rows,
+        slack=slack,
+        settings=settings.alert,
+        instance=instance,
+        zone=settings.zone,
+        runbook=runbook,
+        health=health,
+        metrics=metrics,
     )
     watch = StallWatch(
         rows=ProgressRows(database),

@@ -49,6 +49,7 @@ from acra_express_async.service.clients import Providers, build_pipeline, build_
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
+from acra_express_async.web.address import page_address
 
 
 class Composition:
@@ -177,6 +178,7 @@ class Composition:
             nightly=self.snapshot_loop.overlong,
             cap=lambda: (self.snapshot_loop.snapshot.cap_used, settings.daily_cap),
             instance=self.owner,
+            runbook=lambda: f"{page_address(settings.http, self._web.port)}/runbook",
             health=self.health,
             metrics=self.metrics,
         )
@@ -323,7 +325,8 @@ class Composition:
                 now=self.now,
             ),
         )
-        return WebServer(app, self.settings.http.host, self.settings.http.port)
+        self._web = WebServer(app, self.settings.http.host, self.settings.http.port)
+        return self._web
 
     def supervisor(self, web: WebServer) -> Supervisor:
         """Start order: snapshot (it knows whether the nightly runs), listener, cron, poller; then the workers."""

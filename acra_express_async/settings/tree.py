@@ -149,7 +149,7 @@ class AlertSettings(_Group):
     min_companies: int = Field(1, ge=1, le=MOST)
     cooldown_minutes: int = Field(30, ge=0, le=7 * 24 * 60)
     stalled_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
-    runbook_url: str = "config/runbook.md"
+    runbook_url: BaseUrl | None = None
     dashboard_url: str | None = None
 
 
@@ -158,6 +158,7 @@ class HttpSettings(_Group):
 
     host: str = "0.0.0.0"  # noqa: S104 - a container's probes come from outside; the runbook says so
     port: int = Field(8080, ge=0, le=65535)
+    public_url: BaseUrl | None = None
 
 
 class TracesSettings(_Group):

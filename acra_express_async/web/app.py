@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import Health
 from acra_express_async.web.connections import ConnectionLimits, Connections, step_by_step
 from acra_express_async.web.page import page
+from acra_express_async.web.runbook import runbook_page
 
 Status = Callable[[], dict[str, Any]]
 
@@ -111,12 +112,25 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
     assets = {name: (kind, _asset(name)) for name, kind in ASSETS.items()}
     app = web.Application(middlewares=[step_by_step])
     app.router.add_get("/", status_page)
+    app.router.add_get("/runbook", _runbook())
     app.router.add_get("/assets/{name}", asset)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", scrape)
     app.router.add_get("/status.json", status_json)
     return app
+
+
+def _runbook() -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The handler of the runbook, which is rendered at the first request."""
+    rendered: dict[str, str] = {}
+
+    async def runbook(_request: web.Request) -> web.Response:
+        if "text" not in rendered:
+            rendered["text"] = await asyncio.to_thread(runbook_page)
+        return web.Response(text=rendered["text"], content_type="text/html", headers=PAGE_HEADERS)
+
+    return runbook
 
 
 def _asset(name: str) -> str:

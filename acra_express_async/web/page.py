@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from acra_express_async.models import job_word
+from acra_express_async.models import job_word, offset
 
 WORDS = {"pass": "It is fine", "warn": "Worth a look", "fail": "Something is wrong"}
 
@@ -46,9 +46,9 @@ def page(status: dict[str, Any]) -> str:
 {_companies(status)}
 {_failures(status)}
 <footer>version {_text(status["version"])}, up for {_age(_since(status, "started_at"))}; figures of
-{_age(_since(status, "taken_at"))} ago. <span id="live" role="status"></span>
-<a href="/status.json">status.json</a> <a href="/metrics">metrics</a> <a href="/healthz">healthz</a>
-<a href="/readyz">readyz</a></footer>
+{_age(_since(status, "taken_at"))} ago; times {_clock(status)}. <span id="live" role="status"></span>
+<a href="/runbook">runbook</a> <a href="/status.json">status.json</a> <a href="/metrics">metrics</a>
+<a href="/healthz">healthz</a> <a href="/readyz">readyz</a></footer>
 </main>
 </body>
 </html>
@@ -254,6 +254,10 @@ def _since(status: dict[str, Any], key: str) -> float | None:
     if moment is None:
         return None
     return (datetime.fromisoformat(status["now"]) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def _clock(status: dict[str, Any]) -> str:
+    return _text(offset(datetime.fromisoformat(status["now"])))
 
 
 def _moment(status: dict[str, Any], moment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry
 
@@ -52,7 +53,14 @@ class Replica:
         health = Health(lambda: 0.0)
         rows = AlertRows(database)
         self.courier = Courier(
-            rows=rows, slack=channel, settings=AlertSettings(), instance="test:1", health=health, metrics=self.metrics
+            rows=rows,
+            slack=channel,
+            settings=AlertSettings(),
+            instance="test:1",
+            zone=ZoneInfo("Asia/Singapore"),
+            runbook=lambda: "http://express.test/runbook",
+            health=health,
+            metrics=self.metrics,
         )
         self.hold: Hold | None = None
         self.nightly: tuple[NightlyJob, datetime] | None = None

@@ -167,6 +167,6 @@ def test_breaker_alerts_name_block_bad_key_or_outage() -> None:
         BreakerLine("jina", "outage", "http_503", NOON),
         BreakerLine("zerobounce", "blocked", "no_credits", NOON),
     ]
-    breached = {reading.key for reading in breakers(lines) if reading.breached}
+    breached = {reading.key for reading in breakers(lines, UTC) if reading.breached}
     assert breached == {"provider_blocked:duckduckgo", "key_or_credits:zerobounce"}
     assert all(reading.cleared for reading in breakers([]))
