@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -26,9 +27,11 @@ ROLE = "acra_express"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run also what takes minutes")
     parser.addoption("--require-tools", action="store_true", help="a missing outside tool is a failure, not a skip")
+    parser.addoption("--postgres-bin", type=Path, help="folder of another PostgreSQL server's initdb and postgres")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    EmbeddedPostgres.binaries = config.getoption("--postgres-bin")
     # Otherwise pytest-asyncio creates a loop before its first asynchronous test and never closes it (an error here).
     asyncio.set_event_loop(None)
 

@@ -16,7 +16,7 @@ import tempfile
 import warnings
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 START_SECONDS = 60
 """Time limit for initdb and for a start: one second on a quiet machine, far more on a loaded one."""
@@ -52,6 +52,9 @@ class EmbeddedPostgres:
             end of its log.
     """
 
+    binaries: ClassVar[Path | None] = None
+    """The folder of another server's `initdb` and `postgres`, for tests of other versions; None means the wheel's."""
+
     def __init__(self, folder: Path | None = None, *, options: dict[str, str] | None = None) -> None:
         try:
             with warnings.catch_warnings():
@@ -64,6 +67,9 @@ class EmbeddedPostgres:
         self._home.mkdir(parents=True, exist_ok=True)
         self._home.chmod(0o755)
         self._seed = PostgresServer(self._home / "data", cleanup_mode=None)
+        self._clients = Path(self._seed.bin_path)
+        if self.binaries is not None:
+            self._seed.bin_path = self.binaries
         self._seed.pgdata.mkdir(exist_ok=True)
         self._options = SERVER_OPTIONS | (options or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,8 +90,8 @@ class EmbeddedPostgres:
         return self._home / "server.log"
 
     def tool(self, name: str) -> Path:
-        """Path of a client program of the server's version (`pg_dump`, `psql`)."""
-        return Path(self._seed.bin_path) / name
+        """Path of a client program of the wheel's version (`pg_dump`, `psql`)."""
+        return self._clients / name
 
     def start(self) -> Self:
         """Create the data directory if necessary, start the server and wait until it answers."""
@@ -121,7 +127,7 @@ class EmbeddedPostgres:
     def _wait_ready(self) -> None:
         ready = subprocess.run(  # noqa: S603
             [
-                str(self._seed.bin_path / "psql"),
+                str(self.tool("psql")),
                 "-h",
                 "127.0.0.1",
                 "-p",
