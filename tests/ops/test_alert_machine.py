@@ -169,4 +169,4 @@ def test_breaker_alerts_name_block_bad_key_or_outage() -> None:
     ]
     breached = {reading.key for reading in breakers(lines, UTC) if reading.breached}
     assert breached == {"provider_blocked:duckduckgo", "key_or_credits:zerobounce"}
-    assert all(reading.cleared for reading in breakers([]))
+    assert all(reading.cleared for reading in breakers([], UTC))
