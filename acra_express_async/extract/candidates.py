@@ -109,7 +109,7 @@ def judged_candidate(domain: str) -> Candidate:
 def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:
     listed = is_listed(domain) or is_social(domain)
     builder = "" if domain_of(hits[0].url) == domain else domain_of(hits[0].url)
-    own = [hit for hit in hits if builder or not is_listing_url(hit.url, names[0], company.uen)]
+    own = [hit for hit in hits if builder or not is_listing_url(hit.url, names, company.uen)]
     if not own:
         return None
     text = "\n".join(_words_of_hit(hit) for hit in _nearest(own))

@@ -7,6 +7,7 @@ its own page shows the registered UEN and either the domain label or the legal n
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from acra_express_async.extract.domains import domain_of, host_of, label_of, path_of
 from acra_express_async.extract.names import Name, joined
@@ -65,6 +66,22 @@ _GROUP_WORDS = re.compile(
     r"operating compan|business units?",
     re.IGNORECASE,
 )
+_INVESTS = re.compile(
+    r"portfolio|\binvest|\bventures?\b|accelerat|incubat|franchise|winding[ -]up|liquidat|creditors?\b", re.IGNORECASE
+)
+_OTHERS = re.compile(
+    r"\b(?:members?|clients?|customers?|tenants?|suppliers?|distributors?|dealers?|exhibitors?|sponsors?|partners?|"
+    r"donors?|vendors?|stockists?|agents|audit\w*|secretar\w*)\b",
+    re.IGNORECASE,
+)
+"""Words of headings under which other companies stand for another reason than that they are a group."""
+_LISTED = re.compile(
+    r"\b(?:members|clients|customers|tenants|portfolio|exhibitors|sponsors|donors|vendors|stockists|distributors|dealers|"
+    r"suppliers|merchants)\b",
+    re.IGNORECASE,
+)
+_HEADING = 60
+"""Longest line that may be a heading."""
 _SECRETARIES = re.compile(
     r"registered (?:office )?address|virtual office|incorporat(?:e|ion) (?:services?|of compan|your)|"
     r"company incorporation|"
@@ -89,19 +106,18 @@ def is_public_body(domain: str) -> bool:
     return domain == "gov.sg" or domain.endswith((".gov.sg", ".gov"))
 
 
-def is_listing_url(url: str, name: Name, uen: str) -> bool:
-    """True when the URL looks like a directory entry: the UEN or the name as a slug on a third party's domain."""
+def is_listing_url(url: str, names: Sequence[Name], uen: str) -> bool:
+    """True when the URL looks like a directory entry: the UEN or a name as a slug on a third party's domain."""
     path = re.sub(r"[^a-z0-9]", "", path_of(url))
     if uen.lower() in path:
         return True
     domain = domain_of(url)
     label = label_of(domain)
-    brand = joined(name.brand)
-    if brand in label or label in (joined(name.core), joined(name.words)):
+    if any(joined(name.brand) in label or label in (joined(name.core), joined(name.words)) for name in names):
         return False
     below = host_of(url)[: -len(domain) - 1].replace("-", "").replace(".", "") if domain else ""
-    slug = joined(word for word in name.core if word != "and")
-    return len(slug) >= 6 and (slug in path.replace("and", "") or slug in path or slug in below)
+    slugs = (joined(word for word in name.core if word != "and") for name in names)
+    return any(len(slug) >= 6 and (slug in path.replace("and", "") or slug in path or slug in below) for slug in slugs)
 
 
 def reads_like_listing(title: str) -> bool:
@@ -112,6 +128,22 @@ def reads_like_listing(title: str) -> bool:
 def directory_phrases_in(text: str) -> tuple[str, ...]:
     """Phrases that only directories use, each once, lower-case."""
     return tuple(dict.fromkeys(match.group().lower() for match in _PHRASES.finditer(text)))
+
+
+def invests_or_lists(title: str, text: str) -> bool:
+    """True when a page speaks of companies that are not its group: a portfolio, members, clients, tenants."""
+    headings = (line for line in text.split("\n") if is_heading(line))
+    return _INVESTS.search(text) is not None or any(_OTHERS.search(line) for line in (title, *headings))
+
+
+def is_heading(line: str) -> bool:
+    """True for a line that may be a heading: short, no link and no sentence."""
+    return len(line) <= _HEADING and "](" not in line and not line.rstrip().endswith((".", "!", "?", ";"))
+
+
+def heads_a_list(line: str) -> bool:
+    """True for a heading under which companies stand that are not the owner: members, clients, tenants."""
+    return is_heading(line) and _LISTED.search(line) is not None
 
 
 def names_a_group(text: str) -> bool:

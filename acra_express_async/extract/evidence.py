@@ -22,11 +22,23 @@ from dataclasses import dataclass
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.directories import sells_addresses
-from acra_express_async.extract.domains import hosted_under, is_singaporean, labels_of
-from acra_express_async.extract.labels import Fit, address_evidence, label_fit
+from acra_express_async.extract.directories import (
+    directory_phrases_in,
+    heads_a_list,
+    invests_or_lists,
+    names_a_group,
+    sells_addresses,
+)
+from acra_express_async.extract.domains import hosted_under, is_singaporean, label_of, labels_of
+from acra_express_async.extract.labels import FITTING, Fit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
-from acra_express_async.extract.other_names import THIRD_PARTY, is_titled, other_legal_names, stands_as_owner
+from acra_express_async.extract.other_names import (
+    THIRD_PARTY,
+    is_titled,
+    legal_names_in,
+    other_legal_names,
+    stands_as_owner,
+)
 from acra_express_async.extract.page_kinds import is_home_page, lists_places, speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
 from acra_express_async.extract.trade import speaks_of, telling_trades, trade_behind, trade_words
@@ -42,6 +54,9 @@ _SPEAKING = 3
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[|·•:–—,]|\s-\s")
 _PLATES_WITHIN = 400
 """Lines of a home page to examine; whatever stands further down is a list."""
+
+_BELOW_HEADING = 5
+"""Lines below a heading of a list in which a company counts as an entry."""
 
 _ENOUGH_TEXT = 800
 """Characters; a shorter page that does not mention its trade proves nothing."""
@@ -121,19 +136,48 @@ def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Na
         yield Evidence("first_result", 3, candidate.urls[0])
 
 
+def names_entity_of_group(reading: PageFindings, domain: str, company: Company, names: tuple[Name, ...]) -> bool:
+    """True for a group's own page that lists its companies, ours with its UEN beside its legal name.
+
+    The group is told by its own company among them, which the domain bears: no directory or investor bears the name of
+    a company that it lists. A page that lists companies for another reason is none.
+    """
+    for page in reading.pages[: reading.read]:
+        text = reading.cleaned(page)
+        if not names_a_group(text) or invests_or_lists(page.title, text) or directory_phrases_in(text):
+            continue
+        lines = text.split("\n")
+        near = (
+            "\n".join(lines[max(0, at - 1) : at + 2]) for at in range(len(lines)) if states_uen(lines[at], company.uen)
+        )
+        if not any(legal_name_stands_in(padded(piece), name) for piece in near for name in names):
+            continue
+        label = label_of(domain)
+        if any(f"domain_{label_fit(label, other).fit}" in FITTING for other in legal_names_in(text)):
+            return True
+    return False
+
+
 def number_evidence(reading: PageFindings, company: Company, *, fitting: bool) -> Iterator[Evidence]:
-    """The registered UEN or another company's. A UEN that a third party prints about the company proves nothing."""
+    """The registered UEN or another company's. A UEN that a third party prints about the company proves nothing.
+
+    `fitting`: the domain bears the name, the page is that of the company's group, or its imprint names the company.
+    Elsewhere a page that prints numbers of several companies is a list.
+    """
     ours = [page for page in reading.pages if states_uen(reading.cleaned(page), company.uen)]
     if ours:
         told = not fitting and all(_is_told(page, reading, company) for page in ours)
+        told = told or (not fitting and bool(strangers_in(reading.text, company.uen)))
         yield Evidence("uen_told_by_others" if told else "uen", 0 if told else 60, ours[0].url, company.uen)
     elif others := strangers_in(reading.text, company.uen):
         yield Evidence("other_uen", -50, reading.url_with(others[0]), ", ".join(others[:3]))
 
 
 def _is_told(page: Page, reading: PageFindings, company: Company) -> bool:
-    lines = [line for line in reading.cleaned(page).split("\n") if states_uen(line, company.uen)]
-    return speaks_of_others(page.url) or any(THIRD_PARTY.search(line) for line in lines)
+    lines = [line for line in reading.cleaned(page).split("\n") if line.strip()]
+    ours = [at for at, line in enumerate(lines) if states_uen(line, company.uen)]
+    listed = any(heads_a_list(line) for at in ours for line in lines[max(0, at - _BELOW_HEADING) : at])
+    return speaks_of_others(page.url) or listed or any(THIRD_PARTY.search(lines[at]) for at in ours)
 
 
 def imprint_evidence(

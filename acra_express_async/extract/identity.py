@@ -22,6 +22,7 @@ from acra_express_async.extract.evidence import (
     domain_evidence,
     imprint_evidence,
     name_evidence,
+    names_entity_of_group,
     number_evidence,
     place_evidence,
     reading_of,
@@ -133,14 +134,18 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
     reading = reading_of(usable, candidate, names)
     address = tuple(domain_evidence(candidate, reading, names))
     fitting = any(item.signal in FITTING for item in address)
+    group = not fitting and names_entity_of_group(reading, candidate.domain, company, names)
+    owned = fitting or group or _signs_it(reading, names)
     evidence = (
         *address,
-        *number_evidence(reading, company, fitting=fitting),
+        *number_evidence(reading, company, fitting=owned),
         *imprint_evidence(reading, company, names, borne=fitting or any(e.signal == "domain_part" for e in address)),
         *name_evidence(reading, names),
         *place_evidence(reading, company, candidate.domain),
         *trade_evidence(reading, company, names[0]),
     )
+    if group:
+        evidence = (*evidence, Evidence("group", 0, reading.pages[0].url, names[0].legal))
     signals = {item.signal for item in evidence}
     against = _disqualification(candidate, read or errors, reading, company, names, signals)
     if against:
@@ -159,7 +164,18 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         return Judgement(
             site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
         )
-    return _judgement(site, signals, told=any(item.signal in _TOLD for item in candidate.evidence))
+    judgement = _judgement(site, signals, told=any(item.signal in _TOLD for item in candidate.evidence))
+    if judgement.believed and not judgement.proven and _is_former_alone(evidence, reading, names):
+        # Another company may bear the name now.
+        return Judgement(site, Doubt.NO_PROOF, hopeful=True)
+    return judgement
+
+
+def _is_former_alone(evidence: Iterable[Evidence], reading: PageFindings, names: tuple[Name, ...]) -> bool:
+    """True when the page gives a former name as the legal one and nothing of the present name."""
+    legal = next((item.detail for item in evidence if item.signal == "legal_name"), names[0].legal)
+    shown = f" {' '.join(names[0].brand)} " in reading.words
+    return legal != names[0].legal and not shown
 
 
 def _as_a_person_said(candidate: Candidate, read: Sequence[Page]) -> Judgement:
@@ -256,7 +272,8 @@ def _directory_reason(
 ) -> str:
     """Why a site is taken for a directory; '' when it is none, or is run by the company itself."""
     fitting = bool(signals.intersection(FITTING))
-    if "uen" in signals and (fitting or _signs_it(reading, names)) and not candidate.builder:
+    owned = fitting or "group" in signals or _signs_it(reading, names)
+    if "uen" in signals and owned and not candidate.builder:
         return ""
     if candidate.listed:
         return _KNOWN_DIRECTORY
@@ -271,7 +288,7 @@ def _directory_reason(
         return ", ".join(phrases[:3])
     if many and not fitting:
         return "numbers of many companies"
-    listing = any(is_listing_url(url, names[0], company.uen) for url in candidate.urls)
+    listing = any(is_listing_url(url, names, company.uen) for url in candidate.urls)
     if listing and not names_a_group(reading.text):
         return _ADDRESS_OF_A_LISTING
     return ""

@@ -236,6 +236,7 @@ def _says_initials(label: str, name: Name) -> bool:
 def _initials(name: Name) -> set[str]:
     without_and = tuple(word for word in name.words if word != "and")
     without_small = tuple(word for word in name.words if word not in _SMALL)
+    without_country = tuple(word for word in without_small if word != "singapore")
     brand = name.brand if len(name.brand) >= _SHORTEST_INITIALS else ()
-    rows = (name.words, name.core, without_and, without_small, words_of(name.legal), brand)
+    rows = (name.words, name.core, without_and, without_small, without_country, words_of(name.legal), brand)
     return {"".join(word[0] for word in row) for row in rows}

@@ -76,6 +76,16 @@ def is_titled(title: str, name: Name) -> bool:
     return not set(words.split()) - set(padded(name.legal).split()) - _GREETINGS
 
 
+def legal_names_in(text: str) -> tuple[Name, ...]:
+    """The Singapore legal names on a page, in order, each once."""
+    found: dict[tuple[str, ...], Name] = {}
+    for line in text.split("\n"):
+        for match in _LEGAL_NAME.finditer(line[:4000]):
+            name = name_of(_YEARS.sub("", match.group()))
+            found.setdefault(name.words, name)
+    return tuple(found.values())
+
+
 def other_legal_names(text: str, names: tuple[Name, ...]) -> tuple[str, ...]:
     """Singapore legal names in copyright lines that are not the company's own, each once.
 

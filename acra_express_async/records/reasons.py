@@ -32,6 +32,7 @@ SIGNALS = {
     "uen": "its UEN is on the page",
     "uen_told_by_others": "its UEN is there, but in an article or list about others",
     "other_uen": "another company's UEN is on the page",
+    "group": "the page of its group names it with its UEN",
     "imprint": "the page names it as the owner of the site, and the site gives its address",
     "legal_name": "its legal name is on the page",
     "full_name_in_head": "its whole name is where a site says who it is",
