@@ -24,6 +24,7 @@ from acra_express_async.limits import (
     Streak,
     Throttle,
 )
+from acra_express_async.limits.breaker import ANSWERED_LATELY
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Usage
 from acra_express_async.providers.base import Caller
@@ -90,6 +91,7 @@ class FakeBreakerStore:
         self.trips: list[tuple[Kind, str]] = []
         self.failures: list[tuple[str, bool]] = []
         self.answers = 0
+        self.elsewhere: timedelta | None = None
 
     async def read(self, provider: Provider) -> BreakerState:
         self.reads += 1
@@ -100,10 +102,13 @@ class FakeBreakerStore:
             return replace(self.record, state=State.OPEN, remaining=timedelta(seconds=left))
         return replace(self.record, state=State.HALF_OPEN, remaining=timedelta())
 
-    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:
+    async def failed(self, provider: Provider, target: str, *, about_target: bool, unreached: bool = False) -> Streak:
+        if unreached and self.elsewhere is not None and self.elsewhere < ANSWERED_LATELY:
+            return Streak(elsewhere=self.elsewhere)
         self.failures.append((target, about_target))
         hard = [each for each, doubted in self.failures if not doubted]
-        return Streak(len(hard), len(set(hard)), len({each for each, doubted in self.failures if doubted}))
+        doubted = {each for each, doubts in self.failures if doubts}
+        return Streak(len(hard), len(set(hard)), len(doubted), self.elsewhere)
 
     async def answered(self, provider: Provider) -> None:
         self.answers += 1

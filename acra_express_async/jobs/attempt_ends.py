@@ -19,6 +19,7 @@ from acra_express_async.errors import (
     StandBack,
 )
 from acra_express_async.jobs.attempts import NIGHTLY_RUNNING, QUIET_HOURS, End, LockRetry
+from acra_express_async.limits import CUT_OFF
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, WaitReason
 
@@ -120,6 +121,8 @@ class AttemptEnds:
         return End.RETRY
 
     async def _outage(self, job: Job, error: ProviderError) -> End:
+        if error.reason == CUT_OFF:
+            return await self.release(job)  # for a process on another host; this one claims nothing meanwhile
         if job.outage >= OUTAGE_LIMIT:
             hours = OUTAGE_LIMIT // timedelta(hours=1)
             text = f"{error.provider} was not available for {hours} hours: {error}"

@@ -1,4 +1,5 @@
-"""When to take nothing new: the nightly runs, quiet hours, or too many of the server's connections are taken.
+"""When to take nothing new: the nightly runs, quiet hours, too many of the server's connections are taken, or this host
+is cut off from a provider that others reach.
 
 It knows only what `saw` was last called with and does no I/O, so it can be asked as often as needed.
 """
@@ -29,11 +30,21 @@ class Courtesy:
         quiet: hours in which nothing is claimed and no new provider call starts.
         now: the wall clock in the time zone of `quiet`.
         workers: how many there are.
+        cut_off: why this host cannot work on any company while others can; None while it can.
     """
 
     def __init__(
-        self, *, stand_back: bool, quiet: QuietHours, now: Callable[[], datetime], workers: int, metrics: Metrics
+        self,
+        *,
+        stand_back: bool,
+        quiet: QuietHours,
+        now: Callable[[], datetime],
+        workers: int,
+        metrics: Metrics,
+        cut_off: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self.cut_off = cut_off
+        self._was_cut_off = False
         self._stand_back = stand_back
         self._quiet = quiet
         self._now = now
@@ -50,14 +61,16 @@ class Courtesy:
             nightly_running: a job of the nightly is running.
             connections: part of the server's connections that are taken, by all clients together.
         """
-        stood_back, room = self._stood_back, self.room
+        stood_back, room, was_cut_off = self._stood_back, self.room, self._was_cut_off
         self._nightly_running = nightly_running
         self.connections = connections
         if self.room < room:
             self._metrics.nightly_yields.labels("connections").inc()
             log.warning("connections.scarce", taken=round(connections, 2), workers=self.room)
         self._stood_back = self.stands_back() is not None
-        return self.room > room or (stood_back and not self._stood_back)
+        self._was_cut_off = self.cut_off() is not None
+        restored = was_cut_off and not self._was_cut_off
+        return self.room > room or restored or (stood_back and not self._stood_back)
 
     @property
     def room(self) -> int:
@@ -98,8 +111,8 @@ class Courtesy:
         return QUIET_HOURS if self.quiet else None
 
     def jobs_allowed(self) -> int:
-        """How many jobs this process may hold now, those at work included: 0 while it stands back."""
-        return self.room if self.stands_back() is None else 0
+        """How many jobs this process may hold now, those at work included: 0 while it stands back or is cut off."""
+        return self.room if self.stands_back() is None and self.cut_off() is None else 0
 
     def may_claim(self) -> bool:
         """Whether anything may be claimed now."""

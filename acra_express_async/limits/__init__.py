@@ -9,6 +9,7 @@ an hourly allowance, so the allowances are our own; what providers do publish is
 
 from acra_express_async.limits.breaker import (
     BREAKER_OPEN,
+    CUT_OFF,
     KEY_REASONS,
     KEY_ROTATED,
     Breaker,
@@ -35,6 +36,7 @@ from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
 
 __all__ = [
     "BREAKER_OPEN",
+    "CUT_OFF",
     "KEY_REASONS",
     "KEY_ROTATED",
     "SEND_MARGIN",

@@ -32,6 +32,8 @@ from acra_express_async.models import Provider
 
 BREAKER_OPEN = "breaker_open"
 """Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
+CUT_OFF = "cut_off"
+"""Reason of an error that means "not called from this host": others reach the provider, and this host does not."""
 KEY_ROTATED = "key_rotated"
 """Reason of an error after which a new key was read from its file; it says nothing about the provider."""
 KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
@@ -47,10 +49,22 @@ FAILURE_AGE = timedelta(minutes=10)
 """An older failure says nothing about now."""
 ANSWER_NOTED = timedelta(seconds=10)
 """A success is noted at most this often, unless there are failures that it refutes."""
+ANSWERED_LATELY = timedelta(minutes=2)
+"""While another process had an answer within this time, a provider that we cannot reach is not away: our host is cut
+off from it. That concerns nobody else, so it opens no shared breaker."""
+CUT_OFF_FAILURES = 2
+"""So many tries in a row that did not leave this host make it cut off."""
+PROBE_COURTESY = timedelta(seconds=10)
+"""After a probe that did not leave this host, other processes may make the next one first."""
+UNREACHED = frozenset({"connection", "not_sent"})
+"""Reasons of errors that say, of a try that was not sent, that nothing left this host."""
 FRESH = timedelta(seconds=2)
 """How old the known state may be: the other replicas notice an opened breaker within this time."""
 PROBE_STEP = timedelta(minutes=1)
-"""Beyond its wait for a budget a probe takes at most 35 s; after a crash another may be made once its lease is over."""
+"""What a probe takes beyond its wait for a budget and the provider's time-out: the send margin, and for ZeroBounce up to
+three looks at the credits, of 10 s each. After a crash another may be made once the lease of all that is over."""
+TRY_TIME = timedelta(seconds=35)
+"""The longest default of the providers' time-outs."""
 BUDGET_WAIT = timedelta(minutes=1)
 """Default of BUDGET_WAIT_SECONDS."""
 BLOCKED_COOLDOWNS = (timedelta(minutes=15), timedelta(minutes=60), timedelta(hours=4))
@@ -93,11 +107,13 @@ class BreakerState:
 @dataclass(frozen=True, slots=True)
 class Streak:
     """Failures since the provider's latest answer to any replica: tries `in_a_row`, over so many `targets`; and the
-    `doubted` targets, those with an error of their own."""
+    `doubted` targets, those with an error of their own. `elsewhere` is how long ago another process had an answer, None
+    if none had one within a day."""
 
     in_a_row: int = 0
     targets: int = 0
     doubted: int = 0
+    elsewhere: timedelta | None = None
 
 
 class BreakerStore(Protocol):
@@ -107,8 +123,12 @@ class BreakerStore(Protocol):
         """The state now."""
         ...
 
-    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:
-        """Note a failed try; what has come together since the latest answer, this one included."""
+    async def failed(self, provider: Provider, target: str, *, about_target: bool, unreached: bool = False) -> Streak:
+        """Note a failed try; what has come together since the latest answer, this one included.
+
+        Args:
+            unreached: nothing left this host; it counts only while no other process gets answers.
+        """
         ...
 
     async def answered(self, provider: Provider) -> None:
@@ -161,6 +181,7 @@ class Breaker:
         blocked, outage: cool-downs by level; the last one repeats.
         fresh: how long a state that was read is relied on.
         budget_wait: how long a probe may wait for its budget; no other is made meanwhile.
+        try_time: the provider's time-out, which a probe may take in full.
         key_print: the fingerprint of the key that calls are made with; see `mended_keys`.
     """
 
@@ -174,6 +195,7 @@ class Breaker:
         outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
         fresh: timedelta = FRESH,
         budget_wait: timedelta = BUDGET_WAIT,
+        try_time: timedelta = TRY_TIME,
         key_print: Callable[[], str | None] | None = None,
     ) -> None:
         self.state = BreakerState()
@@ -182,12 +204,20 @@ class Breaker:
         self._metrics = metrics
         self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
         self._fresh = fresh
-        self._probe_lease = budget_wait + PROBE_STEP
+        self._probe_lease = budget_wait + try_time + PROBE_STEP
         self._key_print = key_print or (lambda: None)
         self._read_at: float | None = None
         self._in_a_row = 0
         self._failing = False
         self._answer_noted: float | None = None
+        self._unreached = 0
+        self._own_level = 0
+        self._own_until = self._yields_until = 0.0
+
+    @property
+    def cut_off(self) -> timedelta:
+        """How much longer this process leaves the provider to others, because only its own host cannot reach it."""
+        return timedelta(seconds=max(0.0, self._own_until - _now()))
 
     async def check(self) -> None:
         """Needs a query only when the known state is older than `fresh`.
@@ -195,11 +225,19 @@ class Breaker:
         Raises:
             Blocked: the breaker is open; `retry_after` is what is left of the cool-down.
         """
-        now = asyncio.get_running_loop().time()
+        now = _now()
         if self._read_at is None or now - self._read_at >= self._fresh.total_seconds():
             await self.refresh()
-        if self.state.state is State.OPEN:
+        if self.state.state is State.OPEN or (self.state.state is State.HALF_OPEN and _now() < self._yields_until):
             raise self._open()
+        if (left := self.cut_off) > timedelta():
+            raise Blocked(
+                f"this host cannot reach {self._provider}, which other hosts reach",
+                provider=self._provider,
+                retry_after=left,
+                reason=CUT_OFF,
+                sent=False,
+            )
 
     @asynccontextmanager
     async def guard(self, target: str) -> AsyncIterator[bool]:
@@ -223,7 +261,7 @@ class Breaker:
             judged = True
             await self._succeeded(probe)
         except (Blocked, Transient, Permanent) as error:
-            if error.reason not in (BREAKER_OPEN, KEY_ROTATED):
+            if error.reason not in (BREAKER_OPEN, CUT_OFF, KEY_ROTATED):
                 judged = True
                 await self._failed(error, target, probe)
             raise
@@ -238,8 +276,9 @@ class Breaker:
         return self.state
 
     async def _succeeded(self, probe: datetime | None) -> None:
-        self._in_a_row = 0
-        now = asyncio.get_running_loop().time()
+        self._in_a_row = self._unreached = self._own_level = 0
+        self._own_until = 0.0
+        now = _now()
         if self._failing or self._answer_noted is None or now - self._answer_noted >= ANSWER_NOTED.total_seconds():
             self._failing, self._answer_noted = False, now
             await self._shared(self._store.answered(self._provider))
@@ -267,14 +306,33 @@ class Breaker:
     async def _count(self, error: Transient, target: str, probe: datetime | None) -> None:
         self._failing = True
         self._in_a_row += 0 if error.about_target else 1
+        unreached = not error.sent and error.reason in UNREACHED
+        self._unreached = self._unreached + 1 if unreached else 0
         try:
-            streak = await self._store.failed(self._provider, target, about_target=error.about_target)
+            streak = await self._store.failed(
+                self._provider, target, about_target=error.about_target, unreached=unreached
+            )
         except (DatabaseAway, StandBack) as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             streak = Streak(self._in_a_row, 1, 1)
+        if unreached and probe is None and streak.elsewhere is not None and streak.elsewhere < ANSWERED_LATELY:
+            self._keep_away(error.reason)
+            return
         doubted = streak.doubted >= DOUBTED_TARGETS
         if probe is not None or doubted or streak.targets >= TARGETS or streak.in_a_row >= FAILURES:
             await self._trip(Kind.OUTAGE, error.reason, probe)
+        if unreached and probe is not None and streak.elsewhere is not None:
+            self._yields_until = _now() + (self.state.remaining + PROBE_COURTESY).total_seconds()
+
+    def _keep_away(self, reason: str) -> None:
+        """Leave the provider to the processes that reach it, longer each time."""
+        if self._unreached < CUT_OFF_FAILURES:
+            return
+        cooldowns = self._cooldowns[Kind.OUTAGE]
+        seconds = cooldowns[min(self._own_level, len(cooldowns) - 1)].total_seconds()
+        self._own_level += 1
+        self._own_until = _now() + seconds
+        _log.warning("breaker.cut_off", provider=self._provider, reason=reason, seconds=seconds)
 
     def _open(self) -> Blocked:
         return Blocked(
@@ -314,6 +372,10 @@ class Breaker:
     def _learn(self, state: BreakerState) -> None:
         self.state = state
         self._failing = self._failing or state.failing
-        self._read_at = asyncio.get_running_loop().time()
+        self._read_at = _now()
         for known in State:
             self._metrics.breaker_state.labels(self._provider, known).set(known is state.state)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -22,6 +22,9 @@ from acra_express_async.settings.tree import Settings
 
 SEND_MARGIN = timedelta(seconds=5)
 """A request that is not sent within this time after its charge is abandoned."""
+LATEST_BILL = timedelta(seconds=100)
+"""How long after a read was sent Reader may still bill it: what is in front of it gives up after so long (524), and a
+caller that leaves sooner does not end the read."""
 CLOCK_RATE = 1 / 2000
 """Clocks under NTP may run apart by 500 parts per million, so each window is counted as that much longer."""
 
@@ -78,7 +81,7 @@ def allowances(
     duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
     margin = margin * window_scale
     hour, minute, day = (timedelta(seconds=seconds) * window_scale for seconds in (3600, 60, 86400))
-    reading = margin + timedelta(seconds=jina.timeout_seconds)
+    reading = margin + max(timedelta(seconds=jina.timeout_seconds), LATEST_BILL * window_scale)
     return {
         Provider.DUCKDUCKGO: (
             Allowance(Provider.DUCKDUCKGO, "requests_1h", duckduckgo.requests_per_hour, duckduckgo.share, hour, margin),

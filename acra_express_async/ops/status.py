@@ -120,6 +120,8 @@ def _verdict(
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
         warns.append(f"{courtesy.connections:.0%} of the server's connections are taken: {does}")
+    cut_off = courtesy.cut_off()
+    warns += [] if cut_off is None else [cut_off]
     if passed is not None and trouble is None:
         warns.append(f"{health.clock() - passed.at:.0f} s ago: {passed.why}")
     warns += health.remarks.values()

@@ -18,7 +18,17 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from acra_express_async.errors import Blocked, BudgetExhausted, ProviderError, RateLimited, Transient
-from acra_express_async.limits import BREAKER_OPEN, KEY_ROTATED, SEND_MARGIN, Breaker, Budget, Sleep, Throttle, pause
+from acra_express_async.limits import (
+    BREAKER_OPEN,
+    CUT_OFF,
+    KEY_ROTATED,
+    SEND_MARGIN,
+    Breaker,
+    Budget,
+    Sleep,
+    Throttle,
+    pause,
+)
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
@@ -213,7 +223,7 @@ class Caller:
             self._count("budget_denied")
             raise
         except Blocked as refused:
-            if refused.reason == BREAKER_OPEN:
+            if refused.reason in (BREAKER_OPEN, CUT_OFF):
                 self._count(BREAKER_OPEN)
             raise
 

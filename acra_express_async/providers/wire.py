@@ -109,6 +109,11 @@ class Wire:
                 reason="connection",
                 sent=self.sent,
             ) from away
+        except httpx.ProxyError as refused:
+            self.sent = False  # the proxy made no tunnel, so nothing went to the provider
+            raise Transient(
+                f"{provider} could not be reached (ProxyError)", provider=provider, reason="connection", sent=False
+            ) from refused
         except (httpx.HTTPError, httpx.StreamError) as broken:
             self.sent = True
             raise Transient(

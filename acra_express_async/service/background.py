@@ -84,14 +84,22 @@ def build_alerts(
     return alerts, courier
 
 
-def build_courtesy(settings: Settings, now: Callable[[], datetime], metrics: Metrics) -> Courtesy:
-    """Decides when this process takes no new work; `now` is the wall clock in the time zone of the quiet hours."""
+def build_courtesy(
+    settings: Settings, now: Callable[[], datetime], metrics: Metrics, cut_off: Callable[[], str | None]
+) -> Courtesy:
+    """Decides when this process takes no new work.
+
+    Args:
+        now: the wall clock in the time zone of the quiet hours.
+        cut_off: why this host cannot work on any company while others can.
+    """
     return Courtesy(
         stand_back=settings.stand_back_while_nightly_runs,
         quiet=QuietHours.of(settings.quiet_hours),
         now=now,
         workers=settings.workers,
         metrics=metrics,
+        cut_off=cut_off,
     )
 
 

@@ -115,9 +115,17 @@ def build_providers(
     turns = shared_turns(settings, margin=margin)
     pace = paces(settings)
 
+    timeouts = {
+        Provider.DUCKDUCKGO: timedelta(seconds=settings.duckduckgo.timeout_seconds),
+        Provider.JINA: timedelta(seconds=settings.jina.timeout_seconds),
+        Provider.ZEROBOUNCE: timedelta(seconds=settings.zerobounce.timeout_seconds),
+    }
+
     def breaker(provider: Provider) -> Breaker:
         key_print = None if keys is None else partial(keys.print_of, provider)
-        return Breaker(provider, breaker_store, metrics, budget_wait=wait, key_print=key_print)
+        return Breaker(
+            provider, breaker_store, metrics, budget_wait=wait, try_time=timeouts[provider], key_print=key_print
+        )
 
     breakers = {provider: breaker(provider) for provider in figures}
 
@@ -164,6 +172,17 @@ def build_providers(
         allowances=figures,
         turns=turns,
     )
+
+
+def cut_off_from(breakers: Mapping[Provider, Breaker]) -> str | None:
+    """Why no company can be worked on from this host: it cannot reach a provider that every company needs."""
+    for provider in (Provider.DUCKDUCKGO, Provider.JINA):
+        if provider in breakers and (left := breakers[provider].cut_off) > timedelta():
+            return (
+                f"this host cannot reach {provider}, which other hosts reach: it takes no job for another"
+                f" {left.total_seconds():.0f} s"
+            )
+    return None
 
 
 def build_pipeline(

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
 
@@ -32,9 +32,9 @@ from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
-from acra_express_async.limits import SEND_MARGIN, JobThrottle, resolve
+from acra_express_async.limits import SEND_MARGIN, Breaker, JobThrottle, resolve
 from acra_express_async.metrics import new_metrics
-from acra_express_async.models import Job, JobType
+from acra_express_async.models import Job, JobType, Provider
 from acra_express_async.ops.preflight import DatabaseAccess
 from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
 from acra_express_async.ops.status import status
@@ -45,7 +45,14 @@ from acra_express_async.runtime.realtime import elapsed
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 from acra_express_async.service.background import build_alerts, build_chores, build_courtesy, build_refresh
-from acra_express_async.service.clients import Providers, build_pipeline, build_probes, build_providers, mended_keys
+from acra_express_async.service.clients import (
+    Providers,
+    build_pipeline,
+    build_probes,
+    build_providers,
+    cut_off_from,
+    mended_keys,
+)
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
@@ -119,7 +126,8 @@ class Composition:
             max_crashes=settings.max_crashes,
         )
         self.started_at = self.now()
-        self.courtesy = build_courtesy(settings, self.now, self.metrics)
+        self._breakers: Mapping[Provider, Breaker] = {}
+        self.courtesy = build_courtesy(settings, self.now, self.metrics, lambda: cut_off_from(self._breakers))
 
     def now(self) -> datetime:
         """The wall clock in the configured zone; only ticks and displays use it."""
@@ -130,7 +138,7 @@ class Composition:
     async def connect(self, http: httpx.AsyncClient) -> None:
         """Providers, loops and workers."""
         settings, access = self.settings, self.access
-        ledger, breakers = BudgetLedger(access.work), BreakerRows(access.work)
+        ledger, breakers = BudgetLedger(access.work), BreakerRows(access.work, self.owner)
         keys = mended_keys(self._secrets, breakers, access.hashes)
         providers = build_providers(
             settings,
@@ -143,6 +151,7 @@ class Composition:
             margin=self._send_margin,
             secrets=self._secrets,
         )
+        self._breakers = providers.breakers
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
         charged = [*every, *(turn for turns in providers.turns.values() for turn in turns)]
         memory = Memory(access.work)

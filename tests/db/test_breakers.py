@@ -15,6 +15,7 @@ from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Kind, MendedKeys, State, Streak
+from acra_express_async.limits.breaker import ANSWERED_LATELY
 from acra_express_async.models import Provider
 from acra_express_async.runtime.secret_files import READ_AGAIN_SECONDS, Secret
 
@@ -133,6 +134,24 @@ async def test_failures_of_all_replicas_come_together(breakers: BreakerRows, dat
     assert await breakers.failed(jina, "roti.sg", about_target=False) == Streak(3, 2, 1)
     assert await breakers.failed(Provider.DUCKDUCKGO, "kopi", about_target=False) == Streak(1, 1, 0)
     assert (await breakers.read(jina)).failing
+
+
+async def test_what_never_left_a_host_is_its_own_fault(database: Database, clock: Clock) -> None:
+    """As long as another process gets answers; afterwards, and for tries that were sent, it counts for all."""
+    jina, second = Provider.JINA, timedelta(seconds=1)
+    cut_off, healthy = BreakerRows(database, "cut off"), BreakerRows(database, "healthy")
+    assert await cut_off.failed(jina, "kopi.sg", about_target=False, unreached=True) == Streak(1, 1, 0)
+    await clock.advance(second)
+    await healthy.answered(jina)
+    await clock.advance(second)
+    for target in ("kopi.sg", "teh.sg", "roti.sg"):
+        streak = await cut_off.failed(jina, target, about_target=False, unreached=True)
+        assert streak == Streak(elsewhere=second)
+    assert await healthy.failed(jina, "satay.sg", about_target=False) == Streak(1, 1, 0)
+    assert await healthy.failed(jina, "laksa.sg", about_target=False, unreached=True) == Streak(2, 2, 0)
+    await clock.advance(ANSWERED_LATELY)
+    streak = await cut_off.failed(jina, "kopi.sg", about_target=False, unreached=True)
+    assert streak == Streak(6, 5, 0, ANSWERED_LATELY + second)
 
 
 async def test_an_answer_refutes_the_failures_before_it(breakers: BreakerRows, clock: Clock) -> None:

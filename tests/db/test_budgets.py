@@ -14,8 +14,10 @@ from server_defaults import under_any_defaults
 
 from acra_express_async.db.limits.budget_ledger import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.limits import Allowance, Ask, Charge, Refusal
+from acra_express_async.limits import Allowance, Ask, Charge, Refusal, allowances
+from acra_express_async.limits.budget import LATEST_BILL
 from acra_express_async.models import JobLimits, Provider
+from acra_express_async.settings.tree import load_settings
 
 pytestmark = under_any_defaults
 
@@ -83,6 +85,18 @@ async def test_charge_without_an_answer_counts_for_hold_plus_window(ledger: Budg
     assert (answer.fits_in, answer.in_flight) == (timedelta(microseconds=1), 0)
     await clock.advance(timedelta(microseconds=1))
     await granted(ledger, Ask(TOKENS, 1))
+
+
+async def test_a_bill_after_our_time_out_fits_its_minute(ledger: BudgetLedger, clock: Clock) -> None:
+    """Reader may bill a read until 100 s after it was sent; our time-out of 30 s does not end it."""
+    settings = load_settings({"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://x@localhost/x"})
+    [tokens] = [each for each in allowances(settings)[Provider.JINA] if each.name == "tokens_1m"]
+    await granted(ledger, Ask(tokens, tokens.own))
+    billed_at = LATEST_BILL
+    await clock.advance(billed_at + MINUTE - timedelta(seconds=1))
+    assert isinstance(await ledger.charge([Ask(tokens, 1)], NOBODY), Refusal), "the late bill is in this minute"
+    await clock.advance(MARGIN + timedelta(seconds=2))
+    await granted(ledger, Ask(tokens, tokens.own))
 
 
 async def test_an_answer_corrects_the_tokens_and_starts_their_ageing(ledger: BudgetLedger, clock: Clock) -> None:

@@ -19,9 +19,11 @@ from acra_express_async.errors import (
     RateLimited,
     Transient,
 )
-from acra_express_async.limits import Breaker, BreakerState, Kind, State
+from acra_express_async.limits import BREAKER_OPEN, CUT_OFF, SEND_MARGIN, Breaker, BreakerState, Kind, State
+from acra_express_async.limits.breaker import PROBE_COURTESY
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
+from acra_express_async.providers.zerobounce import CREDIT_SECONDS
 
 pytestmark = pytest.mark.looptime
 JINA = Provider.JINA
@@ -94,8 +96,10 @@ async def test_only_one_probe_at_a_time(breaker: Breaker) -> None:
 
 
 @pytest.mark.parametrize("wait", [timedelta(seconds=0), timedelta(minutes=1), timedelta(minutes=10)])
-async def test_a_probe_is_reserved_for_as_long_as_it_may_wait(wait: timedelta) -> None:
-    """Otherwise BUDGET_WAIT_SECONDS above two minutes would let a second probe out while the first still waits."""
+@pytest.mark.parametrize("takes", [timedelta(seconds=10), timedelta(seconds=600)])
+async def test_a_probe_is_reserved_for_as_long_as_it_may_take(wait: timedelta, takes: timedelta) -> None:
+    """Otherwise BUDGET_WAIT_SECONDS above two minutes, or a provider's TIMEOUT_SECONDS above one, would let a second
+    probe out while the first is under way, and the first one's result would count for nothing."""
     leases: list[timedelta] = []
 
     class Recording(FakeBreakerStore):
@@ -103,12 +107,68 @@ async def test_a_probe_is_reserved_for_as_long_as_it_may_wait(wait: timedelta) -
             leases.append(lease)
             return await super().claim_probe(provider, lease)
 
-    breaker = Breaker(Provider.DUCKDUCKGO, Recording(), Metrics(CollectorRegistry()), budget_wait=wait)
+    breaker = Breaker(Provider.DUCKDUCKGO, Recording(), Metrics(CollectorRegistry()), budget_wait=wait, try_time=takes)
     await attempt(breaker, CHALLENGE)
     await asyncio.sleep(15 * 60)
     await attempt(breaker)
     assert len(leases) == 1
-    assert leases[0] >= wait + timedelta(seconds=35)
+    looks_at_credits, margin = 3 * timedelta(seconds=CREDIT_SECONDS), SEND_MARGIN
+    assert leases[0] >= wait + looks_at_credits + margin + takes
+
+
+UNREACHED = Transient("no route", provider=JINA, reason="connection", sent=False)
+
+
+async def refused_for(breaker: Breaker) -> tuple[str, timedelta | None]:
+    with pytest.raises(Blocked) as refused:
+        await breaker.check()
+    return refused.value.reason, refused.value.retry_after
+
+
+async def test_a_host_that_is_cut_off_opens_no_shared_breaker(breaker: Breaker, store: FakeBreakerStore) -> None:
+    """While another host gets answers; it leaves the provider to that one for longer each time, and tries again."""
+    store.elsewhere = timedelta(seconds=20)
+    for minutes in (1, 5, 15, 15):
+        while not breaker.cut_off:
+            await attempt(breaker, UNREACHED, "kopi.sg")
+            await attempt(breaker, UNREACHED, "teh.sg") if not breaker.cut_off else None
+        assert await refused_for(breaker) == (CUT_OFF, timedelta(minutes=minutes))
+        await asyncio.sleep(minutes * 60)
+    assert store.trips == []
+    await attempt(breaker)
+    await attempt(breaker, UNREACHED)
+    await breaker.check()
+    await attempt(breaker, UNREACHED)
+    assert await refused_for(breaker) == (CUT_OFF, timedelta(minutes=1)), "an answer begins anew"
+
+
+async def test_nobody_answers_elsewhere_so_it_is_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:
+    store.elsewhere = timedelta(minutes=3)
+    await attempt(breaker, UNREACHED, "kopi.sg")
+    await attempt(breaker, UNREACHED, "teh.sg")
+    assert store.trips == [(Kind.OUTAGE, "connection")]
+    assert not breaker.cut_off
+
+
+async def test_a_sent_try_is_never_the_hosts_fault(breaker: Breaker, store: FakeBreakerStore) -> None:
+    store.elsewhere = timedelta(seconds=20)
+    await attempt(breaker, TIMEOUT, "kopi.sg")
+    await attempt(breaker, TIMEOUT, "teh.sg")
+    assert store.trips == [(Kind.OUTAGE, "timeout")]
+
+
+async def test_others_probe_first_after_one_that_left_nothing(breaker: Breaker, store: FakeBreakerStore) -> None:
+    """A host without a way out would otherwise keep the breaker open for all of them."""
+    store.elsewhere = timedelta(minutes=30)
+    await attempt(breaker, UNREACHED, "kopi.sg")
+    await attempt(breaker, UNREACHED, "teh.sg")
+    await asyncio.sleep(60)
+    assert await attempt(breaker, UNREACHED)
+    await asyncio.sleep(5 * 60)
+    assert (await store.read(JINA)).state is State.HALF_OPEN
+    assert (await refused_for(breaker))[0] == BREAKER_OPEN
+    await asyncio.sleep(PROBE_COURTESY.total_seconds())
+    assert await attempt(breaker)
 
 
 async def test_five_failures_of_one_target_in_a_row_are_an_outage(breaker: Breaker, store: FakeBreakerStore) -> None:

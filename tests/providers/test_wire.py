@@ -136,6 +136,22 @@ async def test_a_connection_cut_after_the_request_may_have_cost(start: bytes) ->
     assert (failed.value.sent, failed.value.reason) == (True, "connection")
 
 
+async def test_a_proxy_that_makes_no_tunnel_sent_nothing() -> None:
+    """The host's own way out is broken; the provider never saw the request, so its charge is handed back."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert (await head(reader)).startswith(b"CONNECT r.jina.ai:443")
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    wire = fresh()
+    async with server(refuse) as proxy, httpx.AsyncClient(proxy=proxy, verify=False) as http:
+        request = http.build_request("POST", "https://r.jina.ai/")
+        with pytest.raises(Transient) as failed:
+            await wire.send(http, request, provider=Provider.JINA, patience=timedelta(seconds=5), cap=100)
+    assert (failed.value.sent, failed.value.reason, wire.sent) == (False, "connection", False)
+
+
 async def test_a_request_past_the_send_margin_is_not_sent() -> None:
     """A process that was frozen resumes after its send margin: the check happens just before the first byte."""
     heads: list[bytes] = []

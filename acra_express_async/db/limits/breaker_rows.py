@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import BreakerState, Kind, State, Streak
-from acra_express_async.limits.breaker import ANSWER_NOTED, FAILURE_AGE
+from acra_express_async.limits.breaker import ANSWER_NOTED, ANSWERED_LATELY, FAILURE_AGE
 from acra_express_async.models import Provider
 
 KEEP_FAILURES = timedelta(days=1)
@@ -16,10 +16,15 @@ KEEP_FAILURES = timedelta(days=1)
 
 
 class BreakerRows:
-    """`limits.BreakerStore` on PostgreSQL. All times are judged by the database's clock."""
+    """`limits.BreakerStore` on PostgreSQL. All times are judged by the database's clock.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        owner: this process, different for every start: tells what it met from what other processes met.
+    """
+
+    def __init__(self, database: Database, owner: str = "") -> None:
         self._database = database
+        self._owner = owner
 
     async def read(self, provider: Provider) -> BreakerState:
         """The state by the database's clock; closed for a provider that has no row."""
@@ -49,10 +54,11 @@ class BreakerRows:
             row["failing"],
         )
 
-    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:
+    async def failed(self, provider: Provider, target: str, *, about_target: bool, unreached: bool = False) -> Streak:
         """Note a failed try; what has come together since the latest answer, this one included.
 
-        Two replicas that fail at the same moment may not see each other; the next failure then sees both.
+        What did not leave its host counts only while no other process gets answers. Two replicas that fail at the same
+        moment may not see each other; the next failure then sees both.
         """
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
@@ -62,34 +68,52 @@ class BreakerRows:
                     DELETE FROM acra_express.provider_failures f USING now
                     WHERE f.provider = $1 AND f.failed_at < now.at - $5::interval),
                 made AS (
-                    INSERT INTO acra_express.provider_failures (provider, target_hash, about_target, failed_at)
-                    SELECT $1, $2, $3, now.at FROM now RETURNING target_hash, about_target),
+                    INSERT INTO acra_express.provider_failures
+                        (provider, target_hash, about_target, failed_at, owner, unreached)
+                    SELECT $1, $2, $3, now.at, $6, $7 FROM now
+                    RETURNING target_hash, about_target, owner, unreached),
+                answers AS MATERIALIZED (
+                    SELECT a.owner, now.at - a.answered_at AS age
+                    FROM acra_express.provider_answers a CROSS JOIN now WHERE a.provider = $1),
                 met AS (
-                    SELECT target_hash, about_target FROM made
+                    SELECT target_hash, about_target, owner, unreached FROM made
                     UNION ALL
-                    SELECT f.target_hash, f.about_target
+                    SELECT f.target_hash, f.about_target, f.owner, f.unreached
                     FROM acra_express.provider_failures f CROSS JOIN now
                     WHERE f.provider = $1 AND f.failed_at > greatest(now.at - $4::interval, (
                         SELECT b.answered_at FROM acra_express.breakers b WHERE b.provider = $1)))
                 SELECT count(*) FILTER (WHERE NOT about_target) AS in_a_row,
                        count(DISTINCT target_hash) FILTER (WHERE NOT about_target) AS targets,
-                       count(DISTINCT target_hash) FILTER (WHERE about_target) AS doubted
-                FROM met
+                       count(DISTINCT target_hash) FILTER (WHERE about_target) AS doubted,
+                       (SELECT min(a.age) FROM answers a WHERE a.owner <> $6) AS elsewhere
+                FROM met m
+                WHERE NOT (m.unreached AND EXISTS (
+                    SELECT FROM answers a WHERE a.owner <> m.owner AND a.age < $8::interval))
                 """,
                 provider,
                 hashlib.sha256(target.encode("utf-8", "surrogatepass")).digest(),
                 about_target,
                 FAILURE_AGE,
                 KEEP_FAILURES,
+                self._owner,
+                unreached,
+                ANSWERED_LATELY,
             )
         assert row is not None
-        return Streak(row["in_a_row"], row["targets"], row["doubted"])
+        return Streak(row["in_a_row"], row["targets"], row["doubted"], row["elsewhere"])
 
     async def answered(self, provider: Provider) -> None:
         """The provider gave an answer: failures from before no longer count."""
         async with self._database.session() as connection:
             await connection.execute(
                 """
+                WITH mine AS (
+                    INSERT INTO acra_express.provider_answers (provider, owner, answered_at)
+                    VALUES ($1, $3, acra_express.clock())
+                    ON CONFLICT (provider, owner) DO UPDATE SET answered_at = excluded.answered_at),
+                gone AS (
+                    DELETE FROM acra_express.provider_answers
+                    WHERE owner <> $3 AND answered_at < (SELECT acra_express.clock()) - $4::interval)
                 UPDATE acra_express.breakers b SET answered_at = clock.moment
                 FROM (SELECT acra_express.clock() AS moment) AS clock
                 WHERE b.provider = $1
@@ -99,6 +123,8 @@ class BreakerRows:
                 """,
                 provider,
                 ANSWER_NOTED,
+                self._owner,
+                KEEP_FAILURES,
             )
 
     async def trip(
