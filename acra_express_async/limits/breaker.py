@@ -61,7 +61,7 @@ UNREACHED = frozenset({"connection", "not_sent"})
 FRESH = timedelta(seconds=2)
 """How old the known state may be: the other replicas notice an opened breaker within this time."""
 PROBE_STEP = timedelta(minutes=1)
-"""What a probe takes beyond its wait for a budget and the provider's time-out: the send margin, and for ZeroBounce up to
+"""What a probe takes beyond its wait for a budget and its provider's time-out: the send margin, and for ZeroBounce
 three looks at the credits, of 10 s each. After a crash another may be made once the lease of all that is over."""
 TRY_TIME = timedelta(seconds=35)
 """The longest default of the providers' time-outs."""

@@ -32,7 +32,7 @@ class ReadOnlyBreakers:
         """The state now."""
         return await self._rows.read(provider)
 
-    async def failed(self, provider: Provider, target: str, *, about_target: bool) -> Streak:  # noqa: ARG002
+    async def failed(self, provider: Provider, target: str, *, about_target: bool, unreached: bool = False) -> Streak:  # noqa: ARG002
         """Not noted."""
         return Streak()
 
