@@ -5,6 +5,7 @@ Times are aware UTC datetimes by the database's clock, durations are timedeltas.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -141,10 +142,14 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Page one of a search; empty `hits` mean that the provider itself said "no results"."""
+    """Page one of a search; empty `hits` mean that the provider itself said "no results".
+
+    `others`: for how many other companies a domain turned up in the last weeks, where that was counted.
+    """
 
     query: str
     hits: tuple[SearchHit, ...]
+    others: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
+from acra_express_async.extract.queries import EXCLUDED, PLAN, QueryPlan, Variant
 from acra_express_async.extract.reading_plan import Progress
 from acra_express_async.models import (
     Company,
@@ -45,6 +46,7 @@ UEN = "201506781N"
 HOME = "https://orchidhardware.sg/"
 CONTACT = "https://orchidhardware.sg/contact-us"
 COMPANY = Company(CompanyId(7), UEN, "ORCHID HARDWARE PTE. LTD.", entity_status="Live Company", postal_code="415874")
+PLACE_QUERY = " -site:".join(("ORCHID HARDWARE 415874 contact", *EXCLUDED))
 HITS = (SearchHit(1, "Orchid Hardware", HOME, "Bolts in Singapore"),)
 PAGES = {
     HOME: Page(HOME, "Orchid Hardware", f"We sell bolts to shipyards. UEN {UEN} [Contact]({CONTACT})", tokens=100),
@@ -77,6 +79,8 @@ class World:
     configured: bool = True
     calls: list[str] = field(default_factory=list)
     searches: dict[str, SearchPage] = field(default_factory=dict)
+    by_query: dict[str, tuple[SearchHit, ...]] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
     footers: dict[str, Page] = field(default_factory=dict)
     kept: dict[str, Page] = field(default_factory=dict)
     kept_footers: dict[str, Page] = field(default_factory=dict)
@@ -135,8 +139,10 @@ class World:
     async def search(self, query: str) -> SearchPage | None:
         return self.searches.get(query)
 
-    async def keep_search(self, page: SearchPage) -> None:
-        self.searches[page.query] = page
+    async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str]) -> SearchPage:
+        noted = replace(page, others={domain: self.others[domain] for domain in domains if domain in self.others})
+        self.searches[page.query] = noted
+        return noted
 
     async def page(self, url: str) -> Page | None:
         return self.kept.get(url)
@@ -166,10 +172,17 @@ class Searching:
 
     async def search(self, query: str, scope: Scope) -> SearchPage:
         self.world._call(f"search {query}")
-        return SearchPage(query, self.world.hits)
+        return SearchPage(query, self.world.by_query.get(query, self.world.hits))
 
 
-def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, personal: bool = False) -> Pipeline:
+def pipeline(
+    world: World,
+    *,
+    max_pages: int = 3,
+    max_verifications: int = 2,
+    personal: bool = False,
+    plan: QueryPlan = PLAN,
+) -> Pipeline:
     return Pipeline(
         searcher=Searching(world),
         reader=world,
@@ -183,6 +196,7 @@ def pipeline(world: World, *, max_pages: int = 3, max_verifications: int = 2, pe
         max_verifications=max_verifications,
         store_personal_emails=personal,
         address_key=str.lower,
+        plan=plan,
     )
 
 
@@ -229,12 +243,73 @@ async def test_further_queries_run_only_without_a_credible_site() -> None:
     world = World(hits=())
     firm = replace(COMPANY, former_names=("BOLT BROTHERS PTE LTD",))
     outcome = await pipeline(world).run(firm, FreeScope())
-    assert outcome.queries == (
-        "ORCHID HARDWARE Singapore",
-        f'"ORCHID HARDWARE PTE. LTD." {UEN}',
-        "BOLT BROTHERS Singapore",
-    )
+    assert outcome.queries == ("ORCHID HARDWARE Singapore", PLACE_QUERY, "BOLT BROTHERS Singapore")
     assert (outcome.kind, outcome.reason) == (OutcomeKind.NO_WEBSITE, "no_search_results")
+
+
+OTHER = "https://orchid-tools.com.sg/"
+NAMESAKE = (SearchHit(1, "Orchid Hardware", HOME, "Bolts in Singapore"),)
+
+
+def with_a_namesake() -> World:
+    """The first query finds a credible namesake, only the second one the company's own site under another brand."""
+    pages = {
+        HOME: Page(HOME, "Orchid Hardware", "Orchid Hardware, Singapore 018956. UEN 199000001A"),
+        OTHER: Page(OTHER, "Orchid Tools", f"© Orchid Hardware Pte. Ltd. UEN {UEN}. info@orchid-tools.com.sg"),
+    }
+    own = SearchHit(1, "Contact Orchid Tools", OTHER, "Orchid Hardware Pte. Ltd., Singapore 415874")
+    return World(pages=pages, by_query={PLACE_QUERY: (own, *NAMESAKE)})
+
+
+async def test_the_search_goes_on_while_no_site_is_proven() -> None:
+    world = with_a_namesake()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.site is not None
+    assert outcome.site.domain == "orchid-tools.com.sg"
+    assert outcome.queries == ("ORCHID HARDWARE Singapore", PLACE_QUERY)
+    assert len([call for call in world.calls if call == f"read {HOME}"]) == 1, "nothing is read twice"
+
+
+async def test_a_plan_may_end_at_the_first_credible_site() -> None:
+    stopped = QueryPlan((Variant.NAME, Variant.PLACE))
+    outcome = await pipeline(with_a_namesake(), plan=stopped).run(COMPANY, FreeScope())
+    assert (outcome.kind, len(outcome.queries)) == (OutcomeKind.NO_WEBSITE, 1)
+
+
+async def test_a_plan_may_ask_every_query_before_it_reads() -> None:
+    world = with_a_namesake()
+    plan = QueryPlan((Variant.NAME, Variant.PLACE), stops=False)
+    outcome = await pipeline(world, plan=plan).run(COMPANY, FreeScope())
+    assert [call.partition(" ")[0] for call in world.calls[:3]] == ["search", "search", "read"]
+    assert outcome.site is not None
+
+
+async def test_later_queries_keep_a_page_to_read() -> None:
+    hits = tuple(SearchHit(rank, "Orchid Hardware", f"https://orchidhardware{rank}.sg/") for rank in range(1, 5))
+    own = SearchHit(1, "Orchid Hardware", OTHER, f"Orchid Hardware Pte. Ltd. UEN {UEN}")
+    pages = {OTHER: with_a_namesake().pages[OTHER]}
+    world = World(hits=hits, pages=pages, by_query={PLACE_QUERY: (own,)})
+    outcome = await pipeline(world, max_pages=2).run(COMPANY, FreeScope())
+    assert outcome.site is not None
+    assert outcome.site.domain == "orchid-tools.com.sg"
+
+
+async def test_a_site_that_has_opted_out_does_not_come_back() -> None:
+    world = World(opted_out={"orchidhardware.sg"})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.queries == ("ORCHID HARDWARE Singapore", PLACE_QUERY)
+    assert (outcome.reason, outcome.notes, outcome.rejected) == ("site_opted_out", ("site_opted_out",), ())
+    assert not [call for call in world.calls if call.startswith("read")]
+
+
+async def test_evidence_tells_how_often_a_site_turned_up() -> None:
+    list_site = "https://firm-list.com.sg/"
+    text = "Orchid Hardware, Singapore 415874"
+    world = World(hits=(SearchHit(1, "Orchid Hardware", list_site, text),), pages={}, others={"firm-list.com.sg": 7})
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    signals = {item.signal: (item.points, item.detail) for item in outcome.rejected[0].evidence}
+    assert signals["found_for_others"] == (-10, "7 other companies")
+    assert signals["found_by_queries"] == (0, "2 queries")
 
 
 async def test_no_website_comes_with_reason_and_best_rejected_site() -> None:
@@ -377,7 +452,7 @@ async def test_a_permanently_unreadable_page_is_skipped() -> None:
 async def test_a_permanently_failed_search_is_not_a_missing_website() -> None:
     failures: dict[str, Exception] = {
         f"search {query}": Permanent("bang", provider="duckduckgo", reason="redirect")
-        for query in ("ORCHID HARDWARE Singapore", f'"ORCHID HARDWARE PTE. LTD." {UEN}')
+        for query in ("ORCHID HARDWARE Singapore", PLACE_QUERY)
     }
     outcome = await pipeline(World(failures=failures)).run(COMPANY, FreeScope())
     assert (outcome.kind, outcome.reason) == (OutcomeKind.FAILED, "provider_error")

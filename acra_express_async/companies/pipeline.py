@@ -19,9 +19,10 @@ from acra_express_async.companies.verification import Verification, Verification
 from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent, RateLimited, Transient
-from acra_express_async.extract.candidates import candidates_in, judged_candidate, known_candidate
+from acra_express_async.extract.candidates import candidates_of, judged_candidate, known_candidate
 from acra_express_async.extract.contacts import contacts_of
-from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.found_hosts import domains_to_count, united
+from acra_express_async.extract.queries import PLAN, QueryPlan, query_of
 from acra_express_async.extract.reading_plan import (
     Progress,
     Step,
@@ -50,6 +51,9 @@ from acra_express_async.traces import span
 
 FOOTER_TOKENS = 1000
 """Most tokens of a footer. As text, the footers of 83 real pages had 134 in the median, 845 at the 90th percentile."""
+
+SPARE_PAGES = 1
+"""Pages that the candidates of a query leave to those of later queries, while no site is believed."""
 
 TOO_MANY_FAILURES = "too_many_failures"
 """Why a page or a search was not asked for again."""
@@ -90,8 +94,9 @@ class _Run:
     scope: Scope
     progress: Progress
     queries: list[str] = field(default_factory=list)
+    answers: list[SearchPage] = field(default_factory=list)
+    offered: set[str] = field(default_factory=set)
     answered: int = 0
-    hits: int = 0
     reads: int = 0
     usage: Usage = field(default_factory=Usage)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -115,6 +120,7 @@ class Pipeline:
         store_personal_emails: also verify addresses of persons. They are always part of the outcome and marked as such;
             only a keyed hash of them is stored unless this setting is on.
         address_key: how a rejected address stands in `Judged.rejected_contacts`: as its keyed hash.
+        plan: which queries, and when the search ends.
     """
 
     def __init__(
@@ -133,7 +139,9 @@ class Pipeline:
         store_personal_emails: bool,
         address_key: Callable[[str], str],
         fair_share: Callable[[], int] | None = None,
+        plan: QueryPlan = PLAN,
     ) -> None:
+        self._plan = plan
         self._searcher = searcher
         self._reader = reader
         self._verification = Verification(
@@ -198,20 +206,47 @@ class Pipeline:
             await self._read_on(run)
 
     async def _search_and_read(self, run: _Run) -> None:
-        """Search until a credible candidate turns up, then read what is worth reading."""
-        for query in queries_for(run.company):
-            hits = (await self._search(run, query)).hits
-            found = candidates_in(hits, run.company, run.progress.names)
-            found = tuple(site for site in found if site.domain not in run.company.judged.rejected_sites)
-            run.hits += len(hits)
-            run.progress = await to_thread(run.progress.with_candidates, found)
-            if any(candidate.credible for candidate in found):
+        """Ask the queries of the plan one by one, and read what is worth reading.
+
+        A credible candidate ends the search, unless its pages do not prove it and the plan goes on.
+        """
+        for variant in self._plan.variants:
+            query = query_of(variant, run.company, run.answers, self._plan.excluded)
+            if not query or query in run.queries:
+                continue
+            run.answers.append(await self._search(run, query))
+            credible = await self._offer(run)
+            if not (credible and self._plan.stops):
+                continue
+            if not self._plan.goes_on:
+                break
+            await self._read_on(run, spare=SPARE_PAGES)
+            if chosen(run.progress) is not None:
                 break
         await self._read_on(run)
 
-    async def _read_on(self, run: _Run) -> None:
-        """Read page after page until another page would not help, or none is left."""
-        while run.reads < self._max_pages and (step := await to_thread(next_step, run.progress)) is not None:
+    async def _offer(self, run: _Run) -> bool:
+        """Make the sites of all answers so far candidates; whether one of them is credible.
+
+        A site that is no candidate any more (it moved, or has opted out) does not come back.
+        """
+        found = await to_thread(candidates_of, united(run.answers), run.company, run.progress.names)
+        found = tuple(site for site in found if site.domain not in run.company.judged.rejected_sites)
+        there = {candidate.domain for candidate in run.progress.candidates}
+        welcome = [site for site in found if site.domain in there or site.domain not in run.offered]
+        run.offered.update(site.domain for site in found)
+        run.progress = await to_thread(run.progress.with_candidates, welcome)
+        return any(candidate.credible for candidate in welcome)
+
+    async def _read_on(self, run: _Run, *, spare: int = 0) -> None:
+        """Read page after page until another page would not help, or none is left but `spare` ones.
+
+        A site that is believed may use the spare pages too.
+        """
+        while (step := await to_thread(next_step, run.progress)) is not None:
+            left = self._max_pages - run.reads
+            if left <= 0 or (left <= spare and chosen(run.progress) is None):
+                break
             if await self._opt_outs.domain(step.domain):
                 run.progress = run.progress.without(step.domain)
                 run.notes.append(_OPTED_OUT_SITE)
@@ -255,8 +290,7 @@ class Pipeline:
             return SearchPage(query, ())
         run.answered += 1
         run.usage = replace(run.usage, searches=run.usage.searches + 1)
-        await self._memory.keep_search(answer)
-        return answer
+        return await self._memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
 
     async def _read(self, run: _Run, step: Step) -> Page:
         """The page, or one that says why it could not be read; every read counts towards `max_pages`."""
@@ -308,7 +342,7 @@ class Pipeline:
     def _without_site(self, run: _Run) -> Outcome:
         if not run.answered:
             return self._outcome(run, OutcomeKind.FAILED, "provider_error")
-        reason = reason_for_none(run.progress, found_anything=run.hits > 0)
+        reason = reason_for_none(run.progress, found_anything=any(answer.hits for answer in run.answers))
         if _OPTED_OUT_SITE in run.notes:
             reason = _OPTED_OUT_SITE
         return self._outcome(run, OutcomeKind.NO_WEBSITE, reason)

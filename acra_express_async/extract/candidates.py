@@ -21,6 +21,7 @@ from acra_express_async.extract.domains import (
     path_of,
     site_home,
 )
+from acra_express_async.extract.found_hosts import UnitedAnswers, host_evidence
 from acra_express_async.extract.hosted_sites import shared_host
 from acra_express_async.extract.labels import FITTING, WHOLE, Fit, LabelFit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, padded
@@ -50,6 +51,7 @@ class Candidate:
     `listed` marks a known directory: it is believed only if its own page shows the registered UEN. `builder` is the
     domain above a host that bears the name: a site builder that no list knows, or a directory with a host per entry.
     `judged` marks a site that a person set or confirmed: it is believed once it can be read, whatever its pages say.
+    `answers` is how many queries found the site, `others` for how many other companies it turned up lately.
     """
 
     domain: str
@@ -61,11 +63,18 @@ class Candidate:
     listed: bool = False
     builder: str = ""
     judged: bool = False
+    answers: int = 1
+    others: int = 0
 
     @property
     def credible(self) -> bool:
         """True when the domain or the search result alone already supports the site."""
         return self.points >= CREDIBLE
+
+
+def candidates_of(found: UnitedAnswers, company: Company, names: tuple[Name, ...]) -> tuple[Candidate, ...]:
+    """The candidates of all answers so far, with how often each of them turned up; see `candidates_in`."""
+    return _candidates(found, company, names)
 
 
 def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name, ...]) -> tuple[Candidate, ...]:
@@ -74,15 +83,20 @@ def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name
     `names` are the registered name and the former names. A directory is kept when the company may be the directory
     itself: the domain label matches the name, or the result is the directory's home page.
     """
+    return _candidates(UnitedAnswers(tuple(hits)), company, names)
+
+
+def _candidates(everything: UnitedAnswers, company: Company, names: tuple[Name, ...]) -> tuple[Candidate, ...]:
     grouped: dict[str, list[SearchHit]] = {}
-    for hit in hits:
+    for hit in everything.hits:
         domain = _customer_of(hit.url, names) or domain_of(hit.url)
         if domain and not is_public_body(domain):
             grouped.setdefault(domain, []).append(hit)
     found = [
         candidate
         for domain, mine in grouped.items()
-        if (candidate := _judged(domain, mine, company, names)) is not None and candidate.points >= LONG_SHOT
+        if (candidate := _judged(domain, mine, company, names, everything)) is not None
+        and candidate.points >= LONG_SHOT
     ]
     return tuple(sorted(found, key=lambda c: (-c.points, c.rank, c.domain)))
 
@@ -106,7 +120,9 @@ def judged_candidate(domain: str) -> Candidate:
     return Candidate(domain, (url,), PERSON_POINTS, (said,), judged=True)
 
 
-def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...]) -> Candidate | None:
+def _judged(
+    domain: str, hits: list[SearchHit], company: Company, names: tuple[Name, ...], everything: UnitedAnswers
+) -> Candidate | None:
     listed = is_listed(domain) or is_social(domain)
     builder = "" if domain_of(hits[0].url) == domain else domain_of(hits[0].url)
     own = [hit for hit in hits if builder or not is_listing_url(hit.url, names, company.uen)]
@@ -124,8 +140,22 @@ def _judged(domain: str, hits: list[SearchHit], company: Company, names: tuple[N
     rank = min(hit.rank for hit in own)
     if rank == 1:
         evidence += (Evidence("first_result", 3, own[0].url),)
+    answers, others = everything.answers.get(domain, 1), everything.others.get(domain, 0)
+    lifted = any(item.signal in {*FITTING, "uen_in_result"} for item in evidence)
+    evidence += tuple(host_evidence(own[0].url, answers, others, lifted=lifted, lead=everything.lead_of(domain)))
     points = sum(item.points for item in evidence)
-    return Candidate(domain, _urls(own, domain), points, evidence, rank=rank, text=text, listed=listed, builder=builder)
+    return Candidate(
+        domain,
+        _urls(own, domain),
+        points,
+        evidence,
+        rank=rank,
+        text=text,
+        listed=listed,
+        builder=builder,
+        answers=answers,
+        others=others,
+    )
 
 
 def _customer_of(url: str, names: tuple[Name, ...]) -> str:

@@ -11,6 +11,8 @@
 | a +65 number or an address in Singapore; signs of another country only | +10; -25 |
 | the registered trade on the page; its absence from a long page | +10; -10 |
 | first search result (tie-break) | +3 |
+| found by two or three queries, before it was read | +2; +4 |
+| found for 5 or 15 other companies lately, name does not fit and no UEN | -10; -20 |
 | parked, hijacked, imitation, directory | -80 |
 """
 

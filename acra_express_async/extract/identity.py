@@ -28,6 +28,7 @@ from acra_express_async.extract.evidence import (
     reading_of,
     trade_evidence,
 )
+from acra_express_async.extract.found_hosts import host_evidence
 from acra_express_async.extract.hosted_sites import own_pages, shows_builder
 from acra_express_async.extract.labels import FITTING, WHOLE
 from acra_express_async.extract.lookalikes import imitates, is_near_miss
@@ -147,6 +148,8 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
     if group:
         evidence = (*evidence, Evidence("group", 0, reading.pages[0].url, names[0].legal))
     signals = {item.signal for item in evidence}
+    lifted = fitting or "uen" in signals
+    evidence += tuple(host_evidence(candidate.urls[0], candidate.answers, candidate.others, lifted=lifted))
     against = _disqualification(candidate, read or errors, reading, company, names, signals)
     if against:
         evidence = (*evidence, against)

@@ -108,6 +108,8 @@ def _is_shown(word: str, words: str) -> bool:
 
 def _fits(label: str, name: Name) -> Iterable[LabelFit]:
     yield LabelFit(Fit.NONE)
+    if not name.words:
+        return  # a name of signs only
     alone = Fit.COMMON if name.is_common and not name.trades else Fit.EXACT
     for spelling in _spellings(name.words) | _spellings(name.core):
         if label == spelling:

@@ -16,7 +16,7 @@ from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, l
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.names import Name, name_of
 from acra_express_async.extract.next_page import Lead, conventional_urls, leads_from
-from acra_express_async.extract.page_kinds import is_contact_page, speaks_of_others
+from acra_express_async.extract.page_kinds import is_contact_page, is_home_page, speaks_of_others
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.successors import successor_of
 from acra_express_async.extract.walls import blocked_by
@@ -237,7 +237,9 @@ def _proof_step(candidate: Candidate, visit: Visited) -> Step | None:
         untried = [url for url in urls if same_url(url) not in tried]
         if not untried or len(visit.pages) >= _TRIES_PER_SITE:
             return None
-        return Step(candidate.domain, untried[0], guessed=untried[0] not in candidate.urls)
+        # Search results keep addresses of pages that are gone; the home page of the site rarely is.
+        url = next((url for url in untried if is_home_page(url)), untried[0])
+        return Step(candidate.domain, url, guessed=url not in candidate.urls)
     leads = leads_from(visit.pages, candidate.domain, identity=True)
     leads = tuple(sorted(leads, key=lambda lead: lead.doubtful))
     if judgement.faint:

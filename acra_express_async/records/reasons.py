@@ -54,6 +54,8 @@ SIGNALS = {
     "sg_domain": "the domain ends in .sg",
     "offshore_domain": "the domain belongs to another country",
     "first_result": "it was the first result",
+    "found_by_queries": "several queries found it",
+    "found_for_others": "it turned up for many other companies lately, as directories do",
     "known_website": "the platform already had this website",
     "person": "a person said that this is its website",
     "handed_over": "another site of this name sends its visitors here",

@@ -56,7 +56,8 @@ async def arranged(database: Database, owner: Connection, shape: PlatformShape, 
     links = (Link("", "mailto:Info@lotus.com.sg"), Link("", f"mailto:{PERSON}"))
     await memory.keep_footer(Page("https://lotus.com.sg/contact", "", "Write to us", links))
     await memory.keep_page(Page("https://rose.sg/", "", "Roses"))
-    await memory.keep_search(SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/"),)))
+    found = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/"),))
+    await memory.keep_search(found, company.company_id, ["lotus.com.sg", "rose.sg"])
     other = await a_company(owner, "199000001A", website_domain="rose.sg", email="info@rose.sg")
     run = await owner.fetchval("INSERT INTO enrichment_runs (tenant_id) VALUES (9) RETURNING run_id")
     await owner.execute(
@@ -84,6 +85,7 @@ async def theirs(owner: Connection) -> list[Any]:
         await owner.fetch("SELECT * FROM companies WHERE uen = '199000001A'"),
         await owner.fetch("SELECT * FROM enrichment_runs ORDER BY run_id"),
         await owner.fetch("SELECT * FROM acra_express.pages WHERE domain = 'rose.sg'"),
+        await owner.fetch("SELECT * FROM acra_express.search_domains WHERE domain = 'rose.sg'"),
     ]
 
 
@@ -115,6 +117,7 @@ async def test_forgetting_a_company_or_domain_removes_its_rows(
     assert await owner.fetchval("SELECT detail FROM acra_express.outcomes") is None
     assert await owner.fetchval("SELECT url FROM acra_express.pages") == "https://rose.sg/"
     assert await count(owner, "acra_express.searches") == 0
+    assert await owner.fetchval("SELECT domain FROM acra_express.search_domains") == "rose.sg"
     listed = OptOuts(database, hashes)
     assert await (listed.company(subject) if subject == "201912345K" else listed.domain(subject))
 

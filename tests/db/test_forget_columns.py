@@ -29,7 +29,8 @@ COVERED = {
     "outcomes": "detail level level_table",
     "pages": "url_hash url domain page",
     "sample_members": "uen company_id domain points level level_table",
-    "searches": "query hits",
+    "search_domains": "domain",
+    "searches": "query hits others",
     "verifications": "address_hash opened_at settled_at status sub_status",
 }
 """What a forgotten company leaves nothing in."""
@@ -63,6 +64,7 @@ FREE = {
         "sample_members": "sample_id place job_id",
         "samples": "sample_id drawn_at seed wanted population ssic_codes",
         "schema_migrations": "version name checksum applied_at",
+        "search_domains": "period marks earlier",
         "searches": "searched_at",
         "staged": "staging_job_id enrichment_job_id continuation_id staged_at campaign_id job_created_at",
         "tenant_made": "tenant_id made_at",
@@ -189,8 +191,11 @@ async def planted(owner: Connection, hashes: AddressHash) -> None:
             url.split("/")[2],
             {"text": text},
         )
+    await owner.execute("INSERT INTO acra_express.search_domains VALUES ($1, 1, 3), ('rose.sg', 1, 3)", DOMAIN)
     for query, hit in ((QUERY, "Pumps"), ("rose", f"{DOMAIN}: {MAIL}, {PERSON}")):
-        await owner.execute("INSERT INTO acra_express.searches VALUES ($1, $2, now())", query, [[1, "", "", hit]])
+        await owner.execute(
+            "INSERT INTO acra_express.searches VALUES ($1, $2, now(), $3)", query, [[1, "", "", hit]], {DOMAIN: 4}
+        )
     await owner.execute(
         "INSERT INTO acra_express.samples (drawn_at, drawn_by, seed, wanted, population) VALUES (now(), 'mei', 1, 1, 1)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,11 +47,68 @@ async def test_kept_pages_and_searches_come_back_unchanged(memory: Memory) -> No
     assert await memory.page(PAGE.url) is None
     assert await memory.search(SEARCH.query) is None
     await memory.keep_page(PAGE)
-    await memory.keep_search(SEARCH)
-    await memory.keep_search(SearchPage("nothing found", ()))
+    await memory.keep_search(SEARCH, CompanyId(1))
+    await memory.keep_search(SearchPage("nothing found", ()), CompanyId(1))
     assert await memory.page(PAGE.url) == PAGE
     assert await memory.search(SEARCH.query) == SEARCH
     assert await memory.search("nothing found") == SearchPage("nothing found", ())
+
+
+async def test_a_search_tells_for_how_many_others_a_domain_was(memory: Memory, owner: Connection) -> None:
+    for number in range(1, 5):
+        page = SearchPage(f"query {number}", ())
+        told = await memory.keep_search(page, CompanyId(number), ["list.sg", f"firm{number}.sg"])
+        assert dict(told.others) == ({"list.sg": number - 1} if number > 1 else {})
+    again = await memory.keep_search(SearchPage("query 5", ()), CompanyId(2), ["list.sg", "firm2.sg"])
+    assert dict(again.others) == {"list.sg": 3}, "a company that is searched for again counts once"
+    kept = await memory.search("query 4")
+    assert kept is not None
+    assert dict(kept.others) == {"list.sg": 3}, "a resumed company is told the same"
+    columns = await owner.fetch("SELECT * FROM acra_express.search_domains WHERE domain = 'list.sg'")
+    assert set(columns[0].keys()) == {"domain", "period", "marks", "earlier"}, "no company is named"
+
+
+async def test_domains_are_forgotten_after_two_fortnights(memory: Memory, owner: Connection) -> None:
+    for number in (1, 2):
+        await memory.keep_search(SearchPage(f"query {number}", ()), CompanyId(number), ["list.sg", f"firm{number}.sg"])
+    await advance(owner, 24 * 14)
+    told = await memory.keep_search(SearchPage("next fortnight", ()), CompanyId(3), ["list.sg"])
+    assert dict(told.others) == {"list.sg": 2}
+    await memory.prune()
+    assert await domains(owner) == ["list.sg"], "the others turned up for one company only"
+    await advance(owner, 24 * 42)
+    told = await memory.keep_search(SearchPage("much later", ()), CompanyId(4), ["list.sg"])
+    assert dict(told.others) == {}
+    await advance(owner, 24 * 70)
+    await memory.prune()
+    assert await domains(owner) == []
+
+
+async def test_the_domains_kept_are_bounded(memory: Memory, owner: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acra_express_async.db.companies.answer_memory.MOST_DOMAINS", 3)
+    for number in range(1, 9):
+        page = SearchPage(f"query {number}", ())
+        await memory.keep_search(page, CompanyId(number), ["list.sg", "index.sg", f"firm{number}.sg"])
+    await memory.prune()
+    kept = await domains(owner)
+    assert len(kept) == 3
+    assert {"list.sg", "index.sg"} < set(kept)
+
+
+async def test_two_answers_at_once_never_wait_for_each_other(memory: Memory) -> None:
+    names = [f"site{number}.sg" for number in range(40)]
+    await asyncio.gather(
+        *(
+            memory.keep_search(SearchPage(f"query {number}", ()), CompanyId(number), names[:: 1 if number % 2 else -1])
+            for number in range(1, 21)
+        )
+    )
+    told = await memory.keep_search(SearchPage("last", ()), CompanyId(60), names)
+    assert set(told.others.values()) == {20}
+
+
+async def domains(owner: Connection) -> list[str]:
+    return [row["domain"] for row in await owner.fetch("SELECT domain FROM acra_express.search_domains ORDER BY 1")]
 
 
 async def test_a_page_and_its_footer_are_kept_apart(memory: Memory) -> None:
@@ -95,7 +153,7 @@ async def test_rows_of_the_previous_version_stay_readable(memory: Memory, owner:
 
 async def test_pages_expire_after_a_day_and_searches_after_three(memory: Memory, owner: Connection) -> None:
     await memory.keep_page(PAGE)
-    await memory.keep_search(SEARCH)
+    await memory.keep_search(SEARCH, CompanyId(1))
     await advance(owner, 25)
     assert await memory.page(PAGE.url) is None
     assert await memory.search(SEARCH.query) == SEARCH
@@ -108,7 +166,7 @@ async def test_pages_expire_after_a_day_and_searches_after_three(memory: Memory,
 
 async def test_oversized_pages_and_queries_are_not_kept(memory: Memory, owner: Connection) -> None:
     await memory.keep_page(Page(url="https://x.sg/", title="", text="é" * MAX_PAGE_BYTES))
-    await memory.keep_search(SearchPage("q" * 1001, ()))
+    await memory.keep_search(SearchPage("q" * 1001, ()), CompanyId(1))
     assert await count(owner, "acra_express.pages") == 0
     assert await count(owner, "acra_express.searches") == 0
 
@@ -119,7 +177,7 @@ async def test_hostile_urls_and_texts_are_stored_safely(memory: Memory, url: str
     kept = await memory.page(url)
     assert kept is not None
     assert (kept.title, kept.text) == ("", "a? \\u0000")
-    await memory.keep_search(SearchPage("q\x00\ud800", ()))
+    await memory.keep_search(SearchPage("q\x00\ud800", ()), CompanyId(1))
     assert await memory.search("q\x00\ud800") is not None
 
 

@@ -5,7 +5,6 @@ from extract.builders import UEN, company, hit
 
 from acra_express_async.extract.candidates import candidates_in, known_candidate
 from acra_express_async.extract.domains import domain_of, registrable, same_url, site_home
-from acra_express_async.extract.queries import queries_for
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import SearchHit
 
@@ -44,16 +43,6 @@ def test_a_url_without_a_registrable_domain_is_no_site(url: str) -> None:
 
 def test_spellings_of_one_url_have_the_same_key() -> None:
     assert same_url("https://www.x.sg/a/#b") == same_url("http://x.sg/a")
-
-
-def test_queries_are_few_and_the_best_comes_first() -> None:
-    firm = company('!NANYANG "OPTICAL" CO (PTE) LTD', former_names=("OLD NAME PTE. LTD.", "OLDER PTE. LTD."))
-    assert queries_for(firm) == (
-        "NANYANG OPTICAL CO Singapore",
-        f'"NANYANG OPTICAL CO (PTE) LTD" {UEN}',
-        "OLD NAME Singapore",
-    )
-    assert queries_for(company("DECATHLON SINGAPORE PTE. LTD."))[0] == "DECATHLON SINGAPORE"
 
 
 def test_directories_profiles_files_and_agencies_are_rejected() -> None:

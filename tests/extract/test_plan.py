@@ -73,6 +73,14 @@ def test_an_unreadable_site_is_tried_once_more() -> None:
     assert reason_for_none(state, found_anything=True) == "site_unreadable"
 
 
+def test_after_a_page_that_is_gone_the_home_page_is_read() -> None:
+    """Search results keep addresses of pages long after the pages went."""
+    contact, about, home = f"{HOME}contact.html", f"{HOME}about-us", HOME
+    state = progress(Candidate("orchidhardware.sg", (contact, about, home), 40, ()))
+    state = state.with_page("orchidhardware.sg", unreadable(contact))
+    assert following(state) == home
+
+
 def test_an_unread_site_comes_before_a_guessed_url() -> None:
     state = progress(candidate(), candidate("boltnut.sg", 5)).with_page("orchidhardware.sg", unreadable(HOME))
     assert following(state) == "https://boltnut.sg/"

@@ -1,5 +1,7 @@
 """``cd tests && python -m quality [FILE …]``: measure the case sets at every page size against their targets.
 
+``--queries`` compares query plans instead (see query_plans.py).
+
 Pages are read by the service's own client from the simulated Jina Reader. ``--verbose`` adds confidence against
 precision, the metrics by tag, and every miss at the last size.
 """
@@ -13,12 +15,15 @@ from typing import TextIO
 
 import click
 from quality.cases import DEVELOPMENT, OWN, load
+from quality.query_plans import WORLD, compare, plans_table
 from quality.scoring import confidence_table, score
 from quality.sizes import Measured, measured, sets_table, targets_table
 from quality.through_reader import Results, run_at
 
 from acra_express_async import logs
 from acra_express_async.sandbox.world import PAGE_SIZE_OF, PageSize
+
+COMPANIES = 250
 
 
 def sets_of(files: tuple[Path, ...]) -> dict[str, Path]:
@@ -86,10 +91,28 @@ def show_details(results: Results, to: TextIO) -> None:
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the page layouts at sizes 1 and 4.")
 @click.option("--by-set", is_flag=True, help="Also print a line per set and size.")
+@click.option("--queries", is_flag=True, help="Compare query plans in a simulated world instead; size 1 by default.")
+@click.option("--companies", type=int, default=COMPANIES, show_default=True, help="Companies of --queries.")
 @click.option("--verbose", is_flag=True, help="Also print confidence, tags and misses of the last size.")
-def main(files: tuple[Path, ...], sizes: tuple[str, ...], seed: int, *, by_set: bool, verbose: bool) -> None:
+def main(
+    files: tuple[Path, ...],
+    sizes: tuple[str, ...],
+    seed: int,
+    companies: int,
+    *,
+    by_set: bool,
+    queries: bool,
+    verbose: bool,
+) -> None:
     """Measure the sets in FILES, or all there are."""
     logs.configure(level="WARNING", form="console")
+    if queries:
+        for size in sizes or ("1",):
+            print(
+                f"{companies} companies of a world of {WORLD}, pages of size {size}, seed {seed}; * is the service's\n"
+            )
+            print(plans_table(asyncio.run(compare(companies, seed, PAGE_SIZE_OF[size]))))
+        return
     wanted = [PAGE_SIZE_OF[size] for size in sizes or PAGE_SIZE_OF]
     sets = sets_of(files)
     every, totals = asyncio.run(run_all(sets, wanted, seed))

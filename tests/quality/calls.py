@@ -1,7 +1,7 @@
 """What the reading plan saves: calls of the real pipeline compared with one that never stops early.
 
-The naive arm makes the same decisions with the same public functions but without the savings: two searches for each
-company, pages up to the budget whether they can help or not, and both addresses verified.
+The naive arm makes the same decisions with the same public functions but without the savings: every search of the plan
+for each company, pages up to the budget whether they can help or not, and both addresses verified.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from quality.world import Web, count, webs
 
 from acra_express_async.companies.pipeline import FOOTER_TOKENS
 from acra_express_async.errors import Permanent
-from acra_express_async.extract.candidates import candidates_in
+from acra_express_async.extract.candidates import candidates_of
 from acra_express_async.extract.domains import same_url
+from acra_express_async.extract.found_hosts import united
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.next_page import conventional_urls, leads_from
 from acra_express_async.extract.phones import phones_of
-from acra_express_async.extract.queries import queries_for
+from acra_express_async.extract.queries import PLAN, query_of
 from acra_express_async.extract.reading_plan import Progress, Step, chosen, names_for, next_step
 from acra_express_async.models import Email, EmailKind, Outcome, OutcomeKind, Page, SearchPage, Usage
 from acra_express_async.sandbox.world import PageSize
 
-MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS, SEARCHES = (
+MAX_PAGES, TOKENS_PER_PAGE, MAX_VERIFICATIONS = (
     READING.max_pages,
     READING.tokens_per_page,
     VERIFYING.max_per_company,
-    2,
 )
-"""The default limits per company, and the searches of a plan that always makes a second one."""
+"""The default limits per company."""
 
 
 @dataclass
@@ -105,12 +105,13 @@ async def compare(companies: int, seed: int, size: PageSize = 0) -> tuple[Arm, A
 
 async def _run_naively(web: Web) -> Outcome:
     company, scope = web.case.company, FreeScope()
-    asked = list(queries_for(company)[:SEARCHES])
-    answers: list[SearchPage] = [await web.search(query) for query in asked]
+    answers: list[SearchPage] = []
+    for variant in PLAN.variants:
+        if query := query_of(variant, company, answers):
+            answers.append(await web.search(query))
     progress = Progress(company, names_for(company))
-    for answer in answers:
-        progress = progress.with_candidates(candidates_in(answer.hits, company, progress.names))
-    usage = Usage(searches=len(asked))
+    progress = progress.with_candidates(candidates_of(united(answers), company, progress.names))
+    usage = Usage(searches=len(answers))
     read: set[str] = set()
     while usage.pages < MAX_PAGES and (step := next_step(progress) or _anything_else(progress, read)) is not None:
         page = replace(await _read(web, step, scope), url=step.url)

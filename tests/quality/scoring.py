@@ -11,6 +11,7 @@ from quality.cases import Case, missing
 from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.extract.domains import same_url
 from acra_express_async.models import (
+    CompanyId,
     JobLimits,
     Outcome,
     OutcomeKind,
@@ -77,8 +78,8 @@ class NoMemory:
     async def search(self, query: str) -> SearchPage | None:
         return None
 
-    async def keep_search(self, page: SearchPage) -> None:
-        """Forgotten."""
+    async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str]) -> SearchPage:
+        return page
 
     async def page(self, url: str) -> Page | None:
         return None

@@ -170,6 +170,15 @@ async def test_a_company_without_web_presence_has_no_results(
     start: Starter, http: httpx.AsyncClient, of_kind: Of
 ) -> None:
     sim = await start()
-    response = await search(http, sim, of_kind("silent").name)
+    response = await search(http, sim, of_kind("silent").uen)
     assert response.status_code == 200
     assert "result--no-result" in response.text
+
+
+async def test_several_exclusions_may_find_nothing(start: Starter, http: httpx.AsyncClient, found: Truth) -> None:
+    """As on the page without scripts from November 2018 to November 2022."""
+    broken = await start(dataclasses.replace(CALM, most_exclusions=1))
+    one, two = f"{found.name} -site:dnb.com", f"{found.name} -site:dnb.com -site:zoominfo.com"
+    assert found.domain in (await search(http, broken, one)).text
+    assert "result--no-result" in (await search(http, broken, two)).text
+    assert found.domain in (await search(http, await start(), two)).text

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox.shared_data import shared
 
+from acra_express_async.extract.queries import EXCLUDED
 from acra_express_async.models import Company, CompanyId
 from acra_express_async.sandbox import registry_sample
 from acra_express_async.sandbox.world import Truth, World
@@ -122,31 +123,75 @@ def test_kinds_of_sites_occur_at_their_shares() -> None:
     assert all(everybody.truth(uen).own_domain for uen in everybody.uens())
 
 
+PLAIN, PLACED, RENAMED = "plain", "placed", "renamed"
+
+
+@pytest.fixture(scope="module")
+def findable() -> dict[str, Counter[str]]:
+    """For 800 companies: which kinds of query find the site, over all companies with one and in every combination."""
+    rows = list(registry_sample.rows(800, seed=4))
+    world = World(rows, seed=4)
+    finds: dict[str, Counter[str]] = {"shares": Counter(), "alone": Counter()}
+    for row in rows:
+        truth = world.truth(row["uen"])
+        if truth.own_domain is None:
+            continue
+        finds["shares"]["all"] += 1
+        own = {truth.own_domain, *truth.aliases}
+        by = {kind for kind, query in queries_of(row).items() if own & set(map(host, found_urls(world, query)))}
+        finds["shares"].update(by)
+        finds["alone"].update(by if len(by) == 1 else ())
+    return finds
+
+
+def queries_of(row: dict[str, str]) -> dict[str, str]:
+    name = " ".join(core_words(row["entity_name"]))
+    place = row["postal_code"] if row["postal_code"] != "na" else ""
+    queries = {PLAIN: f"{name} Singapore", PLACED: f"{name} {place} contact -site:" + " -site:".join(EXCLUDED)}
+    if row["former_entity_name1"] != "na":
+        queries[RENAMED] = " ".join(core_words(row["former_entity_name1"])) + " Singapore"
+    return queries
+
+
+def found_urls(world: World, query: str) -> list[str]:
+    return [listing.url for listing in world.search(query)]
+
+
+def test_one_plain_query_finds_some_six_sites_in_ten(findable: dict[str, Counter[str]]) -> None:
+    """Offices of statistics found 57.6 to 64.7 % of the true sites with one query to DuckDuckGo, Bing or Yahoo."""
+    shares = findable["shares"]
+    assert 0.52 <= shares[PLAIN] / shares["all"] <= 0.66
+
+
+def test_place_and_exclusions_find_some_eight_in_ten(findable: dict[str, Counter[str]]) -> None:
+    """With postal code and "contact" they found 72 %, and without known directories up to 87 to 89 %."""
+    shares = findable["shares"]
+    assert 0.76 <= shares[PLACED] / shares["all"] <= 0.89
+    assert shares[PLACED] > 1.2 * shares[PLAIN]
+
+
+def test_some_sites_are_found_by_one_kind_of_query_only(findable: dict[str, Counter[str]]) -> None:
+    alone = findable["alone"]
+    assert alone[PLACED] >= 30
+    assert alone[RENAMED] >= 3
+
+
 @pytest.mark.parametrize(
-    "ask",
-    [
-        lambda name: f"{name} Singapore",
-        lambda name: " ".join(core_words(name)) + " Singapore",
-        lambda name: " ".join(core_words(name)).title() + " official website",
-        lambda name: f'"{name.lower()}"',
-        lambda name: name.replace(".", "").replace("(", "").replace(")", ""),
-    ],
+    "spelled",
+    [str.lower, str.title, lambda query: query.replace(" ", ", "), lambda query: f"  {query} the ".replace(" ", "  ")],
 )
-def test_a_listed_site_is_among_the_results(world: World, truths: list[Truth], ask: Callable[[str], str]) -> None:
-    for truth in truths:
-        if truth.domain is not None:
-            hosts = {host(listing.url) for listing in world.search(ask(truth.name))}
-            assert hosts & {truth.domain, *truth.aliases}, truth.name
+def test_case_and_punctuation_of_a_query_do_not_matter(
+    world: World, rows: list[dict[str, str]], spelled: Callable[[str], str]
+) -> None:
+    for row in rows[:40]:
+        query = f"{' '.join(core_words(row['entity_name']))} Singapore"
+        assert world.search(spelled(query)) == world.search(query)
 
 
-def test_a_former_name_and_a_uen_also_find_the_company(rows: list[dict[str, str]], world: World) -> None:
-    renamed = [row for row in rows if row["former_entity_name1"] != "na" and world.truth(row["uen"]).domain]
-    assert renamed
-    for row in renamed:
-        domain = world.truth(row["uen"]).domain
-        for query in (row["former_entity_name1"], f"UEN {row['uen']}"):
-            truth = world.truth(row["uen"])
-            assert {host(each.url) for each in world.search(query)} & {domain, *truth.aliases}
+def test_a_uen_finds_the_entries_of_its_company(rows: list[dict[str, str]], world: World) -> None:
+    for row in rows[:40]:
+        if world.truth(row["uen"]).kind != "silent":
+            assert any(row["uen"] in page.markdown() for page in map(world.page, found_urls(world, row["uen"])))
 
 
 def test_a_nonsense_query_finds_nothing(world: World) -> None:
@@ -155,26 +200,12 @@ def test_a_nonsense_query_finds_nothing(world: World) -> None:
     assert world.search("Singapore Pte Ltd") == ()
 
 
-def test_a_silent_company_is_found_nowhere(world: World, of_kind: Callable[[str], Truth]) -> None:
-    assert world.search(of_kind("silent").name) == ()
-
-
-def test_the_sites_rank_follows_the_distribution() -> None:
-    world = World(registry_sample.rows(1_500, seed=4), seed=4)
-    ranks: Counter[str] = Counter()
-    for uen in world.uens():
-        truth = world.truth(uen)
-        if truth.own_domain is None:
-            continue
-        hosts = [host(listing.url) for listing in world.search(f"{truth.name} Singapore")]
-        places = [index for index, each in enumerate(hosts, 1) if each in (truth.own_domain, *truth.aliases)]
-        moved = truth.kind == "moved"
-        rank = places[0] if places else 0
-        ranks["absent" if not rank and not moved else "1" if rank == 1 else "2-3" if rank <= 3 else "4-10"] += 1
-    total = ranks.total()
-    assert abs(ranks["absent"] / total - 0.12) < 0.04
-    assert abs(ranks["1"] / total - 0.60) < 0.06
-    assert abs(ranks["2-3"] / total - 0.20) < 0.06
+def test_the_web_says_nothing_of_a_silent_company(world: World, of_kind: Callable[[str], Truth]) -> None:
+    """Others of a similar name turn up instead."""
+    truth = of_kind("silent")
+    for listing in world.search(f"{truth.name} {truth.uen}"):
+        assert truth.uen not in f"{listing.url} {listing.snippet}"
+        assert truth.name not in listing.title
 
 
 def test_every_true_mail_and_number_can_be_read_on_the_site(world: World, truths: list[Truth]) -> None:
@@ -296,7 +327,7 @@ def test_the_real_sample_makes_a_world() -> None:
     for uen in world.uens():
         truth = world.truth(uen)
         listings = world.search(truth.name)
-        assert bool(listings) == (truth.kind != "silent"), truth
+        assert listings or truth.kind == "silent", truth
         assert all(dataclasses.astuple(world.page(listing.url)) for listing in listings)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -36,6 +38,12 @@ three of a search each. The second one is made in a later attempt at the job, ha
 FAILURE_HOLDS = timedelta(days=3)
 """As long as a search is kept: a job that was snoozed over a weekend still knows what it gave up."""
 
+FORTNIGHT = timedelta(days=14)
+MARKS = 63
+"""Each company sets one mark of a domain, by its ID; a bigint has room for so many."""
+MOST_DOMAINS = 200_000
+"""Some 20 MB. Two searches for each of 300 companies a day bring at most 84,000 domains in a fortnight."""
+
 Asked: TypeAlias = tuple[Literal["page", "footer", "search"], str]
 """What was asked for: the kind, and the URL or query."""
 
@@ -52,9 +60,9 @@ class Memory:
     async def search(self, query: str) -> SearchPage | None:
         """The kept answer to this very query, unless it is too old."""
         async with self._database.session() as connection:
-            kept = await connection.fetchval(
+            kept = await connection.fetchrow(
                 """
-                SELECT hits::text FROM acra_express.searches
+                SELECT hits::text AS hits, others::text AS others FROM acra_express.searches
                 WHERE query = $1 AND searched_at > (SELECT acra_express.clock()) - $2::interval
                 """,
                 stored_text(query),
@@ -62,25 +70,30 @@ class Memory:
             )
         if kept is None:
             return None
-        hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in json.loads(kept))
-        return SearchPage(query=query, hits=hits)
+        hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in json.loads(kept["hits"]))
+        return SearchPage(query=query, hits=hits, others=json.loads(kept["others"] or "{}"))
 
-    async def keep_search(self, page: SearchPage) -> None:
-        """Keep an answer, an honest "no results" too."""
+    async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str] = ()) -> SearchPage:
+        """Keep an answer, an honest "no results" too, and note that these domains turned up for the company.
+
+        Returns:
+            The page with `others`: for about how many other companies, at most 62, each of the domains turned up in
+            the last two to four weeks. One statement does all of it, in the transaction that a search costs anyway.
+        """
         hits = stored_json([[hit.rank, hit.title, hit.url, hit.snippet] for hit in page.hits])
         query = stored_text(page.query)
         if len(query.encode()) > MAX_QUERY_BYTES or len(hits.encode()) > MAX_PAGE_BYTES:
-            return
+            return page
         async with self._database.session() as connection:
-            await connection.execute(
-                """
-                INSERT INTO acra_express.searches (query, hits, searched_at)
-                VALUES ($1, $2::text::jsonb, acra_express.clock())
-                ON CONFLICT (query) DO UPDATE SET hits = excluded.hits, searched_at = excluded.searched_at
-                """,
+            others = await connection.fetchval(
+                _KEEP_SEARCH,
                 query,
                 hits,
+                sorted({stored_text(domain[:253]) for domain in domains}),
+                1 << company_id % MARKS,
+                FORTNIGHT.total_seconds(),
             )
+        return replace(page, others=json.loads(others or "{}"))
 
     async def page(self, url: str) -> Page | None:
         """The kept page of this URL, unless it is older than a day."""
@@ -187,7 +200,11 @@ class Memory:
         return await self.gave_up(company_id, asked)
 
     async def prune(self) -> int:
-        """Drop what is too old to be answered; returns how many rows went. Call it at ticks."""
+        """Drop what is too old to be answered; returns how many rows went. Call it at ticks.
+
+        A domain that turned up for one company only says nothing once its fortnight has ended, and such domains go
+        first where there are more than `MOST_DOMAINS`.
+        """
         async with self._database.session() as connection:
             gone = await connection.fetchval(
                 """
@@ -196,14 +213,52 @@ class Memory:
                      searches AS (DELETE FROM acra_express.searches
                                   WHERE searched_at <= (SELECT acra_express.clock()) - $2::interval RETURNING 1),
                      failures AS (DELETE FROM acra_express.failed_calls
-                                  WHERE last_at <= (SELECT acra_express.clock()) - $3::interval RETURNING 1)
-                SELECT (SELECT count(*) FROM pages) + (SELECT count(*) FROM searches) + (SELECT count(*) FROM failures)
+                                  WHERE last_at <= (SELECT acra_express.clock()) - $3::interval RETURNING 1),
+                     period AS MATERIALIZED (
+                         SELECT floor(extract(epoch FROM acra_express.clock()) / $4::float8)::int AS now),
+                     rare AS (SELECT d.domain FROM acra_express.search_domains d, period p
+                              WHERE d.period < p.now OR (d.marks | d.earlier) & ((d.marks | d.earlier) - 1) = 0
+                              ORDER BY d.period, d.domain
+                              LIMIT greatest(0, (SELECT count(*) FROM acra_express.search_domains) - $5)),
+                     domains AS (DELETE FROM acra_express.search_domains d USING period p
+                                 WHERE d.period < p.now - 1
+                                    OR d.period < p.now AND (d.marks | d.earlier) & ((d.marks | d.earlier) - 1) = 0
+                                    OR d.domain IN (SELECT r.domain FROM rare r) RETURNING 1)
+                SELECT (SELECT count(*) FROM pages) + (SELECT count(*) FROM searches)
+                     + (SELECT count(*) FROM failures) + (SELECT count(*) FROM domains)
                 """,
                 PAGE_AGE,
                 SEARCH_AGE,
                 FAILURE_HOLDS,
+                FORTNIGHT.total_seconds(),
+                MOST_DOMAINS,
             )
         return int(gone)
+
+
+_KEEP_SEARCH = """
+    WITH noted AS (
+        INSERT INTO acra_express.search_domains AS d (domain, period, marks)
+        SELECT found.domain, floor(extract(epoch FROM acra_express.clock()) / $5::float8)::int, $4::bigint
+        FROM unnest($3::text[]) WITH ORDINALITY AS found(domain, place) ORDER BY found.place
+        ON CONFLICT (domain) DO UPDATE SET
+            earlier = CASE excluded.period - d.period WHEN 0 THEN d.earlier WHEN 1 THEN d.marks ELSE 0 END,
+            marks = excluded.marks | CASE d.period WHEN excluded.period THEN d.marks ELSE 0 END,
+            period = excluded.period
+        RETURNING d.domain, (d.marks | d.earlier) & ~$4::bigint AS others),
+    counted AS (
+        SELECT n.domain, length(replace(n.others::bit(64)::text, '0', '')) AS companies FROM noted n
+        WHERE n.others <> 0),
+    kept AS (
+        INSERT INTO acra_express.searches (query, hits, searched_at, others)
+        SELECT $1, $2::text::jsonb, acra_express.clock(),
+               (SELECT jsonb_object_agg(c.domain, c.companies) FROM counted c)
+        ON CONFLICT (query) DO UPDATE
+        SET hits = excluded.hits, searched_at = excluded.searched_at, others = excluded.others
+        RETURNING others)
+    SELECT k.others::text FROM kept k
+"""
+# All replicas note the domains of an answer in alphabetical order, so that two of them never wait for each other.
 
 
 def _key(url: str, form: str = "") -> bytes:

@@ -58,6 +58,9 @@ async def forget_company(
             "DELETE FROM acra_express.pages WHERE url = ANY ($1::text[])",
             [url for detail in details for url in _texts(detail.get("pages"))],
         ),
+        "acra_express.search_domains": await _search_domains(
+            connection, _texts([(detail.get("site") or {}).get("domain") for detail in details])
+        ),
         "acra_express.failed_calls": await changed(
             connection, "DELETE FROM acra_express.failed_calls WHERE company_id = ANY ($1::bigint[])", list(ids)
         ),
@@ -106,6 +109,7 @@ async def forget_domain(
         "acra_express.field_history": history + await _history(connection, mention),
         "acra_express.searches": await _searches(connection, mention),
         "acra_express.pages": await _pages(connection, mention),
+        "acra_express.search_domains": await _search_domains(connection, [domain]),
         "acra_express.verifications": await _verifications(connection, digests),
     } | await forget_judged_domain(connection, domain, mention, digests, ids)
 
@@ -206,9 +210,21 @@ async def _searches(connection: Connection, mention: Mention) -> int:
         connection,
         """
         DELETE FROM acra_express.searches
-        WHERE position($1 in lower(query)) > 0 OR position($1 in lower(hits::text)) > 0
+        WHERE position($1 in lower(concat(query, hits::text, others::text))) > 0
         """,
         mention.needle,
+    )
+
+
+async def _search_domains(connection: Connection, domains: Sequence[str]) -> int:
+    """How often these domains and their subdomains turned up in searches."""
+    return await changed(
+        connection,
+        """
+        DELETE FROM acra_express.search_domains s USING unnest($1::text[]) AS gone(domain)
+        WHERE s.domain = gone.domain OR right(s.domain, length(gone.domain) + 1) = '.' || gone.domain
+        """,
+        list(domains),
     )
 
 

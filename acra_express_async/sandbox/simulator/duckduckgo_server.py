@@ -197,7 +197,9 @@ class SimulatedDuckDuckGo:
     def _results(self, call: ReceivedCall, query: str, effects: Effects) -> Reply:
         options, day, region = self.around.options, self.around.day, call.fields.get("kl", "")
         lite = call.route.startswith("lite")
-        listings = self.around.world.search(query) if not call.fields.get("s") else ()
+        limit = options.most_exclusions
+        answered = limit is None or query.count("-site:") <= limit
+        listings = self.around.world.search(query) if answered and not call.fields.get("s") else ()
         form: LinkForm = "wrapped" if lite or call.method == "GET" else "direct"
         form = effects.get("link_form") or options.link_form or form
         ad = one_of(ADS, query, day) if unit(options.seed, "ad", query, day) < options.ad_share else None

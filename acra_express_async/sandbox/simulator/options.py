@@ -30,6 +30,8 @@ class Options:
         link_form: forces the form of DuckDuckGo's links.
         ad_share, box_share: share of result pages with an ad, with a zero-click box.
         flag_get, flag_user_agent, flag_no_vqd: probability that such a request is treated as a robot's.
+        most_exclusions: a query that excludes more hosts with ``-site:`` finds nothing, as on DuckDuckGo's page without
+            scripts from 2018 to 2022, when it was 1; None for no limit.
         long_query_status: status for a query of 500 characters or more.
         block_minutes: how long a DuckDuckGo block lasts without further requests.
         batch_limit: most addresses in one validatebatch.
@@ -55,6 +57,7 @@ class Options:
     flag_get: float = 0.5
     flag_user_agent: float = 0.3
     flag_no_vqd: float = 1.0
+    most_exclusions: int | None = None
     long_query_status: int = 400
     block_minutes: float = 60.0
     batch_limit: int = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
@@ -26,6 +26,9 @@ SITE_KINDS: dict[SiteKind, float] = {
 """Shares among companies with a site; `dead`, `walled` and `robots` are unreadable, `thin` proves nothing."""
 
 UNREADABLE: frozenset[SiteKind] = frozenset({"dead", "walled", "robots"})
+
+FORMER_NAME_SHARE = 0.4
+"""Share of the renamed companies whose site still has the former name everywhere."""
 
 MailStyle = Literal["everywhere", "contact", "bracketed", "cloudflare", "image", "free", "form"]
 MAIL_STYLES: dict[MailStyle, float] = {
@@ -92,8 +95,9 @@ class PublishedContacts:
 class SitePlan:
     """A company's own site.
 
-    `host` is without "www.", `old_host` redirects to it, `listed` says whether searches find it, `registered_place`
-    whether the address printed is the registry's, `exact_label` whether the domain is the whole name.
+    `host` is without "www.", `legal` the legal name that it prints (some still print a former one), `old_host`
+    redirects to it, `listed` says whether a search engine has crawled it, `registered_place` whether the address
+    printed is the registry's, `exact_label` whether the domain is the whole name.
     """
 
     kind: SiteKind
@@ -101,6 +105,7 @@ class SitePlan:
     contacts: PublishedContacts
     place: Place
     brand: str
+    legal: str
     old_host: str = ""
     death: Death | None = None
     listed: bool = True
@@ -148,7 +153,6 @@ class Presence:
     facebook: bool
     linkedin: bool
     jobs: bool
-    directories: int
 
 
 def presence_of(firm: Firm, seed: int, site_share: float) -> Presence:
@@ -161,7 +165,7 @@ def presence_of(firm: Firm, seed: int, site_share: float) -> Presence:
     fate = dice.random()
     likes: list[Lookalike] = []
     if site is None and fate < 0.30:
-        return Presence(None, (), silent=True, facebook=False, linkedin=False, jobs=False, directories=0)
+        return Presence(None, (), silent=True, facebook=False, linkedin=False, jobs=False)
     if fate > (0.85 if site else 0.55):
         kind: Literal["foreign", "local", "parked"] = dice.choice(("foreign", "local", "parked"))
         likes.append(Lookalike(kind, _lookalike_host(firm, kind, site, dice)))
@@ -172,13 +176,13 @@ def presence_of(firm: Firm, seed: int, site_share: float) -> Presence:
         facebook=dice.random() < 0.5,
         linkedin=dice.random() < 0.5,
         jobs=dice.random() < 0.3,
-        directories=dice.randint(1, 4),
     )
 
 
 def _site(firm: Firm, seed: int, dice: Random) -> SitePlan:
     kind = dice.choices(list(SITE_KINDS), list(SITE_KINDS.values()))[0]
-    label, brand = _label(firm, kind, dice)
+    called = _as_it_calls_itself(firm, kind, seed)
+    label, brand = _label(called, kind, dice)
     suffix = dice.choices(("com.sg", "sg", "com"), (45, 20, 35))[0]
     host = f"{label}.{dice.choice(HOSTS_FOR_RENT)}" if kind == "hosted" else f"{label}.{suffix}"
     old = ""
@@ -194,6 +198,7 @@ def _site(firm: Firm, seed: int, dice: Random) -> SitePlan:
         contacts=_contacts(host, label, kind, dice),
         place=registered_place(firm) if registered else invented_place(dice),
         brand=brand,
+        legal=called.name,
         registered_place=registered,
         exact_label=label == joined(firm.name),
         old_host=old,
@@ -207,6 +212,12 @@ def _site(firm: Firm, seed: int, dice: Random) -> SitePlan:
         relative_links=dice.random() < 0.25,
         agency=dice.choice(AGENCIES) if dice.random() < 0.12 else "",
     )
+
+
+def _as_it_calls_itself(firm: Firm, kind: SiteKind, seed: int) -> Firm:
+    """The firm under the name that its site uses: some sites were never changed after the company's name was."""
+    keeps = kind == "plain" and firm.former_names and unit(seed, "keeps its name", firm.uen) < FORMER_NAME_SHARE
+    return replace(firm, name=firm.former_names[0], former_names=()) if keeps else firm
 
 
 def _label(firm: Firm, kind: SiteKind, dice: Random) -> tuple[str, str]:

@@ -15,7 +15,7 @@ def contact_page(firm: Firm, plan: SitePlan, seed: int) -> str:
     chinese = plan.kind == "chinese"
     lines = ["联系我们\n====" if chinese else "Contact us\n=========="]
     if plan.prints_name:
-        lines.append(f"**{written(firm.name)}**")
+        lines.append(f"**{written(plan.legal)}**")
     if plan.kind != "thin":
         lines.append(address_text(plan.place, dice))
     lines += number_lines(plan, dice)

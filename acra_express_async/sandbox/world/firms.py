@@ -12,11 +12,6 @@ from typing import Any
 LEGAL_WORDS = frozenset({"pte", "ltd", "limited", "private", "llp", "lp", "llc", "sdn", "bhd", "plc", "inc"})
 """Words of the legal form; they occur in names and queries and distinguish no company."""
 
-QUERY_NOISE = LEGAL_WORDS | frozenset(
-    {"singapore", "sg", "and", "the", "official", "website", "site", "contact", "email", "company", "homepage", "uen"}
-)
-"""Words that a search engine ignores when it looks for a company."""
-
 _BLANK = frozenset({"", "na", "n.a.", "null", "none", "-"})
 
 

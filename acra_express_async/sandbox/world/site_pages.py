@@ -123,7 +123,7 @@ def _page_of(
     if wanted == "/careers" and plan.contacts.careers:
         return f"Careers | {plan.brand}", f"Work with us\n============\n\nSend your CV to {plan.contacts.careers}."
     if wanted == "/privacy-policy":
-        return f"Privacy policy | {plan.brand}", _privacy(firm, plan)
+        return f"Privacy policy | {plan.brand}", _privacy(plan)
     return None
 
 
@@ -173,8 +173,9 @@ def _about(firm: Firm, plan: SitePlan, seed: int) -> str:
     dice = draw(seed, "about", firm.uen)
     lines = ["About us\n========"]
     if plan.prints_name and dice.random() < 0.6:
-        former = f" (formerly {written(firm.former_names[0])})" if firm.former_names else ""
-        lines.append(f"{written(firm.name)}{former} is registered in Singapore.")
+        renamed = firm.former_names and plan.legal == firm.name
+        former = f" (formerly {written(firm.former_names[0])})" if renamed else ""
+        lines.append(f"{written(plan.legal)}{former} is registered in Singapore.")
     if plan.kind == "chinese":
         return "\n\n".join([*lines, phrases.chinese_paragraph(plan.brand, dice)])
     trade = trade_of(firm.ssic)
@@ -194,8 +195,8 @@ def _services(firm: Firm, plan: SitePlan, seed: int) -> str:
     )
 
 
-def _privacy(firm: Firm, plan: SitePlan) -> str:
-    name = written(firm.name) if plan.prints_name else plan.brand
+def _privacy(plan: SitePlan) -> str:
+    name = written(plan.legal) if plan.prints_name else plan.brand
     officer = (
         f" Our data protection officer can be reached at {plan.contacts.privacy}." if plan.contacts.privacy else ""
     )
@@ -208,7 +209,7 @@ def _privacy(firm: Firm, plan: SitePlan) -> str:
 def _footer(firm: Firm, plan: SitePlan, seed: int, *, icons: bool = False) -> str:
     dice = draw(seed, "footer", firm.uen)
     lines = contact_block.footer_lines(plan, dice, icons=icons)
-    holder = written(firm.name) if plan.prints_name else plan.brand
+    holder = written(plan.legal) if plan.prints_name else plan.brand
     notice = f"© {dice.choice(('2019', '2022', '2024 - 2026', '2026'))} {holder.rstrip('.')}. All rights reserved."
     if plan.prints_uen:
         notice += " " + contact_block.uen_text(firm.uen, dice)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from random import Random
 
 from acra_express_async.sandbox.draws import unit
 from acra_express_async.sandbox.markup.fragments import Listing
-from acra_express_async.sandbox.trades import trade_of
+from acra_express_async.sandbox.trades import Trade, trade_of
 from acra_express_async.sandbox.world.company_draw import registered_place
 from acra_express_async.sandbox.world.firms import Firm, joined, slug, written
 from acra_express_async.sandbox.world.web import WebPage, error_page
@@ -35,6 +34,11 @@ DIRECTORIES = (
     Directory("www.companies.sg", "/business/{uen}/{slug}", "{name} | Companies.sg"),
     Directory("www.yellowpages.com.sg", "/company/{slug}", "{name} - Yellow Pages Singapore"),
     Directory("opencorporates.com", "/companies/sg/{uen}", "{name} :: Singapore :: OpenCorporates"),
+    Directory("ltddir.com", "/companies/{slug}", "{name}, Singapore - Company Details"),
+    Directory("sgpgrid.com", "/company-details/{slug}", "{name} | Company Details | SGP Grid"),
+    Directory("www.dnb.com", "/business-directory/sg/{slug}", "{name} Company Profile | Singapore | D&B"),
+    Directory("www.zoominfo.com", "/c/sg/{slug}", "{name} - Overview, Competitors, and Employees | ZoomInfo"),
+    Directory("www.businesslist.sg", "/company/{slug}", "{name} - Singapore Business Directory"),
     Directory(
         "www.lionlistings.com.sg", "/biz/{uen}-{slug}", "{name}, Singapore - phone, address, reviews", known=False
     ),
@@ -123,12 +127,10 @@ def social_listings(firm: Firm, *, facebook: bool, linkedin: bool, jobs: bool) -
     return found
 
 
-def filler_listings(firm: Firm, count: int, dice: Random) -> list[Listing]:
-    """Results that only share a word with the query."""
-    trade = trade_of(firm.ssic)
+def filler_listings(trade: Trade, area: str) -> list[Listing]:
+    """Articles, entries and threads about a trade, which only share a word with a company."""
     thing = trade.thing.replace(" ", "-").lower()
-    area = dice.choice(("Tampines", "Jurong", "Novena", "Bugis", "Woodlands", "Katong", "Bedok", "Yishun"))
-    pool = [
+    return [
         Listing(
             f"10 best places for {trade.thing} in {area}",
             f"https://{MAGAZINE}/best-{thing}-{area.lower()}/",
@@ -161,8 +163,6 @@ def filler_listings(firm: Firm, count: int, dice: Random) -> list[Listing]:
             "Demand holds up while rents rise, traders say.",
         ),
     ]
-    dice.shuffle(pool)
-    return pool[:count]
 
 
 def third_party_page(

@@ -7,19 +7,21 @@ import dataclasses
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.world.company_draw import AGENCIES, Lookalike, Presence, SitePlan, presence_of
-from acra_express_async.sandbox.world.firms import Firm, firm_of, words
+from acra_express_async.sandbox.world.crawl import Document, documents_of, noise
+from acra_express_async.sandbox.world.firms import Firm, firm_of
 from acra_express_async.sandbox.world.index import NameIndex
 from acra_express_async.sandbox.world.layout import laid_out, look_of
 from acra_express_async.sandbox.world.mailboxes import Mailbox, mailbox_of
 from acra_express_async.sandbox.world.namesakes import lookalike_page
 from acra_express_async.sandbox.world.page_sizes import PageSize
-from acra_express_async.sandbox.world.search_results import listings_for
+from acra_express_async.sandbox.world.search_index import SearchIndex
 from acra_express_async.sandbox.world.site_pages import site_page
 from acra_express_async.sandbox.world.third_parties import third_party_page
 from acra_express_async.sandbox.world.truth import Truth, true_mails, truth_of
@@ -30,6 +32,8 @@ SITE_SHARE = 0.55
 
 KEPT = 512
 """Companies whose draw is cached; others are drawn again on demand, with the same result."""
+
+KNOWN_FIRMS = 8
 
 Role = Literal["site", "old", "likeness"]
 
@@ -58,6 +62,7 @@ class World:
         self.site_share = site_share
         self.page_size: PageSize = page_size
         self._index = NameIndex(self._firms)
+        self._engine: SearchIndex | None = None
         self._presences: OrderedDict[int, Presence] = OrderedDict()
         self._hosts: dict[str, tuple[int, Role]] = {}
         self._renamed: dict[tuple[int, Role], str] = {}
@@ -107,15 +112,10 @@ class World:
         return None if number is None else self._firms[number]
 
     def search(self, query: str) -> tuple[Listing, ...]:
-        """Results for `query`, at most ten; empty when nothing is found."""
-        meant = self._index.meant_by(query)
-        if not meant:
-            return ()
-        first, *others = meant
-        sites = [
-            (self._firms[number], site) for number in others[:2] if (site := self._presence(number).site) is not None
-        ]
-        return listings_for(self._firms[first], self._presence(first), " ".join(words(query)), self.seed, sites)
+        """Results for `query`, at most ten; empty when nothing is found. The first search builds the index."""
+        if self._engine is None:
+            self._engine = SearchIndex(self._crawled())
+        return self._engine.search(query)
 
     def page(self, url: str) -> WebPage:
         """The page at `url`; an unknown host does not resolve."""
@@ -125,7 +125,7 @@ class World:
         found = self._hosts.get(host.removeprefix("www."))
         if found is not None:
             return self._company_page(*found, host, path)
-        third = third_party_page(url, host, path, self._named_in, self._firms[:8])
+        third = third_party_page(url, host, path, self._named_in, self._known_firms())
         if third is not None:
             return self._laid_out(third)
         if host.removeprefix("www.") in AGENCIES:
@@ -159,6 +159,18 @@ class World:
             elif site is not None:
                 printed = frozenset(mail.email for mail in true_mails(site))
         return mailbox_of(address, printed, self._hosts, self.seed)
+
+    def _known_firms(self) -> list[Firm]:
+        """Companies that directories name as similar ones: the first of which the web knows anything."""
+        spoken_of = (firm for number, firm in enumerate(self._firms) if not self._presence(number).silent)
+        return list(islice(spoken_of, KNOWN_FIRMS))
+
+    def _crawled(self) -> Iterator[Document]:
+        some = self._known_firms()
+        for number, firm in enumerate(self._firms):
+            neighbours = [other for other in some if other.uen != firm.uen][:4]
+            yield from documents_of(firm, self._presence(number), self.seed, neighbours)
+        yield from noise(self.seed)
 
     def _company_page(self, number: int, role: Role, host: str, path: str) -> WebPage:
         firm, presence = self._firms[number], self._presence(number)

@@ -1,0 +1,112 @@
+"""The queries: what each kind asks, and the bounds that DuckDuckGo and Bing set."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from extract.builders import UEN, company, hit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acra_express_async.extract.queries import (
+    EXCLUDED,
+    MAX_QUERY_CHARS,
+    MOST_EXCLUDED,
+    PLAN,
+    Variant,
+    directories_to_exclude,
+    query_of,
+)
+from acra_express_async.models import Company, SearchPage
+
+
+def words_of_query(query: str) -> str:
+    return query.partition(" -site:")[0]
+
+
+def place_query(firm: Company, *answers: SearchPage) -> str:
+    return words_of_query(query_of(Variant.PLACE, firm, answers))
+
+
+def test_the_plan_asks_for_name_place_and_other_name() -> None:
+    assert PLAN.variants == (Variant.NAME, Variant.PLACE, Variant.OTHER)
+    assert len(EXCLUDED) == MOST_EXCLUDED
+
+
+def test_a_query_holds_the_name_without_its_legal_form() -> None:
+    firm = company('!NANYANG "OPTICAL" CO (PTE) LTD', former_names=("OLD NAME PTE. LTD.", "OLDER PTE. LTD."))
+    assert query_of(Variant.NAME, firm, ()) == "NANYANG OPTICAL CO Singapore"
+    assert place_query(firm) == "NANYANG OPTICAL CO 415874 contact"
+    assert query_of(Variant.OTHER, firm, ()) == "OLD NAME Singapore"
+    assert query_of(Variant.NUMBER, firm, ()) == f'"NANYANG OPTICAL CO (PTE) LTD" {UEN}'
+    assert query_of(Variant.NAME, company("DECATHLON SINGAPORE PTE. LTD."), ()) == "DECATHLON SINGAPORE"
+
+
+@pytest.mark.parametrize(
+    ("facts", "query"),
+    [
+        ({"postal_code": None}, "ORCHID HARDWARE KAKI BUKIT AVENUE 4 contact"),
+        ({"postal_code": None, "street_name": None}, "ORCHID HARDWARE Singapore contact"),
+        ({"shared_postal": 21}, "ORCHID HARDWARE Singapore contact"),
+        ({"shared_postal": 20}, "ORCHID HARDWARE 415874 contact"),
+    ],
+)
+def test_the_place_is_what_tells_a_company_apart(facts: dict[str, object], query: str) -> None:
+    """An incorporation agent's postal code would find the agent."""
+    assert place_query(company(**facts)) == query
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("BRIGHTWAY ENGINEERING AND CONSTRUCTION PTE LTD", "BRIGHTWAY Singapore"),
+        ("BRIGHTWAY AWNINGS PTE LTD", ""),
+        ("BRIGHTWAY PTE LTD", ""),
+        ("GOLDEN STAR ENGINEERING AND CONSTRUCTION PTE LTD", ""),
+    ],
+)
+def test_a_brand_is_asked_for_where_the_name_says_more(name: str, other: str) -> None:
+    assert query_of(Variant.OTHER, company(name), ()).casefold() == other.casefold()
+
+
+def test_directories_that_took_places_are_excluded_first() -> None:
+    answer = SearchPage(
+        "q",
+        (
+            hit("https://www.facebook.com/orchid"),
+            hit("https://www.yellowpages.com.sg/orchid"),
+            hit("https://orchidhardware.sg/"),
+        ),
+    )
+    excluded = directories_to_exclude(company(), [answer], 4)
+    assert excluded == ("facebook.com", "yellowpages.com.sg", "sgpbusiness.com", "recordowl.com")
+    assert directories_to_exclude(company(), [answer], 0) == ()
+
+
+def test_a_directory_that_may_be_the_company_is_not_excluded() -> None:
+    answer = SearchPage("q", (hit("https://www.lazada.sg/"), hit("https://www.dnb.com/x")))
+    excluded = directories_to_exclude(company("LAZADA SINGAPORE PTE. LTD."), [answer], MOST_EXCLUDED)
+    assert "lazada.sg" not in excluded
+    assert excluded[0] == "dnb.com"
+    assert "sgpgrid.com" not in directories_to_exclude(company("SGP GRID PTE. LTD."), [], MOST_EXCLUDED)
+
+
+@pytest.mark.parametrize("variant", list(Variant))
+@pytest.mark.parametrize("word", ["-SITE", "+PLUS", "~LIKE", "\\JUMP", "!BANG", "--", '"QUOTED'])
+def test_no_word_of_a_name_becomes_an_operator(variant: Variant, word: str) -> None:
+    firm = company(f"{word} ORCHID {word} HARDWARE PTE. LTD.", former_names=(f"{word} OLD NAME PTE LTD",))
+    query = words_of_query(query_of(variant, firm, ()))
+    assert not re.search(r"(?:^|\s)[-+~!\\]", query)
+    assert query.count('"') in (0, 2)
+
+
+@given(st.text(max_size=600), st.text(max_size=300), st.sampled_from(list(Variant)))
+def test_any_name_gives_a_bounded_query(name: str, street: str, variant: Variant) -> None:
+    """At most ten words count, and 500 characters are refused."""
+    firm = company(name, postal_code=None, street_name=street, former_names=(name[::-1],))
+    query = query_of(variant, firm, ())
+    assert len(query) <= MAX_QUERY_CHARS
+    assert query.count(" -site:") <= MOST_EXCLUDED
+    if variant in (Variant.NAME, Variant.OTHER):
+        assert len(words_of_query(query).split()) <= 9
