@@ -149,6 +149,15 @@ def companies_named_in(params: Mapping[str, Any]) -> list[int]:
     return sorted({entry for entry in listed if id_of(entry) is not None})[:MAX_LISTED]
 
 
+def campaign_of(params: object, job_id: int) -> int:
+    """The campaign that a job's params name, however malformed they are; a job without one is its own campaign."""
+    if not isinstance(params, Mapping):
+        return job_id
+    campaign = params.get("campaign")
+    named = campaign.get("id") if isinstance(campaign, Mapping) else None
+    return id_of(named) or id_of(params.get("campaign_id")) or id_of(params.get("staging_job_id")) or job_id
+
+
 def id_of(value: object) -> int | None:
     """The value if it can be the id of a row; None for everything else."""
     return value if type(value) is int and 1 <= value <= MAX_ID else None

@@ -24,6 +24,7 @@ from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
+from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
 EXIT_SOME_FAILED = 1
@@ -86,7 +87,9 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
         shown = table(None, "UEN", "state", "reason", "ended", "job", yielding=("reason",), zone=settings.zone)
         for each in ended:
             ended_at = moment(each["ended_at"], settings.zone)
-            shown.add_row(cell(each["uen"]), each["kind"], cell(each["reason"]), ended_at, str(each["job_id"]))
+            shown.add_row(
+                cell(each["uen"]), each["kind"], cell(in_words(each["reason"])), ended_at, str(each["job_id"])
+            )
         out.print(shown)
         out.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
 

@@ -19,7 +19,7 @@ from acra_express_async.db.records.judgement_rows import JudgementLine
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.logs import printable
 from acra_express_async.models import offset
-from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS
+from acra_express_async.records.reasons import REASONS, REJECTED, SIGNALS, in_words, refusal_in_words
 from acra_express_async.settings.tree import load_settings
 
 _REJECTED = "rejected_"
@@ -133,7 +133,7 @@ def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", "Contacts:", *contacts)
     yield from ("", _cost(detail))
     if notes := detail.get("notes"):
-        yield f"Notes: {', '.join(notes)}."
+        yield f"Notes: {'; '.join(in_words(note) for note in notes)}."
 
 
 def _pages(detail: Mapping[str, Any]) -> list[str]:
@@ -144,7 +144,7 @@ def _pages(detail: Mapping[str, Any]) -> list[str]:
 
 def _special(reading: Mapping[str, Any]) -> Iterator[str]:
     if reading.get("unusable_reason"):
-        yield f"not usable: {reading['unusable_reason']}"
+        yield f"not usable: {refusal_in_words(reading['unusable_reason'])}"
     if reading.get("cut_at"):
         yield f"cut at {reading['cut_at']} tokens"
     if reading.get("footer_read"):

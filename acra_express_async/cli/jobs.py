@@ -19,6 +19,7 @@ from acra_express_async.db.jobs.job_commands import JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
 from acra_express_async.models import job_word
+from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import load_settings
 
 SHORT_PARAM = 200
@@ -174,10 +175,15 @@ def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
 
 
 def _companies(outcomes: list[dict[str, Any]]) -> Table:
-    shown = table(None, "UEN", "outcome", "reason", "job", "took", "name", yielding=("name",))
+    shown = table(None, "UEN", "outcome", "reason", "job", "took", "name", yielding=("reason", "name"))
     for o in sorted(outcomes, key=lambda o: o["kind"] != "failed"):
         shown.add_row(
-            cell(o["uen"]), o["kind"], cell(o["reason"]), str(o["job_id"]), span(o["latency_seconds"]), cell(o["name"])
+            cell(o["uen"]),
+            o["kind"],
+            cell(in_words(o["reason"])),
+            str(o["job_id"]),
+            span(o["latency_seconds"]),
+            cell(o["name"]),
         )
     return shown
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from acra_express_async.cli.wording import cell, clock_name, moment, span
 from acra_express_async.models import job_word
-from acra_express_async.records.reasons import in_words
+from acra_express_async.records.reasons import in_words, refusal_in_words
 
 WIDE = 110
 """Columns from which budgets stand beside queue and workers."""
@@ -79,7 +79,7 @@ def head(answer: dict[str, Any]) -> list[Text]:
     lines += [Text(f"  {sentence}", style="dim") for sentence in answer["verdict"].get("waits", ())]
     for line in answer["breakers"]:
         probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""
-        lines.append(Text(f"  {line['provider']} is {line['kind']} ({line['reason']}){probe}"))
+        lines.append(Text(f"  {line['provider']} is {line['kind']} ({refusal_in_words(line['reason'])}){probe}"))
     if answer["stands_back"]:
         lines.append(Text("  the nightly is running, so nothing is claimed"))
     lines += [Text(f"  {sentence}") for sentence in _nightly(answer["nightly"])]

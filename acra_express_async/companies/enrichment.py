@@ -33,6 +33,7 @@ from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, Outcome, OutcomeKind, Usage
 from acra_express_async.params import EnrichmentParams
 from acra_express_async.records.levels import TABLE, level_of_site
+from acra_express_async.records.reasons import in_words
 from acra_express_async.traces import note, span
 
 log = logs.logger("enrichment")
@@ -108,7 +109,7 @@ class Enrichment:
         committed = len(wanted) - len(left)
         for position, company_id in enumerate(left):
             scope.check()
-            with structlog.contextvars.bound_contextvars(company_id=company_id):
+            with structlog.contextvars.bound_contextvars(company_id=company_id, uen=""):
                 try:
                     with span("company", company_id=company_id):
                         await self._enrich(batch, company_id, scope, committed + 1)
@@ -142,6 +143,7 @@ class Enrichment:
                     Outcome(OutcomeKind.SKIPPED, "company_vanished"),
                 )
             else:
+                structlog.contextvars.bind_contextvars(uen=company.uen)  # until the next company
                 outcome = await self._outcome_for(batch, company, scope)
             stored = await self._commit(batch, company, outcome, processed)
 
@@ -176,7 +178,7 @@ class Enrichment:
             await self._put_back(batch, company.company_id, scope.usage, broken_off)
             raise
         except Exception as error:
-            log.exception("company.broke", uen=company.uen)
+            log.exception("company.broke")
             if self._faults.broke(company.company_id):
                 await self._put_back(batch, company.company_id, scope.usage)
                 raise _own_fault(error) from error
@@ -241,7 +243,7 @@ class Enrichment:
         with span("save"):
             written = await self._lock_retry.write(save)
         if written is None:
-            log.info("company.judged_meanwhile", uen=company.uen)
+            log.info("company.judged_meanwhile")
             if outcome.usage != Usage():
                 await self._book(batch, outcome.usage)
             return False
@@ -252,9 +254,9 @@ class Enrichment:
             self._metrics.stage_duration.labels(stage).observe(seconds)
         log.info(
             "company.ended",
-            uen=company.uen,
             outcome=outcome.kind.value,
             reason=outcome.reason,
+            why=in_words(outcome.reason) or None,
             domain=outcome.site.domain if outcome.site else None,
             latency_seconds=round(ended.latency.total_seconds(), 3),
             searches=outcome.usage.searches,

@@ -72,6 +72,16 @@ class End(StrEnum):
     LEASE_LOST = "lease_lost"
 
 
+STATES = {
+    End.DONE: "done",
+    End.RETRY: "snoozed",
+    End.SNOOZED: "snoozed",
+    End.FAILED: "error",
+    End.RELEASED: "due",
+}
+"""The job's state afterwards, by the words of commands and page; unknown once another worker has it."""
+
+
 @dataclass(slots=True)
 class JobScope:
     """What the calls of one job may know: whether a new one may start, the job's own limits, and what was spent.

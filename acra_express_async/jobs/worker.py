@@ -17,9 +17,10 @@ import structlog
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
 from acra_express_async.jobs.attempt_ends import AttemptEnds
-from acra_express_async.jobs.attempts import End, JobScope
+from acra_express_async.jobs.attempts import STATES, End, JobScope
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
+from acra_express_async.params import campaign_of
 from acra_express_async.runtime.health import BEAT_SECONDS, Beacon
 from acra_express_async.runtime.realtime import real
 from acra_express_async.traces import Traces, note
@@ -145,10 +146,12 @@ class Worker:
     async def _attempt(self, job: Job) -> None:
         facts = {"job_id": job.job_id, "job_type": job.job_type.value, "attempt": job.attempt}
         with (
-            structlog.contextvars.bound_contextvars(job_id=job.job_id, worker=self.name),
+            structlog.contextvars.bound_contextvars(
+                job_id=job.job_id, campaign_id=campaign_of(job.params, job.job_id), worker=self.name
+            ),
             self._traces.batch(**facts),
         ):
-            log.info("job.claimed", job_type=job.job_type.value, attempt=job.attempt, expired=job.expired)
+            log.info("job.claimed", job_type=job.job_type.word, attempt=job.attempt, expired=job.expired)
             if job.expired:
                 self._metrics.lease_expiries.inc()
             if job.crashed:
@@ -172,7 +175,7 @@ class Worker:
         self._metrics.job_attempts.labels(job.job_type.value, end.value).inc()
         note(end=end.value)
         seconds = round(self._clock() - started, 3)
-        log.info("job.ended", job_type=job.job_type.value, end=end.value, seconds=seconds)
+        log.info("job.ended", job_type=job.job_type.word, end=end.value, state=STATES.get(end), seconds=seconds)
 
     async def _leased(self, job: Job) -> End:
         """Run the handler and end the job, with heartbeats until the last write is done.

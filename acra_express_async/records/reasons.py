@@ -27,7 +27,44 @@ REASONS = {
     "not_live": "the registry does not list it as live",
     "company_vanished": "its row in companies was gone",
     "provider_unavailable": "a provider was unavailable for too long",
+    "provider_blocked": "a provider refused us for too long",
+    "provider_error": "a provider's answers could not be used",
+    "job_error": "its job could not be done as it was written",
+    "too_many_errors": "its job failed too often",
+    "too_many_crashes": "its job ended the process too often",
+    "save_failed": "its results could not be stored",
+    "internal_error": "our own code failed",
+    "search_refused": "the search did not take the query",
+    "page_refused": "a page was not read",
+    "verification_failed": "an address was not verified",
+    "verification_pending": "an address is being verified, or was sent and never answered",
+    "verification_share_used": "express's share of the verifications was used up",
+    "site_opted_out": "its site has opted out",
 }
+"""Why a decision was taken, and what was noted on the way."""
+
+REFUSALS = {
+    "redirect": "it answered with a redirect",
+    "challenge": "it asks for a human",
+    "markup_changed": "its result page was not understood",
+    "empty": "it answered with nothing",
+    "empty_query": "nothing is left of the name to search for",
+    "bad_answer": "its answer was not understood",
+    "bad_key": "the key is not accepted",
+    "no_credits": "the account is empty",
+    "key_or_credits": "the key or the credits are bad",
+    "shield_or_key": "its shield or the key refuses us",
+    "not_configured": "no key is configured",
+    "connection": "it could not be reached",
+    "timeout": "it did not answer in time",
+    "throttled": "it asks us to wait",
+    "domain_blocked": "the reader does not read this domain",
+    "refused_url": "its address may not be read",
+    "unresolvable": "its name does not resolve",
+    "too_many_failures": "too many calls failed",
+}
+"""Why a provider or a page did not answer."""
+
 SIGNALS = {
     "uen": "its UEN is on the page",
     "uen_told_by_others": "its UEN is there, but in an article or list about others",
@@ -112,7 +149,15 @@ REJECTED = {
 
 
 def in_words(reason: str) -> str:
-    """A reason's words; a code that is not listed is shown as it is, and a blank one as an empty string."""
+    """A reason's words, ``search_refused:redirect`` too; a code that is not listed is shown without underscores."""
     code, _, detail = reason.partition(":")
-    said = REASONS.get(code, code.replace("_", " "))
-    return f"{said} ({detail})" if detail else said
+    said = REASONS.get(code) or refusal_in_words(code)
+    return f"{said}: {refusal_in_words(detail)}" if detail else said
+
+
+def refusal_in_words(reason: str) -> str:
+    """Why a provider or a page did not answer; ``http_503`` is the status that it answered with."""
+    status = reason.removeprefix("http_")
+    if status != reason and status.isdigit():
+        return f"it answered with status {status}"
+    return REFUSALS.get(reason, reason.replace("_", " "))

@@ -50,6 +50,7 @@ async def run(
         secrets=secrets_of(settings),
         stream=lines,
         colour=not names_set("NO_COLOR"),
+        zone=settings.zone,
     )
     secrets = Secrets.of(settings, secret_files(), learned=lambda value: redactor.learn(secret_parts(value)))
     for name in ignored_names():

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from acra_express_async.models import job_word, offset
+from acra_express_async.records.reasons import in_words, refusal_in_words
 
 WORDS = {"pass": "It is fine", "warn": "Worth a look", "fail": "Something is wrong"}
 
@@ -99,7 +100,7 @@ def _alerts(status: dict[str, Any]) -> str:
         f"<li>{_text(alert['headline'])}, since {_moment(status, alert['since'])}</li>" for alert in status["alerts"]
     ]
     lines += [
-        f"<li>{_text(line['provider'])}: {_text(line['kind'])} ({_text(line['reason'])}), next probe "
+        f"<li>{_text(line['provider'])}: {_text(line['kind'])} ({_text(refusal_in_words(line['reason']))}), next probe "
         f"{_moment(status, line['open_until'])}</li>"
         for line in status["breakers"]
     ]
@@ -181,7 +182,7 @@ def _companies(status: dict[str, Any]) -> str:
     for line in status["companies"]:
         name = _text(line["name"]) if line["name"] else "<i>name left out</i>"
         latency = line["latency_seconds"]
-        kind, reason = _text(line["outcome"]), _text(line["reason"])
+        kind, reason = _text(line["outcome"]), _text(in_words(line["reason"]))
         rows.append(
             (
                 f"{name}<br><small>{_text(line['uen'])}</small>",
@@ -202,7 +203,7 @@ def _judged(line: dict[str, Any]) -> str:
 
 
 def _failures(status: dict[str, Any]) -> str:
-    rows = [(_text(reason), str(count)) for reason, count in status["failures_24h"].items()]
+    rows = [(_text(in_words(reason)), str(count)) for reason, count in status["failures_24h"].items()]
     return _table("Failures of 24 hours", ("reason", "companies"), rows, empty="none")
 
 

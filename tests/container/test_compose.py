@@ -49,7 +49,7 @@ async def test_compose_trial_enriches_companies_and_leaves_no_trace(image: Image
         assert await statuses(trial.port) == [200] * 5
         async with trial.log("trial") as service:
             # If the password were an ordinary word, it would be redacted from every line.
-            assert (await service.event("job.claimed"))["job_type"] == JobType.STAGING
+            assert (await service.event("job.claimed"))["job_type"] == JobType.STAGING.word
             missing = set(wanted)
             while missing:
                 missing.discard((await service.event("company.ended"))["uen"])

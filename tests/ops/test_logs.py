@@ -198,7 +198,13 @@ async def test_logs_of_a_whole_run_are_correlated_and_clean(fresh_dsn: str, tmp_
         outcomes = await standing.outcomes()
         assert Counter(event["uen"] for event in ended) == {uen: len(kinds) for uen, kinds in outcomes.items()}
         assert ended
-        assert all(event["job_id"] and event["company_id"] for event in ended)
+        about = [event for event in events if "company_id" in event]
+        assert {event["event"] for event in about} >= {"company.ended", "provider.try_failed"}
+        for event in about:
+            assert all(event[key] for key in ("uen", "company_id", "campaign_id", "job_id")), event
+        assert {event["job_type"] for event in events if event["event"] == "job.claimed"} == {"staging", "enrichment"}
+        assert {event["state"] for event in events if event["event"] == "job.ended"} <= {"done", "snoozed", "due"}
+        assert all(event["timestamp"].endswith("+08:00") for event in events)
         claimed = Counter(event["job_id"] for event in events if event["event"] == "job.claimed")
         assert claimed == Counter(event["job_id"] for event in events if event["event"] == "job.ended")
         text = "\n".join(service.lines)

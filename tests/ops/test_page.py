@@ -43,7 +43,7 @@ def test_the_page_shows_work_budgets_campaigns_and_failures() -> None:
         "40 ended, 5 in work, 55 to stage",
         "ORCHID BAKERY PTE. LTD.",
         'href="https://orchidbakery.sg/contact"',
-        "provider_error",
+        "a provider&#x27;s answers could not be used",
         "no nightly job is running; today: express 12 companies, nightly 40 companies",
     ):
         assert said in text, said
@@ -71,7 +71,7 @@ def test_the_page_shows_breakers_alerts_and_the_nightly() -> None:
     )
     assert "the nightly is running, so nothing is claimed" in text
     assert "Failure ratio 8%, since" in text
-    assert "jina: blocked (bad_key), next probe" in text
+    assert "jina: blocked (the key is not accepted), next probe" in text
 
 
 def test_the_page_shows_what_the_nightly_costs_and_is_cost() -> None:
