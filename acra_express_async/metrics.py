@@ -75,6 +75,7 @@ ALERTS = (
     "campaign_failing",
     "provider_failing",
 )
+REGISTRY_PARTS = ("companies", "codes")
 STALL_CAUSES = ("nightly", "outage", "service", "budget", "lock", "error", "interrupted", "running", "due")
 ALERT_OUTCOMES = ("sent", "suppressed", "error")
 BEATING = ("poller", "listener", "snapshot", "alerts", "courier")
@@ -183,6 +184,12 @@ class Metrics:
         self.paused = self._gauge("paused", "1 while claiming is paused by an operator.")
         self.standing_back = self._gauge(
             "standing_back", "1 while nothing is claimed: nightly run, quiet hours, or too few connections."
+        )
+        self.registry_age = self._gauge(
+            "registry_age_seconds", "Since the latest load-registry; NaN when only the platform has loaded it."
+        )
+        self.registry_empty = self._gauge(
+            "registry_empty", "1 while the registry or the SSIC codes are missing.", part=REGISTRY_PARTS
         )
         self.draining = self._gauge("draining", "1 while the process is stopping.")
         self.event_loop_lag = self._histogram(

@@ -214,6 +214,9 @@ async def stage(
     options = Options(host=host, allowance_scale=allowance_scale, latency_scale=latency_scale, seed=seed)
     async with Simulator(World.from_csv(file, seed=seed), options, scenario=scenario) as simulator:
         await load_registry(owner, file, rejects_path=folder / "rejects.csv")
+        await owner.execute(  # an empty table is worth a look
+            "INSERT INTO ssic_ref (code, title, version, source_file_hash) VALUES ('99999', 'Not known', 's', 's')"
+        )
         found = await owner.fetch(
             "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
             " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from random import Random
 from typing import Any, Self
 
@@ -16,14 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from acra_express_async.alerts.stalls import deferred_to
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, moment, table
+from acra_express_async.companies.outlook_reading import Prospects, read_prospects
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
 from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
+from acra_express_async.models import WaitReason
 from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
@@ -52,10 +55,11 @@ async def list_(limit: int, as_json: bool) -> None:
     settings = load_settings()
     async with as_tenant(settings) as database:
         found = await Campaigns(database).newest(limit)
+        prospects = await read_prospects(database, settings)
     if as_json:
-        click.echo(json.dumps({"items": [as_object(each, settings.zone) for each in found]}))
+        click.echo(json.dumps({"items": [as_object(each, settings.zone, prospects) for each in found]}))
     elif found:
-        console().print(_listed(found, settings.zone))
+        console().print(_listed(found, settings.zone, prospects))
     else:
         click.echo("there are no campaigns yet; acra-express enqueue makes one")
 
@@ -76,12 +80,13 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
     rows = Campaigns(database)
     state = await rows.one(campaign_id)
     ended = await rows.companies(campaign_id, SHOWN_COMPANIES)
+    prospects = await read_prospects(database, settings)
     if as_json:
         companies = [each | {"ended_at": each["ended_at"].astimezone(settings.zone).isoformat()} for each in ended]
-        click.echo(json.dumps(as_object(state, settings.zone) | {"companies": companies}))
+        click.echo(json.dumps(as_object(state, settings.zone, prospects) | {"companies": companies}))
         return
     out = console()
-    for line in told(state, settings.zone):
+    for line in told(state, settings.zone, prospects):
         out.print(printable(line), markup=False, highlight=False)
     if ended:
         shown = table(None, "UEN", "state", "reason", "ended", "job", yielding=("reason",), zone=settings.zone)
@@ -249,8 +254,14 @@ def _patiently() -> LockRetry:
     return LockRetry(Random(), lambda _reason: None)  # noqa: S311 - jitter, not secrets
 
 
-def as_object(state: CampaignState, zone: tzinfo) -> dict[str, Any]:
-    """A campaign for JSON; moments with the offset of `zone`."""
+def as_object(state: CampaignState, zone: tzinfo, prospects: Prospects | None = None) -> dict[str, Any]:
+    """A campaign for JSON; moments with the offset of `zone`. With `prospects` also its expected end and why it
+    waits."""
+    end = None if prospects is None or state.is_over else prospects.ends.get(state.campaign_id)
+    foreseen = {
+        "expected_end": end and end.astimezone(zone).isoformat(timespec="seconds"),
+        "why": None if state.is_over or prospects is None else _waits(state, zone, prospects),
+    }
     return {
         "campaign_id": state.campaign_id,
         "name": state.name,
@@ -267,10 +278,10 @@ def as_object(state: CampaignState, zone: tzinfo) -> dict[str, Any]:
         "running": state.running,
         "next_at": state.next_at and state.next_at.astimezone(zone).isoformat(timespec="seconds"),
         "waits_for": state.waits_for,
-    }
+    } | ({} if prospects is None else foreseen)
 
 
-def told(state: CampaignState, zone: tzinfo) -> list[str]:
+def told(state: CampaignState, zone: tzinfo, prospects: Prospects) -> list[str]:
     """A campaign in a few lines for a person."""
     name = f" “{state.name}”" if state.name else ""
     by = f" by {state.enqueued_by}" if state.enqueued_by else ""
@@ -281,16 +292,34 @@ def told(state: CampaignState, zone: tzinfo) -> list[str]:
     if state.cancelled_at is not None:
         lines.append(f"cancelled {moment(state.cancelled_at, zone, seconds=True)} by {state.cancelled_by}")
     if not state.is_over:
-        lines.append(_waits(state, zone))
+        lines.append(_waits(state, zone, prospects))
+        end = prospects.ends.get(state.campaign_id)
+        lines.append(
+            "nobody knows when it ends: its selection was not counted" if end is None else _expected(end, zone)
+        )
     return lines
 
 
-def _waits(state: CampaignState, zone: tzinfo) -> str:
+def _expected(end: datetime, zone: tzinfo) -> str:
+    return f"expected to be done by {end.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
+    """Why a campaign is not at work now, in a sentence."""
     if state.running:
         return "a worker is working on it"
-    if state.next_at is not None:
-        return f"waits until {moment(state.next_at, zone, seconds=True)}: {state.waits_for or 'its turn'}"
-    return "due now: it waits for a free worker"
+    if prospects.hold is not None:
+        return prospects.hold.text
+    if state.next_at is None:
+        return "due now: it waits for a free worker"
+    until = deferred_to(state.next_at, zone)
+    if state.wait_reason == WaitReason.DAILY_CAP:
+        cap = prospects.cap if state.own_cap is None else state.own_cap
+        return f"deferred to {until}: daily cap {prospects.cap_used} of {cap}"
+    if state.wait_reason is None:
+        return f"its next batch is due at {until}, or when a worker is free"
+    why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")
+    return f"deferred to {until}: {why}"
 
 
 def _summary(state: CampaignState) -> str:
@@ -299,17 +328,18 @@ def _summary(state: CampaignState) -> str:
     return f"{state.ended} of {state.total} companies ended ({state.percent:.0f} %): {counts or 'none yet'}{more}"
 
 
-def _listed(found: list[CampaignState], zone: tzinfo) -> Table:
-    shown = table(
-        None, "campaign", "name", "enqueued", "done", "failed", "state", yielding=("name", "state"), zone=zone
-    )
+def _listed(found: list[CampaignState], zone: tzinfo, prospects: Prospects) -> Table:
+    heads = ("campaign", "name", "enqueued", "done", "failed", "expected end", "state")
+    shown = table(None, *heads, yielding=("name", "state"), zone=zone)
     for each in found:
         done = f"{each.ended}/{each.total}{'+' if each.open_ended else ''}"
-        state = "over" if each.is_over else _waits(each, zone)
+        state = "over" if each.is_over else _waits(each, zone, prospects)
         if each.cancelled_at is not None and each.is_over:
             state = f"cancelled by {each.cancelled_by}"
         failed = str(each.states["failed"] or "")
-        shown.add_row(str(each.campaign_id), cell(each.name), moment(each.enqueued_at, zone), done, failed, cell(state))
+        end = None if each.is_over else prospects.ends.get(each.campaign_id)
+        moments = (moment(each.enqueued_at, zone), moment(end, zone))
+        shown.add_row(str(each.campaign_id), cell(each.name), moments[0], done, failed, moments[1], cell(state))
     return shown
 
 

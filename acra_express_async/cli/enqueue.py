@@ -140,7 +140,7 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
     count = f"{seen.companies}" if seen.exact else f"up to {seen.companies}"
     lines = [f"enqueued job {job_id}: {count} of {seen.matched} matching companies, in batches of {size}"]
     if seen.ends_at is not None:
-        behind = f", after {seen.waiting} companies of other jobs" if seen.waiting else ""
+        behind = f", beside {seen.waiting} companies of other campaigns" if seen.waiting else ""
         lines.append(
             f"expected to be done by {seen.ends_at:%Y-%m-%d %H:%M} ({settings.timezone}), in about "
             f"{span(seen.seconds)}{behind}; limited by {seen.bound}"

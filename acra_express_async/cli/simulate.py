@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PROFILES = {
     "paced": "a batch every 15 minutes",
     "burst": "a campaign of 300 at nine",
+    "campaigns": "ten campaigns, whose predicted ends are compared with the real ones",
     "refresh": "only the standing refresh",
     "adversarial": "duplicates, refused raises and wrong params around a campaign of 300",
     "backlog": "unlimited work and no daily cap: how much the budgets allow",

@@ -14,11 +14,12 @@ import httpx
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from acra_express_async.cli.sessions import json_option, synchronous
+from acra_express_async.cli.sessions import as_tenant, json_option, synchronous
 from acra_express_async.cli.status_screen import fitted, screen
 from acra_express_async.cli.wording import console
+from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.settings.tree import load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 WATCH_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -38,14 +39,16 @@ async def status(as_json: bool, watch: bool) -> None:
     Whether it is fine, and if not why; alerts, workers, queue, budgets, campaigns and the last companies. The address
     is that of ACRA_EXPRESS_HTTP__HOST and __PORT.
     """
-    http = load_settings().http
+    settings = load_settings()
+    http = settings.http
     host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - the wildcard means "here too"
     url = f"http://{host}:{http.port}/status.json"
     # the service is on this host, so the proxies in the environment are ignored
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+        names = _Names(settings)
 
         async def ask() -> dict[str, Any]:
-            return await _asked(client, url)
+            return await names.added_to(await _asked(client, url))
 
         if not watch:
             answer = await ask()
@@ -57,6 +60,27 @@ async def status(as_json: bool, watch: bool) -> None:
         watching = _Watching(ask)
         with watching.until_ctrl_c():
             await (watching.as_json() if as_json else watching.on(console()))
+
+
+class _Names:
+    """Adds the names of campaigns, which the page does not show to everybody, from the database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[int, str | None] = {}
+
+    async def added_to(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer with a `name` in each campaign: None where it has none, or while the database is away."""
+        unknown = [line["campaign_id"] for line in answer["campaigns"] if line["campaign_id"] not in self._known]
+        if unknown:
+            try:
+                async with as_tenant(self._settings) as database:
+                    found = await Campaigns(database).names(unknown)
+                self._known |= dict.fromkeys(unknown) | found
+            except AcraExpressError as away:
+                click.echo(f"acra-express: the campaigns are shown without their names: {away}", err=True)
+        lines = [line | {"name": self._known.get(line["campaign_id"])} for line in answer["campaigns"]]
+        return answer | {"campaigns": lines}
 
 
 class _Watching:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, groupby
 
+from acra_express_async.companies.outlook import Outlook, places
+from acra_express_async.companies.outlook_reading import MOST_CAMPAIGNS, current_hold, read_outlook
 from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
-from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
-from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
-from acra_express_async.limits.capacity import DOCUMENTED, Costs, Plan, plan
+from acra_express_async.limits.capacity import Costs
 from acra_express_async.models import Provider
 from acra_express_async.params import Campaign, StagingParams, listed_uens
 from acra_express_async.settings.tree import Settings
 
 LOOK_AHEAD = 1000
 """Companies that are checked one by one; for a larger selection the answer is an upper bound."""
+NEW = 0
+"""Stands for the campaign that has no ID yet."""
 NAMED = 5
 """UENs that a note lists."""
 
@@ -51,7 +53,7 @@ class Foreseen:
     Args:
         matched: live companies that match; explicit UENs count as given.
         companies: how many of them will be staged; an upper bound unless `exact`.
-        waiting: companies of other campaigns that come first.
+        waiting: companies of other campaigns that wait too.
         ends_at: when the last one should be committed; None without companies.
         bound: the limit that decides the pace.
         notes: what is left out and what may delay it, one sentence each.
@@ -110,27 +112,35 @@ async def foreseen(
         companies = min(companies, params.limit)
     if listed and not companies and not (params.terms or params.ssic_codes):
         raise JobError(_nothing(left_out, settings))
-    async with database.session() as connection:
-        costs = await measured_costs(connection) or DOCUMENTED
-    pace = plan(settings, costs)
-    waiting = sum(line.waiting + (line.left or 0) for line in await Display(database).campaigns())
-    room = max(0, throttle.daily_cap - await DailyCap(database, settings.zone).used())
+    outlook = await read_outlook(database, settings)
+    others = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}
+    waiting = sum(left or 0 for left in others.values())
+    cap, room = _own_cap(outlook, settings, throttle)
     uses = await BudgetLedger(database).usage(chain(*allowances(settings).values()))
     notes = [*_refused(left_out, settings), *selected.notes]
-    if companies and waiting + companies > room:
-        notes.append(f"today's cap has room for {room} of {throttle.daily_cap}; the rest follows after midnight")
+    place = places(others | {NEW: companies}, throttle.batch_size)[NEW]
+    if companies and place > room:
+        notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
+    if (hold := await current_hold(Control(database), settings, now)) is not None:
+        notes.append(hold.text)
     return Foreseen(
         matched=selected.matched + len(listed),
         companies=companies,
         exact=selected.exact,
         waiting=waiting,
         asked_at=now,
-        ends_at=_end(now, pace, waiting + companies, room) if companies else None,
-        bound=(pace.bottleneck if companies > pace.per_day else pace.slowest).name,
-        needs=_needs(uses, costs, companies),
-        notes=(*notes, *await _hindrances(Control(database), settings)),
+        ends_at=outlook.end_of(place, room=room, cap=cap) if companies else None,
+        bound="daily cap" if place > room else outlook.slowest.name,
+        needs=_needs(uses, outlook.costs, companies),
+        notes=tuple(notes),
         left_out=tuple(left_out),
     )
+
+
+def _own_cap(outlook: Outlook, settings: Settings, throttle: JobThrottle) -> tuple[int, int]:
+    """The cap that counts for this campaign, and the slots that it leaves today."""
+    used = settings.daily_cap - outlook.room
+    return throttle.daily_cap, max(0, throttle.daily_cap - used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +178,6 @@ async def _selected(
     exact = most <= LOOK_AHEAD
     notes = _left_out(picked, matched, settings)
     return _Selected(matched, len(picked.rows) if exact else most, exact, tuple(notes))
-
-
-def _end(now: datetime, pace: Plan, companies: int, room: int) -> datetime:
-    """When `companies` are done: first those that today's cap has room for, then one daily cap from each midnight."""
-    if companies <= room:
-        return pace.end_after(now, companies)
-    midnight = datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=now.tzinfo)
-    return pace.end_after(midnight, companies - room)
 
 
 def _needs(uses: Sequence[BudgetUse], costs: Costs, companies: int) -> tuple[Need, ...]:
@@ -245,11 +247,4 @@ def _left_out(picked: Picked, matched: int, settings: Settings) -> list[str]:
     others = matched - len(picked.rows) - len(picked.refused) - picked.held
     if picked.exhausted and others > 0:
         notes.append(f"{others} were checked within {settings.recheck_days} days, or are waiting in another job")
-    return notes
-
-
-async def _hindrances(control: Control, settings: Settings) -> list[str]:
-    notes = ["claiming is paused: nothing starts until `acra-express resume`"] if await control.paused() else []
-    if settings.stand_back_while_nightly_runs and await control.nightly_running():
-        notes.append("the nightly is running: provider calls wait until it has ended")
     return notes

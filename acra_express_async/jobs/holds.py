@@ -71,7 +71,7 @@ def hold_of(
     if paused is not None:
         by, at = paused
         since = f"{at.astimezone(now.tzinfo):%m-%d %H:%M}"
-        return Hold(PAUSED, f"claiming was paused by {by} at {since}, until `acra-express resume`")
+        return Hold(PAUSED, f"claiming is paused: nothing starts until `acra-express resume` (by {by}, since {since})")
     if quiet.hold(now):
         until = quiet.ends(now)
         return Hold(QUIET_HOURS, f"quiet hours: nothing is started until {until:%H:%M}", until)

@@ -15,6 +15,7 @@ import httpx
 from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.jobs.job_ids import reused_ids
 from acra_express_async.db.jobs.listen import hears_itself
+from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
 from acra_express_async.db.schema.role_limits import reach_faults
 from acra_express_async.db.schema.tenant_access import require_tenant
@@ -162,6 +163,8 @@ async def _examine(connection: Connection, settings: Settings, *, pooled: bool) 
         found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
         found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
     found += [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
+    if not lacking and not faults:
+        found += _registry(await registry_facts(connection))
     # asked last, and only where the role has its grants: a refusal here would hide the sentence that names the lost one
     reused = None if lacking or faults else await reused_ids(connection)
     if reused is not None:
@@ -174,6 +177,14 @@ async def _examine(connection: Connection, settings: Settings, *, pooled: bool) 
             )
         )
     return Examination(tuple(found), tenant_id, shape)
+
+
+def _registry(facts: RegistryFacts) -> list[Finding]:
+    warnings = [Finding("warn", f"registry: {sentence}") for sentence in facts.warnings]
+    if warnings:
+        return warnings
+    age = "by the platform; its age is unknown" if facts.age is None else f"{facts.age.days} days ago"
+    return [Finding("ok", f"registry: loaded {age}")]
 
 
 async def listener(settings: Settings) -> Finding:

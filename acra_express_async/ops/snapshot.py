@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,12 +17,14 @@ from zoneinfo import ZoneInfo
 from prometheus_async import aio
 
 from acra_express_async import logs
+from acra_express_async.companies.outlook import Outlook
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.jobs.neighbours import NightlyJob, NightlyOverlap
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
 from acra_express_async.db.records.freshness_rows import FreshnessCounts
+from acra_express_async.db.registry.registry_facts import RegistryFacts
 from acra_express_async.errors import DatabaseAway, StandBack
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
@@ -71,6 +74,8 @@ class Snapshot:
     companies: list[CompanyLine] = field(default_factory=list)
     failures: dict[str, int] = field(default_factory=dict)
     campaigns: list[CampaignLine] = field(default_factory=list)
+    outlook: Outlook | None = None
+    registry: RegistryFacts = field(default_factory=RegistryFacts)
 
 
 class SnapshotLoop:
@@ -82,6 +87,7 @@ class SnapshotLoop:
         zone: the time zone whose midnight begins a day.
         cap: the configured daily cap.
         now: the wall clock.
+        outlook: reads what the forecast of the campaigns rests on; None where none is shown.
         keys: is asked whether a key was mended for which a breaker is open; None where there are no providers.
         resumed: is called when more may be claimed than before.
         pause: waits, in seconds.
@@ -102,6 +108,7 @@ class SnapshotLoop:
         now: Callable[[], datetime],
         resumed: Callable[[str], None],
         keys: MendedKeys | None = None,
+        outlook: Callable[[], Awaitable[Outlook]] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.snapshot = Snapshot()
@@ -118,6 +125,7 @@ class SnapshotLoop:
         self._now = now
         self._resumed = resumed
         self._keys = keys
+        self._outlook = outlook
         self._pause = pause
         metrics.daily_cap_limit.set(cap)
 
@@ -187,11 +195,16 @@ class SnapshotLoop:
         try:
             self.snapshot.overlap = await self._shared.nightly_overlap()
             express, nightly = await self._shared.companies_today(self._zone)
+            self.snapshot.registry = await self._shared.registry_facts()
             if self._turn % USUAL_EVERY == 0:
                 self.snapshot.nightly_usual = await self._shared.nightly_usual()
         except (DatabaseAway, StandBack) as busy:
             log.info("comparison.missed", error=str(busy))
             return
+        age = self.snapshot.registry.age
+        self._metrics.registry_age.set(age.total_seconds() if age is not None else math.nan)
+        self._metrics.registry_empty.labels("companies").set(int(not self.snapshot.registry.companies))
+        self._metrics.registry_empty.labels("codes").set(int(not self.snapshot.registry.codes))
         self.snapshot.companies_today = {"express": express, "nightly": nightly}
         for by, companies in self.snapshot.companies_today.items():
             self._metrics.companies_today.labels(by).set(companies)
@@ -219,6 +232,8 @@ class SnapshotLoop:
             self.snapshot.failures = await self._shown.failures()
             self.snapshot.campaigns = await self._shown.campaigns()
             freshness = await self._shown.freshness() or FreshnessCounts()
+            if self._outlook is not None and self._turn % COMPARED_EVERY == 0:
+                self.snapshot.outlook = await self._outlook()
         except (DatabaseAway, StandBack) as busy:
             log.info("display.missed", error=str(busy))
             return

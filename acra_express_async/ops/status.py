@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts, StallWatch
+from acra_express_async.companies.outlook import expected_ends
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.db.ops.progress_rows import LiveWork
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
-from acra_express_async.limits.capacity import plan
 from acra_express_async.models import Provider
 from acra_express_async.ops.snapshot import Snapshot, SnapshotLoop
 from acra_express_async.runtime.database_health import DatabaseHealth
@@ -79,9 +80,10 @@ def status(
             for (job_type, state), (depth, age) in sorted(snapshot.queue.items())
         ],
         "daily_cap": {"used": snapshot.cap_used, "limit": settings.daily_cap},
+        "registry": _registry(snapshot),
         "companies_today": snapshot.companies_today,
         "budgets": [_budget(snapshot, key) for key in sorted(snapshot.budgets)],
-        "campaigns": _campaigns(snapshot, settings, max([now(), *_probes(alerts)]).astimezone(settings.zone)),
+        "campaigns": _campaigns(snapshot, settings, alerts, now()),
         "companies": [_company(line) for line in snapshot.companies],
         "failures_24h": snapshot.failures,
     }
@@ -115,6 +117,7 @@ def _verdict(
     ]
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
     warns = [stall.text(watch.zone) for stall in watch.stalls]
+    warns += snapshot.registry.warnings
     warns += ["claiming is paused by an operator"] if snapshot.paused else []
     warns += [_stale(job, now) for job in snapshot.nightly_jobs if job.is_stale(now)]
     if courtesy.scarce:
@@ -148,6 +151,16 @@ def _oldest_due(snapshot_loop: SnapshotLoop, progress: LiveWork | None) -> float
     if progress is None or progress.held_at is None:
         return oldest
     return min(oldest, (progress.now - progress.held_at).total_seconds())
+
+
+def _registry(snapshot: Snapshot) -> dict[str, Any]:
+    facts = snapshot.registry
+    return {
+        "loaded_at": facts.loaded_at,
+        "age_days": None if facts.age is None else facts.age.days,
+        "empty": not facts.companies,
+        "codes_empty": not facts.codes,
+    }
 
 
 def _stalls(alerts: Alerts, settings: Settings) -> list[dict[str, Any]]:
@@ -228,33 +241,30 @@ def _budget(snapshot: Snapshot, key: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _probes(alerts: Alerts) -> list[datetime]:
-    """When the open breakers allow the next probe; only of providers that a company cannot be finished without."""
-    return [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
+def _campaigns(snapshot: Snapshot, settings: Settings, alerts: Alerts, now: datetime) -> list[dict[str, Any]]:
+    """Oldest first; the expected end is None where nobody knows how much is left, or before the first outlook.
 
-
-def _campaigns(snapshot: Snapshot, settings: Settings, goes_on: datetime) -> list[dict[str, Any]]:
-    """Oldest first; each is expected to end after those before it, with work continuing at `goes_on`.
-
-    The expected end is None from the first campaign on whose remaining selection is unknown.
+    A breaker may have opened since the outlook; a company can be finished without ZeroBounce.
     """
-    pace, before = plan(settings), 0
-    known = True
-    lines = []
-    for line in snapshot.campaigns:
-        known = known and line.left is not None
-        before += line.waiting + (line.left or 0)
-        lines.append(
-            {
-                "campaign_id": line.campaign_id,
-                "enqueued_at": line.enqueued_at,
-                "ended": line.ended,
-                "waiting": line.waiting,
-                "left": line.left,
-                "expected_end": pace.end_after(goes_on, before) if known else None,
-            }
-        )
-    return lines
+    remaining = {line.campaign_id: line.remaining for line in snapshot.campaigns}
+    probes = [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
+    ends = {}
+    if snapshot.outlook is not None:
+        starts_at = max([now, *probes]).astimezone(settings.zone)
+        outlook = replace(snapshot.outlook, now=now, starts_at=max(snapshot.outlook.starts_at, starts_at))
+        ends = expected_ends(outlook, remaining, settings.batch_size)
+    return [
+        {
+            "campaign_id": line.campaign_id,
+            "enqueued_at": line.enqueued_at,
+            "ended": line.ended,
+            "waiting": line.waiting,
+            "left": line.left,
+            "remaining": line.remaining,
+            "expected_end": ends.get(line.campaign_id),
+        }
+        for line in snapshot.campaigns
+    ]
 
 
 def _company(line: CompanyLine) -> dict[str, Any]:

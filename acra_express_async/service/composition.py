@@ -15,6 +15,7 @@ import httpx
 
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
+from acra_express_async.companies.outlook_reading import read_outlook
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.campaign_rows import Campaigns
@@ -167,6 +168,7 @@ class Composition:
             metrics=self.metrics,
             now=self.now,
             keys=keys,
+            outlook=lambda: read_outlook(access.work, settings),
             resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built later
         )
         self.poller = self._poller()

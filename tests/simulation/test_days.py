@@ -112,3 +112,20 @@ def test_one_seed_gives_the_same_outcomes_with_more_replicas() -> None:
     [four] = simulated("--hours", "2", "--replicas", "4", timeout=400)
     assert (one["digest"], one["companies"]) == (four["digest"], four["companies"])
     assert four["violations"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [7, 11])
+def test_enqueue_predicts_nine_of_ten_ends_within_a_fifth(seed: int) -> None:
+    """Ten campaigns from seven in the morning, half as many again as the cap: the last ones end after midnight."""
+    [day] = simulated("--hours", "19", "--profile", "campaigns", "--seed", str(seed), timeout=880)
+    assert len(day["promises"]) == 10
+    shown, good = [], 0
+    for kept in day["promises"]:
+        assert kept["real_seconds"], f"campaign {kept['campaign_id']} has not ended"
+        off = kept["promised_seconds"] / kept["real_seconds"] - 1
+        good += abs(off) <= 0.2
+        shown.append(f"{kept['companies']:4} companies, {kept['promised_seconds'] / 60:6.1f} min, off by {off:+.0%}")
+    print("\n".join(shown))
+    assert good >= 9, "\n".join(shown)

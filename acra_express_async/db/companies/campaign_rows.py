@@ -31,6 +31,8 @@ class CampaignState:
         running: a worker is at work on it.
         next_at: when the first of its waiting jobs is due again, None while one is due or none waits.
         waits_for: the sentence in the row of that job.
+        wait_reason: the `WaitReason` of that job.
+        own_cap: the campaign's own daily cap.
     """
 
     campaign_id: int
@@ -46,6 +48,8 @@ class CampaignState:
     running: bool = False
     next_at: datetime | None = None
     waits_for: str | None = None
+    wait_reason: str | None = None
+    own_cap: int | None = None
 
     @property
     def total(self) -> int:
@@ -77,6 +81,8 @@ class _Live:
     due: bool = False
     next_at: datetime | None = None
     waits_for: str | None = None
+    wait_reason: str | None = None
+    own_cap: int | None = None
     rows: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -110,6 +116,14 @@ class Campaigns:
                 limit,
             )
             return await campaign_states(connection, [row["campaign_id"] for row in rows])
+
+    async def names(self, ids: Sequence[int]) -> dict[int, str | None]:
+        """The names of these campaigns."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                "SELECT campaign_id, name FROM acra_express.campaigns WHERE campaign_id = ANY ($1::bigint[])", list(ids)
+            )
+        return {row["campaign_id"]: row["name"] for row in rows}
 
     async def one(self, campaign_id: int) -> CampaignState:
         """One campaign.
@@ -244,10 +258,11 @@ async def campaign_states(connection: Connection, ids: Sequence[int]) -> list[Ca
 
 def _add(live: _Live, row: Mapping[str, Any]) -> None:
     live.jobs += 1
+    live.own_cap = row["own_cap"]
     live.running = live.running or row["status"] == "running"
     if row["status"] == "queued" and row["due_in_future"]:
         if live.next_at is None or row["due_at"] < live.next_at:
-            live.next_at, live.waits_for = row["due_at"], row["error"]
+            live.next_at, live.waits_for, live.wait_reason = row["due_at"], row["error"], row["wait_reason"]
     elif row["status"] == "queued":
         live.due = True
     if not row["staging"]:
@@ -279,6 +294,8 @@ def _state(row: Mapping[str, Any], ended: dict[str, int] | None, live: _Live) ->
         running=live.running,
         next_at=live.next_at if waits else None,
         waits_for=live.waits_for if waits else None,
+        wait_reason=live.wait_reason if waits else None,
+        own_cap=live.own_cap,
     )
 
 
@@ -310,7 +327,7 @@ _ENDED = """
 # staging jobs inserted; so a long queue of other campaigns is not read.
 _LIVE = """
     SELECT j.campaign_id, j.job_id, j.staging, j.status, j.error, j.most, j.selects, j.companies,
-           nullif(l.due_at, 'infinity') AS due_at,
+           nullif(l.due_at, 'infinity') AS due_at, l.wait_reason, j.own_cap,
            coalesce(l.due_at > (SELECT acra_express.clock()) AND l.due_at < 'infinity', false) AS due_in_future,
            (SELECT count(*) FROM acra_express.outcomes o WHERE o.job_id = j.job_id) AS ended
     FROM (
@@ -324,7 +341,8 @@ _LIVE = """
                    THEN p.params #> '{campaign,left}' ELSE p.params -> 'limit' END) AS most,
                acra_express.length_of(p.params -> 'terms')
                    + acra_express.length_of(p.params -> 'ssic_codes') > 0 AS selects,
-               acra_express.length_of(p.params -> 'company_ids') AS companies
+               acra_express.length_of(p.params -> 'company_ids') AS companies,
+               acra_express.whole_number(p.params #> '{throttle,daily_cap}') AS own_cap
         FROM acra_express.express_jobs b
         CROSS JOIN LATERAL (SELECT CASE WHEN pg_column_size(b.params) <= 1048576 THEN b.params END AS params) p
         WHERE b.status IN ('queued', 'running') AND b.job_id IN (

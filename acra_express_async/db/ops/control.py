@@ -17,6 +17,7 @@ from acra_express_async.db.jobs.neighbours import (
     nightly_usual,
 )
 from acra_express_async.db.ops.progress_rows import paused_by
+from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
 
@@ -118,6 +119,11 @@ class Control:
         """How long its jobs take; see `neighbours.nightly_usual`."""
         async with self._database.transaction() as connection:
             return await nightly_usual(connection)
+
+    async def registry_facts(self) -> RegistryFacts:
+        """What of the registry is loaded, and how old it is."""
+        async with self._database.session() as connection:
+            return await registry_facts(connection)
 
     async def connection_share(self) -> float:
         """Part of the server's connections that are taken; see `neighbours.connection_share`."""

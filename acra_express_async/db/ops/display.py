@@ -54,7 +54,8 @@ class CompanyLine:
 class CampaignLine:
     """A campaign with live jobs: companies that have ended, wait in a job, and are still to be staged.
 
-    `left` is None when no limit was asked for: the campaign then ends with its selection.
+    `left` is None when no limit was asked for: the campaign then ends with its selection. `expected` is what the
+    forecast counted at the enqueue, without companies that are not live or not known.
     """
 
     campaign_id: int
@@ -62,6 +63,15 @@ class CampaignLine:
     ended: int
     waiting: int
     left: int | None
+    expected: int | None = None
+
+    @property
+    def remaining(self) -> int | None:
+        """Companies that are still to be looked at; None where nobody knows."""
+        if self.expected is None:
+            return None if self.left is None else self.waiting + self.left
+        open_ = max(0, self.expected - self.ended)
+        return open_ if self.left is None else min(open_, self.waiting + self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +149,8 @@ class Display:
             )
         return {row["reason"]: row["companies"] for row in rows}
 
-    async def campaigns(self) -> list[CampaignLine]:
-        """Campaigns with live jobs, the oldest first."""
+    async def campaigns(self, limit: int = CAMPAIGNS) -> list[CampaignLine]:
+        """Campaigns with live jobs, the oldest first, at most `limit`."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -173,10 +183,12 @@ class Display:
                 LONGEST_MOMENT,
             )
             tallies = _tallied(rows)
-            return [
-                CampaignLine(number, tally.enqueued_at, await _ended(connection, tally), tally.waiting, tally.left)
-                for number, tally in sorted(tallies.items())[:CAMPAIGNS]
-            ]
+            shown = dict(sorted(tallies.items())[:limit])
+            counted = await _ended(connection, shown)
+        return [
+            CampaignLine(number, tally.enqueued_at, counted[number][0], tally.waiting, tally.left, counted[number][1])
+            for number, tally in shown.items()
+        ]
 
     async def frees(self, allowances: Iterable[Allowance]) -> list[BudgetFrees]:
         """For each budget that contains anything: when it becomes free."""
@@ -200,17 +212,22 @@ class Display:
         return [BudgetFrees(**row) for row in rows]
 
 
-async def _ended(connection: Connection, tally: _Tally) -> int:
-    # a campaign is known in outcomes by its moment; nothing of it can have ended earlier
-    return int(
-        await connection.fetchval(
-            """
-            SELECT count(*) FROM acra_express.outcomes
-            WHERE ended_at >= $1::timestamptz AND campaign_at = $1::timestamptz
-            """,
-            tally.enqueued_at,
-        )
+async def _ended(connection: Connection, tallies: Mapping[int, _Tally]) -> dict[int, tuple[int, int | None]]:
+    """For each campaign, how many companies have ended, and how many were expected."""
+    rows = await connection.fetch(
+        """
+        SELECT k.id, c.expected,
+               (SELECT count(*) FROM acra_express.outcomes o WHERE o.campaign_id = k.id)
+               -- rows of the time before campaigns were named in outcomes are known by the campaign's moment
+               + (SELECT count(*) FROM acra_express.outcomes o
+                  WHERE o.campaign_id IS NULL AND o.ended_at >= k.at AND o.campaign_at = k.at) AS ended
+        FROM unnest($1::bigint[], $2::timestamptz[]) AS k(id, at)
+        LEFT JOIN acra_express.campaigns c ON c.campaign_id = k.id
+        """,
+        list(tallies),
+        [tally.enqueued_at for tally in tallies.values()],
     )
+    return {row["id"]: (row["ended"], row["expected"]) for row in rows}
 
 
 def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:

@@ -20,21 +20,41 @@ EVERY = timedelta(minutes=15)
 LAST_WORDS = timedelta(minutes=15)
 """Nothing is enqueued this close to the end, because it could not finish."""
 CAMPAIGN = 300
+TEN_CAMPAIGNS = (
+    (0, 60),
+    (50, 45),
+    (95, 40),
+    (140, 60),
+    (200, 50),
+    (255, 40),
+    (320, 40),
+    (380, 50),
+    (450, 30),
+    (520, 40),
+)
+"""Minutes after the start, and companies: half as many again as the daily cap, so that the last ones end after
+midnight."""
+BY_TRADE = (2, 6)
+"""Those of the ten that name codes and a limit."""
 UNBOUND = "100000"
 """A daily cap that is never reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """A staging job enqueued `at` this time after the start; `params` may be valid or not."""
+    """A staging job enqueued `at` this time after the start; `params` may be valid or not.
+
+    With `forecast` it is enqueued as the command does it, and what the command promises is compared with the day.
+    """
 
     at: timedelta
     params: Mapping[str, Any]
+    forecast: bool = False
 
     @classmethod
-    def of(cls, at: timedelta, **params: Any) -> Enqueue:
+    def of(cls, at: timedelta, *, forecast: bool = False, **params: Any) -> Enqueue:
         """The job that `acra-express enqueue` would insert."""
-        return cls(at, StagingParams(**params).as_json())
+        return cls(at, StagingParams(**params).as_json(), forecast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,20 @@ def burst(hours: float, market: Market) -> list[Enqueue]:
     """One campaign of 300 companies by trade at nine in the morning, as a salesperson orders it."""
     at = NINE if hours >= WHOLE_DAY else timedelta(0)
     return [Enqueue.of(at, ssic_codes=list(market.codes), limit=CAMPAIGN)]
+
+
+def campaigns(_hours: float, market: Market) -> list[Enqueue]:
+    """Ten campaigns of different sizes, some beside each other, by list and by trade; lists name unknown UENs too."""
+    fresh, found = list(reversed(market.uens)), []
+    for number, (minutes, companies) in enumerate(TEN_CAMPAIGNS):
+        at = timedelta(minutes=minutes)
+        if number in BY_TRADE:
+            found.append(Enqueue.of(at, forecast=True, ssic_codes=list(market.codes), limit=companies))
+            continue
+        listed, fresh = fresh[:companies], fresh[companies:]
+        unknown = [f"19990{number}{digit:03}Z" for digit in range(companies // 5)]
+        found.append(Enqueue.of(at, forecast=True, uens=[*unknown, *listed]))
+    return found
 
 
 def nothing(_hours: float, _market: Market) -> list[Enqueue]:
@@ -137,6 +171,7 @@ def _no_cap(_market: Market) -> dict[str, str]:
 PROFILES: Mapping[str, Profile] = {
     "paced": Profile(paced),
     "burst": Profile(burst),
+    "campaigns": Profile(campaigns),
     "refresh": Profile(nothing, _refresh_all),
     "adversarial": Profile(adversarial),
     "backlog": Profile(backlog, _no_cap),

@@ -19,15 +19,27 @@ from pathlib import Path
 import httpx
 
 from acra_express_async import logs
+from acra_express_async.companies.forecast import foreseen
+from acra_express_async.db.companies.campaign_rows import Asked
+from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.session.pool import Database, connect
-from acra_express_async.limits import SEND_MARGIN
+from acra_express_async.limits import SEND_MARGIN, resolve
 from acra_express_async.models import JobType
 from acra_express_async.ops.preflight import prepare
+from acra_express_async.params import StagingParams
 from acra_express_async.runtime.realtime import real
 from acra_express_async.sandbox.nightly import run_apart
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.simulation.arrivals import EVERY, PROFILES, WHOLE_DAY, Enqueue, Market
-from acra_express_async.sandbox.simulation.day_record import DayOptions, DayRecord, cpu_seconds, feel, look, sample
+from acra_express_async.sandbox.simulation.day_record import (
+    DayOptions,
+    DayRecord,
+    Promise,
+    cpu_seconds,
+    feel,
+    look,
+    sample,
+)
 from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, Gearbox, SimulatedTime
 from acra_express_async.sandbox.simulation.gears import Driver
 from acra_express_async.sandbox.simulation.surroundings import furnish, undisturbed_night
@@ -140,7 +152,7 @@ async def _live(record: DayRecord, clock: SimulatedTime, plan: Sequence[Enqueue]
             running = [group.create_task(service.run()) for service in services]
             around = [
                 group.create_task(_drive(record, clock, settings.postgres_dsn.get_secret_value(), plan)),
-                group.create_task(_operate(clock, operator, plan)),
+                group.create_task(_operate(record, clock, operator, plan)),
                 group.create_task(_night(record, clock, settings.postgres_dsn.get_secret_value())),
                 group.create_task(sample(record, clock)),
                 group.create_task(feel(record)),
@@ -190,9 +202,12 @@ async def _drive(record: DayRecord, clock: SimulatedTime, dsn: str, plan: Sequen
         owner.terminate()
 
 
-async def _operate(clock: SimulatedTime, operator: Database, plan: Sequence[Enqueue]) -> None:
+async def _operate(record: DayRecord, clock: SimulatedTime, operator: Database, plan: Sequence[Enqueue]) -> None:
     for one in plan:
         await clock.sleep_until(clock.begin + one.at)
+        if one.forecast:
+            record.promises.append(await _promised(record.settings, operator, StagingParams.parse(one.params)))
+            continue
         async with operator.session() as connection:
             await connection.execute(
                 """
@@ -203,6 +218,15 @@ async def _operate(clock: SimulatedTime, operator: Database, plan: Sequence[Enqu
                 JobType.STAGING.value,
                 dict(one.params),
             )
+
+
+async def _promised(settings: Settings, operator: Database, params: StagingParams) -> Promise:
+    """Enqueue as the command does it."""
+    seen = await foreseen(operator, settings, params, resolve(params.throttle, settings))
+    asked = Asked(expected=seen.companies if seen.exact else None)
+    campaign_id = await Operator(operator).enqueue(params, asked)
+    assert seen.ends_at is not None
+    return Promise(campaign_id, seen.companies, seen.asked_at, seen.ends_at)
 
 
 async def _night(record: DayRecord, clock: SimulatedTime, dsn: str) -> None:

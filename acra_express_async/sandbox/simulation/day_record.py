@@ -6,7 +6,7 @@ import asyncio
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from acra_express_async.db.session.pool import Connection
@@ -59,6 +59,16 @@ class Sample:
     resident: int
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What `enqueue` said about one campaign: how many companies, and when they should be done."""
+
+    campaign_id: int
+    companies: int
+    asked_at: datetime
+    ends_at: datetime
+
+
 @dataclass(slots=True)
 class DayRecord:
     """Everything observed during a day; `day_report.py` evaluates it."""
@@ -72,6 +82,7 @@ class DayRecord:
     metrics: list[Metrics] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     exit_codes: list[int] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
     undisturbed: Figures | None = None
     nightly: Figures | None = None
     nightly_runs: bool = False

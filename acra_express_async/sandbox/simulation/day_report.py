@@ -74,6 +74,26 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A promise of `enqueue` and what became of it: seconds from the enqueue to the predicted and to the real end.
+
+    `real_seconds` is None when the campaign had not ended at the end of the day.
+    """
+
+    campaign_id: int
+    companies: int
+    promised_seconds: float
+    real_seconds: float | None
+
+    @property
+    def off(self) -> float | None:
+        """How far the prediction was from the real time, as a part of it."""
+        if not self.real_seconds:
+            return None
+        return self.promised_seconds / self.real_seconds - 1
+
+
+@dataclass(frozen=True, slots=True)
 class DayReport:
     """The results of `acra-express simulate`. `digest` is equal for equal companies and outcomes, `by_day` counts the
     companies served per calendar day in Singapore, `repeated` counts outcomes beyond one per company and day."""
@@ -100,6 +120,7 @@ class DayReport:
     worst_stall_seconds: float
     exit_codes: list[int]
     samples: list[Sample]
+    promises: list[Kept]
 
     @property
     def good(self) -> bool:
@@ -153,7 +174,28 @@ async def report(record: DayRecord) -> DayReport:
         worst_stall_seconds=round(record.worst_stall, 3),
         exit_codes=record.exit_codes,
         samples=record.samples,
+        promises=await _promises(record),
     )
+
+
+async def _promises(record: DayRecord) -> list[Kept]:
+    rows = await record.owner.fetch(
+        """
+        SELECT o.campaign_id, max(o.ended_at) AS ended_at FROM acra_express.outcomes o
+        WHERE o.campaign_id = ANY ($1::bigint[])
+          AND NOT EXISTS (SELECT FROM acra_express.leases l
+                          WHERE l.campaign_id = o.campaign_id AND l.due_at < 'infinity')
+        GROUP BY o.campaign_id
+        """,
+        [promise.campaign_id for promise in record.promises],
+    )
+    ended = {row["campaign_id"]: row["ended_at"].timestamp() for row in rows}
+    kept = []
+    for promise in record.promises:
+        asked = promise.asked_at.timestamp()
+        real = ended[promise.campaign_id] - asked if promise.campaign_id in ended else None
+        kept.append(Kept(promise.campaign_id, promise.companies, promise.ends_at.timestamp() - asked, real))
+    return kept
 
 
 def _digest(rows: Iterable[Sequence[str | None]]) -> str:

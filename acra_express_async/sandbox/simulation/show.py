@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from acra_express_async.sandbox.results import table as markdown_table
-from acra_express_async.sandbox.simulation.day_report import DayReport, Spread
+from acra_express_async.sandbox.simulation.day_report import DayReport, Kept, Spread
 
 
 def show(day: DayReport, console: Console | None = None) -> None:
@@ -49,6 +49,8 @@ def show(day: DayReport, console: Console | None = None) -> None:
     for use in day.budgets:
         budgets.add_row(use.budget, f"{use.allowance:g}", f"{use.worst:g}", f"{use.window_seconds:g} s")
     console.print(budgets)
+    if day.promises:
+        console.print(_promises(day.promises))
     colour = "green" if day.good else "red"
     console.print(
         f"[{colour}]budget violations: {day.violations}; addresses verified twice: {day.verified_twice}; "
@@ -62,6 +64,15 @@ def show(day: DayReport, console: Console | None = None) -> None:
         f"{day.worst_stall_seconds:g} s at once; each second of delay is {options['speed']:g} s in the figures above"
     )
     console.print(f"memory from hour 1 to the end: {day.memory_growth_mb:+g} MB (service and simulator together)\n")
+
+
+def _promises(promises: Sequence[Kept]) -> Table:
+    table = Table("campaign", "companies", "promised", "real", "off", title="ends as `enqueue` predicted them")
+    for kept in promises:
+        real = "not yet" if kept.real_seconds is None else _time(kept.real_seconds)
+        off = "" if kept.off is None else f"{kept.off:+.0%}"
+        table.add_row(str(kept.campaign_id), str(kept.companies), _time(kept.promised_seconds), real, off)
+    return table
 
 
 def show_several(days: Sequence[DayReport], console: Console | None = None) -> None:

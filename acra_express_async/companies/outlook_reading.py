@@ -1,0 +1,138 @@
+"""Reads what the forecast rests on: measured costs, the budgets' windows, today's cap, and what holds work back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from acra_express_async.companies.outlook import Outlook, Supply, expected_ends
+from acra_express_async.db.companies.outcomes import DailyCap
+from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
+from acra_express_async.db.limits.measured_costs import measured_costs
+from acra_express_async.db.ops.alert_rows import AlertRows
+from acra_express_async.db.ops.control import Control
+from acra_express_async.db.ops.display import Display
+from acra_express_async.db.session.pool import Database
+from acra_express_async.jobs.holds import Hold, hold_of
+from acra_express_async.limits import Allowance, Pace, allowances
+from acra_express_async.limits.capacity import DOCUMENTED, TOKEN_USE, Costs
+from acra_express_async.models import Provider
+from acra_express_async.providers import duckduckgo, jina
+from acra_express_async.settings.quiet_hours import QuietHours
+from acra_express_async.settings.tree import Settings
+
+MOST_CAMPAIGNS = 500
+"""Campaigns that are taken into account: as many as one look at the live jobs can find."""
+PACED = {"requests_1h": Provider.DUCKDUCKGO, "calls_1h": Provider.JINA}
+"""Budgets whose calls a throttle spreads over the window; verifications limit no company."""
+
+
+async def read_outlook(database: Database, settings: Settings) -> Outlook:
+    """The outlook now, by the database's clock.
+
+    Raises:
+        DatabaseAway, StandBack: it cannot be read now.
+    """
+    control = Control(database)
+    now = (await control.moment()).astimezone(settings.zone)
+    async with database.session() as connection:
+        costs = await measured_costs(connection) or DOCUMENTED
+    used = await DailyCap(database, settings.zone).used()
+    limits = [
+        limit for figures in allowances(settings).values() for limit in figures if limit.name != "verifications_1d"
+    ]
+    paces = {Provider.DUCKDUCKGO: duckduckgo.pace(settings.duckduckgo), Provider.JINA: jina.pace(settings.jina)}
+    recent = [_recent(limit, paces[limit.provider]) for limit in limits if limit.name in PACED]
+    uses = await BudgetLedger(database).usage([*limits, *recent])
+    windows, bursts = uses[: len(limits)], uses[len(limits) :]
+    supplies = [_window(use, costs) for use in windows]
+    supplies += [_bucket(use, paces[use.allowance.provider], costs) for use in bursts]
+    hold = await current_hold(control, settings, now)
+    waits = [now] + [line.open_until for line in await AlertRows(database).breakers() if line.provider != "zerobounce"]
+    waits += [hold.until] if hold is not None and hold.until is not None else []
+    return Outlook(
+        now=now,
+        starts_at=max(waits).astimezone(settings.zone),
+        costs=costs,
+        workers=_workers(settings, costs),
+        supplies=tuple(supplies),
+        room=max(0, settings.daily_cap - used),
+        cap=settings.daily_cap,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What the waiting campaigns have before them: the rule that holds all of them back, the day's cap, their ends."""
+
+    hold: Hold | None
+    cap_used: int
+    cap: int
+    ends: Mapping[int, datetime]
+
+
+async def read_prospects(database: Database, settings: Settings) -> Prospects:
+    """The prospects of every live campaign.
+
+    Raises:
+        DatabaseAway, StandBack: they cannot be read now.
+    """
+    outlook = await read_outlook(database, settings)
+    remaining = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}
+    return Prospects(
+        hold=await current_hold(Control(database), settings, outlook.now),
+        cap_used=outlook.cap - outlook.room,
+        cap=outlook.cap,
+        ends=expected_ends(outlook, remaining, settings.batch_size),
+    )
+
+
+async def current_hold(control: Control, settings: Settings, now: datetime) -> Hold | None:
+    """The rule that holds back all work now, as far as the database and the settings tell.
+
+    Args:
+        now: in the service's time zone.
+    """
+    stand_back = settings.stand_back_while_nightly_runs and await control.nightly_running()
+    return hold_of(
+        paused=await control.paused_by(),
+        nightly=await control.nightly_jobs() if stand_back else (),
+        usual={},  # the nightly's history is not read while it runs
+        quiet=QuietHours.of(settings.quiet_hours),
+        now=now,
+    )
+
+
+def _each(provider: Provider, name: str, costs: Costs) -> float:
+    return {
+        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
+        (Provider.JINA, "calls_1h"): costs.pages,
+        (Provider.JINA, "tokens_1m"): costs.tokens,
+    }[provider, name]
+
+
+def _workers(settings: Settings, costs: Costs) -> Supply:
+    return Supply(f"{settings.workers} workers", costs.seconds, 0.0, float(settings.workers), 0.0)
+
+
+def _window(use: BudgetUse, costs: Costs) -> Supply:
+    """A rolling window: what it has room for now, and what leaves it on average."""
+    limit = use.allowance
+    own = limit.own * (TOKEN_USE if limit.name == "tokens_1m" else 1.0)
+    name = f"{limit.provider} {limit.name}"
+    each = _each(limit.provider, limit.name, costs)
+    return Supply(name, each, max(0.0, own - use.used - use.elsewhere), own / limit.window.total_seconds(), own)
+
+
+def _recent(limit: Allowance, pace: Pace) -> Allowance:
+    """The same budget over the time in which a used burst comes back."""
+    return replace(limit, window=timedelta(seconds=pace.burst * pace.interval))
+
+
+def _bucket(use: BudgetUse, pace: Pace, costs: Costs) -> Supply:
+    """The throttle: a burst at once, of which recent calls took their part, then one call per interval."""
+    limit = use.allowance
+    each = _each(limit.provider, limit.name, costs)
+    there = max(0.0, pace.burst - use.used)
+    return Supply(f"{limit.provider} {limit.name}", each, there, 1 / pace.interval, float(pace.burst))
