@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import sys
 import tempfile
-from asyncio import create_subprocess_exec, subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from peak_memory import peak_of
 
 from acra_express_async.registry import COLUMNS
 from acra_express_async.sandbox.registry_sample import MISSING
@@ -17,8 +16,6 @@ from acra_express_async.sandbox.registry_sample import MISSING
 _WEIGHTS = (10, 8, 6, 4, 9, 7, 5, 3, 1)
 _LETTERS = "ZKCMDNERGWH"
 _FIRST_YEAR, _A_YEAR = 1990, 20_000
-
-_MEASURED = Path(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,43 +59,9 @@ def _cells(number: int) -> list[str]:
 async def load_month(dsn: str, rows: int) -> Load:
     """Write a file of `rows` rows and load it with ``acra-express load-registry`` in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
-        path, said = Path(folder) / "month.csv", Path(folder) / "peak"
+        path = Path(folder) / "month.csv"
         write_month(path, rows)
-        process = await create_subprocess_exec(
-            sys.executable,
-            str(_MEASURED),
-            str(said),
-            "load-registry",
-            str(path),
-            "--json",
-            env={"PATH": os.environ["PATH"], "HOME": folder, "ACRA_EXPRESS_POSTGRES_DSN": dsn},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()[-2000:]
+        out, megabytes = await peak_of(dsn, "load-registry", str(path), "--json")
         answer = json.loads(out)
         size = path.stat().st_size / 1e6
-        return Load(rows, size, answer["loaded"], answer["updated"], float(said.read_text()))
-
-
-def _peak_megabytes() -> float:
-    # VmHWM starts anew at the exec; ru_maxrss would start with the parent's value.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def _measured() -> None:
-    """Run the command, then print its peak memory."""
-    from acra_express_async.cli import main
-
-    said = Path(sys.argv[1])
-    try:
-        main(sys.argv[2:], prog_name="acra-express", standalone_mode=False)
-    finally:
-        said.write_text(f"{_peak_megabytes():.1f}")
-
-
-if __name__ == "__main__":
-    _measured()
+        return Load(rows, size, answer["loaded"], answer["updated"], megabytes)

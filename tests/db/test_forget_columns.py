@@ -43,7 +43,7 @@ FREE = {
         "campaign_uens": "campaign_id place staging_job_id listed_at kind reason",
         "campaigns": "campaign_id enqueued_at expected cancelled_at unstaged_cancelled pruned_skipped pruned_cancelled",
         "code_fills": "code filled_at members sole_proprietors",
-        "control": "only_row paused changed_at watched_at held_at",
+        "control": "only_row paused changed_at watched_at held_at uncounted_cancelled",
         "daily_slots": "day company_id job_id taken_at",
         "domain_round": "only_row newest after_id",
         "express_jobs": "job_id tenant_id job_type status created_at started_at ended_at processed total",
@@ -78,6 +78,8 @@ FREE = {
         "express_jobs": "error",
         "hash_key": "only_row key",
         "leases": "owner fault",
+        "provider_answers": "provider owner answered_at",
+        "provider_failures": "owner",
         "probe_requests": "provider requested_at taken_at taken_by ended_at answered answer",
         "ticks": "owner",
     },
@@ -97,7 +99,7 @@ FREE = {
         "outcomes": "uen",
     },
     "hashes of the last calls that failed, pruned with the breaker's memory": {
-        "provider_failures": "provider target_hash about_target failed_at",
+        "provider_failures": "provider target_hash about_target failed_at unreached",
     },
 }
 """Why a column may stay."""

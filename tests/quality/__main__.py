@@ -15,6 +15,7 @@ from typing import TextIO
 
 import click
 from quality.cases import DEVELOPMENT, OWN, load
+from quality.levels_table import answers_of, levels_table
 from quality.query_plans import WORLD, compare, plans_table
 from quality.scoring import confidence_table, score
 from quality.sizes import Measured, measured, sets_table, targets_table
@@ -119,6 +120,7 @@ def main(
     together = {size: measured("all", size, total) for size, total in zip(wanted, totals, strict=True)}
     print(f"{next(iter(together.values())).cases} cases of {len(sets)} sets, seed {seed}\n")
     print(targets_table(together))
+    print("\n" + levels_table([answer for total in totals for answer in answers_of(total.pairs)]))
     if by_set:
         print("\n" + sets_table([*every, *together.values()]))
     if verbose:

@@ -64,13 +64,11 @@ class FieldHistory:
             return int(
                 await connection.fetchval(
                     """
-                    WITH old AS MATERIALIZED (
-                        SELECT h.changed_at, h.uen, h.field FROM acra_express.field_history h
-                        WHERE h.changed_at < (SELECT acra_express.clock()) - $1::interval
-                        ORDER BY h.changed_at, h.uen, h.field LIMIT $2),
-                    gone AS (
-                        DELETE FROM acra_express.field_history h USING old
-                        WHERE (h.changed_at, h.uen, h.field) = (old.changed_at, old.uen, old.field)
+                    WITH gone AS (
+                        DELETE FROM acra_express.field_history WHERE ctid = ANY (ARRAY(
+                            SELECT h.ctid FROM acra_express.field_history h
+                            WHERE h.changed_at < (SELECT acra_express.clock()) - $1::interval
+                            ORDER BY h.changed_at, h.uen, h.field LIMIT $2))
                         RETURNING 1)
                     SELECT count(*) FROM gone
                     """,

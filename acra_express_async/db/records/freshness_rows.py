@@ -134,7 +134,8 @@ _WINDOW_SQL = """
         LEFT JOIN LATERAL (
             SELECT o.ended_at AS at FROM acra_express.outcomes o
             WHERE o.uen = m.uen AND o.kind IN ('enriched', 'no_website') ORDER BY o.ended_at DESC LIMIT 1) ours ON true
-        LEFT JOIN public.companies k ON k.uen = m.uen
+        LEFT JOIN LATERAL (
+            SELECT c.company_id FROM public.companies c WHERE c.uen = m.uen LIMIT 1) k ON true
         LEFT JOIN LATERAL (
             SELECT max(coalesce(h.updated_at, now.at)) AS at
             FROM public.company_enrichment_runs h WHERE h.company_id = k.company_id) theirs ON true)

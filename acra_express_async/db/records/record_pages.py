@@ -107,10 +107,13 @@ class RecordPages:
             return {}
         found = await connection.fetch(
             """
-            SELECT h.company_id, h.about_text
+            SELECT wanted.company_id, h.about_text
             FROM unnest($1::bigint[], $2::bigint[]) AS wanted(company_id, job_id)
-            JOIN public.company_enrichment_runs h ON h.company_id = wanted.company_id
-            WHERE h.source_json ->> 'service' = $3 AND h.source_json -> 'job_id' = to_jsonb(wanted.job_id)
+            CROSS JOIN LATERAL (
+                SELECT r.about_text FROM public.company_enrichment_runs r
+                WHERE r.company_id = wanted.company_id AND r.source_json ->> 'service' = $3
+                  AND r.source_json -> 'job_id' = to_jsonb(wanted.job_id)
+                LIMIT 1) h
             """,
             [row["company_id"] for row in rows],
             [row["job_id"] for row in rows],
@@ -170,6 +173,9 @@ def _filters(wanted: Wanted) -> tuple[object, ...]:
 # $1 UENs; $2 campaign, $3 since, $4 codes, $5 outcome, $6 reason, each null for "any". A decision is the newest answer
 # about a company that no standing judgement contradicts, else the newest attempt. Where all answers are overruled, what
 # the person said is the answer, unless the site that they set turned out to be dead.
+#
+# LIMIT 1 keeps each look-up one by index: the planner would otherwise read whole tables of some 100,000 rows, which it
+# thinks a little cheaper than 200 look-ups, and then no page is short.
 _ROWS = r"""
     WITH latest AS MATERIALIZED (
         SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.kind, o.reason, o.ended_at, o.campaign_id,
@@ -199,16 +205,24 @@ _ROWS = r"""
         SELECT CASE WHEN l.overruled THEN CASE WHEN said.judged_site IS NULL THEN 'no_website' ELSE 'enriched' END
                     ELSE l.kind END AS kind,
                CASE WHEN l.overruled THEN 'judged' ELSE l.reason END AS reason) shown
-    LEFT JOIN public.staging_acra_companies s ON s.uen = l.uen
-    LEFT JOIN public.companies c ON c.company_id = l.company_id
-    LEFT JOIN acra_express.campaigns g ON g.campaign_id = l.campaign_id
-    LEFT JOIN acra_express.outcomes d ON d.job_id = l.job_id AND d.company_id = l.company_id
+    LEFT JOIN LATERAL (
+        SELECT r.entity_name, r.entity_status_description, r.primary_ssic_code, r.primary_ssic_description, r.block,
+               r.street_name, r.level_no, r.unit_no, r.building_name, r.other_address_line1, r.other_address_line2,
+               r.postal_code
+        FROM public.staging_acra_companies r WHERE r.uen = l.uen LIMIT 1) s ON true
+    LEFT JOIN LATERAL (
+        SELECT k.name FROM public.companies k WHERE k.company_id = l.company_id LIMIT 1) c ON true
+    LEFT JOIN LATERAL (
+        SELECT n.name FROM acra_express.campaigns n WHERE n.campaign_id = l.campaign_id LIMIT 1) g ON true
+    LEFT JOIN LATERAL (
+        SELECT o.detail, o.level FROM acra_express.outcomes o
+        WHERE o.job_id = l.job_id AND o.company_id = l.company_id LIMIT 1) d ON true
     WHERE ($3::timestamptz IS NULL OR l.ended_at >= $3)
       AND ($4::text[] IS NULL OR ltrim(regexp_replace(s.primary_ssic_code::text, '\D', '', 'g'), '0') = ANY ($4))
       AND ($5::text IS NULL OR shown.kind = $5)
       AND ($6::text IS NULL OR $6 IN (shown.reason, split_part(shown.reason, ':', 1)))
-      AND ($2::bigint IS NULL OR EXISTS (
-           SELECT FROM acra_express.outcomes m WHERE m.campaign_id = $2 AND m.uen = l.uen))
+      AND ($2::bigint IS NULL OR (
+           SELECT true FROM acra_express.outcomes m WHERE m.campaign_id = $2 AND m.uen = l.uen LIMIT 1))
       AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = l.uen)
     ORDER BY l.uen
 """
