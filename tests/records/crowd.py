@@ -10,18 +10,20 @@ CODES = 100
 """SSIC codes, so that one has a hundredth of all companies."""
 
 
-async def crowd(owner: Connection, companies: int, *, details: bool = True) -> None:
+async def crowd(owner: Connection, companies: int, *, details: bool = True, base: int = 0) -> None:
     """Fill the database; half of the companies are enriched, and half of these changed between the two decisions.
 
     Args:
         details: with the detail of each answer (about 1 kB), as an export reads it.
+        base: what comes before the first id of a company, job, campaign and run.
     """
     for statement in (*_PREPARED, *_FILLED, *_DONE):
         await owner.execute(
             statement.replace(":companies", str(companies))
             .replace(":codes", str(CODES))
             .replace(":campaign", str(CAMPAIGN))
-            .replace(":details", str(details).lower()),
+            .replace(":details", str(details).lower())
+            .replace(":base", str(base)),
             timeout=1200,
         )
 
@@ -44,18 +46,18 @@ _FILLED = (
     """,
     """
     INSERT INTO companies (company_id, uen, name, industry_code)
-    SELECT i, to_char(i, 'FM000000000') || 'A', 'COMPANY ' || i || ' PTE. LTD.', (10000 + i % :codes)::text
+    SELECT :base + i, to_char(i, 'FM000000000') || 'A', 'COMPANY ' || i || ' PTE. LTD.', (10000 + i % :codes)::text
     FROM generate_series(1, :companies) AS i
     """,
     """
     INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, campaign_id, detail, level)
-    SELECT 1 + ((round * :companies::bigint + i) / 5), i, to_char(i, 'FM000000000') || 'A',
+    SELECT :base + 1 + ((round * :companies::bigint + i) / 5), :base + i, to_char(i, 'FM000000000') || 'A',
            CASE WHEN i % 2 = 0 THEN 'enriched' WHEN i % 10 = 1 AND round = 1 THEN 'failed' ELSE 'no_website' END,
            CASE WHEN i % 2 = 0 THEN '' ELSE 'no_proof' END,
            now() - (2 - round) * interval '40 days' - i * interval '1 second',
-           1 + (round * :companies::bigint + i) / :campaign,
+           :base + 1 + (round * :companies::bigint + i) / :campaign,
            CASE WHEN :details AND i % 2 = 0 THEN jsonb_build_object(
-               'service', 'acra-express', 'job_id', 1 + ((round * :companies::bigint + i) / 5),
+               'service', 'acra-express', 'job_id', :base + 1 + ((round * :companies::bigint + i) / 5),
                'site', jsonb_build_object('domain', 'company' || i || '.com.sg', 'points', 90, 'evidence',
                    jsonb_build_array(
                        jsonb_build_object('signal', 'uen', 'points', 60, 'url', 'https://company' || i || '.com.sg/'),
@@ -73,14 +75,14 @@ _FILLED = (
     """,
     """
     INSERT INTO background_jobs (job_id, job_type, status, params, started_at, ended_at)
-    SELECT i, 'acra_express_enrich_candidates', 'done', '{}', now(), now()
+    SELECT :base + i, 'acra_express_enrich_candidates', 'done', '{}', now(), now()
     FROM generate_series(1, 1 + 2 * :companies / 5) AS i
     """,
-    "INSERT INTO enrichment_runs (run_id, tenant_id, ended_at, status) VALUES (1, 9, now(), 'succeeded')",
+    "INSERT INTO enrichment_runs (run_id, tenant_id, ended_at, status) VALUES (:base + 1, 9, now(), 'succeeded')",
     """
     INSERT INTO company_enrichment_runs (company_id, run_id, about_text, source_json, updated_at)
-    SELECT i, 1, 'Company ' || i || ' repairs pumps.', jsonb_build_object(
-               'service', 'acra-express', 'job_id', 1 + ((:companies::bigint + i) / 5)), now()
+    SELECT :base + i, :base + 1, 'Company ' || i || ' repairs pumps.', jsonb_build_object(
+               'service', 'acra-express', 'job_id', :base + 1 + ((:companies::bigint + i) / 5)), now()
     FROM generate_series(2, :companies, 2) AS i
     """,
     """
@@ -92,13 +94,13 @@ _FILLED = (
     """,
     """
     INSERT INTO acra_express.campaigns (campaign_id, enqueued_at)
-    SELECT i, now() - (2 * :companies / :campaign - i) * interval '3 hours'
+    SELECT :base + i, now() - (2 * :companies / :campaign - i) * interval '3 hours'
     FROM generate_series(1, 2 * :companies / :campaign) AS i
     """,
     """
     INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, staging_job_id, listed_at)
-    SELECT 1 + (round * :companies::bigint + i) / :campaign, to_char(i, 'FM000000000') || 'A', i,
-           1 + (round * :companies::bigint + i) / 5, now()
+    SELECT :base + 1 + (round * :companies::bigint + i) / :campaign, to_char(i, 'FM000000000') || 'A', i,
+           :base + 1 + (round * :companies::bigint + i) / 5, now()
     FROM generate_series(0, 1) AS round CROSS JOIN generate_series(10, :companies, 10) AS i
     """,
     """

@@ -151,3 +151,26 @@ async def test_a_stored_level_stands_whatever_the_thresholds_are_now(
     await decided(owner, "A", level="unsure")
     await decided(owner, "B")
     assert [record_of(row, {}).level for row in await exported(database, shape, Wanted())] == ["unsure", "certain"]
+
+
+async def test_a_page_takes_no_lock_that_our_inserts_would_meet(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    """B1: an insert locks all of `companies` and does not wait, so an export must not even read that table."""
+    await decided(owner, "A")
+    await decided(owner, "B", "no_website", reason="parked")
+    pages = RecordPages(database, shape)
+    async with database.transaction() as connection:
+        assert len(await pages._read(connection, Wanted(), ["A", "B"])) == 2
+        rows = await connection.fetch("SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid()")
+    assert "acra_express.outcomes" in {row[0] for row in rows}
+    assert "companies" not in {row[0] for row in rows}
+
+
+async def test_a_company_outside_the_registry_has_its_platform_name(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    await decided(owner, "A")
+    await owner.execute("DELETE FROM staging_acra_companies")
+    await owner.execute("UPDATE companies SET name = 'LOTUS PUMPS PTE. LTD.'")
+    assert [record_of(row, {}).name for row in await exported(database, shape, Wanted())] == ["LOTUS PUMPS PTE. LTD."]

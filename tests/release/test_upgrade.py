@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import signal
 import subprocess
@@ -188,6 +189,46 @@ async def test_old_and_new_code_drain_the_same_lists_of_uens(
             assert [tuple(row) for row in statuses] == [("done", None)]
             waiting = "SELECT count(*) FROM acra_express.campaign_uens WHERE staging_job_id IS NULL"
             assert await standing.owner.fetchval(waiting) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_answers_of_older_code_have_a_history_and_a_level(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    """The code before the field history stores no level, and its answers are exported beside those of the new code."""
+    old_code = tmp_path / "older"
+    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0023_field_history.sql")
+    starter = _starter(tmp_path, old_code)
+    async with database(postgres) as dsn:
+        migrating = ("migrate", "--bootstrap-platform")
+        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
+        assert done.returncode == 0, done.stderr
+        async with stage(dsn, tmp_path, rows=120) as standing:
+            assert await (await standing.start("migrate")).ended() == 0
+            for uens, process in (
+                (standing.uens[:10], lambda: standing.start_script(starter, "run", "--until-idle")),
+                (standing.uens[10:20], lambda: standing.start("run", "--until-idle")),
+            ):
+                await standing.enqueue({"uens": uens, "limit": 10})
+                assert await (await process()).ended() == 0
+            await assert_each_once(standing, standing.uens[:20])
+            rows = await standing.owner.fetch(
+                """
+                SELECT o.uen, o.kind, o.level, h.after FROM acra_express.outcomes o
+                JOIN acra_express.field_history h ON h.uen = o.uen AND h.field = 'outcome' AND h.before IS NULL
+                """
+            )
+            assert {row["uen"]: row["after"] for row in rows} == {row["uen"]: row["kind"] for row in rows}
+            assert {row["uen"] for row in rows} == set(standing.uens[:20])
+            stored = {row["uen"] for row in rows if row["level"] is not None}
+            assert stored == {row["uen"] for row in rows if row["kind"] == "enriched"} - set(standing.uens[:10])
+            _, out, err = await command(standing.environ, "export", "--format", "jsonl")
+            assert err == ""
+            levels = {record["uen"]: record["level"] for record in map(json.loads, out.splitlines())}
+            assert {uen for uen, level in levels.items() if level} == {
+                r["uen"] for r in rows if r["kind"] == "enriched"
+            }
 
 
 async def enqueue_by_command(standing: Stage, uens: list[str]) -> None:

@@ -95,8 +95,13 @@ class RecordPages:
         gone = await opted_out_among(connection, self._hashes, details)
         told = [row for row in rows if row["kind"] == "enriched" and not row["overruled"]]
         about = await self._about(connection, told)
+        names = await _names(connection, [row["company_id"] for row in rows if not row["name"]])
         return [
-            RecordRow(row["uen"], {**row, "detail": kept}, about.get(row["company_id"]) if kept else None)
+            RecordRow(
+                row["uen"],
+                {**row, "name": row["name"] or names.get(row["company_id"]), "detail": kept},
+                about.get(row["company_id"]) if kept else None,
+            )
             for row, detail in zip(rows, details, strict=True)
             for kept in [gone.without(detail)]
         ]
@@ -120,6 +125,20 @@ class RecordPages:
             SERVICE,
         )
         return {row["company_id"]: row["about_text"] for row in found if row["about_text"]}
+
+
+async def _names(connection: Connection, company_ids: Sequence[int]) -> dict[int, str]:
+    """Names of companies that the registry does not hold (any more).
+
+    A statement of its own, because the lock that any reader takes on `companies` would turn away our inserts: they ask
+    for the whole table and do not wait (B1).
+    """
+    if not company_ids:
+        return {}
+    rows = await connection.fetch(
+        "SELECT company_id, name FROM public.companies WHERE company_id = ANY ($1::bigint[])", company_ids
+    )
+    return {row["company_id"]: row["name"] for row in rows}
 
 
 def _as_judged(row: asyncpg.Record, hashes: AddressHash) -> dict[str, Any]:
@@ -188,7 +207,7 @@ _ROWS = r"""
                       WHEN o.reason = 'judged_site_unreadable' THEN 1 ELSE 3 END,
                  o.ended_at DESC, o.job_id DESC)
     SELECT l.uen, l.job_id, l.company_id, shown.kind, shown.reason, l.ended_at, l.campaign_id, g.name AS campaign_name,
-           coalesce(s.entity_name, c.name) AS name, s.entity_status_description AS entity_status,
+           s.entity_name AS name, s.entity_status_description AS entity_status,
            s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description, s.block, s.street_name,
            s.level_no, s.unit_no, s.building_name, s.other_address_line1, s.other_address_line2, s.postal_code,
            d.detail, CASE WHEN said.judged_site IS NULL THEN d.level ELSE 'certain' END AS level, l.overruled,
@@ -210,8 +229,6 @@ _ROWS = r"""
                r.street_name, r.level_no, r.unit_no, r.building_name, r.other_address_line1, r.other_address_line2,
                r.postal_code
         FROM public.staging_acra_companies r WHERE r.uen = l.uen LIMIT 1) s ON true
-    LEFT JOIN LATERAL (
-        SELECT k.name FROM public.companies k WHERE k.company_id = l.company_id LIMIT 1) c ON true
     LEFT JOIN LATERAL (
         SELECT n.name FROM acra_express.campaigns n WHERE n.campaign_id = l.campaign_id LIMIT 1) g ON true
     LEFT JOIN LATERAL (
