@@ -12,7 +12,7 @@ import unicodedata
 from typing import Literal
 
 MAX_CHARS = 100_000
-"""A page is limited to 1,500 tokens (about 6 kB), so a longer text is an accident or an attack. Head and tail of a
+"""A page is limited to 2,000 tokens (about 8 kB), so a longer text is an accident or an attack. Head and tail of a
 longer text are kept, because contacts stand at the end of pages. This bounds the work of everything that follows."""
 
 _TAIL_CHARS = 30_000

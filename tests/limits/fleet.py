@@ -82,7 +82,7 @@ TARGETS = (
     Target(
         "Jina calls", Provider.JINA, "calls_1h", "jina_calls", 60, 30, 2, 2, settings={"JINA__TOKENS_PER_PAGE": "500"}
     ),
-    # Eight pages of 600 tokens fill a minute to 0.96; three of the default 1,500 would fill it only to 0.90.
+    # Eight pages of 600 tokens fill a minute to 0.96; two of the default 2,000 would fill it only to 0.80.
     Target(
         "Jina tokens",
         Provider.JINA,
