@@ -237,7 +237,11 @@ async def test_cancellation_records_whether_it_was_sent() -> None:
     assert wire.answer is None
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"a":', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"\xff\xfe", b'{"a":', b"[" * 100_000],
+    ids=["empty", "html", "not-utf-8", "cut", "too-deep"],
+)
 def test_a_body_without_json_reads_as_none(body: bytes) -> None:
     assert Answer(200, {}, body).json() is None
 
