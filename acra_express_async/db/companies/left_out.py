@@ -94,7 +94,8 @@ def _not_inserted(uen: str, row: Mapping[str, Any], held: frozenset[str]) -> Lef
 
 
 # $1 UENs, $2 how long an answer is valid, $3 the longest name that we store. A company waits in another campaign if its
-# list still holds it or a live job names it.
+# list still holds it or a live job names it. Lists and outcomes are read once each: a table that has just grown from
+# nothing has no statistics yet, and a look-up for each UEN might then read all of it 2,000 times.
 _FACTS = r"""
     WITH waiting AS MATERIALIZED (
         SELECT acra_express.whole_number(e.value) AS company_id,
@@ -104,24 +105,27 @@ _FACTS = r"""
             CASE WHEN pg_column_size(j.params) <= 1048576 AND jsonb_typeof(j.params -> 'company_ids') = 'array'
                  THEN j.params -> 'company_ids' ELSE '[]' END) AS e(value)
         WHERE j.status IN ('queued', 'running') AND j.job_type = 'acra_express_enrich_candidates'
-        GROUP BY 1)
+        GROUP BY 1),
+    listed AS MATERIALIZED (
+        SELECT u.uen, min(u.campaign_id) AS campaign_id FROM acra_express.campaign_uens u
+        WHERE u.uen = ANY ($1::text[]) AND u.staging_job_id IS NULL AND u.kind IS NULL GROUP BY u.uen),
+    answered AS MATERIALIZED (
+        SELECT e.uen, max(e.ended_at) AS at FROM acra_express.outcomes e
+        WHERE e.uen = ANY ($1::text[]) AND e.kind IN ('enriched', 'no_website') GROUP BY e.uen)
     SELECT asked.uen, s.uen IS NOT NULL AS registered, coalesce(btrim(s.entity_name), '') <> '' AS named,
            s.entity_status_description AS status, s.entity_type_description AS entity_type,
            s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
            c.company_id IS NULL AS is_new, n.company_id AS namesake,
            EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = asked.uen) AS opted_out,
-           greatest(o.at, h.at) AS looked_at, coalesce(l.campaign_id, w.campaign_id) AS campaign_id
+           greatest(CASE WHEN o.at > held.since THEN o.at END, h.at) AS looked_at,
+           coalesce(l.campaign_id, w.campaign_id) AS campaign_id
     FROM unnest($1::text[]) AS asked(uen)
     CROSS JOIN (SELECT acra_express.clock() - $2::interval AS since) held
     LEFT JOIN public.staging_acra_companies s ON s.uen = asked.uen
     LEFT JOIN public.companies c ON c.uen = asked.uen
     LEFT JOIN waiting w ON w.company_id = c.company_id
-    LEFT JOIN LATERAL (
-        SELECT min(u.campaign_id) AS campaign_id FROM acra_express.campaign_uens u
-        WHERE u.uen = asked.uen AND u.staging_job_id IS NULL AND u.kind IS NULL) l ON true
-    LEFT JOIN LATERAL (
-        SELECT max(e.ended_at) AS at FROM acra_express.outcomes e
-        WHERE e.uen = asked.uen AND e.kind IN ('enriched', 'no_website') AND e.ended_at > held.since) o ON true
+    LEFT JOIN listed l ON l.uen = asked.uen
+    LEFT JOIN answered o ON o.uen = asked.uen
     LEFT JOIN LATERAL (
         SELECT max(u.updated_at) AS at FROM public.company_enrichment_runs u
         WHERE u.company_id = c.company_id AND u.updated_at > held.since) h ON true

@@ -157,26 +157,28 @@ _STALE = """
         CROSS JOIN LATERAL jsonb_array_elements(
             CASE WHEN pg_column_size(j.params) <= 1048576 AND jsonb_typeof(j.params -> 'company_ids') = 'array'
                  THEN j.params -> 'company_ids' ELSE '[]' END) AS e(value)
-        WHERE j.status IN ('queued', 'running') AND j.job_type = 'acra_express_enrich_candidates')
+        WHERE j.status IN ('queued', 'running') AND j.job_type = 'acra_express_enrich_candidates'),
+    ended AS MATERIALIZED (
+        SELECT e.uen, max(e.ended_at) AS last,
+               max(e.ended_at + CASE WHEN e.kind IN ('enriched', 'no_website') THEN $2::interval
+                                     ELSE $3::interval END) AS holds_until
+        FROM acra_express.outcomes e WHERE e.uen = ANY ($1::text[]) GROUP BY e.uen),
+    listed AS MATERIALIZED (
+        SELECT l.uen FROM acra_express.campaign_uens l
+        WHERE l.uen = ANY ($1::text[]) AND ((l.staging_job_id IS NULL AND l.kind IS NULL)
+                                            OR (l.campaign_id = $4 AND l.kind = 'skipped')))
     SELECT asked.uen, asked.place, coalesce(greatest(o.last, h.last), '0001-01-02'::timestamptz) AS last
     FROM unnest($1::text[]) WITH ORDINALITY AS asked(uen, place)
     CROSS JOIN (SELECT acra_express.clock() AS at) now
     JOIN public.staging_acra_companies s ON s.uen = asked.uen
      AND (coalesce(s.entity_status_description, '') ~* $5 OR coalesce(s.entity_status_description, '') ~* $6)
     LEFT JOIN public.companies c ON c.uen = asked.uen
-    LEFT JOIN LATERAL (
-        SELECT max(e.ended_at) AS last,
-               max(e.ended_at + CASE WHEN e.kind IN ('enriched', 'no_website') THEN $2::interval
-                                     ELSE $3::interval END) AS holds_until
-        FROM acra_express.outcomes e WHERE e.uen = asked.uen) o ON true
+    LEFT JOIN ended o ON o.uen = asked.uen
     LEFT JOIN LATERAL (
         SELECT max(coalesce(u.updated_at, now.at)) AS last
         FROM public.company_enrichment_runs u WHERE u.company_id = c.company_id) h ON true
     WHERE coalesce(o.holds_until <= now.at, true) AND coalesce(h.last <= now.at - $2::interval, true)
       AND NOT EXISTS (SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = asked.uen)
       AND NOT EXISTS (SELECT FROM waiting w WHERE w.company_id = c.company_id)
-      AND NOT EXISTS (
-          SELECT FROM acra_express.campaign_uens l
-          WHERE l.uen = asked.uen AND ((l.staging_job_id IS NULL AND l.kind IS NULL)
-                                       OR (l.campaign_id = $4 AND l.kind = 'skipped')))
+      AND NOT EXISTS (SELECT FROM listed l WHERE l.uen = asked.uen)
 """
