@@ -7,35 +7,31 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from acra_express_async.companies.forecast import Foreseen, _end
-from acra_express_async.limits.capacity import plan
-from acra_express_async.settings.tree import load_settings
+from acra_express_async.companies.forecast import Foreseen
+from acra_express_async.companies.outlook import TAIL_SECONDS, Outlook, Supply
+from acra_express_async.limits.capacity import Costs
 
 BERLIN = ZoneInfo("Europe/Berlin")
-PLAN = plan(load_settings({"POSTGRES_DSN": "postgresql://x/y"}))
-HOURS = PLAN.time_for(100)
+COMPANIES = 100
+WORK = timedelta(hours=2)
+"""What a hundred companies take of the only limit."""
+
+
+def outlook(asked: datetime) -> Outlook:
+    """A hundred companies in two hours, and nothing else in the way."""
+    reads = Supply("reads", each=1, available=0, per_second=COMPANIES / WORK.total_seconds(), fresh=0)
+    free = Supply("workers", each=0, available=1, per_second=1, fresh=1)
+    return Outlook(asked, asked, Costs(), free, (reads,), room=300, cap=300)
 
 
 @pytest.mark.parametrize("began", [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 3, 29, 0, 30, tzinfo=UTC)])
 def test_the_end_of_a_campaign_is_an_instant(began: datetime) -> None:
     asked = began.astimezone(BERLIN)
-    end = _end(asked, PLAN, 100, 300)
+    end = outlook(asked).end_of(COMPANIES)
     assert end.tzinfo is BERLIN
     assert end.utcoffset() != asked.utcoffset(), "the clocks changed in between"
-    assert end.astimezone(UTC) - began == HOURS
+    assert end.astimezone(UTC) - began == WORK + timedelta(seconds=TAIL_SECONDS)
     told = Foreseen(
         matched=100, companies=100, exact=True, waiting=0, asked_at=asked, ends_at=end, bound="x", needs=(), notes=()
     )
-    assert told.seconds == HOURS.total_seconds()
-
-
-def test_what_the_cap_leaves_over_goes_on_at_midnight() -> None:
-    asked = datetime(2026, 10, 24, 10, tzinfo=UTC).astimezone(BERLIN)
-    end = _end(asked, PLAN, 150, 50)
-    assert end.astimezone(UTC) == datetime(2026, 10, 24, 22, tzinfo=UTC) + HOURS
-
-
-def test_half_an_hour_that_is_skipped_is_not_waited_for() -> None:
-    asked = datetime(2026, 3, 29, 0, 45, tzinfo=UTC).astimezone(BERLIN)
-    end = PLAN.end_after(asked, 1)
-    assert timedelta() < end.astimezone(UTC) - asked.astimezone(UTC) == PLAN.time_for(1)
+    assert told.seconds == WORK.total_seconds() + TAIL_SECONDS
