@@ -79,7 +79,7 @@ class Refresh:
         Raises:
             DatabaseAway, StandBack: nothing was staged.
         """
-        listed = () if self._named is None else await self._named.current()
+        listed = await self.listed()
         selects = bool(self._ssic_codes or self._terms)
         if not (selects or listed) or not self._may_claim():
             return 0
@@ -98,6 +98,10 @@ class Refresh:
         self._last = (job_id, self._clock())
         log.info("refresh.staged", job_id=job_id, campaign_id=campaign_id, companies=count, by_name=len(first))
         return count
+
+    async def listed(self) -> tuple[str, ...]:
+        """The companies that are kept fresh by name."""
+        return () if self._named is None else await self._named.current()
 
     async def _barren(self) -> bool:
         """The last job found nothing, and that is not long ago."""

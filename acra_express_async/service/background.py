@@ -103,16 +103,17 @@ def build_courtesy(
     )
 
 
-def build_chores(settings: Settings, access: DatabaseAccess) -> list[Callable[[], Awaitable[object]]]:
-    """Chores of a tick: drop what is older than HISTORY_DAYS, and count the standing selection by age."""
+def build_chores(settings: Settings, access: DatabaseAccess, refresh: Refresh) -> list[Callable[[], Awaitable[object]]]:
+    """Chores of a tick: drop what is older than HISTORY_DAYS, count the standing selection by age, and refresh it."""
     keep = timedelta(days=settings.history_days)
     history, lists = FieldHistory(access.work), UenLists(access.work)
     count = StandingCount(
         rows=FreshnessRows(access.work, shape=access.shape, include_sole_proprietors=settings.include_sole_proprietors),
         terms=settings.refresh_terms,
         ssic_codes=settings.refresh_ssic,
+        listed=refresh.listed,
     )
-    return [lambda: history.prune(keep), lambda: lists.prune(keep), count.tick]
+    return [lambda: history.prune(keep), lambda: lists.prune(keep), count.tick, refresh.tick]
 
 
 def build_refresh(

@@ -101,7 +101,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Freshness",
-                "Part of the standing selection (REFRESH_SSIC, REFRESH_TERMS) that was looked at within 7 and 30 days.",
+                "Part of the standing selection that was looked at within 7 and 30 days.",
                 "percentunit",
                 [
                     ("within 7 days", f"sum(max by (age) ({FRESH_7})) / {SELECTED}"),

@@ -127,9 +127,9 @@ async def beside(
             await enqueue(owner, rows // guest.batch)
             async with AsyncExitStack() as beside_it:
                 waits = await beside_it.enter_async_context(watched_waits(dsn))
-                await beside_it.enter_async_context(guest.running())
                 if records:
                     await beside_it.enter_async_context(exporting(dsn))
+                await beside_it.enter_async_context(guest.running())
                 figures = await run_apart(dsn, PASSES)
             complaints = {line for line in await alerts(owner) if line.startswith(f"tenant {ours}:")}
             return Beside(figures, guest, await deadlocks(owner), complaints, waits.lengths, await twins(owner))
@@ -226,9 +226,9 @@ async def test_an_export_leaves_nightly_and_inserts_unchanged(
 ) -> None:
     """While 60,000 records are exported over and over, express saves as before and never finds `companies` busy more
     often than without an export."""
-    undisturbed = await alone(postgres, template_database, 1200, 1000, EXPORTED)
-    quiet = await beside(postgres, template_database, 1200, 1000)
-    night = await beside(postgres, template_database, 1200, 1000, records=EXPORTED)
+    undisturbed = await alone(postgres, template_database, 4000, 1000, EXPORTED)
+    quiet = await beside(postgres, template_database, 4000, 1000)
+    night = await beside(postgres, template_database, 4000, 1000, records=EXPORTED)
     print(f"\nwithout an export: {told(undisturbed, quiet)}\nwith an export: {told(undisturbed, night)}")
     assert complaints(night, undisturbed) == []
     assert night.guest.saved > 0

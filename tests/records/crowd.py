@@ -40,13 +40,13 @@ _FILLED = (
     """
     INSERT INTO staging_acra_companies (uen, entity_name, entity_type_description, entity_status_description,
         primary_ssic_code, primary_ssic_description, block, street_name, postal_code)
-    SELECT to_char(i, 'FM000000000') || 'A', 'COMPANY ' || i || ' PTE. LTD.', 'Local Company', 'Live Company',
+    SELECT to_char(i, 'FM000000000') || 'A', 'FIRM ' || i || ' PTE. LTD.', 'Local Company', 'Live Company',
            10000 + i % :codes, 'Trade ' || i % :codes, (i % 900)::text, 'SOME STREET', to_char(i % 800000, 'FM000000')
     FROM generate_series(1, :companies) AS i
     """,
     """
     INSERT INTO companies (company_id, uen, name, industry_code)
-    SELECT :base + i, to_char(i, 'FM000000000') || 'A', 'COMPANY ' || i || ' PTE. LTD.', (10000 + i % :codes)::text
+    SELECT :base + i, to_char(i, 'FM000000000') || 'A', 'FIRM ' || i || ' PTE. LTD.', (10000 + i % :codes)::text
     FROM generate_series(1, :companies) AS i
     """,
     """

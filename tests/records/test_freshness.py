@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ async def test_a_large_selection_is_counted_over_several_ticks(
     monkeypatch.setattr(freshness_rows, "WINDOW", 2)
     monkeypatch.setattr(freshness, "WINDOWS_PER_TICK", 2)
     await furnished(owner)
-    count = StandingCount(rows=rows, terms=(), ssic_codes=("33120", "62011"))
+    count = StandingCount(rows=rows, terms=(), ssic_codes=("33120", "62011"), listed=names())
     found: list[FreshnessCounts | None] = []
     for _ in range(4):
         await count.tick()
@@ -121,18 +122,46 @@ async def test_a_large_selection_is_counted_over_several_ticks(
     assert found == [None, None, COUNTED, COUNTED]
 
 
+def names(*uens: str) -> Callable[[], Awaitable[Sequence[str]]]:
+    async def listed() -> Sequence[str]:
+        return uens
+
+    return listed
+
+
+async def test_companies_by_name_are_counted_beside_the_codes(
+    owner: Connection, database: Database, rows: FreshnessRows
+) -> None:
+    """Each once: those of a selected code, gone companies and people trading alone are left out."""
+    await furnished(owner)
+    await a_registry_row(owner, "201900090X", primary_ssic_code=62011)
+    await a_registry_row(owner, "201900091X", primary_ssic_code=62011, entity_status_description="na")
+    await a_registry_row(owner, "201900092X", primary_ssic_code=62011, entity_status_description="Struck Off")
+    await a_registry_row(owner, "53001234A", entity_type_description="Sole Proprietorship/ Partnership")
+    uens = ("201900001A", "201900090X", "201900091X", "201900092X", "53001234A", "199912345Z")
+    found = await freshness_of(rows, await rows.codes((), ["33120"]), uens)
+    assert (found.named, found.total) == (FreshnessCounts(never=2), COUNTED + FreshnessCounts(never=2))
+    await StandingCount(rows=rows, terms=(), ssic_codes=("33120",), listed=names(*uens)).tick()
+    async with database.session() as connection:
+        assert await latest_freshness(connection) == found.total
+    await StandingCount(rows=rows, terms=(), ssic_codes=(), listed=names(*uens)).tick()
+    async with database.session() as connection:
+        assert await latest_freshness(connection) == FreshnessCounts(days_7=1, never=2)
+
+
 async def test_without_a_selection_the_last_count_goes(
     owner: Connection, database: Database, rows: FreshnessRows
 ) -> None:
     await furnished(owner)
     for codes, expected in ((("33120",), COUNTED), ((), None)):
-        await StandingCount(rows=rows, terms=(), ssic_codes=codes).tick()
-        await StandingCount(rows=rows, terms=("no such trade",), ssic_codes=()).tick()  # is named, and changes nothing
+        await StandingCount(rows=rows, terms=(), ssic_codes=codes, listed=names()).tick()
+        unknown = StandingCount(rows=rows, terms=("no such trade",), ssic_codes=(), listed=names())
+        await unknown.tick()  # is named in the log, and changes nothing
         async with database.session() as connection:
             assert await latest_freshness(connection) == expected
 
 
-async def test_the_command_answers_for_each_selection(fresh_dsn: str, owner: Connection) -> None:
+async def test_the_command_answers_for_each_selection(fresh_dsn: str, owner: Connection, tmp_path: Path) -> None:
     await furnished(owner)
     await owner.execute(
         "INSERT INTO ssic_ref (code, title, version, source_file_hash) VALUES ('33120', 'Repair of pumps', '2025', 'x')"
@@ -151,6 +180,9 @@ async def test_the_command_answers_for_each_selection(fresh_dsn: str, owner: Con
     assert datetime.fromisoformat(answer["done_at"]).utcoffset() == timedelta(hours=8)
     assert (await asked(ACRA_EXPRESS_REFRESH_TERMS="pumps"))["selection"] == "standing"
     assert (await asked())["total"] == counts
+    (tmp_path / "uens.txt").write_text("201900001A\n201900008H\n")
+    by_name = await asked(ACRA_EXPRESS_REFRESH_UEN_FILE=str(tmp_path / "uens.txt"))
+    assert by_name["named"] == {"live": 2, "days_7": 1, "days_30": 0, "older": 0, "never": 1}
     code, out, _ = await acra_express("freshness", "--ssic", "33120", POSTGRES_DSN=fresh_dsn)
     assert code == 0
     assert "Repair of pumps" in out

@@ -72,6 +72,7 @@ def operations(database: Database, shape: PlatformShape) -> dict[str, Callable[[
         "a decision": lambda: explain(database, ANSWERED),
         "a past decision": lambda: explain(database, ANSWERED, now - 45 * DAY),
         "freshness of a code": lambda: fresh.window("10007", ""),
+        "freshness of UENs": lambda: fresh.named(uens, ["10007", "10008"]),
         "codes asked for": fresh.codes_asked_for,
         "the pace": fresh.pace,
     }

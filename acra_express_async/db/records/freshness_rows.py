@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.registry.eligibility import LIVE, PERSONAL_TYPE, SILENT, SOLE
 
 WINDOW = 500
 """Companies per statement, looked up by index one by one: about 10 ms."""
@@ -79,10 +80,26 @@ class FreshnessRows:
     async def window(self, code: str, after: str) -> CountedWindow:
         """Count the next companies of a code, in the order of their UENs."""
         async with self._database.session() as connection:
-            row = await connection.fetchrow(_WINDOW_SQL, code, after, self._include_sole, WINDOW)
-        assert row is not None
-        counts = FreshnessCounts(row["days_7"], row["days_30"], row["older"], row["never"])
-        return CountedWindow(counts, row["last"] if counts.live == WINDOW else None)
+            rows = await connection.fetch(
+                """
+                SELECT m.uen FROM acra_express.code_members m
+                WHERE m.code = $1 AND m.uen > $2 AND (NOT m.sole_proprietor OR $3) ORDER BY m.uen LIMIT $4
+                """,
+                code,
+                after,
+                self._include_sole,
+                WINDOW,
+            )
+            uens = [row["uen"] for row in rows]
+            return CountedWindow(await _by_age(connection, uens), uens[-1] if len(uens) == WINDOW else None)
+
+    async def named(self, uens: Sequence[str], codes: Sequence[str]) -> FreshnessCounts:
+        """Count those of at most `WINDOW` UENs that the registry lists as live and that belong to none of `codes`."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                _NAMED, list(uens), list(codes), LIVE, SILENT, SOLE, PERSONAL_TYPE, self._include_sole
+            )
+            return await _by_age(connection, [row["uen"] for row in rows])
 
     async def pace(self) -> tuple[datetime, timedelta]:
         """The present moment, and for how long answers have been coming in."""
@@ -123,14 +140,28 @@ async def latest_freshness(connection: Connection) -> FreshnessCounts | None:
     return None if row is None else FreshnessCounts(**row)
 
 
-# $1 code, $2 after, $3 sole proprietors too, $4 window.
-_WINDOW_SQL = """
-    WITH members AS MATERIALIZED (
-        SELECT m.uen FROM acra_express.code_members m
-        WHERE m.code = $1 AND m.uen > $2 AND (NOT m.sole_proprietor OR $3) ORDER BY m.uen LIMIT $4),
-    looked AS (
-        SELECT m.uen, now.at - greatest(ours.at, theirs.at) AS age
-        FROM members m CROSS JOIN (SELECT acra_express.clock() AS at) now
+async def _by_age(connection: Connection, uens: Sequence[str]) -> FreshnessCounts:
+    row = await connection.fetchrow(_BY_AGE, list(uens))
+    assert row is not None
+    return FreshnessCounts(**row)
+
+
+# $1 UENs; $2 codes; $3 to $6 are the patterns of registry/eligibility.py, which says what they mean; $7 people alone
+# too. A company that is named may have no status in the registry.
+_NAMED = """
+    SELECT s.uen FROM public.staging_acra_companies s
+    WHERE s.uen = ANY ($1::text[])
+      AND (s.entity_status_description ~* $3 OR coalesce(s.entity_status_description, '') ~* $4)
+      AND ($7 OR NOT CASE WHEN coalesce(s.business_constitution_description, '') ~* $4
+                          THEN coalesce(s.entity_type_description, '') ~* $6
+                          ELSE s.business_constitution_description ~* $5 END)
+      AND NOT EXISTS (SELECT FROM acra_express.code_members m WHERE m.code = ANY ($2::text[]) AND m.uen = s.uen)
+"""
+
+_BY_AGE = """
+    WITH looked AS (
+        SELECT now.at - greatest(ours.at, theirs.at) AS age
+        FROM unnest($1::text[]) AS m(uen) CROSS JOIN (SELECT acra_express.clock() AS at) now
         LEFT JOIN LATERAL (
             SELECT o.ended_at AS at FROM acra_express.outcomes o
             WHERE o.uen = m.uen AND o.kind IN ('enriched', 'no_website') ORDER BY o.ended_at DESC LIMIT 1) ours ON true
@@ -139,8 +170,7 @@ _WINDOW_SQL = """
         LEFT JOIN LATERAL (
             SELECT max(coalesce(h.updated_at, now.at)) AS at
             FROM public.company_enrichment_runs h WHERE h.company_id = k.company_id) theirs ON true)
-    SELECT max(l.uen) AS last,
-           count(*) FILTER (WHERE l.age <= interval '7 days')::int AS days_7,
+    SELECT count(*) FILTER (WHERE l.age <= interval '7 days')::int AS days_7,
            count(*) FILTER (WHERE l.age > interval '7 days' AND l.age <= interval '30 days')::int AS days_30,
            count(*) FILTER (WHERE l.age > interval '30 days')::int AS older,
            count(*) FILTER (WHERE l.age IS NULL)::int AS never
