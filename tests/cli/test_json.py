@@ -26,6 +26,7 @@ STORY = [
     ("load-ssic", "--json", "SSIC"),
     ("terms", "--json", "bakery"),
     ("freshness", "--json"),
+    ("breakers", "list", "--json"),
     ("enqueue", "--json", "--uen", FIRST, "--uen", SECOND, "--name", "two"),
     ("campaigns", "list", "--json"),
     ("campaigns", "show", "ID", "--json"),
@@ -52,6 +53,7 @@ ELSEWHERE = {
     ("status",),  # needs a running service: tests/ops/test_terminal.py
     ("simulate",),  # takes minutes: tests/simulation/test_days.py
     ("campaigns", "retry"),  # needs a failed company: tests/service
+    ("breakers", "probe"),  # needs a running service: tests/service/test_breaker_commands.py
 }
 
 
