@@ -283,3 +283,48 @@ def _starter(folder: Path, code: Path) -> Path:
         encoding="utf-8",
     )
     return script
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_way_back_to_the_first_release_loses_nothing(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    """Up with leases, budgets and outcomes of the first release, down again under load, and up once more."""
+    old_code = tmp_path / "older"
+    _package_before(
+        old_code, "--diff-filter=A", f"{MIGRATIONS}/{migrations()[5].version:04d}_{migrations()[5].name}.sql"
+    )
+    starter = _starter(tmp_path, old_code)
+    async with database(postgres) as dsn:
+        migrating = ("migrate", "--bootstrap-platform")
+        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
+        assert done.returncode == 0, done.stderr
+        async with stage(dsn, tmp_path, rows=120) as standing:
+            wanted = standing.uens[:40]
+            old = await standing.start_script(starter, "run")
+            await enqueue_in_fives(standing, wanted[:15])
+            await old.event("company.ended")
+            assert await (await standing.start("migrate")).ended() == 0
+            new = await standing.start()
+            await new.event("listener.proven")
+            old.signal(signal.SIGTERM)
+            assert await old.ended() == 0
+            await enqueue_in_fives(standing, wanted[15:30])
+            await new.event("company.ended")
+
+            back = await standing.start_script(starter, "run")
+            await back.event("listener.proven")
+            new.signal(signal.SIGTERM)
+            assert await new.ended() == 0
+            await enqueue_in_fives(standing, wanted[30:])
+            await back.event("company.ended")
+            back.signal(signal.SIGTERM)
+            assert await back.ended() == 0
+            assert await (await standing.start("run", "--until-idle")).ended() == 0
+
+            await assert_each_once(standing, wanted)
+            charged = await standing.owner.fetchval(
+                "SELECT count(*) FROM acra_express.leases WHERE errors > 0 OR crashes > 0"
+            )
+            assert charged == 0
