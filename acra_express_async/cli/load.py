@@ -65,6 +65,7 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
                 RegistryFile(part).close()  # a file that is no registry file is named before anything is loaded
         loaded: list[_Loaded] = []
         async with as_login(settings) as connection:
+            await registry_rows.require_table(connection, "staging_acra_companies")
             try:
                 for done in _bars(parts, as_json=as_json):
                     loaded.append(await _load(connection, done.part, one, done))
@@ -166,6 +167,7 @@ async def load_ssic(file: str, as_json: bool) -> None:
             raise click.UsageError(f"{file} holds {len(parts)} files; name one")
         table = read_ssic(parts[0])
     async with as_login(settings) as connection:
+        await registry_rows.require_table(connection, "ssic_ref")
         done = await load_titles(connection, table)
     answer = {
         "loaded": done.loaded,

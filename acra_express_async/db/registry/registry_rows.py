@@ -10,6 +10,7 @@ from pathlib import Path
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.db.session.stored_json import stored_json
+from acra_express_async.errors import SchemaError
 from acra_express_async.registry import Accepted, RegistryFile, Rejected
 from acra_express_async.registry.rejects import Rejects
 
@@ -86,6 +87,19 @@ async def load_rows(
         if progress is not None:
             progress(source.position)
     return report
+
+
+async def require_table(connection: Connection, table: str) -> None:
+    """Make sure that the platform's table exists.
+
+    Raises:
+        SchemaError: it does not.
+    """
+    if not await connection.fetchval("SELECT to_regclass('public.' || $1::text) IS NOT NULL", table):
+        raise SchemaError(
+            f"the platform's table {table} is missing in this database; run `acra-express migrate` on the platform's "
+            "database, or with --bootstrap-platform on an empty one"
+        )
 
 
 def _batches(rows: Iterable[Accepted | Rejected]) -> Iterator[list[Accepted | Rejected]]:

@@ -106,8 +106,6 @@ async def _connect_to(
         others = ", ".join(names_set(*POSTGRES))
         also = f" (or one of {others} in the environment, which the driver reads too, is wrong)" if others else ""
         raise ConfigError(f"ACRA_EXPRESS_{setting} is not a valid connection URL{also}") from wrong
-    except asyncpg.InvalidParameterValueError as wrong:
-        raise _no_role(settings, wrong) from wrong
     except DatabaseAway as away:
         raise _for_the_start(away, settings, dsn, setting) from away.__cause__
     return connection
@@ -131,7 +129,8 @@ def _for_the_start(away: DatabaseAway, settings: dict[str, str], dsn: str, setti
         )
     if away.reason is Away.LOGIN:
         return LoginRefused(f"PostgreSQL at {server} refused the login: {said}")
-    if away.reason is Away.GRANTS:
+    # a start-up parameter that the server does not take, and the role is the only one that depends on the database
+    if away.reason is Away.GRANTS or isinstance(said, asyncpg.InvalidParameterValueError):
         return _no_role(settings, said)
     return away
 
