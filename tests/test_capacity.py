@@ -17,7 +17,7 @@ def settings(**figures: str) -> Settings:
 def test_defaults_are_bound_by_the_daily_cap_and_hourly_reading() -> None:
     answer = plan(settings())
     assert (answer.bottleneck.name, answer.per_day) == ("daily cap", 300)
-    assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(93.75))
+    assert (answer.slowest.name, answer.per_hour) == ("jina calls_1h", pytest.approx(120 / 1.24))
     assert answer.third_worker_gains == 0
 
 
@@ -35,14 +35,14 @@ def test_a_third_worker_helps_only_with_slow_providers() -> None:
 
 def test_work_beyond_a_day_includes_the_night() -> None:
     answer = plan(settings(DAILY_CAP="100"))
-    hundred = timedelta(hours=1) * (100 / 93.75)
+    hundred = timedelta(hours=1) * (100 / (120 / 1.24))
     assert answer.time_for(100) == hundred
     assert answer.time_for(250) == timedelta(days=2) + hundred / 2
 
 
 def test_a_share_limits_the_pace_of_express() -> None:
     answer = plan(settings(JINA__SHARE="0.5", DAILY_CAP="100000"))
-    assert answer.per_hour == pytest.approx(60 / 1.28)
+    assert answer.per_hour == pytest.approx(60 / 1.24)
 
 
 def test_verifications_do_not_limit_companies_but_are_reported() -> None:

@@ -294,6 +294,18 @@ async def test_later_queries_keep_a_page_to_read() -> None:
     assert outcome.site.domain == "orchid-tools.com.sg"
 
 
+async def test_exclusions_that_find_nothing_cost_one_more_search() -> None:
+    listing = SearchHit(1, "Orchid Hardware", "https://www.dnb.com/x")
+    own = SearchHit(1, "Orchid Hardware", HOME, "Bolts in Singapore")
+    plain = PLACE_QUERY.partition(" -site:")[0]
+    world = World(hits=(listing,), by_query={plain: (own,)})
+    excluding = " -site:".join((plain, "dnb.com", *(domain for domain in EXCLUDED if domain != "dnb.com")))
+    world.by_query[excluding] = ()
+    outcome = await pipeline(world).run(COMPANY, FreeScope())
+    assert outcome.queries == ("ORCHID HARDWARE Singapore", excluding, plain)
+    assert (outcome.kind, outcome.usage.searches) == (OutcomeKind.ENRICHED, 3)
+
+
 async def test_a_site_that_has_opted_out_does_not_come_back() -> None:
     world = World(opted_out={"orchidhardware.sg"})
     outcome = await pipeline(world).run(COMPANY, FreeScope())

@@ -22,7 +22,7 @@ from acra_express_async.errors import Permanent, RateLimited, Transient
 from acra_express_async.extract.candidates import candidates_of, judged_candidate, known_candidate
 from acra_express_async.extract.contacts import contacts_of
 from acra_express_async.extract.found_hosts import domains_to_count, united
-from acra_express_async.extract.queries import PLAN, QueryPlan, query_of
+from acra_express_async.extract.queries import PLAN, QueryPlan, next_query
 from acra_express_async.extract.reading_plan import (
     Progress,
     Step,
@@ -210,10 +210,7 @@ class Pipeline:
 
         A credible candidate ends the search, unless its pages do not prove it and the plan goes on.
         """
-        for variant in self._plan.variants:
-            query = query_of(variant, run.company, run.answers, self._plan.excluded)
-            if not query or query in run.queries:
-                continue
+        while query := next_query(self._plan, run.company, run.queries, run.answers):
             run.answers.append(await self._search(run, query))
             credible = await self._offer(run)
             if not (credible and self._plan.stops):

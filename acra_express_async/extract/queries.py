@@ -6,7 +6,8 @@ What DuckDuckGo's page supports bounds a query:
 - Quotes and ``-site:example.com`` are documented, with the remark that not all syntax works on all queries
   (duckduckgo-help-pages, results/syntax). Quotes are not used: a page rarely prints a name letter by letter.
 - Several ``-site:`` gave no results at all on the page without scripts from November 2018 (sopel-irc/sopel#1415); nine
-  worked in November 2022 (sopel-irc/sopel#2376). So nine are the most, and the first query excludes nothing.
+  worked in November 2022 (sopel-irc/sopel#2376). So nine are the most, the first query excludes nothing, and one whose
+  exclusions find nothing is asked again without them.
 - Bing, the source of most results, uses "only the first 10 terms" (its page on advanced search options).
 """
 
@@ -73,6 +74,31 @@ class QueryPlan:
 
 PLAN = QueryPlan((Variant.NAME, Variant.PLACE, Variant.OTHER), goes_on=True)
 """The plan of the service."""
+
+
+def next_query(plan: QueryPlan, company: Company, asked: Sequence[str], answers: Sequence[SearchPage]) -> str:
+    """The query after those that were asked; '' when the plan has no other.
+
+    A query whose exclusions found nothing, although another query found something, is asked again without them.
+
+    Args:
+        plan: which queries there are.
+        company: the facts of the registry.
+        asked: the queries so far.
+        answers: their answers, in the same order.
+    """
+    worded = {without_exclusions(query) for query in asked}
+    if asked and not answers[-1].hits and any(answer.hits for answer in answers):
+        plain = without_exclusions(asked[-1])
+        if plain not in asked:
+            return plain
+    queries = (query_of(variant, company, answers, plan.excluded) for variant in plan.variants)
+    return next((query for query in queries if query and without_exclusions(query) not in worded), "")
+
+
+def without_exclusions(query: str) -> str:
+    """The words of a query."""
+    return query.partition(" -site:")[0]
 
 
 def query_of(variant: Variant, company: Company, answers: Sequence[SearchPage], excluded: int = MOST_EXCLUDED) -> str:

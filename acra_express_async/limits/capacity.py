@@ -26,8 +26,8 @@ class Costs:
     `measured` is the number of companies averaged over; 0 means the documented figures.
     """
 
-    searches: float = 1.35
-    pages: float = 1.28
+    searches: float = 1.78
+    pages: float = 1.24
     tokens: float = 1900.0
     verifications: float = 0.4
     seconds: float = 20.0
@@ -36,9 +36,9 @@ class Costs:
 
 DOCUMENTED = Costs()
 """Measured by `acra-express simulate --profile backlog` in the simulator's world, where half of the companies have a
-site and the latencies are those of the real providers: 13 s of provider calls per company, plus spacing and saving.
-With pages of real size (`--page-size 1`) a company took 1.32 searches, 1.21 pages and 862 tokens. The tokens here are
-a cautious figure: menus and footers four times as large cost 1,225 a page (`bin/bench calls --size 4`)."""
+site and the latencies are those of the real providers: 15 s of provider calls per company, plus spacing and saving.
+With pages of real size (`--page-size 1`) a company took 862 tokens. The tokens here are a cautious figure: menus and
+footers four times as large cost 1,225 a page (`bin/bench calls --size 4`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,28 @@ from acra_express_async.extract.queries import (
     PLAN,
     Variant,
     directories_to_exclude,
+    next_query,
     query_of,
+    without_exclusions,
 )
 from acra_express_async.models import Company, SearchPage
 
 
-def words_of_query(query: str) -> str:
-    return query.partition(" -site:")[0]
-
-
 def place_query(firm: Company, *answers: SearchPage) -> str:
-    return words_of_query(query_of(Variant.PLACE, firm, answers))
+    return without_exclusions(query_of(Variant.PLACE, firm, answers))
+
+
+def asked_in_turn(*answers: SearchPage, firm: Company | None = None) -> list[str]:
+    """The words of every query of the plan when these are the answers; the last one repeats."""
+    asked: list[str] = []
+    told: list[SearchPage] = []
+    while query := next_query(PLAN, firm or company(former_names=("OLD NAME PTE LTD",)), asked, told):
+        asked.append(query)
+        told.append(answers[min(len(told), len(answers) - 1)])
+    return asked
+
+
+FOUND, NOTHING = SearchPage("q", (hit("https://www.dnb.com/x"),)), SearchPage("q", ())
 
 
 def test_the_plan_asks_for_name_place_and_other_name() -> None:
@@ -70,6 +81,21 @@ def test_a_brand_is_asked_for_where_the_name_says_more(name: str, other: str) ->
     assert query_of(Variant.OTHER, company(name), ()).casefold() == other.casefold()
 
 
+def test_the_queries_of_the_plan_are_asked_once_and_in_turn() -> None:
+    words = ["ORCHID HARDWARE Singapore", "ORCHID HARDWARE 415874 contact", "OLD NAME Singapore"]
+    assert list(map(without_exclusions, asked_in_turn(FOUND))) == words
+    assert list(map(without_exclusions, asked_in_turn(NOTHING))) == words, "nothing is known of such a company"
+    unplaced = company(postal_code=None, street_name=None)
+    assert len(asked_in_turn(FOUND, firm=unplaced)) == 2
+
+
+def test_exclusions_that_find_nothing_are_left_out() -> None:
+    """Several of them found nothing on the page without scripts from 2018 to 2022."""
+    asked = asked_in_turn(FOUND, NOTHING, FOUND)
+    assert asked[1].startswith("ORCHID HARDWARE 415874 contact -site:dnb.com")
+    assert asked[2:] == ["ORCHID HARDWARE 415874 contact", "OLD NAME Singapore"]
+
+
 def test_directories_that_took_places_are_excluded_first() -> None:
     answer = SearchPage(
         "q",
@@ -96,7 +122,7 @@ def test_a_directory_that_may_be_the_company_is_not_excluded() -> None:
 @pytest.mark.parametrize("word", ["-SITE", "+PLUS", "~LIKE", "\\JUMP", "!BANG", "--", '"QUOTED'])
 def test_no_word_of_a_name_becomes_an_operator(variant: Variant, word: str) -> None:
     firm = company(f"{word} ORCHID {word} HARDWARE PTE. LTD.", former_names=(f"{word} OLD NAME PTE LTD",))
-    query = words_of_query(query_of(variant, firm, ()))
+    query = without_exclusions(query_of(variant, firm, ()))
     assert not re.search(r"(?:^|\s)[-+~!\\]", query)
     assert query.count('"') in (0, 2)
 
@@ -109,4 +135,4 @@ def test_any_name_gives_a_bounded_query(name: str, street: str, variant: Variant
     assert len(query) <= MAX_QUERY_CHARS
     assert query.count(" -site:") <= MOST_EXCLUDED
     if variant in (Variant.NAME, Variant.OTHER):
-        assert len(words_of_query(query).split()) <= 9
+        assert len(without_exclusions(query).split()) <= 9

@@ -14,7 +14,7 @@ from rapidfuzz.fuzz import token_set_ratio
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.extract.domains import same_url
-from acra_express_async.extract.queries import PLAN, query_of
+from acra_express_async.extract.queries import PLAN, query_of, without_exclusions
 from acra_express_async.models import Email, EmailKind, Evidence, Outcome, OutcomeKind, Phone, Site, Usage
 from acra_express_async.sandbox.markup import NO_RESULTS, Listing, html_no_results, html_results
 
@@ -36,24 +36,21 @@ COLUMNS = (
 )
 
 
-def words_only(query: str) -> str:
-    """A query without its exclusions, which depend on earlier answers."""
-    return query.partition(" -site:")[0]
-
-
 class Answers:
     """DuckDuckGo, Jina Reader and ZeroBounce with the content of the cases."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._cases = tuple(cases)
         self._asked = {
-            words_only(query_of(variant, case.company, ())): case for case in self._cases for variant in PLAN.variants
+            without_exclusions(query_of(variant, case.company, ())): case
+            for case in self._cases
+            for variant in PLAN.variants
         }
         self._pages = {address: page for case in self._cases for address, page in case.pages.items()}
 
     async def search(self, request: web.Request) -> web.Response:
         query = str((await request.post())["q"])
-        case = self._asked.get(words_only(query)) or max(
+        case = self._asked.get(without_exclusions(query)) or max(
             self._cases, key=lambda each: token_set_ratio(each.company.name, query)
         )
         listings = [Listing(hit.title, hit.url, hit.snippet) for hit in case.hits]
