@@ -24,7 +24,7 @@ from acra_express_async.limits import (
     Streak,
     Throttle,
 )
-from acra_express_async.limits.breaker import ANSWERED_LATELY
+from acra_express_async.limits.own_reach import ANSWERED_LATELY
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Usage
 from acra_express_async.providers.base import Caller

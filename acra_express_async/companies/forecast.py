@@ -220,7 +220,7 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
     if out.reason == "in_campaign" and not general:
         return f"waits in campaign {out.campaign_id}"
     if out.reason == "namesake" and not general:
-        return f"new, and company {out.namesake} has its name and no UEN: give it its UEN first"
+        return f"company {out.namesake} has this name and no UEN; the nightly or a person must give it its UEN first"
     return {
         "unknown": "not in the registry",
         "no_name": "has no name in the registry",
@@ -230,7 +230,7 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
         "recently_checked": f"checked within {settings.recheck_days} days (--again checks it anyway)",
         "in_campaign": "waits in another campaign",
         "nightly_pending": "new, and left to a pending nightly job that has its SSIC code",
-        "namesake": "new, and a row of companies has its name and no UEN: give it its UEN first",
+        "namesake": "a row of companies has this name and no UEN; the nightly or a person must give it its UEN first",
     }[out.reason]
 
 

@@ -9,7 +9,6 @@ an hourly allowance, so the allowances are our own; what providers do publish is
 
 from acra_express_async.limits.breaker import (
     BREAKER_OPEN,
-    CUT_OFF,
     KEY_REASONS,
     KEY_ROTATED,
     Breaker,
@@ -32,6 +31,7 @@ from acra_express_async.limits.budget import (
 )
 from acra_express_async.limits.mended_keys import KeyStore, MendedKeys
 from acra_express_async.limits.overrides import JobThrottle, Override, resolve
+from acra_express_async.limits.own_reach import CUT_OFF
 from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
 
 __all__ = [

@@ -26,14 +26,13 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
+from acra_express_async.limits.own_reach import ANSWERED_LATELY, CUT_OFF, OwnReach
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 
 BREAKER_OPEN = "breaker_open"
 """Reason of the errors that mean "not called at all"; also the label of `provider_calls_total`."""
-CUT_OFF = "cut_off"
-"""Reason of an error that means "not called from this host": others reach the provider, and this host does not."""
 KEY_ROTATED = "key_rotated"
 """Reason of an error after which a new key was read from its file; it says nothing about the provider."""
 KEY_REASONS = frozenset({"bad_key", "no_credits", "key_or_credits", "shield_or_key"})
@@ -49,15 +48,6 @@ FAILURE_AGE = timedelta(minutes=10)
 """An older failure says nothing about now."""
 ANSWER_NOTED = timedelta(seconds=10)
 """A success is noted at most this often, unless there are failures that it refutes."""
-ANSWERED_LATELY = timedelta(minutes=2)
-"""While another process had an answer within this time, a provider that we cannot reach is not away: our host is cut
-off from it. That concerns nobody else, so it opens no shared breaker."""
-CUT_OFF_FAILURES = 2
-"""So many tries in a row that did not leave this host make it cut off."""
-PROBE_COURTESY = timedelta(seconds=10)
-"""After a probe that did not leave this host, other processes may make the next one first."""
-UNREACHED = frozenset({"connection", "not_sent"})
-"""Reasons of errors that say, of a try that was not sent, that nothing left this host."""
 FRESH = timedelta(seconds=2)
 """How old the known state may be: the other replicas notice an opened breaker within this time."""
 PROBE_STEP = timedelta(minutes=1)
@@ -210,34 +200,25 @@ class Breaker:
         self._in_a_row = 0
         self._failing = False
         self._answer_noted: float | None = None
-        self._unreached = 0
-        self._own_level = 0
-        self._own_until = self._yields_until = 0.0
+        self._reach = OwnReach(provider, outage)
 
     @property
     def cut_off(self) -> timedelta:
-        """How much longer this process leaves the provider to others, because only its own host cannot reach it."""
-        return timedelta(seconds=max(0.0, self._own_until - _now()))
+        """How much longer this process leaves the provider to others; see own_reach.py."""
+        return self._reach.cut_off
 
     async def check(self) -> None:
         """Needs a query only when the known state is older than `fresh`.
 
         Raises:
-            Blocked: the breaker is open; `retry_after` is what is left of the cool-down.
+            Blocked: the breaker is open, or this host is cut off; `retry_after` is how long that lasts.
         """
         now = _now()
         if self._read_at is None or now - self._read_at >= self._fresh.total_seconds():
             await self.refresh()
-        if self.state.state is State.OPEN or (self.state.state is State.HALF_OPEN and _now() < self._yields_until):
+        if self.state.state is State.OPEN or (self.state.state is State.HALF_OPEN and self._reach.yields_probe):
             raise self._open()
-        if (left := self.cut_off) > timedelta():
-            raise Blocked(
-                f"this host cannot reach {self._provider}, which other hosts reach",
-                provider=self._provider,
-                retry_after=left,
-                reason=CUT_OFF,
-                sent=False,
-            )
+        self._reach.check()
 
     @asynccontextmanager
     async def guard(self, target: str) -> AsyncIterator[bool]:
@@ -276,8 +257,8 @@ class Breaker:
         return self.state
 
     async def _succeeded(self, probe: datetime | None) -> None:
-        self._in_a_row = self._unreached = self._own_level = 0
-        self._own_until = 0.0
+        self._in_a_row = 0
+        self._reach.answered()
         now = _now()
         if self._failing or self._answer_noted is None or now - self._answer_noted >= ANSWER_NOTED.total_seconds():
             self._failing, self._answer_noted = False, now
@@ -306,8 +287,7 @@ class Breaker:
     async def _count(self, error: Transient, target: str, probe: datetime | None) -> None:
         self._failing = True
         self._in_a_row += 0 if error.about_target else 1
-        unreached = not error.sent and error.reason in UNREACHED
-        self._unreached = self._unreached + 1 if unreached else 0
+        unreached = self._reach.failed(error)
         try:
             streak = await self._store.failed(
                 self._provider, target, about_target=error.about_target, unreached=unreached
@@ -316,23 +296,13 @@ class Breaker:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             streak = Streak(self._in_a_row, 1, 1)
         if unreached and probe is None and streak.elsewhere is not None and streak.elsewhere < ANSWERED_LATELY:
-            self._keep_away(error.reason)
+            self._reach.keep_away(error.reason)
             return
         doubted = streak.doubted >= DOUBTED_TARGETS
         if probe is not None or doubted or streak.targets >= TARGETS or streak.in_a_row >= FAILURES:
             await self._trip(Kind.OUTAGE, error.reason, probe)
         if unreached and probe is not None and streak.elsewhere is not None:
-            self._yields_until = _now() + (self.state.remaining + PROBE_COURTESY).total_seconds()
-
-    def _keep_away(self, reason: str) -> None:
-        """Leave the provider to the processes that reach it, longer each time."""
-        if self._unreached < CUT_OFF_FAILURES:
-            return
-        cooldowns = self._cooldowns[Kind.OUTAGE]
-        seconds = cooldowns[min(self._own_level, len(cooldowns) - 1)].total_seconds()
-        self._own_level += 1
-        self._own_until = _now() + seconds
-        _log.warning("breaker.cut_off", provider=self._provider, reason=reason, seconds=seconds)
+            self._reach.yield_probe(self.state.remaining)
 
     def _open(self) -> Blocked:
         return Blocked(

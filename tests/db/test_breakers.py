@@ -15,7 +15,7 @@ from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Kind, MendedKeys, State, Streak
-from acra_express_async.limits.breaker import ANSWERED_LATELY
+from acra_express_async.limits.own_reach import ANSWERED_LATELY
 from acra_express_async.models import Provider
 from acra_express_async.runtime.secret_files import READ_AGAIN_SECONDS, Secret
 

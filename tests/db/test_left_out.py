@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from acra_express_async.companies.forecast import left_out_text
 from acra_express_async.db.companies.campaign_rows import record_campaign
-from acra_express_async.db.companies.left_out import LeftOutRows
+from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
 from acra_express_async.db.jobs.uen_lists import store_list
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.settings.tree import load_settings
 
 WEEK = timedelta(days=7)
 
@@ -105,3 +107,16 @@ async def test_each_reason_is_told(owner: Connection, database: Database) -> Non
     assert found["F"].looked_at is not None
     again = LeftOutRows(database, include_sole_proprietors=True, recheck=timedelta(0), hold_nights=2)
     assert [out.uen for out in await again.of(["C", "F"])] == []
+
+
+def test_every_reason_has_words_for_one_and_for_many() -> None:
+    settings = load_settings({"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://x@localhost/x"})
+    out = LeftOut("A", "namesake", namesake=7)
+    assert left_out_text(out, settings) == (
+        "company 7 has this name and no UEN; the nightly or a person must give it its UEN first"
+    )
+    for reason in (
+        "unknown no_name not_live sole_proprietor opted_out recently_checked in_campaign nightly_pending namesake"
+    ).split():
+        for general in (False, True):
+            assert left_out_text(LeftOut("A", reason), settings, general=general)

@@ -20,7 +20,7 @@ from acra_express_async.errors import (
     Transient,
 )
 from acra_express_async.limits import BREAKER_OPEN, CUT_OFF, SEND_MARGIN, Breaker, BreakerState, Kind, State
-from acra_express_async.limits.breaker import PROBE_COURTESY
+from acra_express_async.limits.own_reach import PROBE_COURTESY
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.providers.zerobounce import CREDIT_SECONDS

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import BreakerState, Kind, State, Streak
-from acra_express_async.limits.breaker import ANSWER_NOTED, ANSWERED_LATELY, FAILURE_AGE
+from acra_express_async.limits.breaker import ANSWER_NOTED, FAILURE_AGE
+from acra_express_async.limits.own_reach import ANSWERED_LATELY
 from acra_express_async.models import Provider
 
 KEEP_FAILURES = timedelta(days=1)
