@@ -155,7 +155,7 @@ def _what(waiting: Waiting, *, stands: bool) -> str:
         case "lock":
             return until("another session releases its lock on the platform's tables")
         case "error":
-            return f"job {waiting.first_job} fails again and again ({waiting.errors} errors)" + _others(waiting)
+            return f"job {waiting.first_job} fails again and again, {waiting.errors} errors so far" + _others(waiting)
         case "interrupted":
             return f"the database breaks off job {waiting.first_job} again and again" + _others(waiting)
         case "running":
@@ -186,7 +186,8 @@ def _next(waiting: Waiting, breakers: Sequence[BreakerLine], zone: tzinfo | None
 
 
 def _others(waiting: Waiting) -> str:
-    return f", and {waiting.jobs - 1} more" if waiting.jobs > 1 else ""
+    more = waiting.jobs - 1
+    return f" (and {more} more job{'' if more == 1 else 's'})" if more else ""
 
 
 def _name(provider: str | None) -> str:

@@ -107,6 +107,19 @@ async def test_an_outage_is_shown_then_told_then_resolved(shop: Shop, channel: C
     assert shop.replica.value("stalled_seconds", cause="outage") == 0
 
 
+async def test_a_claimed_job_still_waits_for_its_provider(shop: Shop, channel: Channel) -> None:
+    """An attempt under way, between two refusals, is no other alert."""
+    job = await shop.job()
+    await shop.jobs.snooze(job, 30 * MINUTE, "x", outage=True, waits_for="jina", reason=WaitReason.OUTAGE)
+    await shop.pass_time(31)
+    [again] = await shop.jobs.claim("test", 2 * 60 * MINUTE)
+    assert again.job_id == job.job_id
+    await shop.pass_time(40)
+    assert len(shop.shown) == 1
+    assert "Jina" in shop.shown[0]
+    assert len(channel.headers) == 1
+
+
 async def test_only_jobs_that_need_the_provider_wait_for_it(shop: Shop) -> None:
     job = await shop.job()
     await shop.jobs.snooze(job, 90 * MINUTE, "jina is down", outage=True, waits_for="jina", reason=WaitReason.OUTAGE)
@@ -144,7 +157,7 @@ async def test_a_retry_loop_is_shown_while_others_move(shop: Shop) -> None:
 
     await shop.pass_time(13, fails_again)
     [shown] = shop.shown
-    assert shown.startswith(f"job {job.job_id} fails again and again (13 errors) (since 08:01); next try ")
+    assert shown.startswith(f"job {job.job_id} fails again and again, 13 errors so far (since 08:01); next try ")
     assert f"acra-express jobs show {job.job_id} --batch" in shown
 
 

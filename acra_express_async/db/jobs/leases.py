@@ -128,7 +128,7 @@ class Jobs(JobClaims):
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
                     outage_since = CASE WHEN $3 THEN coalesce(outage_since, acra_express.clock())
                                         ELSE outage_since + $2 END,
-                    fault = $4, waits_for = $5, wait_reason = $6,
+                    fault = $4, waits_for = $5, stuck_for = $5, wait_reason = $6,
                     stuck_since = CASE WHEN NOT $7 THEN coalesce(stuck_since, acra_express.clock()) END
                 WHERE job_id = $1
                 """,
@@ -149,7 +149,7 @@ class Jobs(JobClaims):
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, errors = errors + 1, wait_reason = $3,
-                    stuck_since = coalesce(stuck_since, acra_express.clock())
+                    stuck_for = NULL, stuck_since = coalesce(stuck_since, acra_express.clock())
                 WHERE job_id = $1
                 """,
                 job.job_id,
@@ -165,7 +165,7 @@ class Jobs(JobClaims):
                 """
                 UPDATE acra_express.leases
                 SET held = false, due_at = acra_express.clock() + $2, attempts = attempts - 1,
-                    interruptions = interruptions + 1, wait_reason = $3,
+                    interruptions = interruptions + 1, wait_reason = $3, stuck_for = NULL,
                     stuck_since = coalesce(stuck_since, acra_express.clock())
                 WHERE job_id = $1
                 """,

@@ -100,32 +100,37 @@ def _waiting(row: Any) -> Waiting:
 
 
 # A row that claims to be made in the future, or centuries ago, waits since now; the job itself says what is wrong.
+# Texts and campaigns are looked up afterwards, for a few jobs only: the queue may be long.
 _WAITING = """
-    SELECT kind, waits_for, count(*) AS jobs,
-           min(CASE WHEN since BETWEEN now - interval '100 years' AND now THEN since ELSE now END) AS since,
-           CASE WHEN bool_and(coming) THEN min(due_at) END AS next_at,
-           (array_agg(said ORDER BY job_id))[1] AS said, max(errors) AS errors, min(job_id) AS first_job,
-           (array_agg(DISTINCT campaign_id) FILTER (WHERE campaign_id IS NOT NULL))[1:$1] AS campaigns
+    SELECT w.kind, w.waits_for, w.jobs, w.since, w.next_at, w.errors, w.first_job,
+           (SELECT left(j.error, 300) FROM acra_express.express_jobs j WHERE j.job_id = w.first_job) AS said,
+           ARRAY (SELECT DISTINCT l.campaign_id FROM acra_express.leases l
+                  WHERE l.due_at < 'infinity' AND l.campaign_id IS NOT NULL AND l.wait_reason = w.kind
+                    AND l.stuck_for IS NOT DISTINCT FROM w.waiting_for LIMIT $1) AS campaigns
     FROM (
-        SELECT j.job_id, clock.now, l.due_at, l.campaign_id, coalesce(l.errors, 0) AS errors,
-               left(j.error, 300) AS said,
-               j.status = 'queued' AND coalesce(l.due_at > clock.now, false) AS coming,
-               CASE WHEN l.stuck_since IS NOT NULL THEN l.wait_reason
-                    WHEN j.status = 'running' THEN 'running'
-                    WHEN l.due_at > clock.now THEN coalesce(l.wait_reason, 'scheduled')
-                    ELSE 'due' END AS kind,
-               CASE WHEN l.stuck_since IS NOT NULL OR (j.status = 'queued' AND l.due_at > clock.now)
-                    THEN nullif(l.waits_for, 'service') END AS waits_for,
-               CASE WHEN l.stuck_since IS NOT NULL THEN l.stuck_since
-                    WHEN j.status = 'running' THEN j.started_at
-                    WHEN l.due_at <= clock.now THEN l.due_at ELSE j.created_at END AS since
-        FROM (SELECT acra_express.clock() AS now) clock
-        CROSS JOIN acra_express.express_jobs j
-        LEFT JOIN acra_express.leases l
-          ON l.job_id = j.job_id AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)
-        WHERE j.status IN ('queued', 'running')) live
-    GROUP BY kind, waits_for
-    ORDER BY kind, waits_for
+        SELECT kind, nullif(waiting_for, 'service') AS waits_for, waiting_for, count(*) AS jobs,
+               min(CASE WHEN since BETWEEN now - interval '100 years' AND now THEN since ELSE now END) AS since,
+               CASE WHEN bool_and(coming) THEN min(due_at) END AS next_at, max(errors) AS errors,
+               min(job_id) AS first_job
+        FROM (
+            SELECT j.job_id, clock.now, l.due_at, coalesce(l.errors, 0) AS errors,
+                   j.status = 'queued' AND coalesce(l.due_at > clock.now, false) AS coming,
+                   CASE WHEN l.stuck_since IS NOT NULL THEN l.wait_reason
+                        WHEN j.status = 'running' THEN 'running'
+                        WHEN l.due_at > clock.now THEN coalesce(l.wait_reason, 'scheduled')
+                        ELSE 'due' END AS kind,
+                   CASE WHEN l.stuck_since IS NOT NULL THEN l.stuck_for
+                        WHEN j.status = 'queued' AND l.due_at > clock.now THEN l.waits_for END AS waiting_for,
+                   CASE WHEN l.stuck_since IS NOT NULL THEN l.stuck_since
+                        WHEN j.status = 'running' THEN j.started_at
+                        WHEN l.due_at <= clock.now THEN l.due_at ELSE j.created_at END AS since
+            FROM (SELECT acra_express.clock() AS now) clock
+            CROSS JOIN acra_express.express_jobs j
+            LEFT JOIN acra_express.leases l
+              ON l.job_id = j.job_id AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)
+            WHERE j.status IN ('queued', 'running')) live
+        GROUP BY kind, waiting_for) w
+    ORDER BY w.kind, w.waits_for
 """
 
 _WATCHED = """
