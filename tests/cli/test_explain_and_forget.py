@@ -243,6 +243,12 @@ async def test_explain_tells_a_past_decision(
     assert "lotus.com.sg" not in out
     _, out, _ = await run("explain", UEN, "--at", "2026-02-28")
     assert out.splitlines()[-1] == "Nothing had been decided about it."
+    code, _, err = await run("site", UEN, "--reject", "lotus.com.sg", "--by", "mei", "--no-run")
+    assert (code, err) == (0, "")
+    assert "mei said" in (await run("explain", UEN))[1]
+    _, out, _ = await run("explain", UEN, "--at", "2026-03-01T15:00")  # before the judgement
+    assert "mei said" not in out
+    assert "its own website is lotus.com.sg." in out
     _, out, _ = await run("explain", UEN, "--at", "2026-03-01T13:00+08:00", "--json")
     assert json.loads(out)["decision"]["story"]["reason"] == "no_search_results"
 

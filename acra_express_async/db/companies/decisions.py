@@ -49,7 +49,8 @@ async def explain(database: Database, uen: str, at: datetime | None = None) -> E
     """The last decision about the company; None when neither the registry, the platform nor express knows the UEN.
 
     Args:
-        at: the decision that stood at this moment; None for now. Every decision is kept until the company is forgotten.
+        at: the decision and the judgements that stood at this moment; None for now. Every decision is kept until the
+            company is forgotten.
     """
     async with database.transaction() as connection:
         name = await connection.fetchval(
@@ -64,7 +65,7 @@ async def explain(database: Database, uen: str, at: datetime | None = None) -> E
         opted_out = await connection.fetchval(
             "SELECT recorded_at FROM acra_express.opt_outs WHERE kind = 'company' AND value = $1", uen
         )
-        judgements = await judgement_lines(connection, uen=uen, limit=MOST_JUDGEMENTS)
+        judgements = await judgement_lines(connection, uen=uen, limit=MOST_JUDGEMENTS, at=at)
     if name is None and newest is None and opted_out is None:
         return None
     decision = telling or newest
@@ -75,7 +76,7 @@ async def _newest(connection: Connection, uen: str, kinds: list[str], at: dateti
     row = await connection.fetchrow(
         """
         SELECT job_id, kind, reason, ended_at, coalesce(detail, '{}') AS detail,
-               acra_express.is_overruled(uen, kind, reason, detail) AS overruled
+               $3::timestamptz IS NULL AND acra_express.is_overruled(uen, kind, reason, detail) AS overruled
         FROM acra_express.outcomes
         WHERE uen = $1 AND kind = ANY ($2::text[]) AND ended_at <= coalesce($3::timestamptz, 'infinity')
         ORDER BY ended_at DESC, job_id DESC LIMIT 1

@@ -81,20 +81,29 @@ class JudgedKey:
 
 
 async def judgement_lines(
-    connection: Connection, *, uen: str | None, sample_id: int | None = None, ended: bool = False, limit: int = 50
+    connection: Connection,
+    *,
+    uen: str | None,
+    sample_id: int | None = None,
+    ended: bool = False,
+    limit: int = 50,
+    at: datetime | None = None,
 ) -> list[JudgementLine]:
-    """See `Judgements.listed`."""
+    """See `Judgements.listed`; with `at` those that stood at this moment."""
     rows = await connection.fetch(
         """
         SELECT uen, field, value, judgement, judged_by, judged_at, note, sample_id, ended_at, ended_by, ended_how
         FROM acra_express.judgements
-        WHERE ($1::text IS NULL OR uen = $1) AND ($2::bigint IS NULL OR sample_id = $2) AND ($3 OR ended_at IS NULL)
+        WHERE ($1::text IS NULL OR uen = $1) AND ($2::bigint IS NULL OR sample_id = $2)
+          AND CASE WHEN $5::timestamptz IS NULL THEN $3 OR ended_at IS NULL
+                   ELSE judged_at <= $5 AND coalesce(ended_at > $5, true) END
         ORDER BY judged_at DESC, judgement_id DESC LIMIT $4
         """,
         uen,
         sample_id,
         ended,
         limit,
+        at,
     )
     return [JudgementLine(**row) for row in rows]
 
