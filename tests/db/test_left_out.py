@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+
+import pytest
 
 from acra_express_async.companies.forecast import left_out_text
 from acra_express_async.db.companies.campaign_rows import record_campaign
-from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
+from acra_express_async.db.companies.company_rows import LONGEST_CELL
+from acra_express_async.db.companies.left_out import _FACTS, LeftOut, LeftOutRows
 from acra_express_async.db.jobs.uen_lists import store_list
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.settings.tree import load_settings
@@ -120,3 +124,28 @@ def test_every_reason_has_words_for_one_and_for_many() -> None:
     ).split():
         for general in (False, True):
             assert left_out_text(LeftOut("A", reason), settings, general=general)
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+async def test_namesakes_are_looked_up_at_any_size(owner: Connection, database: Database, indexed: bool) -> None:
+    """By the platform's index on lower(name), or where a deployment lacks it with one pass over companies."""
+    await owner.execute(
+        "INSERT INTO companies (uen, name) SELECT 'U' || i, 'FIRM ' || i FROM generate_series(1, 20000) i;"
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description)"
+        " SELECT 'N' || i, 'NEW ' || i, 'Live Company' FROM generate_series(1, 500) i"
+    )
+    found = await owner.fetch(
+        "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'companies'"
+        " AND indexdef LIKE '%lower(name)%'"
+    )
+    if indexed:
+        await owner.execute("CREATE INDEX IF NOT EXISTS names_of_companies ON companies (lower(name))")
+    else:
+        await owner.execute("".join(f"DROP INDEX {row['indexname']};" for row in found))
+    await owner.execute("ANALYZE companies; ANALYZE staging_acra_companies")
+    uens = [f"N{number}" for number in range(1, 501)]
+    async with database.session() as connection:
+        plan = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {_FACTS}", uens, WEEK, LONGEST_CELL)
+    text = "\n".join(row[0] for row in plan)
+    scans = re.findall(r"Seq Scan on companies n .*loops=(\d+)", text)
+    assert scans in ([], ["1"]), text

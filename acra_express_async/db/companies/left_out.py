@@ -112,7 +112,8 @@ _FACTS = r"""
     answered AS MATERIALIZED (
         SELECT e.uen, max(e.ended_at) AS at FROM acra_express.outcomes e
         WHERE e.uen = ANY ($1::text[]) AND e.kind IN ('enriched', 'no_website') GROUP BY e.uen)
-    SELECT asked.uen, s.uen IS NOT NULL AS registered, coalesce(btrim(s.entity_name), '') <> '' AS named,
+    SELECT DISTINCT ON (asked.uen)
+           asked.uen, s.uen IS NOT NULL AS registered, coalesce(btrim(s.entity_name), '') <> '' AS named,
            s.entity_status_description AS status, s.entity_type_description AS entity_type,
            s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
            c.company_id IS NULL AS is_new, n.company_id AS namesake,
@@ -129,8 +130,8 @@ _FACTS = r"""
     LEFT JOIN LATERAL (
         SELECT max(u.updated_at) AS at FROM public.company_enrichment_runs u
         WHERE u.company_id = c.company_id AND u.updated_at > held.since) h ON true
-    LEFT JOIN LATERAL (
-        SELECT min(k.company_id) AS company_id FROM public.companies k
-        WHERE c.company_id IS NULL AND coalesce(btrim(k.uen), '') = ''
-          AND lower(k.name) = lower(left(btrim(regexp_replace(s.entity_name, '\s+', ' ', 'g')), $3))) n ON true
+    LEFT JOIN public.companies n
+      ON c.company_id IS NULL AND coalesce(btrim(n.uen), '') = ''
+     AND lower(n.name) = lower(left(btrim(regexp_replace(s.entity_name, '\s+', ' ', 'g')), $3))
+    ORDER BY asked.uen, n.company_id
 """
