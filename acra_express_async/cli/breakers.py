@@ -9,13 +9,13 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 import click
-from rich.console import Console
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
-from acra_express_async.cli.wording import cell, moment, table
+from acra_express_async.cli.wording import cell, console, moment, table
 from acra_express_async.db.limits.probe_requests import VALID_FOR, BreakerRow, ProbeAnswer, ProbeRequests
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.models import Provider
+from acra_express_async.records.reasons import refusal_in_words
 from acra_express_async.settings.tree import load_settings
 
 POLL_SECONDS = 0.5
@@ -46,12 +46,12 @@ async def list_(as_json: bool) -> None:
         shown.add_row(
             row.provider,
             row.state.replace("_", " "),
-            cell(f"{row.kind}: {row.reason}" if opened else ""),
+            cell(f"{row.kind}: {refusal_in_words(row.reason)}" if opened else ""),
             moment(row.opened_at, settings.zone) if opened else "",
             moment(row.open_until, settings.zone, seconds=True) if opened else "",
             moment(row.answered_at, settings.zone),
         )
-    Console().print(shown)
+    console().print(shown)
 
 
 @breakers.command(short_help="Have the running service probe a provider now.")

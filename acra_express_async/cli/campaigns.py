@@ -26,7 +26,7 @@ from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
-from acra_express_async.models import WaitReason
+from acra_express_async.models import WaitReason, local_time
 from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
@@ -301,7 +301,7 @@ def told(state: CampaignState, zone: tzinfo, prospects: Prospects) -> list[str]:
 
 
 def _expected(end: datetime, zone: tzinfo) -> str:
-    return f"expected to be done by {end.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"expected to be done by {local_time(end, zone)}"
 
 
 def _waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:

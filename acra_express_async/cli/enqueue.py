@@ -15,6 +15,7 @@ from acra_express_async.db.companies.left_out import LeftOut
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.logs import printable
+from acra_express_async.models import local_time
 from acra_express_async.params import StagingParams
 from acra_express_async.registry.uen_file import UenList, read_uens
 from acra_express_async.settings.tree import Settings, load_settings
@@ -142,7 +143,7 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
     if seen.ends_at is not None:
         behind = f", beside {seen.waiting} companies of other campaigns" if seen.waiting else ""
         lines.append(
-            f"expected to be done by {seen.ends_at:%Y-%m-%d %H:%M} ({settings.timezone}), in about "
+            f"expected to be done by {local_time(seen.ends_at, settings.zone)}, in about "
             f"{span(seen.seconds)}{behind}; limited by {seen.bound}"
         )
         lines += [f"needs {need}" for need in seen.needs]

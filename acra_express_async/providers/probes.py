@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Protocol
 
 from acra_express_async.errors import DatabaseAway, StandBack
@@ -17,6 +18,7 @@ from acra_express_async.logs import logger
 from acra_express_async.models import Provider
 from acra_express_async.providers.trials import Trial
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
+from acra_express_async.runtime.secret_files import Secret
 
 LOOP = "probes"
 POLL_BEATS = 3
@@ -46,6 +48,7 @@ class Probes:
         breakers: read before a call, because what they know may be two seconds old.
         stands_back: why no call may start now (the nightly runs, quiet hours).
         zone: in which moments are written.
+        keys: of the providers that have one; a key in a file is read again before a probe.
         pause: waits, in seconds.
     """
 
@@ -59,6 +62,7 @@ class Probes:
         stands_back: Callable[[], str | None],
         zone: tzinfo,
         health: Health,
+        keys: Mapping[Provider, Secret] = MappingProxyType({}),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
@@ -68,6 +72,7 @@ class Probes:
         self._stands_back = stands_back
         self._zone = zone
         self._beacon = health.beacon(LOOP)
+        self._keys = keys
         self._pause = pause
         self._wake = asyncio.Event()
 
@@ -119,6 +124,8 @@ class Probes:
         if until is not None:
             at = f"{until.astimezone(self._zone):%H:%M}"
             return Trial(False, f"{name} was not called: it blocked us, and any request before {at} prolongs that")
+        if provider in self._keys:
+            self._keys[provider].read_again()
         breaker = self._breakers[provider]
         before = await breaker.refresh()
         trial = await self._trials[provider]()

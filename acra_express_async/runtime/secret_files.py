@@ -53,9 +53,15 @@ class Secret:
     def refused(self) -> bool:
         """Read the file again after the value was refused, at most once a minute; True if it holds a new value."""
         now = self._clock()
-        if self._path is None or (self._read_at is not None and now - self._read_at < READ_AGAIN_SECONDS):
+        if self._read_at is not None and now - self._read_at < READ_AGAIN_SECONDS:
             return False
         self._read_at = now
+        return self.read_again()
+
+    def read_again(self) -> bool:
+        """Read the file now, because a person says that it was mended; True if it holds a new value."""
+        if self._path is None:
+            return False
         try:
             found = self._path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as wrong:

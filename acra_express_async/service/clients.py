@@ -224,9 +224,17 @@ def build_pipeline(
 
 
 def build_probes(
-    settings: Settings, database: Database, providers: Providers, *, owner: str, courtesy: Courtesy, health: Health
+    settings: Settings,
+    database: Database,
+    providers: Providers,
+    secrets: Secrets,
+    *,
+    owner: str,
+    courtesy: Courtesy,
+    health: Health,
 ) -> Probes:
     """The loop that probes a provider when an operator asks for it."""
+    keys = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
     return Probes(
         store=ProbeRequests(database),
         owner=owner,
@@ -235,4 +243,5 @@ def build_probes(
         stands_back=courtesy.stands_back,
         zone=settings.zone,
         health=health,
+        keys={provider: key for provider, key in keys.items() if key is not None},
     )

@@ -194,7 +194,13 @@ class Composition:
             metrics=self.metrics,
         )
         self.probes = build_probes(
-            settings, access.work, providers, owner=self.owner, courtesy=self.courtesy, health=self.health
+            settings,
+            access.work,
+            providers,
+            self._secrets,
+            owner=self.owner,
+            courtesy=self.courtesy,
+            health=self.health,
         )
         self.pulse = Pulse(
             health=self.health,

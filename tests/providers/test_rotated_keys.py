@@ -55,6 +55,16 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def test_a_person_has_the_file_read_at_once(file: File) -> None:
+    """Who mends a key within a minute after it was refused does not wait: a probe on request reads the file first."""
+    assert not file.secret.refused()
+    file.write("new-key")
+    assert not file.secret.refused(), "too soon"
+    assert file.secret.read_again()
+    assert (file.secret.value, file.learned) == ("new-key", ["new-key"])
+    assert not Secret("fixed").read_again()
+
+
 def test_a_refused_secret_is_read_again_once_a_minute(file: File) -> None:
     assert not file.secret.refused(), "the file holds the same"
     file.write("new-key")

@@ -60,6 +60,20 @@ async def test_probe_closes_the_breaker_and_wakes_the_jobs(standing: Stage) -> N
 
 
 @pytest.mark.timeout(180)
+async def test_probe_uses_a_key_that_was_just_mended(standing: Stage, tmp_path: Path) -> None:
+    """The file was read when the old key was refused, less than a minute ago: a probe on request reads it again."""
+    key = tmp_path / "jina.key"
+    key.write_text("a-wrong-key\n", encoding="utf-8")
+    service = await standing.start(JINA__API_KEY="", JINA__API_KEY_FILE=str(key))
+    await standing.enqueue({"uens": standing.uens[:5]})
+    await service.event("breaker.opened", provider="jina")
+    key.write_text(standing.environ["ACRA_EXPRESS_JINA__API_KEY"] + "\n", encoding="utf-8")
+    code, told, err = await asked(standing, "breakers", "probe", "jina")
+    assert (code, told["answered"], told["breaker"]["state"]) == (0, True, "closed"), err
+    await service.event("secret.renewed", setting="JINA__API_KEY")
+
+
+@pytest.mark.timeout(180)
 async def test_a_failed_probe_says_so_and_leaves_it_open(standing: Stage) -> None:
     service = await standing.start()
     await service.event("listener.proven")
