@@ -92,6 +92,19 @@ def facts(one: Any) -> dict[str, str]:
     return {entry.key: str(entry.value).strip() for entry in one.attributes}
 
 
+def drawn(spans: list[Any], top: Any, depth: int = 0) -> Iterator[str]:
+    """A span and those inside it as indented lines, with milliseconds."""
+    shown = ", ".join(f"{entry.key.removeprefix('acra_express.')}={_plain(entry.value)}" for entry in top.attributes)
+    yield f"{'  ' * depth}{top.name} {(top.end_time_unix_nano - top.start_time_unix_nano) / 1e6:.0f} ms ({shown})"
+    inside = sorted((one for one in spans if one.parent_span_id == top.span_id), key=lambda o: o.start_time_unix_nano)
+    for one in inside:
+        yield from drawn(spans, one, depth + 1)
+
+
+def _plain(value: Any) -> object:
+    return getattr(value, value.WhichOneof("value"))
+
+
 def words(spans: list[Any]) -> Iterator[str]:
     """Every text that spans carry."""
     for one in spans:
@@ -122,6 +135,7 @@ async def test_a_batch_is_one_trace_with_a_span_for_each_step(standing: Stage, c
     assert {by_id[one.parent_span_id].name for one in collector.named("send")} == {"call"}
     assert {one.name for one in collector.spans} == {"batch", "company", "call", "send", *STAGES}
     assert {resource["service.name"] for resource in collector.resources} == {"acra-express"}
+    print("\n".join(drawn(collector.spans, companies[0])))
 
 
 async def test_log_lines_carry_the_ids_of_the_trace(standing: Stage, collector: Receiver) -> None:
