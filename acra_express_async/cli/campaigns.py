@@ -314,8 +314,10 @@ def _waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
         return "due now: it waits for a free worker"
     until = deferred_to(state.next_at, zone)
     if state.wait_reason == WaitReason.DAILY_CAP:
-        cap = prospects.cap if state.own_cap is None else state.own_cap
-        return f"deferred to {until}: daily cap {prospects.cap_used} of {cap}"
+        used = prospects.cap_used
+        if state.own_cap is not None:
+            return f"deferred to {until}: its own daily cap of {state.own_cap}; today {used} companies were looked at"
+        return f"deferred to {until}: daily cap {used} of {prospects.cap}"
     if state.wait_reason is None:
         return f"its next batch is due at {until}, or when a worker is free"
     why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")

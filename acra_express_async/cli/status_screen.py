@@ -83,9 +83,11 @@ def head(answer: dict[str, Any]) -> list[Text]:
     if answer["stands_back"]:
         lines.append(Text("  the nightly is running, so nothing is claimed"))
     lines += [Text(f"  {sentence}") for sentence in _nightly(answer["nightly"])]
-    claim = answer["database"]["last_claim"]
-    if claim is not None:
-        lines.append(Text(f"  last claim: {claim['result']}, {span(claim['seconds_ago'])} ago", style="dim"))
+    claim, days = answer["database"]["last_claim"], answer.get("registry", {}).get("age_days")
+    facts = [] if claim is None else [f"last claim: {claim['result']}, {span(claim['seconds_ago'])} ago"]
+    facts += [] if days is None else [f"registry of {days} days ago"]
+    if facts:
+        lines.append(Text(f"  {'; '.join(facts)}", style="dim"))
     return lines
 
 

@@ -47,13 +47,18 @@ def page(status: dict[str, Any]) -> str:
 {_companies(status)}
 {_failures(status)}
 <footer>version {_text(status["version"])}, up for {_age(_since(status, "started_at"))}; figures of
-{_age(_since(status, "taken_at"))} ago; times {_clock(status)}. <span id="live" role="status"></span>
+{_age(_since(status, "taken_at"))} ago{_registry(status)}; times {_clock(status)}. <span id="live" role="status"></span>
 <a href="/runbook">runbook</a> <a href="/status.json">status.json</a> <a href="/metrics">metrics</a>
 <a href="/healthz">healthz</a> <a href="/readyz">readyz</a></footer>
 </main>
 </body>
 </html>
 """
+
+
+def _registry(status: dict[str, Any]) -> str:
+    days = status.get("registry", {}).get("age_days")
+    return "" if days is None else f"; registry of {days} days ago"
 
 
 def _head(status: dict[str, Any]) -> str:

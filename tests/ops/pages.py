@@ -68,6 +68,8 @@ def status(**changed: Any) -> dict[str, Any]:
                 "expected_end": "2026-11-23T16:00:00+00:00",
             }
         ],
+        "registry": {"loaded_at": "2026-11-20T09:00:00+00:00", "age_days": 3, "empty": False, "codes_empty": False},
+        "stalls": [],
         "companies_today": {"express": 12, "nightly": 40},
         "companies": [
             {

@@ -205,7 +205,7 @@ async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
     await night.prometheus.until(rule_fires, "its own rule about the failure ratio")
     status = await night.status(port, verdict=verdict("fail"), failures_24h=lambda counts: sum(counts.values()) >= 3)
     assert status["failures_24h"] == {"provider_error": 3}
-    await reader.reads("Failure ratio", "provider_error", picture="failing", dark=True)
+    await reader.reads("Failure ratio", "answers could not be used", picture="failing", dark=True)
     night.standing.simulator.faults.clear()
     await night.pass_minutes(HALF_AN_HOUR)
     await night.work(5)
@@ -256,7 +256,7 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await night.hear(r"\[FIRING\] zerobounce: key or credits are bad")
         await night.active("key_or_credits", 1)
         await night.status(ports[1], verdict=verdict("fail"), breakers=bool)
-        await reader.reads("zerobounce: key or credits are bad", "no_credits", picture="credits", window="400,2400")
+        await reader.reads("zerobounce: key or credits are bad", "the account is empty", picture="credits", window="400,2400")
         night.break_something(Provider.ZEROBOUNCE, "credits", 1000, count=1)
         await night.pass_minutes(SIXTEEN_MINUTES)
         night.ended += 10
