@@ -256,7 +256,9 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await night.hear(r"\[FIRING\] zerobounce: key or credits are bad")
         await night.active("key_or_credits", 1)
         await night.status(ports[1], verdict=verdict("fail"), breakers=bool)
-        await reader.reads("zerobounce: key or credits are bad", "the account is empty", picture="credits", window="400,2400")
+        await reader.reads(
+            "zerobounce: key or credits are bad", "the account is empty", picture="credits", window="400,2400"
+        )
         night.break_something(Provider.ZEROBOUNCE, "credits", 1000, count=1)
         await night.pass_minutes(SIXTEEN_MINUTES)
         night.ended += 10
