@@ -187,7 +187,7 @@ def _companies(answer: dict[str, Any], most: int) -> Table:
 def _failures(answer: dict[str, Any]) -> list[Text]:
     if not answer["failures_24h"]:
         return []
-    reasons = ", ".join(f"{in_words(reason)} {count}" for reason, count in answer["failures_24h"].items())
+    reasons = "; ".join(f"{in_words(reason)} ({count})" for reason, count in answer["failures_24h"].items())
     return [Text(f"failed in 24 hours: {reasons}")]
 
 

@@ -36,7 +36,7 @@ def test_status_of_a_healthy_service_shows_its_figures() -> None:
     assert text.startswith("It is fine (acra-express 1.0.0, 11-23 12:00:00 +00:00)")
     for said in ("worker-1", "enrichment", "idle", "calls_1h", "50%", "12", "300", "ORCHID BAKERY", "55"):
         assert said in text, said
-    assert "failed in 24 hours: a provider's answers could not be used 2" in text
+    assert "failed in 24 hours: a provider's answers could not be used (2)" in text
 
 
 def test_status_shows_trouble_first() -> None:
@@ -50,7 +50,7 @@ def test_status_shows_trouble_first() -> None:
     head = text.split("campaign")[0]
     assert "Something is wrong" in head
     assert "Failure ratio 8.3% > 5% (30 min)" in head
-    assert "jina is blocked (" in head
+    assert "jina is blocked (the key is not accepted)" in head
     assert "the nightly is running, so nothing is claimed" in head
 
 
