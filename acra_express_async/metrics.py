@@ -43,6 +43,9 @@ WAKE_REASONS = ("notify", "tick", "due", "reconnect", "free")
 CLAIM_RESULTS = ("job", "empty", "error")
 STAGES = ("search", "read", "extract", "verify", "save")
 DOERS = ("express", "nightly")
+LEVELS = ("certain", "likely", "unsure")
+VERDICTS = ("valid", "invalid", "catch-all", "do_not_mail", "spamtrap", "abuse", "unknown")
+"""ZeroBounce's statuses; one that it adds counts as `unknown`."""
 LOOK_AGES = ("days_7", "days_30", "older", "never")
 BREAKER_STATES = ("closed", "open", "half_open")
 YIELD_REASONS = ("nightly_running", "quiet_hours", "table_busy", "lock_timeout", "connections")
@@ -163,6 +166,10 @@ class Metrics:
             "overrides_refused_total", "Raises of a throttle that were not approved."
         )
 
+        self.verdicts = self._counter(
+            "verdicts_total", "Verified addresses of stored answers.", level=LEVELS, status=VERDICTS
+        )
+
     def _health(self) -> None:
         self.listener_up = self._gauge("listener_up", "1 while the listener's own NOTIFY comes back.")
         self.listener_reconnects = self._counter("listener_reconnects_total", "Reconnects of the listener.")
@@ -224,6 +231,11 @@ class Metrics:
     def companies_cancelled(self, companies: int) -> None:
         """Count companies that a person cancelled. They have no latency: the service did nothing."""
         self.companies_processed.labels(OutcomeKind.CANCELLED).inc(companies)
+
+    def verified(self, level: str, statuses: Iterable[str]) -> None:
+        """Count the verdicts on the addresses of one stored answer, by the level of its site."""
+        for status in statuses:
+            self.verdicts.labels(level, status if status in VERDICTS else "unknown").inc()
 
     def _counter(self, name: str, text: str, **labels: Iterable[str]) -> Counter:
         metric = Counter(f"{PREFIX}_{name}", text, list(labels), registry=self.registry)

@@ -37,6 +37,8 @@ COMMANDS = {
     "contact": "judgements:contact",
     "judge": "judgements:judge",
     "judgements": "judgements:judgements",
+    "review": "review_commands:review",
+    "accuracy": "review_commands:accuracy",
     "enqueue": "enqueue:enqueue",
     "terms": "terms:terms",
     "campaigns": "campaigns:campaigns",

@@ -249,8 +249,16 @@ class Enrichment:
             return False
         outcome, ended = written
         note(outcome=outcome.kind.value, reason=outcome.reason, uen=company.uen)
+        self._tell(company, outcome, ended, save_seconds=self._clock() - started)
+        return True
+
+    def _tell(self, company: Company, outcome: Outcome, ended: Ended, *, save_seconds: float) -> None:
+        """Metrics and log of a stored outcome."""
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
-        for stage, seconds in (*outcome.stage_seconds, ("save", self._clock() - started)):
+        if (level := level_of_site(outcome.site)) is not None:
+            results = [email.verification for email in outcome.emails if email.verification is not None]
+            self._metrics.verified(level, [result.status for result in results])
+        for stage, seconds in (*outcome.stage_seconds, ("save", save_seconds)):
             self._metrics.stage_duration.labels(stage).observe(seconds)
         log.info(
             "company.ended",
@@ -264,7 +272,6 @@ class Enrichment:
             tokens=outcome.usage.tokens,
             verifications=outcome.usage.verifications,
         )
-        return True
 
 
 def _own_fault(error: Exception) -> OwnFault:

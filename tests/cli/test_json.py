@@ -44,6 +44,8 @@ STORY = [
     ("contact", SECOND, "+6561112222", "--reject", "--by", "mei", "--json"),
     ("judge", "JUDGEMENTS", "--by", "mei", "--no-run", "--json"),
     ("judgements", "list", "--json"),
+    ("review", "--json"),
+    ("accuracy", "--json"),
     ("forget", FIRST, "--yes", "--json"),
     ("optouts", "list", "--json"),
     ("optouts", "remove", FIRST, "--by", "Mei Ling", "--json"),
