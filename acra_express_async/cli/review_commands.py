@@ -29,7 +29,7 @@ from acra_express_async.records.accuracy import (
     verdict_shares,
 )
 from acra_express_async.records.levels import Level
-from acra_express_async.records.review import WORDS, Look, looks_in, worth_most
+from acra_express_async.records.review import WORDS, ReviewItem, looks_in, worth_most
 from acra_express_async.settings.tree import Settings, load_settings
 
 SEED_BITS = 31
@@ -133,7 +133,7 @@ def _member(member: SampleMember) -> dict[str, Any]:
     }
 
 
-def _show_looks(looks: list[Look], settings: Settings, *, as_json: bool) -> None:
+def _show_looks(looks: list[ReviewItem], settings: Settings, *, as_json: bool) -> None:
     if as_json:
         items = [asdict(look) | {"why": look.why.name.lower(), "text": WORDS[look.why]} for look in looks]
         click.echo(json_text({"items": items}, settings.zone))

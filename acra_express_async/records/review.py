@@ -43,7 +43,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ReviewItem:
     """One decision worth a look; `website` is the site to look at first, `facts` what speaks for and against it."""
 
     why: Why
@@ -57,17 +57,17 @@ class Look:
     decided_at: datetime
 
 
-def looks_in(rows: Iterable[Reviewable]) -> list[Look]:
+def looks_in(rows: Iterable[Reviewable]) -> list[ReviewItem]:
     """Those of these decisions that are worth a look, in their order."""
     return [look for row in rows if (look := _look(row)) is not None]
 
 
-def worth_most(looks: Iterable[Look], limit: int) -> list[Look]:
+def worth_most(looks: Iterable[ReviewItem], limit: int) -> list[ReviewItem]:
     """The most worthwhile first; of one kind the newest."""
     return sorted(looks, key=lambda look: (look.why, -look.decided_at.timestamp(), look.uen))[:limit]
 
 
-def _look(row: Reviewable) -> Look | None:
+def _look(row: Reviewable) -> ReviewItem | None:
     site = _mapping(row.detail.get("site"))
     rejected = [_mapping(each) for each in _list(row.detail.get("rejected"))]
     best = rejected[0] if rejected else {}
@@ -88,7 +88,7 @@ def _look(row: Reviewable) -> Look | None:
     return None
 
 
-def _made(row: Reviewable, why: Why, site: Mapping[str, Any], first: tuple[str, ...]) -> Look:
+def _made(row: Reviewable, why: Why, site: Mapping[str, Any], first: tuple[str, ...]) -> ReviewItem:
     seen = [_mapping(each) for each in _list(site.get("evidence"))]
     telling = sorted(
         (each for each in seen if isinstance(each.get("points"), int) and each["points"]),
@@ -96,7 +96,7 @@ def _made(row: Reviewable, why: Why, site: Mapping[str, Any], first: tuple[str, 
     )
     facts = (*first, *(_fact(each) for each in telling))[:MOST_FACTS]
     points = site.get("points")
-    return Look(
+    return ReviewItem(
         why=why,
         uen=row.uen,
         name=row.name,

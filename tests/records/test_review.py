@@ -11,7 +11,7 @@ from db.builders import AT
 from acra_express_async.db.records import review_rows
 from acra_express_async.db.records.judgement_rows import Word
 from acra_express_async.db.records.review_rows import Reviewable, ReviewRows
-from acra_express_async.records.review import Look, Why, looks_in, worth_most
+from acra_express_async.records.review import ReviewItem, Why, looks_in, worth_most
 
 from .judging_rig import Desk
 from .test_record_pages import decided
@@ -34,7 +34,7 @@ def a_row(kind: str = "enriched", reason: str = "", before: str | None = None, *
     return Reviewable("A", "LOTUS", kind, reason, AT, None, detail, before)
 
 
-def only(*rows: Reviewable) -> Look:
+def only(*rows: Reviewable) -> ReviewItem:
     [look] = looks_in(rows)
     return look
 
