@@ -249,10 +249,10 @@ class Enrichment:
             return False
         outcome, ended = written
         note(outcome=outcome.kind.value, reason=outcome.reason, uen=company.uen)
-        self._tell(company, outcome, ended, save_seconds=self._clock() - started)
+        self._tell(outcome, ended, save_seconds=self._clock() - started)
         return True
 
-    def _tell(self, company: Company, outcome: Outcome, ended: Ended, *, save_seconds: float) -> None:
+    def _tell(self, outcome: Outcome, ended: Ended, *, save_seconds: float) -> None:
         """Metrics and log of a stored outcome."""
         self._metrics.company_ended(outcome.kind.value, outcome.reason, ended.latency, ended.campaign_age)
         if (level := level_of_site(outcome.site)) is not None:

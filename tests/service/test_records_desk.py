@@ -220,7 +220,7 @@ async def assert_an_opt_out_stands_above_all(desk: RecordsDesk, records: Mapping
         in (await desk.told("site", rejected, "--set", records[giver]["website"], "--by", "mei", code=1))["error"]
     )
     await desk.told("forget", denied, "--yes")
-    assert "has opted out" in (await desk.told("site", denied, "--clear", "--by", "mei", code=1))["error"]
+    assert "has opted out" in (await desk.told("site", denied, "--none", "--by", "mei", code=1))["error"]
     await desk.look_at_all()
     assert denied not in await desk.exported()
     assert (await desk.newest(denied))["reason"] == "opted_out"

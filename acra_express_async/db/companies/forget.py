@@ -59,6 +59,7 @@ async def _company(connection: Connection, uen: str, shape: PlatformShape, hashe
     removed = await _history_of(connection, ids, None)
     removed["companies"] = await _empty_cells(connection, shape, ids, _values_in(details))
     removed |= await _rows_of_companies(connection, shape, ids)
+    removed["email_verification_cache"] = await _forget_cached(connection, shape, _values_in(details), hashes)
     return removed | await forget_company(connection, uen, ids, details, hashes)
 
 
@@ -98,6 +99,16 @@ async def _domain(connection: Connection, domain: str, shape: PlatformShape, has
             domain,
             SOURCE,
         )
+    if shape.has("email_verification_cache", "email", "status"):
+        cached = await connection.fetch(
+            """
+            SELECT email FROM public.email_verification_cache
+            WHERE right(lower(email), length($1) + 1) IN ('@' || $1, '.' || $1)
+            """,
+            domain,
+        )
+        known = {*_values_in(details, domain), *(row["email"] for row in cached)}
+        removed["email_verification_cache"] = await _forget_cached(connection, shape, known, hashes)
     return removed | await forget_domain(connection, domain, ids, details, hashes)
 
 
@@ -126,6 +137,28 @@ async def _address(connection: Connection, address: str, shape: PlatformShape, h
             hashes.digest(address),
         )
     return removed | await forget_address(connection, address, hashes)
+
+
+async def _forget_cached(
+    connection: Connection, shape: PlatformShape, values: Iterable[str], hashes: AddressHash
+) -> int:
+    """Verdicts on these addresses in the platform's cache, which does not say who wrote a row: it is ours if our own
+    stored result is the same, and nobody else has the address."""
+    if not shape.has("email_verification_cache", "email", "status"):
+        return 0
+    addresses = sorted({value for value in values if "@" in value})
+    return await changed(
+        connection,
+        """
+        DELETE FROM public.email_verification_cache e
+        USING unnest($1::text[], $2::bytea[]) AS asked(email, digest)
+        JOIN acra_express.verifications v ON v.address_hash = asked.digest
+        WHERE e.email = asked.email AND v.status = e.status
+          AND NOT EXISTS (SELECT FROM public.lead_emails l WHERE l.email = e.email)
+        """,
+        addresses,
+        [hashes.digest(address) for address in addresses],
+    )
 
 
 async def _empty_mails(connection: Connection, mention: Mention) -> int:
