@@ -231,6 +231,41 @@ async def test_answers_of_older_code_have_a_history_and_a_level(
             }
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_older_code_beside_judgements_harms_no_export(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
+) -> None:
+    """The code before judgements may answer a rejected site again; it is not exported, and new code takes it back."""
+    old_code = tmp_path / "older"
+    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0029_judgements.sql")
+    starter = _starter(tmp_path, old_code)
+    async with database(postgres) as dsn:
+        migrating = ("migrate", "--bootstrap-platform")
+        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
+        assert done.returncode == 0, done.stderr
+        async with stage(dsn, tmp_path, rows=120) as standing:
+            assert await (await standing.start("migrate")).ended() == 0
+            await standing.enqueue({"uens": standing.uens[:10]})
+            assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
+            row = await standing.owner.fetchrow(
+                "SELECT uen, detail #>> '{site,domain}' AS site FROM acra_express.outcomes"
+                " WHERE kind = 'enriched' ORDER BY uen LIMIT 1"
+            )
+            judged = ("site", row["uen"], "--reject", row["site"], "--by", "mei", "--json")
+            code, out, err = await command(standing.environ, *judged)
+            assert code == 0, err
+            assert json.loads(out)["withdrawn"] > 0
+            assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
+            _, out, _ = await command(standing.environ, "export", "--format", "jsonl", "--outcome", "no_website")
+            assert row["uen"] in {record["uen"] for record in map(json.loads, out.splitlines())}
+            code, out, err = await command(standing.environ, *judged)
+            assert code == 0, err
+            assert await (await standing.start("run", "--until-idle")).ended() == 0
+            held = "SELECT website_domain FROM companies WHERE uen = $1"
+            assert await standing.owner.fetchval(held, row["uen"]) != row["site"]
+
+
 async def enqueue_by_command(standing: Stage, uens: list[str]) -> None:
     code, _, err = await command(standing.environ, "enqueue", *arguments_of(uens))
     assert code == 0, err
