@@ -168,7 +168,7 @@ async def while_idle(arena: Arena, cause: Step, uens: list[str]) -> None:
 
 async def in_a_job(arena: Arena, cause: Step, uens: list[str]) -> None:
     await arena.standing.enqueue({"uens": uens})
-    await arena.service.event("job.claimed", job_type="acra_express_enrich_candidates")
+    await arena.service.event("job.claimed", job_type="enrichment")
     await cause(arena)
 
 

@@ -34,7 +34,7 @@ async def test_http_changes_nothing_and_labels_name_no_one(standing: Stage) -> N
     service, root = await started(standing)
     wanted = standing.uens[:3]
     await standing.enqueue({"uens": wanted})
-    await service.event("job.ended", job_type="acra_express_enrich_candidates")
+    await service.event("job.ended", job_type="enrichment")
     async with httpx.AsyncClient(base_url=root, trust_env=False) as client:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert {(await client.request(method, path)).status_code for path in PATHS} == {405}, method

@@ -287,7 +287,7 @@ async def test_b15_nothing_is_claimed_while_the_server_is_crowded(standing: Stag
         await service.event("connections.scarce", workers=0)
         await service.event("service.started")
         assert await standing.owner.fetchval("SELECT count(*) FROM acra_express.leases") == 0
-    await service.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+    await service.event("job.ended", job_type="enrichment", end="done")
     service.signal(signal.SIGTERM)
     assert await service.ended() == 0
     assert sorted(await standing.outcomes()) == standing.uens[:2]
@@ -310,7 +310,7 @@ async def test_b15_a_crowded_server_sees_one_worker_until_idle(standing: Stage, 
             crowd.push_async_callback((await connect(fresh_dsn, {})).close)
         service = await standing.start("run", "--until-idle", WORKERS="2")
         port = (await service.event("web.listening"))["port"]
-        await service.event("job.claimed", job_type="acra_express_enrich_candidates")
+        await service.event("job.claimed", job_type="enrichment")
         async with httpx.AsyncClient() as http:
             status = (await http.get(f"http://127.0.0.1:{port}/status.json")).json()
         assert await service.ended() == 0

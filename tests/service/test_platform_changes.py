@@ -40,7 +40,7 @@ async def test_companies_merged_away_while_in_work_are_skipped(standing: Stage) 
     first = (await service.event("company.ended"))["uen"]
     gone = [uen for uen in uens if uen != first]
     await standing.owner.execute("DELETE FROM companies WHERE uen = ANY ($1)", gone)
-    await service.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+    await service.event("job.ended", job_type="enrichment", end="done")
     ended = await standing.owner.fetch("SELECT uen, reason FROM acra_express.outcomes WHERE kind = 'skipped'")
     assert [tuple(row) for row in ended] == [("", "company_vanished")] * len(gone)
     service.signal(signal.SIGTERM)

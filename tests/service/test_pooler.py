@@ -63,7 +63,7 @@ async def test_the_service_works_behind_a_pooler_with_a_listen_dsn(
         service = await standing.start(LISTEN_DSN=fresh_dsn)
         await service.event("listener.proven")
         await standing.enqueue({"uens": standing.uens[:5]})
-        await service.event("job.ended", job_type="acra_express_enrich_candidates", end="done")
+        await service.event("job.ended", job_type="enrichment", end="done")
         outcomes = await standing.outcomes()
     assert sorted(outcomes) == standing.uens[:5]
 

@@ -200,7 +200,7 @@ async def test_a_second_sigterm_cuts_the_stop(standing: Stage) -> None:
     service = await standing.start(DRAIN_SECONDS="60")
     await service.event("listener.proven")
     await standing.enqueue({"uens": standing.uens[:5]})
-    await service.event("job.claimed", job_type="acra_express_enrich_candidates")
+    await service.event("job.claimed", job_type="enrichment")
     service.signal(signal.SIGTERM)
     await service.event("service.draining", reason="SIGTERM")
     service.signal(signal.SIGTERM)

@@ -45,6 +45,7 @@ def day(**changes: object) -> DayReport:
         "worst_stall_seconds": 0.02,
         "exit_codes": [0],
         "samples": [Sample(0.0, 0, {"jina_calls": 0.0}, 1), Sample(2.0, 20, {"jina_calls": 30.0}, 1)],
+        "promises": [],
     }
     return DayReport(**(facts | changes))  # type: ignore[arg-type]
 
