@@ -30,9 +30,13 @@ WEIGHTS = {"sure": 3, "plain": 2, "hint": 1}
 _TABLE = r"""
 parked sure
 IT (?:web ?page|domain(?: name)?|site|web ?site) is (?:currently )?parked
+(?:domain(?: name)? )?(?:NAMED )?(?:is|has been) (?:currently )?parked (?:by|with|at|on|here|$)
+domain(?: name)? NAMED is (?:currently )?parked
+parked on the bun
 parked free,? courtesy of
+NAMED is listed for sale
+domain (?:is )?(?:available )?for immediate purchase
 parked domain name on
-domain (?:is )?parked (?:by|with|at|on)
 (?:provided|generated) by the domain owner using
 sedo domain parking
 sponsored listings displayed above are served automatically
@@ -82,7 +86,7 @@ contact your hosting provider for more information
 web ?site (?:is )?suspended\b
 bandwidth limit exceeded
 suspended .{0,60}\b(?:registrant|whois|contact) .{0,40}verif
-此(?:网站|账户)已(?:暂停|停用)
+(?:此|该|本)?(?:网站|账户|站点)已(?:被)?(?:暂停|停用|关闭)
 
 suspended hint
 account suspended
@@ -109,6 +113,11 @@ blog (?:at \S+ )?has been removed
 IT (?:web ?)?site is (?:currently )?(?:private|not published|unpublished|offline)
 IT (?:web ?)?site is no longer (?:available|active|online|published)
 web ?site (?:is )?no longer available\b
+IT (?:SHOP|site|web ?site|deployment|project|app) (?:does not|doesn['’]?t) exist
+IT (?:SHOP|site|web ?site|deployment|project|app) (?:cannot|can['’]?t) be found
+web ?site for NAMED is not available at this time
+site is (?:temporarily )?unavailable\W.{0,20}if you manage this site
+you have not put any content on your web ?site
 web ?sites made with google business profiles
 domain (?:is )?not configured
 page (?:that )?was built by mailchimp
@@ -159,6 +168,9 @@ site is created successfully
 upload your web ?site files
 you are all set to go
 successfully installed (?:cyberpanel|tomcat|litespeed|caddy)
+hosting is now active\W
+upload your files (?:with|by|via|using|to)
+laravel has wonderful documentation
 web app is running and waiting for your content
 welcome to (?:xampp|wamp|laragon|your new (?:web ?site|app|server|droplet))
 edit or delete it, then start (?:writing|blogging)

@@ -67,7 +67,9 @@ _GROUP_WORDS = re.compile(
     re.IGNORECASE,
 )
 _INVESTS = re.compile(
-    r"portfolio|\binvest|\bventures?\b|accelerat|incubat|franchise|winding[ -]up|liquidat|creditors?\b", re.IGNORECASE
+    r"portfolio|\binvest|\bventures?\b|\bfounders\b|start-?ups?\b|early[- ]stage|\bfunds?\b|\bbacked\b|accelerat|"
+    r"incubat|franchise|winding[ -]up|liquidat|creditors?\b",
+    re.IGNORECASE,
 )
 _OTHERS = re.compile(
     r"\b(?:members?|clients?|customers?|tenants?|suppliers?|distributors?|dealers?|exhibitors?|sponsors?|partners?|"

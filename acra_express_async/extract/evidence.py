@@ -31,7 +31,13 @@ from acra_express_async.extract.directories import (
     names_a_group,
     sells_addresses,
 )
-from acra_express_async.extract.domains import hosted_under, is_singaporean, label_of, labels_of
+from acra_express_async.extract.domains import (
+    hosted_under,
+    is_singaporean,
+    label_of,
+    labels_of,
+    registrable,
+)
 from acra_express_async.extract.labels import FITTING, Fit, address_evidence, label_fit
 from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
 from acra_express_async.extract.other_names import (
@@ -57,6 +63,7 @@ _SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[|·•:–—,]|\s-\s")
 _PLATES_WITHIN = 400
 """Lines of a home page to examine; whatever stands further down is a list."""
 
+_SG_MAIL = re.compile(r"[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,3}sg)\b", re.IGNORECASE)
 _BELOW_HEADING = 5
 """Lines below a heading of a list in which a company counts as an entry."""
 
@@ -70,7 +77,8 @@ class PageFindings:
 
     `pages` are the usable pages (the first `read` of them) followed by what the search results say about the site.
     `heads` are titles, headings and imprint lines; `own_heads` are the same without the search results. `words` and
-    `streets` hold the whole text in the forms of names.padded and places.street_words.
+    `streets` hold the whole text in the forms of names.padded and places.street_words; `printed` holds the words of the
+    pages alone, where one was read. `silent` pages name nobody and tell no way to reach anybody.
     """
 
     pages: tuple[Page, ...]
@@ -82,6 +90,8 @@ class PageFindings:
     words: str
     streets: str
     where: Where
+    printed: str
+    silent: bool = False
 
     def cleaned(self, page: Page) -> str:
         """The cleaned title and text of one of `pages`."""
@@ -99,27 +109,51 @@ def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, .
     A search result is old: it may quote a site that has gone since. It counts where no page could be read, and beside
     pages that bear a word of the name themselves.
     """
-    told = Page(url=candidate.urls[0], title="", text=candidate.text)
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
     holds = not pages or _bears_name("\n".join(texts.values()), candidate, names)
+    printed = padded("\n".join(texts.values()) if pages else candidate.text)
+    silent = bool(pages) and not _speaks("\n".join(texts.values()), candidate, names)
+    told = Page(url=candidate.urls[0], title="", text=candidate.text if holds else "")
     everything = tuple(pages)
     if told.url not in texts:
         everything = (*pages, told)
-        texts[told.url] = candidate.text if holds else ""
-    text = "\n".join([*texts.values(), candidate.text if holds else ""])
+        texts[told.url] = told.text
+    text = "\n".join([*texts.values(), told.text])
     own = "\n".join(
         [*(clean(page.title) for page in pages), *_head_lines(text), *_nameplates(pages, told, texts, names)]
     )
-    heads = padded(f"{own}\n{candidate.text if holds else ''}")
+    heads = padded(f"{own}\n{told.text}")
     return PageFindings(
-        everything, len(pages), texts, text, heads, padded(own), padded(text), street_words(text), where_in(text)
+        everything,
+        len(pages),
+        texts,
+        text,
+        heads,
+        padded(own),
+        padded(text),
+        street_words(text),
+        where_in(text),
+        printed,
+        silent,
     )
+
+
+def _speaks(text: str, candidate: Candidate, names: tuple[Name, ...]) -> bool:
+    """True when the pages show the brand or the label as words, or how to reach somebody in Singapore."""
+    plain = text.casefold().replace(candidate.domain, " ")
+    words = padded(plain)
+    brands = [" ".join(name.brand) for name in names] + [" ".join(name.core) for name in names]
+    if any(f" {brand} " in words for brand in (*brands, label_of(candidate.domain))):
+        return True
+    where = where_in(text)
+    return bool(where.singapore or where.local_phone or where.bare_phone or f"@{candidate.domain}" in text.casefold())
 
 
 def _bears_name(text: str, candidate: Candidate, names: tuple[Name, ...]) -> bool:
     """True when the pages show a telling word of the name, other than in their own address."""
     words = padded(text.casefold().replace(candidate.domain, " "))
-    return any(f" {word} " in words for name in names for word in name.core if len(word) > 1)
+    telling = {word for name in names for word in name.core if len(word) > 1} | {label_of(candidate.domain)}
+    return any(f" {word} " in words for word in telling)
 
 
 def domain_evidence(candidate: Candidate, reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
@@ -210,7 +244,7 @@ def imprint_evidence(
 
 def name_evidence(reading: PageFindings, names: tuple[Name, ...]) -> Iterator[Evidence]:
     """The legal name anywhere, and the words of the name in titles, headings and imprints."""
-    legal = next((name for name in names if legal_name_stands_in(reading.words, name)), None)
+    legal = next((name for name in names if legal_name_stands_in(reading.printed, name)), None)
     if legal:
         yield Evidence("legal_name", 25, reading.pages[0].url, legal.legal)
     shown = next(filter(None, (_shown_name(reading, name) for name in names)), None)
@@ -238,6 +272,8 @@ def _shown_name(reading: PageFindings, name: Name) -> Evidence | None:
 
 def place_evidence(reading: PageFindings, company: Company, domain: str) -> Iterator[Evidence]:
     """The registered postal code or street, and signs of Singapore or of another country."""
+    if not reading.where.singapore and not is_singaporean(domain) and (mail := _mail_under_sg(reading, domain)):
+        yield Evidence("sg_mail", 10, reading.url_with(mail), mail)
     crowded = company.shared_postal > CROWDED_POSTAL or sells_addresses(reading.text)
     if company.postal_code and states_postal_code(reading.text, company.postal_code):
         url = reading.url_with(company.postal_code)
@@ -258,6 +294,16 @@ def place_evidence(reading: PageFindings, company: Company, domain: str) -> Iter
         yield Evidence("local_phone", 5, reading.pages[0].url)
     elif reading.where.mentions:
         yield Evidence("singapore_mentioned", 5, reading.url_with("singapore"))
+
+
+def _mail_under_sg(reading: PageFindings, domain: str) -> str:
+    """A mail address of the site's own label under .sg, which is given only to registrants in Singapore."""
+    label = label_of(domain)
+    for match in _SG_MAIL.finditer(reading.text):
+        own = label_of(registrable(match[1].lower()))
+        if len(own) >= 4 and (label.startswith(own) or own.startswith(label)):
+            return match.group()
+    return ""
 
 
 def _neighbourhood(reading: PageFindings, company: Company) -> str:

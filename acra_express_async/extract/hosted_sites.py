@@ -19,9 +19,12 @@ _SEGMENTS = re.compile(r"(\s[|·•–—]\s|(?<=[.!?])\s+)")
 _BARE_NUMBER = re.compile(
     r"\W*(?:tel(?:ephone)?|phone|call|hotline|whatsapp|fax|sms|t|p)?[\s.:]*\+?[\d\s().\-/]{7,25}\W*", re.IGNORECASE
 )
-_MADE = r"(?:powered|built|made|created|hosted|published|designed|provided|run|get started|start(?:ed)? free|available)"
+_MADE = (
+    r"(?:powered|built|made|created|hosted|published|designed|provided|run|get started|start(?:ed)? free|available|"
+    r"(?:web ?)?site|store|shop)"
+)
 _FOR_OTHERS = (
-    r"(?:create|build|make|start|launch|get|open|claim) (?:your|a|an)(?: own)?(?: free)?(?: online)? "
+    r"(?:create|build|make|start|launch|get|open|claim) (?:your|a|an)(?: own)?(?: [a-z]+){0,3} "
     r"(?:web ?site|site|store|shop|blog|page|link)"
 )
 _DESK = r"(?:support|help ?(?:desk|cent(?:re|er)|line)?|customer (?:service|care|success)|hotline|team|sales)"

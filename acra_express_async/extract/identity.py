@@ -145,6 +145,8 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         *place_evidence(reading, company, candidate.domain),
         *trade_evidence(reading, company, names[0]),
     )
+    if reading.silent:
+        evidence = (*evidence, Evidence("silent", 0, reading.pages[0].url))
     if group:
         evidence = (*evidence, Evidence("group", 0, reading.pages[0].url, names[0].legal))
     signals = {item.signal for item in evidence}
@@ -160,14 +162,14 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
         listing = candidate.builder and against.detail != _UNPROVEN_HOST
         named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE)) and not listing
         return Judgement(site, Doubt(against.signal), hopeful=known or named)
+    told = any(item.signal in _TOLD for item in candidate.evidence)
     if not usable:
         # An unreadable page proves nothing, unless the site stands behind a wall and its search result shows the UEN.
         gone = bool(pages) and all(page.unusable_reason in _GONE for page in pages)
         believed = not gone and "uen" in signals and bool(signals.intersection(FITTING))
-        return Judgement(
-            site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=candidate.credible
-        )
-    judgement = _judgement(site, signals, told=any(item.signal in _TOLD for item in candidate.evidence))
+        hopeful = candidate.credible or told
+        return Judgement(site, Doubt.NONE if believed else Doubt.UNREADABLE, proven=believed, hopeful=hopeful)
+    judgement = _judgement(site, signals, told=told)
     if judgement.believed and not judgement.proven and _is_former_alone(evidence, reading, names):
         # Another company may bear the name now.
         return Judgement(site, Doubt.NO_PROOF, hopeful=True)
@@ -221,7 +223,7 @@ def _is_named(signals: set[str]) -> bool:
 def _proofs(signals: set[str]) -> tuple[bool, bool, bool]:
     """Whether there is a proof that no other company shares; one by the whole name under .sg; one that others share."""
     fitting = bool(signals.intersection(FITTING))
-    here = bool(signals.intersection(("singapore", "sg_domain", "local_phone")))
+    here = bool(signals.intersection(("singapore", "sg_domain", "sg_mail", "local_phone"))) and "silent" not in signals
     placed = bool(signals.intersection(("postal_code", "street")))
     crowded = bool(signals.intersection(("postal_code_shared", "street_shared")))
     legal = "legal_name" in signals

@@ -63,7 +63,18 @@ _STREET_WORDS = {
 
 _SG_PHONE = re.compile(
     r"(?<![\d+])(?:\+|00)\s?\(?65\)?[\s.\-)]{0,3}[3689]\d{3}[\s\-.]?\d{4}(?!\d)|\(65\)\s{0,2}[3689]\d{3}"
+    r"|(?:wa\.me/|[?&]phone=)(?:\+|%2B)?65[3689]\d{7}(?!\d)"
 )
+_TOWN = re.compile(
+    r"\b(?:ang mo kio|bedok|bishan|boon lay|bugis|bukit (?:batok|merah|panjang|timah)|buona vista|changi|choa chu kang|"
+    r"clementi|dhoby ghaut|eunos|geylang|holland village|hougang|joo chiat|joo koon|jurong|kaki bukit|kallang|katong|"
+    r"kranji|lavender|loyang|macpherson|mandai|marine parade|novena|orchard road|pasir (?:panjang|ris)|paya lebar|"
+    r"potong pasir|punggol|queenstown|redhill|sembawang|sengkang|serangoon|siglap|simei|tai seng|tampines|"
+    r"tanjong pagar|telok (?:ayer|blangah)|tiong bahru|toa payoh|tuas|ubi|upper thomson|woodlands|yio chu kang|yishun)"
+    r"\b(?: (?:north|south|east|west|central))?,? singapore\b",
+    re.IGNORECASE,
+)
+"""A town of Singapore with the country behind it, as firms without an office to visit print it."""
 _LOCAL_PHONE = re.compile(
     r"(?:tel|telephone|phone|call|hotline|mobile|whatsapp|office|hp|t|p|电话|電話|[☎☏📞])[^\n\d]{0,12}"
     r"(?<![\d+])[689]\d{3}[ \-]?\d{4}(?!\d)",
@@ -111,7 +122,8 @@ _OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|�
 class Where:
     """What a text says about the location of its owner.
 
-    `singapore`: firm signs, that is a +65 number or an address with a postal code. `mentions`: the mere word, except in
+    `singapore`: firm signs, that is a +65 number, an address with a postal code, a town with the country, or a local
+    number beside the word. `mentions`: the mere word, except in
     shipping lists. `local_phone`: a labelled number of eight digits (Singapore's form, and Hong Kong's). `bare_phone`:
     the same without a label. `elsewhere`: signs of other countries.
     """
@@ -166,8 +178,11 @@ def where_in(text: str) -> Where:
         firm.append(match.group().strip())
     if codes := postal_codes_in(text):
         firm.append(f"Singapore {codes[0]}")
+    if match := _TOWN.search(text):
+        firm.append(match.group())
     mentions = False
     elsewhere: dict[str, None] = {}
+    abroad = False
     for line in text.split("\n"):
         others = [match.group().lower() for match in _OTHER_PLACES.finditer(line[:2000])][:5]
         spread = bool(_SPREAD.search(line[:2000]))
@@ -178,11 +193,14 @@ def where_in(text: str) -> Where:
         shape = None if _ACCOUNT.search(line) else _OTHER_SHAPE.search(line)
         if match := _OTHER_CODE.search(line) or shape or _OTHER_SCRIPT.search(line):
             elsewhere[match.group().strip()] = None
+            abroad = True
     local = _LOCAL_PHONE.search(text)
-    if not firm and mentions and not elsewhere and local:
-        firm.append(local.group().strip()[-9:])
-    bare = _BARE_PHONE.search(text) is not None
-    return Where(tuple(firm), mentions, local is not None, bare, tuple(elsewhere))
+    bare = _BARE_PHONE.search(text)
+    # A country named without a number there is where the firm sells or sends people; Hong Kong has our form of numbers.
+    travelled = local and not abroad and elsewhere.keys().isdisjoint(("hong kong", "hongkong", "hk", "kowloon"))
+    if not firm and mentions and (number := local or bare) and (not elsewhere or travelled):
+        firm.append(number.group().strip()[-9:])
+    return Where(tuple(firm), mentions, local is not None, bare is not None, tuple(elsewhere))
 
 
 def _sector_exists(code: str) -> bool:

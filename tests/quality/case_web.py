@@ -73,7 +73,7 @@ class CaseWeb(World):
             return WebPage(url, page.title, source=document(page.title, "", html_of(page.text) + _TURNSTILE))
         if reason:
             return WebPage(url, failure="empty")
-        if self.page_size == 0:
+        if self.page_size == 0 or (self._case and "dead-page" in self._case.tags):
             return WebPage(url, page.title, verbatim=page.text)
         return self._wrapped(url, page)
 
