@@ -92,10 +92,21 @@ class Alerts:
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)
-        self.firing = sorted((one for one in known.values() if one.firing), key=lambda one: one.since)
+        self.firing = _firing(known)
         for name in ALERTS:
             count = sum(one.key.partition(":")[0] == name for one in self.firing)
             self._metrics.alert_active.labels(name).set(count)
+
+    async def read(self) -> None:
+        """Learn what is known without judging anything, as a command does.
+
+        Raises:
+            DatabaseAway, StandBack: nothing was learned, or only a part.
+        """
+        _, known = await self._rows.known()
+        self.open_breakers = await self._rows.breakers()
+        await self.stall_watch.look(self.open_breakers, noting=False)
+        self.firing = _firing(known)
 
     async def _failure_ratio(self, now: datetime, state: AlertState | None) -> Measurement:
         window = timedelta(minutes=self._settings.window_minutes)
@@ -120,6 +131,10 @@ class Alerts:
             self._unsent()
         elif after.firing and reading.quiet:
             self._metrics.alert_notifications.labels("suppressed").inc()
+
+
+def _firing(known: Mapping[str, AlertState]) -> list[AlertState]:
+    return sorted((one for one in known.values() if one.firing), key=lambda one: one.since)
 
 
 def _facts(detail: Mapping[str, object]) -> dict[str, object]:

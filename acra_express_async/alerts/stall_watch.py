@@ -46,14 +46,17 @@ class StallWatch:
         self.stalls: list[Stall] = []
         self.waits: list[str] = []
 
-    async def look(self, breakers: Sequence[BreakerLine]) -> list[Stall]:
+    async def look(self, breakers: Sequence[BreakerLine], *, noting: bool = True) -> list[Stall]:
         """Look once.
+
+        Args:
+            noting: note in the database that it was looked at; a command only reads.
 
         Raises:
             DatabaseAway, StandBack: what was known stands.
         """
         hold = self._hold()
-        progress = await self._rows.look(held=hold is not None)
+        progress = await self._rows.look(held=hold is not None if noting else None)
         self.progress = progress
         self.stalls = stalls(
             progress, hold=hold, nightly=self._nightly(), breakers=breakers, zone=self.zone, least=self._least

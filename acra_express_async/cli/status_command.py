@@ -1,4 +1,4 @@
-"""`acra-express status`: what the running service says in /status.json."""
+"""`acra-express status`: what the service on this host says in /status.json, or else what its database says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from acra_express_async import logs
 from acra_express_async.cli.sessions import as_tenant, json_option, synchronous
 from acra_express_async.cli.status_screen import fitted, screen
 from acra_express_async.cli.wording import console
@@ -34,10 +35,11 @@ Ask = Callable[[], Awaitable[dict[str, Any]]]
 )
 @synchronous
 async def status(as_json: bool, watch: bool) -> None:
-    """What the service is doing now, read from its /status.json.
+    """What the service is doing now.
 
-    Whether it is fine, and if not why; alerts, workers, queue, budgets, campaigns and the last companies. The address
-    is that of ACRA_EXPRESS_HTTP__HOST and __PORT.
+    Whether it is fine, and if not why; alerts, workers, queue, budgets, campaigns and the last companies. A service
+    that answers at ACRA_EXPRESS_HTTP__HOST and __PORT is asked, since it also knows its own workers. Otherwise the
+    database is read, which is the same for all replicas; `read_from` says which it was.
     """
     settings = load_settings()
     http = settings.http
@@ -48,7 +50,8 @@ async def status(as_json: bool, watch: bool) -> None:
         names = _Names(settings)
 
         async def ask() -> dict[str, Any]:
-            return await names.added_to(await _asked(client, url))
+            answer = await _asked(client, url)
+            return await names.added_to(answer if answer is not None else await _from_database(settings, url))
 
         if not watch:
             answer = await ask()
@@ -142,11 +145,29 @@ class _Watching:
             return
 
 
-async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
+    """The answer of the service on this host; None where none answers, or something else does."""
     try:
         response = await client.get(url)
         answer = response.raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as gone:
-        raise AcraExpressError(f"no service answers at {url} ({type(gone).__name__}: {gone})") from gone
-    assert isinstance(answer, dict)
-    return answer
+    except (httpx.HTTPError, ValueError):
+        return None
+    if not isinstance(answer, dict) or answer.get("service") != "acra-express":
+        return None
+    return answer | {"read_from": "service"}
+
+
+async def _from_database(settings: Settings, url: str) -> dict[str, Any]:
+    """The shared state, with a word about what only a process could tell.
+
+    Raises:
+        AcraExpressError: the database cannot be read either.
+    """
+    from acra_express_async.service.reading import SharedStatus
+
+    logs.configure(level="ERROR", form=settings.log_format)  # what a service would log is no answer of a command
+    async with as_tenant(settings) as database:
+        answer = await SharedStatus(settings, database).read()
+    verdict = answer["verdict"]
+    waits = [*verdict["waits"], f"no service answers at {url}: read from the database, which does not know workers"]
+    return answer | {"read_from": "database", "verdict": verdict | {"waits": waits}}

@@ -90,6 +90,7 @@ class SnapshotLoop:
         outlook: reads what the forecast of the campaigns rests on; None where none is shown.
         keys: is asked whether a key was mended for which a breaker is open; None where there are no providers.
         resumed: is called when more may be claimed than before.
+        counts: take what each replica counts once, such as cancelled companies; a command only reads.
         pause: waits, in seconds.
     """
 
@@ -109,6 +110,7 @@ class SnapshotLoop:
         resumed: Callable[[str], None],
         keys: MendedKeys | None = None,
         outlook: Callable[[], Awaitable[Outlook]] | None = None,
+        counts: bool = True,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.snapshot = Snapshot()
@@ -126,6 +128,7 @@ class SnapshotLoop:
         self._resumed = resumed
         self._keys = keys
         self._outlook = outlook
+        self._counts = counts
         self._pause = pause
         metrics.daily_cap_limit.set(cap)
 
@@ -223,7 +226,8 @@ class SnapshotLoop:
         snapshot.frees = {(line.provider, line.budget): line for line in frees}
         snapshot.taken_at = self._now()
         self._publish(snapshot)
-        self._metrics.companies_cancelled(await self._shared.take_cancelled())
+        if self._counts:
+            self._metrics.companies_cancelled(await self._shared.take_cancelled())
 
     async def _show(self) -> None:
         """What only people look at. It reads a platform table, and may be late while that table is locked."""

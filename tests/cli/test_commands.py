@@ -240,10 +240,23 @@ async def test_check_continues_after_a_failure_and_exits_78(run: Run, owner: Con
     assert "listener:" in out
 
 
-async def test_status_without_a_service_prints_one_sentence(run: Run) -> None:
-    code, _, err = await run("status", ACRA_EXPRESS_HTTP__PORT="1")
-    assert code == 1
-    assert err.startswith("acra-express: no service answers at http://127.0.0.1:1/status.json")
+async def test_status_without_a_service_reads_the_database(run: Run) -> None:
+    code, out, err = await run("status", ACRA_EXPRESS_HTTP__PORT="1")
+    assert (code, err) == (0, "")
+    assert "no service answers at http://127.0.0.1:1/status.json: read from the database" in " ".join(out.split())
+
+
+async def test_status_takes_no_count_away_from_the_service(run: Run, owner: Connection) -> None:
+    """A cancelled company is counted by one replica, once; a command that reads must leave it to them."""
+    counted = "SELECT sum(n_tup_upd + n_tup_ins + n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'acra_express'"
+    await owner.execute("SELECT pg_stat_force_next_flush()")
+    before = await owner.fetchval(counted)
+    code, out, _ = await run("status", "--json", ACRA_EXPRESS_HTTP__PORT="1")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["read_from"], answer["workers"], answer["started_at"]) == ("database", [], None)
+    await owner.execute("SELECT pg_stat_clear_snapshot()")
+    assert await owner.fetchval(counted) == before
 
 
 async def test_plan_needs_no_database() -> None:

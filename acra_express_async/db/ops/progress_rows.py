@@ -63,15 +63,15 @@ class ProgressRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def look(self, *, held: bool) -> LiveWork:
+    async def look(self, *, held: bool | None) -> LiveWork:
         """What waits now.
 
         Args:
-            held: everything is held back by rule now, which is noted.
+            held: whether everything is held back by rule now, which is noted; None notes nothing.
         """
         async with self._database.session() as connection:
             rows = await connection.fetch(_WAITING, NAMED_CAMPAIGNS)
-            if rows:
+            if rows and held is not None:
                 await connection.execute(_WATCHED, held, WATCHED_EVERY, UNWATCHED)
             row = await connection.fetchrow(
                 """
