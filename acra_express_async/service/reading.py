@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -37,7 +37,7 @@ class SharedStatus:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._control = Control(database)
-        self._moment = datetime.min
+        self._moment = datetime.min.replace(tzinfo=UTC)
         metrics, ledger = new_metrics(), BudgetLedger(database)
         every = list(chain(*allowances(settings).values()))
         self._health = Health(time.monotonic)
