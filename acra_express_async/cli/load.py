@@ -72,7 +72,7 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
                     if not as_json and len(parts) > 1:
                         click.echo(_counted(loaded[-1].report, loaded[-1].name))
             finally:
-                if loaded:
+                if any(each.report.taken for each in loaded):
                     await registry_rows.load_ended(connection)
     total = _total([each.report for each in loaded])
     places = [str(each.rejects) for each in loaded if each.rejects is not None]

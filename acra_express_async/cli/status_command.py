@@ -158,7 +158,7 @@ async def _asked(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
 
 
 async def _from_database(settings: Settings, url: str) -> dict[str, Any]:
-    """The shared state, with a word about what only a process could tell.
+    """The shared state. It is worth a look that nobody answers here: whether a worker runs at all cannot be told.
 
     Raises:
         AcraExpressError: the database cannot be read either.
@@ -169,5 +169,6 @@ async def _from_database(settings: Settings, url: str) -> dict[str, Any]:
     async with as_tenant(settings) as database:
         answer = await SharedStatus(settings, database).read()
     verdict = answer["verdict"]
-    waits = [*verdict["waits"], f"no service answers at {url}: read from the database, which does not know workers"]
-    return answer | {"read_from": "database", "verdict": verdict | {"waits": waits}}
+    word = "warn" if verdict["word"] == "pass" else verdict["word"]
+    why = [f"no service answers at {url}: read from the database, which does not know workers", *verdict["why"]]
+    return answer | {"read_from": "database", "verdict": verdict | {"word": word, "why": why}}

@@ -178,8 +178,8 @@ just another wordpress site
 web station has been enabled
 
 default_page plain
-^\W*it works!?$
-^\W*index of /
+^[^\w\n]{0,20}it works!?$
+^[^\w\n]{0,20}index of /
 another web ?site (?:powered|hosted) by
 hosted by siteground
 testing 123

@@ -18,6 +18,7 @@ from acra_express_async.extract.dead_site_phrases import NAMED, WEIGHTS, SiteEnd
 from acra_express_async.extract.domains import domain_of, label_of, registrable
 from acra_express_async.extract.emails import emails_in
 from acra_express_async.extract.places import where_in
+from acra_express_async.extract.uens import uens_in
 from acra_express_async.extract.walls import links_within
 from acra_express_async.models import Page
 
@@ -40,6 +41,8 @@ _LOOKED_AT = 20_000
 _FEW_LINKS, _MANY_LINKS = 2, 6
 _CATALOGUE = 3
 """Other domains named in the text: a list of domains is a broker's or an agency's offer, not the end of this one."""
+_REGISTERED = 4
+"""A page that prints a registration number has an owner: neither registrars nor panels print one."""
 _LONGEST_WORDS = 80
 _MOST_SAID = 3
 _MOST_MORE = 4
@@ -131,7 +134,8 @@ def _signs_of_life(page: Page, text: str) -> int:
     )
     others = {name for match in _ANY_NAME.finditer(text) if (name := registrable(match.group().lower()))} - {domain}
     return (
-        2 * bool(where.singapore)
+        _REGISTERED * bool(uens_in(text))
+        + 2 * bool(where.singapore)
         + 2 * bool(where.local_phone or where.bare_phone)
         + 2 * mail
         + 2 * (links_within(page) >= _MANY_LINKS)

@@ -28,16 +28,18 @@ DIRECTORIES = frozenset(
     eventbrite.sg meetup.com quora.com reddit.com issuu.com slideshare.net prnewswire.com businesswire.com
     amazon.com amazon.sg ebay.com etsy.com redmart.com fave.co kiasuparents.com seedly.sg moneysmart.sg
     beautyundercover.sg vanillaluxury.sg thesmartlocal.com timeout.com sethlui.com danielfooddiary.com
-    google.com google.com.sg bing.com apple.com duckduckgo.com archive.org""".split()
+    google.com google.com.sg bing.com apple.com duckduckgo.com archive.org canva.com notion.so jotform.com
+    flipsnack.com grab.com shopback.sg giving.sg eats365pos.com""".split()
 )
 """Registrable domains of directories, marketplaces, job boards and media that list Singapore companies."""
 
 SOCIAL = frozenset(
     """linkedin.com facebook.com fb.com instagram.com x.com twitter.com tiktok.com youtube.com youtu.be
     linktr.ee t.me telegram.me wa.me whatsapp.com pinterest.com threads.net xiaohongshu.com weibo.com wechat.com
-    bio.site beacons.ai""".split()
+    bio.site beacons.ai bio.link lnk.bio campsite.bio solo.to msha.ke taplink.cc taplink.at linkin.bio hoo.be
+    heylink.me linkpop.com allmylinks.com snipfeed.co direct.me stan.store bit.ly tinyurl.com""".split()
 )
-"""A profile holds the company's own words but is not its website."""
+"""A profile or a page of links holds the company's own words but is not its website; a short link is none either."""
 
 _LABELS = frozenset("glassdoor lazada google tripadvisor indeed jobstreet jobsdb linkedin kompass yellowpages".split())
 """Labels of directories that have one domain per country."""

@@ -138,7 +138,9 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
 def _role_of(seen: Seen, own: OwnWords) -> Role | None:
     """The role of a mailbox; None for one that is not known as a role or is named like a person beside it."""
     role = role_of(seen.local, own)
-    return None if role is not None and role.is_a_word and names_a_person(seen) else role
+    if role is None or not (role.is_a_word or role.word == "branch"):
+        return role
+    return None if names_a_person(seen) else role  # Marina and Holland are places, and names
 
 
 def _email(seen: Seen, role: Role | None, page: Page) -> Email:

@@ -108,6 +108,8 @@ def _behind_some_letters(part: str) -> tuple[int, str] | None:
         return None
     for lead in range(2, _LEAD + 1):
         ending = part[lead:]
+        if reads_as_a_name(part[:lead]) and part[:lead] not in CITY_CODES:
+            continue  # maysales: May in sales
         if len(ending) >= _ENDING and ending in TIER_OF:
             return min(TIER_OF[ending] + 1, 8), ending
     return None

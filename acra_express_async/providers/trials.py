@@ -67,6 +67,8 @@ def _failed(provider: Provider, error: ProviderError) -> Trial:
     match error:
         case Permanent(reason="not_configured"):
             return Trial(False, f"{name} has no key", called=False)
+        case Permanent() if provider is Provider.DUCKDUCKGO:  # no search engine has a reason to refuse this query alone
+            return Trial(False, f"{name} refuses searches ({error.reason})")
         case Permanent():
             return Trial(True, f"{name} answered, but refused this request ({error.reason})")
         case BudgetExhausted():

@@ -177,3 +177,13 @@ async def test_every_documented_defect_is_repaired_or_explained(owner: Connectio
 async def test_real_rows_load_under_both_headers(owner: Connection, tmp_path: Path, name: str, rows: int) -> None:
     report = await load_registry(owner, DATA / name, rejects_path=tmp_path / "rejects.csv")
     assert (report.loaded, report.rejected, report.unknown_columns) == (rows, 0, ())
+
+
+async def test_a_file_without_rows_makes_the_registry_no_younger(owner: Connection, tmp_path: Path) -> None:
+    """Otherwise a header alone would silence the warning about an old registry."""
+    path = tmp_path / "header.csv"
+    path.write_text("uen,entity_name\n", encoding="utf-8")
+    before = await owner.fetchval("SELECT loaded_at FROM acra_express.registry_state")
+    report = await load_registry(owner, path, rejects_path=tmp_path / "rejects.csv")
+    assert report.taken == 0
+    assert await owner.fetchval("SELECT loaded_at FROM acra_express.registry_state") == before

@@ -87,3 +87,27 @@ def test_a_parked_domain_is_one_at_any_length() -> None:
         assert remains_of(Page("https://orchid.sg/", "orchid.sg", text)) is not None
     living = Page("https://orchid.sg/", "Orchid Hardware", f"{menus}\nRelated searches: bolts, nuts")
     assert remains_of(living) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Our shop is closed on Mondays. Powered by Shopify",
+        "Just another WordPress site",
+        "Has your plan expired? If you need to renew, log in here.",
+    ],
+)
+def test_a_page_that_prints_a_uen_has_an_owner(sentence: str) -> None:
+    page = Page(
+        f"https://{FIRM.uen.lower()}.sg/", "Brightway Marine", f"{sentence}\n\nUEN {FIRM.uen}\n\nShip chandlers."
+    )
+    assert remains_of(page) is None
+
+
+@pytest.mark.parametrize("domain", ["bio.link", "taplink.cc", "lnk.bio", "bit.ly"])
+def test_a_page_of_links_is_not_the_site(domain: str) -> None:
+    names = names_for(FIRM)
+    result = hit(f"https://{domain}/brightway", "Brightway Marine Supplies", OLD_RESULT)
+    for candidate in candidates_in([result], FIRM, names):
+        page = Page(result.url, "Brightway Marine Supplies", OLD_RESULT)
+        assert not judge(candidate, [page], FIRM, names).believed

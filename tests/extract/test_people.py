@@ -192,3 +192,18 @@ def test_words_of_the_registered_trade_are_roles() -> None:
 def test_an_ordinary_word_that_the_site_names_is_hidden(page: str) -> None:
     assert kind_at("ALPHA PTE. LTD.", "clover@alpha.sg", page=page) is EmailKind.PERSON
     assert kind_at("ALPHA PTE. LTD.", "clover@alpha.sg") is EmailKind.ROLE
+
+
+@pytest.mark.parametrize("local", ["maysales", "ivysales", "tanadmin", "aliadmin", "limsales"])
+def test_a_name_before_a_role_is_a_person(local: str) -> None:
+    assert kind_at("BRIGHTWAY MARINE SUPPLIES PTE. LTD.", f"{local}@{DOMAIN}") is EmailKind.PERSON
+
+
+@pytest.mark.parametrize("local", ["sgsales", "hqadmin", "sinsales"])
+def test_a_code_before_a_role_is_a_role(local: str) -> None:
+    assert kind_at("BRIGHTWAY MARINE SUPPLIES PTE. LTD.", f"{local}@{DOMAIN}") is EmailKind.ROLE
+
+
+def test_a_place_that_the_site_calls_a_person_is_hidden() -> None:
+    page = f"Contact Marina at marina@{DOMAIN}"
+    assert kind_at("BRIGHTWAY MARINE SUPPLIES PTE. LTD.", f"marina@{DOMAIN}", page=page) is EmailKind.PERSON

@@ -72,9 +72,14 @@ class FreshnessRows:
         return codes
 
     async def codes_asked_for(self) -> list[str]:
-        """Every code that a job, a forecast or a count has asked for so far."""
+        """Every code that a job, a forecast or a count has asked for so far, and that a company has."""
         async with self._database.session() as connection:
-            rows = await connection.fetch("SELECT code FROM acra_express.code_fills ORDER BY code")
+            rows = await connection.fetch(
+                """
+                SELECT f.code FROM acra_express.code_fills f
+                WHERE EXISTS (SELECT FROM acra_express.code_members m WHERE m.code = f.code) ORDER BY f.code
+                """
+            )
         return [row["code"] for row in rows]
 
     async def window(self, code: str, after: str) -> CountedWindow:

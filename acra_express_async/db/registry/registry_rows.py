@@ -37,6 +37,11 @@ class LoadReport:
     unknown_columns: tuple[str, ...] = ()
     rejects_path: Path | None = None
 
+    @property
+    def taken(self) -> int:
+        """Rows that are in the registry now; without one the registry is as old as it was."""
+        return self.loaded + self.updated
+
 
 async def load_registry(
     connection: Connection,
@@ -53,7 +58,8 @@ async def load_registry(
     source, rejects = RegistryFile(path), Rejects(rejects_path)
     try:
         report = await load_rows(connection, source, rejects=rejects, progress=progress)
-        await load_ended(connection)
+        if report.taken:
+            await load_ended(connection)
     finally:
         source.close()
         rejects.close()
