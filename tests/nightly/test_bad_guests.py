@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
 
 from acra_express_async.db.companies.company_rows import load_company
@@ -142,15 +143,21 @@ async def test_b3_locking_companies_first_deadlocks_the_nightly(furnished: Conne
         await transaction.start()
         await bad.execute("UPDATE companies SET last_seen = now() WHERE industry_code = '62011'")
 
+    hit = {"DeadlockDetectedError": 1}
     try:
         nightly = asyncio.create_task(nightly_with(fresh_dsn, "stored_header", companies_first))
         await waiting(furnished)  # its store waits for our row; now we request the header that it holds
-        await bad.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (1, 'succeeded')")
-        await transaction.commit()
+        try:
+            await bad.execute("INSERT INTO enrichment_runs (tenant_id, status) VALUES (1, 'succeeded')")
+        except asyncpg.DeadlockDetectedError:  # on a slow machine the server may look later, and choose us
+            hit = {}
+            await transaction.rollback()
+        else:
+            await transaction.commit()
         figures = await nightly
     finally:
         await bad.close()
-    assert dict(figures.failed) == {"DeadlockDetectedError": 1}
+    assert dict(figures.failed) == hit
     assert await deadlocks(furnished) == 1
 
 
