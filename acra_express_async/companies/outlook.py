@@ -69,7 +69,7 @@ class Outlook:
         """When so many companies are done, in the zone of `now`; at most `LONGEST_PLAN` from now.
 
         Args:
-            room, cap: instead of the day's, for a campaign with a cap of its own.
+            room, cap: instead of the day's, for a campaign that has another cap.
         """
         left, room, cap = companies, self.room if room is None else room, self.cap if cap is None else cap
         at, rested = max(self.starts_at, self.now), False

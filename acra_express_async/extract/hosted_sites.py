@@ -49,7 +49,7 @@ def own_pages(pages: Sequence[Page], site: str) -> tuple[Page, ...]:
 def shared_host(url: str) -> tuple[str, str]:
     """The host of a URL below an ordinary domain, and that domain: perhaps a customer and a builder that no list knows.
 
-    ('', '') for the domain's own host, for a host of its own service, and below known builders.
+    ('', '') for the domain's own host, for a host of the service itself, and below known builders.
     """
     host = host_of(url).removeprefix("www.")
     domain = registrable(host)

@@ -97,7 +97,7 @@ class BreakerState:
 @dataclass(frozen=True, slots=True)
 class Streak:
     """Failures since the provider's latest answer to any replica: tries `in_a_row`, over so many `targets`; and the
-    `doubted` targets, those with an error of their own. `elsewhere` is how long ago another process had an answer, None
+    `doubted` targets, those with a separate error. `elsewhere` is how long ago another process had an answer, None
     if none had one within a day."""
 
     in_a_row: int = 0

@@ -35,10 +35,10 @@ class _NoLock:
         """Release nothing."""
 
     def __enter__(self) -> None:
-        pass
+        """Enter at once."""
 
     def __exit__(self, *_exception: object) -> None:
-        pass
+        """Leave at once."""
 
 
 class _Stamp:

@@ -123,7 +123,7 @@ SIGNALS = {
     "unconnected": "no website is connected to the address, or it was taken down",
     "closed_shop": "the shop is closed or not yet open",
     "default_page": "the server shows only its default page",
-    "hosted": "a site of its own below the domain of a website builder or host",
+    "hosted": "a separate site below the domain of a website builder or host",
     "hijacked": "the pages advertise gambling",
     "imitation": "the domain or the page imitates the company",
     "directory": "it is built like a directory",

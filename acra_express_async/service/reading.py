@@ -41,7 +41,7 @@ class SharedStatus:
         metrics, ledger = new_metrics(), BudgetLedger(database)
         every = list(chain(*allowances(settings).values()))
         self._health = Health(time.monotonic)
-        self._health.listener_proven = True  # nobody's listener is judged here
+        self._health.listener_proven = True  # no listener is judged here
         self._courtesy = build_courtesy(settings, self._now, metrics, cut_off=lambda: None)
 
         async def budgets() -> Sequence[BudgetUse]:

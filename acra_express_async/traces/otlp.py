@@ -1,6 +1,6 @@
 """Traces over OTLP/HTTP with OpenTelemetry's SDK, set by the standard ``OTEL_*`` variables.
 
-The SDK exports on a thread of its own, from a queue that drops spans when it is full (OTEL_BSP_MAX_QUEUE_SIZE, 2,048 by
+The SDK exports on a separate thread, from a queue that drops spans when it is full (OTEL_BSP_MAX_QUEUE_SIZE, 2,048 by
 default). No library is instrumented: spans come from our code alone. Needs the extra ``otel``.
 """
 

@@ -29,7 +29,7 @@ finally:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command in a process of its own, and the most memory that it took, in KB."""
+    """A command in a separate process, and the most memory that it took, in KB."""
 
     code: int
     out: str

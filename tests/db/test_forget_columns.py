@@ -35,7 +35,7 @@ COVERED = {
 }
 """What a forgotten company leaves nothing in."""
 
-_KEYS = "numbers of jobs, campaigns and rows of companies, words of our own, moments and counts"
+_KEYS = "numbers of jobs, campaigns and rows of companies, our own words, moments and counts"
 FREE = {
     _KEYS: {
         "budget_charges": "charge_id provider budget amount job_key charged_at ages_from",

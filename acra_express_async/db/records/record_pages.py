@@ -130,7 +130,7 @@ class RecordPages:
 async def _names(connection: Connection, company_ids: Sequence[int]) -> dict[int, str]:
     """Names of companies that the registry does not hold (any more).
 
-    A statement of its own, because the lock that any reader takes on `companies` would turn away our inserts: they ask
+    A separate statement, because the lock that any reader takes on `companies` would turn away our inserts: they ask
     for the whole table and do not wait (B1).
     """
     if not company_ids:
