@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.dead_sites import remains_of, remains_told
-from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, names_a_group
+from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, is_social, names_a_group
 from acra_express_async.extract.evidence import (
     PageFindings,
     domain_evidence,
@@ -35,7 +35,7 @@ from acra_express_async.extract.lookalikes import imitates, is_near_miss
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.other_names import signs_imprint
 from acra_express_async.extract.page_kinds import speaks_for_its_owner
-from acra_express_async.extract.uens import uens_in
+from acra_express_async.extract.uens import states_uen, uens_in
 from acra_express_async.extract.walls import asks_for_credentials, blocked_by, looks_hijacked
 from acra_express_async.models import Company, Evidence, Page, Site
 
@@ -280,10 +280,12 @@ def _directory_reason(
     owned = fitting or "group" in signals or _signs_it(reading, names)
     if "uen" in signals and owned and not candidate.builder:
         return ""
-    if candidate.listed:
-        return _KNOWN_DIRECTORY
-    phrases = directory_phrases_in(reading.text)
     many = len([uen for uen in uens_in(reading.text) if uen != company.uen]) >= MANY_UENS
+    if candidate.listed:
+        return (
+            "" if "legal_name" in signals and not many and _operates(candidate, reading, company) else _KNOWN_DIRECTORY
+        )
+    phrases = directory_phrases_in(reading.text)
     if candidate.builder:
         whole_text = "\n".join(page.text for page in pages)
         hosted = not phrases and not many and shows_builder(whole_text, candidate.builder)
@@ -297,6 +299,18 @@ def _directory_reason(
     if listing and not names_a_group(reading.text):
         return _ADDRESS_OF_A_LISTING
     return ""
+
+
+def _operates(candidate: Candidate, reading: PageFindings, company: Company) -> bool:
+    """True when a known marketplace gives the company's UEN as its own: on its home, contact, about or legal page.
+
+    A platform's brand rarely bears the name of the company that runs it. On hosts of profiles every customer has such
+    pages, so that they prove nothing there.
+    """
+    own = reading.pages[: reading.read]
+    return not is_social(candidate.domain) and any(
+        speaks_for_its_owner(page.url) and states_uen(page.text, company.uen) for page in own
+    )
 
 
 def _signs_it(reading: PageFindings, names: tuple[Name, ...]) -> bool:

@@ -190,6 +190,27 @@ def test_directories_are_known_by_list_and_by_shape() -> None:
     assert judged(f"UEN {UEN}", listed=True).believed
 
 
+@pytest.mark.parametrize("path", ["", "contact-us", "about"])
+def test_a_marketplace_is_the_site_of_its_operator(path: str) -> None:
+    operated = f"Mealbarrow Singapore. Order dinner. Orchid Hardware Pte Ltd (UEN {UEN})"
+    result = judged(operated, domain="mealbarrow.sg", path=path, title="Mealbarrow", listed=True)
+    assert result.believed, result
+
+
+@pytest.mark.parametrize(
+    ("domain", "path", "more"),
+    [
+        ("mealbarrow.sg", "vendor/orchid-hardware", ""),
+        ("mealbarrow.sg", "", " 201012345D 201112346W 201212347M 201312348G 201412349C"),
+        ("beacons.ai", "", ""),
+    ],
+    ids=["an entry", "numbers of many companies", "a host of profiles"],
+)
+def test_what_a_marketplace_prints_of_others_is_no_proof(domain: str, path: str, more: str) -> None:
+    entry = f"Orchid Hardware Pte Ltd (UEN {UEN}){more}"
+    assert judged(entry, domain=domain, path=path, title="Mealbarrow", listed=True).doubt is Doubt.DIRECTORY
+
+
 def test_search_results_may_prove_an_unreadable_site() -> None:
     firm = company()
     blocked = [unreadable(HOME, "captcha")]
