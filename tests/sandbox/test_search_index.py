@@ -76,6 +76,11 @@ def test_the_parts_of_a_query_are_told_apart() -> None:
     )
 
 
+def test_a_name_of_frequent_words_is_searched_for() -> None:
+    assert parsed("A & A Singapore").terms == ("a", "and")
+    assert parsed("On The Table Pte Ltd").terms == ("table",)
+
+
 def test_words_that_every_page_has_find_nothing() -> None:
     for query in ("", "   ", "Singapore Pte Ltd", "contact website", '""', "-site:x.sg", "-heron"):
         assert urls(query) == []

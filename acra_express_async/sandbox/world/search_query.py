@@ -18,6 +18,9 @@ TERMS_USED = 10
 STOP_WORDS = LEGAL_WORDS | frozenset("a an and at by for from in of on or s sg singapore the to".split())
 """Words on nearly every page of the world: they select nothing."""
 
+_EVERYWHERE = LEGAL_WORDS | {"s", "sg", "singapore"}
+"""Words that select nothing even where a query has no others."""
+
 _PIECES = re.compile(r'(?P<sign>[-+~]?)(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _SITE = re.compile(r"site:(?:https?://)?(?:www\.)?(?P<host>[\w.-]+)", re.IGNORECASE)
 
@@ -52,5 +55,9 @@ def parsed(query: str) -> SearchQuery:
         asked += found
         if piece["phrase"] is not None and len(found) > 1:
             phrases.append(tuple(found))
-    terms = tuple(dict.fromkeys(word for word in asked[:TERMS_USED] if word not in STOP_WORDS))
+    used = dict.fromkeys(asked[:TERMS_USED])
+    # An engine drops frequent words only beside rarer ones: "A & A" and "IT" find something.
+    terms = tuple(word for word in used if word not in STOP_WORDS) or tuple(
+        word for word in used if word not in _EVERYWHERE
+    )
     return SearchQuery(terms, tuple(phrases), frozenset(unwanted), tuple(hosts[False]), tuple(hosts[True]))
