@@ -293,7 +293,7 @@ def test_status_words_decide_whether_a_company_may_be_live(status: str | None, l
 
 
 @given(st.binary(max_size=2000))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 def test_arbitrary_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> None:
     rows = read(tmp_path, b"uen,entity_name\n" + noise)
     assert all(row.line >= 2 for row in rows)

@@ -127,7 +127,7 @@ def arena(postgres: EmbeddedPostgres, template_database: str, request: pytest.Fi
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_ledger_agrees_with_the_model_and_exceeds_no_window(arena: Arena, run: list[tuple[str, object, int]]) -> None:
     arena.runner.run(play(arena, run))
 

@@ -59,7 +59,7 @@ async def test_an_interval_beyond_python_is_read_as_the_longest(
     assert await owner.fetchval("SELECT $1::text::interval", stored) == read
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(
     moment=st.timedeltas(min_value=timedelta(days=1), max_value=timedelta(days=3_650_000)).map(FIRST_MOMENT.__add__),
     span=st.timedeltas(min_value=timedelta(days=-3_000_000), max_value=timedelta(days=3_000_000)),

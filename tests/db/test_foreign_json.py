@@ -47,7 +47,7 @@ ANY_JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(value=ANY_JSON)
 async def test_any_json_is_read_without_an_error(owner: Connection, value: Any) -> None:
     text = json.dumps(value).replace("\\u0000", "")

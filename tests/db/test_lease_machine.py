@@ -313,7 +313,7 @@ def test_leases_behave_like_the_model(postgres: EmbeddedPostgres, template_datab
         try:
             state_machine = Leases.TestCase
             state_machine.settings = settings(
-                max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck)
             )
             state_machine("runTest").runTest()
         finally:

@@ -56,13 +56,13 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.lists(PIECES | st.text(max_size=20), max_size=60).map("".join), title=st.text(max_size=40))
 def test_hostile_pages_break_no_reader_and_read_the_same_twice(text: str, title: str) -> None:
     assert everything(text, title) == everything(text, title)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     name=st.text(min_size=1, max_size=80),
     urls=st.lists(st.text(max_size=60) | st.text(max_size=30).map("https://{}".format), max_size=6),

@@ -108,7 +108,7 @@ def schedules() -> st.SearchStrategy[str]:
     return st.builds("{} {} * * {}".format, minutes, hours, st.sampled_from(["*", "SUN", "1-5"]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schedule=schedules(), change=st.sampled_from(changes()), minutes=st.integers(-240, 240))
 def test_the_next_tick_always_lies_ahead(schedule: str, change: Change, minutes: int) -> None:
     moment = (change.at + timedelta(minutes=minutes, seconds=17)).astimezone(change.zone)

@@ -254,7 +254,7 @@ BATCHES = st.lists(
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SUPPRESSED)
+@settings(max_examples=25, suppress_health_check=SUPPRESSED)
 @given(rows=BATCHES)
 async def test_whatever_the_columns_hold_ends_with_a_sentence(
     rows: list[Row], owner: Connection, database: Database, registry: list[str], campaigns: Build, story: Story
@@ -264,7 +264,7 @@ async def test_whatever_the_columns_hold_ends_with_a_sentence(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(max_examples=500, deadline=None, suppress_health_check=SUPPRESSED)
+@settings(max_examples=500, suppress_health_check=SUPPRESSED)
 @given(rows=BATCHES)
 async def test_whatever_500_batches_hold_ends_with_a_sentence(
     rows: list[Row], owner: Connection, database: Database, registry: list[str], campaigns: Build, story: Story
