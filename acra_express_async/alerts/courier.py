@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from acra_express_async import logs
 from acra_express_async.alerts.message import message
 from acra_express_async.db.ops.alert_rows import AlertRows, AlertState
-from acra_express_async.errors import Blocked, DatabaseAway, Permanent, StandBack, Transient
+from acra_express_async.errors import Blocked, NotNow, Permanent, Transient
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.settings.tree import AlertSettings
@@ -86,7 +86,7 @@ class Courier:
             self._waiting.clear()
             try:
                 await self.deliver()
-            except (DatabaseAway, StandBack) as away:
+            except NotNow as away:
                 log.warning("courier.away", error=str(away))
             try:
                 async with asyncio.timeout(BEAT_SECONDS):
@@ -98,7 +98,7 @@ class Courier:
         """Send everything that is due; also one of the last steps of a stop.
 
         Raises:
-            DatabaseAway, StandBack: the rest stays unsent.
+            NotNow: the rest stays unsent.
         """
         while self._slack.configured and self._slack.dead is None:
             self._beacon.allow(SEND_STEP_SECONDS)

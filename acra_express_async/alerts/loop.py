@@ -13,7 +13,7 @@ from acra_express_async.alerts.state import Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows, AlertState, BreakerLine
 from acra_express_async.db.ops.failing_parts import FailingParts
-from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.errors import NotNow
 from acra_express_async.metrics import ALERTS, Metrics
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import AlertSettings
@@ -69,7 +69,7 @@ class Alerts:
             self._beacon.beat()
             try:
                 await self.look()
-            except (DatabaseAway, StandBack) as away:
+            except NotNow as away:
                 log.warning("alerts.missed", error=str(away))
             await self._pause(LOOK_SECONDS)
 
@@ -77,7 +77,7 @@ class Alerts:
         """Judge everything once.
 
         Raises:
-            DatabaseAway, StandBack: nothing was judged, or only a part.
+            NotNow: nothing was judged, or only a part.
         """
         now, known = await self._rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
@@ -101,7 +101,7 @@ class Alerts:
         """Learn what is known without judging anything, as a command does.
 
         Raises:
-            DatabaseAway, StandBack: nothing was learned, or only a part.
+            NotNow: nothing was learned, or only a part.
         """
         _, known = await self._rows.known()
         self.open_breakers = await self._rows.breakers()

@@ -53,7 +53,7 @@ class StallWatch:
             noting: note in the database that it was looked at; a command only reads.
 
         Raises:
-            DatabaseAway, StandBack: what was known stands.
+            NotNow: what was known stands.
         """
         hold = self._hold()
         progress = await self._rows.look(held=hold is not None if noting else None)

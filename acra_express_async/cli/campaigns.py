@@ -23,7 +23,7 @@ from acra_express_async.companies.outlook_reading import Prospects, read_prospec
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
 from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
-from acra_express_async.errors import ConfigError, DatabaseAway, JobError, StandBack
+from acra_express_async.errors import ConfigError, JobError, NotNow
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
 from acra_express_async.models import WaitReason, local_time
@@ -192,7 +192,7 @@ async def _changes(
                     if state.is_over:
                         return
                     await _pause(interrupted)
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             watched.say(f"the database does not answer ({away}); waiting")
         except ConfigError as away:
             if not seen:

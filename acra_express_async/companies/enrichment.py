@@ -21,10 +21,10 @@ from acra_express_async.errors import (
     CapReached,
     DatabaseAway,
     LeaseLost,
+    NotNow,
     OwnFault,
     ProviderError,
     RateLimited,
-    StandBack,
     Transient,
 )
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
@@ -201,7 +201,7 @@ class Enrichment:
         try:
             async with self._jobs.owned(batch.job) as connection:
                 await self._companies.book(connection, usage)
-        except (LeaseLost, DatabaseAway, StandBack) as lost:
+        except (LeaseLost, NotNow) as lost:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
     async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> bool:

@@ -32,7 +32,7 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
     """The outlook now, by the database's clock.
 
     Raises:
-        DatabaseAway, StandBack: it cannot be read now.
+        NotNow: it cannot be read now.
     """
     control = Control(database)
     now = (await control.moment()).astimezone(settings.zone)
@@ -76,7 +76,7 @@ async def read_prospects(database: Database, settings: Settings) -> Prospects:
     """The prospects of every live campaign.
 
     Raises:
-        DatabaseAway, StandBack: they cannot be read now.
+        NotNow: they cannot be read now.
     """
     outlook = await read_outlook(database, settings)
     remaining = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}

@@ -77,7 +77,7 @@ class Refresh:
         """Stage what is due; how many companies were asked for.
 
         Raises:
-            DatabaseAway, StandBack: nothing was staged.
+            NotNow: nothing was staged.
         """
         listed = await self.listed()
         selects = bool(self._ssic_codes or self._terms)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.errors import DatabaseAway, Draining, LeaseLost, NotNow, ProviderError, StandBack
+from acra_express_async.errors import DatabaseAway, Draining, LeaseLost, NotNow, ProviderError
 from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
 
 log = logs.logger("verification")
@@ -174,7 +174,7 @@ class Verification:
             if not error.sent:
                 await self._written(withdraw)
             raise
-        except (Draining, LeaseLost, StandBack, DatabaseAway):
+        except (Draining, LeaseLost, NotNow):
             # the scope, the breaker and the charge raise before anything is sent
             await self._written(withdraw)
             raise

@@ -13,7 +13,7 @@ from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
-from acra_express_async.errors import AcraExpressError, DatabaseAway, StandBack
+from acra_express_async.errors import AcraExpressError, NotNow
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, Token
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
@@ -145,7 +145,7 @@ class Poller:
                 if notified and not claimed:
                     self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
                 due = await self._jobs.next_due() if self._out < allowed else None
-            except (DatabaseAway, StandBack) as away:
+            except NotNow as away:
                 self._doubt()
                 await self._step_aside(away)
                 continue

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, StandBack
+from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, NotNow
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import STATES, End, JobScope
 from acra_express_async.metrics import Metrics
@@ -202,7 +202,7 @@ class Worker:
                     beating.cancel()
         except* LeaseLost as lost:
             log.warning("job.lease_lost", error=str(lost.exceptions[0]))
-        except* (DatabaseAway, StandBack) as away:
+        except* NotNow as away:
             # nothing could be written: the poller hands the job back once the database answers, or the lease expires
             self._abandoned = True
             log.warning("job.left_to_its_lease", error=str(away.exceptions[0]))
@@ -228,7 +228,7 @@ class Worker:
                 scope.lease_ends = -math.inf
                 await self._pace(self._call_seconds)
                 raise
-            except (DatabaseAway, StandBack) as away:
+            except NotNow as away:
                 # repeat a missed heartbeat soon, so that the lease does not depend on a single one
                 wait = self._heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
@@ -289,6 +289,6 @@ class Worker:
         try:
             async with asyncio.timeout(real(HAND_BACK_SECONDS)):
                 return await self._ends.release(job)
-        except (LeaseLost, DatabaseAway, StandBack, TimeoutError) as lost:
+        except (LeaseLost, NotNow, TimeoutError) as lost:
             log.warning("job.left_to_its_lease", error=str(lost))
             return End.LEASE_LOST

@@ -19,11 +19,10 @@ from typing import Protocol
 
 from acra_express_async.errors import (
     Blocked,
-    DatabaseAway,
+    NotNow,
     Permanent,
     ProviderError,
     RateLimited,
-    StandBack,
     Transient,
 )
 from acra_express_async.limits.own_reach import ANSWERED_LATELY, CUT_OFF, OwnReach
@@ -292,7 +291,7 @@ class Breaker:
             streak = await self._store.failed(
                 self._provider, target, about_target=error.about_target, unreached=unreached
             )
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             streak = Streak(self._in_a_row, 1, 1)
         if unreached and probe is None and streak.elsewhere is not None and streak.elsewhere < ANSWERED_LATELY:
@@ -317,7 +316,7 @@ class Breaker:
         """Run the statement; a failed write must not lose the provider's answer, and the shared state expires."""
         try:
             await statement
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
 
     async def _trip(self, kind: Kind, reason: str, probe: datetime | None) -> None:
@@ -326,7 +325,7 @@ class Breaker:
         try:
             key_print = self._key_print() if reason in KEY_REASONS else None
             state, opened = await self._store.trip(self._provider, kind, reason, cooldowns, probe, key_print)
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             _log.warning("breaker.unshared", provider=self._provider, error=away)
             state, opened = BreakerState(State.OPEN, reason, kind, 0, cooldowns[0]), True
         self._learn(state)

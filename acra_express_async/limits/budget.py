@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from acra_express_async.errors import BudgetExhausted, DatabaseAway, JobError, StandBack
+from acra_express_async.errors import BudgetExhausted, JobError, NotNow
 from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, Sleep, pause
 from acra_express_async.logs import logger
 from acra_express_async.models import JobLimits, Provider, Scope
@@ -241,7 +241,7 @@ class Budget:
     async def _told(self, statement: Awaitable[None]) -> None:
         try:
             await statement
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             _log.warning("budget.unsettled", provider=self.provider, error=away)
         self._freed += 1
 

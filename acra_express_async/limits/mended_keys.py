@@ -61,7 +61,7 @@ class MendedKeys:
         """The providers whose cool-down ended now because our key is not the one that was refused.
 
         Raises:
-            DatabaseAway, StandBack: nothing was changed.
+            NotNow: nothing was changed.
         """
         opened = await self._mend(self._keys)
         renewed = [provider for provider, mended in opened.items() if not mended and self._renewed(provider)]

@@ -25,7 +25,7 @@ from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
 from acra_express_async.db.records.freshness_rows import FreshnessCounts
 from acra_express_async.db.registry.registry_facts import RegistryFacts
-from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.errors import NotNow
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
 from acra_express_async.limits import MendedKeys
@@ -153,7 +153,7 @@ class SnapshotLoop:
             if self._turn % COMPARED_EVERY == 0 and not self.snapshot.nightly_running:
                 await self._compare()
             self._turn += 1
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             log.warning("snapshot.missed", error=str(away))
 
     def hold(self) -> Hold | None:
@@ -201,7 +201,7 @@ class SnapshotLoop:
             self.snapshot.registry = await self._shared.registry_facts()
             if self._turn % USUAL_EVERY == 0:
                 self.snapshot.nightly_usual = await self._shared.nightly_usual()
-        except (DatabaseAway, StandBack) as busy:
+        except NotNow as busy:
             log.info("comparison.missed", error=str(busy))
             return
         age = self.snapshot.registry.age
@@ -238,7 +238,7 @@ class SnapshotLoop:
             freshness = await self._shown.freshness() or FreshnessCounts()
             if self._outlook is not None and self._turn % COMPARED_EVERY == 0:
                 self.snapshot.outlook = await self._outlook()
-        except (DatabaseAway, StandBack) as busy:
+        except NotNow as busy:
             log.info("display.missed", error=str(busy))
             return
         for age, companies in dataclasses.asdict(freshness).items():

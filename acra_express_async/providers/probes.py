@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Protocol
 
-from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.errors import NotNow
 from acra_express_async.limits import Breaker, State
 from acra_express_async.logs import logger
 from acra_express_async.models import Provider
@@ -87,7 +87,7 @@ class Probes:
             self._beacon.beat()
             try:
                 await self.look()
-            except (DatabaseAway, StandBack) as away:
+            except NotNow as away:
                 _log.warning("probes.missed", error=str(away))
             await self._pause(REST_SECONDS)
             await self._wait()
@@ -106,7 +106,7 @@ class Probes:
         """Take and answer every request.
 
         Raises:
-            DatabaseAway, StandBack: a request that was taken stays without an answer.
+            NotNow: a request that was taken stays without an answer.
         """
         for provider in await self._store.take(self._owner):
             self._beacon.allow(PROBE_SECONDS)

@@ -99,7 +99,7 @@ class StandingCount:
         """Count on.
 
         Raises:
-            DatabaseAway, StandBack: the next tick goes on from here.
+            NotNow: the next tick goes on from here.
         """
         if not self._left and not await self._begin():
             return

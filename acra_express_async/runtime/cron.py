@@ -16,7 +16,7 @@ from typing import Protocol
 from cronsim import CronSim
 
 from acra_express_async import logs
-from acra_express_async.errors import DatabaseAway, StandBack
+from acra_express_async.errors import NotNow
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import BEAT_SECONDS, Health
 
@@ -132,5 +132,5 @@ class Cron:
                 if adopted:
                     log.warning("jobs.adopted", count=adopted)
                     self._wake("tick")
-        except (DatabaseAway, StandBack) as away:
+        except NotNow as away:
             log.warning("tick.incomplete", error=str(away))

@@ -89,7 +89,7 @@ class SharedStatus:
         """What /status.json says, without what only a process knows.
 
         Raises:
-            DatabaseAway, StandBack: the database could not be read.
+            NotNow: the database could not be read.
         """
         self._moment = (await self._control.moment()).astimezone(self._settings.zone)
         await self._snapshot_loop.look()

@@ -26,7 +26,7 @@ class Changed:
 
 
 class CampaignActions:
-    """Acts under the tenant role; every method raises DatabaseAway or LockBusy, and then nothing was changed."""
+    """Acts under the tenant role; every method raises NotNow, and then nothing was changed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

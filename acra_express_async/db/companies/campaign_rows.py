@@ -87,7 +87,7 @@ class _Live:
 
 
 class Campaigns:
-    """Reads and acts under the tenant role; every method raises DatabaseAway or LockBusy."""
+    """Reads and acts under the tenant role; every method raises NotNow."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

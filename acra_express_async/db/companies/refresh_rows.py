@@ -53,7 +53,7 @@ class RefreshRows:
         self._zone = zone
 
     async def look(self) -> Look:
-        """Read the state; raises DatabaseAway or LockBusy."""
+        """Read the state; raises NotNow."""
         async with self._database.session() as connection:
             row = await connection.fetchrow(
                 """

@@ -33,7 +33,7 @@ class BudgetUse:
 class BudgetLedger:
     """`limits.Ledger` on PostgreSQL.
 
-    All methods raise DatabaseAway or LockBusy when the database cannot answer; nothing was charged then, or the charge
+    All methods raise NotNow when the database cannot answer; nothing was charged then, or the charge
     is lost for one window at most.
     """
 

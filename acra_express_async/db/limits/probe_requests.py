@@ -52,7 +52,7 @@ class ProbeAnswer:
 
 
 class ProbeRequests:
-    """Under the tenant role; every method raises DatabaseAway or LockBusy when the database cannot answer."""
+    """Under the tenant role; every method raises NotNow when the database cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -69,7 +69,7 @@ class OwnFaults:
 
 
 class AlertRows:
-    """Alert states in PostgreSQL; all methods raise DatabaseAway or LockBusy when it cannot answer."""
+    """Alert states in PostgreSQL; all methods raise NotNow when it cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -92,7 +92,7 @@ class _Tally:
 
 
 class Display:
-    """Read-only queries for people; they raise DatabaseAway or LockBusy when the database cannot answer."""
+    """Read-only queries for people; they raise NotNow when the database cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -30,7 +30,7 @@ class FailingPart:
 
 
 class FailingParts:
-    """Reads under the tenant role; raises DatabaseAway or LockBusy when the database cannot answer."""
+    """Reads under the tenant role; raises NotNow when the database cannot answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

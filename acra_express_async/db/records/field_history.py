@@ -37,7 +37,7 @@ class Change:
 
 
 class FieldHistory:
-    """Reads and prunes under the tenant role; every method raises DatabaseAway or LockBusy."""
+    """Reads and prunes under the tenant role; every method raises NotNow."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

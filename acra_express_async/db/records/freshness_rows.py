@@ -49,7 +49,7 @@ class CountedWindow:
 
 
 class FreshnessRows:
-    """Counts under the tenant role; every method raises DatabaseAway or LockBusy.
+    """Counts under the tenant role; every method raises NotNow.
 
     Args:
         include_sole_proprietors: whether people trading alone belong to a selection.

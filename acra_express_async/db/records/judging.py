@@ -43,7 +43,7 @@ _OUTCOMES = 20
 
 
 class Judgements:
-    """Records judgements under the tenant role; every method raises DatabaseAway or LockBusy."""
+    """Records judgements under the tenant role; every method raises NotNow."""
 
     def __init__(self, database: Database, hashes: AddressHash) -> None:
         self._database = database

@@ -30,7 +30,7 @@ class Reviewable:
 
 
 class ReviewRows:
-    """Reads under the tenant role; every method raises DatabaseAway or LockBusy."""
+    """Reads under the tenant role; every method raises NotNow."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -64,7 +64,7 @@ class JudgedMember:
 
 
 class Samples:
-    """Reads and writes under the tenant role; every method raises DatabaseAway or LockBusy."""
+    """Reads and writes under the tenant role; every method raises NotNow."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
