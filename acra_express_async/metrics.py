@@ -61,12 +61,6 @@ FAILURE_REASONS = (
     "internal_error",
     "judged_site_unreadable",
 )
-BUDGETS = (
-    (Provider.DUCKDUCKGO, "requests_1h"),
-    (Provider.JINA, "calls_1h"),
-    (Provider.JINA, "tokens_1m"),
-    (Provider.ZEROBOUNCE, "verifications_1d"),
-)
 ALERTS = (
     "failure_ratio",
     "budget_80",
@@ -88,9 +82,13 @@ LOOPS = (*BEATING, "cron")
 
 
 class Metrics:
-    """One instance per process; the composition root builds it over a separate registry."""
+    """One instance per process; the composition root builds it over a separate registry.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        budgets: provider and name of every budget: the labels of `budget_used` and `budget_limit`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, budgets: Iterable[tuple[str, str]] = ()) -> None:
         # `_created` doubles the series of every counter and histogram, and nothing here reads it. The switch of the
         # library is for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -109,7 +107,7 @@ class Metrics:
             "campaign_age_seconds", "From a person's enqueue to the committed company.", LATENCY_BUCKETS
         )
         self._queue()
-        self._providers()
+        self._providers(tuple(budgets))
         self._health()
         ProcessCollector(registry=registry)  # its start time shows restarts
 
@@ -141,7 +139,7 @@ class Metrics:
         )
         self.companies_today = self._gauge("companies_today", "Companies done since midnight, by whom.", by=DOERS)
 
-    def _providers(self) -> None:
+    def _providers(self, budgets: Sequence[tuple[str, str]]) -> None:
         self.provider_calls = self._counter(
             "provider_calls_total", "Provider calls by outcome.", provider=PROVIDERS, outcome=CALL_OUTCOMES
         )
@@ -156,9 +154,9 @@ class Metrics:
         )
         self.tokens = self._counter("tokens_total", "Tokens billed.", provider=(Provider.JINA,))
         self.budget_used = self._gauge_of(
-            "budget_used", "Amount spent in the rolling window.", ("provider", "budget"), BUDGETS
+            "budget_used", "Amount spent in the rolling window.", ("provider", "budget"), budgets
         )
-        self.budget_limit = self._gauge_of("budget_limit", "Allowance per window.", ("provider", "budget"), BUDGETS)
+        self.budget_limit = self._gauge_of("budget_limit", "Allowance per window.", ("provider", "budget"), budgets)
         self.breaker_state = self._gauge(
             "breaker_state", "1 for the state the breaker is in.", provider=PROVIDERS, state=BREAKER_STATES
         )
@@ -265,14 +263,17 @@ def _initialise(metric: MetricWrapperBase, labels: dict[str, Iterable[str]]) -> 
             metric.labels(*values)
 
 
-def new_metrics() -> Metrics:
+def new_metrics(budgets: Iterable[tuple[str, str]] = ()) -> Metrics:
     """The metrics of this process, over a separate registry.
+
+    Args:
+        budgets: see `Metrics`.
 
     Raises:
         ConfigError: PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads by itself, names no usable folder.
     """
     try:
-        return Metrics(CollectorRegistry())
+        return Metrics(CollectorRegistry(), budgets)
     except OSError as wrong:
         raise ConfigError(
             f"PROMETHEUS_MULTIPROC_DIR names {Path(wrong.filename).parent if wrong.filename else 'a folder'}, in which "

@@ -19,8 +19,8 @@ from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import JobError
 from acra_express_async.limits import JobThrottle, allowances
+from acra_express_async.limits.budget_table import budget_of
 from acra_express_async.limits.capacity import Costs
-from acra_express_async.models import Provider
 from acra_express_async.params import Campaign, StagingParams, listed_uens
 from acra_express_async.settings.tree import Settings
 
@@ -181,17 +181,11 @@ async def _selected(
 
 
 def _needs(uses: Sequence[BudgetUse], costs: Costs, companies: int) -> tuple[Need, ...]:
-    each = {
-        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
-        (Provider.JINA, "calls_1h"): costs.pages,
-        (Provider.JINA, "tokens_1m"): costs.tokens,
-        (Provider.ZEROBOUNCE, "verifications_1d"): costs.verifications,
-    }
     return tuple(
         Need(
             provider=use.allowance.provider.value,
             budget=use.allowance.name,
-            needs=math.ceil(companies * each[use.allowance.provider, use.allowance.name]),
+            needs=math.ceil(companies * costs.of(budget_of(use.allowance.provider, use.allowance.name))),
             used=use.used + use.elsewhere,
             limit=use.allowance.own,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from acra_express_async.companies.outlook import Outlook, Supply, expected_ends
 from acra_express_async.db.companies.outcomes import DailyCap
@@ -16,7 +17,8 @@ from acra_express_async.db.ops.display import Display
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.holds import Hold, hold_of
 from acra_express_async.limits import Allowance, Pace, allowances
-from acra_express_async.limits.capacity import DOCUMENTED, TOKEN_USE, Costs
+from acra_express_async.limits.budget_table import NEEDED, BudgetRow, budget_of
+from acra_express_async.limits.capacity import DOCUMENTED, Costs
 from acra_express_async.models import Provider
 from acra_express_async.providers import duckduckgo, jina
 from acra_express_async.settings.quiet_hours import QuietHours
@@ -24,8 +26,6 @@ from acra_express_async.settings.tree import Settings
 
 MOST_CAMPAIGNS = 500
 """Campaigns that are taken into account: as many as one look at the live jobs can find."""
-PACED = {"requests_1h": Provider.DUCKDUCKGO, "calls_1h": Provider.JINA}
-"""Budgets whose calls a throttle spreads over the window; verifications limit no company."""
 
 
 async def read_outlook(database: Database, settings: Settings) -> Outlook:
@@ -39,17 +39,15 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
     async with database.session() as connection:
         costs = await measured_costs(connection) or DOCUMENTED
     used = await DailyCap(database, settings.zone).used()
-    limits = [
-        limit for figures in allowances(settings).values() for limit in figures if limit.name != "verifications_1d"
-    ]
+    limits = [limit for limit in chain(*allowances(settings).values()) if not _row(limit).optional]
     paces = {Provider.DUCKDUCKGO: duckduckgo.pace(settings.duckduckgo), Provider.JINA: jina.pace(settings.jina)}
-    recent = [_recent(limit, paces[limit.provider]) for limit in limits if limit.name in PACED]
+    recent = [_recent(limit, paces[limit.provider]) for limit in limits if _row(limit).paced]
     uses = await BudgetLedger(database).usage([*limits, *recent])
     windows, bursts = uses[: len(limits)], uses[len(limits) :]
     supplies = [_window(use, costs) for use in windows]
     supplies += [_bucket(use, paces[use.allowance.provider], costs) for use in bursts]
     hold = await current_hold(control, settings, now)
-    waits = [now] + [line.open_until for line in await AlertRows(database).breakers() if line.provider != "zerobounce"]
+    waits = [now] + [line.open_until for line in await AlertRows(database).breakers() if line.provider in NEEDED]
     waits += [hold.until] if hold is not None and hold.until is not None else []
     return Outlook(
         now=now,
@@ -104,12 +102,8 @@ async def current_hold(control: Control, settings: Settings, now: datetime) -> H
     )
 
 
-def _each(provider: Provider, name: str, costs: Costs) -> float:
-    return {
-        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
-        (Provider.JINA, "calls_1h"): costs.pages,
-        (Provider.JINA, "tokens_1m"): costs.tokens,
-    }[provider, name]
+def _row(limit: Allowance) -> BudgetRow:
+    return budget_of(limit.provider, limit.name)
 
 
 def _workers(settings: Settings, costs: Costs) -> Supply:
@@ -119,9 +113,9 @@ def _workers(settings: Settings, costs: Costs) -> Supply:
 def _window(use: BudgetUse, costs: Costs) -> Supply:
     """A rolling window: what it has room for now, and what leaves it on average."""
     limit = use.allowance
-    own = limit.own * (TOKEN_USE if limit.name == "tokens_1m" else 1.0)
+    own = limit.own * _row(limit).usable
     name = f"{limit.provider} {limit.name}"
-    each = _each(limit.provider, limit.name, costs)
+    each = costs.of(_row(limit))
     return Supply(name, each, max(0.0, own - use.used - use.elsewhere), own / limit.window.total_seconds(), own)
 
 
@@ -133,6 +127,6 @@ def _recent(limit: Allowance, pace: Pace) -> Allowance:
 def _bucket(use: BudgetUse, pace: Pace, costs: Costs) -> Supply:
     """The throttle: a burst at once, of which recent calls took their part, then one call per interval."""
     limit = use.allowance
-    each = _each(limit.provider, limit.name, costs)
+    each = costs.of(_row(limit))
     there = max(0.0, pace.burst - use.used)
     return Supply(f"{limit.provider} {limit.name}", each, there, 1 / pace.interval, float(pace.burst))

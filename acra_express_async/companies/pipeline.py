@@ -44,7 +44,6 @@ from acra_express_async.models import (
     Scope,
     SearchPage,
     Site,
-    Usage,
 )
 from acra_express_async.registry import may_be_live
 from acra_express_async.traces import span
@@ -98,7 +97,6 @@ class _Run:
     offered: set[str] = field(default_factory=set)
     answered: int = 0
     reads: int = 0
-    usage: Usage = field(default_factory=Usage)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -168,6 +166,8 @@ class Pipeline:
 
     async def run(self, company: Company, scope: Scope) -> Outcome:
         """Everything that can be found out about one company with its pages and verifications.
+
+        What that cost is counted by the calls, in `scope`, and not part of the outcome yet.
 
         Raises:
             Transient, RateLimited, BudgetExhausted, Blocked: a search or a page must be tried again later; what was
@@ -286,7 +286,6 @@ class Pipeline:
             run.notes.append(f"search_refused:{error.reason}")
             return SearchPage(query, ())
         run.answered += 1
-        run.usage = replace(run.usage, searches=run.usage.searches + 1)
         return await self._memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
 
     async def _read(self, run: _Run, step: Step) -> Page:
@@ -304,8 +303,6 @@ class Pipeline:
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
         # The provider may spell the address differently; the reading plan and the memory know it as it was requested.
         page = replace(page, url=step.url)
-        used = run.usage
-        run.usage = replace(used, pages=used.pages + 1, tokens=used.tokens + page.tokens)
         await (self._memory.keep_footer(page) if step.footer else self._memory.keep_page(page))
         return page
 
@@ -354,7 +351,6 @@ class Pipeline:
         with self._timed(run, "verify"):
             verified = await self._verification.of(welcome, run.scope)
         run.notes.extend(verified.notes)
-        run.usage = replace(run.usage, verifications=verified.sent)
         return replace(
             self._outcome(run, OutcomeKind.ENRICHED, "", site),
             about=contacts.about,
@@ -375,7 +371,6 @@ class Pipeline:
             pages=tuple(page.url for page in read),
             readings=tuple(_reading(page) for page in read),
             queries=tuple(run.queries),
-            usage=run.usage,
             stage_seconds=tuple(run.seconds.items()),
             notes=tuple(dict.fromkeys(run.notes)),
         )

@@ -62,11 +62,10 @@ class VerificationStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The addresses with their results; `notes` say why some are unverified; `sent` is how many were paid for."""
+    """The addresses with their results; `notes` say why some are unverified."""
 
     emails: tuple[Email, ...]
     notes: tuple[str, ...] = ()
-    sent: int = 0
 
 
 class Verification:
@@ -111,12 +110,11 @@ class Verification:
         askable = self._askable(emails)
         known = await self._known(askable)
         notes: tuple[str, ...] = ()
-        sent = 0
         if not any(result.usable for result in known.values()):
-            fresh, notes, sent = await self._asked([e.address for e in askable if e.address not in known], scope)
+            fresh, notes = await self._asked([e.address for e in askable if e.address not in known], scope)
             known |= fresh
         checked = [replace(email, verification=known.get(email.address)) for email in emails]
-        return Verified(tuple(sorted(checked, key=_rank)), notes, sent)
+        return Verified(tuple(sorted(checked, key=_rank)), notes)
 
     async def _known(self, emails: Sequence[Email]) -> dict[str, VerificationResult]:
         """Stored results, so that a good second address costs nothing."""
@@ -129,14 +127,13 @@ class Verification:
 
     async def _asked(
         self, addresses: Sequence[str], scope: Scope
-    ) -> tuple[dict[str, VerificationResult], tuple[str, ...], int]:
-        """New results until one is usable or a call fails, why addresses stayed unverified, and how many were sent."""
+    ) -> tuple[dict[str, VerificationResult], tuple[str, ...]]:
+        """New results until one is usable or a call fails, and why addresses stayed unverified."""
         if addresses and not self._verifier.configured:
-            return {}, ("verification_not_configured",), 0
+            return {}, ("verification_not_configured",)
         await self._write_owed()
         fresh: dict[str, VerificationResult] = {}
         notes: list[str] = []
-        sent = 0
         share = len(addresses) if self._fair_share is None else self._fair_share()
         if share < len(addresses):
             notes.append("verification_share_used")
@@ -149,11 +146,10 @@ class Verification:
                 fresh[address] = await self._ask(address, opened_at, scope)
             except ProviderError as error:
                 notes.append(f"verification_failed:{error.reason}")
-                return fresh, tuple(notes), sent + int(error.sent)
-            sent += 1
+                return fresh, tuple(notes)
             if fresh[address].usable:
                 break
-        return fresh, tuple(notes), sent
+        return fresh, tuple(notes)
 
     def _askable(self, emails: Sequence[Email]) -> list[Email]:
         allowed = [email for email in emails if self._personal or email.kind is not EmailKind.PERSON]

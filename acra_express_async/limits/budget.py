@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from acra_express_async.errors import BudgetExhausted, JobError, NotNow
+from acra_express_async.limits.budget_table import BUDGETS, BudgetRow, budgets_of
 from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, Sleep, pause
 from acra_express_async.logs import logger
 from acra_express_async.models import JobLimits, Provider, Scope
@@ -22,9 +23,6 @@ from acra_express_async.settings.tree import Settings
 
 SEND_MARGIN = timedelta(seconds=5)
 """A request that is not sent within this time after its charge is abandoned."""
-LATEST_BILL = timedelta(seconds=100)
-"""How long after a read was sent Reader may still bill it: what is in front of it gives up after so long (524), and a
-caller that leaves sooner does not end the read."""
 CLOCK_RATE = 1 / 2000
 """Clocks under NTP may run apart by 500 parts per million, so each window is counted as that much longer."""
 
@@ -78,30 +76,26 @@ def allowances(
         window_scale: shrinks windows and margins for tests in real time.
         margin: the longest time from a charge to the first byte sent, which the callers guarantee.
     """
-    duckduckgo, jina, zerobounce = settings.duckduckgo, settings.jina, settings.zerobounce
-    margin = margin * window_scale
-    hour, minute, day = (timedelta(seconds=seconds) * window_scale for seconds in (3600, 60, 86400))
-    reading = margin + max(timedelta(seconds=jina.timeout_seconds), LATEST_BILL * window_scale)
     return {
-        Provider.DUCKDUCKGO: (
-            Allowance(Provider.DUCKDUCKGO, "requests_1h", duckduckgo.requests_per_hour, duckduckgo.share, hour, margin),
-        ),
-        Provider.JINA: (
-            Allowance(Provider.JINA, "calls_1h", jina.calls_per_hour, jina.share, hour, margin),
-            Allowance(Provider.JINA, "tokens_1m", jina.tokens_per_minute, jina.share, minute, reading),
-        ),
-        Provider.ZEROBOUNCE: (
-            Allowance(
-                Provider.ZEROBOUNCE,
-                "verifications_1d",
-                zerobounce.verifications_per_day,
-                zerobounce.share,
-                day,
-                margin,
-                elsewhere=True,
-            ),
-        ),
+        provider: tuple(_allowance(row, settings, window_scale, margin * window_scale) for row in budgets_of(provider))
+        for provider in dict.fromkeys(row.provider for row in BUDGETS)
     }
+
+
+def _allowance(row: BudgetRow, settings: Settings, scale: float, margin: timedelta) -> Allowance:
+    hold = margin
+    if row.billed_within is not None:
+        try_time = timedelta(seconds=settings.of(row.provider).timeout_seconds)
+        hold += max(try_time, row.billed_within * scale)
+    return Allowance(
+        row.provider,
+        row.name,
+        row.figure(settings),
+        row.share(settings),
+        row.window * scale,
+        hold,
+        elsewhere=row.elsewhere,
+    )
 
 
 def fair_share(left: int, takers: int, most: int) -> int:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
-from acra_express_async.limits import allowances
-from acra_express_async.models import Provider
+from acra_express_async.limits.budget import allowances
+from acra_express_async.limits.budget_table import VERIFICATIONS, BudgetRow, budget_of
 from acra_express_async.settings.tree import Settings
 
 LONGEST_PLAN = timedelta(days=36_500)
 """A century: anybody may ask for a million companies in each of 500 jobs."""
 HOUR = timedelta(hours=1)
-TOKEN_USE = 0.9
-"""The part of the token window that can be used: each reservation is in flight for some seconds of the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,11 @@ class Costs:
     verifications: float = 0.4
     seconds: float = 20.0
     measured: int = 0
+
+    def of(self, budget: BudgetRow) -> float:
+        """What the company needs of that budget."""
+        need: float = getattr(self, budget.unit)
+        return need
 
 
 DOCUMENTED = Costs()
@@ -110,20 +114,12 @@ def _worker_bound(workers: int, costs: Costs) -> Bound:
 
 
 def _budget_bounds(settings: Settings, costs: Costs) -> list[Bound]:
-    each = {
-        (Provider.DUCKDUCKGO, "requests_1h"): costs.searches,
-        (Provider.JINA, "calls_1h"): costs.pages,
-        (Provider.JINA, "tokens_1m"): costs.tokens / TOKEN_USE,
-        (Provider.ZEROBOUNCE, "verifications_1d"): costs.verifications,
-    }
     bounds = []
-    for figures in allowances(settings).values():
-        for allowance in figures:
-            cost = max(each[allowance.provider, allowance.name], 1e-9)
-            day = allowance.window >= timedelta(days=1)
-            # without a key, or once the day's share is spent, addresses stay unverified: that limits no company
-            if day:
-                continue
+    for allowance in chain(*allowances(settings).values()):
+        row = budget_of(allowance.provider, allowance.name)
+        # without a key, or once the day's share is spent, addresses stay unverified: that limits no company
+        if not row.optional:
+            cost = max(costs.of(row) / row.usable, 1e-9)
             per_hour = allowance.own / cost * (HOUR / allowance.window)
             bounds.append(Bound(f"{allowance.provider} {allowance.name}", per_hour, 24 * per_hour))
     return bounds
@@ -131,6 +127,6 @@ def _budget_bounds(settings: Settings, costs: Costs) -> list[Bound]:
 
 def verified_share(settings: Settings, costs: Costs, companies: float) -> float:
     """The part of the wanted verifications that the day's share covers when `companies` are done that day."""
-    wanted = companies * costs.verifications
-    own = settings.zerobounce.verifications_per_day * settings.zerobounce.share
+    wanted = companies * costs.of(VERIFICATIONS)
+    own = VERIFICATIONS.figure(settings) * VERIFICATIONS.share(settings)
     return 1.0 if wanted <= own else own / wanted

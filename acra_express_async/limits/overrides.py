@@ -7,23 +7,13 @@ from dataclasses import dataclass, field
 
 from acra_express_async.errors import JobError
 from acra_express_async.limits.budget import Allowance, allowances
+from acra_express_async.limits.budget_table import budgets_of
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings.tree import Settings
 
 LARGEST_BATCH = 100
 """The same maximum as the setting BATCH_SIZE has."""
 LARGEST_CAP = 1_000_000
-SMALLEST_PAGE = 502
-"""Jina Reader cuts a page to no less than 500 tokens and may be off by two: with less, no page could ever be read."""
-
-_BUDGETS = {
-    (Provider.DUCKDUCKGO, "requests_per_hour"): "requests_1h",
-    (Provider.JINA, "calls_per_hour"): "calls_1h",
-    (Provider.JINA, "tokens_per_minute"): "tokens_1m",
-    (Provider.ZEROBOUNCE, "verifications_per_day"): "verifications_1d",
-}
-"""The key in a job's params, named like the setting, and the budget that it means."""
-_LEAST = {"tokens_per_minute": SMALLEST_PAGE, "verifications_per_day": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +78,20 @@ def resolve(params_throttle: object, settings: Settings, *, key: str = "") -> Jo
 def _provider_figures(
     asked: Mapping[str, object], settings: Settings, judge: _Judge
 ) -> dict[tuple[Provider, str], int]:
-    _only(asked, {provider for provider, _ in _BUDGETS}, "throttle.providers")
-    known = {(a.provider, a.name): a for group in allowances(settings).values() for a in group}
+    configured = allowances(settings)
+    _only(asked, set(configured), "throttle.providers")
     figures = {}
-    for provider in asked:
+    for provider in map(Provider, asked):
         where = f"throttle.providers.{provider}"
         group = _mapping(asked[provider], where)
-        _only(group, {name for owner, name in _BUDGETS if owner == provider}, where)
+        rows = {row.setting: row for row in budgets_of(provider)}
+        _only(group, set(rows), where)
         for name, value in group.items():
-            budget = (Provider(provider), _BUDGETS[Provider(provider), name])
-            granted = judge.provider_figure(f"{where}.{name}", value, known[budget], least=_LEAST.get(name, 1))
+            row = rows[name]
+            [allowance] = [each for each in configured[provider] if each.name == row.name]
+            granted = judge.provider_figure(f"{where}.{name}", value, allowance, least=row.least)
             if granted is not None:
-                figures[budget] = granted
+                figures[row.key] = granted
     return figures
 
 

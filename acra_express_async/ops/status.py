@@ -15,7 +15,7 @@ from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.db.ops.progress_rows import LiveWork
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.worker import Worker
-from acra_express_async.models import Provider
+from acra_express_async.limits.budget_table import NEEDED
 from acra_express_async.ops.snapshot import Snapshot, SnapshotLoop
 from acra_express_async.runtime.database_health import DatabaseHealth
 from acra_express_async.runtime.health import Health
@@ -244,10 +244,10 @@ def _budget(snapshot: Snapshot, key: tuple[str, str]) -> dict[str, Any]:
 def _campaigns(snapshot: Snapshot, settings: Settings, alerts: Alerts, now: datetime) -> list[dict[str, Any]]:
     """Oldest first; the expected end is None where nobody knows how much is left, or before the first outlook.
 
-    A breaker may have opened since the outlook; a company can be finished without ZeroBounce.
+    A breaker may have opened since the outlook; some providers are not needed to finish a company.
     """
     remaining = {line.campaign_id: line.remaining for line in snapshot.campaigns}
-    probes = [line.open_until for line in alerts.open_breakers if line.provider != Provider.ZEROBOUNCE.value]
+    probes = [line.open_until for line in alerts.open_breakers if line.provider in NEEDED]
     ends = {}
     if snapshot.outlook is not None:
         starts_at = max([now, *probes]).astimezone(settings.zone)

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -29,6 +29,7 @@ from acra_express_async.limits import (
     Throttle,
     pause,
 )
+from acra_express_async.limits.budget_table import BudgetRow
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
@@ -89,17 +90,15 @@ class Call(Generic[Value]):
         request: builds a new request for each try.
         judge: turns an answer into the value or raises a ProviderError; writes on the answer what was `billed`.
         target: what is asked about, as far as it can fail by itself: a site, a query, a mail domain.
-        cost: budget name -> amount that is charged for each try.
+        cost: what each try is charged; the company's usage is counted from it too.
         probe: runs first when this try is the breaker's probe (ZeroBounce: ask for the credits, which is free).
-        verifications: how many verifications are reported to `Scope.spent` per send.
     """
 
     request: Callable[[], httpx.Request]
     judge: Callable[[Answer], Awaitable[Value]]
     target: str = ""
-    cost: Mapping[str, int] = field(default_factory=dict)
+    cost: Mapping[BudgetRow, int] = field(default_factory=dict)
     probe: Callable[[], Awaitable[None]] | None = None
-    verifications: int = 0
 
 
 class Unscoped:
@@ -236,7 +235,7 @@ class Caller:
         if self._budget is None or not call.cost:
             yield Wire(_now(), self._margin)
             return
-        charge = await self._budget.charge(call.cost, scope)
+        charge = await self._budget.charge({row.name: amount for row, amount in call.cost.items()}, scope)
         wire = Wire(charge.asked_at, self._margin)
         try:
             yield wire
@@ -244,7 +243,7 @@ class Caller:
             if not wire.sent:
                 await self._budget.refund(charge)
             elif wire.answer is not None:
-                await self._budget.settle(charge, wire.answer.billed)
+                await self._budget.settle(charge, {row.name: amount for row, amount in wire.answer.billed.items()})
 
     async def _send(
         self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], wire: Wire, scope: Scope, waited: float
@@ -272,20 +271,11 @@ class Caller:
             note(outcome=outcome, sent=wire.sent)
             self._metrics.provider_call_duration.labels(self.provider).observe(_now() - began)
             if wire.sent:
-                tokens = sum(wire.answer.billed.values()) if wire.answer is not None else 0
-                if tokens:
-                    note(tokens=tokens)
-                    self._metrics.tokens.labels(self.provider).inc(tokens)
-                scope.spent(
-                    Usage(
-                        searches=int(self.provider is Provider.DUCKDUCKGO),
-                        pages=int(self.provider is Provider.JINA),
-                        tokens=tokens,
-                        verifications=0 if free else call.verifications,
-                        refused=() if refused is None else (refused,),
-                        waited=waited,
-                    )
-                )
+                spent = _spent(call.cost, wire.answer, free=free)
+                if spent.tokens:
+                    note(tokens=spent.tokens)
+                    self._metrics.tokens.labels(self.provider).inc(spent.tokens)
+                scope.spent(replace(spent, refused=() if refused is None else (refused,), waited=waited))
 
     def _backoff(self, state: RetryCallState) -> float:
         """Full jitter on 5 s, 15 s …, at most `BACKOFF_SECONDS` in total; a Retry-After is obeyed, plus jitter."""
@@ -297,6 +287,17 @@ class Caller:
 
     def _count(self, outcome: str) -> None:
         self._metrics.provider_calls.labels(self.provider, outcome).inc()
+
+
+def _spent(cost: Mapping[BudgetRow, int], answer: Answer | None, *, free: bool) -> Usage:
+    """What one send took of its company's budgets; where the answer states the amount, only that counts."""
+    amounts: dict[str, Any] = dict.fromkeys((row.unit for row in cost), 0)
+    for row, amount in cost.items():
+        if row.settles:
+            amounts[row.unit] += 0 if answer is None else answer.billed.get(row, 0)
+        elif not (free and row.only_if_served):
+            amounts[row.unit] += amount
+    return Usage(**amounts)
 
 
 def _worth_another_try(error: BaseException) -> bool:

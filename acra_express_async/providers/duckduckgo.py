@@ -13,6 +13,7 @@ import httpx
 
 from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
+from acra_express_async.limits.budget_table import SEARCHES
 from acra_express_async.models import Provider, Scope, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.serp import SearchPageKind, classify
@@ -97,7 +98,7 @@ class DuckDuckGo:
         async def judged(answer: Answer) -> SearchPage:
             return await asyncio.to_thread(judge, answer, words)  # the parser releases the GIL
 
-        call = Call(lambda: self._request(words), judged, target=words, cost={"requests_1h": 1})
+        call = Call(lambda: self._request(words), judged, target=words, cost={SEARCHES: 1})
         return await self._caller.call(self._http, self._policy, call, scope)
 
     def _request(self, words: str) -> httpx.Request:

@@ -19,6 +19,7 @@ import httpx
 
 from acra_express_async.errors import Blocked, Permanent
 from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
+from acra_express_async.limits.budget_table import READS, TOKENS
 from acra_express_async.models import Page, Provider, Scope
 from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.cut_text import TOKEN_SLACK
@@ -156,7 +157,7 @@ class JinaReader:
             lambda: self._request(target, tokens, options),
             judged,
             target=(urlsplit(target).hostname or target).removeprefix("www."),
-            cost={"calls_1h": 1, "tokens_1m": tokens + TOKEN_SLACK},
+            cost={READS: 1, TOKENS: tokens + TOKEN_SLACK},
         )
         return await self._caller.call(self._http, self._policy, call, scope)
 
@@ -164,7 +165,7 @@ class JinaReader:
         """Tokens for one page: at most what a minute allows; under a job's own limit, so that a company fits a
         minute."""
         most = int(self._settings.tokens_per_minute * self._settings.share)
-        figure = scope.limits.providers.get((PROVIDER, "tokens_1m"))
+        figure = scope.limits.providers.get(TOKENS.key)
         if figure is not None and figure < most:
             most = figure // self._settings.max_pages
         return max(LEAST_TOKENS, min(tokens, most - TOKEN_SLACK))

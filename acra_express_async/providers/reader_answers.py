@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
+from acra_express_async.limits.budget_table import TOKENS
 from acra_express_async.models import Page, Provider
 from acra_express_async.providers.cut_text import is_cut, without_cut_end
 from acra_express_async.providers.reader_links import links_of, with_contact_targets
@@ -78,7 +79,7 @@ def judge(answer: Answer, url: str, limit: int) -> Page:
         raise Transient(
             "Jina Reader's answer holds no page", provider=PROVIDER, reason="bad_answer", about_target=bool(told)
         )
-    answer.billed = {"tokens_1m": 0}  # errors cost nothing
+    answer.billed = {TOKENS: 0}  # errors cost nothing
     if code == 422 and _whole(told.get("status")) != 42205:
         return _unreachable(told, url)
     raise _error(code if code != 200 else answer.status, told, answer)
@@ -129,7 +130,7 @@ def _page(data: dict[str, Any], answer: Answer, url: str, limit: int) -> Page:
     tokens = _whole(usage.get("tokens")) if isinstance(usage, dict) else None
     if tokens is not None:
         tokens = min(tokens, MOST_TOKENS)
-        answer.billed = {"tokens_1m": tokens}
+        answer.billed = {TOKENS: tokens}
     final = data.get("url")
     address = final if isinstance(final, str) and final.startswith(("http://", "https://")) else url
     title, text, warning, description = (_text(data.get(key)) for key in ("title", "content", "warning", "description"))

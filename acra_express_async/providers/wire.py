@@ -19,6 +19,7 @@ import httpx
 
 from acra_express_async.errors import Transient
 from acra_express_async.limits import SEND_MARGIN
+from acra_express_async.limits.budget_table import BudgetRow
 from acra_express_async.models import Provider
 from acra_express_async.runtime.realtime import suspended
 
@@ -30,15 +31,15 @@ LONGEST_RETRY_AFTER = timedelta(minutes=5)
 class Answer:
     """A response, read to its end or up to the cap.
 
-    The client that judges the answer fills `billed`: budget name -> amount that the provider says it billed. Without an
-    entry the reserved amount stands.
+    The client that judges the answer fills `billed`: the amounts that the provider says it billed. Without an entry the
+    reserved amount stands.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
-    billed: dict[str, int] = field(default_factory=dict)
+    billed: dict[BudgetRow, int] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -14,6 +14,7 @@ import httpx
 
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.limits import Pace
+from acra_express_async.limits.budget_table import VERIFICATIONS
 from acra_express_async.logs import logger
 from acra_express_async.models import Provider, Scope, VerificationResult
 from acra_express_async.providers.base import Call, Caller, Policy, rotated
@@ -86,9 +87,8 @@ class ZeroBounce:
             lambda: self._request("validate", email=address, ip_address=""),
             judged,
             target=address.rpartition("@")[2].lower(),
-            cost={"verifications_1d": 1},
+            cost={VERIFICATIONS: 1},
             probe=self._probe,
-            verifications=1,
         )
         return await self._caller.call(self._http, self._policy, call, scope)
 

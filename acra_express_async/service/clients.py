@@ -33,6 +33,7 @@ from acra_express_async.limits import (
     allowances,
     fair_share,
 )
+from acra_express_async.limits.budget_table import NEEDED, VERIFICATIONS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.preflight import DatabaseAccess
@@ -115,17 +116,10 @@ def build_providers(
     turns = shared_turns(settings, margin=margin)
     pace = paces(settings)
 
-    timeouts = {
-        Provider.DUCKDUCKGO: timedelta(seconds=settings.duckduckgo.timeout_seconds),
-        Provider.JINA: timedelta(seconds=settings.jina.timeout_seconds),
-        Provider.ZEROBOUNCE: timedelta(seconds=settings.zerobounce.timeout_seconds),
-    }
-
     def breaker(provider: Provider) -> Breaker:
         key_print = None if keys is None else partial(keys.print_of, provider)
-        return Breaker(
-            provider, breaker_store, metrics, budget_wait=wait, try_time=timeouts[provider], key_print=key_print
-        )
+        try_time = timedelta(seconds=settings.of(provider).timeout_seconds)
+        return Breaker(provider, breaker_store, metrics, budget_wait=wait, try_time=try_time, key_print=key_print)
 
     breakers = {provider: breaker(provider) for provider in figures}
 
@@ -176,8 +170,8 @@ def build_providers(
 
 def cut_off_from(breakers: Mapping[Provider, Breaker]) -> str | None:
     """Why no company can be worked on from this host: it cannot reach a provider that every company needs."""
-    for provider in (Provider.DUCKDUCKGO, Provider.JINA):
-        if provider in breakers and (left := breakers[provider].cut_off) > timedelta():
+    for provider, breaker in breakers.items():
+        if provider in NEEDED and (left := breaker.cut_off) > timedelta():
             return (
                 f"this host cannot reach {provider}, which other hosts reach: it takes no job for another"
                 f" {left.total_seconds():.0f} s"
@@ -196,7 +190,7 @@ def build_pipeline(
     clock: Callable[[], float],
 ) -> Pipeline:
     """The pipeline over these providers and the stored answers; `snapshot` returns the latest one."""
-    [verifications] = providers.allowances[Provider.ZEROBOUNCE]
+    [verifications] = [each for each in providers.allowances[Provider.ZEROBOUNCE] if each.name == VERIFICATIONS.name]
 
     def share() -> int:
         seen = snapshot()

@@ -34,6 +34,7 @@ from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.limits import SEND_MARGIN, Breaker, JobThrottle, resolve
+from acra_express_async.limits.budget_table import BUDGETS
 from acra_express_async.metrics import new_metrics
 from acra_express_async.models import Job, JobType, Provider
 from acra_express_async.ops.preflight import DatabaseAccess
@@ -97,7 +98,7 @@ class Composition:
         self._last_steps = last_steps
         self.random = Random(SystemRandom().random())  # noqa: S311 - jitter, not secrets
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self.metrics = new_metrics()
+        self.metrics = new_metrics(row.key for row in BUDGETS)
         self.metrics.running(revision=revision(), postgresql=access.server_version)
         self.health = Health(time.monotonic)  # liveness is real time, also on a simulated clock
         self.health.schema_checked = True

@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings.sources import EnvSettingsSource
 
 from acra_express_async.errors import ConfigError
+from acra_express_async.models import Provider
 from acra_express_async.settings import environment
 from acra_express_async.settings.library_names import require_key_log
 from acra_express_async.settings.quiet_hours import QuietHours
@@ -225,6 +226,11 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    def of(self, provider: Provider) -> DuckDuckGoSettings | JinaSettings | ZeroBounceSettings | SlackSettings:
+        """The provider's own group, which is named like it."""
+        group: DuckDuckGoSettings | JinaSettings | ZeroBounceSettings | SlackSettings = getattr(self, provider.value)
+        return group
 
     @classmethod
     def settings_customise_sources(

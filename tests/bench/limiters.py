@@ -8,6 +8,7 @@ from random import Random
 import looptime
 from limits.simulated import HOUR, REQUESTS, SHAPES, Shape, Vendor, hammer, judge, limiter_arrivals, settings
 
+from acra_express_async.limits.budget_table import SEARCHES
 from acra_express_async.providers import duckduckgo
 
 HOURS = 3.0
@@ -65,7 +66,7 @@ async def ours(processes: int, restart_every: float | None) -> Booked:
         REQUESTS,
         duckduckgo.pace(settings().duckduckgo),
         vendor,
-        cost={"requests_1h": 1},
+        cost={SEARCHES: 1},
         hours=HOURS,
         processes=processes,
         restart_every=restart_every,

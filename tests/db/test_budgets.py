@@ -15,7 +15,7 @@ from server_defaults import under_any_defaults
 from acra_express_async.db.limits.budget_ledger import PRUNE_ROWS, BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal, allowances
-from acra_express_async.limits.budget import LATEST_BILL
+from acra_express_async.limits.budget_table import LATEST_BILL
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings.tree import load_settings
 

@@ -19,6 +19,7 @@ from provider_fakes import FakeScope
 
 from acra_express_async.errors import BudgetExhausted
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Pace, Refusal, Throttle, allowances
+from acra_express_async.limits.budget_table import TOKENS, BudgetRow
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.providers.base import Call, Caller, Policy
@@ -136,7 +137,7 @@ async def hammer(
     pace: Pace,
     vendor: Vendor,
     *,
-    cost: Mapping[str, int],
+    cost: Mapping[BudgetRow, int],
     hours: float,
     processes: int = 1,
     workers: int = 2,
@@ -150,7 +151,7 @@ async def hammer(
     ends = now() + hours * HOUR
 
     async def settled(answer: Answer) -> None:
-        answer.billed = {"tokens_1m": int(answer.text)} if "tokens_1m" in cost else {}
+        answer.billed = {TOKENS: int(answer.text)} if TOKENS in cost else {}
 
     async def work(caller: Caller, http: httpx.AsyncClient, until: float) -> None:
         call = Call(lambda: http.build_request("GET", "http://vendor.test/"), settled, cost=cost)

@@ -13,6 +13,7 @@ import pytest
 from limits.simulated import HOUR, REQUESTS, SHAPES, Shape, Vendor, hammer, judge, limiter_arrivals, reading, settings
 
 from acra_express_async.limits import Pace
+from acra_express_async.limits.budget_table import READS, SEARCHES, TOKENS
 from acra_express_async.providers import duckduckgo, jina
 
 pytestmark = pytest.mark.looptime
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.looptime
 async def test_all_requests_are_used_and_never_exceeded(processes: int, workers: int) -> None:
     random, pace = Random(1), duckduckgo.pace(settings().duckduckgo)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
-    await hammer(REQUESTS, pace, vendor, cost={"requests_1h": 1}, hours=3, processes=processes, workers=workers)
+    await hammer(REQUESTS, pace, vendor, cost={SEARCHES: 1}, hours=3, processes=processes, workers=workers)
     said = judge([(at, 1) for at in vendor.arrivals], 200, HOUR, HOUR, 3 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99
@@ -34,7 +35,7 @@ async def test_all_calls_are_used_even_at_a_slow_provider() -> None:
     random = Random(2)
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.9), 29), lambda: random.randint(200, 1500))
     pace = jina.pace(settings().jina)
-    await hammer(reading(), pace, vendor, cost={"calls_1h": 1, "tokens_1m": 1502}, hours=3)
+    await hammer(reading(), pace, vendor, cost={READS: 1, TOKENS: 1502}, hours=3)
     said = judge([(at, 1) for at in vendor.arrivals], 120, HOUR, HOUR, 3 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99
@@ -49,9 +50,7 @@ async def test_four_fifths_of_the_tokens_are_used_and_never_exceeded(processes: 
     vendor = Vendor(lambda: min(random.lognormvariate(1.4, 0.6), 29), lambda: 1500 - random.randint(0, 300) // 10)
     pace = Pace.of_allowance(10_000, timedelta(hours=1), burst=30, in_flight=8)
     figures = reading(ACRA_EXPRESS_JINA__CALLS_PER_HOUR="10000")
-    await hammer(
-        figures, pace, vendor, cost={"calls_1h": 1, "tokens_1m": 1502}, hours=1, processes=processes, workers=4
-    )
+    await hammer(figures, pace, vendor, cost={READS: 1, TOKENS: 1502}, hours=1, processes=processes, workers=4)
     said = judge(vendor.billed, 5000, 60, 600, HOUR)
     assert said.violations == 0
     assert said.share >= 0.80
@@ -65,7 +64,7 @@ async def test_a_one_minute_window_is_used_too() -> None:
     random = Random(4)
     vendor = Vendor(lambda: random.uniform(0.01, 0.1))
     pace = Pace.of_allowance(60, timedelta(minutes=1), burst=15)
-    await hammer(minute, pace, vendor, cost={"requests_1h": 1}, hours=0.2)
+    await hammer(minute, pace, vendor, cost={SEARCHES: 1}, hours=0.2)
     said = judge([(at, 1) for at in vendor.arrivals], 60, 60, 60, 0.2 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99
@@ -75,7 +74,7 @@ async def test_restarts_in_every_window_exceed_nothing() -> None:
     random = Random(6)
     vendor = Vendor(lambda: random.lognormvariate(-0.3, 0.5))
     pace = duckduckgo.pace(settings().duckduckgo)
-    await hammer(REQUESTS, pace, vendor, cost={"requests_1h": 1}, hours=3, processes=2, restart_every=0.3)
+    await hammer(REQUESTS, pace, vendor, cost={SEARCHES: 1}, hours=3, processes=2, restart_every=0.3)
     said = judge([(at, 1) for at in vendor.arrivals], 200, HOUR, HOUR, 3 * HOUR)
     assert said.violations == 0
     assert said.share >= 0.99

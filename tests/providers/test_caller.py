@@ -23,13 +23,14 @@ from acra_express_async.errors import (
     Transient,
 )
 from acra_express_async.limits import Refusal
+from acra_express_async.limits.budget_table import READS, TOKENS
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Call, Policy
 from acra_express_async.providers.wire import Answer
 
 URL = "https://r.jina.ai/"
 POLICY = Policy(tries=3, try_seconds=10, body_cap=1000)
-COST = {"calls_1h": 1, "tokens_1m": 502}
+COST = {READS: 1, TOKENS: 502}
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def judged(answer: Answer) -> str:
         raise Permanent("no such page", provider=Provider.JINA)
     if answer.status >= 500:
         raise Transient("later", provider=Provider.JINA, reason=f"http_{answer.status}")
-    answer.billed = {"tokens_1m": len(answer.body)}
+    answer.billed = {TOKENS: len(answer.body)}
     return answer.text
 
 

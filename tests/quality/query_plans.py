@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from quality.scoring import READING, VERIFYING, FreeScope, Nobody, NoMemory
+from quality.scoring import READING, VERIFYING, Counted, FreeScope, Nobody, NoMemory
 from quality.world import Web, right_domains, webs
 
 from acra_express_async.companies.pipeline import Pipeline
@@ -216,10 +216,11 @@ def _has_site(truth: Truth, web: Web) -> bool:
 
 
 async def _run(web: PlannedWeb, chosen: QueryPlan, seen: Seen) -> Outcome:
+    counted = Counted(web)
     pipeline = Pipeline(
-        searcher=web,
-        reader=web,
-        verifier=web,
+        searcher=counted,
+        reader=counted,
+        verifier=counted,
         verifications=web,
         opt_outs=Nobody(),
         memory=seen,
@@ -231,4 +232,4 @@ async def _run(web: PlannedWeb, chosen: QueryPlan, seen: Seen) -> Outcome:
         address_key=str.lower,
         plan=chosen,
     )
-    return await pipeline.run(web.case.company, FreeScope())
+    return replace(await pipeline.run(web.case.company, FreeScope()), usage=counted.usage)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from quality.cases import Case, missing
 
@@ -72,6 +73,47 @@ class CaseWorld:
         """Nothing is kept."""
 
 
+class Providers(Protocol):
+    """What a run asks: `CaseWorld` and its like."""
+
+    async def search(self, query: str, scope: Scope) -> SearchPage: ...
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page: ...
+    async def read_footer(
+        self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True
+    ) -> Page: ...
+    async def verify(self, address: str, scope: Scope) -> VerificationResult: ...
+
+
+class Counted:
+    """Providers that count what they were asked for, as the service's callers do."""
+
+    configured = True
+
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self.usage = Usage()
+
+    async def search(self, query: str, scope: Scope) -> SearchPage:
+        answer = await self._providers.search(query, scope)
+        self.usage += Usage(searches=1)
+        return answer
+
+    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        page = await self._providers.read(url, scope, max_tokens=max_tokens)
+        self.usage += Usage(pages=1, tokens=page.tokens)
+        return page
+
+    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
+        page = await self._providers.read_footer(url, scope, max_tokens=max_tokens, labels=labels)
+        self.usage += Usage(pages=1, tokens=page.tokens)
+        return page
+
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
+        result = await self._providers.verify(address, scope)
+        self.usage += Usage(verifications=1)
+        return result
+
+
 class NoMemory:
     """Remembers nothing."""
 
@@ -120,10 +162,11 @@ async def run(case: Case) -> Outcome:
 
 async def run_in(world: CaseWorld) -> Outcome:
     """Run the company of a case through the real pipeline with the default settings."""
+    counted = Counted(world)
     pipeline = Pipeline(
-        searcher=world,
-        reader=world,
-        verifier=world,
+        searcher=counted,
+        reader=counted,
+        verifier=counted,
         verifications=world,
         opt_outs=Nobody(),
         memory=NoMemory(),
@@ -134,7 +177,7 @@ async def run_in(world: CaseWorld) -> Outcome:
         store_personal_emails=False,
         address_key=str.lower,
     )
-    return await pipeline.run(world.case.company, FreeScope())
+    return replace(await pipeline.run(world.case.company, FreeScope()), usage=counted.usage)
 
 
 @dataclass
