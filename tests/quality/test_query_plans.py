@@ -18,6 +18,9 @@ LEAST_AMONG, LEAST_RIGHT = 0.74, 0.34
 """Floors of the service's plan: sites among the candidates, and companies answered rightly."""
 
 
+pytestmark = pytest.mark.timeout(900)  # a minute on a quiet machine, and the first test pays for the fixture
+
+
 @pytest.fixture(scope="module")
 def results() -> dict[str, PlanResult]:
     """The plans over the same companies."""
