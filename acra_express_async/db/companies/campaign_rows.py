@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import JobError
 from acra_express_async.params import MAX_ID
 
@@ -256,7 +256,7 @@ async def campaign_states(connection: Connection, ids: Sequence[int]) -> list[Ca
     return [_state(rows[each], ended.get(each), live.get(each, _Live())) for each in ids if each in rows]
 
 
-def _add(live: _Live, row: Mapping[str, Any]) -> None:
+def _add(live: _Live, row: Row) -> None:
     live.jobs += 1
     live.own_cap = row["own_cap"]
     live.running = live.running or row["status"] == "running"
@@ -271,7 +271,7 @@ def _add(live: _Live, row: Mapping[str, Any]) -> None:
         live.left = None if row["most"] is None or live.left is None else live.left + max(0, row["most"])
 
 
-def _state(row: Mapping[str, Any], ended: dict[str, int] | None, live: _Live) -> CampaignState:
+def _state(row: Row, ended: dict[str, int] | None, live: _Live) -> CampaignState:
     counts = dict.fromkeys(ENDED, 0) | (ended or {})
     counts["cancelled"] += row["unstaged_cancelled"]
     waiting = live.waiting + row["listed_waiting"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from acra_express_async.db.companies.company_rows import LONGEST_CELL
 from acra_express_async.db.companies.selection import held_codes
-from acra_express_async.db.session.pool import Database
+from acra_express_async.db.session.pool import Database, Row
 from acra_express_async.registry import is_sole_proprietor, may_be_live, ssic_digits
 
 CHUNK = 2000
@@ -66,7 +65,7 @@ class LeftOutRows:
             found += [out for uen in asked if (out := self._judged(uen, rows[uen], held)) is not None]
         return found
 
-    def _judged(self, uen: str, row: Mapping[str, Any], held: frozenset[str]) -> LeftOut | None:
+    def _judged(self, uen: str, row: Row, held: frozenset[str]) -> LeftOut | None:
         if not row["registered"]:
             return LeftOut(uen, "unknown")
         if not may_be_live(row["status"]):
@@ -84,7 +83,7 @@ class LeftOutRows:
         return _not_inserted(uen, row, held) if row["is_new"] else None
 
 
-def _not_inserted(uen: str, row: Mapping[str, Any], held: frozenset[str]) -> LeftOut | None:
+def _not_inserted(uen: str, row: Row, held: frozenset[str]) -> LeftOut | None:
     """Why a company that is not in companies yet will not be inserted."""
     if ssic_digits(row["ssic_code"]) in held:
         return LeftOut(uen, "nightly_pending")

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-import asyncpg
 
 from acra_express_async.db.companies.company_domains import update_domains
 from acra_express_async.db.companies.company_rows import LONGEST_CELL, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes, lost_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import JobError
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams, id_of, listed_uens
@@ -227,7 +224,7 @@ class Selection:
             walk.after, walk.wrapped = "", True
             chosen = {row.uen for row in walk.rows}
 
-    def _wanted(self, row: asyncpg.Record, *, wrapped: bool) -> bool:
+    def _wanted(self, row: Row, *, wrapped: bool) -> bool:
         if row["company_id"] is not None and id_of(row["company_id"]) is None:
             return False
         if row["waits"] or not _name_in(row) or not is_live(row["status"]):
@@ -243,11 +240,11 @@ async def held_codes(connection: Connection, nights: int) -> frozenset[str]:
     return frozenset(row[0] for row in await connection.fetch("SELECT acra_express.nightly_codes($1)", nights))
 
 
-def _name_in(row: asyncpg.Record | dict[str, Any]) -> str:
+def _name_in(row: Row) -> str:
     return " ".join((row["entity_name"] or "").split())[:LONGEST_CELL]
 
 
-def _row_of(row: asyncpg.Record | dict[str, Any]) -> RegistryRow:
+def _row_of(row: Row) -> RegistryRow:
     return RegistryRow(
         uen=row["uen"],
         name=_name_in(row),

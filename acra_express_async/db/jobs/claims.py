@@ -6,12 +6,11 @@ wakes up after its lease was taken over changes nothing and gets `LeaseLost`. Lo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
@@ -148,7 +147,7 @@ class JobClaims:
             )
 
 
-def _job_of(row: Mapping[str, Any], lease: timedelta) -> Job:
+def _job_of(row: Row, lease: timedelta) -> Job:
     params = row["params"] if isinstance(row["params"], dict) else {}
     # the codec answers None for what is nested more deeply than Python reads
     fault = row["fault"] or ("too_deep" if row["is_object"] and row["params"] is None else None)

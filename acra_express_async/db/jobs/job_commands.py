@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from acra_express_async.db.companies.campaign_rows import Asked, record_campaign
 from acra_express_async.db.companies.outcomes import end_unfinished, note_cancelled
 from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.jobs.uen_lists import list_progress, store_list
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import JobError
 from acra_express_async.models import JobId, JobType, OutcomeKind
 from acra_express_async.params import (
@@ -225,9 +223,9 @@ async def insert_campaign(
 
 async def _lines(
     connection: Connection, *, limit: int, job_id: int | None = None, state: str | None = None
-) -> list[asyncpg.Record]:
+) -> list[Row]:
     """The columns of `JobLine` except `failed`, newest first: of one job, or of the jobs in one state."""
-    rows: list[asyncpg.Record] = await connection.fetch(
+    return await connection.fetch(
         """
         SELECT job_id, job_type, state, created_at, started_at, ended_at, due_at, processed, total, attempts, errors,
                crashes, left(error, $4) AS error, acra_express.params_fault(params, $5) AS params_fault,
@@ -251,27 +249,26 @@ async def _lines(
         ERROR_TEXT_LIMIT,
         MAX_BYTES if job_id is not None else LISTED_BYTES,
     )
-    return rows
 
 
-def _line(row: Mapping[str, Any], failed: int, *, most_bytes: int) -> JobLine:
+def _line(row: Row, failed: int, *, most_bytes: int) -> JobLine:
     fault = params_fault(row["params_fault"], most_bytes)
     return JobLine(**dict(row) | {"params_fault": fault}, failed=failed)
 
 
-def _campaign_at(row: Mapping[str, Any]) -> datetime | None:
+def _campaign_at(row: Row) -> datetime | None:
     """The moment by which outcomes refer to the campaign of a staging job; None for any other job."""
     if row["job_type"] != JobType.STAGING.value:
         return None
     return moment_in(_campaign_in(row), "enqueued_at") or row["created_at"]
 
 
-def _campaign_of(row: Mapping[str, Any]) -> int:
+def _campaign_of(row: Row) -> int:
     """The campaign whose list a job works on; the job's own id where it names none."""
     return id_of(_campaign_in(row).get("id")) or int(row["job_id"])
 
 
-def _campaign_in(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _campaign_in(row: Row) -> Mapping[str, Any]:
     campaign = row["params"].get("campaign") if isinstance(row["params"], dict) else None
     return campaign if isinstance(campaign, dict) else {}
 
@@ -314,7 +311,7 @@ def _unknown(job_id: int) -> JobError:
     return JobError(f"there is no express job {job_id}")
 
 
-async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
+async def _locked(connection: Connection, job_id: int) -> Row:
     """The job's row, locked, and rid of what an earlier job with this ID left."""
     row = await connection.fetchrow(
         """
@@ -328,4 +325,4 @@ async def _locked(connection: Connection, job_id: int) -> Mapping[str, Any]:
     if row is None:
         raise _unknown(job_id)
     await connection.execute("SELECT acra_express.put_aside($1)", job_id)
-    return dict(row)
+    return row

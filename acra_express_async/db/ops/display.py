@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from acra_express_async.db.records.freshness_rows import FreshnessCounts, latest_freshness
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.limits import Allowance
 from acra_express_async.models import JobType
 from acra_express_async.params import MAX_BYTES, MAX_COMPANIES, moment_of
@@ -230,7 +229,7 @@ async def _ended(connection: Connection, tallies: Mapping[int, _Tally]) -> dict[
     return {row["id"]: (row["ended"], row["expected"]) for row in rows}
 
 
-def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:
+def _tallied(rows: Iterable[Row]) -> dict[int, _Tally]:
     """Live jobs by campaign; malformed params are read as far as possible."""
     tallies: dict[int, _Tally] = {}
     for row in rows:
@@ -243,7 +242,7 @@ def _tallied(rows: Iterable[Mapping[str, Any]]) -> dict[int, _Tally]:
     return tallies
 
 
-def _to_stage(row: Mapping[str, Any]) -> int | None:
+def _to_stage(row: Row) -> int | None:
     """Companies that a staging job and its continuations still have to stage; None means all that match."""
     most = None if row["most"] is None else min(max(0, row["most"]), MAX_COMPANIES)
     if row["selects"]:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
-
 from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.records.opted_out import OptedOut, opted_out
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 
 PAGE = 500
 """Changes per page: the changes of some 60 companies, about 5 ms."""
@@ -78,9 +76,7 @@ class FieldHistory:
             )
 
 
-async def _without_opted_out(
-    connection: Connection, rows: Iterable[asyncpg.Record], uens: Container[str] | None
-) -> list[Change]:
+async def _without_opted_out(connection: Connection, rows: Iterable[Row], uens: Container[str] | None) -> list[Change]:
     changes = [
         Change(row["uen"], row["field"], row["before"], row["after"], row["changed_at"])
         for row in rows

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
 from acra_express_async.db.companies.stored_outcome import SERVICE
 from acra_express_async.db.records.opted_out import emails_in, opted_out_among
 from acra_express_async.db.schema.platform_shape import PlatformShape
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 
 PAGE = 100
 """UENs per page. With half of them enriched and details of 5 kB a page took 15 ms on a busy machine (two cores, load
@@ -106,7 +104,7 @@ class RecordPages:
             for kept in [gone.without(detail)]
         ]
 
-    async def _about(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, str]:
+    async def _about(self, connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
         """The text about each company that our own history row of that decision holds."""
         if not rows or not self._shape.has("company_enrichment_runs", "about_text", "source_json"):
             return {}
@@ -141,7 +139,7 @@ async def _names(connection: Connection, company_ids: Sequence[int]) -> dict[int
     return {row["company_id"]: row["name"] for row in rows}
 
 
-def _as_judged(row: asyncpg.Record, hashes: AddressHash) -> dict[str, Any]:
+def _as_judged(row: Row, hashes: AddressHash) -> dict[str, Any]:
     """The detail of a decision without what people rejected; of an overruled one, only the site that they set."""
     if row["overruled"]:
         domain = row["judged_site"]

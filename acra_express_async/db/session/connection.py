@@ -25,6 +25,8 @@ from acra_express_async.settings.library_names import POSTGRES, names_set
 log = logs.logger("database")
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Row: TypeAlias = asyncpg.Record
+"""What a statement gives; tests/db/test_statements.py has mypy check each use of it against the real columns."""
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 """The same as the platform's own PG_CONNECT_TIMEOUT_S."""

@@ -17,6 +17,7 @@ from acra_express_async import logs
 from acra_express_async.db.session.connection import (
     COMMAND_TIMEOUT,
     Connection,
+    Row,
     connect,
     connect_with,
     forget_statements,
@@ -27,7 +28,7 @@ from acra_express_async.db.session.server_errors import DRIVER_ERRORS, as_not_no
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError, in_words
 from acra_express_async.runtime.realtime import real
 
-__all__ = ["Connection", "Database", "connect", "forget_statements"]
+__all__ = ["Connection", "Database", "Row", "connect", "forget_statements"]
 
 log = logs.logger("database")
 
