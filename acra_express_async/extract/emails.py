@@ -27,6 +27,9 @@ MAX_PER_PAGE = 200
 MAX_OCCURRENCES = 3 * MAX_PER_PAGE
 """Occurrences examined per page: an address may stand in the menu, in the text and in the footer."""
 
+_LONGEST_LABEL = 60
+"""Characters of a link's label that say for what or whom its address is."""
+
 _AT = re.compile(r"(?<=[A-Za-z0-9._%+\-])@(?=[A-Za-z0-9])")
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'\-]{1,64}$")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
@@ -42,9 +45,9 @@ _CODE_BEFORE = re.compile(r"^(?:u003[ce]|x3[ce]|%20|3a|nbsp)(?=[a-z])", re.IGNOR
 _VERSION = re.compile(r"^\d+(?:\.\d+)?x?(?:\.|$)")
 _HEX = re.compile(r"[0-9a-f]{24,}")
 _UNATTENDED = re.compile(
-    r"^(?:(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
+    r"^(?:(?:do|please)?[._-]?(?:no|not|donot)[._-]?reply\w*|(?:.*[._-])?no[._-]?reply.*|do[._-]?not[._-]?reply.*|"
     r"mailer[._-]?daemon|postmaster|"
-    r"hostmaster|abuse|bounces?|unsubscribe|listserv|root|noc|null|nobody)$",
+    r"hostmaster|abuse|bounces?|unsubscribe|listserv|majordomo|root|noc|null|nobody|devnull|uucp|usenet|ftp|www|nntp)$",
     re.IGNORECASE,
 )
 _PLACEHOLDER_LOCAL = re.compile(
@@ -73,7 +76,8 @@ class Seen:
     """One occurrence of an address.
 
     `before` and `after` are the text around it on its line, 160 characters at most; `label` a short line right above,
-    `heading` and `section` the heading it stands under and the text of that section (see page_sections).
+    or the label of the link that leads to it; `above` the short lines above, up to another address; `heading` and
+    `section` the heading it stands under and the text of that section (see page_sections).
     """
 
     address: str
@@ -83,6 +87,7 @@ class Seen:
     before: str
     after: str
     label: str = ""
+    above: tuple[str, ...] = ()
     heading: str = ""
     section: str = ""
 
@@ -114,19 +119,22 @@ def occurrences_in(page: Page, number: int = 0, *, own_domain: str = "") -> Iter
         own_domain: the domain of the site; its addresses are real even if others use the domain as an example.
     """
     text = written_out(clean(page.text))
-    targets = written_out(clean("\n".join(link.url for link in page.links if _may_hide_mail(link.url))))
     sections = Sections(text)
     printed = (
         replace(
             seen,
             label=sections.label_above(seen.position),
+            above=sections.lines_above(seen.position),
             heading=sections.heading_above(seen.position),
             section=sections.around(seen.position),
         )
         for seen in _seen_in(text, page.url, number, own_domain)
     )
     linked = (
-        replace(seen, position=seen.position + len(text)) for seen in _seen_in(targets, page.url, number, own_domain)
+        replace(seen, position=seen.position + len(text) + at, label=clean(link.label)[:_LONGEST_LABEL])
+        for at, link in enumerate(page.links)
+        if _may_hide_mail(link.url)
+        for seen in _seen_in(written_out(clean(link.url)), page.url, number, own_domain)
     )
     known: set[str] = set()
     for seen in islice(chain(printed, linked), MAX_OCCURRENCES):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from acra_express_async.extract.domains import FREEMAIL
+
 _ROLE = (
     r"(?:info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
     r"accounts?|marketing|booking|reservations?|customer[._-]?(?:care|service))"
@@ -86,6 +88,15 @@ _LABEL_BEHIND = re.compile(
     r"\s{0,2}\.\s{1,2}(tel|telephone|phone|mobile|fax|call|whatsapp|hotline|office|address|website|web|or|and|we)\b",
     re.IGNORECASE,
 )
+_PROSE_BEFORE = re.compile(r"(?<![^\W\d_])([^\W\d_\u2e80-\u9fff\uac00-\ud7af]{1,20})[ \t*_]{1,4}$")
+"""The word that stands right before a mailbox name."""
+_LEADS_TO_MAIL = frozenset(
+    """at to us me or and via by on email emails mail mails e em contact contacts write reach message enquiry enquiries
+    enquire send drop our address is are am our""".split()
+)
+"""Words that may stand before an address: "write to info @ x.com". Behind others an at-sign between blanks is prose:
+"Great deals @ x.com"."""
+_NEVER_PROSE = frozenset("info enquiry enquiries inquiry inquiries admin contact hello hr".split())
 _NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|antispam)[._-]?", re.IGNORECASE)
 
 
@@ -142,10 +153,25 @@ def _from_cloudflare(match: re.Match[str]) -> str:
     return f" {decoded_cloudflare(match[1])} "
 
 
+def _is_prose(match: re.Match[str], domain: str) -> bool:
+    """True for words with an "at" between them that are part of a sentence: "Great deals @ x.com", "Deals @ x.com"."""
+    local = match["local"]
+    if domain.lower() in FREEMAIL:
+        return False  # no prose speaks of gmail.com
+    if local.lower() in _NOT_A_MAILBOX:
+        return True
+    if local.lower() in _NEVER_PROSE or re.search(r"[._\d+]", local.strip(".")):
+        return False
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    if word := _PROSE_BEFORE.search(before):
+        return word[1].casefold() not in _LEADS_TO_MAIL
+    begins = not before.strip(" \t*_#>") or before.rstrip(" \t*_#>").endswith("\n")
+    return begins and local.istitle() and not re.fullmatch(_ROLE, local, re.IGNORECASE)
+
+
 def _spoken(match: re.Match[str]) -> str:
-    if match["local"].lower() in _NOT_A_MAILBOX:
-        return match.group()
-    return f"{match['local']}@{_dots(match['domain'])}"
+    domain = _dots(match["domain"])
+    return match.group() if _is_prose(match, domain) else f"{match['local']}@{domain}"
 
 
 def _dots(text: str) -> str:
@@ -163,7 +189,7 @@ def _closed_up(match: re.Match[str]) -> str:
     compact = re.sub(r"\s", "", match["domain"])
     if match.group() == f"{match['local']}@{compact}":
         return match.group()
-    if match["gap"] != "@" and (match["local"].lower() in _NOT_A_MAILBOX or compact.lower().startswith("www.")):
+    if match["gap"] != "@" and (_is_prose(match, compact) or compact.lower().startswith("www.")):
         return match.group()
     if label := _LABEL_BEHIND.search(match["domain"]):  # "INFO@X.COM. TEL 6741 1100"; .tel is a suffix too
         head, rest = match["domain"][: label.start()], match["domain"][label.start() :]

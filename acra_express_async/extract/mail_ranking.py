@@ -9,7 +9,9 @@ from acra_express_async.extract.directories import is_listed
 from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
 from acra_express_async.extract.emails import Seen, occurrences_in
 from acra_express_async.extract.mail_context import Standing, standing_of
-from acra_express_async.extract.mailbox_kinds import Role, names_a_person, role_of
+from acra_express_async.extract.mailbox_kinds import Role, role_of
+from acra_express_async.extract.mailbox_labels import names_a_person, names_an_office
+from acra_express_async.extract.mailbox_roles import PLACE_TIER
 from acra_express_async.extract.names import Name, joined
 from acra_express_async.extract.own_mailboxes import OwnWords, own_words
 from acra_express_async.extract.page_kinds import is_contact_page
@@ -138,6 +140,8 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
 def _role_of(seen: Seen, own: OwnWords) -> Role | None:
     """The role of a mailbox; None for one that is not known as a role or is named like a person beside it."""
     role = role_of(seen.local, own)
+    if role is None and (office := names_an_office(seen)):
+        return Role(PLACE_TIER, office)
     if role is None or not (role.is_a_word or role.word == "branch"):
         return role
     return None if names_a_person(seen) else role  # Marina and Holland are places, and names

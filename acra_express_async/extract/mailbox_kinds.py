@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from acra_express_async.extract.emails import Seen
 from acra_express_async.extract.mailbox_roles import INVITATION_TIER, PLACE_TIER, TIER_OF, ordinary_word, role_in
-from acra_express_async.extract.mailbox_words import CITY_CODES
+from acra_express_async.extract.mailbox_words import ALSO_NAMES, CITY_CODES
 from acra_express_async.extract.own_mailboxes import OwnWords
 from acra_express_async.extract.personal_names import reads_as_a_name
 
@@ -17,20 +16,11 @@ _LONGEST_INITIALS = 2
 """An unknown part of so many letters beside a role is a branch or a desk (sales.kl), a longer one may be a name."""
 _NO_VOWEL = re.compile(r"[bcdfghjklmnpqrstvwxz]{3,4}")
 """An abbreviation that is no name beside a role: lpc-feedback."""
+_CODE = 3
 _LEAD, _ENDING = 4, 5
 """uobcustomerservice, kplsales: at most so many unknown letters before a role of at least so many."""
 _SURNAMES = frozenset(["rosales"])
 """Surnames that end in a role."""
-
-_SALUTATION = (
-    r"\b(?:[Mm]rs?|[Mm]s|[Mm]dm|[Mm]adam|[Mm]iss|[Dd]r|[Cc]ontact(?: [Pp]erson)?|[Aa]ttn|[Aa]ttention|[Cc]all|"
-    r"[Tt]ext|[Ww]hats[Aa]pp|[Aa]sk for|[Ss]peak (?:to|with)|[Cc]oach|[Tt]eacher|[Cc]hef)\b[.:]?\s{1,3}"
-    r"(?:[A-Z][a-z]{1,20}\s{1,3})?"
-)
-_OFFICE = (
-    r"\s{1,3}[A-Z][A-Za-z.]{0,20}[^\n@]{0,30}\b(?:[Dd]irector|[Mm]anager|[Ff]ounder|[Oo]wner|[Cc][EFOT]O|[Pp]artner|"
-    r"[Pp]rincipal|[Cc]onsultant|[Ee]xecutive|[Aa]gent|[Ii]n[- ][Cc]harge)\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +50,6 @@ def role_of(local: str, own: OwnWords) -> Role | None:
     return min(roles, key=lambda role: (role.tier, role.word))
 
 
-def names_a_person(seen: Seen) -> bool:
-    """True when the site names a person of the mailbox's name beside it: "Contact Summer at summer@"."""
-    name = re.escape(re.split(r"[._+\-\d]+", seen.local)[0].capitalize())
-    around = f"{seen.before} {seen.after}"
-    return bool(re.search(rf"{_SALUTATION}{name}\b", seen.before) or re.search(rf"\b{name}{_OFFICE}", around))
-
-
 def _has_an_initial(parts: list[str]) -> bool:
     """True when a single letter stands beside a word: s.tay is a name, not the word "stay"."""
     return any(len(part) == 1 for part in parts) and any(len(part) > 1 for part in parts)
@@ -79,6 +62,8 @@ def _is_a_code(part: str) -> bool:
 def _part_role(part: str, own: OwnWords) -> Role | None:
     if part in own.whole:
         return Role(0, "company")
+    if part in ALSO_NAMES:
+        return Role(INVITATION_TIER, part, is_a_word=True) if own.call_for(part) else None
     if (role := role_in(part)) is not None:
         return Role(*role, is_a_word=part == role[1] and part not in TIER_OF)
     if own.name_the_mailbox(part):
@@ -87,8 +72,6 @@ def _part_role(part: str, own: OwnWords) -> Role | None:
         return Role(*role)
     if own.describe(part):
         return Role(PLACE_TIER, part, is_a_word=True)
-    if own.call_for(part):
-        return Role(INVITATION_TIER, part, is_a_word=True)
     if (role := ordinary_word(part)) is not None:
         return Role(*role, is_a_word=True)
     return None
@@ -106,6 +89,8 @@ def _beside_own_word(part: str, own: OwnWords) -> tuple[int, str] | None:
 def _behind_some_letters(part: str) -> tuple[int, str] | None:
     if part in _SURNAMES:
         return None
+    if part[:_CODE] in CITY_CODES and len(part) >= 2 * _CODE and part[_CODE:] in TIER_OF:
+        return TIER_OF[part[_CODE:]], part[_CODE:]  # sinops
     for lead in range(2, _LEAD + 1):
         ending = part[lead:]
         if reads_as_a_name(part[:lead]) and part[:lead] not in CITY_CODES:

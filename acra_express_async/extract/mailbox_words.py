@@ -66,8 +66,8 @@ TRADE_WORDS = frozenset(
     drums dry drycleaning drydock drywall dumplings durians ear edtech eggs eldercare electroplating embroideries
     emcee ent epoxy escalators espresso estates evcharging ewaste exterior eye eyecare eyes eyewear fabrics facade
     facial factoring fasteners fencing fengshui fertility fibre figs fillers films fins fintech fishfarm fittings
-    flanges florals florists flower flowers foodtech forex forge forklift forklifts formwork forum foundry fpso
-    fragrance frames framing freightdesk frozenfood fruits fttx fuel fumigation fumigators funeral galvanising
+    flanges florals florists flower flowers foodcourt forex forge forklift forklifts formwork forum foundry fpso
+    foodtech fragrance frames framing freightdesk frozenfood fruits fttx fuel fumigation fumigators funeral galvanising
     galvanizing gas gaskets gates gelato genomics genset gensets geospatial geotech gin gis glazing goldfish
     goldsmiths gondola gourmet greases greentech groceries grooming guitar gutters gymnastics gypsum hair haircut
     hairdresser halalfood halls hampers hatchery haulage hearing hems herbs hire hirepurchase hobby hoist hoists
@@ -88,7 +88,7 @@ TRADE_WORDS = frozenset(
     recycle recyclers reefer refinery refinish regtech rehome rehoming reinsurance remedial remit removals rentals
     reptiles rfid rig rigging rims robotics rodent roofing rov rubber rum safes sails sake salads salvage
     sandblasting sandwich sandwiches sanitaryware sash sashimi scada scaffold scrap scrapmetal scuba sea seafood
-    seafoods seals seeds sewing sheetmetal sheets shipbrokers shipbroking shipchandler showers shows shutters silk
+    seafoods seals seeds sewing sheetmetal sheets ship shipbrokers shipbroking shipchandler showers shows shutters silk
     ski skincare skip skips skylight slimming smoothies snacks soap soapworks sofa sofas soil solarpanels sommelier
     soundsystem soups soy spareparts spares speech spinal spirits splicing squash stables staging standee stationery
     steam steelworks stencil stevedore stevedoring stitching stools stucco studentcare subsea subtitling sugar suits
@@ -125,13 +125,21 @@ CITY_CODES = frozenset(
 """Codes of airports and cities (IATA) that stand beside a role: ops.sin, pricing-hkg."""
 
 ALSO_NAMES = {
+    "art": ("art", "galler", "paint", "draw", "design", "creativ", "studio", "museum", "print", "craft", "school"),
+    "bunga": ("flor", "flower", "batik", "gift"),
     "flow": ("yoga", "pilates", "dance", "surf", "water", "plumb", "fluid", "wellness"),
     "glow": ("beaut", "skin", "facial", "spa", "wellness", "yoga", "candle", "light"),
     "grow": ("nurser", "garden", "plant", "farm", "educat", "learn", "child", "coach", "invest"),
+    "kaya": ("toast", "kopi", "coffee", "food", "cater", "bakery", "spread", "jam"),
     "love": ("brid", "wedding", "gift", "matrimon", "florist", "flower", "dating"),
+    "puja": ("temple", "hindu", "relig", "worship", "puja"),
+    "salam": ("halal", "mosque", "masjid", "muslim", "restaurant", "cater"),
     "see": ("opt", "eye", "vision", "lens"),
     "sing": ("music", "choir", "vocal", "karaoke", "sing"),
     "slim": ("slim", "beauty", "spa", "wellness"),
     "stay": ("hotel", "hostel", "lodg", "accommodat", "residence", "resort", "villa", "inn", "suites", "boarding"),
+    "tapas": ("restaurant", "bar", "food", "cater", "bistro", "cafe", "tapas"),
+    "veena": ("music", "instrument", "veena", "carnatic", "dance"),
+    "win": ("lotter", "gaming", "game", "prize", "contest", "compet", "sport", "casino"),
 }
 """Words that are a role only in these trades, because elsewhere they are more likely a name (See, S. Tay, S. Lim)."""

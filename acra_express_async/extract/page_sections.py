@@ -12,6 +12,7 @@ _HEADING = re.compile(
 )
 _LONGEST_SECTION = 1_200
 _LONGEST_LABEL = 60
+_MOST_ABOVE = 4
 _NO_LABEL = re.compile(r"[@\d]|^[\s\W]*$")
 
 
@@ -47,3 +48,16 @@ class Sections:
         above = self._text[max(0, line - 2 * _LONGEST_LABEL) : max(0, line)].rstrip()
         label = above.rpartition("\n")[2].strip()
         return "" if len(label) > _LONGEST_LABEL or _NO_LABEL.search(label) else label
+
+    def lines_above(self, position: int) -> tuple[str, ...]:
+        """The short lines above that of a position (name, title, phone), the nearest first, up to another address."""
+        line = self._text.rfind("\n", 0, position)
+        above = self._text[max(0, line - _MOST_ABOVE * 2 * _LONGEST_LABEL) : max(0, line)]
+        found: list[str] = []
+        for piece in reversed(above.split("\n")):
+            if not (said := piece.strip()):
+                continue
+            if len(said) > _LONGEST_LABEL or "@" in said or len(found) >= _MOST_ABOVE:
+                break
+            found.append(said)
+        return tuple(found)

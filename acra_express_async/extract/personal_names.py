@@ -50,14 +50,14 @@ _LOCAL_NAMES = frozenset(
     asha ashok ashwin babu bala balan bharat chandra chandran chitra deep deepa deepak dev devi dilip dinesh divya
     durga ganesh ganga gauri gayathri geetha gita gopal gopi govind gupta guru hari harish hema indira indra jay jaya
     jeeva jyoti kala kalai kamala kannan kapoor karan karthik kaur khan kiran kishore krishna kumar kumari lakshmi
-    lalita lata latha leela lucky madhu mala malar mani manik manoj maya meena megha mina mira mohan mukesh murali
-    nair nanda nandini naresh naveen neha nila nirmala nisha nithya om pandi param patel pinky pooja prabhu pradeep
-    prakash pramod prasad praveen prem preeti priya pushpa radha raghu rahul raj raja rajan rajesh rajiv raju rakesh
-    rama raman ramesh ramya rani rao rashmi rathi ravi reddy rekha renu reva rishi ritu rohan rohit roopa sagar sai
-    samir sandeep sangeetha sanjay sanjeev santosh saran saras sathish selva seshan shanker shankar shanthi sharma
-    shiva shobha shree shreya shyam siddharth sindhu singh sita siva sneha soma sonia sri srinivas subra sudha suman
-    sunil suresh surya swathi tara tej uma usha vani varun veda veera velu venkat vidya vijay vikas vimala vinay vinod
-    vishal vivek yash
+    lalita lata latha leela lucky madhu mala malar mani manik manoj maya meena megha mina mira mohan mukesh murali nair
+    nanda nandini naresh naveen neha nila nirmala nisha nithya om pandi param patel pinky pooja prabhu pradeep prakash
+    pramod prasad praveen prem preeti priya puja pushpa radha raghu rahul raj raja rajan rajesh rajiv raju rakesh rama
+    raman ramesh ramya rani rao rashmi rathi ravi reddy rekha renu reva rishi ritu rohan rohit roopa sagar sai samir
+    sandeep sangeetha sanjay sanjeev santosh saran saras sathish selva seshan shanker shankar shanthi sharma shiva
+    shobha shree shreya shyam siddharth sindhu singh sita siva sneha soma sonia sri srinivas subra sudha suman sunil
+    suresh surya swathi tara tej uma usha vani varun veda veera velu venkat vidya vijay vikas vimala vinay vinod vishal
+    vivek yash
     albuquerque aroozoo barth carvalho conceicao coelho cordeiro costa cruz danker desilva desouza dias fernandez
     fernandes ferreira gomes gomez jansen klass lazaroo lopez marbeck mendes menezes minjoot monteiro nonis oliveira
     oliveiro pasqual pereira pestana peterson pinto ribeiro rodrigues rozario santa santos scully sequeira shelley
@@ -76,16 +76,15 @@ _SHORTEST_BESIDE_TWO = 3
 _MOST_SYLLABLES = 3
 
 
+def is_a_given_name(word: str) -> bool:
+    """True for a word of the lists of given names, not for one that only could be read as syllables or initials."""
+    return word in GIVEN_NAMES or word in _LOCAL_NAMES or word in _CHOSEN
+
+
 @cache
 def reads_as_a_name(word: str) -> bool:
     """True for a word that people are called by, alone or with initials; lower-case ASCII letters."""
-    return (
-        word in GIVEN_NAMES
-        or word in _LOCAL_NAMES
-        or word in _CHOSEN
-        or _is_made_of_syllables(word, _MOST_SYLLABLES)
-        or _is_surname_with_initials(word)
-    )
+    return is_a_given_name(word) or _is_made_of_syllables(word, _MOST_SYLLABLES) or _is_surname_with_initials(word)
 
 
 def reads_as_a_full_name(words: Sequence[str]) -> bool:

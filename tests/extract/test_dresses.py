@@ -59,6 +59,11 @@ PROSE = [
     "open 9/at/noon",
     'he said "at" and "dot" a lot',
     "**Bold** text and _italic_ text at brightway.com.sg",
+    "Great deals @ brightway.com.sg",
+    "Deals @ brightway.com.sg",
+    "Big sales @ brightway.com.sg this weekend",
+    "Lunch @ brightway.com.sg or dinner",
+    "great deals at brightway dot com dot sg",
 ]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from acra_express_async.extract.emails import emails_in
+from acra_express_async.extract.emails import emails_in, is_unusable
 from acra_express_async.extract.mail_forms import decoded_cloudflare
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.reading_plan import names_for
@@ -164,3 +164,8 @@ def test_addresses_are_classified_as_person_role_or_freemail() -> None:
 def test_an_address_described_as_old_comes_last() -> None:
     text = "Our old email was info@orchidhardware.com.sg; use care@orchidhardware.com.sg"
     assert ranked(text)[0] == "care@orchidhardware.com.sg"
+
+
+@pytest.mark.parametrize("local", ["alerts-noreply", "team.no-reply", "comments_noreply", "majordomo", "devnull"])
+def test_a_mailbox_that_nobody_reads_is_dropped(local: str) -> None:
+    assert is_unusable(f"{local}@brightway.com.sg")

@@ -11,7 +11,7 @@ import pytest
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.extract.word_lists import FAMILY_NAMES, GIVEN_NAMES, ORDINARY
-from acra_express_async.models import Company, CompanyId, EmailKind, Page
+from acra_express_async.models import Company, CompanyId, EmailKind, Link, Page
 
 COMPANY = Company(CompanyId(1), "201912345K", "BRIGHTWAY MARINE SUPPLIES PTE. LTD.", street_name="Tuas Avenue 3")
 DOMAIN = "brightwaymarine.com.sg"
@@ -207,3 +207,84 @@ def test_a_code_before_a_role_is_a_role(local: str) -> None:
 def test_a_place_that_the_site_calls_a_person_is_hidden() -> None:
     page = f"Contact Marina at marina@{DOMAIN}"
     assert kind_at("BRIGHTWAY MARINE SUPPLIES PTE. LTD.", f"marina@{DOMAIN}", page=page) is EmailKind.PERSON
+
+
+NAMED = {
+    "table": "| Name | Title | Email |\n|---|---|---|\n| Clover Htut | Manager | {} |",
+    "table, address first": "| Email | Name |\n| {} | Clover Widjaja |",
+    "heading": "### Clover Htut\n\nSales\n\n{}",
+    "line above": "Clover Htut\n{}",
+    "block": "Clover Htut\nSales Director\n+65 6741 0258\n{}",
+    "blocks of markdown": "Clover Htut\n\nProject lead\n\n{}",
+    "link": "[Clover Widjaja](mailto:{})",
+    "title in the line above": "Contact person: Ms Clover\n{}",
+}
+UNNAMED = {
+    "office": "Clover Sales Team\n{}",
+    "firm": "| Clover Florist | {} |",
+    "sentence": "Clover Htut founded us long ago and has since retired.\n\nOur shop\n\n{}",
+    "another person's block": "Clover Htut\nhtut@alpha.sg\nShop\n{}",
+    "price": "| Clover 12 kg | {} |",
+}
+
+
+@pytest.mark.parametrize("where", NAMED)
+def test_a_name_near_the_address_hides_it(where: str) -> None:
+    assert kind_on(NAMED[where], "clover@alpha.sg") is EmailKind.PERSON
+
+
+@pytest.mark.parametrize("where", UNNAMED)
+def test_other_words_near_the_address_hide_nothing(where: str) -> None:
+    assert kind_on(UNNAMED[where], "clover@alpha.sg") is EmailKind.ROLE
+
+
+@pytest.mark.parametrize(
+    ("heading", "address", "kind"),
+    [
+        ("Puja", "puja", EmailKind.PERSON),
+        ("Win Htut", "win", EmailKind.PERSON),
+        ("Marina Tan", "marina", EmailKind.PERSON),
+        ("Marina Bay", "marina", EmailKind.ROLE),
+        ("Tampines", "tampines", EmailKind.ROLE),
+        ("Catering", "catering", EmailKind.ROLE),
+        ("Explore Langkawi", "explore", EmailKind.ROLE),
+        ("Sales Nguyen", "sales", EmailKind.ROLE),
+        ("Art Lim", "art", EmailKind.PERSON),
+        ("Quality Service Centre", "qsc", EmailKind.ROLE),
+        ("Tan Wei Ming", "twm", EmailKind.PERSON),
+    ],
+)
+def test_a_heading_tells_a_person_from_an_office(heading: str, address: str, kind: EmailKind) -> None:
+    assert kind_on(f"### {heading}\n\n{{}}", f"{address}@alpha.sg") is kind
+
+
+@pytest.mark.parametrize("local", ["art", "win", "puja", "see", "lim.design"])
+def test_a_word_that_is_a_name_is_hidden_elsewhere(local: str) -> None:
+    assert kind_at("ALPHA PTE. LTD.", f"{local}@alpha.sg") is EmailKind.PERSON
+
+
+def test_such_a_word_is_a_role_in_its_trade() -> None:
+    assert kind_at("ALPHA PTE. LTD.", "art@alpha.sg", activity="Art galleries") is EmailKind.ROLE
+    assert kind_at("ALPHA TEMPLE", "puja@alpha.sg") is EmailKind.ROLE
+    assert kind_at("LIM DESIGN STUDIO PTE. LTD.", "lim.design@limdesign.sg") is EmailKind.ROLE
+
+
+def kind_on(page: str, address: str) -> EmailKind:
+    """The kind of an address on a page of another firm that has several."""
+    found = [Page("https://alpha.sg/contact", "Contact us", page.format(address), links=links_in(page, address))]
+    firm = Company(CompanyId(1), "201912345K", "ALPHA PTE. LTD.")
+    return next(mail.kind for mail in emails_of(found, "alpha.sg", firm, names_for(firm)) if mail.address == address)
+
+
+def links_in(page: str, address: str) -> tuple[Link, ...]:
+    """The links of a page, as Reader lists them beside the text."""
+    return (Link("Clover Widjaja", f"mailto:{address}"),) if "mailto:" in page else ()
+
+
+def test_the_label_of_a_link_names_a_person() -> None:
+    page = Page(
+        "https://alpha.sg/team", "Team", "Clover Widjaja\n\nSummer", links=links_in("mailto:", "clover@alpha.sg")
+    )
+    firm = Company(CompanyId(1), "201912345K", "ALPHA PTE. LTD.")
+    [mail] = emails_of([page], "alpha.sg", firm, names_for(firm))
+    assert mail.kind is EmailKind.PERSON
