@@ -9,6 +9,7 @@ AcraExpressError
 ├── Draining               the service is stopping: start nothing new, release the job with its progress
 ├── NotStaged              this company cannot be staged: leave it out with the sentence, the batch goes on
 ├── JobError               this job can never succeed as it stands: end it in `error` with the sentence
+│   └── UnknownId          a person named a job or campaign that does not exist: say the sentence, exit 2
 ├── NotNow                 step aside and come back: it counts against no job and ends no process that was ready
 │   ├── DatabaseAway       the server cannot serve us (`reason` says why): wait; the lease decides about the job
 │   │   └── TookTooLong    the server is there, but it cancelled a statement that ran into its time-out
@@ -64,6 +65,10 @@ class NotStaged(AcraExpressError):
 
 class JobError(AcraExpressError):
     """The job itself is wrong (an unknown key, a term that resolves to nothing); retrying cannot help."""
+
+
+class UnknownId(JobError):
+    """There is no job or campaign of the ID that a person named; the sentence says what it is instead, if anything."""
 
 
 class JudgementRefused(AcraExpressError):

@@ -26,6 +26,7 @@ class Load:
     file_megabytes: float
     loaded: int
     updated: int
+    unchanged: int
     megabytes: float
 
 
@@ -64,4 +65,4 @@ async def load_month(dsn: str, rows: int) -> Load:
         out, megabytes = await peak_of(dsn, "load-registry", str(path), "--json")
         answer = json.loads(out)
         size = path.stat().st_size / 1e6
-        return Load(rows, size, answer["loaded"], answer["updated"], megabytes)
+        return Load(rows, size, answer["loaded"], answer["updated"], answer["unchanged"], megabytes)

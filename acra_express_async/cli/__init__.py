@@ -2,7 +2,8 @@
 
 One module per command or group; `sessions` opens the database as the login account or as the tenant role, `wording`
 formats figures and tables, `sandbox` commands import their room only when called. Every error is one sentence on
-stderr. Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage; 78 bad configuration or schema.
+stderr. Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage or unknown ID; 78 bad configuration or
+schema.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any, NoReturn
 import click
 
 from acra_express_async.cli.sessions import EXIT_CONFIG
-from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError
+from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError, UnknownId
 from acra_express_async.logs import configure, say_to_stderr
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 _JSON = f"{__name__}.json"
 
 COMMANDS = {
@@ -81,6 +83,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (ConfigError, SchemaError) as wrong:
             _refuse(str(wrong), EXIT_CONFIG, as_json=as_json)
+        except UnknownId as unknown:
+            _refuse(str(unknown), EXIT_USAGE, as_json=as_json)
         except AcraExpressError as error:
             _refuse(str(error), EXIT_FAILED, as_json=as_json)
         except click.ClickException as usage:

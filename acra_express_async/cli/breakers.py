@@ -67,10 +67,10 @@ async def probe(provider: str, as_json: bool) -> None:
     settings = load_settings()
     async with as_tenant(settings) as database:
         requests = ProbeRequests(database)
-        await _refuse(requests, provider, settings.zone)
+        await _refuse(requests, provider, settings.zone, as_json=as_json)
         asked_at = await requests.ask(Provider(provider), operator_name())
         if asked_at is None:
-            await _refuse(requests, provider, settings.zone)
+            await _refuse(requests, provider, settings.zone, as_json=as_json)
             raise AcraExpressError(f"{provider} is being probed just now")
         answer = await _answer(requests, Provider(provider), asked_at)
         [row] = [each for each in await requests.breakers() if each.provider == provider]
@@ -79,23 +79,26 @@ async def probe(provider: str, as_json: bool) -> None:
     sys.exit(0 if answer.answered else 1)
 
 
-async def _refuse(requests: ProbeRequests, provider: str, zone: tzinfo) -> None:
-    """Raise when no probe may be made now.
+async def _refuse(requests: ProbeRequests, provider: str, zone: tzinfo, *, as_json: bool) -> None:
+    """Raise when no probe may be made now; a program is told the moment in RFC 3339.
 
     Raises:
         AcraExpressError: the sentence says from when on.
     """
     [row] = [each for each in await requests.breakers() if each.provider == provider]
     name = Provider(provider).display_name
+
+    def at(when: datetime | None) -> str:
+        return str(_rfc3339(when, zone)) if as_json else moment(when, zone, seconds=True)
+
     if row.is_block:
         raise AcraExpressError(
-            f"{name} blocked us ({row.reason}), and any request prolongs that; the next probe is made at "
-            f"{moment(row.open_until, zone, seconds=True)}"
+            f"{name} blocked us ({refusal_in_words(row.reason)}), and any request prolongs that; the next probe is "
+            f"made at {at(row.open_until)}"
         )
     if row.probe_from is not None:
         raise AcraExpressError(
-            f"{name} was probed less than five minutes ago; the next probe is possible at "
-            f"{moment(row.probe_from, zone, seconds=True)}"
+            f"{name} was probed less than five minutes ago; the next probe is possible at {at(row.probe_from)}"
         )
 
 
@@ -120,9 +123,13 @@ async def _answer(requests: ProbeRequests, provider: Provider, asked_at: datetim
     raise AcraExpressError(f"the service took the request and has not answered within {ANSWER_SECONDS:.0f} s")
 
 
+def _rfc3339(at: datetime | None, zone: tzinfo) -> str | None:
+    return None if at is None else at.astimezone(zone).isoformat(timespec="seconds")
+
+
 def _as_object(row: BreakerRow, zone: tzinfo) -> dict[str, Any]:
     def at(moment_: datetime | None) -> str | None:
-        return None if moment_ is None else moment_.astimezone(zone).isoformat(timespec="seconds")
+        return _rfc3339(moment_, zone)
 
     opened = row.state != "closed"
     return {

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from random import Random
 from typing import Any, Self
 
@@ -18,12 +18,12 @@ from rich.table import Table
 
 from acra_express_async.alerts.stalls import deferred_to
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
-from acra_express_async.cli.wording import cell, console, moment, table
+from acra_express_async.cli.wording import cell, console, json_text, moment, table
 from acra_express_async.companies.outlook_reading import Prospects, read_prospects
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
 from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
-from acra_express_async.errors import ConfigError, JobError, NotNow
+from acra_express_async.errors import ConfigError, NotNow
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
 from acra_express_async.models import WaitReason, local_time
@@ -31,7 +31,6 @@ from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
 EXIT_SOME_FAILED = 1
-EXIT_UNKNOWN = 2
 EXIT_INTERRUPTED = 130
 POLL_SECONDS = 2.0
 """How often `wait` reads the campaign; a company takes tens of seconds."""
@@ -82,8 +81,7 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
     ended = await rows.companies(campaign_id, SHOWN_COMPANIES)
     prospects = await read_prospects(database, settings)
     if as_json:
-        companies = [each | {"ended_at": each["ended_at"].astimezone(settings.zone).isoformat()} for each in ended]
-        click.echo(json.dumps(as_object(state, settings.zone, prospects) | {"companies": companies}))
+        click.echo(json_text(as_object(state, settings.zone, prospects) | {"items": ended}, settings.zone))
         return
     out = console()
     for line in told(state, settings.zone, prospects):
@@ -93,9 +91,12 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
         for each in ended:
             ended_at = moment(each["ended_at"], settings.zone)
             shown.add_row(
-                cell(each["uen"]), each["kind"], cell(in_words(each["reason"])), ended_at, str(each["job_id"])
+                cell(each["uen"]), each["kind"], cell(in_words(each["reason"])), ended_at, str(each["job_id"] or "")
             )
         out.print(shown)
+        if state.ended > len(ended):
+            more = f"{len(ended)} of {state.ended} are listed; all: acra-express export --campaign {campaign_id}"
+            out.print(more, markup=False, highlight=False)
         out.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
 
 
@@ -158,13 +159,9 @@ async def wait(campaign_id: int, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     last: CampaignState | None = None
-    try:
-        with _Watched(campaign_id, quiet=as_json) as watched:
-            async for last in _changes(settings, campaign_id, interrupted, watched):
-                watched.show(last)
-    except JobError as unknown:
-        click.echo(json.dumps({"error": str(unknown)}) if as_json else f"acra-express: {unknown}", err=True)
-        sys.exit(EXIT_UNKNOWN)
+    with _Watched(campaign_id, quiet=as_json) as watched:
+        async for last in _changes(settings, campaign_id, interrupted, watched):
+            watched.show(last)
     if last is None or not last.is_over:
         click.echo(f"acra-express: interrupted; campaign {campaign_id} goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
@@ -178,7 +175,7 @@ async def _changes(
     """The campaign each time it is read, until it is over or interrupted.
 
     Raises:
-        JobError: there is no such campaign.
+        UnknownId: there is no such campaign.
     """
     seen = False
     while not interrupted.is_set():
@@ -238,6 +235,8 @@ class _Watched:
         if self._bar is not None:
             self._bar.update(self._task, completed=state.ended, total=state.total or None)
         counts = (*state.states.values(),)
+        if state.is_over:
+            return  # the caller ends with this line, on standard output
         if counts != self._shown and not self._quiet and self._bar is None:
             click.echo(_summary(state), err=True)
         self._shown = counts
@@ -293,21 +292,23 @@ def told(state: CampaignState, zone: tzinfo, prospects: Prospects) -> list[str]:
         lines.append(f"cancelled {moment(state.cancelled_at, zone, seconds=True)} by {state.cancelled_by}")
     if not state.is_over:
         lines.append(_waits(state, zone, prospects))
-        end = prospects.ends.get(state.campaign_id)
-        lines.append(
-            "nobody knows when it ends: its selection was not counted" if end is None else _expected(end, zone)
-        )
+        lines.append(_expected(prospects, state.campaign_id, zone))
     return lines
 
 
-def _expected(end: datetime, zone: tzinfo) -> str:
-    return f"expected to be done by {local_time(end, zone)}"
+def _expected(prospects: Prospects, campaign_id: int, zone: tzinfo) -> str:
+    end = prospects.ends.get(campaign_id)
+    if end is not None:
+        return f"expected to be done by {local_time(end, zone)}"
+    if prospects.paused:
+        return "its end is not known before claiming is resumed: acra-express resume"
+    return "its end is not known: its selection was not counted"
 
 
 def _waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
     """Why a campaign is not at work now, in a sentence."""
     if state.running:
-        return "a worker is working on it"
+        return "a worker is working on it" + (", and claims nothing more while paused" if prospects.paused else "")
     if prospects.hold is not None:
         return prospects.hold.text
     if state.next_at is None:
@@ -340,7 +341,8 @@ def _listed(found: list[CampaignState], zone: tzinfo, prospects: Prospects) -> T
             state = f"cancelled by {each.cancelled_by}"
         failed = str(each.states["failed"] or "")
         end = None if each.is_over else prospects.ends.get(each.campaign_id)
-        moments = (moment(each.enqueued_at, zone), moment(end, zone))
+        ends = "after resume" if prospects.paused and not each.is_over else moment(end, zone)
+        moments = (moment(each.enqueued_at, zone), ends)
         shown.add_row(str(each.campaign_id), cell(each.name), moments[0], done, failed, moments[1], cell(state))
     return shown
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, as_tenant, confirm, json_option, say, synchronous
+from acra_express_async.cli.wording import json_text
+from acra_express_async.logs import say_to_stderr
 from acra_express_async.settings.tree import load_settings
 
 
@@ -119,6 +122,10 @@ async def check(providers: bool, slack_test: bool, as_json: bool) -> None:
     good = all(finding.word != "FAIL" for finding in found)
     lines = [{"word": finding.word, "text": finding.text} for finding in found]
     text = "\n".join(f"{finding.word:<4}  {finding.text}" for finding in found)
-    say({"good": good, "findings": lines}, as_json=as_json, text=text)
+    answer: dict[str, Any] = {"good": good, "items": lines}
+    say(answer, as_json=as_json, text=text)
     if not good:
+        if as_json:
+            wrong = "; ".join(finding.text for finding in found if finding.word == "FAIL")
+            say_to_stderr(json_text({"error": wrong}))
         sys.exit(EXIT_CONFIG)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import click
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
-from acra_express_async.cli.wording import span
+from acra_express_async.cli.wording import json_text, span
 from acra_express_async.companies.forecast import Foreseen, foreseen, left_out_text
 from acra_express_async.db.companies.campaign_rows import Asked
 from acra_express_async.db.companies.left_out import LeftOut
 from acra_express_async.db.jobs.job_commands import Operator
+from acra_express_async.errors import RegistryFileError
 from acra_express_async.limits import JobThrottle, resolve
-from acra_express_async.logs import printable
+from acra_express_async.logs import printable, say_to_stderr
 from acra_express_async.models import local_time
 from acra_express_async.params import StagingParams
 from acra_express_async.registry.uen_file import UenList, read_uens
 from acra_express_async.settings.tree import Settings, load_settings
 
 LONGEST_NAME = 200
+NAMED_LINES = 20
+"""Lines of a file that are named to a person."""
+EXIT_NOTHING_LEFT = 1
 
 
 @click.command(short_help="Ask for companies by term, SSIC code or UEN.")
@@ -68,13 +73,17 @@ async def enqueue(
     wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes)}
     read = UenList() if uen_file is None else read_uens(uen_file)
     listed = list(dict.fromkeys([*(uen.upper() for uen in _words(uens)), *read.uens]))
+    if uen_file is not None and not read.uens:
+        raise _no_uens(uen_file, read)
     if not (any(wanted.values()) or listed):
-        raise _nothing_named(read)
+        raise click.UsageError("name at least one --term, --ssic, --uen or --uen-file")
     params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
     settings = load_settings()
     judged = resolve(throttle, settings)
     async with as_tenant(settings) as database:
         seen = await foreseen(database, settings, params, judged, listed, again=again)
+        if seen.refusal is not None:
+            _refuse(seen, uen_file, read, settings, as_json=as_json)
         by = operator_name()
         expected = seen.companies if seen.exact else None
         asked = Asked(name=_name(name), by=by, expected=expected, again_by=by if again else None)
@@ -92,27 +101,53 @@ async def enqueue(
         "notes": [*seen.notes, *_file_notes(uen_file, read), *_cut(judged, settings)],
     }
     if as_json:
-        answer["left_out"] = [_left_out(out, settings) for out in seen.left_out]
+        answer |= _left_out(seen, read, settings)
     say(answer, as_json=as_json, text="\n".join(_said(answer, seen, settings)))
 
 
-def _nothing_named(read: UenList) -> click.UsageError:
-    wrong = f"; {'; '.join(read.faults[:5])}" if read.faults else ""
-    return click.UsageError(f"name at least one --term, --ssic, --uen or a UEN in --uen-file{wrong}")
+def _no_uens(file: BinaryIO, read: UenList) -> RegistryFileError:
+    """A file without a single UEN: most likely another file was meant."""
+    wrong = f" ({'; '.join(read.faults[:NAMED_LINES])})" if read.faults else ""
+    empty = "holds no UEN" if read.faults else "is empty"
+    return RegistryFileError(
+        f"{file.name} {empty}{wrong}; --uen-file takes one UEN a line, or a CSV file with a column named uen"
+    )
+
+
+def _refuse(seen: Foreseen, file: BinaryIO | None, read: UenList, settings: Settings, *, as_json: bool) -> NoReturn:
+    """End with 1, because nothing is left to do; what is left out is told all the same."""
+    notes = _file_notes(file, read)
+    if as_json:
+        say_to_stderr(json_text({"error": seen.refusal, "notes": notes, **_left_out(seen, read, settings)}))
+    else:
+        say_to_stderr("\n".join([f"acra-express: {seen.refusal}", *(f"note: {note}" for note in notes)]))
+    sys.exit(EXIT_NOTHING_LEFT)
 
 
 def _file_notes(file: BinaryIO | None, read: UenList) -> list[str]:
-    """What of a file of UENs was not understood, by line."""
+    """What of a file of UENs was not understood or is there twice, by line."""
     if file is None:
         return []
-    notes = [f"{file.name}, {fault}" for fault in read.faults]
+    notes = [f"{file.name}, {fault}" for fault in read.faults[:NAMED_LINES]]
+    if (more := len(read.faults) - NAMED_LINES) > 0:
+        notes.append(f"{file.name}: {more} more lines without a UEN (--json lists them all)")
     if read.repeated:
-        lines = ", ".join(map(str, read.repeated[:5])) + (" …" if len(read.repeated) > len(read.repeated[:5]) else "")
-        notes.append(f"{file.name}: {len(read.repeated)} UENs are named more than once, on line {lines}")
+        count, shown = len(read.repeated), read.repeated[:NAMED_LINES]
+        lines = ", ".join(map(str, shown)) + (" … (--json lists them all)" if count > len(shown) else "")
+        notes.append(f"{file.name}: {count} {'lines repeat' if count > 1 else 'line repeats'} a UEN: line {lines}")
     return notes
 
 
-def _left_out(out: LeftOut, settings: Settings) -> dict[str, Any]:
+def _left_out(seen: Foreseen, read: UenList, settings: Settings) -> dict[str, Any]:
+    """Everything that will not be looked at, for a program: UENs with their reasons, and lines of the file."""
+    return {
+        "left_out": [_one_left_out(out, settings) for out in seen.left_out],
+        "not_understood": read.faults,
+        "repeated_lines": read.repeated,
+    }
+
+
+def _one_left_out(out: LeftOut, settings: Settings) -> dict[str, Any]:
     looked_at = out.looked_at and out.looked_at.astimezone(settings.zone).isoformat(timespec="seconds")
     return {
         "uen": out.uen,
@@ -140,13 +175,13 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
     job_id, size = answer["job_id"], answer["batch_size"]
     count = f"{seen.companies}" if seen.exact else f"up to {seen.companies}"
     lines = [f"enqueued job {job_id}: {count} of {seen.matched} matching companies, in batches of {size}"]
-    if seen.ends_at is not None:
-        behind = f", beside {seen.waiting} companies of other campaigns" if seen.waiting else ""
-        lines.append(
-            f"expected to be done by {local_time(seen.ends_at, settings.zone)}, in about "
-            f"{span(seen.seconds)}{behind}; limited by {seen.bound}"
-        )
-        lines += [f"needs {need}" for need in seen.needs]
+    behind = f", beside {seen.waiting} companies of other campaigns" if seen.waiting else ""
+    takes = f"about {span(seen.seconds)}{behind}; limited by {seen.bound}"
+    if seen.ends_at is None:
+        lines.append(f"it waits until claiming is resumed (acra-express resume), and then takes {takes}")
+    else:
+        lines.append(f"expected to be done by {local_time(seen.ends_at, settings.zone)}, in {takes}")
+    lines += [f"needs {need}" for need in seen.needs]
     lines += [f"note: {note}" for note in answer["notes"]]
     return [*lines, f"follow it with: acra-express campaigns show {job_id}"]
 

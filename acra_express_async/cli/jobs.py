@@ -130,11 +130,17 @@ async def cancel(job_id: int, batch: bool, as_json: bool) -> None:
 @synchronous
 async def pause(as_json: bool) -> None:
     """Stop claiming on all replicas; running jobs finish."""
-    async with as_tenant(load_settings()) as database:
-        await Control(database).pause(operator_name(), paused=True)
+    settings = load_settings()
+    async with as_tenant(settings) as database:
+        control = Control(database)
+        changed = await control.pause(operator_name(), paused=True)
+        by, since = await control.paused_by() or (operator_name(), await control.moment())
     text = "claiming is paused on all replicas (running jobs finish; the status page shows it within 5 s); "
+    if not changed:
+        text = f"claiming is already paused, since {moment(since, settings.zone, seconds=True)}, by {by}; "
     text += "`acra-express resume` ends the pause"
-    say({"paused": True}, as_json=as_json, text=text)
+    answer = {"paused": True, "changed": changed, "by": by, "since": since}
+    say(answer, as_json=as_json, text=printable(text), zone=settings.zone)
 
 
 @click.command(short_help="Start claiming again.")
@@ -143,8 +149,9 @@ async def pause(as_json: bool) -> None:
 async def resume(as_json: bool) -> None:
     """Start claiming again on all replicas."""
     async with as_tenant(load_settings()) as database:
-        await Control(database).pause(operator_name(), paused=False)
-    say({"paused": False}, as_json=as_json, text="claiming continues")
+        changed = await Control(database).pause(operator_name(), paused=False)
+    text = "claiming continues" if changed else "claiming was not paused"
+    say({"paused": False, "changed": changed}, as_json=as_json, text=text)
 
 
 def _acts_on_campaign(campaign_id: int, *, as_json: bool) -> None:

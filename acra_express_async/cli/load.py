@@ -17,11 +17,12 @@ from acra_express_async.db.registry import registry_rows
 from acra_express_async.db.registry.registry_rows import LoadReport
 from acra_express_async.db.registry.ssic_rows import load_ssic as load_titles
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.errors import RegistryFileError
 from acra_express_async.logs import printable
 from acra_express_async.registry import RegistryFile
-from acra_express_async.registry.packing import Part, parts_of, parts_of_stream
+from acra_express_async.registry.packing import REGISTRY, Part, in_one_sentence, parts_of, parts_of_stream
 from acra_express_async.registry.rejects import SHOWN, Rejects
-from acra_express_async.registry.ssic_file import read_ssic
+from acra_express_async.registry.ssic_file import SSIC, read_ssic
 from acra_express_async.settings.tree import load_settings
 
 STDIN = "standard input"
@@ -56,13 +57,10 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
     """
     settings = load_settings()
     with ExitStack() as opened:
-        parts = [part for file in files for part in _parts(file, opened)]
+        parts = _readable(files, opened)
         one = None if rejects_path is None else Rejects(rejects_path, demanded=True)
         if one is not None:
             opened.callback(one.close)
-        for part in parts:
-            if part.rejects is not None:
-                RegistryFile(part).close()  # a file that is no registry file is named before anything is loaded
         loaded: list[_Loaded] = []
         async with as_login(settings) as connection:
             await registry_rows.require_table(connection, "staging_acra_companies")
@@ -81,7 +79,7 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
         text += (
             f" (lines and reasons in {places[0]}{f' and {len(set(places)) - 1} more' if len(set(places)) > 1 else ''})"
         )
-    if not total.loaded + total.updated and total.rejected:
+    if not total.taken and total.rejected:
         text += "; no row could be loaded"
     answer = _figures(total) | {"items": [{"file": each.name, **_figures(each.report)} for each in loaded]}
     say(answer, as_json=as_json, text=text)
@@ -127,9 +125,34 @@ async def _load(connection: Connection, part: Part, one: Rejects | None, bar: _B
     return _Loaded(part.name, report, rejects.written)
 
 
-def _parts(file: str, kept: ExitStack) -> list[Part]:
+def _readable(files: Sequence[str], kept: ExitStack) -> list[Part]:
+    """The registry files that the arguments name; their headers are read before anything is loaded.
+
+    Raises:
+        RegistryFileError: some are no registry files; each is named.
+    """
+    parts: list[Part] = []
+    faults: list[str] = []
+    for file in files:
+        try:
+            parts += _parts(file, kept)
+        except RegistryFileError as wrong:
+            faults.append(str(wrong))
+    for part in parts:
+        if part.rejects is None:
+            continue  # a stream can be read only once
+        try:
+            RegistryFile(part).close()
+        except RegistryFileError as wrong:
+            faults.append(str(wrong))
+    if faults:
+        raise in_one_sentence(faults)
+    return parts
+
+
+def _parts(file: str, kept: ExitStack, what: str = REGISTRY) -> list[Part]:
     """The CSV files that an argument names."""
-    return parts_of_stream(sys.stdin.buffer, STDIN, kept) if file == "-" else parts_of(Path(file))
+    return parts_of_stream(sys.stdin.buffer, STDIN, kept, what) if file == "-" else parts_of(Path(file), what)
 
 
 def _total(reports: Sequence[LoadReport]) -> LoadReport:
@@ -145,7 +168,9 @@ def _figures(report: LoadReport) -> dict[str, Any]:
 
 
 def _counted(report: LoadReport, name: str) -> str:
-    text = f"{report.loaded} loaded, {report.updated} updated, {report.rejected} rejected, {report.remarks} remarks"
+    text = f"{report.loaded} loaded, {report.updated} updated, "
+    text += f"{report.unchanged} unchanged, " if report.unchanged else ""
+    text += f"{report.rejected} rejected, {report.remarks} remarks"
     return f"{printable(name)}: {text}" if name else text
 
 
@@ -162,7 +187,7 @@ async def load_ssic(file: str, as_json: bool) -> None:
     """
     settings = load_settings()
     with ExitStack() as kept:
-        parts = _parts(file, kept)
+        parts = _parts(file, kept, SSIC)
         if len(parts) > 1:
             raise click.UsageError(f"{file} holds {len(parts)} files; name one")
         table = read_ssic(parts[0])
@@ -178,8 +203,11 @@ async def load_ssic(file: str, as_json: bool) -> None:
         "version": table.version,
         "faults": table.faults,
     }
-    text = f"{done.loaded} codes loaded, {done.updated} updated, {done.unchanged} unchanged ({table.version})"
-    text += f"; {table.headings} headings of sections, divisions, groups and classes left out" if table.headings else ""
+    codes = "code" if done.loaded == 1 else "codes"
+    text = f"{done.loaded} {codes} loaded, {done.updated} updated, {done.unchanged} unchanged ({table.version})"
+    if table.headings:
+        headings = "1 heading" if table.headings == 1 else f"{table.headings} headings"
+        text += f"; {headings} of sections, divisions, groups and classes left out"
     if not as_json:
         for fault in table.faults:
             click.echo(printable(f"{parts[0].name}, {fault}"), err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -61,7 +62,7 @@ def _as_json(settings: Settings, answer: Plan, why: str | None) -> dict[str, Any
         "bottleneck": answer.bottleneck.name,
         "companies_per_hour": round(answer.per_hour, 1),
         "companies_per_day": round(answer.per_day, 1),
-        "bounds": [
+        "items": [
             {"name": b.name, "per_hour": _finite(b.per_hour), "per_day": _finite(b.per_day)} for b in answer.bounds
         ],
         "workers": answer.workers,
@@ -69,6 +70,13 @@ def _as_json(settings: Settings, answer: Plan, why: str | None) -> dict[str, Any
         "verified_share": round(verified_share(settings, answer.costs, answer.per_day), 3),
         "seconds_for": {str(n): round(answer.time_for(n).total_seconds()) for n in EXAMPLES},
     }
+
+
+def _duration(time: timedelta) -> str:
+    """``6 min``, ``3 h 5 min``, ``2 d 4 h``, in whole minutes; a plan is no more exact than that."""
+    minutes = max(1, round(time.total_seconds() / 60))
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def _finite(figure: float) -> float | None:
@@ -92,8 +100,8 @@ def _print(settings: Settings, answer: Plan, why: str | None) -> None:
     out.print(f"{answer.per_hour:.0f} an hour while work waits")
     share = verified_share(settings, costs, answer.per_day)
     out.print(f"verifications: express's share covers {share:.0%} of those wanted on a full day")
-    times = ", ".join(f"{n} companies in {answer.time_for(n)}" for n in EXAMPLES)
-    out.print(f"time: {times}".replace(".000000", ""))
+    times = ", ".join(f"{n} companies in {_duration(answer.time_for(n))}" for n in EXAMPLES)
+    out.print(f"time: {times}")
     gain = answer.third_worker_gains
     worth = "gains nothing: the budgets limit the pace" if gain < 0.01 else f"would gain {gain:.0%} an hour"
     out.print(f"one more worker than {answer.workers} {worth}")

@@ -7,6 +7,7 @@ import getpass
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import tzinfo
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -114,9 +115,9 @@ def operator_name() -> str:
         return "unknown"
 
 
-def say(answer: dict[str, Any], *, as_json: bool, text: str) -> None:
-    """One answer, for a machine or for a person."""
-    click.echo(json_text(answer) if as_json else text)
+def say(answer: dict[str, Any], *, as_json: bool, text: str, zone: tzinfo | None = None) -> None:
+    """One answer, for a machine (moments with the offset of `zone`) or for a person."""
+    click.echo(json_text(answer, zone) if as_json else text)
 
 
 def confirm(question: str, *, as_json: bool) -> None:

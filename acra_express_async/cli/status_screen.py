@@ -30,7 +30,12 @@ WORDS = {
 def screen(answer: dict[str, Any]) -> RenderableType:
     """The whole status, without empty tables."""
     parts = [*head(answer), *(part for block in _blocks(answer) for part in (Text(""), block))]
-    return Group(*parts, Text(""), *_failures(answer), Text(f"times: {clock_name(_zone(answer))}", style="dim"))
+    return Group(
+        *parts,
+        Text(""),
+        *_failures(answer),
+        Text(f"{_figures_age(answer)}; times: {clock_name(_zone(answer))}", style="dim"),
+    )
 
 
 def fitted(answer: dict[str, Any], width: int, height: int, note: str | None = None) -> RenderableType:
@@ -41,7 +46,8 @@ def fitted(answer: dict[str, Any], width: int, height: int, note: str | None = N
     """
     measure = Console(width=width, height=height)
     top = ([Text(note, style="bold red")] if note else []) + head(answer)
-    foot = Text(f"times: {clock_name(_zone(answer))}; Ctrl-C ends", style="dim", no_wrap=True, overflow="ellipsis")
+    ages = f"{_figures_age(answer)}; times: {clock_name(_zone(answer))}; Ctrl-C ends"
+    foot = Text(ages, style="dim", no_wrap=True, overflow="ellipsis")
     shown: list[RenderableType] = _first_lines(measure, top, max(3, height // 3))
     room = height - _lines(measure, Group(*shown)) - 1
     for part in _parts(answer, width, room):
@@ -133,7 +139,7 @@ def _campaigns(answer: dict[str, Any], most: int) -> RenderableType:
             str(line["ended"]),
             str(line["waiting"]),
             left,
-            moment(line["expected_end"], zone),
+            "after resume" if answer["paused"] else moment(line["expected_end"], zone),
         )
     if len(lines) > rows:
         return Group(shown, Text(f"and {len(lines) - rows} more: acra-express campaigns list", style="dim"))
@@ -189,6 +195,12 @@ def _failures(answer: dict[str, Any]) -> list[Text]:
         return []
     reasons = "; ".join(f"{in_words(reason)} ({count})" for reason, count in answer["failures_24h"].items())
     return [Text(f"failed in 24 hours: {reasons}")]
+
+
+def _figures_age(answer: dict[str, Any]) -> str:
+    """A service reads queue, budgets and campaigns every 15 s; one that is older has no age to tell."""
+    age = answer.get("figures_age_seconds")
+    return "figures not read yet" if age is None else f"figures of {span(age)} ago"
 
 
 def _zone(answer: dict[str, Any]) -> tzinfo:

@@ -30,6 +30,8 @@ NEW = 0
 """Stands for the campaign that has no ID yet."""
 NAMED = 5
 """UENs that a note lists."""
+NO_MATCH = ("unknown", "not_live", "no_name")
+"""Why a listed UEN does not count as a match: the registry has no live company of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ class Foreseen:
     """What one enqueue will do.
 
     Args:
-        matched: live companies that match; explicit UENs count as given.
+        matched: live companies of the registry that match.
         companies: how many of them will be staged; an upper bound unless `exact`.
         waiting: companies of other campaigns that wait too.
-        ends_at: when the last one should be committed; None without companies.
+        ends_at: when the last one should be committed; None without companies, and while claiming is paused.
+        seconds: until then; while claiming is paused, from the moment at which it is resumed.
         bound: the limit that decides the pace.
         notes: what is left out and what may delay it, one sentence each.
         left_out: UENs that will not be looked at.
+        refusal: why nothing is left to do; None when there is something. Then nothing may be enqueued.
     """
 
     matched: int
@@ -70,12 +74,8 @@ class Foreseen:
     needs: tuple[Need, ...]
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds until the expected end."""
-        # subtract in UTC, because two datetimes of one zone subtract as wall time
-        return 0.0 if self.ends_at is None else self.ends_at.timestamp() - self.asked_at.timestamp()
+    seconds: float = 0.0
+    refusal: str | None = None
 
 
 async def foreseen(
@@ -94,7 +94,7 @@ async def foreseen(
         again: include companies that were checked within RECHECK_DAYS.
 
     Raises:
-        JobError: a term matches no SSIC code, or nothing is left to do: better reported now than in the job's row.
+        JobError: a term or code matches nothing: better reported now than in the job's row.
     """
     now = (await Control(database).moment()).astimezone(settings.zone)
     listed = listed_uens(params.uens) if uens is None else list(uens)
@@ -110,8 +110,6 @@ async def foreseen(
     companies = len(listed) - len(left_out) + selected.companies
     if params.limit is not None:
         companies = min(companies, params.limit)
-    if listed and not companies and not (params.terms or params.ssic_codes):
-        raise JobError(_nothing(left_out, settings))
     outlook = await read_outlook(database, settings)
     others = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}
     waiting = sum(left or 0 for left in others.values())
@@ -123,17 +121,20 @@ async def foreseen(
         notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
     if (hold := await current_hold(Control(database), settings, now)) is not None:
         notes.append(hold.text)
+    end = outlook.end_of(place, room=room, cap=cap) if companies else None
     return Foreseen(
-        matched=selected.matched + len(listed),
+        matched=selected.matched + sum(out.reason not in NO_MATCH for out in left_out) + len(listed) - len(left_out),
         companies=companies,
         exact=selected.exact,
         waiting=waiting,
         asked_at=now,
-        ends_at=outlook.end_of(place, room=room, cap=cap) if companies else None,
+        ends_at=None if outlook.paused else end,
+        seconds=0.0 if end is None else outlook.seconds_until(end),
         bound="daily cap" if place > room else outlook.slowest.name,
         needs=_needs(uses, outlook.costs, companies),
         notes=tuple(notes),
         left_out=tuple(left_out),
+        refusal=None if companies else _nothing(left_out, selected, settings),
     )
 
 
@@ -175,7 +176,7 @@ async def _selected(
     most = min(matched, params.limit or matched)
     campaign = Campaign(id=1, enqueued_at=now)
     picked = await selection.pick(without_list, campaign, max(1, min(most, LOOK_AHEAD)), (), again=again)
-    exact = most <= LOOK_AHEAD
+    exact = most <= LOOK_AHEAD and (picked.exhausted or len(picked.rows) >= most)
     notes = _left_out(picked, matched, settings)
     return _Selected(matched, len(picked.rows) if exact else most, exact, tuple(notes))
 
@@ -228,8 +229,13 @@ def left_out_text(out: LeftOut, settings: Settings, *, general: bool = False) ->
     }[out.reason]
 
 
-def _nothing(left_out: Sequence[LeftOut], settings: Settings) -> str:
+def _nothing(left_out: Sequence[LeftOut], selected: _Selected, settings: Settings) -> str:
     """Why there is nothing to enqueue."""
+    if selected.matched:
+        why = "; ".join([*selected.notes, *_refused(left_out, settings)])
+        few = "the only company that matches cannot be taken"
+        many = f"none of the {selected.matched} companies that match can be taken"
+        return f"{few if selected.matched == 1 else many} ({why}); nothing was enqueued"
     if all(out.reason == "unknown" for out in left_out):
         return f"none of these UENs is in the registry: {', '.join(out.uen for out in left_out[:NAMED])}"
     return f"none of these UENs can be taken ({'; '.join(_refused(left_out, settings))})"

@@ -53,6 +53,7 @@ class Outlook:
         now: in the time zone whose midnight begins the day.
         workers: our own time; `supplies` are the limits of the providers.
         starts_at: when work may start: at once, or when a rule or a provider's cool-down ends.
+        paused: claiming is paused, so work starts only when a person resumes it: no end can be told.
         room: slots of the daily cap that are left today.
         cap: slots of a day.
     """
@@ -64,6 +65,7 @@ class Outlook:
     supplies: tuple[Supply, ...]
     room: int
     cap: int
+    paused: bool = False
 
     def end_of(self, companies: int, *, room: int | None = None, cap: int | None = None) -> datetime:
         """When so many companies are done, in the zone of `now`; at most `LONGEST_PLAN` from now.
@@ -93,6 +95,10 @@ class Outlook:
             if cap <= 0 or at.astimezone(UTC) >= latest:
                 break
         return at if left <= 0 else latest.astimezone(self.now.tzinfo)
+
+    def seconds_until(self, end: datetime) -> float:
+        """From now until then; two moments of one zone would subtract as wall time."""
+        return end.timestamp() - self.now.timestamp()
 
     def seconds(self, companies: int, *, rested: bool = False) -> float:
         """How long so many companies take without a midnight in between.
@@ -138,7 +144,10 @@ def places(remaining: Mapping[int, int | None], batch: int) -> dict[int, int]:
 
 
 def expected_ends(outlook: Outlook, remaining: Mapping[int, int | None], batch: int) -> dict[int, datetime]:
-    """When each campaign should end; those of which nobody knows how much is left are not in it."""
+    """When each campaign should end; without those whose end cannot be told: claiming is paused, or how much is left is
+    not known."""
+    if outlook.paused:
+        return {}
     return {campaign: outlook.end_of(place) for campaign, place in places(remaining, batch).items()}
 
 

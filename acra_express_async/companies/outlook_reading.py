@@ -15,7 +15,7 @@ from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.db.session.pool import Database
-from acra_express_async.jobs.holds import Hold, hold_of
+from acra_express_async.jobs.holds import PAUSED, Hold, hold_of
 from acra_express_async.limits import Allowance, Pace, allowances
 from acra_express_async.limits.budget_table import NEEDED, BudgetRow, budget_of
 from acra_express_async.limits.capacity import DOCUMENTED, Costs
@@ -57,6 +57,7 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
         supplies=tuple(supplies),
         room=max(0, settings.daily_cap - used),
         cap=settings.daily_cap,
+        paused=hold is not None and hold.reason == PAUSED,
     )
 
 
@@ -68,6 +69,11 @@ class Prospects:
     cap_used: int
     cap: int
     ends: Mapping[int, datetime]
+
+    @property
+    def paused(self) -> bool:
+        """Claiming is paused: nothing ends before a person resumes it."""
+        return self.hold is not None and self.hold.reason == PAUSED
 
 
 async def read_prospects(database: Database, settings: Settings) -> Prospects:

@@ -56,9 +56,15 @@ SIGNS_EVERY = 5
 
 @dataclass(slots=True)
 class Snapshot:
-    """What is known of the shared state; `taken_at` is None before the first reading."""
+    """What is known of the shared state.
+
+    Attributes:
+        taken_at: when queue, budgets and cap were read; None before the first reading.
+        shown_at: the same of campaigns and companies, which may be late while the nightly locks its tables.
+    """
 
     taken_at: datetime | None = None
+    shown_at: datetime | None = None
     paused: bool = False
     paused_by: tuple[str, datetime] | None = None
     nightly_running: bool = False
@@ -156,6 +162,13 @@ class SnapshotLoop:
         except NotNow as away:
             log.warning("snapshot.missed", error=str(away))
 
+    def figures_age(self) -> timedelta | None:
+        """How old the oldest of the figures is that the page shows; None before the first reading."""
+        taken_at, shown_at = self.snapshot.taken_at, self.snapshot.shown_at
+        if taken_at is None:
+            return None
+        return self._now() - min(taken_at, shown_at or taken_at)
+
     def hold(self) -> Hold | None:
         """What holds back all work by rule now, as of the last turn."""
         snapshot, courtesy = self.snapshot, self._courtesy
@@ -241,6 +254,7 @@ class SnapshotLoop:
         except NotNow as busy:
             log.info("display.missed", error=str(busy))
             return
+        self.snapshot.shown_at = self._now()
         for age, companies in dataclasses.asdict(freshness).items():
             self._metrics.freshness.labels(age).set(companies)
 

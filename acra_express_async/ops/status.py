@@ -37,7 +37,7 @@ def status(
     now: Callable[[], datetime],
 ) -> dict[str, Any]:
     """The state of this replica, and the shared state as last read."""
-    snapshot = snapshot_loop.snapshot
+    snapshot, age = snapshot_loop.snapshot, snapshot_loop.figures_age()
     answer = {
         "service": "acra-express",
         "version": __version__,
@@ -45,6 +45,7 @@ def status(
         "started_at": started_at,
         "now": now(),
         "taken_at": snapshot.taken_at,
+        "figures_age_seconds": None if age is None else round(max(0.0, age.total_seconds()), 1),
         "draining": health.draining,
         "paused": snapshot.paused,
         "nightly_running": snapshot.nightly_running,
@@ -242,16 +243,18 @@ def _budget(snapshot: Snapshot, key: tuple[str, str]) -> dict[str, Any]:
 
 
 def _campaigns(snapshot: Snapshot, settings: Settings, alerts: Alerts, now: datetime) -> list[dict[str, Any]]:
-    """Oldest first; the expected end is None where nobody knows how much is left, or before the first outlook.
+    """Oldest first; the expected end is None where it is not known how much is left, before the first outlook, and
+    while claiming is paused.
 
     A breaker may have opened since the outlook; some providers are not needed to finish a company.
     """
     remaining = {line.campaign_id: line.remaining for line in snapshot.campaigns}
     probes = [line.open_until for line in alerts.open_breakers if line.provider in NEEDED]
     ends = {}
-    if snapshot.outlook is not None:
+    if snapshot.outlook is not None and not snapshot.paused:
         starts_at = max([now, *probes]).astimezone(settings.zone)
-        outlook = replace(snapshot.outlook, now=now, starts_at=max(snapshot.outlook.starts_at, starts_at))
+        starts_at = max(snapshot.outlook.starts_at, starts_at)
+        outlook = replace(snapshot.outlook, now=now, starts_at=starts_at, paused=False)
         ends = expected_ends(outlook, remaining, settings.batch_size)
     return [
         {

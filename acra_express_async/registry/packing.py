@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,9 @@ from typing import BinaryIO, cast
 
 from acra_express_async.errors import RegistryFileError
 
+REGISTRY = "a registry file"
+NAMED_FAULTS = 10
+"""Files that one sentence names."""
 HEAD_BYTES = 64 * 1024
 """How much is looked at to recognise a file, and how much is read at a time."""
 
@@ -85,11 +88,14 @@ class Opened:
         head: its beginning.
         encoding: utf-8, or one of Python's names of UTF-16.
 
+    Args:
+        what: what the file should be, for the sentence that says what it is instead.
+
     Raises:
         RegistryFileError: it cannot be opened, or it is no text file; the sentence names what it is.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, what: str = REGISTRY) -> None:
         try:
             self._file = part.open()
         except OSError as wrong:
@@ -103,7 +109,7 @@ class Opened:
             raise RegistryFileError(f"{part.name} cannot be read: {wrong}") from wrong
         if (fault := not_text(self.head)) is not None:
             self._file.close()
-            raise RegistryFileError(f"{part.name} is not a registry file: it is {fault}")
+            raise RegistryFileError(f"{part.name} is not {what}: it is {fault}")
         self.encoding = _encoding(self.head)
 
     def _unpacked(self, file: BinaryIO) -> tuple[io.BufferedReader, bytes]:
@@ -125,14 +131,15 @@ class Opened:
         self._file.close()
 
 
-def parts_of(path: Path) -> list[Part]:
+def parts_of(path: Path, what: str = REGISTRY) -> list[Part]:
     """The CSV files in a file or directory, in the order of their names; rejects of earlier loads are left out.
 
     Raises:
-        RegistryFileError: it cannot be read, is a workbook, or has no CSV file in it.
+        RegistryFileError: it cannot be read, is a workbook, or has no CSV file in it; of a directory, every such file
+            is named.
     """
     if path.is_dir():
-        return _in_directory(path)
+        return _in_directory(path, what)
     try:
         with path.open("rb") as file:
             zipped = file.read(len(_ZIP)) == _ZIP
@@ -140,11 +147,11 @@ def parts_of(path: Path) -> list[Part]:
     except OSError as wrong:
         raise RegistryFileError(f"{path} cannot be read: {wrong.strerror}") from wrong
     if zipped:
-        return _in_archive(path)
+        return _in_archive(path, what)
     return [Part(str(path), lambda: path.open("rb"), path.with_name(f"{_stem(path.name)}.rejects.csv"), size)]
 
 
-def parts_of_stream(stream: BinaryIO, name: str, kept: ExitStack) -> list[Part]:
+def parts_of_stream(stream: BinaryIO, name: str, kept: ExitStack, what: str = REGISTRY) -> list[Part]:
     """The CSV files in a stream that cannot be rewound; an archive is written to a temporary file until `kept` closes.
 
     Raises:
@@ -159,20 +166,34 @@ def parts_of_stream(stream: BinaryIO, name: str, kept: ExitStack) -> list[Part]:
     file.flush()
     return [
         replace(part, name=f"{name}: {part.name.partition(': ')[2]}", rejects=None)
-        for part in _in_archive(Path(file.name))
+        for part in _in_archive(Path(file.name), what)
     ]
 
 
-def _in_directory(path: Path) -> list[Part]:
+def in_one_sentence(faults: Sequence[str]) -> RegistryFileError:
+    """All that is wrong with several files, as one error."""
+    more = f"; and {len(faults) - NAMED_FAULTS} more files" if len(faults) > NAMED_FAULTS else ""
+    return RegistryFileError("; ".join(faults[:NAMED_FAULTS]) + more)
+
+
+def _in_directory(path: Path, what: str) -> list[Part]:
     known = (".csv", ".csv.gz", ".zip", ".gz")
     files = [each for each in sorted(path.iterdir()) if each.is_file() and each.name.lower().endswith(known)]
-    parts = [part for each in files if ".rejects." not in each.name for part in parts_of(each)]
+    parts: list[Part] = []
+    faults: list[str] = []
+    for each in files:
+        try:
+            parts += parts_of(each, what) if ".rejects." not in each.name else []
+        except RegistryFileError as wrong:
+            faults.append(str(wrong))
+    if faults:
+        raise in_one_sentence(faults)
     if not parts:
         raise RegistryFileError(f"{path} holds no file that ends in {', '.join(known)}")
     return parts
 
 
-def _in_archive(path: Path) -> list[Part]:
+def _in_archive(path: Path, what: str) -> list[Part]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.infolist() if not each.is_dir()]
@@ -181,7 +202,7 @@ def _in_archive(path: Path) -> list[Part]:
     names = [member.filename for member in members]
     if "[Content_Types].xml" in names:
         said = next((said for folder, said in _OFFICE if any(name.startswith(folder) for name in names)), "")
-        raise RegistryFileError(f"{path} is not a registry file: it is {said or 'an Office document'}")
+        raise RegistryFileError(f"{path} is not {what}: it is {said or 'an Office document'}")
     wanted = [each for each in members if each.filename.lower().endswith((".csv", ".txt", ".csv.gz"))]
     wanted = [each for each in wanted if not each.filename.startswith("__MACOSX/")]  # resource forks of a Mac
     if not wanted:

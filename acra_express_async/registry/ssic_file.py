@@ -15,6 +15,7 @@ from acra_express_async.registry.cell_cleaning import plain
 from acra_express_async.registry.header import separator_of
 from acra_express_async.registry.packing import Opened, Part
 
+SSIC = "a list of SSIC codes"
 MAX_BYTES = 16 * 1024 * 1024
 """The classification has about 1,100 codes of five digits; with its definitions it takes less than a megabyte."""
 HEAD_ROWS = 20
@@ -61,7 +62,7 @@ def read_ssic(part: Part) -> SsicTable:
     Raises:
         RegistryFileError: it cannot be read, is no text, has no column for code or title, or no code of five digits.
     """
-    opened = Opened(part)
+    opened = Opened(part, SSIC)
     try:
         data = opened.stream.read(MAX_BYTES + 1)
     except (OSError, EOFError) as wrong:

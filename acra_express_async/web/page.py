@@ -46,8 +46,8 @@ def page(status: dict[str, Any]) -> str:
 </div>
 {_companies(status)}
 {_failures(status)}
-<footer>version {_text(status["version"])}, up for {_age(_since(status, "started_at"))}; figures of
-{_age(_since(status, "taken_at"))} ago{_registry(status)}; times {_clock(status)}. <span id="live" role="status"></span>
+<footer>version {_text(status["version"])}, up for {_age(_since(status, "started_at"))}{_registry(status)}; times
+{_clock(status)}. <span id="live" role="status"></span>
 <a href="/runbook">runbook</a> <a href="/status.json">status.json</a> <a href="/metrics">metrics</a>
 <a href="/healthz">healthz</a> <a href="/readyz">readyz</a></footer>
 </main>
@@ -71,8 +71,15 @@ def _head(status: dict[str, Any]) -> str:
         nightly = "the nightly is running"
     return (
         f'<header class="{escape(verdict["word"])}"><h1><span aria-hidden="true">{_marks(verdict["word"])}</span> '
-        f"{WORDS[verdict['word']]}</h1>{lists}<p>{nightly}{_today(status)}</p></header>"
+        f"{WORDS[verdict['word']]}</h1>{lists}<p>{nightly}{_today(status)}; figures "
+        f'<span id="age">{_figures_age(status)}</span></p></header>'
     )
+
+
+def _figures_age(status: dict[str, Any]) -> str:
+    """Queue, budgets and campaigns are read every 15 s; the page's script keeps this age up to date."""
+    age = status["figures_age_seconds"]
+    return "not read yet" if age is None else f"{_age(age)} ago"
 
 
 def _today(status: dict[str, Any]) -> str:
@@ -163,6 +170,7 @@ def _campaigns(status: dict[str, Any]) -> str:
         bar = "" if not whole else f'<progress max="{whole}" value="{line["ended"]}"></progress><br>'
         progress = f"{bar}<small>{line['ended']} ended, {line['waiting']} in work, {left} to stage</small>"
         ends = "" if line["expected_end"] is None else _moment(status, line["expected_end"])
+        ends = "after resume" if status["paused"] else ends
         rows.append((str(line["campaign_id"]), progress, _moment(status, line["enqueued_at"]), ends))
     return _table("Campaigns", ("job", "progress", "enqueued", "expected end"), rows, empty="none")
 

@@ -14,6 +14,7 @@ from process import acra_express
 
 from acra_express_async.cli import main
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.sandbox.postgres import free_port
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00")
@@ -52,6 +53,8 @@ STORY = [
     ("optouts", "remove", FIRST, "--by", "Mei Ling", "--json"),
 ]
 """Every command with `--json`, in an order in which each can succeed; ID is the campaign's."""
+LISTS = ("check", "plan", "terms", "load-registry", ("campaigns", "show"))
+"""Commands besides the lists whose answer holds a list."""
 ELSEWHERE = {
     ("simulate",),  # takes minutes: tests/simulation/test_days.py
     ("campaigns", "retry"),  # needs a failed company: tests/service
@@ -112,9 +115,9 @@ async def test_every_answer_is_an_object_with_rfc3339_moments(
         code, out, err = await acra_express(*arguments, POSTGRES_DSN=fresh_dsn)
         assert code == (1 if words[1:2] == ("wait",) else 0), (words, out, err)
         answer = well_formed(out)
-        if words[1:2] == ("list",):
-            assert isinstance(answer["items"], list)
-            assert answer["items"]
+        if words[1:2] == ("list",) or words[0] in LISTS or words[:2] in LISTS:
+            assert isinstance(answer["items"], list), words
+            assert answer["items"] or words[:2] == ("campaigns", "show"), words
         if words[0] == "enqueue":
             named["ID"] = str(answer["job_id"])
 
@@ -122,9 +125,9 @@ async def test_every_answer_is_an_object_with_rfc3339_moments(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("jobs", "retry", "4711", "--json"), 1, "there is no express job 4711"),
+        (("jobs", "retry", "4711", "--json"), 2, "there is no express job 4711"),
         (("campaigns", "wait", "4711", "--json"), 2, "there is no campaign 4711"),
-        (("campaigns", "show", "4711", "--json"), 1, "there is no campaign 4711"),
+        (("campaigns", "show", "4711", "--json"), 2, "there is no campaign 4711"),
         (("jobs", "list", "--json", "--limit", "no"), 2, "Invalid value for '--limit'"),
         (("jobs", "nosuch", "--json"), 2, "No such command"),
         (("enqueue", "--json"), 2, "name at least one"),
@@ -139,6 +142,15 @@ async def test_an_error_is_one_object_on_stderr(
     found, out, err = await acra_express(*words, POSTGRES_DSN=fresh_dsn)
     assert (found, out) == (code, "")
     assert said in json.loads(err)["error"]
+
+
+async def test_check_of_a_dead_database_is_an_error_too() -> None:
+    """Its findings stand on standard output, and what is wrong in one object on stderr, as for every command."""
+    nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    code, out, err = await acra_express("check", "--json", POSTGRES_DSN=nowhere)
+    assert code == 78
+    assert any(finding["word"] == "FAIL" for finding in json.loads(out)["items"])
+    assert "127.0.0.1" in json.loads(err)["error"]
 
 
 async def test_a_wrong_setting_is_one_object_too() -> None:

@@ -35,7 +35,7 @@ async def test_the_27_files_of_the_registry_are_loaded(fresh_dsn: str, owner: Co
     files = found(tmp_path, "ACRA*s[AB].csv")
     code, out, _ = await acra_express("load-registry", *files, "--rejects", str(one), POSTGRES_DSN=fresh_dsn)
     assert code == 0
-    assert "2 files: 0 loaded, 4 updated, 0 rejected, 4 remarks" in out
+    assert "2 files: 0 loaded, 0 updated, 4 unchanged, 0 rejected, 4 remarks" in out
     with one.open(encoding="utf-8") as told:
         assert {Path(line["file"]).name for line in csv.DictReader(told)} == {Path(file).name for file in files}
 
@@ -45,8 +45,15 @@ async def test_nothing_is_loaded_when_one_file_is_something_else(
 ) -> None:
     (tmp_path / "A.csv").write_text(HEAD + row(1), encoding="utf-8")
     (tmp_path / "B.csv").write_bytes(b"%PDF-1.7")
+    (tmp_path / "C.zip").write_bytes(b"PK\x03\x04 cut off")
+    (tmp_path / "D.csv").write_text("name,age\nx,1\n", encoding="utf-8")
     code, _, err = await acra_express("load-registry", str(tmp_path), POSTGRES_DSN=fresh_dsn)
-    assert (code, err) == (1, f"acra-express: {tmp_path / 'B.csv'} is not a registry file: it is a PDF\n")
+    assert (code, err.count("\n")) == (1, 1)
+    (tmp_path / "C.zip").unlink()
+    code, _, err = await acra_express("load-registry", str(tmp_path), POSTGRES_DSN=fresh_dsn)
+    assert code == 1
+    assert err.startswith(f"acra-express: {tmp_path / 'B.csv'} is not a registry file: it is a PDF; ")
+    assert f"; {tmp_path / 'D.csv'} is not a registry file: " in err, "every wrong file is named"
     assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == 0
 
 
@@ -70,6 +77,12 @@ async def test_ssic_titles_are_loaded_and_found_by_terms(fresh_dsn: str, owner: 
     assert await owner.fetchval("SELECT code FROM ssic_ref WHERE fts @@ websearch_to_tsquery('bakery')") == "10712"
     code, out, _ = await acra_express("load-ssic", str(file), POSTGRES_DSN=fresh_dsn)
     assert (code, out[:42]) == (0, "0 codes loaded, 0 updated, 1 unchanged (SS")
+    file.write_text("code,title\n10713,Noodles\n", encoding="utf-8")
+    code, out, _ = await acra_express("load-ssic", str(file), POSTGRES_DSN=fresh_dsn)
+    assert (code, out[:15]) == (0, "1 code loaded, ")
+    file.write_bytes(b"%PDF-1.7")
+    code, _, err = await acra_express("load-ssic", str(file), POSTGRES_DSN=fresh_dsn)
+    assert (code, err) == (1, f"acra-express: {file} is not a list of SSIC codes: it is a PDF\n")
 
 
 def found(folder: Path, pattern: str) -> list[str]:

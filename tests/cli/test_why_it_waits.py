@@ -71,6 +71,6 @@ def test_show_says_why_a_campaign_waits(facts: dict[str, Any], prospects: Prospe
 def test_show_says_when_a_campaign_should_be_done() -> None:
     assert told(state(), UTC, FREE)[-1] == "expected to be done by 2026-11-24 01:00 +00:00"
     assert as_object(state(), UTC, FREE)["expected_end"] == "2026-11-24T01:00:03+00:00"
-    assert "nobody knows when it ends" in told(state(), UTC, Prospects(None, 0, 300, {}))[-1]
+    assert "its end is not known: its selection was not counted" in told(state(), UTC, Prospects(None, 0, 300, {}))[-1]
     over = as_object(state(live_jobs=0), UTC, FREE)
     assert (over["expected_end"], over["why"]) == (None, None)

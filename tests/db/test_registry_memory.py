@@ -16,7 +16,7 @@ async def test_memory_of_a_load_does_not_grow_with_the_file(fresh_dsn: str, owne
     small = await load_month(fresh_dsn, SMALL)
     assert (small.loaded, small.updated) == (SMALL, 0)
     month = await load_month(fresh_dsn, MONTH)
-    assert (month.loaded, month.updated) == (MONTH - SMALL, SMALL)
+    assert (month.loaded, month.updated, month.unchanged) == (MONTH - SMALL, 0, SMALL)
     assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == MONTH
     # With a file ten times as large, keeping even a few bytes per row would show as tens of megabytes.
     assert month.file_megabytes > 9 * small.file_megabytes

@@ -14,6 +14,7 @@ def status(**changed: Any) -> dict[str, Any]:
         "started_at": "2026-11-23T08:00:00+00:00",
         "now": "2026-11-23T12:00:00+00:00",
         "taken_at": "2026-11-23T11:59:50+00:00",
+        "figures_age_seconds": 10.0,
         "draining": False,
         "paused": False,
         "nightly_running": False,

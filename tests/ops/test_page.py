@@ -205,6 +205,7 @@ async def test_a_browser_renders_the_page_and_runs_its_script(tool: Tool, tmp_pa
         document = await browse(chromium, profile, "--virtual-time-budget=4000", "--dump-dom", url)
         assert "It is fine" in document
         assert ">Live.<" in document, "the script ran under our own policy and reached /status.json"
+        assert '<span id="age">10 s ago</span>' in document
         picture = tmp_path / "page.png"
         await browse(chromium, profile, "--window-size=390,1600", f"--screenshot={picture}", url)
         assert picture.stat().st_size > 10_000

@@ -39,6 +39,18 @@ def test_status_of_a_healthy_service_shows_its_figures() -> None:
     assert "failed in 24 hours: a provider's answers could not be used (2)" in text
 
 
+def test_a_paused_status_promises_no_end() -> None:
+    assert "11-23 16:00" in shown(status())
+    text = shown(status(paused=True))
+    assert "after resume" in text
+    assert "11-23 16:00" not in text
+
+
+def test_status_says_how_old_its_figures_are() -> None:
+    assert "figures of 10 s ago" in shown(status())
+    assert "figures not read yet" in shown(status(figures_age_seconds=None))
+
+
 def test_status_shows_trouble_first() -> None:
     text = shown(
         status(
@@ -118,7 +130,7 @@ async def test_a_watched_screen_fits_and_ctrl_c_ends_with_0(
             lines = await watching.until(lambda lines: any("Ctrl-C ends" in line for line in lines))
             text = "\n".join(lines)
             assert lines[0].startswith("Worth a look (acra-express 1.0.0, 11-23 12:00:00 +00:00)")
-            assert lines[-1].startswith("times: +00:00; Ctrl-C ends")
+            assert lines[-1].startswith("figures of 10 s ago; times: +00:00; Ctrl-C ends")
             places = [text.index(part) for part in ("Worth a look", "campaign ", "budget (rolling)")]
             assert places == sorted(places)
             assert text.count("campaign of the sp") <= campaigns

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from acra_express_async.companies.forecast import Foreseen
 from acra_express_async.companies.outlook import TAIL_SECONDS, Outlook, Supply
 from acra_express_async.limits.capacity import Costs
 
@@ -31,7 +30,4 @@ def test_the_end_of_a_campaign_is_an_instant(began: datetime) -> None:
     assert end.tzinfo is BERLIN
     assert end.utcoffset() != asked.utcoffset(), "the clocks changed in between"
     assert end.astimezone(UTC) - began == WORK + timedelta(seconds=TAIL_SECONDS)
-    told = Foreseen(
-        matched=100, companies=100, exact=True, waiting=0, asked_at=asked, ends_at=end, bound="x", needs=(), notes=()
-    )
-    assert told.seconds == WORK.total_seconds() + TAIL_SECONDS
+    assert outlook(asked).seconds_until(end) == WORK.total_seconds() + TAIL_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ async def test_probe_says_when_no_service_runs(standing: Stage) -> None:
     )
     code, _, err = await asked(standing, "breakers", "probe", "duckduckgo")
     assert code == 1
-    assert "DuckDuckGo blocked us (challenge), and any request prolongs that; the next probe is made at" in err
+    said = "DuckDuckGo blocked us (it asks for a human), and any request prolongs that; the next probe is made at "
+    assert said in err
+    assert re.search(rf"{re.escape(said)}\d{{4}}-\d\d-\d\dT[0-9:]{{8}}\+08:00", err), "for a program in RFC 3339"
     code, _, err = await asked(standing, "breakers", "probe", "jina")
     assert code == 1
     assert "no running service took the request" in err
@@ -113,7 +116,7 @@ async def test_check_providers_calls_each_once_and_changes_nothing(standing: Sta
     rows = await standing.owner.fetch("SELECT * FROM acra_express.breakers ORDER BY provider")
     code, told, _ = await asked(standing, "check", "--providers")
     assert code == 78
-    said = {finding["text"]: finding["word"] for finding in told["findings"]}
+    said = {finding["text"]: finding["word"] for finding in told["items"]}
     assert said["Jina does not answer (http_503)"] == "FAIL"
     [skipped] = [text for text in said if text.startswith("DuckDuckGo was not called: the breaker")]
     assert said[skipped] == "warn"

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from acra_express_async.db.session.pool import Connection, Database, Row
-from acra_express_async.errors import JobError
+from acra_express_async.errors import UnknownId
 from acra_express_async.params import MAX_ID
 
 ENDED = ("enriched", "no_website", "skipped", "failed", "cancelled")
@@ -129,7 +129,7 @@ class Campaigns:
         """One campaign.
 
         Raises:
-            JobError: there is none with this id; where a job of another campaign has it, the sentence says which.
+            UnknownId: there is none with this id; where a job of another campaign has it, the sentence says which.
         """
         async with self._database.transaction() as connection:
             return await known_campaign(connection, campaign_id)
@@ -146,17 +146,10 @@ class Campaigns:
             )
 
     async def companies(self, campaign_id: int, limit: int) -> list[dict[str, Any]]:
-        """How its companies ended, failed ones first, then the newest; at most `limit`."""
+        """How its companies ended, each counted once as in its state: failed ones first, then the newest, at last the
+        listed UENs that never became a company (without `ended_at`); at most `limit`."""
         async with self._database.session() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT o.uen, o.kind, o.reason, o.ended_at, o.job_id
-                FROM acra_express.outcomes o WHERE o.campaign_id = $1
-                ORDER BY o.kind <> 'failed', o.ended_at DESC LIMIT $2
-                """,
-                campaign_id,
-                limit,
-            )
+            rows = await connection.fetch(_COMPANIES, campaign_id, limit)
         return [dict(row) for row in rows]
 
 
@@ -203,11 +196,11 @@ async def known_campaign(connection: Connection, campaign_id: int) -> CampaignSt
     """The campaign of this id.
 
     Raises:
-        JobError: there is none; the sentence says what the id is instead.
+        UnknownId: there is none; the sentence says what the id is instead.
     """
     found = await campaign_states(connection, [_possible(campaign_id)])
     if not found:
-        raise JobError(await _unknown(connection, campaign_id))
+        raise UnknownId(await _unknown(connection, campaign_id))
     return found[0]
 
 
@@ -218,7 +211,7 @@ async def live_jobs(connection: Connection, campaign_id: int) -> set[int]:
 
 def _possible(campaign_id: int) -> int:
     if not 1 <= campaign_id <= MAX_ID:
-        raise JobError(f"there is no campaign {campaign_id}")
+        raise UnknownId(f"there is no campaign {campaign_id}")
     return campaign_id
 
 
@@ -305,6 +298,18 @@ _CAMPAIGNS = """
            (SELECT count(*) FROM acra_express.campaign_uens u
             WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL AND u.kind IS NULL) AS listed_waiting
     FROM acra_express.campaigns c WHERE c.campaign_id = ANY ($1::bigint[])
+"""
+
+_COMPANIES = """
+    SELECT each.uen, each.kind, each.reason, each.ended_at, each.job_id
+    FROM (
+        (SELECT DISTINCT ON (o.company_id) o.uen, o.kind, o.reason, o.ended_at, o.job_id
+         FROM acra_express.outcomes o WHERE o.campaign_id = $1
+         ORDER BY o.company_id, o.ended_at DESC, o.job_id DESC)
+        UNION ALL
+        SELECT u.uen, u.kind, u.reason, NULL, u.staging_job_id
+        FROM acra_express.campaign_uens u WHERE u.campaign_id = $1 AND u.kind IS NOT NULL) each
+    ORDER BY each.kind <> 'failed', each.ended_at DESC NULLS LAST, each.uen LIMIT $2
 """
 
 # A company that two jobs of one campaign met counts once, by its newest outcome.

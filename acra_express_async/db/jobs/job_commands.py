@@ -13,7 +13,7 @@ from acra_express_async.db.jobs.leases import ERROR_TEXT_LIMIT
 from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.jobs.uen_lists import list_progress, store_list
 from acra_express_async.db.session.pool import Connection, Database, Row
-from acra_express_async.errors import JobError
+from acra_express_async.errors import JobError, UnknownId
 from acra_express_async.models import JobId, JobType, OutcomeKind
 from acra_express_async.params import (
     MAX_BYTES,
@@ -90,7 +90,7 @@ class Operator:
         """One job and how its companies ended; for a staging job, those of its whole campaign so far.
 
         Raises:
-            JobError: there is no express job with this id.
+            UnknownId: there is no express job with this id.
         """
         async with self._database.session() as connection:
             rows = await _lines(connection, job_id=_known(job_id), limit=1)
@@ -122,7 +122,8 @@ class Operator:
         Companies that ended as `failed` are retried; all others stay as they are.
 
         Raises:
-            JobError: there is no such job, it is running, or it has staged its companies, which are in another job now.
+            UnknownId: there is no such job.
+            JobError: it is running, or it has staged its companies, which are in another job now.
         """
         async with self._database.transaction() as connection:
             before = (await _locked(connection, job_id))["status"]
@@ -153,7 +154,8 @@ class Operator:
         """End a job in `error` and return its old status. The worker of a running one completes its call.
 
         Raises:
-            JobError: there is no such job, or it has ended.
+            UnknownId: there is no such job.
+            JobError: it has ended.
         """
         async with self._database.transaction() as connection:
             row = await _locked(connection, job_id)
@@ -300,15 +302,15 @@ def _known(job_id: int) -> int:
     """The id, if the table could hold it.
 
     Raises:
-        JobError: it could not, so there is no such job.
+        UnknownId: it could not, so there is no such job.
     """
     if not -MAX_ID - 1 <= job_id <= MAX_ID:
         raise _unknown(job_id)
     return job_id
 
 
-def _unknown(job_id: int) -> JobError:
-    return JobError(f"there is no express job {job_id}")
+def _unknown(job_id: int) -> UnknownId:
+    return UnknownId(f"there is no express job {job_id}")
 
 
 async def _locked(connection: Connection, job_id: int) -> Row:

@@ -49,15 +49,22 @@ class Control:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pause(self, by: str, *, paused: bool) -> None:
-        """Stop or start claiming on all replicas; starting notifies them."""
+    async def pause(self, by: str, *, paused: bool) -> bool:
+        """Stop or start claiming on all replicas; starting notifies them.
+
+        False when that was so already: who did it first, and when, stays recorded.
+        """
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE acra_express.control SET paused = $1, changed_by = $2, changed_at = acra_express.clock()",
+            changed = await connection.fetchval(
+                """
+                UPDATE acra_express.control SET paused = $1, changed_by = $2, changed_at = acra_express.clock()
+                WHERE paused <> $1 RETURNING true
+                """,
                 paused,
                 by,
             )
             await connection.execute("SELECT pg_notify($1, 'resumed')", CHANNEL)
+        return bool(changed)
 
     async def take_cancelled(self) -> int:
         """Companies that persons cancelled and no replica has counted yet; only one replica gets each of them."""

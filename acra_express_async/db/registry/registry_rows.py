@@ -24,8 +24,8 @@ SCAN_TIMEOUT = timedelta(seconds=120)
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of a file's rows: `loaded` are new UENs, `updated` are UENs that existed already (also from earlier
-    in the file), of which `unchanged` brought nothing new; with `rejected` they add up to the rows of the file.
+    """What became of a file's rows, each counted once: `loaded` are new UENs; `updated` changed a UEN that existed
+    already (also from earlier in the file), `unchanged` brought nothing new of one; the others are `rejected`.
     `remarks` counts rows that were kept with a remark. `rejects_path` is None when there was nothing to explain.
     """
 
@@ -40,7 +40,7 @@ class LoadReport:
     @property
     def taken(self) -> int:
         """Rows that are in the registry now; without one the registry is as old as it was."""
-        return self.loaded + self.updated
+        return self.loaded + self.updated + self.unchanged
 
 
 async def load_registry(
@@ -172,11 +172,12 @@ async def _merge(
             reason = f"line {row['later']} has the same UEN and replaces this one"
             rejects.say(file, row["line"], row["uen"], "replaced", reason)
     made = sum(1 for row in written if row["made"])
+    unchanged = len({row.uen for row in rows}) - len(written)
     return replace(
         report,
         loaded=report.loaded + made,
-        updated=report.updated + len(rows) - made,
-        unchanged=report.unchanged + len({row.uen for row in rows}) - len(written),
+        updated=report.updated + len(rows) - made - unchanged,
+        unchanged=report.unchanged + unchanged,
     )
 
 

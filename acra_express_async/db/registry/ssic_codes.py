@@ -68,7 +68,10 @@ async def _near(connection: Connection, term: str, shape: PlatformShape) -> str:
     if not titles:
         return " (ssic_ref is empty: acra-express load-ssic FILE fills it)"
     near = nearest_titles(term, titles)
-    return f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
+    more = f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
+    if not shape.trigrams:
+        more += "; without the extension pg_trgm a misspelt word finds no code (CREATE EXTENSION pg_trgm)"
+    return more
 
 
 async def lost_codes(connection: Connection, ssic_codes: Sequence[str], shape: PlatformShape) -> list[str]:

@@ -23,6 +23,9 @@ FEEL_SECONDS = 0.05
 WORK_SPEED, IDLE_SPEED = 100.0, 800.0
 """Simulated seconds per real second. A company takes about 0.05 s of a quiet machine; at 100 that is a quarter of its
 providers' time. Idle hours cost only the timers of the loops, once per replica."""
+MOST_GEARS = 8
+"""Between the two gears: time limits for machines assume the fast one. In the slow one they are this many times as
+long, and with more the watchdog would take the listener's pause between two pings for a hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class DayOptions:
 
     @property
     def idle_speed(self) -> float:
-        return max(self.speed, IDLE_SPEED / self.replicas)
+        return max(self.speed, min(IDLE_SPEED / self.replicas, MOST_GEARS * self.speed))
 
     def gearbox(self) -> Gearbox:
         """The gearbox for the event loop of this day."""

@@ -12,6 +12,14 @@
     live.classList.toggle("lost", lost);
   }
 
+  // the figures are read every 15 seconds, so a look may show what was read before: its age says so
+  function aged(seconds) {
+    const age = document.getElementById("age");
+    if (!age || seconds === null || seconds === undefined) return;
+    age.textContent = seconds < 120 ? `${Math.round(seconds)} s ago` : `${Math.round(seconds / 60)} min ago`;
+    age.classList.toggle("lost", seconds > 60);
+  }
+
   async function renew() {
     const answer = await fetch("/", { cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
@@ -28,6 +36,7 @@
       const news = JSON.stringify([status.taken_at, status.verdict, status.workers]);
       if (known !== null && news !== known) await renew();
       known = news;
+      aged(status.figures_age_seconds);
       said("Live.", false);
     } catch (error) {
       said("The service does not answer; this is its last status.", true);
