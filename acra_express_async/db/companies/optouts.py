@@ -16,7 +16,7 @@ OptOutKind = Literal["company", "domain", "address"]
 class OptOut:
     """One entry of the list; an address is its keyed hash in hex."""
 
-    kind: OptOutKind
+    kind: str
     value: str
     recorded_at: datetime
 

@@ -189,7 +189,8 @@ async def _fill_company(connection: Connection, shape: PlatformShape, company: C
         )
 
 
-def _as_stored(value: str | None, *, is_list: bool) -> str | list[str] | None:
+def _as_stored(value: str | None, *, is_list: bool) -> Any:
+    """A string or a list of one, as the column has it: the platform's code and its DDL disagree, and both exist."""
     return [value] if is_list and value is not None else value
 
 

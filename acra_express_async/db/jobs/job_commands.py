@@ -254,8 +254,7 @@ async def _lines(
 
 
 def _line(row: Row, failed: int, *, most_bytes: int) -> JobLine:
-    fault = params_fault(row["params_fault"], most_bytes)
-    return JobLine(**dict(row) | {"params_fault": fault}, failed=failed)
+    return replace(JobLine(**row), params_fault=params_fault(row["params_fault"], most_bytes), failed=failed)
 
 
 def _campaign_at(row: Row) -> datetime | None:

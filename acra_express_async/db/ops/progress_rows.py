@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, Row
 
 WATCHED_EVERY = timedelta(minutes=1)
 """How often it is noted that a service looks, while there is work."""
@@ -95,8 +94,18 @@ async def paused_by(connection: Connection) -> tuple[str, datetime] | None:
     return row["changed_by"] or "an operator", row["changed_at"]
 
 
-def _waiting(row: Any) -> Waiting:
-    return Waiting(**dict(row) | {"campaigns": tuple(row["campaigns"] or ()), "said": row["said"] or ""})
+def _waiting(row: Row) -> Waiting:
+    return Waiting(
+        kind=row["kind"],
+        waits_for=row["waits_for"],
+        jobs=row["jobs"],
+        since=row["since"],
+        next_at=row["next_at"],
+        said=row["said"] or "",
+        errors=row["errors"],
+        first_job=row["first_job"],
+        campaigns=tuple(row["campaigns"] or ()),
+    )
 
 
 # A row that claims to be made in the future, or centuries ago, waits since now; the job itself says what is wrong.

@@ -60,7 +60,7 @@ class JudgementLine:
     """A judgement as it is listed; `value` is None where only a hash of an address is kept, and for `none`."""
 
     uen: str
-    field: Field
+    field: str
     value: str | None
     judgement: str
     judged_by: str

@@ -177,7 +177,9 @@ async def _next(connection: Connection, wanted: Wanted, after: str) -> list[str]
     return [row["uen"] for row in rows]
 
 
-def _filters(wanted: Wanted) -> tuple[object, ...]:
+def _filters(
+    wanted: Wanted,
+) -> tuple[int | None, datetime | None, list[str] | None, str | None, str | None]:
     return (
         wanted.campaign_id,
         wanted.since,

@@ -52,7 +52,16 @@ class ReviewRows:
                     None if ssic_codes is None else list(ssic_codes),
                 )
             yield [
-                Reviewable(**{**row, "detail": row["detail"] if isinstance(row["detail"], dict) else {}})
+                Reviewable(
+                    uen=row["uen"],
+                    name=row["name"],
+                    kind=row["kind"],
+                    reason=row["reason"],
+                    ended_at=row["ended_at"],
+                    level=row["level"],
+                    detail=row["detail"] if isinstance(row["detail"], dict) else {},
+                    domain_before=row["domain_before"],
+                )
                 for row in rows
             ]
             if len(keys) < PAGE:

@@ -174,7 +174,15 @@ class Samples:
             contacts.setdefault((row["sample_id"], row["uen"]), {})[row["subject"]] = row["judgement"]
         return [
             JudgedMember(
-                **{**row, "detail": row["detail"] if isinstance(row["detail"], dict) else {}},
+                sample_id=row["sample_id"],
+                uen=row["uen"],
+                domain=row["domain"],
+                points=row["points"],
+                level=row["level"],
+                level_table=row["level_table"],
+                detail=row["detail"] if isinstance(row["detail"], dict) else {},
+                site=row["site"],
+                site_value=row["site_value"],
                 contacts=contacts.get((row["sample_id"], row["uen"]), {}),
             )
             for row in rows
