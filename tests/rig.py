@@ -27,6 +27,17 @@ from acra_express_async.traces import Traces
 Work = Callable[[Job, JobScope], Awaitable[End]]
 
 
+def writes_of(jobs: Jobs, job: Job) -> list[Awaitable[object]]:
+    """Every write with which the holder of a claim extends or ends it, except `finish`, which needs a transaction."""
+    return [
+        jobs.heartbeat(job),
+        jobs.release(job),
+        jobs.snooze(job, timedelta(seconds=60), "x"),
+        jobs.retry_later(job, timedelta(seconds=60), "x"),
+        jobs.fail(job, "x", reason="job_error"),
+    ]
+
+
 class Rig:
     """See the module; `handle` receives every job of any type."""
 
@@ -79,13 +90,13 @@ class Rig:
             Worker(
                 f"worker-{number}",
                 queue=self.queue,
-                heartbeats=self.jobs,
+                jobs=self.jobs,
                 ends=self.ends,
-                handlers=dict.fromkeys(JobType, self),
+                handlers=dict.fromkeys(JobType, self.handle),
                 heartbeat=heartbeat,
                 draining=self.draining,
                 beacon=self.health.beacon(f"worker-{number}"),
-                freed=self.poller.worker_freed,
+                poller=self.poller,
                 call_seconds=call_seconds,
                 stands_back=stands_back,
                 metrics=self.metrics,

@@ -34,7 +34,7 @@ AWAY_SECONDS = (0.5, 30.0)
 
 
 class Claims(Protocol):
-    """The part of db/jobs/leases.py that the poller needs; tests count what is asked of it."""
+    """What the poller asks of db/jobs/claims.py. A Protocol because a test counts what is asked, without a database."""
 
     async def claim(self, owner: str, lease: timedelta) -> list[Job]: ...
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int: ...

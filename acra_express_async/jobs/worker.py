@@ -10,14 +10,15 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 
 from acra_express_async import logs
+from acra_express_async.db.jobs.claims import JobClaims
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, NotNow
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import STATES, End, JobScope
+from acra_express_async.jobs.poller import Poller
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.params import campaign_of
@@ -42,22 +43,8 @@ HAND_BACK_SECONDS = 5.0
 """Longest duration of the shielded write that hands a job back when its worker is cancelled."""
 
 
-class Handler(Protocol):
-    """The work of one job type. It finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
-
-    async def handle(self, job: Job, scope: JobScope) -> End: ...
-
-
-class Heartbeats(Protocol):
-    """Extends a lease; the answer is False once its own holder has ended the claim. See db/jobs/leases.py."""
-
-    async def heartbeat(self, job: Job) -> bool: ...
-
-
-class Freed(Protocol):
-    """Notes that a worker has ended a job; see `Poller.worker_freed`."""
-
-    def __call__(self, job: Job, *, abandoned: bool) -> None: ...
+Handler = Callable[[Job, JobScope], Awaitable[End]]
+"""The work of one job type. It finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
 
 
 class Worker:
@@ -67,8 +54,8 @@ class Worker:
         name: for logs and the status page.
         handlers: the work of each job type.
         heartbeat: time between two heartbeats, at most a quarter of the lease.
-        freed: called after every job, so that the poller claims only for free workers; `abandoned` says that the job
-            could not be handed back because the database was away.
+        jobs: extends the lease.
+        poller: learns when a job has ended, so that it claims only for free workers.
         stands_back: why nothing new may be started now, or None.
         traces: begins one for each attempt.
         call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
@@ -80,13 +67,13 @@ class Worker:
         name: str,
         *,
         queue: asyncio.Queue[Job],
-        heartbeats: Heartbeats,
+        jobs: JobClaims,
         ends: AttemptEnds,
         handlers: Mapping[JobType, Handler],
         heartbeat: timedelta,
         draining: asyncio.Event,
         beacon: Beacon,
-        freed: Freed,
+        poller: Poller,
         stands_back: Callable[[], str | None],
         metrics: Metrics,
         clock: Callable[[], float],
@@ -98,13 +85,13 @@ class Worker:
         self.job: Job | None = None
         self.scope: JobScope | None = None
         self._queue = queue
-        self._heartbeats = heartbeats
+        self._jobs = jobs
         self._ends = ends
         self._handlers = handlers
         self._heartbeat = heartbeat
         self._draining = draining
         self._beacon = beacon
-        self._freed = freed
+        self._poller = poller
         self._stands_back = stands_back
         self._metrics = metrics
         self._clock = clock
@@ -132,7 +119,7 @@ class Worker:
             finally:
                 self.job = self.scope = None
                 self._metrics.workers_busy.dec()
-                self._freed(job, abandoned=self._abandoned)
+                self._poller.worker_freed(job, abandoned=self._abandoned)
 
     async def _next_job(self) -> Job | None:
         """A job, or None after `BEAT_SECONDS` without one, so that an idle worker beats too."""
@@ -211,7 +198,7 @@ class Worker:
     async def _extend(self, job: Job, scope: JobScope) -> bool:
         """One heartbeat; the deadline in `scope` counts from before it was sent."""
         asked = self._clock()
-        extended = await self._heartbeats.heartbeat(job)
+        extended = await self._jobs.heartbeat(job)
         if extended:
             scope.lease_ends = asked + job.lease.total_seconds()
         return extended
@@ -275,7 +262,7 @@ class Worker:
         if self._draining.is_set():
             return await self._ends.release(job)
         try:
-            end = await self._handlers[job.job_type].handle(job, scope)
+            end = await self._handlers[job.job_type](job, scope)
         except (LeaseLost, DatabaseAway):
             raise
         except AcraExpressError as error:

@@ -266,13 +266,13 @@ class Composition:
         return Worker(
             f"worker-{number}",
             queue=self.queue,
-            heartbeats=self.jobs,
+            jobs=self.jobs,
             ends=self.ends,
             handlers=handlers,
             heartbeat=timedelta(seconds=self.settings.heartbeat_seconds),
             draining=self.draining,
             beacon=self.health.beacon(f"worker-{number}"),
-            freed=self.poller.worker_freed,
+            poller=self.poller,
             stands_back=self.courtesy.stands_back,
             metrics=self.metrics,
             traces=self._traces,
@@ -321,7 +321,7 @@ class Composition:
             lock_retry=self.lock_retry,
             random=self.random,
         )
-        return {JobType.STAGING: staging, JobType.ENRICHMENT: enrichment}
+        return {JobType.STAGING: staging.handle, JobType.ENRICHMENT: enrichment.handle}
 
     def _resolve(self, throttle: object, key: str) -> JobThrottle:
         return resolve(throttle, self.settings, key=key)

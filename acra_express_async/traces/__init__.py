@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # importing it takes OpenTelemetry, which is an extra
+    from acra_express_async.traces.otlp import OpenSpan, OtlpTracer
 
 Fact = bool | int | float | str
 
@@ -29,24 +32,8 @@ _CODE = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 """Without dots, blanks, slashes and ``@``: no address, domain, URL or sentence matches."""
 
 
-class Span(Protocol):
-    """An open span."""
-
-    def note(self, facts: Mapping[str, Fact]) -> None:
-        """Add facts."""
-        ...
-
-
-class Tracer(Protocol):
-    """Opens spans; see `otlp.OtlpTracer`."""
-
-    def span(self, name: str, facts: Mapping[str, Fact]) -> AbstractContextManager[Span]:
-        """A span inside the one that is open."""
-        ...
-
-
-_tracer: ContextVar[Tracer | None] = ContextVar("acra_express_tracer", default=None)
-_span: ContextVar[Span | None] = ContextVar("acra_express_span", default=None)
+_tracer: ContextVar[OtlpTracer | None] = ContextVar("acra_express_tracer", default=None)
+_span: ContextVar[OpenSpan | None] = ContextVar("acra_express_span", default=None)
 
 
 class Traces:
@@ -56,7 +43,7 @@ class Traces:
         tracer: None when nobody asked for traces.
     """
 
-    def __init__(self, tracer: Tracer | None = None) -> None:
+    def __init__(self, tracer: OtlpTracer | None = None) -> None:
         self._tracer = tracer
 
     @contextmanager

@@ -26,7 +26,9 @@ CLOSE_SECONDS = 2.0
 """How long the last spans may take to leave; a collector that is away must not hold up the stop."""
 
 
-class _OpenSpan:
+class OpenSpan:
+    """A span to which facts can be added."""
+
     def __init__(self, span: Span, *, company: bool) -> None:
         self._span = span
         self._company = company
@@ -52,8 +54,8 @@ class OtlpTracer:
         self._company = company
 
     @contextmanager
-    def span(self, name: str, facts: Mapping[str, Fact]) -> Iterator[_OpenSpan]:
-        """See `traces.Tracer`. An exception leaves its type, never its message."""
+    def span(self, name: str, facts: Mapping[str, Fact]) -> Iterator[OpenSpan]:
+        """A span inside the one that is open. An exception leaves its type, never its message."""
         with self._tracer.start_as_current_span(
             name,
             kind=SpanKind.CLIENT if name == "send" else SpanKind.INTERNAL,
@@ -66,7 +68,7 @@ class OtlpTracer:
                 trace_id=f"{ids.trace_id:032x}", span_id=f"{ids.span_id:016x}"
             ):
                 try:
-                    yield _OpenSpan(opened, company=self._company)
+                    yield OpenSpan(opened, company=self._company)
                 except BaseException as error:
                     opened.set_attribute("error.type", type(error).__name__)
                     opened.set_status(StatusCode.ERROR)

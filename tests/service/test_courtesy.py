@@ -224,7 +224,7 @@ async def test_b16_standing_back_costs_no_attempt_and_is_counted(
         freed(job, abandoned=abandoned)
         ended.set()
 
-    rig.workers[0]._freed = told
+    rig.poller.worker_freed = told
     [job_id] = await enqueue(owner)
     async with rig.running():
         await ended.wait()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from conftest import ROLE
+from conftest import tenant_sessions
 from database_clock import Clock
 from rig import Rig, enqueue, statuses
 from structlog.testing import capture_logs
@@ -28,20 +28,10 @@ MOST_ROUNDS = 8
 
 
 @pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
-
-
-@pytest_asyncio.fixture
 async def impatient(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
     """Sessions whose statements are cancelled after 200 ms."""
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=4, extra={"statement_timeout": "200ms"})
-    await database.open()
-    yield database
-    await database.close()
+    async with tenant_sessions(fresh_dsn, owner, size=4, extra={"statement_timeout": "200ms"}) as database:
+        yield database
 
 
 async def counted(owner: Connection) -> tuple[int, int, int]:
@@ -180,7 +170,7 @@ async def test_a_process_frozen_behind_its_claim_starts_nothing(database: Databa
     [heir] = await rig.jobs.claim("another replica", HOUR, 1)
     rig.queue.put_nowait(frozen)
     freed = asyncio.Event()
-    rig.workers[0]._freed = lambda _job, *, abandoned: freed.set()
+    rig.poller.worker_freed = lambda _job, *, abandoned: freed.set()
     async with rig.running():
         await freed.wait()
     assert not called
@@ -272,38 +262,35 @@ async def test_a_lost_synchronous_standby_costs_no_job_anything(
     fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "COMMAND_TIMEOUT", timedelta(seconds=0.5))
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=6)
-    await database.open()
-    unanswered: asyncio.Queue[int] = asyncio.Queue()
-    done: asyncio.Queue[Job] = asyncio.Queue()
+    async with tenant_sessions(fresh_dsn, owner, size=6) as database:
+        unanswered: asyncio.Queue[int] = asyncio.Queue()
+        done: asyncio.Queue[Job] = asyncio.Queue()
 
-    async def work(job: Job, scope: JobScope) -> End:
-        end = await rig.finish(job)
-        done.put_nowait(job)
-        return end
+        async def work(job: Job, scope: JobScope) -> End:
+            end = await rig.finish(job)
+            done.put_nowait(job)
+            return end
 
-    rig = Rig(database, work, lease=timedelta(seconds=2))
-    rig.poller._random.random = lambda: 0.01  # type: ignore[method-assign]
-    claim = rig.jobs.claim
+        rig = Rig(database, work, lease=timedelta(seconds=2))
+        rig.poller._random.random = lambda: 0.01  # type: ignore[method-assign]
+        claim = rig.jobs.claim
 
-    async def told(owner_name: str, lease: timedelta) -> list[Job]:
-        try:
-            return await claim(owner_name, lease)
-        except DatabaseAway:
-            unanswered.put_nowait(1)
-            raise
+        async def told(owner_name: str, lease: timedelta) -> list[Job]:
+            try:
+                return await claim(owner_name, lease)
+            except DatabaseAway:
+                unanswered.put_nowait(1)
+                raise
 
-    monkeypatch.setattr(rig.jobs, "claim", told)
-    async with without_its_standby(owner):
-        await enqueue(owner, 2)
-        async with rig.running():
-            for _ in range(6):
-                await unanswered.get()
-            await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            await owner.execute("SELECT pg_reload_conf()")
-            seen = [await done.get(), await done.get()]
-    await database.close()
+        monkeypatch.setattr(rig.jobs, "claim", told)
+        async with without_its_standby(owner):
+            await enqueue(owner, 2)
+            async with rig.running():
+                for _ in range(6):
+                    await unanswered.get()
+                await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+                await owner.execute("SELECT pg_reload_conf()")
+                seen = [await done.get(), await done.get()]
     assert await statuses(owner) == {"done": 2}
     assert {(job.errors, job.crashes) for job in seen} == {(0, 0)}
 

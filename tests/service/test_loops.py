@@ -78,8 +78,7 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
         freed.set()
 
     monkeypatch.setattr(rig.jobs, "claim", slow_claim)
-    for worker in rig.workers:
-        monkeypatch.setattr(worker, "_freed", free)
+    monkeypatch.setattr(rig.poller, "worker_freed", free)
     await enqueue(owner)
     assert await rig.supervisor.run() == 0
     assert await statuses(owner) == {"done": 2}

@@ -64,9 +64,8 @@ async def test_a_company_is_worked_on_once_around_midnight(
     await clock.advance(timedelta(seconds=10))
     second = await enqueue(owner, company_id)
     ended = asyncio.Event()
-    freed = rig.workers[0]._freed
-    for worker in rig.workers:
-        worker._freed = lambda job, *, abandoned: (ended.set(), freed(job, abandoned=abandoned))
+    freed = rig.poller.worker_freed
+    rig.poller.worker_freed = lambda job, *, abandoned: (ended.set(), freed(job, abandoned=abandoned))
     rig.poller.wake("notify")
     await ended.wait()
     assert await owner.fetchval("SELECT status FROM background_jobs WHERE job_id = $1", second) == "done"
