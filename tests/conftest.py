@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from database_clock import Clock
 from hypothesis import settings
 from server_defaults import set_defaults
 
@@ -83,8 +85,8 @@ async def _execute(dsn: str, statement: str) -> None:
 
 
 @asynccontextmanager
-async def cloned_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """The DSN (superuser) of a clone of `template` that exists within the context."""
+async def cloned_database(postgres: EmbeddedPostgres, template: str = "template1") -> AsyncIterator[str]:
+    """The DSN (superuser) of a clone of `template`, or of an empty database; it exists within the context."""
     name = f"t_{secrets.token_hex(6)}"
     await _execute(postgres.dsn(), f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
@@ -122,13 +124,28 @@ async def owner(fresh_dsn: str) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-@pytest_asyncio.fixture
-async def database(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
-    """Sessions under the tenant role, as the service opens them."""
+@asynccontextmanager
+async def tenant_sessions(dsn: str, owner: Connection, *, size: int, **more: Any) -> AsyncIterator[Database]:
+    """A pool as the service opens it, under the tenant role; `more` goes to `Database`."""
     tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(fresh_dsn, role=ROLE, tenant_id=tenant, size=4)
+    database = Database(dsn, role=ROLE, tenant_id=tenant, size=size, **more)
     await database.open()
     try:
         yield database
     finally:
         await database.close()
+
+
+@pytest_asyncio.fixture
+async def database(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
+    """Sessions under the tenant role, as the service opens them."""
+    async with tenant_sessions(fresh_dsn, owner, size=4) as database:
+        yield database
+
+
+@pytest_asyncio.fixture
+async def clock(owner: Connection) -> Clock:
+    """The database's clock, which stands still until the test advances it."""
+    clock = Clock(owner)
+    await clock.install()
+    return clock

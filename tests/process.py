@@ -194,6 +194,16 @@ class Stage:
             ended.setdefault(row["uen"], []).append(row["kind"])
         return ended
 
+    async def assert_each_once(self, wanted: list[str]) -> dict[str, list[str]]:
+        """Exactly these companies ended, each once, within every limit and with no verification paid twice."""
+        outcomes = await self.outcomes()
+        assert sorted(outcomes) == wanted
+        assert all(len(kinds) == 1 for kinds in outcomes.values()), outcomes
+        state = self.simulator.state()
+        assert state["violations"] == 0
+        assert state["verifications"]["sent_more_than_once"] == 0
+        return outcomes
+
 
 @asynccontextmanager
 async def stage(

@@ -35,15 +35,6 @@ async def standing(image: Image, fresh_dsn: str, tmp_path: Path) -> AsyncIterato
         yield standing
 
 
-async def assert_each_once(standing: Stage, wanted: list[str]) -> None:
-    outcomes = await standing.outcomes()
-    assert sorted(outcomes) == wanted
-    assert all(len(kinds) == 1 for kinds in outcomes.values())
-    state = standing.simulator.state()
-    assert state["violations"] == 0
-    assert state["verifications"]["sent_more_than_once"] == 0
-
-
 def test_the_image_metadata_says_how_to_run_it(image: Image) -> None:
     config = image.inspected()["Config"]
     assert config["User"] == "10001:10001"
@@ -110,7 +101,7 @@ async def test_sigterm_in_mid_job_exits_0_and_loses_nothing(image: Image, standi
         await second.event("job.ended", end="done")
         second.send("TERM")
         assert await second.ended() == 0
-    await assert_each_once(standing, wanted)
+    await standing.assert_each_once(wanted)
 
 
 async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage) -> None:
@@ -126,7 +117,7 @@ async def test_kill_9_and_a_new_container_resumes(image: Image, standing: Stage)
         await second.event("job.ended", end="done")
         second.send("TERM")
         assert await second.ended() == 0
-    await assert_each_once(standing, wanted)
+    await standing.assert_each_once(wanted)
 
 
 async def test_image_holds_the_simulator_and_registry_of_the_trial(image: Image, fresh_dsn: str) -> None:

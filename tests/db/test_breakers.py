@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from database_clock import Clock
 from server_defaults import under_any_defaults
 
@@ -22,13 +21,6 @@ from acra_express_async.runtime.secret_files import READ_AGAIN_SECONDS, Secret
 pytestmark = under_any_defaults
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 BLOCKED = [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4)]

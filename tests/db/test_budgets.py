@@ -8,7 +8,6 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
-import pytest_asyncio
 from database_clock import START, Clock
 from server_defaults import under_any_defaults
 
@@ -28,13 +27,6 @@ NOBODY = JobLimits()
 CALLS = Allowance(Provider.JINA, "calls_1h", 10, 1, HOUR, MARGIN)
 TOKENS = Allowance(Provider.JINA, "tokens_1m", 5000, 1, MINUTE, timedelta(seconds=35))
 VERIFICATIONS = Allowance(Provider.ZEROBOUNCE, "verifications_1d", 10, 0.6, DAY, MARGIN, elsewhere=True)
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from rig import writes_of
 from server_defaults import under_any_defaults
 
 from acra_express_async.db.jobs.leases import Jobs
@@ -69,13 +70,7 @@ async def test_expired_lease_gets_a_new_token_and_counts_as_a_crash(jobs: Jobs, 
     [heir] = await jobs.claim("b", LEASE, 1)
     assert (heir.job_id, heir.crashes, heir.expired, heir.crashed) == (zombie.job_id, 1, True, True)
     assert heir.token != zombie.token
-    for write in (
-        jobs.heartbeat(zombie),
-        jobs.release(zombie),
-        jobs.snooze(zombie, LEASE, "x"),
-        jobs.retry_later(zombie, LEASE, "x"),
-        jobs.fail(zombie, "x", reason="job_error"),
-    ):
+    for write in writes_of(jobs, zombie):
         with pytest.raises(LeaseLost):
             await write
     assert await status(owner, heir.job_id) == "running"

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
+from conftest import cloned_database
 
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.schema.migrate import check, migrate, migrations
@@ -24,14 +24,8 @@ ROLE = "acra_express"
 
 @pytest_asyncio.fixture
 async def empty_dsn(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    name = f"e_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield postgres.dsn(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
+    async with cloned_database(postgres) as dsn:
+        yield dsn
 
 
 @pytest_asyncio.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from database_clock import Clock
 
 from acra_express_async.db.jobs.leases import Jobs
@@ -14,13 +13,6 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Provider, WaitReason
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 async def opened(owner: Connection, provider: str, kind: str, minutes: int) -> None:

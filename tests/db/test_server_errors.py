@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 import pytest_asyncio
+from conftest import tenant_sessions
 from faults import FaultProxy, proxied
 
 from acra_express_async.db.session.pool import Connection, Database
@@ -53,11 +54,8 @@ OURS = ("0A000", "21000", "22003", "22021", "22P05", "23502", "23505", "25P02", 
 @pytest_asyncio.fixture
 async def one_session(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
     """A pool with a single session, so that the next use shows its state."""
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(fresh_dsn, role="acra_express", tenant_id=tenant, size=1)
-    await database.open()
-    yield database
-    await database.close()
+    async with tenant_sessions(fresh_dsn, owner, size=1) as database:
+        yield database
 
 
 async def backend(database: Database) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from conftest import ROLE
+from conftest import ROLE, tenant_sessions
 from pooler import NAMES, pooled
 from process import acra_express, stage
 from server_defaults import BEHIND_A_POOLER, HOSTILE, set_defaults, under_any_defaults
@@ -44,14 +44,13 @@ async def test_every_session_has_its_own_settings(database: Database) -> None:
 
 @pytest.mark.parametrize("server_defaults", [{}, BEHIND_A_POOLER], ids=["plain", "hostile"], indirect=True)
 async def test_every_transaction_behind_a_pooler_has_them_too(pooled_dsn: str, owner: Connection) -> None:
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(pooled_dsn, role=ROLE, tenant_id=tenant, size=2, pooled=True)
-    await database.open()
-    async with database.session() as connection:
+    async with (
+        tenant_sessions(pooled_dsn, owner, size=2, pooled=True) as database,
+        database.session() as connection,
+    ):
         assert await settings_fault(connection) is None
         assert await connection.fetchval("SELECT current_setting('transaction_isolation')") == "read committed"
         assert await connection.fetchval("SELECT current_user") == ROLE
-    await database.close()
 
 
 def test_hostile_defaults_cover_every_pinned_setting() -> None:

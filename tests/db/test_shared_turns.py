@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest_asyncio
 from database_clock import Clock
 
 from acra_express_async.db.limits.budget_ledger import BudgetLedger
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import SEND_MARGIN, Allowance, Ask, Charge, Refusal, allowances
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.service.clients import shared_turns
@@ -47,13 +46,6 @@ class Replica:
         refusal = await self.charge()
         assert isinstance(refusal, Refusal), "two at once"
         return refusal
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 async def test_one_request_at_a_time_over_all_replicas(database: Database, clock: Clock) -> None:

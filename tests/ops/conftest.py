@@ -14,7 +14,7 @@ from database_clock import Clock
 from prometheus_client import CollectorRegistry, generate_latest
 from tools import ROOT, require_tool
 
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Database
 from acra_express_async.metrics import Metrics
 
 from .replicas import Channel, Replica
@@ -106,13 +106,6 @@ def anchors(markdown: Path) -> set[str]:
     """The anchors of a page's headings, as code hosts create them."""
     headings = re.findall(r"(?m)^#+ (.+)$", markdown.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> Clock:
-    clock = Clock(owner)
-    await clock.install()
-    return clock
 
 
 @pytest.fixture

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
-from quality.scoring import READING, VERIFYING, Counted, FreeScope, Nobody, NoMemory
+from quality.scoring import NoMemory, run_in
 from quality.world import Web, right_domains, webs
 
-from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.extract.candidates import candidates_of
 from acra_express_async.extract.domains import registrable
 from acra_express_async.extract.found_hosts import united
@@ -196,7 +195,7 @@ async def compare(
             has_site = _has_site(truth, web)
             for name, each in plans.items():
                 planned = PlannedWeb(web, read, 1 if name == BROKEN else MOST_EXCLUDED)
-                outcome = await _run(planned, each, seen[name])
+                outcome = await run_in(planned, memory=seen[name], plan=each)
                 results[name].add(truth, planned, outcome, has_site=has_site)
     return list(results.values())
 
@@ -213,23 +212,3 @@ def _has_site(truth: Truth, web: Web) -> bool:
         return False
     page = web.world.page(f"https://{truth.own_domain}/")
     return page.failure is None and page.http_status == 200 and not page.robots_denied and bool(page.main)
-
-
-async def _run(web: PlannedWeb, chosen: QueryPlan, seen: Seen) -> Outcome:
-    counted = Counted(web)
-    pipeline = Pipeline(
-        searcher=counted,
-        reader=counted,
-        verifier=counted,
-        verifications=web,
-        opt_outs=Nobody(),
-        memory=seen,
-        clock=lambda: 0.0,
-        max_pages=READING.max_pages,
-        tokens_per_page=READING.tokens_per_page,
-        max_verifications=VERIFYING.max_per_company,
-        store_personal_emails=False,
-        address_key=str.lower,
-        plan=chosen,
-    )
-    return replace(await pipeline.run(web.case.company, FreeScope()), usage=counted.usage)

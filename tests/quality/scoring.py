@@ -11,6 +11,7 @@ from quality.cases import Case, missing
 
 from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.extract.domains import same_url
+from acra_express_async.extract.queries import PLAN, QueryPlan
 from acra_express_async.models import (
     CompanyId,
     JobLimits,
@@ -160,7 +161,7 @@ async def run(case: Case) -> Outcome:
     return await run_in(CaseWorld(case))
 
 
-async def run_in(world: CaseWorld) -> Outcome:
+async def run_in(world: CaseWorld, *, memory: NoMemory | None = None, plan: QueryPlan = PLAN) -> Outcome:
     """Run the company of a case through the real pipeline with the default settings."""
     counted = Counted(world)
     pipeline = Pipeline(
@@ -169,13 +170,14 @@ async def run_in(world: CaseWorld) -> Outcome:
         verifier=counted,
         verifications=world,
         opt_outs=Nobody(),
-        memory=NoMemory(),
+        memory=memory or NoMemory(),
         clock=lambda: 0.0,
         max_pages=READING.max_pages,
         tokens_per_page=READING.tokens_per_page,
         max_verifications=VERIFYING.max_per_company,
         store_personal_emails=False,
         address_key=str.lower,
+        plan=plan,
     )
     return replace(await pipeline.run(world.case.company, FreeScope()), usage=counted.usage)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
-import asyncpg
 import pytest
+from conftest import cloned_database
 from quality.cases import DEVELOPMENT, OWN, Case, load
 from quality.scoring import score
 from quality.test_quality import AT_LEAST, GATES
@@ -57,18 +56,12 @@ async def test_three_services_on_three_databases_store_the_same(
 
 async def on_a_database_of_its_own(cases: list[Case], postgres: EmbeddedPostgres, template: str) -> list[Outcome]:
     """Everything that a service with a separate database stored, except the times at which it read pages."""
-    name = f"t_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        owner = await connect(postgres.dsn(name), {"search_path": "public"})
+    async with cloned_database(postgres, template) as dsn:
+        owner = await connect(dsn, {"search_path": "public"})
         try:
-            results = await run_service(cases, postgres.dsn(name), owner)
+            results = await run_service(cases, dsn, owner)
         finally:
             await owner.close()
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
     return [
         replace(outcome, emails=tuple(replace(mail, read_at=None) for mail in outcome.emails)) for _, outcome in results
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from conftest import tenant_sessions
 from records.crowd import CAMPAIGN, crowd
 
 from acra_express_async.db.companies.campaign_rows import Campaigns
@@ -96,11 +97,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
 async def assert_by_index(
     fresh_dsn: str, owner: Connection, shape: PlatformShape, statements: dict[str, tuple[Any, ...]]
 ) -> None:
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
     for mode in ("force_custom_plan", "force_generic_plan"):
-        database = Database(fresh_dsn, role="acra_express", tenant_id=tenant, size=1, extra={"plan_cache_mode": mode})
-        await database.open()
-        try:
+        async with tenant_sessions(fresh_dsn, owner, size=1, extra={"plan_cache_mode": mode}) as database:
             for name, operation in operations(database, shape).items():
                 statements.clear()
                 before = await reads(database)
@@ -114,8 +112,6 @@ async def assert_by_index(
                 assert plans
                 seen = [each for each in plans for table in LARGE if f"Seq Scan on {table} " in each]
                 assert not seen, (mode, name, seen)
-        finally:
-            await database.close()
 
 
 async def plan(database: Database, query: str, values: tuple[Any, ...]) -> str:

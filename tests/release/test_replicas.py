@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
+from conftest import cloned_database
 from faults import proxied
 from process import Stage, stage
 
@@ -18,18 +15,6 @@ from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 COMPANIES = 60
 REPLICAS = (1, 2, 4, 8)
-
-
-@asynccontextmanager
-async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    name = f"r_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield postgres.dsn(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
 
 
 async def drained_by(standing: Stage, replicas: int) -> dict[str, list[str]]:
@@ -56,7 +41,7 @@ async def test_any_number_of_replicas_gives_the_same_totals(
     for replicas in REPLICAS:
         folder = tmp_path / str(replicas)
         folder.mkdir()
-        async with clone(postgres, template_database) as dsn, stage(dsn, folder, rows=120) as standing:
+        async with cloned_database(postgres, template_database) as dsn, stage(dsn, folder, rows=120) as standing:
             ends[replicas] = await drained_by(standing, replicas)
             state = standing.simulator.state()
             assert state["violations"] == 0, replicas
@@ -87,9 +72,4 @@ async def test_a_dead_and_restored_link_of_one_replica_changes_nothing(fresh_dsn
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0, "\n".join(service.lines[-20:])
         assert await (await standing.start("run", "--until-idle", **lease)).ended() == 0
-        outcomes = await standing.outcomes()
-        assert sorted(outcomes) == wanted
-        assert all(len(kinds) == 1 for kinds in outcomes.values())
-        state = standing.simulator.state()
-        assert state["violations"] == 0
-        assert state["verifications"]["sent_more_than_once"] == 0
+        await standing.assert_each_once(wanted)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
+from conftest import cloned_database
 from process import Process, Stage, stage
 from tools import ROOT, run
 
@@ -33,13 +32,35 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
         yield standing
 
 
+CodeBefore = Callable[[Migration], AbstractAsyncContextManager[tuple[Stage, Path]]]
+
+
+@pytest.fixture
+def code_before(postgres: EmbeddedPostgres, template_database: str, tmp_path: Path) -> CodeBefore:
+    """The code before a migration was written: a stage whose database it migrated, and a script that runs it."""
+
+    @asynccontextmanager
+    async def built(migration: Migration) -> AsyncIterator[tuple[Stage, Path]]:
+        old_code = tmp_path / "older"
+        _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/{migration.version:04d}_{migration.name}.sql")
+        starter = _starter(tmp_path, old_code)
+        async with cloned_database(postgres) as dsn:
+            migrating = ("migrate", "--bootstrap-platform")
+            done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
+            assert done.returncode == 0, done.stderr
+            async with stage(dsn, tmp_path, rows=120) as standing:
+                yield standing, starter
+
+    return built
+
+
+def version(number: int) -> Migration:
+    return next(migration for migration in migrations() if migration.version == number)
+
+
 async def assert_each_once(standing: Stage, wanted: list[str]) -> None:
-    outcomes = await standing.outcomes()
-    assert sorted(outcomes) == wanted
-    assert all(len(kinds) == 1 and kinds[0] in ("enriched", "no_website") for kinds in outcomes.values()), outcomes
-    state = standing.simulator.state()
-    assert state["violations"] == 0
-    assert state["verifications"]["sent_more_than_once"] == 0
+    outcomes = await standing.assert_each_once(wanted)
+    assert all(kinds[0] in ("enriched", "no_website") for kinds in outcomes.values()), outcomes
 
 
 async def enqueue_in_fives(standing: Stage, uens: list[str]) -> None:
@@ -117,153 +138,114 @@ async def test_a_rolling_upgrade_from_the_last_commit_loses_nothing(standing: St
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", [migrations()[-1], migrations()[5]], ids=["newest", "all since the release"])
-async def test_a_release_with_a_migration_is_rolled_out_under_load(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path, first: Migration
-) -> None:
+async def test_a_release_with_a_migration_is_rolled_out_under_load(code_before: CodeBefore, first: Migration) -> None:
     """Old code works on its own schema; new code refuses it; after a migration under load both work together.
 
     With all migrations since 0005 the old replicas keep to tokens, crashes, slots and breakers as they knew them.
     """
     newest = migrations()[-1]
-    old_code = tmp_path / "older"
-    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/{first.version:04d}_{first.name}.sql")
-    starter = _starter(tmp_path, old_code)
-    async with database(postgres) as dsn:
-        done = run(
-            "env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, "migrate", "--bootstrap-platform"
-        )
-        assert done.returncode == 0, done.stderr
-        async with stage(dsn, tmp_path, rows=120) as standing:
-            done_before = await applied(standing)
-            lacking = [each for each in migrations() if each.version not in done_before]
-            assert newest in lacking
-            names = ", ".join(f"{each.version:04d}_{each.name}" for each in lacking)
-            refused = await standing.start()
-            assert await refused.ended() == EX_CONFIG
-            assert refused.lines == [f"acra-express: the database lacks {names}; run `acra-express migrate`"]
+    async with code_before(first) as (standing, starter):
+        done_before = await applied(standing)
+        lacking = [each for each in migrations() if each.version not in done_before]
+        assert newest in lacking
+        names = ", ".join(f"{each.version:04d}_{each.name}" for each in lacking)
+        refused = await standing.start()
+        assert await refused.ended() == EX_CONFIG
+        assert refused.lines == [f"acra-express: the database lacks {names}; run `acra-express migrate`"]
 
-            async def migrated() -> None:
-                migrating = await standing.start("migrate")
-                assert await migrating.ended() == 0, "\n".join(migrating.lines)
-                assert newest.version in await applied(standing)
+        async def migrated() -> None:
+            migrating = await standing.start("migrate")
+            assert await migrating.ended() == 0, "\n".join(migrating.lines)
+            assert newest.version in await applied(standing)
 
-            await deploy(standing, await standing.start_script(starter, "run"), migrated)
+        await deploy(standing, await standing.start_script(starter, "run"), migrated)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_old_and_new_code_drain_the_same_lists_of_uens(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
-) -> None:
+async def test_old_and_new_code_drain_the_same_lists_of_uens(code_before: CodeBefore) -> None:
     """The code before lists had a table carries them in params; each version goes on with what the other began."""
-    old_code = tmp_path / "older"
-    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0009_uen_lists.sql")
-    starter = _starter(tmp_path, old_code)
-    async with database(postgres) as dsn:
-        migrating = ("migrate", "--bootstrap-platform")
-        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
-        assert done.returncode == 0, done.stderr
-        async with stage(dsn, tmp_path, rows=120) as standing:
-            wanted = standing.uens[:40]
-            old = await standing.start_script(starter, "run")
-            await old.event("listener.proven")
-            await standing.enqueue({"uens": wanted[:10]})
+    async with code_before(version(9)) as (standing, starter):
+        wanted = standing.uens[:40]
+        old = await standing.start_script(starter, "run")
+        await old.event("listener.proven")
+        await standing.enqueue({"uens": wanted[:10]})
+        await old.event("batch.staged")
+        assert await (await standing.start("migrate")).ended() == 0
+        # enqueued by the new version, claimed by the old one alone: it finds the list in the row
+        await enqueue_by_command(standing, wanted[10:18])
+        for _ in range(3):
             await old.event("batch.staged")
-            assert await (await standing.start("migrate")).ended() == 0
-            # enqueued by the new version, claimed by the old one alone: it finds the list in the row
-            await enqueue_by_command(standing, wanted[10:18])
-            for _ in range(3):
-                await old.event("batch.staged")
-            new = await standing.start()
-            await new.event("listener.proven")
-            await enqueue_by_command(standing, wanted[18:29])
-            await standing.enqueue({"uens": wanted[29:]})
-            await new.event("batch.staged")
-            await old.event("job.claimed")
-            for process in (old, new):
-                process.signal(signal.SIGTERM)
-                assert await process.ended() == 0, "\n".join(process.lines[-20:])
-            assert await (await standing.start("run", "--until-idle")).ended() == 0
-            await assert_each_once(standing, wanted)
-            statuses = await standing.owner.fetch("SELECT DISTINCT status, error FROM background_jobs")
-            assert [tuple(row) for row in statuses] == [("done", None)]
-            waiting = "SELECT count(*) FROM acra_express.campaign_uens WHERE staging_job_id IS NULL"
-            assert await standing.owner.fetchval(waiting) == 0
+        new = await standing.start()
+        await new.event("listener.proven")
+        await enqueue_by_command(standing, wanted[18:29])
+        await standing.enqueue({"uens": wanted[29:]})
+        await new.event("batch.staged")
+        await old.event("job.claimed")
+        for process in (old, new):
+            process.signal(signal.SIGTERM)
+            assert await process.ended() == 0, "\n".join(process.lines[-20:])
+        assert await (await standing.start("run", "--until-idle")).ended() == 0
+        await assert_each_once(standing, wanted)
+        statuses = await standing.owner.fetch("SELECT DISTINCT status, error FROM background_jobs")
+        assert [tuple(row) for row in statuses] == [("done", None)]
+        waiting = "SELECT count(*) FROM acra_express.campaign_uens WHERE staging_job_id IS NULL"
+        assert await standing.owner.fetchval(waiting) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_answers_of_older_code_have_a_history_and_a_level(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
-) -> None:
+async def test_answers_of_older_code_have_a_history_and_a_level(code_before: CodeBefore) -> None:
     """The code before the field history stores no level, and its answers are exported beside those of the new code."""
-    old_code = tmp_path / "older"
-    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0023_field_history.sql")
-    starter = _starter(tmp_path, old_code)
-    async with database(postgres) as dsn:
-        migrating = ("migrate", "--bootstrap-platform")
-        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
-        assert done.returncode == 0, done.stderr
-        async with stage(dsn, tmp_path, rows=120) as standing:
-            assert await (await standing.start("migrate")).ended() == 0
-            for uens, process in (
-                (standing.uens[:10], lambda: standing.start_script(starter, "run", "--until-idle")),
-                (standing.uens[10:20], lambda: standing.start("run", "--until-idle")),
-            ):
-                await standing.enqueue({"uens": uens, "limit": 10})
-                assert await (await process()).ended() == 0
-            await assert_each_once(standing, standing.uens[:20])
-            rows = await standing.owner.fetch(
-                """
-                SELECT o.uen, o.kind, o.level, h.after FROM acra_express.outcomes o
-                JOIN acra_express.field_history h ON h.uen = o.uen AND h.field = 'outcome' AND h.before IS NULL
-                """
-            )
-            assert {row["uen"]: row["after"] for row in rows} == {row["uen"]: row["kind"] for row in rows}
-            assert {row["uen"] for row in rows} == set(standing.uens[:20])
-            stored = {row["uen"] for row in rows if row["level"] is not None}
-            assert stored == {row["uen"] for row in rows if row["kind"] == "enriched"} - set(standing.uens[:10])
-            _, out, err = await command(standing.environ, "export", "--format", "jsonl")
-            assert err == ""
-            levels = {record["uen"]: record["level"] for record in map(json.loads, out.splitlines())}
-            assert {uen for uen, level in levels.items() if level} == {
-                r["uen"] for r in rows if r["kind"] == "enriched"
-            }
+    async with code_before(version(23)) as (standing, starter):
+        assert await (await standing.start("migrate")).ended() == 0
+        for uens, process in (
+            (standing.uens[:10], lambda: standing.start_script(starter, "run", "--until-idle")),
+            (standing.uens[10:20], lambda: standing.start("run", "--until-idle")),
+        ):
+            await standing.enqueue({"uens": uens, "limit": 10})
+            assert await (await process()).ended() == 0
+        await assert_each_once(standing, standing.uens[:20])
+        rows = await standing.owner.fetch(
+            """
+            SELECT o.uen, o.kind, o.level, h.after FROM acra_express.outcomes o
+            JOIN acra_express.field_history h ON h.uen = o.uen AND h.field = 'outcome' AND h.before IS NULL
+            """
+        )
+        assert {row["uen"]: row["after"] for row in rows} == {row["uen"]: row["kind"] for row in rows}
+        assert {row["uen"] for row in rows} == set(standing.uens[:20])
+        stored = {row["uen"] for row in rows if row["level"] is not None}
+        assert stored == {row["uen"] for row in rows if row["kind"] == "enriched"} - set(standing.uens[:10])
+        _, out, err = await command(standing.environ, "export", "--format", "jsonl")
+        assert err == ""
+        levels = {record["uen"]: record["level"] for record in map(json.loads, out.splitlines())}
+        assert {uen for uen, level in levels.items() if level} == {r["uen"] for r in rows if r["kind"] == "enriched"}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_older_code_beside_judgements_harms_no_export(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
-) -> None:
+async def test_older_code_beside_judgements_harms_no_export(code_before: CodeBefore) -> None:
     """The code before judgements may answer a rejected site again; it is not exported, and new code takes it back."""
-    old_code = tmp_path / "older"
-    _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/0029_judgements.sql")
-    starter = _starter(tmp_path, old_code)
-    async with database(postgres) as dsn:
-        migrating = ("migrate", "--bootstrap-platform")
-        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
-        assert done.returncode == 0, done.stderr
-        async with stage(dsn, tmp_path, rows=120) as standing:
-            assert await (await standing.start("migrate")).ended() == 0
-            await standing.enqueue({"uens": standing.uens[:10]})
-            assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
-            row = await standing.owner.fetchrow(
-                "SELECT uen, detail #>> '{site,domain}' AS site FROM acra_express.outcomes"
-                " WHERE kind = 'enriched' ORDER BY uen LIMIT 1"
-            )
-            judged = ("site", row["uen"], "--reject", row["site"], "--by", "mei", "--json")
-            code, out, err = await command(standing.environ, *judged)
-            assert code == 0, err
-            assert json.loads(out)["withdrawn"] > 0
-            assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
-            _, out, _ = await command(standing.environ, "export", "--format", "jsonl", "--outcome", "no_website")
-            assert row["uen"] in {record["uen"] for record in map(json.loads, out.splitlines())}
-            code, out, err = await command(standing.environ, *judged)
-            assert code == 0, err
-            assert await (await standing.start("run", "--until-idle")).ended() == 0
-            held = "SELECT website_domain FROM companies WHERE uen = $1"
-            assert await standing.owner.fetchval(held, row["uen"]) != row["site"]
+    async with code_before(version(29)) as (standing, starter):
+        assert await (await standing.start("migrate")).ended() == 0
+        await standing.enqueue({"uens": standing.uens[:10]})
+        assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
+        row = await standing.owner.fetchrow(
+            "SELECT uen, detail #>> '{site,domain}' AS site FROM acra_express.outcomes"
+            " WHERE kind = 'enriched' ORDER BY uen LIMIT 1"
+        )
+        judged = ("site", row["uen"], "--reject", row["site"], "--by", "mei", "--json")
+        code, out, err = await command(standing.environ, *judged)
+        assert code == 0, err
+        assert json.loads(out)["withdrawn"] > 0
+        assert await (await standing.start_script(starter, "run", "--until-idle")).ended() == 0
+        _, out, _ = await command(standing.environ, "export", "--format", "jsonl", "--outcome", "no_website")
+        assert row["uen"] in {record["uen"] for record in map(json.loads, out.splitlines())}
+        code, out, err = await command(standing.environ, *judged)
+        assert code == 0, err
+        assert await (await standing.start("run", "--until-idle")).ended() == 0
+        held = "SELECT website_domain FROM companies WHERE uen = $1"
+        assert await standing.owner.fetchval(held, row["uen"]) != row["site"]
 
 
 async def enqueue_by_command(standing: Stage, uens: list[str]) -> None:
@@ -274,19 +256,6 @@ async def enqueue_by_command(standing: Stage, uens: list[str]) -> None:
 async def applied(standing: Stage) -> list[int]:
     rows = await standing.owner.fetch("SELECT version FROM acra_express.schema_migrations ORDER BY version")
     return [row["version"] for row in rows]
-
-
-@asynccontextmanager
-async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """A separate, empty database."""
-    name = f"u_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(postgres.dsn())
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield postgres.dsn(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
 
 
 def _previous_commit(folder: Path) -> None:
@@ -322,44 +291,33 @@ def _starter(folder: Path, code: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_the_way_back_to_the_first_release_loses_nothing(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path: Path
-) -> None:
+async def test_the_way_back_to_the_first_release_loses_nothing(code_before: CodeBefore) -> None:
     """Up with leases, budgets and outcomes of the first release, down again under load, and up once more."""
-    old_code = tmp_path / "older"
-    _package_before(
-        old_code, "--diff-filter=A", f"{MIGRATIONS}/{migrations()[5].version:04d}_{migrations()[5].name}.sql"
-    )
-    starter = _starter(tmp_path, old_code)
-    async with database(postgres) as dsn:
-        migrating = ("migrate", "--bootstrap-platform")
-        done = run("env", f"ACRA_EXPRESS_POSTGRES_DSN={dsn}", sys.executable, starter, *migrating)
-        assert done.returncode == 0, done.stderr
-        async with stage(dsn, tmp_path, rows=120) as standing:
-            wanted = standing.uens[:40]
-            old = await standing.start_script(starter, "run")
-            await enqueue_in_fives(standing, wanted[:15])
-            await old.event("company.ended")
-            assert await (await standing.start("migrate")).ended() == 0
-            new = await standing.start()
-            await new.event("listener.proven")
-            old.signal(signal.SIGTERM)
-            assert await old.ended() == 0
-            await enqueue_in_fives(standing, wanted[15:30])
-            await new.event("company.ended")
+    async with code_before(migrations()[5]) as (standing, starter):
+        wanted = standing.uens[:40]
+        old = await standing.start_script(starter, "run")
+        await enqueue_in_fives(standing, wanted[:15])
+        await old.event("company.ended")
+        assert await (await standing.start("migrate")).ended() == 0
+        new = await standing.start()
+        await new.event("listener.proven")
+        old.signal(signal.SIGTERM)
+        assert await old.ended() == 0
+        await enqueue_in_fives(standing, wanted[15:30])
+        await new.event("company.ended")
 
-            back = await standing.start_script(starter, "run")
-            await back.event("listener.proven")
-            new.signal(signal.SIGTERM)
-            assert await new.ended() == 0
-            await enqueue_in_fives(standing, wanted[30:])
-            await back.event("company.ended")
-            back.signal(signal.SIGTERM)
-            assert await back.ended() == 0
-            assert await (await standing.start("run", "--until-idle")).ended() == 0
+        back = await standing.start_script(starter, "run")
+        await back.event("listener.proven")
+        new.signal(signal.SIGTERM)
+        assert await new.ended() == 0
+        await enqueue_in_fives(standing, wanted[30:])
+        await back.event("company.ended")
+        back.signal(signal.SIGTERM)
+        assert await back.ended() == 0
+        assert await (await standing.start("run", "--until-idle")).ended() == 0
 
-            await assert_each_once(standing, wanted)
-            charged = await standing.owner.fetchval(
-                "SELECT count(*) FROM acra_express.leases WHERE errors > 0 OR crashes > 0"
-            )
-            assert charged == 0
+        await assert_each_once(standing, wanted)
+        charged = await standing.owner.fetchval(
+            "SELECT count(*) FROM acra_express.leases WHERE errors > 0 OR crashes > 0"
+        )
+        assert charged == 0

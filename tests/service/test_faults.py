@@ -8,8 +8,9 @@ import signal
 from datetime import timedelta
 
 import pytest
+from conftest import tenant_sessions
 from faults import proxied
-from rig import Rig, enqueue, statuses
+from rig import Rig, enqueue, statuses, writes_of
 
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session.pool import Connection, Database
@@ -54,13 +55,7 @@ async def test_every_write_of_a_zombie_is_refused(database: Database, owner: Con
         await jobs.finish(connection, heir, total=1)
     before = await owner.fetch("SELECT * FROM background_jobs")
     leases = await owner.fetch("SELECT * FROM acra_express.leases")
-    for write in (
-        jobs.heartbeat(frozen),
-        jobs.release(frozen),
-        jobs.snooze(frozen, LEASE, "x"),
-        jobs.retry_later(frozen, LEASE, "x"),
-        jobs.fail(frozen, "x", reason="job_error"),
-    ):
+    for write in writes_of(jobs, frozen):
         with pytest.raises(LeaseLost):
             await write
     with pytest.raises(LeaseLost):
@@ -72,10 +67,7 @@ async def test_every_write_of_a_zombie_is_refused(database: Database, owner: Con
 
 async def test_no_call_starts_past_the_local_deadline_of_the_lease(fresh_dsn: str, owner: Connection) -> None:
     """The link is cut for longer than the lease: the scope refuses before another worker could claim the job."""
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    async with proxied(fresh_dsn) as (proxy, dsn):
-        database = Database(dsn, role="acra_express", tenant_id=tenant, size=3)
-        await database.open()
+    async with proxied(fresh_dsn) as (proxy, dsn), tenant_sessions(dsn, owner, size=3) as database:
         refused = asyncio.Event()
 
         async def work(job: Job, scope: JobScope) -> End:
@@ -96,7 +88,6 @@ async def test_no_call_starts_past_the_local_deadline_of_the_lease(fresh_dsn: st
         proxy.heal()
         rig.supervisor.request_stop("end of test")
         assert await running == 0
-        await database.close()
 
 
 class Beating(Rig):
@@ -153,10 +144,7 @@ async def test_the_service_outlives_a_restart_of_the_server() -> None:
 
 async def test_a_frozen_server_does_not_delay_the_stop(fresh_dsn: str, owner: Connection) -> None:
     """SIGTERM while nothing answers: every step has a deadline, and the exit code is still 0."""
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    async with proxied(fresh_dsn) as (proxy, dsn):
-        database = Database(dsn, role="acra_express", tenant_id=tenant, size=3)
-        await database.open()
+    async with proxied(fresh_dsn) as (proxy, dsn), tenant_sessions(dsn, owner, size=3) as database:
         inside = asyncio.Event()
 
         async def work(job: Job, scope: JobScope) -> End:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
 
 import pytest
-import pytest_asyncio
 from database_clock import Clock
 from rig import Rig, enqueue, statuses
 
@@ -19,13 +17,6 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import BudgetExhausted, JobError, LeaseLost, StandBack, Transient
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job, JobType
-
-
-@pytest_asyncio.fixture
-async def clock(owner: Connection) -> AsyncIterator[Clock]:
-    clock = Clock(owner)
-    await clock.install()
-    yield clock
 
 
 async def until_next_due(rig: Rig, clock: Clock) -> timedelta:
