@@ -15,7 +15,7 @@ from acra_express_async import __version__
 from acra_express_async.metrics import Metrics
 from acra_express_async.runtime.health import Health
 from acra_express_async.web.connections import ConnectionLimits, Connections, step_by_step
-from acra_express_async.web.page import page
+from acra_express_async.web.page import page, page_templates
 from acra_express_async.web.runbook import runbook_page
 
 Status = Callable[[], dict[str, Any]]
@@ -109,6 +109,7 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
             raise web.HTTPNotFound
         return web.Response(text=text, content_type=kind, headers=ASSET_HEADERS)
 
+    page_templates()  # read and compiled now, not at the first request
     assets = {name: (kind, _asset(name)) for name, kind in ASSETS.items()}
     app = web.Application(middlewares=[step_by_step])
     app.router.add_get("/", status_page)

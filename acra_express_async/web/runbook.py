@@ -10,29 +10,14 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from acra_express_async.web.page import page_templates
+
 _NO_WORD = re.compile(r"[^\w\- ]")
 
 
 def runbook_page() -> str:
     """The whole document; some 50 ms of work, so build it once and in a thread."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Runbook of acra-express</title>
-<link rel="icon" href="/assets/icon.svg">
-<link rel="stylesheet" href="/assets/page.css">
-</head>
-<body>
-<main class="prose">
-<p><a href="/">Status page</a></p>
-{as_html(runbook_text())}
-</main>
-</body>
-</html>
-"""
+    return page_templates().get_template("runbook.html").render(text=as_html(runbook_text()))
 
 
 def runbook_text() -> str:

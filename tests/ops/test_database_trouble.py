@@ -100,7 +100,7 @@ class Arena:
         with console.capture() as shown:
             console.print(screen(told))
         verdict = "\n".join(told["verdict"]["why"])
-        assert verdict in page(told).replace("&#x27;", "'").replace("&quot;", '"').replace("</li><li>", "\n")
+        assert verdict in page(told).replace("&#39;", "'").replace("&quot;", '"').replace("</li><li>", "\n")
         assert all(sentence in shown.get() for sentence in told["verdict"]["why"])
         return code, f"{told['verdict']['word']}: {verdict}", str(body["checks"]["database"].get("output", ""))
 

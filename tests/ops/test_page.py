@@ -43,7 +43,7 @@ def test_the_page_shows_work_budgets_campaigns_and_failures() -> None:
         "40 ended, 5 in work, 55 to stage",
         "ORCHID BAKERY PTE. LTD.",
         'href="https://orchidbakery.sg/contact"',
-        "a provider&#x27;s answers could not be used",
+        "a provider&#39;s answers could not be used",
         "registry of 3 days ago",
         "no nightly job is running; today: express 12 companies, nightly 40 companies",
     ):

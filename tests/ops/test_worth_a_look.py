@@ -36,7 +36,7 @@ STATES: dict[str, tuple[list[Waiting], dict[str, Any], str]] = {
     "budget": (
         [Waiting("budget", "duckduckgo", 2, EARLIER, NOON + 25 * MINUTE)],
         {},
-        "nothing moves until DuckDuckGo&#x27;s budget has room: 2 jobs are waiting (since 11:20); next try 12:25",
+        "nothing moves until DuckDuckGo&#39;s budget has room: 2 jobs are waiting (since 11:20); next try 12:25",
     ),
     "retry loop": (
         [Waiting("error", None, 1, EARLIER, NOON + MINUTE, errors=4, first_job=17)],
