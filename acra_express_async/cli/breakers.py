@@ -15,6 +15,7 @@ from acra_express_async.cli.wording import cell, console, moment, table
 from acra_express_async.db.limits.probe_requests import VALID_FOR, BreakerRow, ProbeAnswer, ProbeRequests
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.models import Provider
+from acra_express_async.ops.probe_refusals import refuse_probe
 from acra_express_async.records.reasons import refusal_in_words
 from acra_express_async.settings.tree import load_settings
 
@@ -80,26 +81,9 @@ async def probe(provider: str, as_json: bool) -> None:
 
 
 async def _refuse(requests: ProbeRequests, provider: str, zone: tzinfo, *, as_json: bool) -> None:
-    """Raise when no probe may be made now; a program is told the moment in RFC 3339.
-
-    Raises:
-        AcraExpressError: the sentence says from when on.
-    """
+    """Raise when no probe may be made now; a program is told the moment in RFC 3339."""
     [row] = [each for each in await requests.breakers() if each.provider == provider]
-    name = Provider(provider).display_name
-
-    def at(when: datetime | None) -> str:
-        return str(_rfc3339(when, zone)) if as_json else moment(when, zone, seconds=True)
-
-    if row.is_block:
-        raise AcraExpressError(
-            f"{name} blocked us ({refusal_in_words(row.reason)}), and any request prolongs that; the next probe is "
-            f"made at {at(row.open_until)}"
-        )
-    if row.probe_from is not None:
-        raise AcraExpressError(
-            f"{name} was probed less than five minutes ago; the next probe is possible at {at(row.probe_from)}"
-        )
+    refuse_probe(row, lambda when: str(_rfc3339(when, zone)) if as_json else moment(when, zone, seconds=True))
 
 
 async def _answer(requests: ProbeRequests, provider: Provider, asked_at: datetime) -> ProbeAnswer:

@@ -16,17 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from acra_express_async.alerts.stalls import deferred_to
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, table
 from acra_express_async.companies.outlook_reading import Prospects, read_prospects
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
-from acra_express_async.db.companies.campaign_rows import ENDED, Campaigns, CampaignState
+from acra_express_async.db.companies.campaign_rows import Campaigns, CampaignState
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import ConfigError, NotNow
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.logs import printable
-from acra_express_async.models import WaitReason, local_time
+from acra_express_async.models import local_time
+from acra_express_async.ops.campaign_words import summary, waits
 from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
@@ -165,7 +165,7 @@ async def wait(campaign_id: int, as_json: bool) -> None:
     if last is None or not last.is_over:
         click.echo(f"acra-express: interrupted; campaign {campaign_id} goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    say(as_object(last, settings.zone), as_json=as_json, text=_summary(last))
+    say(as_object(last, settings.zone), as_json=as_json, text=summary(last))
     sys.exit(EXIT_SOME_FAILED if last.states["failed"] or last.states["cancelled"] else 0)
 
 
@@ -238,7 +238,7 @@ class _Watched:
         if state.is_over:
             return  # the caller ends with this line, on standard output
         if counts != self._shown and not self._quiet and self._bar is None:
-            click.echo(_summary(state), err=True)
+            click.echo(summary(state), err=True)
         self._shown = counts
 
     def say(self, sentence: str) -> None:
@@ -259,7 +259,7 @@ def as_object(state: CampaignState, zone: tzinfo, prospects: Prospects | None = 
     end = None if prospects is None or state.is_over else prospects.ends.get(state.campaign_id)
     foreseen = {
         "expected_end": end and end.astimezone(zone).isoformat(timespec="seconds"),
-        "why": None if state.is_over or prospects is None else _waits(state, zone, prospects),
+        "why": None if state.is_over or prospects is None else waits(state, zone, prospects),
     }
     return {
         "campaign_id": state.campaign_id,
@@ -285,13 +285,13 @@ def told(state: CampaignState, zone: tzinfo, prospects: Prospects) -> list[str]:
     name = f" “{state.name}”" if state.name else ""
     by = f" by {state.enqueued_by}" if state.enqueued_by else ""
     lines = [f"campaign {state.campaign_id}{name}, enqueued {moment(state.enqueued_at, zone, seconds=True)}{by}"]
-    lines.append(_summary(state))
+    lines.append(summary(state))
     if state.again_by:
         lines.append(f"companies checked recently are included, as requested by {state.again_by}")
     if state.cancelled_at is not None:
         lines.append(f"cancelled {moment(state.cancelled_at, zone, seconds=True)} by {state.cancelled_by}")
     if not state.is_over:
-        lines.append(_waits(state, zone, prospects))
+        lines.append(waits(state, zone, prospects))
         lines.append(_expected(prospects, state.campaign_id, zone))
     return lines
 
@@ -305,38 +305,12 @@ def _expected(prospects: Prospects, campaign_id: int, zone: tzinfo) -> str:
     return "its end is not known: its selection was not counted"
 
 
-def _waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
-    """Why a campaign is not at work now, in a sentence."""
-    if state.running:
-        return "a worker is working on it" + (", and claims nothing more while paused" if prospects.paused else "")
-    if prospects.hold is not None:
-        return prospects.hold.text
-    if state.next_at is None:
-        return "due now: it waits for a free worker"
-    until = deferred_to(state.next_at, zone)
-    if state.wait_reason == WaitReason.DAILY_CAP:
-        used = prospects.cap_used
-        if state.own_cap is not None:
-            return f"deferred to {until}: its own daily cap of {state.own_cap}; today {used} companies were looked at"
-        return f"deferred to {until}: daily cap {used} of {prospects.cap}"
-    if state.wait_reason is None:
-        return f"its next batch is due at {until}, or when a worker is free"
-    why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")
-    return f"deferred to {until}: {why}"
-
-
-def _summary(state: CampaignState) -> str:
-    counts = ", ".join(f"{state.states[kind]} {kind}" for kind in (*ENDED, "waiting") if state.states[kind])
-    more = ", and what is left of the selection" if state.open_ended else ""
-    return f"{state.ended} of {state.total} companies ended ({state.percent:.0f} %): {counts or 'none yet'}{more}"
-
-
 def _listed(found: list[CampaignState], zone: tzinfo, prospects: Prospects) -> Table:
     heads = ("campaign", "name", "enqueued", "done", "failed", "expected end", "state")
     shown = table(None, *heads, yielding=("name", "state"), zone=zone)
     for each in found:
         done = f"{each.ended}/{each.total}{'+' if each.open_ended else ''}"
-        state = "over" if each.is_over else _waits(each, zone, prospects)
+        state = "over" if each.is_over else waits(each, zone, prospects)
         if each.cancelled_at is not None and each.is_over:
             state = f"cancelled by {each.cancelled_by}"
         failed = str(each.states["failed"] or "")

@@ -10,19 +10,15 @@ import click
 
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import json_text, span
-from acra_express_async.companies.forecast import Foreseen, foreseen, left_out_text
-from acra_express_async.db.companies.campaign_rows import Asked
+from acra_express_async.companies.campaign_request import LONGEST_NAME, CampaignRequest, cuts, words_in
+from acra_express_async.companies.forecast import Foreseen, left_out_text
 from acra_express_async.db.companies.left_out import LeftOut
-from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.errors import RegistryFileError
-from acra_express_async.limits import JobThrottle, resolve
 from acra_express_async.logs import printable, say_to_stderr
 from acra_express_async.models import local_time
-from acra_express_async.params import StagingParams
 from acra_express_async.registry.uen_file import UenList, read_uens
 from acra_express_async.settings.tree import Settings, load_settings
 
-LONGEST_NAME = 200
 NAMED_LINES = 20
 """Lines of a file that are named to a person."""
 EXIT_NOTHING_LEFT = 1
@@ -70,24 +66,28 @@ async def enqueue(
     """
     figures = {"batch_size": batch_size, "daily_cap": daily_cap, "authorized_by": authorized_by}
     throttle = {key: value for key, value in figures.items() if value is not None} or None
-    wanted = {"terms": _words(terms), "ssic_codes": _words(ssic_codes)}
     read = UenList() if uen_file is None else read_uens(uen_file)
-    listed = list(dict.fromkeys([*(uen.upper() for uen in _words(uens)), *read.uens]))
+    listed = [*uens, *read.uens]
     if uen_file is not None and not read.uens:
         raise _no_uens(uen_file, read)
-    if not (any(wanted.values()) or listed):
+    if not words_in([*terms, *ssic_codes, *listed]):
         raise click.UsageError("name at least one --term, --ssic, --uen or --uen-file")
-    params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
     settings = load_settings()
-    judged = resolve(throttle, settings)
+    request = CampaignRequest.of(
+        settings,
+        terms=terms,
+        ssic_codes=ssic_codes,
+        uens=listed,
+        limit=limit,
+        again=again,
+        throttle=throttle,
+    )
+    judged, named = request.judged, _name(name)
     async with as_tenant(settings) as database:
-        seen = await foreseen(database, settings, params, judged, listed, again=again)
+        seen = await request.foreseen(database, settings)
         if seen.refusal is not None:
             _refuse(seen, uen_file, read, settings, as_json=as_json)
-        by = operator_name()
-        expected = seen.companies if seen.exact else None
-        asked = Asked(name=_name(name), by=by, expected=expected, again_by=by if again else None)
-        job_id = await Operator(database).enqueue(params, asked, listed)
+        job_id = await request.enqueue(database, seen, name=named, by=operator_name())
     answer = {
         "job_id": job_id,
         "matched": seen.matched,
@@ -98,7 +98,7 @@ async def enqueue(
         "expected_end": seen.ends_at.isoformat(timespec="seconds") if seen.ends_at else None,
         "bound": seen.bound,
         "budgets": [asdict(need) for need in seen.needs],
-        "notes": [*seen.notes, *_file_notes(uen_file, read), *_cut(judged, settings)],
+        "notes": [*seen.notes, *_file_notes(uen_file, read), *cuts(judged, settings)],
     }
     if as_json:
         answer |= _left_out(seen, read, settings)
@@ -165,11 +165,6 @@ def _name(given: str | None) -> str | None:
     return printable(name) or None
 
 
-def _words(given: tuple[str, ...]) -> list[str]:
-    """Each word once, in order, without blank ones."""
-    return list(dict.fromkeys(word.strip() for word in given if word.strip()))
-
-
 def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[str]:
     """The answer as lines for a person."""
     job_id, size = answer["job_id"], answer["batch_size"]
@@ -184,15 +179,3 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
     lines += [f"needs {need}" for need in seen.needs]
     lines += [f"note: {note}" for note in answer["notes"]]
     return [*lines, f"follow it with: acra-express campaigns show {job_id}"]
-
-
-def _cut(judged: JobThrottle, settings: Settings) -> list[str]:
-    """Raises that were refused or reduced, and why."""
-    approvers = settings.override_approvers
-    if judged.authorized_by in approvers:
-        why = "more than the provider's allowance"
-    elif approvers:
-        why = f"--authorized-by must be one of OVERRIDE_APPROVERS: {', '.join(approvers)}"
-    else:
-        why = "OVERRIDE_APPROVERS is empty, so no one can approve it"
-    return [f"throttle not raised: {refused} ({why})" for refused in judged.refused]

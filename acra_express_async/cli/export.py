@@ -5,29 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
 import click
 
 from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
-from acra_express_async.db.records.field_history import FieldHistory
-from acra_express_async.db.records.record_pages import RecordPages, RecordRow, Wanted
-from acra_express_async.db.registry.ssic_codes import codes_of, ssic_titles
-from acra_express_async.db.schema.platform_shape import probe
-from acra_express_async.db.session.pool import Database
+from acra_express_async.db.records.record_pages import Wanted
 from acra_express_async.errors import AcraExpressError
 from acra_express_async.models import OutcomeKind
-from acra_express_async.records.change import CHANGE_COLUMNS, change_as_object
+from acra_express_async.records.change import CHANGE_COLUMNS
+from acra_express_async.records.export_source import export_source
 from acra_express_async.records.files import FORMATS, RecordFile, TooManyRows
 from acra_express_async.records.levels import Level
-from acra_express_async.records.record import COLUMNS, Record, as_object, record_of
+from acra_express_async.records.record import COLUMNS
 from acra_express_async.registry.uen_file import read_uens
 from acra_express_async.settings.tree import load_settings
 
@@ -90,7 +84,7 @@ async def export(
     )
     changed = None if changed_since is None else moment_of(changed_since, zone, "--changed-since")
     async with as_tenant(settings) as database:
-        source = await _source(database, wanted, terms, ssic_codes, level, zone)
+        source = await export_source(database, wanted, terms, ssic_codes, level, zone)
         rows = source.records(uens) if changed is None else source.changes(changed, uens)
         with opened(output) as target, ExitStack() as unfinished:
             file = FORMATS[form](target, COLUMNS if changed is None else CHANGE_COLUMNS)
@@ -100,53 +94,6 @@ async def export(
             file.close()
     if output != "-":
         click.echo(f"{count} {'records' if changed is None else 'changes'} in {output}", err=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where the rows of an export come from; each page is read in a transaction that ends before it is written."""
-
-    database: Database
-    pages: RecordPages
-    wanted: Wanted
-    level: str | None
-    titles: Mapping[str, str]
-    zone: ZoneInfo
-
-    async def records(self, uens: Sequence[str] | None) -> AsyncIterator[list[dict[str, Any]]]:
-        """One row a company."""
-        async for page in self.pages.pages(self.wanted, uens):
-            yield [as_object(record, self.zone) for record in self._chosen(page)]
-
-    async def changes(self, since: datetime, uens: Sequence[str] | None) -> AsyncIterator[list[dict[str, Any]]]:
-        """One row a change, of the companies that are wanted now."""
-        everything = self.wanted == Wanted() and self.level is None
-        among = None if uens is None else frozenset(uens)
-        async for page in FieldHistory(self.database).pages(since, among):
-            kept = {change.uen for change in page}
-            if page and not everything:
-                kept = {record.uen for record in self._chosen(await self.pages.among(self.wanted, sorted(kept)))}
-            yield [change_as_object(change, self.zone) for change in page if change.uen in kept]
-
-    def _chosen(self, rows: Sequence[RecordRow]) -> list[Record]:
-        records = [record_of(row, self.titles) for row in rows]
-        return [record for record in records if self.level is None or record.level == self.level]
-
-
-async def _source(
-    database: Database,
-    wanted: Wanted,
-    terms: Sequence[str],
-    ssic_codes: Sequence[str],
-    level: str | None,
-    zone: ZoneInfo,
-) -> _Source:
-    async with database.session() as connection:
-        shape = await probe(connection)
-        if terms or ssic_codes:
-            wanted = replace(wanted, ssic_codes=tuple(await codes_of(connection, terms, ssic_codes, shape)))
-        titles = await ssic_titles(connection, shape)
-    return _Source(database, RecordPages(database, shape), wanted, level, titles, zone)
 
 
 async def _written(pages: AsyncIterator[list[dict[str, Any]]], file: RecordFile) -> int:

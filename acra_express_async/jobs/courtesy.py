@@ -16,6 +16,8 @@ from acra_express_async.settings.quiet_hours import QuietHours
 
 log = logs.logger("courtesy")
 
+CONSOLE_ABOVE = 0.5
+"""Part of the server's connections above which the console gives its own up, before any worker stands back."""
 SHRINK_ABOVE = 0.6
 """Part of the server's connections above which only one worker may hold a job."""
 PAUSE_ABOVE = 0.7
@@ -78,6 +80,11 @@ class Courtesy:
         if self.connections > PAUSE_ABOVE:
             return 0
         return 1 if self.connections > SHRINK_ABOVE else self._workers
+
+    @property
+    def console_may_connect(self) -> bool:
+        """The console may hold a connection; its own counts among those that are taken."""
+        return self.connections <= CONSOLE_ABOVE
 
     @property
     def scarce(self) -> bool:

@@ -26,7 +26,8 @@ RETRY_SECONDS = 1.0
 NOT_BY_WAITING = frozenset({Away.LOGIN, Away.GRANTS, Away.SCHEMA, Away.POOLER})
 """Errors that only a person can repair."""
 WORK_CONNECTIONS = 3
-"""With one for heartbeats and one for LISTEN that makes five: what a guest on the platform's server may hold (B15)."""
+"""With one for heartbeats and one for LISTEN that makes five: what a guest on the platform's server may hold (B15). The
+console, where there is one, opens a sixth on demand and gives it up first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Secrets:
     jina_key: Secret | None
     zerobounce_key: Secret | None
     slack_webhook: Secret | None
+    console_password: Secret | None
 
     @classmethod
     def of(
@@ -121,4 +122,5 @@ class Secrets:
             secret("JINA__API_KEY", settings.jina.api_key),
             secret("ZEROBOUNCE__API_KEY", settings.zerobounce.api_key),
             secret("SLACK__WEBHOOK_URL", settings.slack.webhook_url),
+            secret("CONSOLE__PASSWORD", settings.console.password),
         )

@@ -9,6 +9,7 @@ from acra_express_async.alerts import WORTH_A_LOOK, Alerts, Courier, StallWatch
 from acra_express_async.companies.refresh import Refresh
 from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.refresh_rows import RefreshRows
+from acra_express_async.db.console.console_rows import ConsoleRows
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.db.limits.budget_ledger import BudgetUse
@@ -113,7 +114,14 @@ def build_chores(settings: Settings, access: DatabaseAccess, refresh: Refresh) -
         ssic_codes=settings.refresh_ssic,
         listed=refresh.listed,
     )
-    return [lambda: history.prune(keep), lambda: lists.prune(keep), count.tick, refresh.tick]
+    trail = ConsoleRows(access.work)
+    return [
+        lambda: history.prune(keep),
+        lambda: lists.prune(keep),
+        lambda: trail.prune(keep),
+        count.tick,
+        refresh.tick,
+    ]
 
 
 def build_refresh(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random, SystemRandom
+from typing import Any
 
 import httpx
 
@@ -55,6 +56,7 @@ from acra_express_async.service.clients import (
     cut_off_from,
     mended_keys,
 )
+from acra_express_async.service.desk import build_console
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
@@ -326,22 +328,37 @@ class Composition:
     def _resolve(self, throttle: object, key: str) -> JobThrottle:
         return resolve(throttle, self.settings, key=key)
 
+    def _status(self) -> dict[str, Any]:
+        return status(
+            settings=self.settings,
+            health=self.health,
+            snapshot_loop=self.snapshot_loop,
+            courtesy=self.courtesy,
+            alerts=self.alerts,
+            workers=self.workers,
+            started_at=self.started_at,
+            now=self.now,
+        )
+
     def web(self) -> WebServer:
-        """The app over the state of this process."""
+        """The app over the state of this process, with the console where one is configured."""
+        self.console = build_console(
+            self.settings,
+            self.access,
+            self._secrets,
+            courtesy=self.courtesy,
+            status=self._status,
+            health=self.health,
+            clock=self.clock,
+        )
         app = build_app(
             health=self.health,
             metrics=self.metrics,
-            status=lambda: status(
-                settings=self.settings,
-                health=self.health,
-                snapshot_loop=self.snapshot_loop,
-                courtesy=self.courtesy,
-                alerts=self.alerts,
-                workers=self.workers,
-                started_at=self.started_at,
-                now=self.now,
-            ),
+            status=self._status,
+            view=None if self.console is None else self.console.view,
         )
+        if self.console is not None:
+            self.console.attach(app)
         self._web = WebServer(app, self.settings.http.host, self.settings.http.port)
         return self._web
 
@@ -357,12 +374,14 @@ class Composition:
                 Component("courier", self.courier.run),
                 Component("pulse", self.pulse.run),
                 Component("probes", self.probes.run),
+                *([] if self.console is None else [Component("console", self.console.sessions.run)]),
             ],
             workers=self.workers,
             queue=self.queue,
             hand_back=self.jobs.release,
             closers=[
                 Closer("slack", self.courier.deliver),
+                *([] if self.console is None else [Closer("console pool", self.console.sessions.close)]),
                 Closer("vital pool", self.access.vital.close),
                 Closer("work pool", self.access.work.close),
                 *self._last_steps,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -74,6 +75,8 @@ MOST = 1_000_000_000
 MOST_DAYS = 3650
 MOST_TENANT = 2**31 - 1
 """`tenants.tenant_id` is an int."""
+SHORTEST_PASSWORD = 12
+"""Characters of the console's password: guesses are slowed down for each peer, but peers may be many."""
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -162,6 +165,43 @@ class HttpSettings(_Group):
     public_url: BaseUrl | None = None
 
 
+def _networks(value: object) -> object:
+    """`10.0.0.7, 10.1.0.0/16` as networks; host bits may be set."""
+    words = _words(value)
+    if not isinstance(words, list | tuple):
+        return value
+    try:
+        return tuple(ip_network(word, strict=False) for word in words)
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.7, 10.1.0.0/16") from None
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
+class ConsoleSettings(_Group):
+    """Sign-in of the console; with neither a password nor a header there is none."""
+
+    password: SecretStr | None = None
+    user_header: str | None = Field(None, pattern=r"^[A-Za-z0-9-]{1,100}$")
+    trusted_proxies: Networks = ()
+
+    @property
+    def is_on(self) -> bool:
+        """People can sign in."""
+        return self.password is not None or self.user_header is not None
+
+    @model_validator(mode="after")
+    def _a_way_in_is_guarded(self) -> ConsoleSettings:
+        if self.user_header is not None and not self.trusted_proxies:
+            raise ValueError(
+                "USER_HEADER needs TRUSTED_PROXIES: without the addresses of the proxy, anybody could write that header"
+            )
+        if self.password is not None and len(self.password.get_secret_value()) < SHORTEST_PASSWORD:
+            raise ValueError(f"PASSWORD needs at least {SHORTEST_PASSWORD} characters; choose it at random")
+        return self
+
+
 class TracesSettings(_Group):
     """What traces may say; where they go is set by the standard OTEL_ variables."""
 
@@ -213,6 +253,7 @@ class Settings(BaseSettings):
     alert: AlertSettings = AlertSettings()
     http: HttpSettings = HttpSettings()
     traces: TracesSettings = TracesSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Settings:
@@ -302,11 +343,12 @@ def uses_platforms_webhook(environ: Mapping[str, str] | None = None) -> bool:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Strings that must never appear in a log: keys, the webhook's URL, the passwords in both DSNs."""
+    """Strings that must never appear in a log: keys, the webhook's URL, the console's password, those in both DSNs."""
     given = (
         settings.jina.api_key,
         settings.zerobounce.api_key,
         settings.slack.webhook_url,
+        settings.console.password,
         settings.postgres_dsn,
         settings.listen_dsn,
     )

@@ -19,6 +19,11 @@ from acra_express_async.web.page import page, page_templates
 from acra_express_async.web.runbook import runbook_page
 
 Status = Callable[[], dict[str, Any]]
+View = Callable[[web.Request, dict[str, Any]], Awaitable[tuple[dict[str, Any], bool]]]
+"""What the one who asks may see of the status, and whether they are signed in."""
+
+MOST_BODY = 256 * 1024
+"""Bytes of a form: 10,000 UENs and some room."""
 
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 PAGE_HEADERS = {
@@ -77,8 +82,12 @@ def _answer(checks: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     return (503 if status == "fail" else 200), body
 
 
-def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Application:
-    """The app over the process's own state; `status` answers /status.json."""
+def build_app(*, health: Health, metrics: Metrics, status: Status, view: View | None = None) -> web.Application:
+    """The app over the process's own state; `status` answers /status.json.
+
+    Args:
+        view: what of the status a request may see, where there is a console; without one everybody sees all of it.
+    """
 
     async def healthz(_request: web.Request) -> web.Response:
         code, body = liveness(health)
@@ -97,11 +106,17 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    async def status_json(_request: web.Request) -> web.Response:
-        return _json(status(), 200, "application/json")
+    async def seen(request: web.Request) -> tuple[dict[str, Any], bool]:
+        return (status(), True) if view is None else await view(request, status())
 
-    async def status_page(_request: web.Request) -> web.Response:
-        return web.Response(text=page(status()), content_type="text/html", headers=PAGE_HEADERS)
+    async def status_json(request: web.Request) -> web.Response:
+        told, _ = await seen(request)
+        return _json(told, 200, "application/json")
+
+    async def status_page(request: web.Request) -> web.Response:
+        told, signed_in = await seen(request)
+        text = page(told, console=view is not None, signed_in=signed_in)
+        return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
 
     async def asset(request: web.Request) -> web.Response:
         kind, text = assets.get(request.match_info["name"], ("", ""))
@@ -111,7 +126,7 @@ def build_app(*, health: Health, metrics: Metrics, status: Status) -> web.Applic
 
     page_templates()  # read and compiled now, not at the first request
     assets = {name: (kind, _asset(name)) for name, kind in ASSETS.items()}
-    app = web.Application(middlewares=[step_by_step])
+    app = web.Application(middlewares=[step_by_step], client_max_size=MOST_BODY)
     app.router.add_get("/", status_page)
     app.router.add_get("/runbook", _runbook())
     app.router.add_get("/assets/{name}", asset)

@@ -146,3 +146,10 @@ async def step_by_step(request: web.Request, handler: Handler) -> web.StreamResp
         return await handler(request)
     finally:
         connection.request_answered()
+
+
+def still_answering(request: web.Request) -> None:
+    """A long answer made progress: its client has `answer_seconds` again."""
+    connection = request.transport.get_protocol() if request.transport is not None else None
+    if isinstance(connection, Connection):
+        connection.request_came()

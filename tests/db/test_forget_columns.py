@@ -22,6 +22,7 @@ PHONE, QUERY, PAGE = "+6561112222", "lotus pumps singapore", "https://www.lotus.
 COVERED = {
     "campaign_uens": "uen",
     "company_domains": "company_id backwards website",
+    "console_actions": "uen",
     "express_jobs": "params",
     "failed_calls": "company_id asked_hash site_hash",
     "field_history": "uen before after",
@@ -43,6 +44,8 @@ FREE = {
         "campaign_uens": "campaign_id place staging_job_id listed_at kind reason",
         "campaigns": "campaign_id enqueued_at expected cancelled_at unstaged_cancelled pruned_skipped pruned_cancelled",
         "code_fills": "code filled_at members sole_proprietors",
+        "console_actions": "action_id acted_at signed_in action campaign_id provider ended_how",
+        "console_sign_outs": "session_id ended_at",
         "control": "only_row paused changed_at watched_at held_at uncounted_cancelled",
         "daily_slots": "day company_id job_id taken_at",
         "domain_round": "only_row newest after_id",
@@ -85,6 +88,7 @@ FREE = {
     },
     "names that operators gave: an audit trail": {
         "campaigns": "name enqueued_by again_by cancelled_by",
+        "console_actions": "acted_by peer",
         "control": "changed_by",
         "judgements": "judged_by ended_by",
         "probe_requests": "requested_by",
@@ -171,6 +175,13 @@ async def planted(owner: Connection, hashes: AddressHash) -> None:
             found.uen,
             detail,
         )
+    await owner.execute(
+        """
+        INSERT INTO acra_express.console_actions (acted_at, acted_by, signed_in, peer, action, uen)
+        VALUES (now(), 'mei', 'password', '127.0.0.1', 'judge', $1)
+        """,
+        UEN,
+    )
     await owner.execute(
         "INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, listed_at) VALUES (1, $1, 1, now())", UEN
     )

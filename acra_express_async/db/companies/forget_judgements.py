@@ -9,13 +9,17 @@ from acra_express_async.db.session.pool import Connection
 
 
 async def forget_judged_company(connection: Connection, uen: str) -> dict[str, int]:
-    """What people said about a company, and its places in samples."""
+    """What people said about a company, its places in samples, and its name on the console's trail."""
     return {
         "acra_express.judgements": await _counted(
             connection, "DELETE FROM acra_express.judgements WHERE uen = $1 RETURNING 1", uen
         ),
         "acra_express.sample_members": await _counted(
             connection, "DELETE FROM acra_express.sample_members WHERE uen = $1 RETURNING 1", uen
+        ),
+        # who acted when stays on the trail, and no longer about whom
+        "acra_express.console_actions": await _counted(
+            connection, "UPDATE acra_express.console_actions SET uen = NULL WHERE uen = $1 RETURNING 1", uen
         ),
     }
 

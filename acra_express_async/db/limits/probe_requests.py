@@ -42,6 +42,18 @@ class BreakerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeLine:
+    """The latest request for a provider, and what became of it; `is_void`: no service took it in time."""
+
+    provider: str
+    requested_at: datetime
+    requested_by: str
+    ended_at: datetime | None
+    answer: str | None
+    is_void: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeAnswer:
     """What became of a request: not taken yet, under way (`taken_by`), or answered with a sentence."""
 
@@ -62,6 +74,19 @@ class ProbeRequests:
         async with self._database.session() as connection:
             rows = await connection.fetch(_BREAKERS, PAUSE)
         return [BreakerRow(**row) for row in rows]
+
+    async def latest(self) -> list[ProbeLine]:
+        """The latest request for each provider, by name."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT p.provider, p.requested_at, p.requested_by, p.ended_at, p.answer,
+                       p.taken_at IS NULL AND p.requested_at < (SELECT acra_express.clock()) - $1::interval AS is_void
+                FROM acra_express.probe_requests p ORDER BY p.provider
+                """,
+                VALID_FOR,
+            )
+        return [ProbeLine(**row) for row in rows]
 
     async def ask(self, provider: Provider, by: str) -> datetime | None:
         """Leave a request and notify the service; the moment of the request.

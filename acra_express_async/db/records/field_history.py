@@ -56,6 +56,12 @@ class FieldHistory:
                 return
             after = (rows[-1]["changed_at"], rows[-1]["uen"], rows[-1]["field"])
 
+    async def of_company(self, uen: str, limit: int) -> list[Change]:
+        """The newest changes of one company first, at most `limit`; none where it has opted out."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_OF_COMPANY, uen, limit)
+            return await _without_opted_out(connection, rows, None)
+
     async def prune(self, keep: timedelta) -> int:
         """Delete the oldest changes beyond `keep`, at most `PRUNED_AT_ONCE`; returns how many. Call it at ticks."""
         async with self._database.session() as connection:
@@ -125,4 +131,11 @@ _PAGE = """
     FROM acra_express.field_history h
     WHERE (h.changed_at, h.uen, h.field) > ($1, $2, $3)
     ORDER BY h.changed_at, h.uen, h.field LIMIT $4
+"""
+
+_OF_COMPANY = """
+    SELECT h.changed_at, h.uen, h.field, h.before, h.after, EXISTS (
+        SELECT FROM acra_express.opt_outs x WHERE x.kind = 'company' AND x.value = h.uen) AS opted_out
+    FROM acra_express.field_history h WHERE h.uen = $1
+    ORDER BY h.changed_at DESC, h.field LIMIT $2
 """

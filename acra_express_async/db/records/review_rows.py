@@ -35,16 +35,20 @@ class ReviewRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pages(self, ssic_codes: Sequence[str] | None) -> AsyncIterator[list[Reviewable]]:
+    async def pages(
+        self, ssic_codes: Sequence[str] | None, *, size: int = PAGE, most: int = MOST_LOOKED_AT
+    ) -> AsyncIterator[list[Reviewable]]:
         """Decisions that need a look at first sight, the newest first; a page may be empty.
 
         Args:
             ssic_codes: only companies of these codes, as digits without leading zeros; None for all.
+            size: decisions per page.
+            most: newest decisions that are looked through.
         """
         after: tuple[datetime | None, int, int] = (None, 0, 0)
-        for _ in range(MOST_LOOKED_AT // PAGE):
+        for _ in range(most // size):
             async with self._database.transaction() as connection:
-                keys = await connection.fetch(_KEYS, *after, PAGE)
+                keys = await connection.fetch(_KEYS, *after, size)
                 rows = await connection.fetch(
                     _DECISIONS,
                     [key["job_id"] for key in keys],
@@ -64,7 +68,7 @@ class ReviewRows:
                 )
                 for row in rows
             ]
-            if len(keys) < PAGE:
+            if len(keys) < size:
                 return
             after = (keys[-1]["ended_at"], keys[-1]["job_id"], keys[-1]["company_id"])
 

@@ -46,7 +46,7 @@ _OURS: Final = (
         leases outcomes daily_slots staged campaigns ticks verifications searches pages opt_outs code_members code_fills
         postal_counts campaign_uens provider_failures failed_calls company_domains field_history freshness
         domain_round probe_requests judgements samples sample_members
-        provider_answers search_domains
+        provider_answers search_domains console_actions console_sign_outs
         """,
     ),
     *_wishes("SELECT UPDATE", "acra_express", "control registry_state"),

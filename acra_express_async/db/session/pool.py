@@ -67,7 +67,7 @@ class Database:
         tenant_id: value of `request.tenant_id` for row-level security; None before it is known.
         size: most connections at once.
         pooled: there is a transaction pooler in between, so role and tenant are set in every transaction.
-        extra: more start-up parameters.
+        extra: more settings of every session.
     """
 
     def __init__(
@@ -85,7 +85,8 @@ class Database:
         self._tenant = tenant_id
         self._size = size
         self._pooled = pooled
-        self._settings = session_settings(None if pooled else role, None if pooled else tenant_id) | (extra or {})
+        self._extra = extra or {}
+        self._settings = session_settings(None if pooled else role, None if pooled else tenant_id) | self._extra
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._told: Callable[[DatabaseAway], None] = lambda _away: None
 
@@ -203,7 +204,7 @@ class Database:
             log.info("session.dropped", error=in_words(error))
 
     async def _set_local(self, connection: Connection) -> None:
-        await set_for_transaction(connection, session_settings(self._role or "none", self._tenant))
+        await set_for_transaction(connection, session_settings(self._role or "none", self._tenant) | self._extra)
 
     async def close(self, deadline: timedelta = timedelta(seconds=2)) -> None:
         """Close within `deadline`, then terminate what is left: close() alone may hang on a frozen server."""

@@ -1,0 +1,116 @@
+"""A pool that is opened when a person needs it, and closed when no one does or when connections are scarce."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from acra_express_async import logs
+from acra_express_async.db.session.pool import Database
+from acra_express_async.errors import Away, ConfigError, DatabaseAway, SchemaError
+from acra_express_async.runtime.health import Health
+
+log = logs.logger("on_demand")
+
+LOOP = "console"
+IDLE_SECONDS = 60.0
+"""A person reads a page for so long; longer, and the connection is worth more to others."""
+LOOK_SECONDS = 1.0
+
+
+class OnDemand:
+    """Opens one pool and closes it again; `run` does the closing.
+
+    Args:
+        make: makes the pool, which is not open yet.
+        allowed: whether the server's connections leave room for it; when they no longer do, it is closed first.
+        clock: monotonic seconds.
+        idle_seconds: closed when it has not been used for so long.
+        tasks: what else is to be done from time to time, about once a second.
+        pause: waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Database],
+        *,
+        allowed: Callable[[], bool],
+        clock: Callable[[], float],
+        health: Health,
+        idle_seconds: float = IDLE_SECONDS,
+        tasks: Callable[[], object] = lambda: None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._make = make
+        self._allowed = allowed
+        self._clock = clock
+        self._idle_seconds = idle_seconds
+        self._tasks = tasks
+        self._pause = pause
+        self._beacon = health.beacon(LOOP)
+        self._database: Database | None = None
+        self._users = 0
+        self._used_at = 0.0
+        self._changing = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """It holds, or may hold, a connection."""
+        return self._database is not None
+
+    def require_room(self) -> None:
+        """To be asked between two statements by what holds it for long.
+
+        Raises:
+            DatabaseAway: the server's connections are scarce.
+        """
+        if not self._allowed():
+            raise DatabaseAway(
+                "the server's connections are scarce, and the console gives its own up first; try again in a minute",
+                reason=Away.FULL,
+            )
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Database]:
+        """The open pool.
+
+        Raises:
+            NotNow: it cannot be opened now.
+        """
+        self.require_room()
+        self._users += 1
+        try:
+            async with self._changing:
+                if self._database is None:
+                    self._database = await self._made()
+                database = self._database
+            yield database
+        finally:
+            self._users -= 1
+            self._used_at = self._clock()
+
+    async def _made(self) -> Database:
+        made = self._make()
+        try:
+            await made.open()
+        except (ConfigError, SchemaError) as refused:  # at the start of the service these would end it
+            raise DatabaseAway(str(refused), reason=Away.LOGIN) from refused
+        return made
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self._beacon.beat()
+            self._tasks()
+            if not self._users and (not self._allowed() or self._clock() - self._used_at >= self._idle_seconds):
+                await self.close()
+            await self._pause(LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Close it if it is open; the next use opens it again."""
+        async with self._changing:
+            database, self._database = self._database, None
+            if database is not None:
+                await database.close()
+                log.debug("pool.closed")

@@ -1,0 +1,37 @@
+"""A campaign in sentences for people, as commands and console say them."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from acra_express_async.alerts.stalls import deferred_to
+from acra_express_async.companies.outlook_reading import Prospects
+from acra_express_async.db.companies.campaign_rows import ENDED, CampaignState
+from acra_express_async.models import WaitReason
+
+
+def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
+    """Why a campaign is not at work now, in a sentence."""
+    if state.running:
+        return "a worker is working on it" + (", and claims nothing more while paused" if prospects.paused else "")
+    if prospects.hold is not None:
+        return prospects.hold.text
+    if state.next_at is None:
+        return "due now: it waits for a free worker"
+    until = deferred_to(state.next_at, zone)
+    if state.wait_reason == WaitReason.DAILY_CAP:
+        used = prospects.cap_used
+        if state.own_cap is not None:
+            return f"deferred to {until}: its own daily cap of {state.own_cap}; today {used} companies were looked at"
+        return f"deferred to {until}: daily cap {used} of {prospects.cap}"
+    if state.wait_reason is None:
+        return f"its next batch is due at {until}, or when a worker is free"
+    why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")
+    return f"deferred to {until}: {why}"
+
+
+def summary(state: CampaignState) -> str:
+    """How many of its companies ended, and how."""
+    counts = ", ".join(f"{state.states[kind]} {kind}" for kind in (*ENDED, "waiting") if state.states[kind])
+    more = ", and what is left of the selection" if state.open_ended else ""
+    return f"{state.ended} of {state.total} companies ended ({state.percent:.0f} %): {counts or 'none yet'}{more}"
