@@ -34,6 +34,7 @@ settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run also what takes minutes")
     parser.addoption("--require-tools", action="store_true", help="a missing outside tool is a failure, not a skip")
+    parser.addoption("--console-pictures", type=Path, help="folder that keeps the pictures of the console")
     parser.addoption("--postgres-bin", type=Path, help="folder of another PostgreSQL server's initdb and postgres")
 
 

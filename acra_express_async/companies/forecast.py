@@ -120,7 +120,7 @@ async def foreseen(
     if companies and place > room:
         notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
     if (hold := await current_hold(Control(database), settings, now)) is not None:
-        notes.append(hold.text)
+        notes.append(hold.told)
     end = outlook.end_of(place, room=room, cap=cap) if companies else None
     return Foreseen(
         matched=selected.matched + sum(out.reason not in NO_MATCH for out in left_out) + len(listed) - len(left_out),

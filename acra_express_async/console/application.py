@@ -10,7 +10,7 @@ from aiohttp import web
 
 from acra_express_async.console.campaign_pages import CampaignPages
 from acra_express_async.console.company_pages import CompanyPages
-from acra_express_async.console.downloads import Downloads
+from acra_express_async.console.downloads import MOST_ROWS, Downloads
 from acra_express_async.console.enqueue_pages import EnqueuePages
 from acra_express_async.console.gate import Gate, asset_headers
 from acra_express_async.console.peers import TrustedProxies
@@ -44,6 +44,7 @@ class Console:
         hashes: of addresses, and the part of the signing key that only the database knows.
         status: what /status.json says.
         clock: monotonic seconds.
+        most_rows: of one export.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Console:
         hashes: AddressHash,
         status: Callable[[], dict[str, Any]],
         clock: Callable[[], float],
+        most_rows: int = MOST_ROWS,
     ) -> None:
         self.sessions = sessions
         tickets = Tickets(hashes, password)
@@ -71,7 +73,7 @@ class Console:
         self._companies = CompanyPages(shape, hashes)
         self._providers = ProviderPages(status)
         self._enqueue = EnqueuePages(settings)
-        self._downloads = Downloads(sessions)
+        self._downloads = Downloads(sessions, most_rows)
         self._review = ReviewPages()
 
     def attach(self, app: web.Application) -> None:

@@ -28,13 +28,20 @@ class Hold:
 
     Attributes:
         reason: paused, nightly_running, quiet_hours or connections.
-        text: a sentence for people.
+        text: a sentence for everybody: the status page needs no sign-in, so it names no person.
         until: when it ends; None where that is not known.
+        named: the sentence for commands and the console, where it names the person who is the reason.
     """
 
     reason: str
     text: str
     until: datetime | None = None
+    named: str | None = None
+
+    @property
+    def told(self) -> str:
+        """The sentence with the person's name, where there is one."""
+        return self.named or self.text
 
 
 def usual_end(job: NightlyJob, usual: Mapping[str, timedelta]) -> datetime:
@@ -71,7 +78,8 @@ def hold_of(
     if paused is not None:
         by, at = paused
         since = f"{at.astimezone(now.tzinfo):%m-%d %H:%M}"
-        return Hold(PAUSED, f"claiming is paused: nothing starts until `acra-express resume` (by {by}, since {since})")
+        text = "claiming is paused: nothing starts until `acra-express resume`"
+        return Hold(PAUSED, f"{text} (since {since})", named=f"{text} (by {by}, since {since})")
     if quiet.hold(now):
         until = quiet.ends(now)
         return Hold(QUIET_HOURS, f"quiet hours: nothing is started until {until:%H:%M}", until)

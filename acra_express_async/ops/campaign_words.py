@@ -15,7 +15,7 @@ def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
     if state.running:
         return "a worker is working on it" + (", and claims nothing more while paused" if prospects.paused else "")
     if prospects.hold is not None:
-        return prospects.hold.text
+        return prospects.hold.told
     if state.next_at is None:
         return "due now: it waits for a free worker"
     until = deferred_to(state.next_at, zone)

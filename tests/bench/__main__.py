@@ -14,7 +14,7 @@ from acra_express_async import logs
 from acra_express_async.sandbox.results import record, table
 from acra_express_async.sandbox.world import PAGE_SIZE_OF
 
-from . import alone, limiters, loading, pickup, reading_requests, replicas, reservation, watching
+from . import alone, console_pages, limiters, loading, pickup, reading_requests, replicas, reservation, watching
 from . import pages as reading
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
@@ -115,6 +115,18 @@ def replicas_(rounds: int, operations: int) -> None:
         f"in transaction mode with {replicas.SERVERS} server connections for all; direct replicas have two each."
     )
     _tell("replicas", ("replicas", *way, *(f"{each} (PgBouncer)" for each in way)), rows, note)
+
+
+@main.command("console")
+@click.option("--companies", type=click.IntRange(10_000), default=1_000_000, show_default=True)
+def console_(companies: int) -> None:
+    """Time of each page of the console on a database of a million companies, and of a probe beside them."""
+    rows = asyncio.run(console_pages.console_pages(companies))
+    note = (
+        f"{companies:,} companies with two decisions each, {console_pages.TIMED} requests of each page over loopback, "
+        f"one after the other. Goal: p95 below {console_pages.GOAL} ms."
+    )
+    _tell("console", console_pages.HEADER, rows, note)
 
 
 @main.command("idle")

@@ -281,7 +281,8 @@ def test_each_rule_says_until_when_it_holds() -> None:
     assert hold() is None
     paused = hold(paused=("dana", AT - timedelta(hours=1)))
     assert paused is not None
-    assert paused.text == "claiming is paused: nothing starts until `acra-express resume` (by dana, since 11-23 01:00)"
+    assert paused.text == "claiming is paused: nothing starts until `acra-express resume` (since 11-23 01:00)"
+    assert paused.told == "claiming is paused: nothing starts until `acra-express resume` (by dana, since 11-23 01:00)"
     quiet = hold(quiet=QuietHours.of("01:00-02:30, 02:30-03:15"))
     assert quiet is not None
     assert quiet.text == "quiet hours: nothing is started until 03:15"

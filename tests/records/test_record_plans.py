@@ -13,10 +13,13 @@ from records.crowd import CAMPAIGN, crowd
 
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.decisions import explain
+from acra_express_async.db.console.company_search import CompanySearch
+from acra_express_async.db.console.console_rows import ConsoleRows
 from acra_express_async.db.jobs.uen_lists import UenLists, list_progress
 from acra_express_async.db.records.field_history import FieldHistory
 from acra_express_async.db.records.freshness_rows import FreshnessRows
 from acra_express_async.db.records.record_pages import RecordPages, Wanted
+from acra_express_async.db.records.review_rows import ReviewRows
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 
@@ -51,7 +54,16 @@ def operations(database: Database, shape: PlatformShape) -> dict[str, Callable[[
         async with database.session() as connection:
             await list_progress(connection, 3)
 
+    search, trail = CompanySearch(database), ConsoleRows(database)
+
     return {
+        "a UEN in the console": lambda: search.knows("000001000A"),
+        "a domain in the console": lambda: search.by_domain("company1000.com.sg"),
+        "a name in the console": lambda: search.by_name("firm 1"),
+        "a review in the console": lambda: first(ReviewRows(database).pages(None, size=100, most=500), 5),
+        "changes of a company": lambda: history.of_company("000001000A", 60),
+        "the trail": lambda: trail.actions(200),
+        "a session": lambda: trail.is_alive(b"x" * 18, now.timestamp()),
         "all records": lambda: first(records.pages(Wanted())),
         "records since a moment": lambda: first(records.pages(Wanted(since=now - DAY))),
         "records of codes": lambda: first(records.pages(Wanted(ssic_codes=("10007",)))),

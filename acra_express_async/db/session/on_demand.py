@@ -101,11 +101,15 @@ class OnDemand:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self._beacon.beat()
-            self._tasks()
-            if not self._users and (not self._allowed() or self._clock() - self._used_at >= self._idle_seconds):
-                await self.close()
+            await self.look()
             await self._pause(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """One turn: close it where it is idle, or where connections are scarce and no statement needs it."""
+        self._beacon.beat()
+        self._tasks()
+        if not self._users and (not self._allowed() or self._clock() - self._used_at >= self._idle_seconds):
+            await self.close()
 
     async def close(self) -> None:
         """Close it if it is open; the next use opens it again."""
