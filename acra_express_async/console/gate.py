@@ -14,7 +14,7 @@ from acra_express_async.console.people import People, Person
 from acra_express_async.console.sign_in_limits import SignInLimits
 from acra_express_async.console.tickets import COOKIE, Session, Tickets
 from acra_express_async.console.trail import acted
-from acra_express_async.console.visit import HEADERS, ROOT, ConsoleVisit, form_of, redirect, rendered
+from acra_express_async.console.visit import HEADERS, ROOT, ConsoleVisit, form_of, redirect, rendered, require_storable
 from acra_express_async.db.console.console_rows import ConsoleRows
 from acra_express_async.db.session.on_demand import OnDemand
 from acra_express_async.db.session.pool import Database
@@ -59,6 +59,7 @@ class Gate:
         """A GET for signed-in people; others are led to the sign-in form."""
 
         async def handler(request: web.Request) -> web.StreamResponse:
+            require_storable(request.query.values())
             return await self._answered(request, serve)
 
         return handler
@@ -67,6 +68,7 @@ class Gate:
         """A POST of a form that was made for the same session."""
 
         async def handler(request: web.Request) -> web.StreamResponse:
+            require_storable(request.query.values())
             form = await form_of(request)
             if not is_from_our_own_page(request):
                 return self._wrong(403, "This form came from another page. Open the console and try again.")
@@ -136,6 +138,7 @@ class Gate:
 
     async def sign_in_form(self, request: web.Request) -> web.Response:
         """The form; without a password there is none."""
+        require_storable(request.query.values())
         if not self._people.may_sign_in:
             return self._wrong(404, "People sign in at the proxy in front of this service.")
         kept = "kept" not in request.query or COOKIE in request.cookies

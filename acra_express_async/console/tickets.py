@@ -24,6 +24,9 @@ SALT = "console@acra-express"
 LONGEST_SAID = 600
 """Characters of a sentence that a redirect carries."""
 
+_NOT_OURS = (BadData, UnicodeEncodeError)
+"""What a text raises that we did not sign, such as bytes of a header that are no UTF-8."""
+
 SignedInBy = Literal["password", "proxy"]
 
 
@@ -67,7 +70,7 @@ class Tickets:
         """What a cookie says; None for one that we did not sign, or signed under another password."""
         try:
             told = (await self._signer("session")).loads(cookie)
-        except BadData:
+        except _NOT_OURS:
             return None
         return Session(urlsafe_b64decode(told["i"]), told["n"], told["h"], float(told["t"]))
 
@@ -93,7 +96,7 @@ class Tickets:
     async def _read(self, purpose: str, text: str) -> Any:
         try:
             return (await self._signer(purpose)).loads(text)
-        except BadData:
+        except _NOT_OURS:
             return None
 
     async def _signer(self, purpose: str) -> URLSafeSerializer:

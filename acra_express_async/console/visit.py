@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -121,4 +122,16 @@ async def form_of(request: web.Request) -> Form:
         )
     except ValueError as wrong:
         raise web.HTTPBadRequest(text="the form cannot be read") from wrong
-    return {name: values[-1] for name, values in fields.items()}
+    form = {name: values[-1] for name, values in fields.items()}
+    require_storable(form.values())
+    return form
+
+
+def require_storable(texts: Iterable[str]) -> None:
+    """PostgreSQL stores no NUL, and no lone surrogate is a character.
+
+    Raises:
+        HTTPBadRequest: there is one.
+    """
+    if any("\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text) for text in texts):
+        raise web.HTTPBadRequest(text="the request holds what is no text")

@@ -72,9 +72,13 @@ async def test_forged_cookies_are_worth_nothing(scene: Scene) -> None:
         real = browser.client.cookies[COOKIE]
         token = await browser.token()
     forged += [token, real[:-1] + ("A" if real[-1] != "A" else "B"), real.replace(".", "..", 1), real * 2]
-    for cookie in forged:
-        async with scene.client(Cookie=f"{COOKIE}={cookie}") as client:
-            assert not await is_let_in(client), cookie
+    for cookie in (*forged, "caf\u00e9.x.y", "\u5370.x.y"):
+        async with scene.client() as client:
+            answer = await client.get(READ, headers=[("Cookie", f"{COOKIE}={cookie}".encode())])
+            assert answer.status_code in (303, 400), cookie
+        latin = f"{COOKIE}={cookie}".encode("latin-1", "replace")
+        async with scene.client() as client:
+            assert (await client.get(READ, headers=[("Cookie", latin)])).status_code in (303, 400), cookie
 
 
 async def test_a_cookie_is_dead_after_sign_out_on_every_replica(
@@ -192,7 +196,7 @@ async def test_a_header_from_an_untrusted_peer_is_nothing(owner: Connection, fre
         assert not scene.sessions.is_open
 
 
-@pytest.mark.parametrize("name", ["", " ", "a" * 201, "da\x07na", "\u202edana"])
+@pytest.mark.parametrize("name", ["", "a" * 201, "da\x07na", "\u202edana"])
 async def test_an_unusable_name_from_the_proxy_is_refused(owner: Connection, fresh_dsn: str, name: str) -> None:
     async with (
         console_on(owner, fresh_dsn, **PROXY, CONSOLE__TRUSTED_PROXIES="127.0.0.1") as scene,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from records.crowd import crowd
+from records.crowd import CAMPAIGN, crowd
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import TookTooLong
@@ -90,12 +90,13 @@ def test_the_console_steps_aside_before_any_worker() -> None:
     assert courtesy.console_may_connect
 
 
-async def test_a_slow_statement_is_ended(scene: Scene, owner: Connection) -> None:
-    async with scene.sessions.opened() as database, database.session() as connection:
-        assert await connection.fetchval("SHOW statement_timeout") == "2s"
+async def test_a_slow_statement_is_ended(scene: Scene) -> None:
+    async with scene.sessions.opened() as database:
+        async with database.session() as connection:
+            assert await connection.fetchval("SHOW statement_timeout") == "2s"
         with pytest.raises(TookTooLong):
-            async with database.session() as other:
-                await other.execute("SELECT pg_sleep(10)")
+            async with database.session() as connection:
+                await connection.execute("SELECT pg_sleep(10)")
 
 
 async def test_a_page_of_a_slow_database_says_not_now(scene: Scene, owner: Connection) -> None:
@@ -109,10 +110,10 @@ async def test_a_page_of_a_slow_database_says_not_now(scene: Scene, owner: Conne
 
 
 async def test_an_export_beyond_its_limit_does_not_end_well(owner: Connection, fresh_dsn: str) -> None:
-    await crowd(owner, 200)
-    async with console_on(owner, fresh_dsn, most_rows=150) as scene, scene.signed_in() as browser:
+    await crowd(owner, CAMPAIGN)
+    async with console_on(owner, fresh_dsn, most_rows=600) as scene, scene.signed_in() as browser:
         small = await browser.client.get("/console/export/records.jsonl", params={"outcome": "enriched"})
-        assert len(small.text.splitlines()) == 100
+        assert len(small.text.splitlines()) == 500
         with pytest.raises(httpx.TransportError):
             await browser.client.get("/console/export/records.jsonl")
         assert (
