@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import tzinfo
 from random import Random
 from typing import Any, Self
@@ -81,7 +82,8 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
     ended = await rows.companies(campaign_id, SHOWN_COMPANIES)
     prospects = await read_prospects(database, settings)
     if as_json:
-        click.echo(json_text(as_object(state, settings.zone, prospects) | {"items": ended}, settings.zone))
+        items = [asdict(each) for each in ended]
+        click.echo(json_text(as_object(state, settings.zone, prospects) | {"items": items}, settings.zone))
         return
     out = console()
     for line in told(state, settings.zone, prospects):
@@ -89,15 +91,13 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
     if ended:
         shown = table(None, "UEN", "state", "reason", "ended", "job", yielding=("reason",), zone=settings.zone)
         for each in ended:
-            ended_at = moment(each["ended_at"], settings.zone)
-            shown.add_row(
-                cell(each["uen"]), each["kind"], cell(in_words(each["reason"])), ended_at, str(each["job_id"] or "")
-            )
+            ended_at = moment(each.ended_at, settings.zone)
+            shown.add_row(cell(each.uen), each.kind, cell(in_words(each.reason)), ended_at, str(each.job_id or ""))
         out.print(shown)
         if state.ended > len(ended):
             more = f"{len(ended)} of {state.ended} are listed; all: acra-express export --campaign {campaign_id}"
             out.print(more, markup=False, highlight=False)
-        out.print(printable(f"why: acra-express explain {ended[0]['uen']}"), markup=False, highlight=False)
+        out.print(printable(f"why: acra-express explain {ended[0].uen}"), markup=False, highlight=False)
 
 
 @campaigns.command(short_help="End it; its results are kept.")

@@ -15,7 +15,7 @@ from acra_express_async.cli.campaigns import cancel_campaign, retry_campaign, sh
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, span, table
 from acra_express_async.db.companies.campaign_rows import Campaigns
-from acra_express_async.db.jobs.job_commands import JobLine, Operator
+from acra_express_async.db.jobs.job_commands import EndedCompany, JobLine, Operator
 from acra_express_async.db.ops.control import Control
 from acra_express_async.logs import printable
 from acra_express_async.models import job_word
@@ -73,17 +73,19 @@ async def show(job_id: int, batch: bool, as_json: bool) -> None:
             return
         line, outcomes = await Operator(database).shown(job_id)
     if as_json:
-        click.echo(json_text(_as_object(line) | {"outcomes": outcomes}, settings.zone))
+        click.echo(
+            json_text(_as_object(line) | {"outcomes": [dataclasses.asdict(each) for each in outcomes]}, settings.zone)
+        )
         return
     out = console()
     for name, value in _facts(line, settings.zone).items():
         out.print(printable(f"{name:<9} {value}"), markup=False, highlight=False)
     if not outcomes:
         return
-    counts = Counter(o["kind"] for o in outcomes)
+    counts = Counter(o.kind for o in outcomes)
     out.print(f"{'companies':<9} {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))} so far")
     out.print(_companies(outcomes))
-    uen = next((o["uen"] for o in outcomes if o["kind"] == "failed" and o["uen"]), outcomes[0]["uen"])
+    uen = next((o.uen for o in outcomes if o.kind == "failed" and o.uen), outcomes[0].uen)
     out.print(printable(f"why: acra-express explain {uen}"), markup=False, highlight=False)
 
 
@@ -181,16 +183,16 @@ def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
     return shown
 
 
-def _companies(outcomes: list[dict[str, Any]]) -> Table:
+def _companies(outcomes: list[EndedCompany]) -> Table:
     shown = table(None, "UEN", "outcome", "reason", "job", "took", "name", yielding=("reason", "name"))
-    for o in sorted(outcomes, key=lambda o: o["kind"] != "failed"):
+    for o in sorted(outcomes, key=lambda o: o.kind != "failed"):
         shown.add_row(
-            cell(o["uen"]),
-            o["kind"],
-            cell(in_words(o["reason"])),
-            str(o["job_id"]),
-            span(o["latency_seconds"]),
-            cell(o["name"]),
+            cell(o.uen),
+            o.kind,
+            cell(in_words(o.reason)),
+            str(o.job_id),
+            span(o.latency_seconds),
+            cell(o.name),
         )
     return shown
 

@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
-from acra_express_async.db.records.sample_rows import AnswerKey, JudgedMember, SampleMember
+from acra_express_async.db.records.sample_rows import AnswerKey, DrawnAnswer, JudgedMember, SampleMember
 from acra_express_async.records.levels import TABLE, Level, level_of
 
 CONFIDENCE = 0.95
@@ -139,19 +139,19 @@ async def drawn(pages: AsyncIterator[Sequence[AnswerKey]], size: int, seed: int)
     return [key for _, key in sorted(first, key=lambda each: (-each[0], each[1].uen))], population
 
 
-def member_of(told: Mapping[str, Any]) -> SampleMember | None:
+def member_of(told: DrawnAnswer) -> SampleMember | None:
     """A drawn answer with its level by the present thresholds; None where its detail has another shape."""
-    site = told["site"]
+    site = told.site
     if not isinstance(site, dict) or not isinstance(site.get("points"), int):
         return None
-    present = told["level"] is not None and told["level_table"] == TABLE
+    present = told.level is not None and told.level_table == TABLE
     return SampleMember(
-        key=told["key"],
-        name=told["name"],
+        key=told.key,
+        name=told.name,
         domain=str(site["domain"]),
         url=site.get("url"),
         points=site["points"],
-        level=str(told["level"]) if present else level_of(site["points"]).value,
+        level=str(told.level) if present else level_of(site["points"]).value,
         level_table=TABLE,
     )
 

@@ -64,21 +64,20 @@ def record_of(row: RecordRow, titles: Mapping[str, str]) -> Record:
     Args:
         titles: SSIC titles by code, digits without leading zeros.
     """
-    decision = row.decision
-    found = found_in(decision["detail"]) if decision["kind"] == "enriched" else Found()
-    ssic = ssic_digits(decision["ssic_code"])
-    reason = str(decision["reason"])
+    found = found_in(row.detail) if row.kind == "enriched" else Found()
+    ssic = ssic_digits(row.ssic_code)
+    reason = row.reason
     return Record(
         uen=row.uen,
-        name=decision["name"],
-        entity_status=_text(decision["entity_status"]) or None,
+        name=row.name,
+        entity_status=_text(row.entity_status) or None,
         ssic=ssic and ssic.zfill(SSIC_DIGITS),
-        ssic_title=titles.get(ssic or "") or _text(decision["ssic_description"]) or None,
-        outcome=decision["kind"],
+        ssic_title=titles.get(ssic or "") or _text(row.ssic_description) or None,
+        outcome=row.kind,
         reason=reason,
         reason_text=in_words(reason),
         website=found.website,
-        level=decision["level"] or found.level if found.website else None,
+        level=row.level or found.level if found.website else None,
         points=found.points,
         evidence=found.evidence,
         emails=found.emails,
@@ -86,17 +85,17 @@ def record_of(row: RecordRow, titles: Mapping[str, str]) -> Record:
         emails_status=found.emails_status,
         emails_hidden=found.emails_hidden,
         phones=found.phones,
-        postal_code=found.postal_code or _text(decision["postal_code"]) or None,
-        address=address_of(decision),
+        postal_code=found.postal_code or _text(row.postal_code) or None,
+        address=address_of(row),
         linkedin=found.linkedin,
         socials=found.socials,
         about=row.about,
-        decided_at=decision["ended_at"],
-        campaign_id=decision["campaign_id"],
-        campaign_name=decision["campaign_name"],
-        job_id=decision["job_id"],
-        judged_by=decision["judged_by"],
-        judged_at=decision["judged_at"],
+        decided_at=row.ended_at,
+        campaign_id=row.campaign_id,
+        campaign_name=row.campaign_name,
+        job_id=row.job_id,
+        judged_by=row.judged_by,
+        judged_at=row.judged_at,
     )
 
 
@@ -111,22 +110,17 @@ def _value(value: Any, zone: ZoneInfo) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def address_of(row: Mapping[str, Any]) -> str | None:
-    """A registry row's address on one line: block and street, unit, building; None when the registry has none.
-
-    Args:
-        row: the cells `block`, `street_name`, `level_no`, `unit_no`, `building_name`, `other_address_line1`,
-            `other_address_line2`.
-    """
-    street = " ".join(part for part in (_text(row["block"]), _text(row["street_name"])) if part)
-    level, unit = _text(row["level_no"]), _text(row["unit_no"])
+def address_of(row: RecordRow) -> str | None:
+    """The registry's address on one line: block and street, unit, building; None when the registry has none."""
+    street = " ".join(part for part in (_text(row.block), _text(row.street_name)) if part)
+    level, unit = _text(row.level_no), _text(row.unit_no)
     where = f"#{level}-{unit}" if level and unit else (unit or level or "")
     lines = (
         street,
         where,
-        _text(row["building_name"]),
-        _text(row["other_address_line1"]),
-        _text(row["other_address_line2"]),
+        _text(row.building_name),
+        _text(row.other_address_line1),
+        _text(row.other_address_line2),
     )
     return ", ".join(line for line in lines if line) or None
 

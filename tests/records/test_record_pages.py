@@ -75,7 +75,7 @@ async def test_an_answer_stands_above_a_newer_attempt(
     await decided(owner, "B", "failed", at=AT, job=3, reason="internal_error")
     await decided(owner, "B", "skipped", at=AT + timedelta(days=1), job=4, reason="not_live")
     rows = await exported(database, shape, Wanted())
-    assert [(row.uen, row.decision["kind"], row.decision["job_id"]) for row in rows] == [
+    assert [(row.uen, row.kind, row.job_id) for row in rows] == [
         ("A", "enriched", 1),
         ("B", "skipped", 4),
     ]

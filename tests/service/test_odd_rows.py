@@ -40,7 +40,7 @@ async def look_at_everything(database: Database, ids: list[int]) -> None:
     operator, shown = Operator(database), []
     for job_id in ids:
         line, outcomes = await operator.shown(job_id)
-        shown.append([asdict(line), outcomes])
+        shown.append([asdict(line), [asdict(each) for each in outcomes]])
     looks: list[Any] = [
         shown,
         [asdict(line) for line in await operator.listed(state=None, limit=1000)],

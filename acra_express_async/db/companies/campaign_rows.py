@@ -86,6 +86,17 @@ class _Live:
     rows: list[Mapping[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignCompany:
+    """How one company of a campaign ended; a listed UEN that never became a company has no `ended_at`."""
+
+    uen: str
+    kind: str
+    reason: str
+    ended_at: datetime | None
+    job_id: int | None
+
+
 class Campaigns:
     """Reads and acts under the tenant role; every method raises NotNow."""
 
@@ -145,12 +156,12 @@ class Campaigns:
                 )
             )
 
-    async def companies(self, campaign_id: int, limit: int) -> list[dict[str, Any]]:
+    async def companies(self, campaign_id: int, limit: int) -> list[CampaignCompany]:
         """How its companies ended, each counted once as in its state: failed ones first, then the newest, at last the
         listed UENs that never became a company (without `ended_at`); at most `limit`."""
         async with self._database.session() as connection:
             rows = await connection.fetch(_COMPANIES, campaign_id, limit)
-        return [dict(row) for row in rows]
+        return [CampaignCompany(**row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

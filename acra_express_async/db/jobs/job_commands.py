@@ -59,6 +59,20 @@ class JobLine:
     uens_waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class EndedCompany:
+    """How a company of a job ended; `latency_seconds` is the time since it was staged."""
+
+    job_id: int
+    company_id: int
+    uen: str | None
+    name: str | None
+    kind: str
+    reason: str
+    ended_at: datetime
+    latency_seconds: float | None
+
+
 class Operator:
     """The operator's commands on one database."""
 
@@ -86,7 +100,7 @@ class Operator:
         counts = {row["job_id"]: row["companies"] for row in failed}
         return [_line(row, counts.get(row["job_id"], 0), most_bytes=LISTED_BYTES) for row in rows]
 
-    async def shown(self, job_id: int) -> tuple[JobLine, list[dict[str, Any]]]:
+    async def shown(self, job_id: int) -> tuple[JobLine, list[EndedCompany]]:
         """One job and how its companies ended; for a staging job, those of its whole campaign so far.
 
         Raises:
@@ -114,7 +128,7 @@ class Operator:
             listed, waiting = await list_progress(connection, _campaign_of(row))
         failed = sum(outcome["kind"] == "failed" for outcome in outcomes)
         line = replace(_line(row, failed, most_bytes=MAX_BYTES), uens_listed=listed, uens_waiting=waiting)
-        return line, [dict(outcome) for outcome in outcomes]
+        return line, [EndedCompany(**outcome) for outcome in outcomes]
 
     async def retry(self, job_id: int) -> str:
         """Queue an ended or snoozed job again, due at once and without its errors and crashes; notifies the service.

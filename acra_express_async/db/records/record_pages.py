@@ -41,12 +41,37 @@ class Wanted:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRow:
-    """One company as stored: its last decision, its registry row, the campaign behind the decision."""
+    """One company as stored: its last decision, its registry row, the campaign behind the decision.
+
+    `detail` is the decision's, without what people rejected and what has opted out; `about` is our text about an
+    enriched company.
+    """
 
     uen: str
-    decision: Mapping[str, Any]
+    job_id: int
+    kind: str
+    reason: str
+    ended_at: datetime
+    campaign_id: int | None
+    campaign_name: str | None
+    name: str | None
+    entity_status: str | None
+    ssic_code: int | None
+    ssic_description: str | None
+    block: str | None
+    street_name: str | None
+    level_no: str | None
+    unit_no: str | None
+    building_name: str | None
+    other_address_line1: str | None
+    other_address_line2: str | None
+    postal_code: str | None
+    detail: Mapping[str, Any]
+    level: str | None
+    judged_by: str | None
+    judged_at: datetime | None
     about: str | None
 
 
@@ -95,10 +120,11 @@ class RecordPages:
         about = await self._about(connection, told)
         names = await _names(connection, [row["company_id"] for row in rows if not row["name"]])
         return [
-            RecordRow(
-                row["uen"],
-                {**row, "name": row["name"] or names.get(row["company_id"]), "detail": kept},
-                about.get(row["company_id"]) if kept else None,
+            _record_of(
+                row,
+                name=row["name"] or names.get(row["company_id"]),
+                detail=kept,
+                about=about.get(row["company_id"]) if kept else None,
             )
             for row, detail in zip(rows, details, strict=True)
             for kept in [gone.without(detail)]
@@ -137,6 +163,35 @@ async def _names(connection: Connection, company_ids: Sequence[int]) -> dict[int
         "SELECT company_id, name FROM public.companies WHERE company_id = ANY ($1::bigint[])", company_ids
     )
     return {row["company_id"]: row["name"] for row in rows}
+
+
+def _record_of(row: Row, *, name: str | None, detail: Mapping[str, Any], about: str | None) -> RecordRow:
+    return RecordRow(
+        uen=row["uen"],
+        job_id=row["job_id"],
+        kind=row["kind"],
+        reason=row["reason"],
+        ended_at=row["ended_at"],
+        campaign_id=row["campaign_id"],
+        campaign_name=row["campaign_name"],
+        name=name,
+        entity_status=row["entity_status"],
+        ssic_code=row["ssic_code"],
+        ssic_description=row["ssic_description"],
+        block=row["block"],
+        street_name=row["street_name"],
+        level_no=row["level_no"],
+        unit_no=row["unit_no"],
+        building_name=row["building_name"],
+        other_address_line1=row["other_address_line1"],
+        other_address_line2=row["other_address_line2"],
+        postal_code=row["postal_code"],
+        detail=detail,
+        level=row["level"],
+        judged_by=row["judged_by"],
+        judged_at=row["judged_at"],
+        about=about,
+    )
 
 
 def _as_judged(row: Row, hashes: AddressHash) -> dict[str, Any]:

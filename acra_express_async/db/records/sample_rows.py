@@ -44,6 +44,17 @@ class SampleMember:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnAnswer:
+    """What the outcome of a drawn answer says; `site` is as in its detail, so it may have any shape."""
+
+    key: AnswerKey
+    name: str | None
+    site: object
+    level: str | None
+    level_table: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedMember:
     """A member of a sample, its stored detail, and what people said of it within the sample.
 
@@ -92,11 +103,8 @@ class Samples:
                 return
             after = uens[-1]
 
-    async def told(self, keys: Sequence[AnswerKey]) -> list[dict[str, Any]]:
-        """What the outcomes say of these answers, in the order of `keys`; one that was forgotten meanwhile is missing.
-
-        Each has `key`, `name`, `site` (as in the detail), `level` and `level_table`.
-        """
+    async def told(self, keys: Sequence[AnswerKey]) -> list[DrawnAnswer]:
+        """What the outcomes say of these answers, in the order of `keys`; a forgotten one is missing."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
@@ -110,7 +118,10 @@ class Samples:
                 [key.job_id for key in keys],
                 [key.company_id for key in keys],
             )
-        return [{**row, "key": keys[row["place"] - 1]} for row in rows]
+        return [
+            DrawnAnswer(keys[row["place"] - 1], row["name"], row["site"], row["level"], row["level_table"])
+            for row in rows
+        ]
 
     async def store(
         self,
