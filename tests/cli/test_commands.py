@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loaded_registry import with_titles
 from process import acra_express
 from terminal import on_terminal
 
@@ -33,15 +34,7 @@ async def uens(run: Run, owner: Connection, tmp_path: Path) -> AsyncIterator[lis
     registry_sample.write_csv(file, 60, 3)
     code, out, err = await run("load-registry", "--json", str(file))
     assert (code, json.loads(out)["loaded"]) == (0, 60), err
-    await owner.executemany(
-        "INSERT INTO ssic_ref (code, title, description, version, source_file_hash) VALUES ($1, $2, $3, 's', 's')",
-        list(registry_sample.ssic_ref()),
-    )
-    rows = await owner.fetch(
-        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
-        " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
-    )
-    yield [row["uen"] for row in rows]
+    yield await with_titles(owner)
 
 
 async def test_enqueue_predicts_companies_batches_and_duration(run: Run, uens: list[str], owner: Connection) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from campaign_rig import Campaigns, Story, campaigns_on
+from loaded_registry import with_titles
 
 from acra_express_async.db.registry.registry_rows import load_registry
 from acra_express_async.db.session.pool import Connection, Database
@@ -26,15 +27,7 @@ async def registry(owner: Connection, tmp_path: Path) -> list[str]:
     file = tmp_path / "registry.csv"
     registry_sample.write_csv(file, 300, 3)
     await load_registry(owner, file, rejects_path=tmp_path / "rejects.csv")
-    await owner.executemany(
-        "INSERT INTO ssic_ref (code, title, description, version, source_file_hash) VALUES ($1, $2, $3, 's', 's')",
-        list(registry_sample.ssic_ref()),
-    )
-    rows = await owner.fetch(
-        "SELECT uen FROM staging_acra_companies WHERE entity_status_description ILIKE 'live%'"
-        " AND uen !~ '^[0-9]{8}[A-Z]$' ORDER BY uen"
-    )
-    return [row["uen"] for row in rows]
+    return await with_titles(owner)
 
 
 @pytest.fixture
