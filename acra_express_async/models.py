@@ -376,7 +376,10 @@ class JobLimits:
 
 
 class Scope(Protocol):
-    """All that a provider call knows of the job it is made for: it sees no job, no lease and no database."""
+    """All that a provider call knows of the job it is made for: no job, no lease, no database.
+
+    A Protocol because providers/ must not import jobs/.
+    """
 
     @property
     def limits(self) -> JobLimits: ...

@@ -31,7 +31,7 @@ LAST_SECONDS = 3.0
 
 
 class Channel(Protocol):
-    """Where messages go; see providers/slack.py."""
+    """Where messages go: Slack (providers/slack.py), and in tests a list."""
 
     @property
     def configured(self) -> bool: ...

@@ -66,7 +66,7 @@ _OPTED_OUT_SITE = "site_opted_out"
 
 
 class Searcher(Protocol):
-    """The provider that finds sites."""
+    """The provider that finds sites: DuckDuckGo, and in tests a table."""
 
     async def search(self, query: str, scope: Scope) -> SearchPage:
         """Page one of a search."""
@@ -74,7 +74,7 @@ class Searcher(Protocol):
 
 
 class Reader(Protocol):
-    """The provider that reads pages."""
+    """The provider that reads pages: Jina Reader, and in tests a table."""
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
         """One page as text; an unusable page is returned with `usable=False`."""

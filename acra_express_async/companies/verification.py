@@ -28,7 +28,7 @@ Write = Callable[[], Awaitable[None]]
 
 
 class Verifier(Protocol):
-    """The provider that says whether an address takes mail."""
+    """The provider that says whether an address takes mail: ZeroBounce, and in tests a table."""
 
     @property
     def configured(self) -> bool:
@@ -41,7 +41,7 @@ class Verifier(Protocol):
 
 
 class VerificationStore(Protocol):
-    """Stored results, and intents to verify."""
+    """Stored results, and intents to verify: db/companies/verification_rows.py, and in tests a dict."""
 
     async def cached(self, address: str) -> VerificationResult | None:
         """A definitive result that is still recent enough."""

@@ -29,7 +29,7 @@ from acra_express_async.limits.budget import (
     allowances,
     fair_share,
 )
-from acra_express_async.limits.mended_keys import KeyStore, MendedKeys
+from acra_express_async.limits.mended_keys import Mend, MendedKeys
 from acra_express_async.limits.overrides import JobThrottle, Override, resolve
 from acra_express_async.limits.own_reach import CUT_OFF
 from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
@@ -48,9 +48,9 @@ __all__ = [
     "Budget",
     "Charge",
     "JobThrottle",
-    "KeyStore",
     "Kind",
     "Ledger",
+    "Mend",
     "MendedKeys",
     "Override",
     "Pace",

@@ -106,7 +106,10 @@ class Streak:
 
 
 class BreakerStore(Protocol):
-    """Durable and shared. Every method is one atomic statement."""
+    """Durable and shared; every method is one atomic statement.
+
+    A Protocol because this room must not import db/, and because tests keep breakers in memory.
+    """
 
     async def read(self, provider: Provider) -> BreakerState:
         """The state now."""

@@ -146,7 +146,10 @@ class Refusal:
 
 
 class Ledger(Protocol):
-    """The durable account of all charges: shared by all replicas, judged by the database's clock."""
+    """The durable account of all charges: shared by all replicas, judged by the database's clock.
+
+    A Protocol because this room must not import db/, and because tests keep an account in memory.
+    """
 
     async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
         """All of `asks` (one provider) or nothing, in one round trip."""

@@ -6,9 +6,8 @@ start and every few seconds; while a key is refused, it also looks into the key'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 from acra_express_async.limits.breaker import FRESH
 from acra_express_async.logs import logger
@@ -23,30 +22,22 @@ SETTLED = 1.5 * FRESH
 
 _log = logger("breaker")
 
-
-class KeyStore(Protocol):
-    """The part of the breakers' store that knows keys."""
-
-    async def mend(
-        self, key_prints: Mapping[Provider, str], *, pause: timedelta, settled: timedelta
-    ) -> dict[Provider, bool]:
-        """Each provider whose breaker is open for a key, and whether its cool-down ended now, for another key."""
-        ...
+Mend = Callable[[Mapping[Provider, str]], Awaitable[dict[Provider, bool]]]
+"""By the fingerprints of the present keys: each provider whose breaker is open for a key, and whether its cool-down
+ended now because that was another key. See `BreakerRows.mend`."""
 
 
 class MendedKeys:
     """The keys of one process.
 
     Args:
-        store: the shared breakers.
+        mend: ends cool-downs in the shared breakers.
         keys: by provider; None for one that is called without a key.
         key_print: the keyed fingerprint of a key; the same key gives the same text in every process.
     """
 
-    def __init__(
-        self, store: KeyStore, keys: Mapping[Provider, Secret | None], key_print: Callable[[str], str]
-    ) -> None:
-        self._store = store
+    def __init__(self, mend: Mend, keys: Mapping[Provider, Secret | None], key_print: Callable[[str], str]) -> None:
+        self._mend_breakers = mend
         self._keys = keys
         self._key_print = key_print
 
@@ -74,7 +65,7 @@ class MendedKeys:
 
     async def _mend(self, providers: Mapping[Provider, Secret | None] | list[Provider]) -> dict[Provider, bool]:
         prints = {provider: self.print_of(provider) or "" for provider in providers}
-        return await self._store.mend(prints, pause=PAUSE, settled=SETTLED)
+        return await self._mend_breakers(prints)
 
     def _renewed(self, provider: Provider) -> bool:
         """No call is made while the breaker is open, so nothing else would read the key's file again."""

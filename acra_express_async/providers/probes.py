@@ -32,7 +32,7 @@ _log = logger("probes")
 
 
 class ProbeStore(Protocol):
-    """Where requests wait; see db/limits/probe_requests.py."""
+    """Where requests wait, see db/limits/probe_requests.py. A Protocol because providers/ must not import db/."""
 
     async def take(self, owner: str) -> list[Provider]: ...
     async def end_cooldown(self, provider: Provider) -> datetime | None: ...

@@ -31,7 +31,7 @@ XLSX_CELL = 32_767
 
 
 class RecordFile(Protocol):
-    """A file that rows are written to, page by page: `close` completes it, `discard` gives it up."""
+    """A file of one format, written page by page: `close` completes it, `discard` gives it up."""
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None: ...
     def close(self) -> None: ...

@@ -40,7 +40,7 @@ def due_after(schedule: str, moment: datetime) -> datetime:
 
 
 class Housekeeping(Protocol):
-    """The work that only one of the replicas does at a tick; see db/ops/control.py."""
+    """What one replica does at a tick, see db/ops/control.py. A Protocol because this room must not import db/."""
 
     async def claim_tick(self, loop: str, due_at: datetime, owner: str) -> bool: ...
     async def reconcile(self) -> int: ...

@@ -54,7 +54,7 @@ class Closer:
 
 
 class WorkerLike(Protocol):
-    """The part of jobs/worker.py that the supervisor needs; this room is below that one in the order of imports."""
+    """The part of jobs/worker.py that the supervisor needs. A Protocol because this room must not import that one."""
 
     name: str
     job: Job | None

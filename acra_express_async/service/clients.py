@@ -25,8 +25,8 @@ from acra_express_async.limits import (
     Breaker,
     BreakerStore,
     Budget,
-    KeyStore,
     Ledger,
+    Mend,
     MendedKeys,
     Pace,
     Throttle,
@@ -86,10 +86,10 @@ def shared_turns(
     }
 
 
-def mended_keys(secrets: Secrets, store: KeyStore, hashes: AddressHash) -> MendedKeys:
+def mended_keys(secrets: Secrets, mend: Mend, hashes: AddressHash) -> MendedKeys:
     """The keys of this process, compared with those for which a breaker is open."""
     keys = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
-    return MendedKeys(store, keys, hashes.key_print)
+    return MendedKeys(mend, keys, hashes.key_print)
 
 
 def build_providers(

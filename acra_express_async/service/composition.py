@@ -143,7 +143,7 @@ class Composition:
         """Providers, loops and workers."""
         settings, access = self.settings, self.access
         ledger, breakers = BudgetLedger(access.work), BreakerRows(access.work, self.owner)
-        keys = mended_keys(self._secrets, breakers, access.hashes)
+        keys = mended_keys(self._secrets, breakers.mend, access.hashes)
         providers = build_providers(
             settings,
             http,

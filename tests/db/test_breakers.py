@@ -174,7 +174,7 @@ PAUSE, SETTLED = timedelta(minutes=5), timedelta(seconds=3)
 
 async def mended(breakers: BreakerRows, key: str, *providers: Provider) -> dict[Provider, bool]:
     prints = dict.fromkeys(providers or (Provider.JINA,), key)
-    return await breakers.mend(prints, pause=PAUSE, settled=SETTLED)
+    return await breakers.mend(prints)
 
 
 async def test_another_key_ends_the_cool_down_at_once(breakers: BreakerRows, clock: Clock) -> None:
@@ -251,7 +251,7 @@ async def test_a_new_key_in_its_file_is_found_while_no_call_is_made(
     file, now = tmp_path / "key", [0.0]
     file.write_text("old")
     secret = Secret("old", name="KEY", path=file, clock=lambda: now[0])
-    keys = MendedKeys(breakers, {Provider.JINA: secret, Provider.ZEROBOUNCE: None}, str.upper)
+    keys = MendedKeys(breakers.mend, {Provider.JINA: secret, Provider.ZEROBOUNCE: None}, str.upper)
     assert (keys.print_of(Provider.JINA), keys.print_of(Provider.ZEROBOUNCE)) == ("OLD", "")
     assert keys.print_of(Provider.DUCKDUCKGO) is None
     await breakers.trip(Provider.JINA, Kind.BLOCKED, "no_credits", BLOCKED, key_print="OLD")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import BreakerState, Kind, State, Streak
 from acra_express_async.limits.breaker import ANSWER_NOTED, FAILURE_AGE
+from acra_express_async.limits.mended_keys import PAUSE, SETTLED
 from acra_express_async.limits.own_reach import ANSWERED_LATELY
 from acra_express_async.models import Provider
 
@@ -158,17 +159,15 @@ class BreakerRows:
             )
         return await self.read(provider), opened is True
 
-    async def mend(
-        self, key_prints: Mapping[Provider, str], *, pause: timedelta, settled: timedelta
-    ) -> dict[Provider, bool]:
-        """See `limits.KeyStore`; the jobs that wait for a mended key become due after `settled`."""
+    async def mend(self, key_prints: Mapping[Provider, str]) -> dict[Provider, bool]:
+        """See `limits.Mend`; the jobs that wait for a mended key become due after `SETTLED`."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 "SELECT provider, mended FROM acra_express.mend_breakers($1, $2, $3, $4)",
                 list(key_prints.keys()),
                 list(key_prints.values()),
-                pause,
-                settled,
+                PAUSE,
+                SETTLED,
             )
         return {Provider(row["provider"]): row["mended"] for row in rows}
 

@@ -12,7 +12,7 @@ FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 
 
 class DsnSource(Protocol):
-    """A DSN that may change while the service runs, because its file is rewritten when the password is rotated."""
+    """Where the DSN comes from: a fixed text, or a file that is rewritten when the password is rotated."""
 
     @property
     def value(self) -> str:

@@ -90,7 +90,7 @@ class Surroundings:
 
 
 class SimulatedProvider(Protocol):
-    """Implemented by one module per provider."""
+    """One provider; each of the modules `*_server.py` implements it."""
 
     @property
     def provider(self) -> Provider: ...

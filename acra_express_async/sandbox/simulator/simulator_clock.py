@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Virtual time in Unix seconds, used by every window, block and latency of the simulator."""
+    """Virtual time in Unix seconds, used by every window, block and latency of the simulator; two clocks keep it."""
 
     def now(self) -> float:
         """Unix seconds; never goes back."""
