@@ -10,7 +10,7 @@ Text of pages is read in a thread, because some pages take a second and the even
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -27,6 +27,7 @@ from acra_express_async.extract.reading_plan import (
     Progress,
     Step,
     Visited,
+    advanced,
     chosen,
     names_for,
     next_step,
@@ -227,34 +228,27 @@ class Pipeline:
 
         A site that is no candidate any more (it moved, or has opted out) does not come back.
         """
-        found = await to_thread(candidates_of, united(run.answers), run.company, run.progress.names)
-        found = tuple(site for site in found if site.domain not in run.company.judged.rejected_sites)
-        there = {candidate.domain for candidate in run.progress.candidates}
-        welcome = [site for site in found if site.domain in there or site.domain not in run.offered]
-        run.offered.update(site.domain for site in found)
-        run.progress = await to_thread(run.progress.with_candidates, welcome)
-        return any(candidate.credible for candidate in welcome)
+        run.progress, found, credible = await to_thread(_with_found, run.progress, run.answers, frozenset(run.offered))
+        run.offered.update(found)
+        return credible
 
     async def _read_on(self, run: _Run, *, spare: int = 0) -> None:
         """Read page after page until another page would not help, or none is left but `spare` ones.
 
         A site that is believed may use the spare pages too.
         """
-        while (step := await to_thread(next_step, run.progress)) is not None:
+        step = await to_thread(next_step, run.progress)
+        while step is not None:
             left = self._max_pages - run.reads
             if left <= 0 or (left <= spare and chosen(run.progress) is None):
                 break
             if await self._opt_outs.domain(step.domain):
                 run.progress = run.progress.without(step.domain)
                 run.notes.append(_OPTED_OUT_SITE)
+                step = await to_thread(next_step, run.progress)
                 continue
             page = await self._read(run, step)
-            if step.footer:
-                run.progress = await to_thread(run.progress.with_footer, step.domain, step.url, page)
-            else:
-                run.progress = await to_thread(run.progress.with_page, step.domain, page)
-            for judged in run.company.judged.rejected_sites:  # a page may lead to one
-                run.progress = run.progress.without(judged)
+            run.progress, step = await to_thread(advanced, run.progress, step, page)
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
         """The chosen site, unless it has opted out: a redirect may have led to it from another domain.
@@ -383,6 +377,18 @@ class Pipeline:
                 yield
         finally:
             run.seconds[stage] = run.seconds.get(stage, 0.0) + self._clock() - began
+
+
+def _with_found(
+    progress: Progress, answers: Sequence[SearchPage], offered: frozenset[str]
+) -> tuple[Progress, list[str], bool]:
+    """The progress with the sites of all answers, their domains, and whether one that is welcome is credible."""
+    found = candidates_of(united(answers), progress.company, progress.names)
+    found = tuple(site for site in found if site.domain not in progress.company.judged.rejected_sites)
+    there = {candidate.domain for candidate in progress.candidates}
+    welcome = [site for site in found if site.domain in there or site.domain not in offered]
+    credible = any(candidate.credible for candidate in welcome)
+    return progress.with_candidates(welcome), [site.domain for site in found], credible
 
 
 def _reading(page: Page) -> Reading:

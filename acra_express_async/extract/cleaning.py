@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Literal
 
+from acra_express_async.extract.kept_answers import kept
+
 MAX_CHARS = 100_000
 """A page is limited to 2,000 tokens (about 8 kB), so a longer text is an accident or an attack. Head and tail of a
 longer text are kept, because contacts stand at the end of pages. This bounds the work of everything that follows."""
@@ -30,6 +32,8 @@ _INVISIBLE = dict.fromkeys(
 )
 _CONTROL = {code: " " for code in [*range(32), *range(0x7F, 0xA0)] if code not in (9, 10)}
 _BREAKS = dict.fromkeys([0x0B, 0x0C, 0x85, 0x2028, 0x2029], "\n")
+_TRANSLATED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""The characters of both tables; most pages have none, and looking for one is far cheaper than translating."""
 _EMPTY_LINES = re.compile(r"\n{3,}")
 """More than one empty line in a row adds nothing, and every reader works line by line."""
 
@@ -44,6 +48,15 @@ def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
     Takes time linear in the length and returns at most `MAX_CHARS` characters. Use NFKC to read facts, because it turns
     full-width digits and at-signs into plain ones, and NFC for text that will be displayed.
     """
+    return _compatible(text) if form == "NFKC" else _cleaned(text, form)
+
+
+@kept
+def _compatible(text: str) -> str:
+    return _cleaned(text, "NFKC")
+
+
+def _cleaned(text: str, form: Literal["NFKC", "NFC"]) -> str:
     if len(text) > MAX_CHARS:
         text = f"{text[: MAX_CHARS - _TAIL_CHARS - 1]}\n{text[-_TAIL_CHARS:]}"
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -55,7 +68,9 @@ def clean(text: str, form: Literal["NFKC", "NFC"] = "NFKC") -> str:
         text = _SURROGATES.sub("\ufffd", text.translate(_BREAKS))
         text = "\n".join(_normal(line, form) for line in text.split("\n"))
         text = text.translate(_INVISIBLE)
-    text = _EMPTY_LINES.sub("\n\n", text.translate(_BREAKS).translate(_CONTROL))
+    if _TRANSLATED.search(text):
+        text = text.translate(_BREAKS).translate(_CONTROL)
+    text = _EMPTY_LINES.sub("\n\n", text)
     return _ESCAPED.sub(r"\1", text)[:MAX_CHARS]
 
 
@@ -71,6 +86,8 @@ def _normal(line: str, form: Literal["NFKC", "NFC"]) -> str:
 
 
 def _few_marks(line: str) -> str:
+    if not any(map(unicodedata.combining, line)):
+        return line
     kept = []
     run = 0
     for character in line:

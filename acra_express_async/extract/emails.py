@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, islice
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.directories import is_social
 from acra_express_async.extract.domains import registrable
+from acra_express_async.extract.kept_answers import PAGES
 from acra_express_async.extract.mail_forms import without_spam_guard, written_out
 from acra_express_async.extract.page_sections import Sections
 from acra_express_async.extract.site_builders import is_operator
@@ -110,7 +112,7 @@ def emails_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[See
     return tuple(found.values())
 
 
-def occurrences_in(page: Page, number: int = 0, *, own_domain: str = "") -> Iterator[Seen]:
+def occurrences_in(page: Page, number: int = 0, *, own_domain: str = "") -> tuple[Seen, ...]:
     """Every occurrence of a usable address on a page in order, lower-case, of at most `MAX_PER_PAGE` addresses.
 
     Args:
@@ -118,6 +120,15 @@ def occurrences_in(page: Page, number: int = 0, *, own_domain: str = "") -> Iter
         number: position of the page within the site, kept for ranking.
         own_domain: the domain of the site; its addresses are real even if others use the domain as an example.
     """
+    return _on_page(page, number, own_domain)
+
+
+@lru_cache(maxsize=PAGES)
+def _on_page(page: Page, number: int, own_domain: str) -> tuple[Seen, ...]:
+    return tuple(_one_by_one(page, number, own_domain))
+
+
+def _one_by_one(page: Page, number: int, own_domain: str) -> Iterator[Seen]:
     text = written_out(clean(page.text))
     sections = Sections(text)
     printed = (

@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote
 
 from acra_express_async.extract.domains import FREEMAIL
+from acra_express_async.extract.kept_answers import kept
 
 _ROLE = (
     r"(?:info|sales|enquir(?:y|ies)|inquir(?:y|ies)|contact|hello|admin|office|support|general|mail|service|hr|careers?|"
@@ -100,6 +101,7 @@ _NEVER_PROSE = frozenset("info enquiry enquiries inquiry inquiries admin contact
 _NO_SPAM = re.compile(r"[._-]?(?:no[._-]?spam|remove[._-]?this|delete[._-]?this|antispam)[._-]?", re.IGNORECASE)
 
 
+@kept
 def written_out(text: str) -> str:
     """Return a cleaned text with obfuscated addresses in plain form and everything else unchanged.
 
@@ -112,14 +114,17 @@ def written_out(text: str) -> str:
     text = _CODED_AT.sub("@", text)
     text = _BRACKETED_AT.sub("@", text)
     text = _WRAPPED_AT.sub("@", text)
-    text = _WRAPPED_DOT.sub(".", text)
+    spoken = "dot" in text.lower()
+    if spoken:
+        text = _WRAPPED_DOT.sub(".", text)
     text = _EMPTY_AT.sub(r"\1@", text)
     text = _BRACKETED_A.sub("@", text)
     text = _BRACKETED_DOT.sub(".", text)
     text = _FENCED_AT.sub("@", text)
-    text = _FENCED_DOT.sub(".", text)
-    text = _SPOKEN.sub(_spoken, text)
-    text = _SPOKEN_DOTS.sub(lambda match: match["head"] + _dots(match["tail"]), text)
+    if spoken:
+        text = _FENCED_DOT.sub(".", text)
+        text = _SPOKEN.sub(_spoken, text)
+        text = _SPOKEN_DOTS.sub(lambda match: match["head"] + _dots(match["tail"]), text)
     text = _LOUD_AT.sub(_loud, text)
     text = _LABELLED_AT.sub(r"\1\2@", text)
     if "@" not in text:

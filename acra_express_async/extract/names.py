@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.kept_answers import kept
 from acra_express_async.extract.vocabulary import COMMON, LEGAL, STRUCTURE, TRADES
 
 _WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+_DOTTED = re.compile(r"\.(?:[a-z0-9](?![a-z0-9])|[\u3400-\u9fff](?![\u3400-\u9fff]))")
+"""A word of one character behind a dot: only where one stands may letters have to be joined."""
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 _LEGAL_IN_BRACKETS = re.compile(r"\(\s*(?:s|pte|private|singapore pte|s pte)\.?\s*\)", re.IGNORECASE)
 _LONGEST_NAME = 300
@@ -56,6 +59,8 @@ def words_of(text: str) -> tuple[str, ...]:
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     text = re.sub(r"['’`]", "", re.sub(r"co-op", "coop", text).replace("&", " and ").replace("+", " and "))
+    if not _DOTTED.search(text):
+        return tuple(_WORD.findall(text))
     words: list[str] = []
     for match in _WORD.finditer(text):
         dotted = match.start() > 0 and text[match.start() - 1] == "." and len(match.group()) == 1
@@ -92,6 +97,7 @@ def legal_name_stands_in(page_words: str, name: Name) -> bool:
     return bool(legal) and legal[-1] in LEGAL and len(legal) > 1 and f" {' '.join(legal)} " in page_words
 
 
+@kept
 def padded(text: str) -> str:
     """The words of a page for whole-word search: one space between and around them, legal forms in one spelling."""
     return f" {' '.join(_spelled(words_of(text)))} "

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 
 from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.kept_answers import PAGES
 from acra_express_async.extract.names import Name
 from acra_express_async.extract.uens import without_uens
 from acra_express_async.models import Company, Page, Phone
@@ -116,7 +118,13 @@ def _is_better(kind: str, than: str) -> bool:
     return than == "fax" and kind in ("phone", "mobile", "whatsapp")
 
 
-def _numbers_on(page: Page) -> Iterator[tuple[_Found, str]]:
+@lru_cache(maxsize=PAGES)
+def _numbers_on(page: Page) -> tuple[tuple[_Found, str], ...]:
+    """Every number on a page with its line; asked again with every further page of the site."""
+    return tuple(_numbers_by_line(page))
+
+
+def _numbers_by_line(page: Page) -> Iterator[tuple[_Found, str]]:
     text = _TRUNK_ZERO.sub(r"\1 ", clean(page.text).translate(_DASHES))
     links = "\n".join(
         link.url

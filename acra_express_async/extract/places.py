@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
+from acra_express_async.extract.kept_answers import kept
 from acra_express_async.extract.names import words_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Page
@@ -23,6 +24,7 @@ _SPLIT_CODE = re.compile(r"(?<![A-Za-z])(?:singapore|S)\s{0,2}\(?(\d{3}) (\d{3})
 _AT_ADDRESS_END = re.compile(
     r"#\s?[A-Z]?\d{1,3}[A-Z]?\s?-\s?[A-Z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)", re.IGNORECASE
 )
+_SIX_DIGITS = re.compile(r"\d{3} ?\d{3}")
 _LAST_SECTOR = 82
 _BOX_SECTORS = (90, 91)
 
@@ -61,31 +63,32 @@ _STREET_WORDS = {
     "saint": "st",
 }
 
+# Patterns of many words are written in lower case for lower-case text: re tries every alternative at every position of
+# a pattern that ignores case, which made them the most expensive part of reading a page.
+_DIGIT = re.compile(r"\d")
 _SG_PHONE = re.compile(
     r"(?<![\d+])(?:\+|00)\s?\(?65\)?[\s.\-)]{0,3}[3689]\d{3}[\s\-.]?\d{4}(?!\d)|\(65\)\s{0,2}[3689]\d{3}"
     r"|(?:wa\.me/|[?&]phone=)(?:\+|%2B)?65[3689]\d{7}(?!\d)"
 )
-_TOWN = re.compile(
+_TOWN = (
     r"\b(?:ang mo kio|bedok|bishan|boon lay|bugis|bukit (?:batok|merah|panjang|timah)|buona vista|changi|choa chu kang|"
     r"clementi|dhoby ghaut|eunos|geylang|holland village|hougang|joo chiat|joo koon|jurong|kaki bukit|kallang|katong|"
     r"kranji|lavender|loyang|macpherson|mandai|marine parade|novena|orchard road|pasir (?:panjang|ris)|paya lebar|"
     r"potong pasir|punggol|queenstown|redhill|sembawang|sengkang|serangoon|siglap|simei|tai seng|tampines|"
     r"tanjong pagar|telok (?:ayer|blangah)|tiong bahru|toa payoh|tuas|ubi|upper thomson|woodlands|yio chu kang|yishun)"
-    r"\b(?: (?:north|south|east|west|central))?,? singapore\b",
-    re.IGNORECASE,
+    r"\b(?: (?:north|south|east|west|central))?,? singapore\b"
 )
 """A town of Singapore with the country behind it, as firms without an office to visit print it."""
+_LOWER_TOWN, _ANY_TOWN = re.compile(_TOWN), re.compile(_TOWN, re.IGNORECASE)
 _LOCAL_PHONE = re.compile(
     r"(?:tel|telephone|phone|call|hotline|mobile|whatsapp|office|hp|t|p|电话|電話|[☎☏📞])[^\n\d]{0,12}"
     r"(?<![\d+])[689]\d{3}[ \-]?\d{4}(?!\d)",
-    re.IGNORECASE,
 )
 _BARE_PHONE = re.compile(r"(?<![\d+.,$-])(?<!\d )[689]\d{3}[ \-]\d{4}(?![\d.,]?\d)(?! \d)")
 _SPREAD = re.compile(
     r"ship|deliver|worldwide|export|serving|clients? (?:in|from|across)|offices?:|offices in|regions?:|"
     r"countries|presence|"
     r"from .{0,40} to ",
-    re.IGNORECASE,
 )
 _OTHER_CODE = re.compile(
     r"(?<![\d+])(?:\+|(?<!\d )00)\s?\(?(?!65[\s\-.()\d])[1-9]\d{0,2}\)?[\s.\-(]{0,2}\d{1,4}[\s.\-)]{0,2}\d{2,4}[\s.\-"
@@ -95,8 +98,8 @@ _OTHER_SHAPE = re.compile(
     r"(?<![\d.+-])(?<!\d )\(?[2-9]\d{2}\)?[-. ][2-9]\d{2}[-. ]\d{4}(?!\d)"  # North America
     r"|(?<![\d+-])(?<!\d )0\d{1,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"  # trunk zero: United Kingdom, Malaysia, Japan …
 )
-_SINGAPORE = re.compile(r"singapore|新加坡|\bSG\b", re.IGNORECASE)
-_ACCOUNT = re.compile(r"\bbank\b|account|acct|a/c|order|invoice|ref(?:erence)?\b", re.IGNORECASE)
+_SINGAPORE = re.compile(r"singapore|新加坡|\bsg\b")
+_ACCOUNT = re.compile(r"\bbank\b|account|acct|a/c|order|invoice|ref(?:erence)?\b")
 _OTHER_PLACES = re.compile(
     r"(?<![\w@./-])(?:malaysia|kuala lumpur|selangor|johor(?: bahru)?|penang|jb|indonesia|jakarta|thailand|"
     r"bangkok|vietnam|hanoi|ho chi minh|philippines|manila|china|beijing|shanghai|shenzhen|guangzhou|henan|"
@@ -106,14 +109,13 @@ _OTHER_PLACES = re.compile(
     r"ireland|dublin|france|paris|lyon|germany|berlin|munich|hamburg|frankfurt|netherlands|amsterdam|belgium|"
     r"brussels|switzerland|zurich|geneva|austria|vienna|italy|milan|rome|spain|madrid|barcelona|portugal|lisbon|"
     r"norway|oslo|sweden|stockholm|denmark|copenhagen|finland|helsinki|poland|warsaw|czech|prague|hungary|romania|"
-    r"russia|moscow|turkey|istanbul|dubai|abu dhabi|uae|qatar|saudi|israel|egypt|nigeria|kenya|south africa|"
+    r"russia|moscow|turkey|i\u0307?stanbul|dubai|abu dhabi|uae|qatar|saudi|israel|egypt|nigeria|kenya|south africa|"
     r"cape town|johannesburg|usa|u\.s\.a|united states|america|new york|nyc|california|los angeles|san francisco|"
     r"berkeley|san diego|seattle|washington|oregon|portland|texas|houston|dallas|austin|florida|miami|georgia|"
     r"atlanta|chicago|illinois|ohio|michigan|detroit|boston|massachusetts|vermont|burlington|virginia|colorado|"
     r"denver|utah|arizona|nevada|las vegas|carolina|tennessee|canada|toronto|vancouver|montreal|ontario|alberta|"
     r"calgary|brazil|mexico|argentina|chile|maldives|bali|cambodia|myanmar|laos|brunei|nepal|"
     r"sdn\.? bhd|gmbh|pty\.? ltd|l\.?l\.?c|s\.?r\.?l|k\.k|inc)(?![\w@/-]|\.\w)",
-    re.IGNORECASE,
 )
 _OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|広|株式会社|東京|日本|한국|서울")
 
@@ -140,6 +142,8 @@ def postal_codes_in(text: str) -> tuple[str, ...]:
 
     Six digits alone do not count: they need "Singapore", "S" or a label before them, or a unit number on the same line.
     """
+    if not _SIX_DIGITS.search(text):
+        return ()
     places: dict[str, int] = {}
     for match in _POSTAL.finditer(text):
         places.setdefault(match["code"] or match["short"], match.start())
@@ -165,42 +169,55 @@ def states_street(page_words: str, block: str | None, street: str | None) -> boo
     return len(wanted.split()) >= 2 and f" {wanted} " in page_words
 
 
+@kept
 def street_words(text: str) -> str:
     """The words of a page with street words abbreviated and a space at each end; ``60/62 X`` also reads as ``60 X``."""
     text = re.sub(r"(?<![0-9])(\d{1,5}[A-Za-z]?)\s?[/&-]\s?\d{1,5}[A-Za-z]?(?= [A-Za-z])", r"\1", text)
     return f" {' '.join(_short(words_of(text)))} "
 
 
+@kept
 def where_in(text: str) -> Where:
     """Find signs of Singapore and of other countries in a cleaned text."""
+    lowered = text.lower()
     firm = []
     if match := _SG_PHONE.search(text):
         firm.append(match.group().strip())
     if codes := postal_codes_in(text):
         firm.append(f"Singapore {codes[0]}")
-    if match := _TOWN.search(text):
+    if _LOWER_TOWN.search(lowered) and (match := _ANY_TOWN.search(text)):
         firm.append(match.group())
     mentions = False
     elsewhere: dict[str, None] = {}
     abroad = False
     for line in text.split("\n"):
-        others = [match.group().lower() for match in _OTHER_PLACES.finditer(line[:2000])][:5]
-        spread = bool(_SPREAD.search(line[:2000]))
-        if _SINGAPORE.search(line) and not spread and not others:
+        lower = line.lower()
+        beginning = lower[:2000]
+        others = [match.group() for match in _OTHER_PLACES.finditer(beginning)][:5]
+        named = _SINGAPORE.search(lower)
+        spread = bool((others or named) and _SPREAD.search(beginning))
+        if named and not spread and not others:
             mentions = True
         if not spread:
             elsewhere.update(dict.fromkeys(others))
-        shape = None if _ACCOUNT.search(line) else _OTHER_SHAPE.search(line)
-        if match := _OTHER_CODE.search(line) or shape or _OTHER_SCRIPT.search(line):
+        if match := _number_abroad(line, lower) or (None if line.isascii() else _OTHER_SCRIPT.search(line)):
             elsewhere[match.group().strip()] = None
             abroad = True
-    local = _LOCAL_PHONE.search(text)
+    local = _LOCAL_PHONE.search(lowered)
     bare = _BARE_PHONE.search(text)
     # A country named without a number there is where the firm sells or sends people; Hong Kong has our form of numbers.
     travelled = local and not abroad and elsewhere.keys().isdisjoint(("hong kong", "hongkong", "hk", "kowloon"))
     if not firm and mentions and (number := local or bare) and (not elsewhere or travelled):
         firm.append(number.group().strip()[-9:])
     return Where(tuple(firm), mentions, local is not None, bare is not None, tuple(elsewhere))
+
+
+def _number_abroad(line: str, lower: str) -> re.Match[str] | None:
+    """A number with another country's code or in another country's form, unless it is that of an account."""
+    if not _DIGIT.search(line):
+        return None
+    shape = _OTHER_SHAPE.search(line)
+    return _OTHER_CODE.search(line) or (None if shape and _ACCOUNT.search(lower) else shape)
 
 
 def _sector_exists(code: str) -> bool:

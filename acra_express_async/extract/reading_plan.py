@@ -146,6 +146,17 @@ def next_step(progress: Progress) -> Step | None:
     return rival or _towards_contacts(best, guess=True)
 
 
+def advanced(progress: Progress, step: Step, page: Page) -> tuple[Progress, Step | None]:
+    """The progress with the page that a step asked for, and the next step."""
+    if step.footer:
+        progress = progress.with_footer(step.domain, step.url, page)
+    else:
+        progress = progress.with_page(step.domain, page)
+    for judged in progress.company.judged.rejected_sites:  # a page may lead to one
+        progress = progress.without(judged)
+    return progress, next_step(progress)
+
+
 def chosen(progress: Progress) -> Visited | None:
     """The answer: a believed site that leads every other visited site; None when there is none."""
     best = _best_believed(progress)

@@ -1,0 +1,32 @@
+"""Keeps what was found in the latest pages, for functions that several readers ask about the same text.
+
+A page is read by a dozen functions, again with every further page of its site, and once more for its contacts. All of
+them are pure, so an answer holds for as long as the text is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+TEXTS = 64
+"""Sixteen workers at once, each with the pages of one site and their union."""
+LONGEST = 30_000
+"""Characters: three pages of 2,000 tokens and more. Answers about longer texts are not kept, which bounds the memory:
+`TEXTS` texts of this length and their answers are at most some megabytes a function."""
+PAGES = 32
+"""For functions of a whole page, whose links may be many."""
+
+
+def kept(function: Callable[[str], Answer]) -> Callable[[str], Answer]:
+    """`function` with its latest `TEXTS` answers about texts of at most `LONGEST` characters."""
+    remembered = lru_cache(maxsize=TEXTS)(function)
+
+    @wraps(function)
+    def asked(text: str) -> Answer:
+        return remembered(text) if len(text) <= LONGEST else function(text)
+
+    return asked
