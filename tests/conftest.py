@@ -66,6 +66,8 @@ def template_database(postgres: EmbeddedPostgres) -> str:
         connection = await connect(postgres.dsn("template_express"), {})
         try:
             await bootstrap_platform(connection)
+            # PostgreSQL 14 grants it to everybody, later versions do not; `check` warns of it
+            await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
             await migrate(connection, ROLE)
         finally:
             await connection.close()

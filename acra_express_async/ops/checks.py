@@ -17,7 +17,7 @@ from acra_express_async.db.jobs.job_ids import reused_ids
 from acra_express_async.db.jobs.listen import hears_itself
 from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.platform_shape import PlatformShape, costs, missing_required, probe
-from acra_express_async.db.schema.role_limits import reach_faults
+from acra_express_async.db.schema.role_limits import creates_in_public, reach_faults
 from acra_express_async.db.schema.tenant_access import require_tenant
 from acra_express_async.db.session.dsn import host_and_port
 from acra_express_async.db.session.pinned import session_settings
@@ -162,6 +162,14 @@ async def _examine(connection: Connection, settings: Settings, *, pooled: bool) 
         faults = await reach_faults(connection, settings.tenant_role, tenant_id)
         found += [Finding("FAIL", f"reach: {fault}") for fault in faults]
         found += [] if faults else [Finding("ok", "reach: the role was refused what it must not see or write")]
+        if await creates_in_public(connection, settings.tenant_role):
+            found.append(
+                Finding(
+                    "warn",
+                    "reach: every role may create tables and functions in schema public, as in PostgreSQL 14 and in "
+                    "databases upgraded from it; REVOKE CREATE ON SCHEMA public FROM PUBLIC ends that",
+                )
+            )
     found += [Finding("warn", f"platform: {cost}") for cost in costs(shape)]
     if not lacking and not faults:
         found += _registry(await registry_facts(connection))

@@ -144,6 +144,10 @@ async def rows_read(database: Database) -> int:
     The pool hands out the connection that was used last, so this is the claiming one, and its counts are flushed.
     """
     async with database.session() as connection:
+        if not await connection.fetchval("SELECT to_regproc('pg_stat_force_next_flush') IS NOT NULL"):
+            pytest.skip(
+                "PostgreSQL 14 counts rows at intervals; test_each_part_of_the_claim_reads_few_rows looks at plans"
+            )
         await connection.execute("SELECT pg_stat_force_next_flush()")
         await connection.execute("SELECT pg_stat_clear_snapshot()")
         return int(

@@ -57,16 +57,25 @@ async def test_a_connection_of_a_cancelled_caller_is_closed(
     assert kept[0].is_closed()
 
 
-async def test_a_session_that_the_server_ends_while_idle_is_replaced() -> None:
+async def test_a_session_that_the_server_ends_while_idle_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """`idle_session_timeout` of a cautious administrator: whoever comes next gets a new session and no error."""
     with EmbeddedPostgres(options={"idle_session_timeout": "200ms"}) as server:
         watcher = await connect(server.dsn(), {"idle_session_timeout": "0"})
+        noticed = asyncio.Event()
+        set_codecs = connections.set_codecs
+
+        async def listen(connection: Connection) -> None:
+            connection.add_termination_listener(lambda _connection: noticed.set())
+            await set_codecs(connection)
+
+        monkeypatch.setattr(connections, "set_codecs", listen)
         database = Database(server.dsn(), role=None, tenant_id=None, size=1)
         await database.open()
         async with database.session() as connection:
             first = await connection.fetchval("SELECT pg_backend_pid()")
         while await watcher.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", first):
             continue
+        await noticed.wait()  # the driver reads the server's farewell and the end of the stream one after the other
         async with database.session() as connection:
             assert await connection.fetchval("SELECT pg_backend_pid()") != first
         await database.close()

@@ -48,6 +48,16 @@ async def test_reach_probe_names_every_excess_right(database: Database, owner: C
     assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 0  # the probe rolls back what succeeds
 
 
+async def test_check_warns_where_every_role_creates_in_public(owner: Connection, fresh_dsn: str) -> None:
+    """As in every database that began under PostgreSQL 14."""
+    quiet = await acra_express("check", POSTGRES_DSN=fresh_dsn)
+    await owner.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    told = await acra_express("check", POSTGRES_DSN=fresh_dsn)
+    assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in " ".join(told[1].split())
+    assert "schema public" not in quiet[1]
+    assert told[0] == quiet[0], "a warning is no failure"
+
+
 DISGUISE = "the role acra_express can write another tenant's rows into "
 
 

@@ -75,6 +75,14 @@ async def reach_faults(connection: Connection, role: str, tenant_id: int) -> lis
     return await overreach(connection, role, tenant_id)
 
 
+async def creates_in_public(connection: Connection, role: str) -> bool:
+    """Whether the role may create tables and functions in schema public.
+
+    PostgreSQL granted that to everybody until version 14, and a database that was upgraded from there still does.
+    """
+    return bool(await connection.fetchval("SELECT has_schema_privilege($1::name, 'public', 'CREATE')", role))
+
+
 async def overreach(connection: Connection, role: str, tenant_id: int) -> list[str]:
     """One sentence for each thing that the role can do but must not, or must be able to do but cannot.
 
