@@ -75,11 +75,15 @@ class ServiceProcess:
         self.log_path = log_path
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, *arguments: str) -> None:
-        """Start `acra-express run ARGUMENTS`, appending to the log."""
+    async def start(self, *arguments: str, program: Sequence[str] = ("-m", "acra_express_async")) -> None:
+        """Start `acra-express run ARGUMENTS`, appending to the log.
+
+        Args:
+            program: what the interpreter runs, for a service under a profiler.
+        """
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "acra_express_async", "run", *arguments, env=self.environ, stdout=log, stderr=log
+                sys.executable, *program, "run", *arguments, env=self.environ, stdout=log, stderr=log
             )
 
     @property

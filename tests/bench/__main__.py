@@ -14,7 +14,21 @@ from acra_express_async import logs
 from acra_express_async.sandbox.results import record, table
 from acra_express_async.sandbox.world import PAGE_SIZE_OF
 
-from . import alone, console_pages, limiters, loading, pickup, reading_requests, replicas, reservation, watching
+from . import (
+    alone,
+    backlog,
+    ceiling,
+    console_pages,
+    limiters,
+    loading,
+    pickup,
+    reading_requests,
+    replicas,
+    reservation,
+    soak,
+    tracing,
+    watching,
+)
 from . import pages as reading
 
 PAGE = Path(__file__).resolve().parents[2] / "config" / "benchmarks.md"
@@ -62,11 +76,19 @@ def drain_(rounds: int, jobs: int) -> None:
 
 
 @main.command("backlog")
-def backlog_() -> None:
-    """Time of a claim and of an idle poll with 10^4 and 10^6 rows, half of them a foreign backlog."""
-    rows = asyncio.run(alone.backlog())
-    note = f"Medians of {alone.TIMED} after {alone.WARM_UP} executions of the same statement. Goal: at most 1 ms, flat."
-    _tell("backlog", ("rows", "claim ms", "idle poll ms"), rows, note)
+@click.option("--rows", type=click.IntRange(1000), help="Measure only a table of this size, without dead versions.")
+@click.option("--dead", type=click.IntRange(0), default=0, show_default=True, help="Dead versions, with --rows.")
+@click.option("--ours", type=click.IntRange(0), default=0, show_default=True, help="How many of these are ours.")
+def backlog_(rows: int | None, dead: int, ours: int) -> None:
+    """Time of a claim, an idle poll and a look at what is due next, by the size of the table and its dead versions."""
+    shapes = backlog.SHAPES if rows is None else (backlog.Shape(rows, dead, ours),)
+    figures = asyncio.run(backlog.backlog(shapes))
+    note = (
+        f"{backlog.TIMED} executions after {backlog.WARM_UP} of the same statement, alternating. Dead versions were"
+        " made while another session kept its snapshot, so no vacuum removes them. Goal: at most 1 ms median, 5 ms p99."
+    )
+    name = "backlog" if rows is None else f"backlog --rows {rows} --dead {dead} --ours {ours}"
+    _tell(name, backlog.HEADER, figures, note)
 
 
 @main.command("limiters")
@@ -92,6 +114,26 @@ def reservation_(rounds: int, times: int) -> None:
         " statement, under 1 ms median; the INSERT shows what the machine's disk adds to both."
     )
     _tell("reservation", reservation.HEADER, rows, note)
+
+
+@main.command("ceiling")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--companies", type=click.IntRange(20), default=150, show_default=True, help="In each measurement.")
+@click.option("--size", type=click.Choice(list(PAGE_SIZE_OF)), default="0", show_default=True, help="Of the pages.")
+@click.option("--profile", is_flag=True, help="Print where the service spends its CPU; records nothing.")
+def ceiling_(rounds: int, companies: int, size: str, profile: bool) -> None:
+    """The service's own limit: companies a second when providers answer at once and allowances hold nothing back."""
+    if profile:
+        shares = asyncio.run(ceiling.profile(companies, size, workers=2))
+        click.echo(table(("function", "itself", "with what it calls"), shares))
+        return
+    rows = asyncio.run(ceiling.ceiling(rounds, companies, size))
+    note = (
+        f"{rounds} interleaved rounds of {companies} companies, pages of size {size}, durable commits, medians; CPU and"
+        " transactions per company, staging, heartbeats and snapshots included. The simulator runs in a separate"
+        f" process; all share the machine's {os.cpu_count()} cores, so the sum of the CPU columns bounds the pace."
+    )
+    _tell("ceiling", ceiling.HEADER, rows, note)
 
 
 @main.command("start")
@@ -144,6 +186,33 @@ def memory_(companies: int) -> None:
     """Resident memory with two workers."""
     rows = asyncio.run(alone.memory(companies))
     _tell("memory", ("MB when ready", "MB afterwards", "companies"), rows, "Goal: under 120 MB with two workers.")
+
+
+@main.command("soak")
+@click.option("--companies", type=click.IntRange(240), default=10_000, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--speed", type=float, default=60.0, show_default=True, help="Simulated seconds per real second.")
+def soak_(companies: int, workers: int, speed: float) -> None:
+    """Resident memory of the service alone over a simulated day: its growth from hour 1 to hour 24."""
+    rows = asyncio.run(soak.soak(companies, workers, speed, click.echo))
+    note = (
+        f"{workers} workers, a simulated day at {speed:g} x real time (longer where the machine is slower than the"
+        " work), providers that answer at once in another process. Goal: growth under 2 MB, under 120 MB."
+    )
+    _tell("soak", soak.HEADER, rows, note)
+
+
+@main.command("traces")
+@rounds_option
+@click.option("--companies", type=click.IntRange(20), default=100, show_default=True, help="In each measurement.")
+def traces_(rounds: int, companies: int) -> None:
+    """What traces cost, off and on, as ratios of `ceiling`; and the trace of one company as text."""
+    rows, drawn = asyncio.run(tracing.tracing(rounds, companies))
+    note = (
+        f"{rounds} interleaved rounds of {companies} companies with two workers, to a collector that answers; the"
+        f" ratios are medians of the ratios within a round. One company as the collector got it:\n\n```\n{drawn}\n```"
+    )
+    _tell("traces", tracing.HEADER, rows, note)
 
 
 @main.command("scrape")

@@ -1,4 +1,4 @@
-"""Benchmarks without comparison: claims with a backlog, start, idle service, memory."""
+"""Benchmarks without comparison: start, idle service, memory."""
 
 from __future__ import annotations
 
@@ -8,83 +8,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import AsyncExitStack
-from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
 from process import stage
-from rig import enqueue
 
-from acra_express_async.db.jobs.leases import Jobs
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.testbed import ServiceProcess
 
-from .server import ROLE, durable_server, new_database, owned
+from .server import durable_server, new_database, owned
 
-SIZES = (10_000, 1_000_000)
-WARM_UP = 20
-"""Executions of a statement before timing starts; by then PostgreSQL uses the generic plan."""
-TIMED = 100
 READY_SECONDS = 30.0
-
-
-async def backlog() -> list[tuple[str, ...]]:
-    """Rows: size of `background_jobs`, milliseconds of a claim and of an idle poll (medians).
-
-    The sizes alternate claim by claim, so that changes in the machine's load affect both.
-    """
-    with durable_server() as server:
-        async with AsyncExitStack() as stack:
-            grounds = [await _ground(server, size, stack) for size in SIZES]
-            claims: list[list[float]] = [[] for _ in SIZES]
-            idles: list[list[float]] = [[] for _ in SIZES]
-            for _ in range(WARM_UP + TIMED):
-                for number, (owner, jobs) in enumerate(grounds):
-                    await enqueue(owner, 1)
-                    claims[number].append(await _milliseconds(jobs))
-                    idles[number].append(await _milliseconds(jobs))
-    return [
-        (f"{size:,}", f"{median(claim[WARM_UP:]):.2f}", f"{median(idle[WARM_UP:]):.2f}")
-        for size, claim, idle in zip(SIZES, claims, idles, strict=True)
-    ]
-
-
-async def _ground(server: EmbeddedPostgres, size: int, stack: AsyncExitStack) -> tuple[Connection, Jobs]:
-    """A database with a backlog, its owner's connection and a session of the service."""
-    dsn = await new_database(server, express=True)
-    owner = await stack.enter_async_context(owned(dsn))
-    await _fill(owner, size)
-    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
-    database = Database(dsn, role=ROLE, tenant_id=tenant, size=1)
-    await database.open()
-    stack.push_async_callback(database.close)
-    return owner, Jobs(database, database)
-
-
-async def _milliseconds(jobs: Jobs) -> float:
-    """Milliseconds of one claim, with or without a job."""
-    began = time.perf_counter()
-    await jobs.claim("bench", timedelta(hours=1), 2)
-    return (time.perf_counter() - began) * 1e3
-
-
-async def _fill(owner: Connection, size: int) -> None:
-    """Fill the table: half a foreign backlog, half ended jobs of the platform and of ours."""
-    await owner.execute("SET statement_timeout = 0")
-    await owner.execute(
-        """
-        INSERT INTO background_jobs (job_type, status, params, started_at, ended_at)
-        SELECT CASE WHEN i % 4 = 3 THEN 'acra_express_enrich_candidates' ELSE 'web_discovery_bg_enrich' END,
-               CASE WHEN i % 2 = 0 THEN 'queued' ELSE 'done' END, '{}',
-               CASE WHEN i % 2 = 1 THEN now() END, CASE WHEN i % 2 = 1 THEN now() END
-        FROM generate_series(0, $1::int - 1) AS i
-        """,
-        size,
-        timeout=600,
-    )
-    await owner.execute("VACUUM ANALYZE background_jobs", timeout=600)
 
 
 async def _ready(server: EmbeddedPostgres, home: Path) -> tuple[ServiceProcess, float, str]:
@@ -93,11 +28,17 @@ async def _ready(server: EmbeddedPostgres, home: Path) -> tuple[ServiceProcess, 
     service = ServiceProcess({"ACRA_EXPRESS_POSTGRES_DSN": dsn}, home / "service.log")
     began = time.monotonic()
     await service.start()
+    await wait_ready(service)
+    return service, time.monotonic() - began, dsn
+
+
+async def wait_ready(service: ServiceProcess) -> None:
+    """Return when /readyz of a started service answers 200."""
+    began = time.monotonic()
     while not await asyncio.to_thread(_answers, f"http://127.0.0.1:{service.port}/readyz"):
         if time.monotonic() - began > READY_SECONDS or service.process.returncode is not None:
             raise RuntimeError(service.log_path.read_text(errors="replace")[-2000:])
         await asyncio.sleep(0.01)
-    return service, time.monotonic() - began, dsn
 
 
 def _answers(url: str) -> bool:

@@ -1,0 +1,76 @@
+"""Resident memory of the service over a simulated day of many companies; simulator and database run apart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from acra_express_async.sandbox.testbed import KEEP_FROM_PARENT
+
+from .alone import resident_megabytes
+from .ceiling import bench
+
+TESTS = Path(__file__).resolve().parents[1]
+HOURS = 24
+READY_SECONDS = 60
+HEADER = ("companies", "MB when ready", "MB after hour 1", "MB after hour 24", "growth MB", "most MB", "real minutes")
+
+
+async def soak(companies: int, workers: int, speed: float, tell: Callable[[str], None]) -> list[tuple[str, ...]]:
+    """Rows of `HEADER`. Each simulated hour a twenty-fourth of the companies is enqueued; `tell` gets a line an hour.
+
+    An hour ends when its companies are done, so that a slow machine stretches the day instead of leaving work out.
+    """
+    began = time.monotonic()
+    async with (
+        bench(companies, "0") as made,
+        running(made.environ(workers, 0), speed, made.folder / "service.log") as pid,
+    ):
+        ready = resident_megabytes(pid)
+        seen: list[float] = []
+        for hour in range(HOURS):
+            ends_at = time.monotonic() + 3600 / speed
+            count = companies * (hour + 1) // HOURS - companies * hour // HOURS
+            await made.enrich(count)
+            await asyncio.sleep(max(0.0, ends_at - time.monotonic()))
+            seen.append(resident_megabytes(pid))
+            tell(f"hour {hour + 1:>2}: {seen[-1]:.1f} MB, {companies * (hour + 1) // HOURS:,} companies")
+    minutes = (time.monotonic() - began) / 60
+    figures = (ready, seen[0], seen[-1], seen[-1] - seen[0], max(seen))
+    return [(f"{companies:,}", *(f"{figure:.1f}" for figure in figures), f"{minutes:.0f}")]
+
+
+@asynccontextmanager
+async def running(environ: Mapping[str, str], speed: float, log_path: Path) -> AsyncIterator[int]:
+    """The pid of a service on a fast clock; see fast_service.py."""
+    kept = {name: os.environ[name] for name in KEEP_FROM_PARENT if name in os.environ}
+    address = {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": "0"}
+    with log_path.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.fast_service", str(speed)),
+            cwd=TESTS,
+            env={**kept, **address, **environ},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            line = await process.stdout.readline()
+        if line.strip() != b"ready":
+            raise RuntimeError(_end_of(log_path))
+        yield process.pid
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+def _end_of(log_path: Path) -> str:
+    return log_path.read_text(errors="replace")[-2000:]
