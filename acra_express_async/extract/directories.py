@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from acra_express_async.extract.domains import domain_of, host_of, label_of, path_of
+from acra_express_async.extract.kept_answers import kept
 from acra_express_async.extract.names import Name, joined
 
 DIRECTORIES = frozenset(
@@ -129,6 +130,7 @@ def reads_like_listing(title: str) -> bool:
     return _LISTING_TITLE.search(title[:300]) is not None
 
 
+@kept
 def directory_phrases_in(text: str) -> tuple[str, ...]:
     """Phrases that only directories use, each once, lower-case."""
     return tuple(dict.fromkeys(match.group().lower() for match in _PHRASES.finditer(text)))
@@ -150,11 +152,13 @@ def heads_a_list(line: str) -> bool:
     return is_heading(line) and _LISTED.search(line) is not None
 
 
+@kept
 def names_a_group(text: str) -> bool:
     """True when a page describes the other companies of its group."""
     return _GROUP_WORDS.search(text) is not None
 
 
+@kept
 def sells_addresses(text: str) -> bool:
     """True when the page sells registered addresses or incorporation: many companies then share its postal code."""
     return _SECRETARIES.search(text) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from acra_express_async.extract.kept_answers import kept
 from acra_express_async.extract.names import Name, legal_name_stands_in, name_of, padded
 
 _LEGAL_NAME = re.compile(
@@ -76,6 +77,7 @@ def is_titled(title: str, name: Name) -> bool:
     return not set(words.split()) - set(padded(name.legal).split()) - _GREETINGS
 
 
+@kept
 def legal_names_in(text: str) -> tuple[Name, ...]:
     """The Singapore legal names on a page, in order, each once."""
     found: dict[tuple[str, ...], Name] = {}

@@ -66,7 +66,11 @@ class Progress:
     def with_candidates(self, found: Iterable[Candidate]) -> Progress:
         """Add candidates; for a known domain the later one replaces the earlier and keeps the pages read so far."""
         merged = {candidate.domain: candidate for candidate in (*self.candidates, *found)}
-        again = {domain: _visit(self, merged[domain], visit.pages) for domain, visit in self.visited.items()}
+        before = {candidate.domain: candidate for candidate in self.candidates}
+        again = {
+            domain: visit if merged[domain] == before.get(domain) else _visit(self, merged[domain], visit.pages)
+            for domain, visit in self.visited.items()
+        }
         return replace(self, candidates=tuple(merged.values()), visited=again)
 
     def with_page(self, domain: str, page: Page) -> Progress:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from acra_express_async.extract.kept_answers import kept
+
 _BUSINESS = (10, 4, 9, 3, 8, 2, 7, 1)
 _COMPANY = (10, 8, 6, 4, 9, 7, 5, 3, 1)
 _OTHER = (4, 3, 5, 3, 10, 2, 2, 5, 7)
@@ -57,6 +59,7 @@ def has_right_check_letter(uen: str) -> bool:
     return False
 
 
+@kept
 def uens_in(text: str) -> tuple[str, ...]:
     """The UENs with a valid check letter, in order of appearance, each once, without dashes and spaces.
 

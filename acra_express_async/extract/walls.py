@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.domains import domain_of, path_of, same_url
 from acra_express_async.extract.emails import emails_in
+from acra_express_async.extract.kept_answers import PAGES
 from acra_express_async.extract.places import where_in
 from acra_express_async.models import Page
 
@@ -60,6 +62,7 @@ def asks_for_credentials(title: str, text: str) -> bool:
     return _CREDENTIALS.search(f"{title}\n{text[:20_000]}") is not None
 
 
+@lru_cache(maxsize=PAGES)
 def blocked_by(page: Page) -> str:
     """What replaces the page: ``captcha`` or ``script``; '' for a usable page.
 
