@@ -2,9 +2,12 @@
 
 Each paragraph of `_TABLE` begins with what the phrases say and how surely: `sure` for a sentence that only such pages
 print, `plain` for a statement that a living site may make of something else, `hint` for words beside it. A phrase is a
-regular expression on one line. IT, SITE, SHOP and NAMED stand for "this" and the like, for words for a site, for words
-for a shop, and for a domain name. Sources: the operators' help pages and default templates, and for unconnected domains
-fingerprints.json of github.com/EdOverflow/can-i-take-over-xyz (seen in November 2026).
+regular expression on one line. IT, SITE, SHOP, NAMED and NO_HOURS stand for "this" and the like, for words for a site,
+for words for a shop, for a domain name, and for "not followed by opening hours or an occasion"; FIRM for "we
+have", "the company is" and the like, OPERATIONS for words for business, NOT_AT for "not followed by a place".
+
+Sources: the operators' help pages and default templates, and for unconnected domains fingerprints.json of
+github.com/EdOverflow/can-i-take-over-xyz (seen in November 2026).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ class SiteEnd(StrEnum):
     SUSPENDED = "suspended"
     UNCONNECTED = "unconnected"
     CLOSED_SHOP = "closed_shop"
+    CEASED = "ceased"
     DEFAULT_PAGE = "default_page"
 
 
@@ -42,6 +46,17 @@ sedo domain parking
 sponsored listings displayed above are served automatically
 (?:buy|get|inquire about) this domain
 own this domain today
+NAMED is your first and best source
+first and best source for (?:all of )?(?:the )?information
+we hope you find what you are (?:searching|looking) for
+IT web ?site is for sale
+domain (?:name )?(?:has been|was) (?:purchased and )?parked
+domain (?:name )?(?:is )?(?:hosted and )?parked (?:by|with|at|on)
+(?:the )?domain(?: name)? NAMED (?:is|may be|might be) (?:available|offered) (?:for|to)
+owner (?:of this domain )?(?:is open to offers|may be offering (?:it|this domain) for sale)
+domain has been seized
+(?:该|此|本)域名(?:已)?(?:停放|注册|被停放)
+域名 ?NAMED ?(?:正在)?(?:出售|转让)
 site ?owner, log in to launch
 (?:domain(?: name)? )?NAMED\W{0,3} (?:is|may be|might be|could be) (?:available )?for sale
 IT (?:premium )?domain(?: name)?(?: NAMED)? (?:is|may be|might be|could be) (?:available )?for sale
@@ -60,10 +75,16 @@ domain (?:name )?for sale
 domain parking
 hugedomains|sedoparking|afternic|dan\.com
 future home of (?:something|an?|this|your)
-reserved for a future (?:web ?site|customer|use)
+reserved for (?:a )?future (?:web ?site|customer|use)
+domain (?:name )?(?:has been|is|was) (?:registered|hosted|created)
+domain has been successfully created
 
 parked hint
 related (?:searches|links|topics)
+resources and information
+what are you looking for
+(?:web ?site|page) (?:is )?coming soon
+brand new domain
 sponsored (?:listings|links)
 make an offer
 buy now for
@@ -75,7 +96,12 @@ NAMED (?:has |is |registration has )?(?:recently )?expired\b
 pending renewal or deletion
 (?:renew|restore) (?:this|your) domain
 domain (?:is )?in (?:the )?redemption
-(?:web ?site|account|hosting|plan|trial) (?:has |is )?expired\W{0,3}(?:this account|if you|please|the owner|renew)
+web ?site (?:has |is )?expired\W{0,3}(?:this account|if you|please|the owner|renew)
+(?:this|the (?:site|owner)['’]s) (?:account|premium plan|trial|plan|subscription) (?:has |is )?expired
+your (?:web ?site|hosting) (?:plan|subscription) (?:has |is )?expired
+hosting (?:account |plan )?(?:has |is )expired
+domain name is on hold
+registration has lapsed
 please renew your subscription
 域名(?:已)?(?:过期|到期)
 
@@ -109,7 +135,10 @@ site not found\W+(?:well, this is awkward|why am i)
 there is no web ?site configured
 authors have deleted this site
 blog (?:at \S+ )?has been removed
-(?:site|store|page) (?:hasn['’]?t|has not) been published
+(?:web ?site|site|store|page) (?:hasn['’]?t|has not|isn['’]?t|is not)(?: been)?(?: yet)? published
+(?:site|page) you(?:['’]re| are) looking for (?:isn['’]?t|is not|has not been) published
+IT (?:web ?)?(?:site|store) (?:has been|was) (?:taken down|removed|deleted|unpublished|deactivated)
+IT (?:web ?)?site is not available\b
 IT (?:web ?)?site is (?:currently )?(?:private|not published|unpublished|offline)
 IT (?:web ?)?site is no longer (?:available|active|online|published)
 web ?site (?:is )?no longer available\b
@@ -132,13 +161,33 @@ looks like this (?:domain|site)
 is this your (?:domain|site|web ?site)\b
 
 closed_shop sure
-(?:IT )?SHOP is (?:currently |temporarily )?(?:unavailable|closed|inactive|offline|suspended|not available)
+(?:IT )?SHOP is (?:currently |temporarily )?(?:unavailable|closed|inactive|offline|suspended|not available)\bNO_HOURS
 (?:IT )?SHOP is password[- ]protected
 enter (?:store )?using password
 are you the store owner
 (?:商店|店铺|店鋪)(?:已|暂停|暫停)(?:关闭|關閉|营业|營業)
 
+ceased sure
+FIRM (?:now )?(?:officially |permanently )?(?:ceased|stopped) (?:all )?(?:our |its )?(?:business )?OPERATIONS\bNOT_AT
+FIRM (?:now |been )?permanently closed\bNOT_AT
+FIRM (?:now |been )?closed (?:down )?(?:permanently|for good)\bNOT_AT
+^[^\w\n]{0,20}permanently closed[^\w\n]{0,20}$
+(?:have |has )closed (?:our|its|the) doors? (?:for good|permanently|for the last time)
+FIRM no longer (?:in business|in operation|operating|trading)\bNOT_AT
+(?:本店|本公司|我们|我們|小店)(?:现|現)?已(?:经|經)?(?:永久)?(?:结束营业|結束營業|停止营业|停止營業|停业|停業|结业|結業|关闭|關閉)
+
+ceased plain
+(?:our|the) (?:last|final) day of (?:operations?|business|trading) (?:was|is|will be)
+FIRM closed (?:down|permanently)\bNOT_AT
+
+ceased hint
+thank(?:s| you)[^\n]{0,60}(?:support|memories|patronage|years)
+heavy heart
+it has been (?:a|an|our) (?:pleasure|honou?r|privilege)
+感谢
+
 closed_shop plain
+^[^\w\n]{0,20}launching soon[^\w\n]{0,20}$
 be the first to know when we launch
 
 closed_shop hint
@@ -186,12 +235,25 @@ testing 123
 """
 
 NAMED = r"(?:[\w-]{1,63}\.){1,4}[a-z]{2,24}"
+_BUSINESS = r"(?:shop|store|restaurant|cafe|café|business|company|clinic|school|studio)"
+_IN_CAPITALS = r"(?-i:[A-Z])[\w&'’.-]{0,30}(?: (?:(?-i:[A-Z])[\w&'’.-]{0,30}|&|and)){0,5}"
+_DAY = r"(?:mon|tue|wed|thu|fri|sat|sun|public|\d)"
+_OCCASION = (
+    r"(?:on|every|each|from|during|over|between|for|in|at|until|till|to|today|tomorrow|tonight|this week|daily|"
+    rf"after|before|{_DAY}\w*)"
+)
 _SHORT_FOR = {
     "IT": r"(?:this|the|your|our)",
     "SITE": r"(?:web ?site|site|web ?page|page|domain(?: name)?|blog|space)",
     "SHOP": r"(?:shop|store|online store|online shop|web ?store)",
     "NAMED": NAMED,
+    "FIRM": rf"(?:we|(?:this |our |the )?{_BUSINESS}|{_IN_CAPITALS}) (?:are|is|have|has|were|was|will be)",
+    "OPERATIONS": r"(?:operations?|operating|trading|business)",
+    "NO_HOURS": rf"(?!\W{{0,3}}{_OCCASION}\b)",
+    "NOT_AT": r"(?! (?:at|in) (?:the |our )?(?-i:[A-Z]))",
 }
+
+_ABBREVIATED = re.compile(r"\b(?:IT|SITE|SHOP|NAMED|FIRM|OPERATIONS)\b|NO_HOURS|NOT_AT")
 
 
 @cache
@@ -201,7 +263,7 @@ def phrases() -> tuple[tuple[SiteEnd, int, re.Pattern[str]], ...]:
     for paragraph in _TABLE.strip().split("\n\n"):
         head, *lines = paragraph.split("\n")
         end, surely = head.split()
-        words = [re.sub(r"\b(IT|SITE|SHOP|NAMED)\b", lambda match: _SHORT_FOR[match[1]], line) for line in lines]
+        words = [re.sub(_ABBREVIATED, lambda match: _SHORT_FOR[match.group()], line) for line in lines]
         pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})", re.IGNORECASE | re.MULTILINE)
         found.append((SiteEnd(end), WEIGHTS[surely], pattern))
     return tuple(found)

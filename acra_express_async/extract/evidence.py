@@ -51,6 +51,7 @@ from acra_express_async.extract.page_kinds import is_home_page, lists_places, sp
 from acra_express_async.extract.places import Where, states_postal_code, states_street, street_words, where_in
 from acra_express_async.extract.trade import speaks_of, telling_trades, trade_behind, trade_words
 from acra_express_async.extract.uens import states_uen, strangers_in
+from acra_express_async.extract.vocabulary import COMMON, TRADES
 from acra_express_async.models import Company, Evidence, Page
 
 CROWDED_POSTAL = 20
@@ -150,9 +151,14 @@ def _speaks(text: str, candidate: Candidate, names: tuple[Name, ...]) -> bool:
 
 
 def _bears_name(text: str, candidate: Candidate, names: tuple[Name, ...]) -> bool:
-    """True when the pages show a telling word of the name, other than in their own address."""
+    """True when the pages show a telling word of the name, other than in their own address.
+
+    A word of the trade tells nothing: ad pages of parked domains are made of such words.
+    """
     words = padded(text.casefold().replace(candidate.domain, " "))
-    telling = {word for name in names for word in name.core if len(word) > 1} | {label_of(candidate.domain)}
+    core = {word for name in names for word in name.core if len(word) > 1}
+    telling = {word for word in core if word not in TRADES and word not in COMMON} or core
+    telling.add(label_of(candidate.domain))
     return any(f" {word} " in words for word in telling)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from acra_express_async.extract.candidates import Candidate
-from acra_express_async.extract.dead_sites import remains_of, remains_told
+from acra_express_async.extract.dead_sites import remains_among, remains_told
 from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, is_social, names_a_group
 from acra_express_async.extract.evidence import (
     PageFindings,
@@ -89,6 +89,7 @@ class Doubt(StrEnum):
     SUSPENDED = "suspended"
     UNCONNECTED = "unconnected"
     CLOSED_SHOP = "closed_shop"
+    CEASED = "ceased"
     DEFAULT_PAGE = "default_page"
     HIJACKED = "hijacked"
     IMITATION = "imitation"
@@ -186,9 +187,9 @@ def _is_former_alone(evidence: Iterable[Evidence], reading: PageFindings, names:
 def _as_a_person_said(candidate: Candidate, read: Sequence[Page]) -> Judgement:
     """Believe the site unless it is dead: it cannot be read, or only what is left of it, or somebody hijacked it."""
     site = Site(candidate.domain, candidate.urls[0], candidate.points, candidate.evidence)
+    if gone := remains_among(read):
+        return Judgement(site, Doubt(gone[1].end))
     for page in read:
-        if remains := remains_of(page):
-            return Judgement(site, Doubt(remains.end))
         if looks_hijacked(page.title, page.text):
             return Judgement(site, Doubt.HIJACKED)
     return Judgement(site, Doubt.NONE if read else Doubt.UNREADABLE, proven=bool(read), hopeful=not read)
@@ -250,9 +251,10 @@ def _disqualification(
 ) -> Evidence | None:
     """The reason that rules a site out whatever its points, as negative evidence; None when there is none."""
     where = pages[0].url if pages else candidate.urls[0]
+    if gone := remains_among(pages):
+        page, remains = gone
+        return Evidence(Doubt(remains.end), -80, page.url, remains.words)
     for page in pages:
-        if remains := remains_of(page):
-            return Evidence(Doubt(remains.end), -80, page.url, remains.words)
         if looks_hijacked(page.title, page.text):
             return Evidence(Doubt.HIJACKED, -80, page.url)
     if not pages and (told := remains_told(candidate.text)):

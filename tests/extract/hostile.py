@@ -10,6 +10,7 @@ from extract.builders import company, hit
 
 from acra_express_async.extract.about import about_of
 from acra_express_async.extract.candidates import candidates_in
+from acra_express_async.extract.dead_sites import remains_told
 from acra_express_async.extract.identity import judge
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.next_page import leads_from
@@ -35,6 +36,7 @@ def everything(text: str, title: str = "", links: tuple[Link, ...] = ()) -> tupl
     pages = [Page(f"https://{DOMAIN}/", title, text, links, description=text)]
     return (
         blocked_by(pages[0]),
+        remains_told(text),
         judge(CANDIDATE, pages, FIRM, NAMES),
         emails_of(pages, DOMAIN, FIRM, NAMES),
         phones_of(pages),

@@ -7,7 +7,7 @@ from extract.builders import company, hit
 from extract.dead_pages import DEAD, LIVE, Shown
 
 from acra_express_async.extract.candidates import candidates_in
-from acra_express_async.extract.dead_sites import remains_of, remains_told
+from acra_express_async.extract.dead_sites import remains_among, remains_of, remains_told
 from acra_express_async.extract.identity import Doubt, Judgement, judge
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.models import Page
@@ -102,6 +102,23 @@ def test_a_page_that_prints_a_uen_has_an_owner(sentence: str) -> None:
         f"https://{FIRM.uen.lower()}.sg/", "Brightway Marine", f"{sentence}\n\nUEN {FIRM.uen}\n\nShip chandlers."
     )
     assert remains_of(page) is None
+
+
+def test_a_page_that_is_gone_is_no_site_that_is_gone() -> None:
+    home = Page(f"https://{FIRM.uen.lower()}.sg/", "Brightway Marine", f"Ship chandlers. UEN {FIRM.uen}")
+    contact = Page(f"{home.url}contact", "Brightway Marine", "This site is not available.")
+    assert remains_among([home, contact]) is None
+    assert remains_among([contact]) is not None
+
+
+def test_ad_words_of_the_trade_bear_no_name() -> None:
+    """Parked domains print the words of their own address as links."""
+    shown = Shown("ads", "brightwaymarine.com.sg", "What are you looking for?\n\nShip Chandler\n\nMarine Engines")
+    assert not judged(shown).believed
+
+
+def test_a_result_about_a_closed_firm_ends_no_unread_site() -> None:
+    assert remains_told("Brightway Marine Supplies has ceased operations, says a blog.") is None
 
 
 @pytest.mark.parametrize("domain", ["bio.link", "taplink.cc", "lnk.bio", "bit.ly"])
