@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acra_express_async.extract.cleaning import one_line
 from acra_express_async.extract.directories import (
@@ -19,6 +19,7 @@ from acra_express_async.extract.domains import (
     label_of,
     labels_of,
     path_of,
+    plain_url,
     site_home,
 )
 from acra_express_async.extract.found_hosts import UnitedAnswers, host_evidence
@@ -88,7 +89,8 @@ def candidates_in(hits: Iterable[SearchHit], company: Company, names: tuple[Name
 
 def _candidates(everything: UnitedAnswers, company: Company, names: tuple[Name, ...]) -> tuple[Candidate, ...]:
     grouped: dict[str, list[SearchHit]] = {}
-    for hit in everything.hits:
+    for found_hit in everything.hits:
+        hit = replace(found_hit, url=plain_url(found_hit.url))
         domain = _customer_of(hit.url, names) or domain_of(hit.url)
         if domain and not is_public_body(domain):
             grouped.setdefault(domain, []).append(hit)
@@ -103,7 +105,7 @@ def _candidates(everything: UnitedAnswers, company: Company, names: tuple[Name, 
 
 def known_candidate(website: str, names: tuple[Name, ...]) -> Candidate | None:
     """The website that the platform already stores, as a candidate; None when it cannot be a company's site."""
-    url = website.strip() if "//" in website else f"https://{website.strip()}/"
+    url = plain_url(website.strip() if "//" in website else f"https://{website.strip()}/")
     domain = domain_of(url)
     if not domain or is_social(domain) or is_public_body(domain):
         return None

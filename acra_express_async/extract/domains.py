@@ -37,19 +37,31 @@ _SITE_HOSTS = frozenset("www www1 www2 www3 web home m mobile en zh cn sg sgp si
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.IGNORECASE)
 
 _SITES_BY_PATH = {
-    "sites.google.com": re.compile(r"/(?:view/[a-z0-9-]+|[a-z0-9-]+(?:\.[a-z0-9-]+)+/[a-z0-9-]+)(?=/|$)"),
+    "sites.google.com": re.compile(r"(?:/u/\d+)?/(?:view/[a-z0-9_-]+|[a-z0-9-]+(?:\.[a-z0-9-]+)+/[a-z0-9_-]+)(?=/|$)"),
     "my.canva.site": re.compile(r"/[a-z0-9-]+(?=/|$)"),
     "take.app": re.compile(r"/(?!(?:login|signup|pricing|blog|help|terms|privacy|about|contact)\b)[a-z0-9-]+(?=/|$)"),
 }
 """Hosts whose customers have a path. Google Sites: /view/NAME, or /DOMAIN/NAME for a Workspace customer; the classic
 /site/NAME has been closed since 2021."""
 
+_SIGNED_IN = re.compile(r"^/u/\d+(?=/)")
+"""What Google puts before the path for one of several accounts signed in: /u/0/view/NAME is /view/NAME."""
+
 _NAMED_BY_ACCOUNT = (".wixsite.com", ".editorx.io", ".wixstudio.com", ".wixstudio.io")
-"""Below these the label names an account, and the first part of the path one of its sites."""
+"""Below these the label names an account, and the first part of the path one of its sites, unless it names a page:
+then the host serves the site at its root."""
 
+_PAGE_WORDS = frozenset(
+    """contact contacts us about our me get in touch reach find enquiry enquiries enquire inquiry location locations
+    blog blogs news post posts terms privacy policy policies services service products product shop store menu menus
+    gallery portfolio projects work team faq faqs home index book online booking bookings order cart pricing prices
+    price list careers jobs events event reviews testimonials story company profile outlets copy of new page page1 and
+    conditions the to how copyof what we do who are category collections copy-of""".split()
+)
+_PAGE_PARTS = re.compile(r"[-_]+|\d+")
 
-_PAGES = frozenset(["", "contact", "contact-us", "about", "about-us", "blog", "terms", "privacy"])
-"""First parts of a path that name a page, not a site of an account."""
+_OLD_SUFFIXES = ("per.sg",)
+"""SGNIC's suffix for individuals, still in use, which the public suffix list has dropped."""
 
 _REGISTRIES = frozenset(
     """br.com cn.com com.de com.se co.com co.nl de.com eu.com gr.com hk.com hu.net in.net jp.net jpn.com mex.com ru.com
@@ -86,10 +98,15 @@ def host_of(url: str) -> str:
     return (parts.hostname or "").rstrip(".") if parts else ""
 
 
-def path_of(url: str) -> str:
-    """The lower-case path of a URL within its site, without its trailing slash; '' for the home page."""
+def path_of(url: str, *, at_root: bool = False) -> str:
+    """The lower-case path of a URL within its site, without its trailing slash; '' for the home page.
+
+    `at_root`: the site is known to stand at the root of its host (see `is_at_root`).
+    """
     parts = split_url(url)
-    return parts.path.lower()[len(_base_of(parts)) :].rstrip("/") if parts else ""
+    if parts is None:
+        return ""
+    return parts.path.lower()[0 if at_root else len(_base_of(parts)) :].rstrip("/")
 
 
 def home_of(url: str) -> str:
@@ -107,9 +124,20 @@ def _base_of(parts: SplitResult) -> str:
     if pattern := _SITES_BY_PATH.get(host.removeprefix("www.")):
         match = pattern.match(path)
         return match.group() if match else ""
-    if host.endswith(_NAMED_BY_ACCOUNT) and (first := path.strip("/").partition("/")[0]) not in _PAGES:
+    first, _, rest = path.strip("/").partition("/")
+    if host.endswith(_NAMED_BY_ACCOUNT) and (not _names_a_page(first) or (rest and _names_a_page(rest))):
         return f"/{first}"
     return ""
+
+
+def _names_a_page(first: str) -> bool:
+    return all(word in _PAGE_WORDS for word in _PAGE_PARTS.split(first) if word)
+
+
+def is_at_root(url: str) -> bool:
+    """True for the root of an account's host: where a page is served there, the path names only pages."""
+    parts = split_url(url)
+    return bool(parts and (parts.hostname or "").endswith(_NAMED_BY_ACCOUNT) and not parts.path.strip("/"))
 
 
 def site_home(url: str, site: str = "") -> str:
@@ -153,7 +181,7 @@ def registrable(host: str) -> str:
     host = host.lower().strip(".")
     if not _HOST.fullmatch(host) and host.isascii():
         return ""
-    if suffix := suffix_in(host):
+    if suffix := suffix_in(host) or next((s for s in _OLD_SUFFIXES if host.endswith(f".{s}")), ""):
         return f"{host[: -len(suffix) - 1].rpartition('.')[2]}.{suffix}"
     return str(_suffixes().privatesuffix(host) or "")
 
@@ -174,7 +202,7 @@ def domain_of(url: str) -> str:
     parts = split_url(url)
     host = host_of(url)
     if parts and host.removeprefix("www.") in _SITES_BY_PATH and (base := _base_of(parts)):
-        return host.removeprefix("www.") + base
+        return host.removeprefix("www.") + _SIGNED_IN.sub("", base)
     return registrable(host)
 
 
@@ -202,6 +230,14 @@ def is_singaporean(domain: str) -> bool:
 def is_offshore(domain: str) -> bool:
     """True under the top-level domain of another country, unless a builder has that domain."""
     return domain.partition("/")[0].rpartition(".")[2] in OFFSHORE_TLDS and not hosted_under(domain)
+
+
+def plain_url(url: str) -> str:
+    """The URL without what Google adds for an account that is signed in; any other URL unchanged."""
+    parts = split_url(url)
+    if parts is None or parts.hostname != "sites.google.com":
+        return url
+    return parts._replace(path=_SIGNED_IN.sub("", parts.path)).geturl()
 
 
 def same_url(url: str) -> str:

@@ -80,20 +80,21 @@ def _builder_of(site: str) -> str:
 
 @lru_cache(maxsize=256)
 def _lines_of(builder: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What marks a line as the builder's, and what of it names its desk or mailbox."""
+    """What the builder says of itself within a line, and what marks a piece of it as the builder's altogether."""
     domains = "|".join(re.escape(domain) for domain in operators_of(builder))
     names = "|".join(re.escape(label_of(domain)) for domain in operators_of(builder))
-    mailbox = rf"@(?:[\w-]+\.)?(?:{domains})\b|\b(?:{names})(?:\.\w{{2,3}})? {_DESK}\b"
-    marks = (
-        rf"{mailbox}|(?<![\w.@-])(?:www\.)?(?:{domains})(?![\w-])"
-        rf"|\b{_MADE}\b[^\n]{{0,20}}\b(?:by|with|on|using|at|from)\s+(?:the\s+)?(?:{names})\b"
-        rf"|(?:©|\(c\)|copyright)[^\n]{{0,20}}\b(?:{names})\b|^\W*{_FOR_OTHERS}\b"
+    mailbox = rf"@(?:[\w-]+\.)?(?:{domains})\b|\b(?:{names})(?:\.\w{{2,3}})? {_DESK}\b(?!@)"
+    phrases = (
+        rf"(?<![\w.@-])(?:https?://)?(?:www\.)?(?:{domains})(?![\w-])(?:/\S*)?"
+        rf"|\b{_MADE}\b[^\n|·•]{{0,20}}\b(?:by|with|on|using|at|from)\s+(?:the\s+)?(?:{names})\b(?: online)?"
+        rf"|(?:©|\(c\)|copyright)\W*(?:\d{{4}}\W*)?(?:by )?(?:{names})\b"
     )
-    return re.compile(marks, re.IGNORECASE), re.compile(mailbox, re.IGNORECASE)
+    advertised = rf"^\W*{_FOR_OTHERS}\b(?=[^\n]*(?:\bfree\b|\byour own\b|\b(?:{names})\b|\b(?:today|now)\b))"
+    return re.compile(phrases, re.IGNORECASE), re.compile(f"{mailbox}|{advertised}", re.IGNORECASE)
 
 
 def _own_text(text: str, builder: str) -> str:
-    marks, desk = _lines_of(builder)
+    phrases, desk = _lines_of(builder)
     kept: list[str] = []
     after_desk = False
     for line in text.split("\n"):
@@ -102,15 +103,13 @@ def _own_text(text: str, builder: str) -> str:
         if not line.strip():
             kept.append(line)
             continue
-        after_desk = False
-        if marks.search(line[:5000]):
-            after_desk = desk.search(line[:5000]) is not None
-            kept.append(_own_segments(line, marks))
-        else:
-            kept.append(line)
+        after_desk = desk.search(line[:5000]) is not None
+        marked = after_desk or phrases.search(line[:5000]) is not None
+        kept.append(_without(line, phrases, desk) if marked else line)
     return "\n".join(kept)
 
 
-def _own_segments(line: str, marks: re.Pattern[str]) -> str:
-    pieces = _SEGMENTS.split(line)
-    return "".join(piece for piece in pieces if not marks.search(piece)).strip(" |·•–—")
+def _without(line: str, phrases: re.Pattern[str], desk: re.Pattern[str]) -> str:
+    """A line without the pieces that are the builder's; of others only its phrase goes: "Tel 6741 1100 by Wix"."""
+    pieces = (piece for piece in _SEGMENTS.split(line) if not desk.search(piece))
+    return phrases.sub(" ", "".join(pieces)).strip(" |·•–—")

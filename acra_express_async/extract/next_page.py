@@ -8,7 +8,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.domains import absolute, home_of, is_within, path_of, same_url, site_home, split_url
+from acra_express_async.extract.domains import (
+    absolute,
+    home_of,
+    is_at_root,
+    is_within,
+    path_of,
+    same_url,
+    site_home,
+    split_url,
+)
 from acra_express_async.extract.page_kinds import PageKind, is_contact_page, kind_of_url, kind_of_words
 from acra_express_async.models import Link, Page
 
@@ -81,17 +90,18 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
     read = {same_url(page.url) for page in pages}
     leads: dict[str, Lead] = {}
     way_is_linked = False
+    at_root = any(page.usable and is_at_root(page.url) for page in pages)
     for page in pages:
         for link, full in links_on(page):
             url = absolute(page.url, link.url)
             if not url or not is_within(url, domain):
                 way_is_linked |= "contact" in link.label.casefold() and _announced(link.label) is PageKind.CONTACT
                 continue
-            kinds = {_announced(link.label, domain), kind_of_url(url)}
+            kinds = {_announced(link.label, domain), kind_of_url(url, at_root=at_root)}
             section = kind_of_words(link.url.partition("#")[2])
             way_is_linked |= PageKind.CONTACT in {*kinds, section}
             key = same_url(url)
-            worth = _worth(kinds, link, url, identity=identity) - (0 if full else _RELATIVE)
+            worth = _worth(kinds, link, url, identity=identity, at_root=at_root) - (0 if full else _RELATIVE)
             if worth > 0 and key not in read and (key not in leads or leads[key].worth < worth):
                 leads[key] = Lead(url, worth, doubtful=not full)
     found = [*leads.values(), *_home_of_brand(pages, read, domain)]
@@ -104,10 +114,10 @@ def _announced(label: str, domain: str = "") -> PageKind | None:
     return kind_of_words(label, domain) if len(label) <= _LONGEST_LABEL else None
 
 
-def _worth(kinds: AbstractSet[PageKind | None], link: Link, url: str, *, identity: bool) -> int:
+def _worth(kinds: AbstractSet[PageKind | None], link: Link, url: str, *, identity: bool, at_root: bool) -> int:
     """What the page is worth; a bare home page is a home page whatever the links to it say."""
     parts = split_url(url)
-    path = path_of(url)
+    path = path_of(url, at_root=at_root)
     if not (path or (parts and parts.query)) or _USELESS.search(path):
         return 0
     worth = max((_WORTH[kind] for kind in kinds if kind and (identity or kind is not PageKind.LEGAL)), default=0)

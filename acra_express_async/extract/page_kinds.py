@@ -110,9 +110,9 @@ def kind_of_words(words: str, domain: str = "") -> PageKind | None:
     return PageKind.LEGAL if _LEGAL.search(text) else None
 
 
-def kind_of_url(url: str) -> PageKind | None:
+def kind_of_url(url: str, *, at_root: bool = False) -> PageKind | None:
     """What the last part of a path announces; within a folder of goods or articles only a contact page counts."""
-    shelf, _, last = path_of(url).rpartition("/")
+    shelf, _, last = path_of(url, at_root=at_root).rpartition("/")
     kind = kind_of_words(_EXTENSION.sub("", unquote(last)), domain_of(url))
     return None if kind is not PageKind.CONTACT and _SHELF.search(f"{shelf}/") else kind
 

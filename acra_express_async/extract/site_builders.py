@@ -25,7 +25,8 @@ carrd.co > carrd.co
 godaddy.com secureserver.net > godaddysites.com mysimplestore.com
 automattic.com wordpress.com > wordpress.com wpcomstaging.com business.blog food.blog home.blog tech.blog art.blog
 automattic.com wordpress.com > travel.blog school.blog fashion.blog fitness.blog health.blog music.blog design.blog
-google.com blogger.com > blogspot.com business.site
+google.com blogger.com > blogspot.com business.site blogspot.sg blogspot.my blogspot.hk blogspot.in blogspot.tw
+google.com blogger.com > blogspot.co.id blogspot.co.uk blogspot.com.au blogspot.jp blogspot.ae blogspot.de blogspot.fr
 shopify.com > myshopify.com shopifypreview.com
 shopline.com shoplineapp.com shopline.hk > shoplineapp.com myshopline.com
 easystore.co easystore.com > easy.co easystore.co

@@ -86,6 +86,10 @@ def test_a_domain_sold_by_a_registry_is_the_firms_own(domain: str) -> None:
         ("https://my.canva.site/orchid-hardware", "my.canva.site/orchid-hardware", {"orchidhardware"}),
         ("https://take.app/orchidhardware", "take.app/orchidhardware", {"orchidhardware"}),
         ("https://info93.wixsite.com/orchid-hardware/contact", "info93.wixsite.com", {"info93", "orchidhardware"}),
+        ("https://sites.google.com/view/orchid_hardware", "sites.google.com/view/orchid_hardware", {"orchid_hardware"}),
+        ("https://sites.google.com/u/0/view/orchid/home", "sites.google.com/view/orchid", {"orchid"}),
+        ("https://orchid.blogspot.sg/2024/01/bolts.html", "orchid.blogspot.sg", {"orchid"}),
+        ("https://www.orchid.per.sg/contact", "orchid.per.sg", {"orchid"}),
         ("https://sites.google.com/site/orchid/home", "google.com", {"google"}),
         ("https://sites.google.com/", "google.com", {"google"}),
         ("https://take.app/pricing", "take.app", {"take"}),
@@ -153,6 +157,42 @@ def test_a_contact_on_the_line_of_the_builder_stays() -> None:
     found = found_on("orchid-hardware.mystrikingly.com", "Tel 6741 1100 | Powered by Strikingly | sales@orchid.sg")
     assert [phone.number for phone in found.phones] == ["+6567411100"]
     assert [email.address for email in found.emails] == ["sales@orchid.sg"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "10 Kaki Bukit Avenue 4 Singapore 415874 Tel 6741 1100 powered by Strikingly sales@orchid.sg",
+        "Made with Strikingly by Orchid, Tel 6741 1100, sales@orchid.sg, Singapore 415874",
+        "Make a site visit: call 6741 1100 or sales@orchid.sg, Singapore 415874",
+        "Open a shop account: call 6741 1100, sales@orchid.sg, Singapore 415874",
+        "© 2026 Orchid Hardware, Singapore 415874. Tel 6741 1100. sales@orchid.sg. Built with Strikingly",
+    ],
+)
+def test_a_builders_phrase_takes_nothing_of_the_firm(line: str) -> None:
+    found = found_on("orchid-hardware.mystrikingly.com", line)
+    assert [phone.number for phone in found.phones] == ["+6567411100"]
+    assert [email.address for email in found.emails] == ["sales@orchid.sg"]
+    assert found.postal_code == "415874"
+
+
+@pytest.mark.parametrize("path", ["get-in-touch", "contact-1", "reach-our-team", "copy-of-home"])
+def test_a_page_of_a_site_at_the_root_of_its_host_is_found(path: str) -> None:
+    root = "https://orchidhardware.wixsite.com/"
+    home = Page(root, "Orchid Hardware", "Bolts", links=(Link("Contact us", f"{root}{path}"),))
+    [lead, *_] = leads_from([home], "orchidhardware.wixsite.com")
+    assert (lead.url, lead.is_contact) == (f"{root}{path}", True)
+
+
+def test_a_site_of_an_account_keeps_its_part_of_the_path() -> None:
+    base = "https://info93.wixsite.com/orchid"
+    home = Page(base, "Orchid Hardware", "Bolts", links=(Link("Contact", f"{base}/get-in-touch"), Link("Home", base)))
+    assert [lead.url for lead in leads_from([home], "info93.wixsite.com")] == [f"{base}/get-in-touch"]
+
+
+def test_google_s_mark_of_an_account_is_left_out() -> None:
+    found = candidates_in([hit("https://sites.google.com/u/1/view/orchid-hardware", "Orchid Hardware")], FIRM, NAMES)
+    assert found[0].urls[0] == "https://sites.google.com/view/orchid-hardware"
 
 
 def test_a_builder_is_a_company_with_contacts_as_well() -> None:
