@@ -18,6 +18,12 @@ _DOTTED = re.compile(r"\.(?:[a-z0-9](?![a-z0-9])|[\u3400-\u9fff](?![\u3400-\u9ff
 """A word of one character behind a dot: only where one stands may letters have to be joined."""
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 _LEGAL_IN_BRACKETS = re.compile(r"\(\s*(?:s|pte|private|singapore pte|s pte)\.?\s*\)", re.IGNORECASE)
+_STATE_IN_BRACKETS = re.compile(
+    r"\(\s*(?:in|under|the)?\s*(?:(?:creditors?|members?|compulsory|voluntary|court|provisional|judicial)['’]?s?\s+){0,3}"
+    r"(?:liquidation|winding[ -]?up|receivership|management|struck[ -]off|dissolved|dormant|deregistered)\s*\)",
+    re.IGNORECASE,
+)
+"""What the registry adds to the name of a company that is being wound up; it is no part of its name."""
 _LONGEST_NAME = 300
 
 
@@ -73,7 +79,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def name_of(legal: str) -> Name:
     """Split a registered name into its parts."""
-    legal = clean(legal[:_LONGEST_NAME])
+    legal = _STATE_IN_BRACKETS.sub(" ", clean(legal[:_LONGEST_NAME])).strip() or clean(legal[:_LONGEST_NAME])
     plain = _LEGAL_IN_BRACKETS.sub(" ", legal)
     bracketed = tuple(word for part in _BRACKETED.findall(plain) for word in words_of(part) if word not in LEGAL)
     words = _without_legal_form(words_of(plain))
@@ -81,6 +87,12 @@ def name_of(legal: str) -> Name:
     core = _core_of(outside)
     brand = _brand_of(core)
     return Name(legal=" ".join(legal.split()), words=words, core=core, brand=brand, bracketed=bracketed)
+
+
+def without_remarks(legal: str) -> str:
+    """A registered name without the remark on its state and without a bracketed word of its legal form: "(S)"."""
+    text = legal[:_LONGEST_NAME]
+    return _LEGAL_IN_BRACKETS.sub(" ", _STATE_IN_BRACKETS.sub(" ", text)) or text
 
 
 def joined(words: Iterable[str]) -> str:

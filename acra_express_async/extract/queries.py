@@ -13,6 +13,8 @@ What DuckDuckGo's page supports bounds a query:
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +23,7 @@ from acra_express_async.extract.directories import is_listed, is_social
 from acra_express_async.extract.domains import domain_of, label_of
 from acra_express_async.extract.evidence import CROWDED_POSTAL
 from acra_express_async.extract.labels import FITTING, label_fit
-from acra_express_async.extract.names import Name, name_of, words_of
+from acra_express_async.extract.names import Name, name_of, without_remarks, words_of
 from acra_express_async.extract.vocabulary import LEGAL
 from acra_express_async.models import Company, SearchPage
 
@@ -39,6 +41,16 @@ EXCLUDED = tuple(
     """.split()
 )
 """Directories with an entry for most registered companies; excluded unless others take more places of a page."""
+
+_OPERATOR_SIGNS = re.compile(r"[\"“”„‟″«»「」『』|*^`\\~]")
+"""Signs that quote, join or widen words wherever they stand."""
+_BEFORE_A_WORD = "!-+–—−‐‑‒﹣'’.,:;/@#%&?=<>[]{}"
+"""A word behind "!" is a command ("!w"), one behind a minus of any kind is excluded, one behind a plus demanded."""
+_FIELD = re.compile(r"^([^\W\d_]{2,20}):")
+"""site:, intitle:, filetype: and the like: a colon behind a word at its beginning."""
+_BOOLEAN = frozenset(("AND", "OR", "NOT", "NEAR"))
+"""Operators of Bing in capitals, in which the registry writes every name."""
+_BRACKETS = re.compile(r"[()\[\]{}<>_]")
 
 
 class Variant(StrEnum):
@@ -120,7 +132,7 @@ def query_of(variant: Variant, company: Company, answers: Sequence[SearchPage], 
         case Variant.OTHER:
             return _bounded(_with_country(_other_name(company)))
         case Variant.NUMBER:
-            return _bounded(f'"{_tidy(company.name)}" {company.uen}')
+            return _bounded(f'"{_tidy(company.name)}" {_tidy(company.uen)}')
 
 
 def directories_to_exclude(company: Company, answers: Iterable[SearchPage], most: int) -> tuple[str, ...]:
@@ -153,7 +165,7 @@ def _place_of(company: Company) -> str:
     """What tells the company's place apart: its postal code, else its street; Singapore where many share it."""
     if company.shared_postal > CROWDED_POSTAL:
         return "Singapore"
-    return company.postal_code or company.street_name or "Singapore"
+    return _tidy(company.postal_code or company.street_name or "") or "Singapore"
 
 
 def _other_name(company: Company) -> str:
@@ -166,13 +178,16 @@ def _other_name(company: Company) -> str:
 
 
 def _tidy(name: str) -> str:
-    # A leading "!" is a bang command, a quotation mark would end a phrase, and these signs are operators before a word.
-    return " ".join(bare for word in name.replace('"', " ").split() if (bare := word.lstrip("!-+~\\")))
+    """The words of a name, none of which is an operator: of DuckDuckGo's page, or of Bing's, whose results it shows."""
+    text = _OPERATOR_SIGNS.sub(" ", unicodedata.normalize("NFKC", name))
+    bare = (_FIELD.sub(r"\1 ", word.lstrip(_BEFORE_A_WORD).rstrip("!")) for word in text.split())
+    words = (word for piece in bare for word in piece.split())
+    return " ".join(word.lower() if word in _BOOLEAN else word for word in words if word.strip(_BEFORE_A_WORD))
 
 
 def _searchable(name: str) -> str:
-    """The name as people write it: without legal form, brackets and trailing junk characters; its first words."""
-    words = _tidy(name).replace("(", " ").replace(")", " ").replace("_", " ").split()
+    """The name as people write it: without legal form, brackets, remarks on its state and junk; its first words."""
+    words = _tidy(_BRACKETS.sub(" ", without_remarks(name))).split()
     while len(words) > 1 and all(part in LEGAL for part in words_of(words[-1])):
         words.pop()
     return " ".join(words[:MOST_NAME_WORDS]).strip(" ,.@-")

@@ -121,3 +121,12 @@ def test_a_business_without_legal_form_has_no_legal_name() -> None:
 )
 def test_recognises_imitations_of_a_domain(domain: str, fake: bool) -> None:
     assert imitates(domain, name_of("POSBANK LTD")) is fake
+
+
+@pytest.mark.parametrize(
+    "state", ["IN LIQUIDATION", "IN CREDITORS' VOLUNTARY LIQUIDATION", "UNDER JUDICIAL MANAGEMENT"]
+)
+def test_a_remark_on_the_state_is_no_part_of_a_name(state: str) -> None:
+    name = name_of(f"ORCHID HARDWARE PTE. LTD. ({state})")
+    assert (name.legal, name.words, name.bracketed) == ("ORCHID HARDWARE PTE. LTD.", ("orchid", "hardware"), ())
+    assert name_of("FACILITY (MANAGEMENT) SERVICES PTE. LTD.").words == ("facility", "services")

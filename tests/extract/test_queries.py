@@ -127,6 +127,39 @@ def test_no_word_of_a_name_becomes_an_operator(variant: Variant, word: str) -> N
     assert query.count('"') in (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("ORCHID HARDWARE PTE. LTD. (IN LIQUIDATION)", "ORCHID HARDWARE Singapore"),
+        ("ORCHID HARDWARE PTE LTD (IN CREDITORS' VOLUNTARY LIQUIDATION)", "ORCHID HARDWARE Singapore"),
+        ("ORCHID HARDWARE (UNDER JUDICIAL MANAGEMENT) PTE. LTD.", "ORCHID HARDWARE Singapore"),
+        ("7-ELEVEN (S) PTE LTD", "7-ELEVEN Singapore"),
+        ("FACILITY MANAGEMENT (S) PTE LTD", "FACILITY MANAGEMENT Singapore"),
+        ("(!G) ORCHID (-SITE) _+PLUS", "G ORCHID SITE PLUS Singapore"),
+        ("ORCHID SITE:EXAMPLE.COM", "ORCHID SITE EXAMPLE.COM Singapore"),
+        ("TRUE OR FALSE NOT PTE LTD", "TRUE or FALSE not Singapore"),
+        ("YAHOO! \u2212HARDWARE \u201cORCHID\u201d | A*STAR", "YAHOO HARDWARE ORCHID A STAR Singapore"),
+        ("ORCHID - HARDWARE & CO", "ORCHID HARDWARE CO Singapore"),
+        ("A & B HARDWARE", "A B HARDWARE Singapore"),
+        ("\uff0dsite\uff1aorchid.sg HARDWARE", "site orchid.sg HARDWARE Singapore"),
+    ],
+)
+def test_what_a_name_says_beside_the_name_is_not_asked_for(name: str, query: str) -> None:
+    assert query_of(Variant.NAME, company(name), ()) == query
+
+
+@given(st.text(alphabet='AOR N!-+~\\":|(*)_:\u2212\uff0d', max_size=60), st.sampled_from(list(Variant)))
+def test_no_name_reaches_the_search_as_an_operator(name: str, variant: Variant) -> None:
+    firm = company(f"{name} SITE:X OR Y", postal_code=None, street_name=f"{name} ROAD", former_names=(f"{name} OLD",))
+    query = without_exclusions(query_of(variant, firm, ()))
+    quoted = variant is Variant.NUMBER
+    assert query.count('"') == (2 if quoted else 0)
+    for word in query.replace('"', "").split():
+        assert word[0] not in "!-+~\\|*\u2212"
+        assert word not in {"OR", "AND", "NOT"}
+        assert not word.upper().startswith("SITE:")
+
+
 @given(st.text(max_size=600), st.text(max_size=300), st.sampled_from(list(Variant)))
 def test_any_name_gives_a_bounded_query(name: str, street: str, variant: Variant) -> None:
     """At most ten words count, and 500 characters are refused."""
