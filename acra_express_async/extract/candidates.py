@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from acra_express_async.extract.cleaning import one_line
 from acra_express_async.extract.directories import (
+    is_entry,
     is_listed,
     is_listing_url,
     is_public_body,
@@ -25,8 +26,8 @@ from acra_express_async.extract.domains import (
 from acra_express_async.extract.found_hosts import UnitedAnswers, host_evidence
 from acra_express_async.extract.hosted_sites import shared_host
 from acra_express_async.extract.labels import FITTING, WHOLE, Fit, LabelFit, address_evidence, label_fit
-from acra_express_async.extract.names import Name, padded
-from acra_express_async.extract.page_kinds import PageKind, kind_of_url, speaks_of_others
+from acra_express_async.extract.names import Name, legal_name_stands_in, padded
+from acra_express_async.extract.page_kinds import PageKind, kind_of_url, speaks_for_its_owner, speaks_of_others
 from acra_express_async.extract.places import states_postal_code, where_in
 from acra_express_async.extract.uens import states_uen
 from acra_express_async.models import Company, Evidence, SearchHit
@@ -133,7 +134,7 @@ def _judged(
     text = "\n".join(_words_of_hit(hit) for hit in _nearest(own))
     evidence = address_evidence(domain, own[0].url, _fit(domain, [hit.url for hit in own], names, text))
     evidence += _text_evidence(text, own[0], company, names, domain)
-    if listed and not _may_be_lifted(own, evidence):
+    if listed and not _may_be_lifted(own, evidence, text, names):
         return None
     if all(speaks_of_others(hit.url) for hit in own) and not any(item.signal in FITTING for item in evidence):
         return None  # an article or portfolio on a third party's site: its home page is irrelevant
@@ -179,10 +180,14 @@ def _nearest(hits: list[SearchHit]) -> list[SearchHit]:
     return [hit for hit in hits if not where_in(_words_of_hit(hit)).elsewhere] or hits
 
 
-def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...]) -> bool:
-    """True when the company may be this directory: its home page was found and mentions the company."""
+def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...], text: str, names: tuple[Name, ...]) -> bool:
+    """True when the company may be this directory: a page of its own was found, and a result mentions the company."""
     speaks = {"uen_in_result", "full_name_in_result", *FITTING}
-    return any(path_of(hit.url) in _HOMES for hit in hits) and any(item.signal in speaks for item in evidence)
+    own = any(path_of(hit.url) in _HOMES or (speaks_for_its_owner(hit.url) and not is_entry(hit.url)) for hit in hits)
+    if not own:
+        return False
+    words = padded(text)
+    return any(item.signal in speaks for item in evidence) or any(legal_name_stands_in(words, name) for name in names)
 
 
 def _fit(domain: str, urls: Iterable[str], names: tuple[Name, ...], text: str) -> LabelFit:

@@ -1,7 +1,7 @@
 """Recognise directories and other sites about companies: known ones by domain, unknown ones by their wording and URLs.
 
 Marketplaces and job boards are registered companies too, so a listed domain is not final: `identity` accepts it when
-its own page shows the registered UEN and either the domain label or the legal name fits.
+its own page shows the registered UEN and the domain label fits, or names the company as its operator.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ _LISTED = re.compile(
     r"suppliers|merchants)\b",
     re.IGNORECASE,
 )
+_ENTRY = re.compile(
+    r"/(?:@[^/]|(?:u|users?|profiles?|p|shops?|stores?|sellers?|merchants?|restaurants?|vendors?|brands?|compan(?:y|ies)|"
+    r"corporate|biz|business|places?|listings?|members?|agents?|providers?|employers?|outlets?|food|mart)/"
+    r"(?!(?:about|contact|imprint|legal|terms|privacy|overview|history|profile|team|careers?|who-we-are)\b)[^/]+)"
+)
+"""Folders of entries; what lies below is somebody else's."""
 _HEADING = 60
 """Longest line that may be a heading."""
 _SECRETARIES = re.compile(
@@ -123,6 +129,11 @@ def is_listing_url(url: str, names: Sequence[Name], uen: str) -> bool:
     below = host_of(url)[: -len(domain) - 1].replace("-", "").replace(".", "") if domain else ""
     slugs = (joined(word for word in name.core if word != "and") for name in names)
     return any(len(slug) >= 6 and (slug in path.replace("and", "") or slug in path or slug in below) for slug in slugs)
+
+
+def is_entry(url: str) -> bool:
+    """True for a page that a marketplace or directory gives to a seller, member or company."""
+    return _ENTRY.search(path_of(url)) is not None
 
 
 def reads_like_listing(title: str) -> bool:

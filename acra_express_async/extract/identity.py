@@ -16,7 +16,13 @@ from enum import StrEnum
 
 from acra_express_async.extract.candidates import Candidate
 from acra_express_async.extract.dead_sites import remains_among, remains_told
-from acra_express_async.extract.directories import directory_phrases_in, is_listing_url, is_social, names_a_group
+from acra_express_async.extract.directories import (
+    directory_phrases_in,
+    is_entry,
+    is_listing_url,
+    is_social,
+    names_a_group,
+)
 from acra_express_async.extract.evidence import (
     PageFindings,
     domain_evidence,
@@ -32,10 +38,10 @@ from acra_express_async.extract.found_hosts import host_evidence
 from acra_express_async.extract.hosted_sites import own_pages, shows_builder
 from acra_express_async.extract.labels import FITTING, WHOLE
 from acra_express_async.extract.lookalikes import imitates, is_near_miss
-from acra_express_async.extract.names import Name
+from acra_express_async.extract.names import Name, legal_name_stands_in, padded
 from acra_express_async.extract.other_names import signs_imprint
 from acra_express_async.extract.page_kinds import speaks_for_its_owner
-from acra_express_async.extract.uens import states_uen, uens_in
+from acra_express_async.extract.uens import states_uen, strangers_in, uens_in
 from acra_express_async.extract.walls import asks_for_credentials, blocked_by, looks_hijacked
 from acra_express_async.models import Company, Evidence, Page, Site
 
@@ -159,7 +165,8 @@ def judge(candidate: Candidate, pages: Sequence[Page], company: Company, names: 
     site = Site(candidate.domain, candidate.urls[0], sum(item.points for item in evidence), evidence)
     if against:
         # The company may be the directory itself; the UEN that proves it may stand on another page.
-        known = against.detail == _KNOWN_DIRECTORY and _is_named(signals)
+        told = any(item.signal in _TOLD for item in candidate.evidence)
+        known = against.detail == _KNOWN_DIRECTORY and (told or _is_named(signals))
         listing = candidate.builder and against.detail != _UNPROVEN_HOST
         named = against.signal == Doubt.DIRECTORY and bool(signals.intersection(WHOLE)) and not listing
         return Judgement(site, Doubt(against.signal), hopeful=known or named)
@@ -284,9 +291,8 @@ def _directory_reason(
         return ""
     many = len([uen for uen in uens_in(reading.text) if uen != company.uen]) >= MANY_UENS
     if candidate.listed:
-        return (
-            "" if "legal_name" in signals and not many and _operates(candidate, reading, company) else _KNOWN_DIRECTORY
-        )
+        operated = "legal_name" in signals and not many and _operates(candidate, reading, company, names)
+        return "" if operated else _KNOWN_DIRECTORY
     phrases = directory_phrases_in(reading.text)
     if candidate.builder:
         whole_text = "\n".join(page.text for page in pages)
@@ -303,15 +309,25 @@ def _directory_reason(
     return ""
 
 
-def _operates(candidate: Candidate, reading: PageFindings, company: Company) -> bool:
-    """True when a known marketplace gives the company's UEN as its own: on its home, contact, about or legal page.
+def _operates(candidate: Candidate, reading: PageFindings, company: Company, names: tuple[Name, ...]) -> bool:
+    """True when a known marketplace names the company as its operator: on its home, contact, about or legal page.
 
-    A platform's brand rarely bears the name of the company that runs it. On hosts of profiles every customer has such
-    pages, so that they prove nothing there.
+    A platform's brand rarely bears the name of the company that runs it. Its imprint decides, or the UEN beside the
+    legal name on a page that lists nobody else. Pages for sellers and members prove nothing, and neither do hosts of
+    profiles, where every customer has a contact page.
     """
-    own = reading.pages[: reading.read]
-    return not is_social(candidate.domain) and any(
-        speaks_for_its_owner(page.url) and states_uen(page.text, company.uen) for page in own
+    if is_social(candidate.domain):
+        return False
+    own = [page for page in reading.pages[: reading.read] if speaks_for_its_owner(page.url) and not is_entry(page.url)]
+    texts = [reading.cleaned(page) for page in own if not is_listing_url(page.url, names, company.uen)]
+    if any(signs_imprint(text, name) for text in texts for name in names):
+        return True
+    return any(
+        states_uen(text, company.uen)
+        and any(legal_name_stands_in(padded(text), name) for name in names)
+        and not directory_phrases_in(text)
+        and not strangers_in(text, company.uen)
+        for text in texts
     )
 
 

@@ -27,7 +27,7 @@ THIRD_PARTY = re.compile(
 
 _GREETINGS = frozenset("home homepage welcome to official website site page singapore contact us about".split())
 
-_YEARS = re.compile(r"^[\d\s,.\-–]+")
+_YEARS = re.compile(r"^(?:(?:19|20)\d\d\b[\s,.\-–]*)+")
 _IMPRINT = re.compile(r"©|\(c\)|copyright|all rights reserved|版权|版權", re.IGNORECASE)
 
 _RUN_BY = re.compile(
