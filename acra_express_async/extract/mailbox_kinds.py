@@ -9,6 +9,7 @@ from acra_express_async.extract.mailbox_roles import INVITATION_TIER, PLACE_TIER
 from acra_express_async.extract.mailbox_words import ALSO_NAMES, CITY_CODES
 from acra_express_async.extract.own_mailboxes import OwnWords
 from acra_express_async.extract.personal_names import reads_as_a_name
+from acra_express_async.extract.vocabulary import STRUCTURE
 
 PERSON_TIER = 5
 
@@ -18,6 +19,7 @@ _NO_VOWEL = re.compile(r"[bcdfghjklmnpqrstvwxz]{3,4}")
 """An abbreviation that is no name beside a role: lpc-feedback."""
 _CODE = 3
 _LEAD, _ENDING = 4, 5
+_OWN_WORD = 4
 """uobcustomerservice, kplsales: at most so many unknown letters before a role of at least so many."""
 _SURNAMES = frozenset(["rosales"])
 """Surnames that end in a role."""
@@ -83,6 +85,8 @@ def _beside_own_word(part: str, own: OwnWords) -> tuple[int, str] | None:
         rest = part.removeprefix(word) if part.startswith(word) else part.removesuffix(word)
         if len(word) >= 2 and rest != part and (role := role_in(rest)) is not None:
             return role
+        if len(word) >= _OWN_WORD and rest in STRUCTURE:
+            return 0, "company"  # cresendotrading
     return None
 
 

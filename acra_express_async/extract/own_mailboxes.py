@@ -25,6 +25,7 @@ from acra_express_async.registry.eligibility import is_sole_proprietor
 _FITTING = frozenset((Fit.EXACT, Fit.BRAND, Fit.AFFIXED, Fit.GROUP, Fit.WORDS, Fit.SHORTENED, Fit.INITIALS))
 _SHORTEST_WORD = 4
 _SHORTEST_TRADE = 3
+_SHORTEST_CUT = 7
 _LETTERS = re.compile(r"[^a-z]")
 
 
@@ -61,6 +62,8 @@ class OwnWords:
 
     def _is_short_form(self, local: str, may_be_a_name: bool) -> bool:
         for name in self.named:
+            if _is_cut_off(local, name):
+                return True
             if name in self.after_a_person:
                 if label_fit(local, name).fit in _FITTING and _ends_in_trade(local, name):
                     return True
@@ -131,6 +134,15 @@ def _initials(name: Name) -> set[str]:
     shortest = len(name.brand) + 1 if personal else 3
     found = {initials[:length] for length in range(shortest, len(initials) + 1)}
     return found if personal or len(name.brand) != 2 else found | {initials[:2]}
+
+
+def _is_cut_off(local: str, name: Name) -> bool:
+    """True for the beginning of a firm's name, beyond its first word: chuansia for CHUAN SIANG ENTERPRISE.
+
+    Providers once allowed eight letters. The beginning of a person's name may be the person's.
+    """
+    beyond = len(local) >= _SHORTEST_CUT and len(name.core) > 1 and len(local) > len(name.core[0])
+    return beyond and joined(name.core).startswith(local) and not reads_as_a_full_name(name.brand)
 
 
 def _ends_in_trade(local: str, name: Name) -> bool:

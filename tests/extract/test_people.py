@@ -131,6 +131,8 @@ def test_words_of_an_office_are_roles(sort: str) -> None:
         ("KOPITIAM KINGS PTE. LTD.", "kopitiam@kings.sg"),
         ("SOON HUAT HARDWARE TRADING", "soonhuat1092@hotmail.com"),
         ("TAN WEI MING ENGINEERING PTE. LTD.", "tanweiming@tanweiming.com.sg"),
+        ("CHUAN SIANG ENTERPRISE PTE LTD", "chuansia@singnet.com.sg"),
+        ("CRESCENDO HARDWARE PTE LTD", "crescendotrading@yahoo.com.sg"),
     ],
 )
 def test_short_forms_of_the_name_are_roles(company: str, address: str) -> None:
@@ -153,6 +155,7 @@ def test_short_forms_of_the_name_are_roles(company: str, address: str) -> None:
         ("TEO SWEE HOCK PLUMBING CONTRACTOR PTE LTD", "sweehock@tsh.sg"),
         ("LIM KEE HUAT HARDWARE PTE. LTD.", "keehuat@lkhhardware.sg"),
         ("LIM KEE HUAT HARDWARE PTE. LTD.", "limkh@lkhhardware.sg"),
+        ("LIM KEE HUAT HARDWARE PTE. LTD.", "limkeehu@singnet.com.sg"),
         ("FAIZALDIN CATERING PTE. LTD.", "faizal@faizaldin.sg"),
         ("MARKETLINK PTE. LTD.", "mark@marketlink.sg"),
         ("ALPHA PTE. LTD.", "stay@alpha.sg"),
