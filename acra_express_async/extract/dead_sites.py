@@ -142,7 +142,7 @@ def _is_its_own(page: Page, end: SiteEnd, weight: int, words: str) -> bool:
     """True unless a statement names another domain, or another firm that has ceased."""
     own = label_of(domain_of(page.url))
     named = [label_of(name) for match in _ANY_NAME.finditer(words) if (name := registrable(match.group().lower()))]
-    if end is SiteEnd.PARKED and named and own not in named:
+    if end is SiteEnd.PARKED and weight == WEIGHTS["sure"] and named and own not in named:
         return False
     if end is SiteEnd.CEASED and weight != WEIGHTS["hint"]:
         said = words_of(words)
