@@ -65,6 +65,7 @@ _PLATES_WITHIN = 400
 """Lines of a home page to examine; whatever stands further down is a list."""
 
 _SG_MAIL = re.compile(r"[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,3}sg)\b", re.IGNORECASE)
+_ITEM = re.compile(r"\s*(?:[*+•·-]|\d{1,3}[.)])\s")
 _BELOW_HEADING = 5
 """Lines below a heading of a list in which a company counts as an entry."""
 
@@ -218,8 +219,18 @@ def number_evidence(reading: PageFindings, company: Company, *, fitting: bool) -
 def _is_told(page: Page, reading: PageFindings, company: Company) -> bool:
     lines = [line for line in reading.cleaned(page).split("\n") if line.strip()]
     ours = [at for at, line in enumerate(lines) if states_uen(line, company.uen)]
-    listed = any(heads_a_list(line) for at in ours for line in lines[max(0, at - _BELOW_HEADING) : at])
+    listed = any(_stands_in_a_list(lines, at) for at in ours)
     return speaks_of_others(page.url) or listed or any(THIRD_PARTY.search(lines[at]) for at in ours)
+
+
+def _stands_in_a_list(lines: Sequence[str], at: int) -> bool:
+    """Whether a line stands below the heading of a list; not one behind its last item, as a footer's imprint does."""
+    for above in range(at - 1, max(-1, at - 1 - _BELOW_HEADING), -1):
+        if heads_a_list(lines[above]):
+            return True
+        if _ITEM.match(lines[above]) and not _ITEM.match(lines[at]):
+            return False
+    return False
 
 
 def imprint_evidence(

@@ -211,6 +211,14 @@ def test_what_a_marketplace_prints_of_others_is_no_proof(domain: str, path: str,
     assert judged(entry, domain=domain, path=path, title="Mealbarrow", listed=True).doubt is Doubt.DIRECTORY
 
 
+def test_an_imprint_behind_a_column_of_links_is_the_owners() -> None:
+    column = "#### Portfolio\n\n*   Consultation\n*   Maintenance"
+    imprint = f"Orchid Hardware Pte Ltd UEN {UEN}"
+    assert judged(f"{column}\n\n{imprint}", domain="mealbarrow.sg", title="Mealbarrow", listed=True).believed
+    listed = f"{column}\n*   {imprint}"
+    assert not judged(listed, domain="mealbarrow.sg", title="Mealbarrow", listed=True).believed
+
+
 def test_search_results_may_prove_an_unreadable_site() -> None:
     firm = company()
     blocked = [unreadable(HOME, "captcha")]
