@@ -190,7 +190,7 @@ def test_a_site_of_an_account_keeps_its_part_of_the_path() -> None:
     assert [lead.url for lead in leads_from([home], "info93.wixsite.com")] == [f"{base}/get-in-touch"]
 
 
-def test_google_s_mark_of_an_account_is_left_out() -> None:
+def test_the_mark_of_a_google_account_is_left_out() -> None:
     found = candidates_in([hit("https://sites.google.com/u/1/view/orchid-hardware", "Orchid Hardware")], FIRM, NAMES)
     assert found[0].urls[0] == "https://sites.google.com/view/orchid-hardware"
 
