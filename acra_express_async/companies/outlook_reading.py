@@ -18,7 +18,7 @@ from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.holds import PAUSED, Hold, hold_of
 from acra_express_async.limits import Allowance, Pace, allowances
 from acra_express_async.limits.budget_table import NEEDED, BudgetRow, budget_of
-from acra_express_async.limits.capacity import DOCUMENTED, Costs
+from acra_express_async.limits.capacity import AT_FIRST, Costs
 from acra_express_async.models import Provider
 from acra_express_async.providers import duckduckgo, jina
 from acra_express_async.settings.quiet_hours import QuietHours
@@ -37,7 +37,7 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
     control = Control(database)
     now = (await control.moment()).astimezone(settings.zone)
     async with database.session() as connection:
-        costs = await measured_costs(connection) or DOCUMENTED
+        costs = await measured_costs(connection) or AT_FIRST
     used = await DailyCap(database, settings.zone).used()
     limits = [limit for limit in chain(*allowances(settings).values()) if not _row(limit).optional]
     paces = {Provider.DUCKDUCKGO: duckduckgo.pace(settings.duckduckgo), Provider.JINA: jina.pace(settings.jina)}

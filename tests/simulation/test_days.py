@@ -115,13 +115,14 @@ def test_one_seed_gives_the_same_outcomes_with_more_replicas() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_enqueue_predicts_nine_of_ten_ends_within_a_fifth() -> None:
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("seed", ["7", "11", "23"])
+def test_enqueue_predicts_nine_of_ten_ends_within_a_fifth(seed: str) -> None:
     """Ten campaigns from seven in the morning, half as many again as the cap: the last ones end after midnight.
 
-    The companies of a small campaign differ by chance: with seed 11 eight of ten were within a fifth, all within 22%.
+    The speed is low, because the fast clock multiplies the delays of a busy machine, and these slow the real work down.
     """
-    [day] = simulated("--hours", "19", "--profile", "campaigns", timeout=880)
+    [day] = simulated("--hours", "19", "--profile", "campaigns", "--seed", seed, "--speed", "50", timeout=1480)
     assert len(day["promises"]) == 10
     shown, good = [], 0
     for kept in day["promises"]:
