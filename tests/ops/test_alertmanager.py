@@ -52,7 +52,7 @@ async def test_alertmanager_reports_a_missing_target_not_the_ratio(tool: Tool, f
                     f"teller={teller}",
                     "severity=critical",
                     "--annotation=summary=Prometheus reaches no process",
-                    "--annotation=runbook_url=config/runbook.md#target-missing",
+                    "--annotation=runbook_url=http://localhost:8080/runbook#target-missing",
                 )
                 assert added.returncode == 0, added.stderr
 
@@ -62,4 +62,4 @@ async def test_alertmanager_reports_a_missing_target_not_the_ratio(tool: Tool, f
             await alertmanager.until(told, "a message in Slack")
         [message] = simulator.slack.messages
         assert "[FIRING] AcraExpressTargetMissing" in str(message)
-        assert "config/runbook.md#target-missing" in str(message)
+        assert "http://localhost:8080/runbook#target-missing" in str(message)
