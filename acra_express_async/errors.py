@@ -75,6 +75,10 @@ class JudgementRefused(AcraExpressError):
     """What a person says about a company cannot be recorded; the sentence says why. Nothing was written."""
 
 
+class NonsenseSelection(AcraExpressError):
+    """Filters of an export that no record can ever satisfy; the sentence says which, and what could be meant."""
+
+
 class NotNow(AcraExpressError):
     """The same request may succeed later. Never counts against a job, and never ends a process that was ready."""
 

@@ -35,8 +35,10 @@ async def explain(uen: str, at: str | None, as_json: bool) -> None:
 
 
 def _as_json(known: Explanation) -> dict[str, Any]:
-    """The same facts for a machine; the JSON key of a decision's detail is `story`."""
+    """The same facts for a machine; the JSON key of a decision's detail is `story`. Hashes of addresses stay here."""
     answer = dataclasses.asdict(known)
+    for said in answer["judgements"]:
+        del said["subject"]
     for decision in (answer["decision"], answer["since"]):
         if decision is not None:
             decision["story"] = decision.pop("detail")

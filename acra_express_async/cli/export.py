@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
 from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
-from acra_express_async.db.records.record_pages import Wanted
-from acra_express_async.errors import AcraExpressError
+from acra_express_async.db.records.record_pages import Missing, Wanted
+from acra_express_async.db.session.pool import Database
+from acra_express_async.errors import AcraExpressError, NonsenseSelection
 from acra_express_async.models import OutcomeKind
 from acra_express_async.records.change import CHANGE_COLUMNS
-from acra_express_async.records.export_source import export_source
+from acra_express_async.records.export_source import ExportSource, export_source
 from acra_express_async.records.files import FORMATS, RecordFile, TooManyRows
 from acra_express_async.records.levels import Level
 from acra_express_async.records.record import COLUMNS
 from acra_express_async.registry.uen_file import read_uens
 from acra_express_async.settings.tree import load_settings
+
+MOST_NAMED = 20
+"""UENs without a record that are named for each cause; the others are counted."""
 
 
 @click.command(short_help="Records of companies as csv, jsonl or xlsx.")
@@ -60,7 +65,9 @@ async def export(
     Several selections are combined with AND; without any, every company with a decision is written. An export is a
     read of the moment per page, not one snapshot: the service goes on working meanwhile. Opted-out companies are left
     out, and addresses that are kept only as a hash are counted in emails_hidden. postal_code is the one on the
-    company's site, else the registry's. The file appears only when it is complete.
+    company's site, else the registry's; address is the registered one with its own postal code. The file appears only
+    when it is complete. What it does not show is said on standard error: UENs of --uen-file without a record and why,
+    and that a selection is empty.
 
     --changed-since writes one row a change instead, ordered by moment: what an answer changed in outcome, reason,
     website, level, emails, emails_status, emails_hidden, phones, postal_code, linkedin and socials. Lists are sorted,
@@ -84,7 +91,7 @@ async def export(
     )
     changed = None if changed_since is None else moment_of(changed_since, zone, "--changed-since")
     async with as_tenant(settings) as database:
-        source = await export_source(database, wanted, terms, ssic_codes, level, zone)
+        source = await _source(database, wanted, terms, ssic_codes, level, zone)
         rows = source.records(uens) if changed is None else source.changes(changed, uens)
         with opened(output) as target, ExitStack() as unfinished:
             file = FORMATS[form](target, COLUMNS if changed is None else CHANGE_COLUMNS)
@@ -92,8 +99,39 @@ async def export(
             count = await _written(rows, file)
             unfinished.pop_all()
             file.close()
+    what = "record" if changed is None else "change"
     if output != "-":
-        click.echo(f"{count} {'records' if changed is None else 'changes'} in {output}", err=True)
+        click.echo(f"{count} {what}{'' if count == 1 else 's'} in {output}", err=True)
+    _remark(source, uens, count, what)
+
+
+async def _source(
+    database: Database,
+    wanted: Wanted,
+    terms: Sequence[str],
+    ssic_codes: Sequence[str],
+    level: str | None,
+    zone: ZoneInfo,
+) -> ExportSource:
+    try:
+        return await export_source(database, wanted, terms, ssic_codes, level, zone)
+    except NonsenseSelection as nonsense:
+        raise click.UsageError(str(nonsense)) from nonsense
+
+
+def _remark(source: ExportSource, asked: Sequence[str] | None, count: int, what: str) -> None:
+    """Say on standard error what the file does not show: that nothing was selected, and who has no record."""
+    if source.missing:
+        click.echo(f"{len(source.missing)} of {len(asked or ())} UENs have no record:", err=True)
+    for why in Missing:
+        uens = [uen for uen, because in source.missing.items() if because is why]
+        more = f" and {len(uens) - MOST_NAMED} more" if len(uens) > MOST_NAMED else ""
+        if uens:
+            click.echo(f"  {why}: {', '.join(uens[:MOST_NAMED])}{more}", err=True)
+    if count == 0:
+        unknown = [code.zfill(5) for code in source.wanted.ssic_codes or () if code not in source.titles]
+        codes = f"; ssic_ref does not know {', '.join(unknown)}" if unknown and source.titles else ""
+        click.echo(f"no {what} in this selection{codes}", err=True)
 
 
 async def _written(pages: AsyncIterator[list[dict[str, Any]]], file: RecordFile) -> int:

@@ -16,15 +16,17 @@ from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.records.judgement_rows import Field, JudgementLine, NewJudgement, Recorded, Word
 from acra_express_async.db.records.judging import Judgements
 from acra_express_async.db.session.pool import Database
-from acra_express_async.errors import AcraExpressError
+from acra_express_async.errors import AcraExpressError, RegistryFileError
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.records.judgement_input import (
     NotUnderstood,
     contact_in,
+    covers_the_site,
     domain_in,
     note_in,
     read_judgements,
     who_in,
+    widened_from,
 )
 from acra_express_async.registry.cell_cleaning import uen_in
 from acra_express_async.settings.tree import load_settings
@@ -70,7 +72,12 @@ async def site(
     (judged_site_unreadable). A rejected one is never answered again for this company. With --none nothing is searched
     for. What we had stored from a site that is not the company's is withdrawn at once; rows of others stay. The company
     is then looked at again in a campaign named "judgement", which counts against cap and budgets and ignores
-    RECHECK_DAYS; --accept alone looks at nothing, because nothing changes. An opt-out stands above every judgement.
+    RECHECK_DAYS. --accept looks at nothing again, because what was found on the site is stored already; only where it
+    takes an earlier judgement back, which had withdrawn that, the company is looked at again. An opt-out stands above
+    every judgement.
+
+    A judgement is on a whole site: of a host or a page it is recorded for the site that they belong to, which the
+    answer says.
 
     \b
       acra-express site 201912345K --accept --by mei
@@ -95,7 +102,9 @@ async def site(
     wanted, who = _uen(uen), _read(who_in, by, "--by")
     value = None if text is None else _read(domain_in, text, f"--{word}")
     said = None if word is None else _judgement(wanted, "site", word, value, who, note, sample_id)
-    await _judge_one(said, wanted, "site", value, who, look_again=not no_run, as_json=as_json)
+    part = None if text is None or value is None else widened_from(text, value)
+    remark = None if part is None or value is None else covers_the_site(part, value)
+    await _judge_one(said, wanted, "site", value, who, look_again=not no_run, remark=remark, as_json=as_json)
 
 
 @click.command(short_help="Judge an address or a phone of a company.")
@@ -124,7 +133,9 @@ async def contact(
     """Say whether a mail address or a phone number of a company is right.
 
     A rejected one is withdrawn from what we stored and never answered again for this company. Of an address that is not
-    known as a role's, such as info@, only a keyed hash is kept. Put -- before a value that begins with a hyphen.
+    known as a role's, such as info@, only a keyed hash is kept. What was withdrawn and is now cleared or accepted is
+    stored again when the company is next looked at (acra-express enqueue --uen UEN --again). Put -- before a value that
+    begins with a hyphen.
 
     \b
       acra-express contact 201912345K sales@lotus.com.sg --accept --by mei
@@ -158,7 +169,10 @@ async def judge(*, file: BinaryIO, by: str, sample_id: int | None, no_run: bool,
     campaign named "judgement".
     """
     who = _read(who_in, by, "--by")
-    read = read_judgements(file, by=who, sample_id=sample_id)
+    try:
+        read = read_judgements(file, by=who, sample_id=sample_id)
+    except RegistryFileError as unusable:
+        raise AcraExpressError(f"{file.name}: nothing was recorded, because {unusable}") from unusable
     async with as_tenant(load_settings()) as database:
         judgements = await _judgements(database)
         faults = list(read.faults)
@@ -179,9 +193,12 @@ async def judge(*, file: BinaryIO, by: str, sample_id: int | None, no_run: bool,
         "withdrawn": sum(each.withdrawn for each in done),
         "campaign_id": campaign_id,
         "companies": companies,
+        "remarks": [{"line": line, "text": remark} for line, remark in read.remarks],
     }
-    text = f"{answer['judgements']} judgements recorded, {answer['unchanged']} of them known already; "
-    text += f"{answer['withdrawn']} rows and cells withdrawn"
+    for line, remark in read.remarks:
+        click.echo(f"{file.name}: line {line}: {remark}", err=True)
+    text = f"{len(done)} judgement{'' if len(done) == 1 else 's'} recorded, {answer['unchanged']} of them known already"
+    text += f"; {answer['withdrawn']} rows and cells withdrawn"
     say(answer, as_json=as_json, text=text + _again(campaign_id, companies))
 
 
@@ -208,11 +225,16 @@ async def list_(*, uen: str | None, sample_id: int | None, ended: bool, limit: i
             uen=None if uen is None else _uen(uen), sample_id=sample_id, ended=ended, limit=limit
         )
     if as_json:
-        click.echo(json_text({"items": [asdict(line) for line in found]}, settings.zone))
+        click.echo(json_text({"items": [_listed(line) for line in found]}, settings.zone))
     elif found:
         _show(found, settings.zone)
     else:
         click.echo("there are no judgements; see acra-express site --help")
+
+
+def _listed(line: JudgementLine) -> dict[str, Any]:
+    """The line for a machine, without the hash of an address."""
+    return {name: value for name, value in asdict(line).items() if name != "subject"}
 
 
 def _show(found: list[JudgementLine], zone: ZoneInfo) -> None:
@@ -233,9 +255,17 @@ def _show(found: list[JudgementLine], zone: ZoneInfo) -> None:
 
 
 async def _judge_one(
-    said: NewJudgement | None, uen: str, field: Field, value: str | None, by: str, *, look_again: bool, as_json: bool
+    said: NewJudgement | None,
+    uen: str,
+    field: Field,
+    value: str | None,
+    by: str,
+    *,
+    look_again: bool,
+    as_json: bool,
+    remark: str | None = None,
 ) -> None:
-    """Record one judgement, or clear (`said` is None), and say what came of it."""
+    """Record one judgement, or clear (`said` is None), and say what came of it; `remark` goes with the answer."""
     async with as_tenant(load_settings()) as database:
         judgements = await _judgements(database)
         if said is None:
@@ -251,6 +281,9 @@ async def _judge_one(
             text = f"{uen}: {field} {said.judgement}{'' if done.value is None else f' {done.value}'}"
             text += " was known already" if done.unchanged else " is recorded"
             text += f"; {done.withdrawn} rows and cells withdrawn"
+    if remark is not None:
+        answer["remark"] = remark
+        text += f"; {remark}"
     say(answer, as_json=as_json, text=text + _again(campaign_id, 1))
 
 

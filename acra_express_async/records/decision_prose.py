@@ -23,21 +23,31 @@ def prose(known: Explanation, zone: ZoneInfo, at: datetime | None = None) -> str
         lines.append(f"As it stood on {_when(at, zone)}:")
     if known.opted_out is not None:
         lines.append(f"Opted out on {_when(known.opted_out, zone)}; nothing is searched or stored about it any more.")
+    lines += [
+        f"{site.domain} opted out on {_when(site.at, zone)}; nothing is read or stored from it any more."
+        for site in known.opted_out_domains
+    ]
     lines += [_judged(said, zone) for said in known.judgements]
     if known.decision is None:
         nothing = "Nothing has been decided about it yet." if at is None else "Nothing had been decided about it."
         return _plain([*lines, nothing])
     lines += [_decided(known.decision, zone)]
     if known.decision.overruled:
-        lines.append("What a person said stands above this decision.")
+        lines.append("What a person said stands above this decision; what it had stored is withdrawn.")
     if known.since is not None:
         since = known.since
         lines.append(f"Since then, on {_when(since.ended_at, zone)} in job {since.job_id}: {since.kind}{_why(since)}.")
     if known.decision.detail:
-        lines += ["", *_detail(known.decision.detail)]
+        lines += ["", *_detail(known.decision.detail, withdrawn=known.decision.overruled)]
     else:
-        lines.append("The details are no longer stored.")
+        lines.append(_untold(known.decision))
     return _plain(lines)
+
+
+def _untold(decision: Decision) -> str:
+    if decision.kind == "enriched":
+        return f"The details are no longer stored: {in_words(decision.reason or 'forgotten')}."
+    return "The details are no longer stored."
 
 
 def _judged(said: JudgementLine, zone: ZoneInfo) -> str:
@@ -79,7 +89,7 @@ def _why(decision: Decision) -> str:
     return f", because {said} ({decision.reason})" if said else f" ({decision.reason})"
 
 
-def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
+def _detail(detail: Mapping[str, Any], *, withdrawn: bool) -> Iterator[str]:
     queries, pages = detail.get("queries") or [], _pages(detail)
     yield "Searched: " + ("; ".join(queries) if queries else "nothing") + "."
     yield "Read: " + (", ".join(pages) if pages else "no page") + "."
@@ -95,7 +105,7 @@ def _detail(detail: Mapping[str, Any]) -> Iterator[str]:
         yield from _evidence(rejected)
     contacts = [*_emails(detail), *_numbers(detail)]
     if contacts:
-        yield from ("", "Contacts:", *contacts)
+        yield from ("", "Contacts (withdrawn with the site):" if withdrawn else "Contacts:", *contacts)
     yield from ("", _cost(detail))
     if notes := detail.get("notes"):
         yield f"Notes: {'; '.join(in_words(note) for note in notes)}."
@@ -140,16 +150,26 @@ def _emails(detail: Mapping[str, Any]) -> Iterator[str]:
         if result:
             sub_status = f" ({result['sub_status']})" if result.get("sub_status") else ""
             judged = f"{result['status']}{sub_status} according to {result['source']}"
-        yield f"  {shown}, {judged}, seen at {email['url']}"
+        yield f"  {shown}, {judged}, seen at {email['url']}{_word(email)}"
 
 
 def _numbers(detail: Mapping[str, Any]) -> Iterator[str]:
     for phone in detail.get("phones") or []:
-        yield f"  {phone['number']} ({phone['kind']}), seen at {phone['url']}"
+        yield f"  {phone['number']} ({phone['kind']}), seen at {phone['url']}{_word(phone)}"
     for social in detail.get("socials") or []:
         yield f"  {social['network']}: {social['url']}"
     if postal := detail.get("postal_code"):
         yield f"  postal code {postal['value']}, seen at {postal['url']}"
+
+
+def _word(contact: Mapping[str, Any]) -> str:
+    """What a person said of an address or a number."""
+    said = {
+        "accept": "a person confirmed it",
+        "reject": "withdrawn, a person rejected it",
+        "bounced": "withdrawn, mail to it came back",
+    }
+    return f"; {said[contact['judged']]}" if contact.get("judged") in said else ""
 
 
 def _cost(detail: Mapping[str, Any]) -> str:

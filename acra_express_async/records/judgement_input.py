@@ -17,7 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from acra_express_async.db.records.judgement_rows import Field, NewJudgement, Word
 from acra_express_async.errors import RegistryFileError
-from acra_express_async.extract.domains import domain_of
+from acra_express_async.extract.domains import domain_of, host_of, path_of
 from acra_express_async.registry.cell_cleaning import uen_in
 from acra_express_async.registry.uen_file import separator_of, text_in
 
@@ -58,6 +58,18 @@ def domain_in(text: str) -> str:
     if not domain:
         raise NotUnderstood(f"{text.strip()[:60]!r} is not a domain; write example.com.sg")
     return domain
+
+
+def widened_from(text: str, domain: str) -> str | None:
+    """The host or page that a person wrote where the judgement is on all of `domain`; None where both are the same.
+
+    ``shop.lotus.com.sg`` and ``lotus.com.sg/branch`` are parts of the site lotus.com.sg; ``www.lotus.com.sg`` is it.
+    """
+    plain = _plain(text)
+    url = plain if "://" in plain else f"https://{plain}"
+    site, _, base = domain.partition("/")
+    host, path = host_of(url).removeprefix("www."), path_of(url)
+    return None if host == site and not path else "".join((host, f"/{base}" if base and host == site else "", path))
 
 
 def address_in(text: str) -> str:
@@ -115,10 +127,14 @@ def note_in(text: str | None) -> str | None:
 
 @dataclass(slots=True)
 class JudgementFile:
-    """A file of judgements: each with its line, and what could not be understood, one sentence each with its line."""
+    """A file of judgements: each with its line, and what could not be understood, one sentence each with its line.
+
+    `remarks` say of which lines the judgement covers more than was written.
+    """
 
     rows: list[tuple[int, NewJudgement]] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
+    remarks: list[tuple[int, str]] = field(default_factory=list)
 
 
 def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) -> JudgementFile:
@@ -127,7 +143,7 @@ def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) ->
     Two rows that contradict each other are a fault of the second one; a row that repeats another is dropped.
 
     Raises:
-        RegistryFileError: it is not a table with these columns, or it has more than `MAX_ROWS` rows.
+        RegistryFileError: it is not a table with these columns, it has no row, or more than `MAX_ROWS` rows.
     """
     found = JudgementFile()
     said: dict[tuple[str, str, str | None], tuple[int, NewJudgement]] = {}
@@ -146,9 +162,22 @@ def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) ->
         if before is None:
             said |= dict.fromkeys(keys, (line, judgement))
             found.rows.append((line, judgement))
+            if (
+                judgement.field == "site"
+                and judgement.value
+                and (part := widened_from(cells["value"], judgement.value))
+            ):
+                found.remarks.append((line, covers_the_site(part, judgement.value)))
         elif (before[1].judgement, before[1].value) != (judgement.judgement, judgement.value):
             found.faults.append((line, f"it contradicts line {before[0]}"))
+    if not (found.rows or found.faults):
+        raise RegistryFileError("the file of judgements has no row below its head")
     return found
+
+
+def covers_the_site(part: str, domain: str) -> str:
+    """What a person is told who named a part of a site."""
+    return f"{part} is part of the site {domain}; the judgement is on all of {domain}"
 
 
 def _judgement(cells: Mapping[str, str], by: str, sample_id: int | None) -> NewJudgement:
@@ -205,6 +234,8 @@ def _rows_of(text: str) -> Iterator[tuple[int, dict[str, str]]]:
             continue
         filled = [*cells, *[""] * len(columns)]
         yield rows.line_num, dict(zip(columns, filled, strict=False))
+    if columns is None:
+        raise RegistryFileError("the file of judgements is empty")
 
 
 def _readable(rows: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from acra_express_async.models import OutcomeKind
+
 REASONS = {
     "no_search_results": "the search found nothing",
     "no_credible_site": "no search result looked like its own site",
@@ -21,6 +25,8 @@ REASONS = {
     "elsewhere": "the best candidate is a company in another country",
     "no_proof": "the best candidate showed no proof that it is the company's own",
     "judged": "a person said what its website is, or that it has none",
+    "site_opted_out": "its site had opted out",
+    "forgotten": "what had been found was removed on request",
     "judged_site_unreadable": "the website that a person set or confirmed is dead",
     "recently_checked": "it had been checked within RECHECK_DAYS",
     "in_another_job": "another job was working on it",
@@ -40,9 +46,25 @@ REASONS = {
     "verification_failed": "an address was not verified",
     "verification_pending": "an address is being verified, or was sent and never answered",
     "verification_share_used": "express's share of the verifications was used up",
-    "site_opted_out": "its site has opted out",
+    "cancelled": "a person cancelled it",
 }
 """Why a decision was taken, and what was noted on the way."""
+
+REASONS_OF: Mapping[OutcomeKind, frozenset[str]] = {
+    OutcomeKind.ENRICHED: frozenset(["judged"]),
+    OutcomeKind.NO_WEBSITE: frozenset(
+        """no_search_results no_credible_site ambiguous site_unreadable parked expired suspended unconnected closed_shop
+        ceased default_page hijacked imitation directory other_company elsewhere no_proof judged site_opted_out
+        forgotten""".split()
+    ),
+    OutcomeKind.SKIPPED: frozenset("recently_checked in_another_job opted_out not_live company_vanished".split()),
+    OutcomeKind.FAILED: frozenset(
+        """provider_unavailable provider_blocked provider_error job_error too_many_errors too_many_crashes save_failed
+        internal_error judged_site_unreadable""".split()
+    ),
+    OutcomeKind.CANCELLED: frozenset(["cancelled"]),
+}
+"""The reasons that each outcome may have; an answer with a website has none unless a person set the site since."""
 
 REFUSALS = {
     "redirect": "it answered with a redirect",

@@ -21,8 +21,9 @@ class Record:
     """One company and the last decision about it; the fields are the export's columns, in its order.
 
     `emails_kind` and `emails_status` run parallel to `emails`; `emails_hidden` counts addresses of which only a hash is
-    kept. `postal_code` is the one read on the company's site, else the registry's; `address` is the registry's.
-    `judged_by` and `judged_at` belong to the newest judgement of a person that stands on the company.
+    kept. `postal_code` is the one read on the company's site, else the registry's; `address` is the registry's with its
+    own postal code, because the two may be different places. `judged_by` and `judged_at` belong to the newest judgement
+    of a person that stands on the company.
     """
 
     uen: str
@@ -111,7 +112,7 @@ def _value(value: Any, zone: ZoneInfo) -> Any:
 
 
 def address_of(row: RecordRow) -> str | None:
-    """The registry's address on one line: block and street, unit, building; None when the registry has none."""
+    """The registry's address on one line: block and street, unit, building, postal code; None when it has none."""
     street = " ".join(part for part in (_text(row.block), _text(row.street_name)) if part)
     level, unit = _text(row.level_no), _text(row.unit_no)
     where = f"#{level}-{unit}" if level and unit else (unit or level or "")
@@ -122,7 +123,9 @@ def address_of(row: RecordRow) -> str | None:
         _text(row.other_address_line1),
         _text(row.other_address_line2),
     )
-    return ", ".join(line for line in lines if line) or None
+    known = [line for line in lines if line]
+    postal = _text(row.postal_code)
+    return ", ".join([*known, f"Singapore {postal}"] if known and postal else known) or None
 
 
 def _text(cell: object) -> str:

@@ -69,12 +69,15 @@ def worth_most(looks: Iterable[ReviewItem], limit: int) -> list[ReviewItem]:
 
 def _look(row: Reviewable) -> ReviewItem | None:
     site = _mapping(row.detail.get("site"))
-    rejected = [_mapping(each) for each in _list(row.detail.get("rejected"))]
+    found = [_mapping(each) for each in _list(row.detail.get("rejected"))]
+    rejected = [each for each in found if each.get("domain") not in row.rejected_sites]
     best = rejected[0] if rejected else {}
     domain = _text(site.get("domain"))
     if row.kind == "failed":
         return _made(row, Why.DEAD_SITE, best, ())
-    if row.domain_before and domain != row.domain_before:
+    if row.reason == "judged":
+        return None
+    if row.domain_before and domain != row.domain_before and row.domain_before not in row.rejected_sites:
         return _made(row, Why.CHANGED, site or best, (f"before: {row.domain_before}",))
     if row.kind == "enriched":
         is_unsure = _level(row, site) == Level.UNSURE

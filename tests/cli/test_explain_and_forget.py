@@ -253,6 +253,53 @@ async def test_explain_tells_a_past_decision(
     assert json.loads(out)["decision"]["story"]["reason"] == "no_search_results"
 
 
+async def test_explain_marks_what_a_person_withdrew(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
+    await company()
+    await decided(owner, RIGHT)
+    person = "mei.tan@lotus.com.sg"
+    for value, word in ((person, "--reject"), ("+6561112222", "--reject"), ("info@lotus.com.sg", "--accept")):
+        assert (await run("contact", UEN, value, word, "--by", "mei"))[0] == 0
+    out = (await run("explain", UEN))[1]
+    hashed = (await load_address_hash(owner)).text(person)
+    contacts = out.partition("Contacts:\n")[2].splitlines()
+    assert contacts[0].endswith("seen at https://lotus.com.sg/contact; a person confirmed it")
+    assert contacts[1].startswith(f"  person address, kept only as hash {hashed[:12]}, not verified")
+    assert contacts[1].endswith("; withdrawn, a person rejected it")
+    assert contacts[2] == "  +6561112222 (phone), seen at https://lotus.com.sg/contact; withdrawn, a person rejected it"
+    told = json.loads((await run("explain", UEN, "--json"))[1])
+    assert [phone["judged"] for phone in told["decision"]["story"]["phones"]] == ["reject"]
+    assert "subject" not in told["judgements"][0]
+    assert (await run("site", UEN, "--reject", "lotus.com.sg", "--by", "mei", "--no-run"))[0] == 0
+    out = (await run("explain", UEN))[1]
+    assert "What a person said stands above this decision; what it had stored is withdrawn." in out
+    assert "Contacts (withdrawn with the site):" in out
+    assert (await run("site", UEN, "--clear", "--by", "mei", "--no-run"))[0] == 0
+    assert "stands above" not in (await run("explain", UEN))[1]
+    judged = await owner.fetchval("SELECT max(judged_at) FROM acra_express.judgements WHERE field = 'site'")
+    then = await run("explain", UEN, "--at", judged.isoformat())  # the site was rejected at that moment
+    assert "stands above this decision" in then[1]
+
+
+async def test_explain_names_a_domain_that_opted_out(
+    run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
+) -> None:
+    await company()
+    await decided(owner, RIGHT)
+    await owner.execute(
+        "INSERT INTO acra_express.opt_outs (kind, value, recorded_at) VALUES ('domain', 'lotus.com.sg', $1)", AT
+    )
+    said = "lotus.com.sg opted out on 01 Mar 2026 12:00 +08:00; nothing is read or stored from it any more."
+    assert said in (await run("explain", UEN))[1]
+    [told] = json.loads((await run("explain", UEN, "--json"))[1])["opted_out_domains"]
+    assert told["domain"] == "lotus.com.sg"
+    assert (await run("forget", "lotus.com.sg", "--yes"))[0] == 0
+    out = (await run("explain", UEN))[1]
+    assert "The details are no longer stored: its site had opted out." in out
+    assert "lotus.com.sg" not in out
+
+
 async def test_explain_without_a_decision_says_so(
     run: Run, owner: Connection, company: Callable[[], Awaitable[None]]
 ) -> None:
@@ -279,7 +326,7 @@ async def test_forget_removes_a_company(run: Run, owner: Connection, company: Ca
     assert (code, out.strip()) == (0, f"company {UEN}: opted out; nothing was stored")
     _, out, _ = await run("explain", UEN)
     assert "Opted out on" in out
-    assert "The details are no longer stored." in out
+    assert "The details are no longer stored: what had been found was removed on request." in out
     assert "lotus.com.sg" not in out
 
 

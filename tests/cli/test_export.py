@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from db.builders import AT
 from process import acra_express
 from records.test_record_pages import decided
@@ -17,9 +18,16 @@ from acra_express_async.db.session.pool import Connection
 DAY = timedelta(days=1)
 
 
+async def campaigns(owner: Connection, *ids: int) -> None:
+    await owner.execute(
+        "INSERT INTO acra_express.campaigns (campaign_id, enqueued_at) SELECT unnest($1::bigint[]), $2", list(ids), AT
+    )
+
+
 async def test_writes_the_chosen_format_to_standard_output(fresh_dsn: str, owner: Connection) -> None:
     await decided(owner, "201912345K", campaign=7)
     await decided(owner, "201912346E", "no_website", reason="no_proof", campaign=8)
+    await campaigns(owner, 7)
     code, out, err = await acra_express("export", POSTGRES_DSN=fresh_dsn)
     assert (code, err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(out, newline="")))
@@ -40,7 +48,7 @@ async def test_takes_the_uens_of_a_file_and_names_bad_lines(fresh_dsn: str, owne
     )
     assert (code, out) == (0, "")
     assert "line 3: 'nonsense' is not a UEN" in err
-    assert f"1 records in {wanted}" in err
+    assert f"1 record in {wanted}" in err
     assert [row["uen"] for row in csv.DictReader(io.StringIO(wanted.read_text(encoding="utf-8")))] == ["201912346E"]
 
 
@@ -49,6 +57,7 @@ async def test_writes_what_changed_since_a_moment(fresh_dsn: str, owner: Connect
     await decided(owner, "201912345K", detail=found, campaign=7)
     await decided(owner, "201912346E", at=AT + DAY, job=2, detail=found, campaign=8)
     await decided(owner, "201912345K", "no_website", at=AT + DAY, job=3, reason="parked", detail={}, campaign=9)
+    await campaigns(owner, 8)
     since = ("export", "--changed-since", "2026-03-02")
     code, out, err = await acra_express(*since, POSTGRES_DSN=fresh_dsn)
     assert (code, err) == (0, "")
@@ -67,8 +76,9 @@ async def test_writes_what_changed_since_a_moment(fresh_dsn: str, owner: Connect
     _, out, _ = await acra_express(*since, *chosen, POSTGRES_DSN=fresh_dsn)
     assert [json.loads(line)["uen"] for line in out.splitlines()] == ["201912346E"] * 3
     assert json.loads(out.splitlines()[1])["after"] == ["+6561112222"]
-    _, out, _ = await acra_express(*since, "--campaign", "8", "--reason", "parked", POSTGRES_DSN=fresh_dsn)
-    assert out == "uen,field,before,after,at\r\n"
+    chosen = ("--campaign", "8", "--reason", "parked")
+    _, out, err = await acra_express(*since, *chosen, POSTGRES_DSN=fresh_dsn)
+    assert (out, err) == ("uen,field,before,after,at\r\n", "no change in this selection\n")
 
 
 async def test_the_help_says_that_pages_are_no_snapshot() -> None:
@@ -86,3 +96,47 @@ async def test_refuses_what_it_cannot_do_in_one_sentence(fresh_dsn: str, tmp_pat
     assert "'yesterday' is not a date" in err
     code, _, err = await acra_express("export", "--ssic", "x", POSTGRES_DSN=fresh_dsn)
     assert (code, err) == (1, "acra-express: 'x' is not an SSIC code\n")
+
+
+async def test_says_which_asked_companies_have_no_record(fresh_dsn: str, owner: Connection, tmp_path: Path) -> None:
+    await decided(owner, "201912345K")
+    await decided(owner, "201912346E", "no_website", reason="parked")
+    await owner.execute(
+        "INSERT INTO staging_acra_companies (uen, entity_name, entity_status_description)"
+        " VALUES ('199200001D', 'ROSE', 'Live Company')"
+    )
+    await owner.execute(
+        "INSERT INTO acra_express.opt_outs (kind, value, recorded_at) VALUES ('company', $1, $2)", "199200002R", AT
+    )
+    listed = tmp_path / "uens.txt"
+    listed.write_text("201912345K\n201912346E\n199200001D\n199200002R\n199200003W\n", encoding="utf-8")
+    chosen = ("--uen-file", str(listed), "--outcome", "enriched", "--format", "jsonl")
+    code, out, err = await acra_express("export", *chosen, POSTGRES_DSN=fresh_dsn)
+    assert (code, [json.loads(line)["uen"] for line in out.splitlines()]) == (0, ["201912345K"])
+    assert err.splitlines() == [
+        "4 of 5 UENs have no record:",
+        "  it has opted out: 199200002R",
+        "  its last decision is not in the selection: 201912346E",
+        "  it was never looked at: 199200001D",
+        "  the registry does not know it: 199200003W",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ("--reason no_prof", 2, "no decision has the reason 'no_prof'; is no_proof meant?"),
+        ("--reason xyzzy", 2, "no decision has the reason 'xyzzy'; the reasons are ambiguous, "),
+        ("--outcome enriched --reason no_proof", 2, "the reason no_proof is one of no_website, not of enriched"),
+        ("--outcome failed --level certain", 2, "a company with the outcome failed has none"),
+        ("--reason parked --level certain", 2, "a company with the reason parked has none"),
+        ("--since 2999-01-01", 2, "the moment lies in the future"),
+        ("--campaign 999", 2, "there is no campaign 999"),
+        ("--ssic 99998", 0, "no record in this selection"),
+        ("--outcome enriched --reason judged", 0, "no record in this selection"),
+    ],
+)
+async def test_a_selection_without_sense_is_told(fresh_dsn: str, words: str, code: int, sentence: str) -> None:
+    ended, _, err = await acra_express("export", *words.split(), POSTGRES_DSN=fresh_dsn)
+    assert ended == code
+    assert sentence in " ".join(err.split())

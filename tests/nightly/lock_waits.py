@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -29,12 +29,16 @@ class LockWaits:
     """The waits seen so far; each is known to within two looks."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[object, ...], tuple[float, float]] = {}
+        self._seen: dict[tuple[int, int, object], tuple[float, float]] = {}
 
     @property
     def lengths(self) -> list[float]:
         """How long each waiter waited for each transaction of ours, in ms, the longest first."""
         return sorted((last - first for first, last in self._seen.values()), reverse=True)
+
+    def behind(self, holders: Collection[int]) -> int:
+        """Waits for transactions of these sessions, by their process ids in the server."""
+        return sum(holder in holders for _, holder, _ in self._seen)
 
     async def watch(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Look until cancelled."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import secrets
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import asyncpg
 import pytest
-from records.crowd import crowd as decided
 from rig import enqueue
 
 from acra_express_async.db.companies.company_domains import update_domains
@@ -24,7 +20,7 @@ from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 from .bad_guests import BadGuest, CompaniesFirst, InsertRace, LongTransaction, StolenDomain, WrongTenant
 from .guest import Guest
-from .lock_waits import watched_waits
+from .lock_waits import LockWaits, watched_waits
 from .worlds import (
     CODES,
     CUSTOMERS,
@@ -43,17 +39,15 @@ PASSES = 3
 """Staging jobs create enrichment jobs that only the next pass sees; the third one meets what the second left over."""
 HELD_UP_MS = 50
 """What a transaction of ours may cost the nightly on a quiet machine; longer waits are counted and printed."""
-EXPORTED = 60_000
 LONGEST_WAIT_MS = 1000
 """A crowded machine may stop a transaction of ours for many time slices; a guest that waits within one waits longer."""
 
 
 @asynccontextmanager
 async def world(
-    postgres: EmbeddedPostgres, template: str, rows: int, domains: int, records: int = 0
+    postgres: EmbeddedPostgres, template: str, rows: int, domains: int
 ) -> AsyncIterator[tuple[Connection, str]]:
-    """A separate filled database with what the platform's nightly meets, a crowd of domains, and `records` companies
-    that express decided about earlier; dropped afterwards."""
+    """A separate filled database with what the platform's nightly meets and a crowd of domains; dropped afterwards."""
     name = f"n_{secrets.token_hex(6)}"
     server = await asyncpg.connect(postgres.dsn())
     await server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -63,8 +57,6 @@ async def world(
         await job_to_retry(owner)
         await rows_without_uen(owner, rows // 60)
         await crowd(owner, domains)
-        if records:
-            await decided(owner, records, base=10_000_000)
         await nightly_jobs(owner, TERMS)
         await owner.execute("ANALYZE", timeout=120)
         yield owner, postgres.dsn(name)
@@ -74,8 +66,8 @@ async def world(
         await server.close()
 
 
-async def alone(postgres: EmbeddedPostgres, template: str, rows: int, domains: int, records: int = 0) -> Figures:
-    async with world(postgres, template, rows, domains, records) as (_, dsn), watched_waits(dsn):
+async def alone(postgres: EmbeddedPostgres, template: str, rows: int, domains: int) -> Figures:
+    async with world(postgres, template, rows, domains) as (_, dsn), watched_waits(dsn):
         return await run_apart(dsn, PASSES)
 
 
@@ -92,6 +84,7 @@ class Beside:
     alerts: set[str]
     held_up: list[float]
     twins: int
+    waits: LockWaits
 
 
 async def beside(
@@ -102,13 +95,14 @@ async def beside(
     *,
     stand_back: bool = False,
     kind: type[Guest] = Guest,
-    records: int = 0,
+    aside: Callable[[str], AbstractAsyncContextManager[object]] | None = None,
 ) -> Beside:
     """Run both at once. Express waits for no provider, so without standing back this is the worst case.
 
-    With `records` all of these are exported too, over and over.
+    Args:
+        aside: what else goes on meanwhile, made of the database's DSN.
     """
-    async with world(postgres, template, rows, domains, records) as (owner, dsn):
+    async with world(postgres, template, rows, domains) as (owner, dsn):
         ours = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
         bad = issubclass(kind, BadGuest)
         database = Database(
@@ -127,12 +121,13 @@ async def beside(
             await enqueue(owner, rows // guest.batch)
             async with AsyncExitStack() as beside_it:
                 waits = await beside_it.enter_async_context(watched_waits(dsn))
-                if records:
-                    await beside_it.enter_async_context(exporting(dsn))
+                if aside is not None:
+                    await beside_it.enter_async_context(aside(dsn))
                 await beside_it.enter_async_context(guest.running())
                 figures = await run_apart(dsn, PASSES)
             complaints = {line for line in await alerts(owner) if line.startswith(f"tenant {ours}:")}
-            return Beside(figures, guest, await deadlocks(owner), complaints, waits.lengths, await twins(owner))
+            count = await twins(owner)
+            return Beside(figures, guest, await deadlocks(owner), complaints, waits.lengths, count, waits)
         finally:
             await database.close()
 
@@ -217,60 +212,6 @@ async def test_ten_interleaved_pairs_leave_the_nightly_unchanged(
     print(f"companies stored, alone and beside us: {stored}")
     print(f"\nwall time with express / alone: median {median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
     record_property("wall_time_ratio", median(ratios))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_an_export_leaves_nightly_and_inserts_unchanged(
-    postgres: EmbeddedPostgres, template_database: str
-) -> None:
-    """While 60,000 records are exported over and over, express saves as before and never finds `companies` busy more
-    often than without an export."""
-    undisturbed = await alone(postgres, template_database, 4000, 1000, EXPORTED)
-    quiet = await beside(postgres, template_database, 4000, 1000)
-    night = await beside(postgres, template_database, 4000, 1000, records=EXPORTED)
-    print(f"\nwithout an export: {told(undisturbed, quiet)}\nwith an export: {told(undisturbed, night)}")
-    assert complaints(night, undisturbed) == []
-    assert night.guest.saved > 0
-    busy, before = (each.guest.gave_way["table_busy"] / each.guest.saved for each in (night, quiet))
-    assert busy <= 2 * before + 0.05, (busy, before)
-
-
-@asynccontextmanager
-async def exporting(dsn: str) -> AsyncIterator[None]:
-    """Export every record in a separate process, again and again."""
-
-    async def over_and_over() -> None:
-        while True:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "acra_express_async",
-                "export",
-                env={"PATH": os.environ["PATH"], "ACRA_EXPRESS_POSTGRES_DSN": dsn},
-                stdout=asyncio.subprocess.PIPE,
-            )
-            try:
-                assert process.stdout is not None
-                await process.stdout.readline()
-                reading.set()
-                while await process.stdout.read(1 << 16):
-                    pass
-                assert await process.wait() == 0
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-
-    reading = asyncio.Event()
-    exports = asyncio.create_task(over_and_over())
-    try:
-        await reading.wait()
-        yield
-        assert not exports.done(), exports.result()
-    finally:
-        exports.cancel()
-        await asyncio.gather(exports, return_exceptions=True)
 
 
 @pytest.mark.slow

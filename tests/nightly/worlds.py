@@ -33,7 +33,8 @@ async def furnish(owner: Connection, rows: int) -> None:
     await owner.execute(
         """
         INSERT INTO companies (uen, name, industry_code)
-        SELECT uen, entity_name, primary_ssic_code::text FROM staging_acra_companies ORDER BY uen LIMIT $1::int / 10
+        SELECT uen, entity_name, primary_ssic_code::text FROM staging_acra_companies
+        WHERE uen > '200000000A' ORDER BY uen LIMIT $1::int / 10
         """,
         rows,
     )

@@ -69,6 +69,43 @@ async def test_recent_companies_show_evidence_but_no_personal_names(
     assert len(await Display(database).companies(limit=1)) == 1
 
 
+async def test_only_ends_that_a_person_decided_are_marked(owner: Connection, database: Database, clock: Clock) -> None:
+    site = {"site": {"domain": "orchid.sg", "url": "https://orchid.sg"}}
+    ends: dict[str, dict[str, Any]] = {
+        "accepted": {"detail": site},
+        "set another": {"detail": site},
+        "rejected": {"detail": site},
+        "rejected another": {"detail": site},
+        "rejected, none found": {"kind": "no_website", "reason": "no_proof"},
+        "none": {"kind": "no_website", "reason": "judged"},
+        "dead": {"kind": "failed", "reason": "judged_site_unreadable"},
+        "skipped": {"kind": "skipped", "reason": "recently_checked"},
+    }
+    said = {
+        "accepted": ("accept", "orchid.sg"),
+        "set another": ("set", "rose.sg"),
+        "rejected": ("reject", "orchid.sg"),
+        "rejected another": ("reject", "rose.sg"),
+        "rejected, none found": ("reject", "rose.sg"),
+        "none": ("none", None),
+        "dead": ("set", "rose.sg"),
+        "skipped": ("accept", "orchid.sg"),
+    }
+    for uen, more in ends.items():
+        await ended(owner, clock, await company(owner, uen, uen), uen, **more)
+        await owner.execute(
+            "INSERT INTO acra_express.judgements (uen, field, judgement, value, judged_by, judged_at)"
+            " VALUES ($1, 'site', $2, $3, 'mei', $4)",
+            uen,
+            *said[uen],
+            clock.now,
+        )
+    lines = {line.uen: line for line in await Display(database).companies()}
+    assert {uen for uen, line in lines.items() if line.judged} == {"accepted", "none", "dead"}
+    assert {uen for uen, line in lines.items() if line.overruled} == {"set another", "rejected"}
+    assert (lines["rejected another"].domain, lines["rejected"].domain) == ("orchid.sg", None)
+
+
 async def test_failures_of_24_hours_are_counted_by_reason(owner: Connection, database: Database, clock: Clock) -> None:
     for number, reason in enumerate(["old", "provider_error", "save_failed", "provider_error"]):
         await ended(owner, clock, number, "", kind="failed", reason=reason)

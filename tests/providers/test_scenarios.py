@@ -190,6 +190,21 @@ async def test_full_day_500(teller: Teller) -> None:
     assert all(world.truth(uen).own_domain for uen in world.uens())
 
 
+@in_scenario("copied_sites")
+async def test_copied_sites(teller: Teller) -> None:
+    """The web is the same; only the truth is another one for a fifth of the companies with a website."""
+    world = teller.simulator.world
+    plain = world.redrawn(copied_share=0.0)
+    with_site = [uen for uen in world.uens() if plain.truth(uen).domain]
+    copied = [uen for uen in with_site if world.truth(uen).domain is None]
+    assert 0.1 < len(copied) / len(with_site) < 0.3
+    for uen in copied:
+        told, before = world.truth(uen), plain.truth(uen)
+        assert before.domain in told.trap_domains
+        assert (told.emails, told.phones) == ((), ())
+        assert world.page(f"https://{before.domain}/") == plain.page(f"https://{before.domain}/")
+
+
 def test_every_scenario_has_a_test() -> None:
     assert {f"test_{name}" for name in SCENARIOS} <= globals().keys()
 

@@ -1,4 +1,5 @@
-"""A database as it may be after years: companies with two decisions each, their registry, history and campaigns."""
+"""A database as it may be after years: companies with two decisions each, their registry, history and campaigns, what
+people said about a tenth of them, and a sample."""
 
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ _PREPARED = (
     "DROP INDEX IF EXISTS idx_staging_acra_companies_name_trgm",
 )
 _DONE = (
+    "SELECT setval(pg_get_serial_sequence('background_jobs', 'job_id'), max(job_id)) FROM background_jobs",
     "ALTER TABLE acra_express.outcomes ENABLE TRIGGER USER",
     "ANALYZE",
 )
@@ -54,7 +56,7 @@ _FILLED = (
     SELECT :base + 1 + ((round * :companies::bigint + i) / 5), :base + i, to_char(i, 'FM000000000') || 'A',
            CASE WHEN i % 2 = 0 THEN 'enriched' WHEN i % 10 = 1 AND round = 1 THEN 'failed' ELSE 'no_website' END,
            CASE WHEN i % 2 = 0 THEN '' ELSE 'no_proof' END,
-           now() - (2 - round) * interval '40 days' - i * interval '1 second',
+           now() - (1 - round) * interval '40 days' - i * interval '1 second',
            :base + 1 + (round * :companies::bigint + i) / :campaign,
            CASE WHEN :details AND i % 2 = 0 THEN jsonb_build_object(
                'service', 'acra-express', 'job_id', :base + 1 + ((round * :companies::bigint + i) / 5),
@@ -87,7 +89,7 @@ _FILLED = (
     """,
     """
     INSERT INTO acra_express.field_history (changed_at, uen, field, before, after)
-    SELECT now() - (2 - round) * interval '40 days' - i * interval '1 second', to_char(i, 'FM000000000') || 'A', field,
+    SELECT now() - (1 - round) * interval '40 days' - i * interval '1 second', to_char(i, 'FM000000000') || 'A', field,
            CASE WHEN round = 1 THEN to_jsonb('old' || i || '.sg') END, to_jsonb('company' || i || '.com.sg')
     FROM generate_series(0, 1) AS round CROSS JOIN generate_series(2, :companies, 2) AS i
     CROSS JOIN unnest(ARRAY['website', 'outcome']) AS field WHERE round = 0 OR i % 4 = 0
@@ -102,6 +104,24 @@ _FILLED = (
     SELECT :base + 1 + (round * :companies::bigint + i) / :campaign, to_char(i, 'FM000000000') || 'A', i,
            :base + 1 + (round * :companies::bigint + i) / 5, now()
     FROM generate_series(0, 1) AS round CROSS JOIN generate_series(10, :companies, 10) AS i
+    """,
+    """
+    INSERT INTO acra_express.samples (drawn_at, drawn_by, seed, wanted, population)
+    VALUES (now(), 'mei', 7, :campaign, :companies)
+    """,
+    """
+    INSERT INTO acra_express.sample_members (sample_id, place, uen, company_id, job_id, domain, points, level,
+        level_table)
+    SELECT (SELECT max(sample_id) FROM acra_express.samples), i / 2, to_char(i, 'FM000000000') || 'A', :base + i,
+           :base + 1 + ((:companies::bigint + i) / 5), 'company' || i || '.com.sg', 90, 'certain', 2
+    FROM generate_series(2, 2 * :campaign, 2) AS i
+    """,
+    """
+    INSERT INTO acra_express.judgements (uen, field, value, judgement, judged_by, judged_at, sample_id)
+    SELECT to_char(i, 'FM000000000') || 'A', 'site', 'wrong' || i || '.com.sg', 'reject', 'mei',
+           now() - i * interval '1 minute',
+           CASE WHEN i <= 2 * :campaign AND i % 20 = 0 THEN (SELECT max(sample_id) FROM acra_express.samples) END
+    FROM generate_series(10, :companies, 10) AS i
     """,
     """
     INSERT INTO acra_express.code_members (code, uen, sole_proprietor)

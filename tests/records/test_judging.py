@@ -8,7 +8,7 @@ from db.builders import a_company, advance, count, one
 
 from acra_express_async.db.companies.judged import judged_of
 from acra_express_async.db.companies.optouts import record_opt_out
-from acra_express_async.db.records.judgement_rows import Word
+from acra_express_async.db.records.judgement_rows import Word, contradicted
 from acra_express_async.errors import JudgementRefused
 from acra_express_async.models import Judged
 from acra_express_async.params import Campaign
@@ -274,3 +274,60 @@ async def test_a_person_kind_is_told_by_the_outcome(desk: Desk) -> None:
     await desk.judge(Word.REJECT, "sales@rose.sg", field="email")
     lines = await desk.judgements.listed(uen=UEN, sample_id=None, ended=False, limit=5)
     assert [line.value for line in lines] == [None, "info@lotus.com.sg"]
+
+
+async def test_accepting_what_was_rejected_looks_again(desk: Desk) -> None:
+    """The rejection had withdrawn what was found there, so it must be found once more."""
+    await desk.enriched()
+    await desk.judge(Word.REJECT, "lotus.com.sg")
+    done = await desk.judge(Word.ACCEPT, look_again=True)
+    assert (done.value, done.campaign_id is not None) == ("lotus.com.sg", True)
+    assert (await desk.judge(Word.ACCEPT, look_again=True)).campaign_id is None
+    assert (await desk.judgements.look_again([UEN], "mei"))[1] == 1, "in a file too"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "site"),
+    [
+        ("enriched", "", "lotus.com.sg"),
+        ("enriched", "", "rose.sg"),
+        ("enriched", "", None),
+        ("no_website", "no_proof", None),
+        ("no_website", "site_opted_out", None),
+        ("failed", "internal_error", None),
+    ],
+)
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [(Word.ACCEPT, None), (Word.SET, "rose.sg"), (Word.REJECT, "rose.sg"), (Word.REJECT, "x.sg"), (Word.NONE, None)],
+)
+async def test_both_rules_of_what_is_overruled_agree(
+    desk: Desk, kind: str, reason: str, site: str | None, word: Word, value: str | None
+) -> None:
+    """`contradicted` tells of any time what the database's `is_overruled` tells of now."""
+    await desk.enriched()
+    await desk.judge(word, value)
+    lines = await desk.judgements.listed(uen=UEN, sample_id=None, ended=False, limit=10)
+    detail = None if site is None else {"site": {"domain": site}}
+    overruled = await desk.owner.fetchval(
+        "SELECT acra_express.is_overruled($1, $2, $3, $4::jsonb)", UEN, kind, reason, detail
+    )
+    assert contradicted(lines, kind, reason, site) == bool(overruled)
+
+
+async def test_judgements_are_listed_by_company_sample_and_age(desk: Desk) -> None:
+    await desk.enriched()
+    await desk.enriched("199000001A", "rose.sg", job=2)
+    for uen, word in ((UEN, Word.ACCEPT), ("199000001A", Word.ACCEPT), (UEN, Word.NONE)):
+        await desk.judge(word, uen=uen)
+
+    async def found(uen: str | None, *, ended: bool = False, limit: int = 9) -> list[tuple[str, str]]:
+        lines = await desk.judgements.listed(uen=uen, sample_id=None, ended=ended, limit=limit)
+        return [(line.uen, line.judgement) for line in lines]
+
+    assert await found(None) == [(UEN, "none"), ("199000001A", "accept")]
+    assert await found(None, ended=True) == [(UEN, "none"), ("199000001A", "accept"), (UEN, "accept")]
+    assert await found(None, ended=True, limit=1) == [(UEN, "none")]
+    assert await found(UEN, ended=True) == [(UEN, "none"), (UEN, "accept")]
+    assert await found("199000001A") == [("199000001A", "accept")]
+    assert await desk.judgements.listed(uen=UEN, sample_id=1, ended=True, limit=9) == []

@@ -7,9 +7,12 @@ import re
 import pytest
 from tools import ROOT
 
+from acra_express_async.extract.identity import Doubt
 from acra_express_async.metrics import FAILURE_REASONS
-from acra_express_async.records.reasons import REASONS, REFUSALS, in_words
+from acra_express_async.models import OutcomeKind
+from acra_express_async.records.reasons import REASONS, REASONS_OF, REFUSALS, in_words
 
+ENDS = re.compile(r"Outcome\(OutcomeKind\.(\w+), (\w+|\"\w+\")[,)]|_outcome\(run, OutcomeKind\.(\w+), (\w+|\"\w+\")\)")
 CODE = re.compile(
     r"Outcome\(OutcomeKind\.\w+, \"(\w+)\"|run\.notes\.append\(f?\"(\w+)|_outcome\(run, OutcomeKind\.\w+, \"(\w+)\""
 )
@@ -44,3 +47,35 @@ def test_every_refusal_of_a_provider_has_words() -> None:
     for module in (ROOT / "acra_express_async" / "providers").glob("*.py"):
         used |= set(re.findall(r'reason="(\w+)"', module.read_text(encoding="utf-8")))
     assert {code for code in used if not code.startswith("http_")} <= set(REFUSALS)
+
+
+def test_each_outcome_has_the_reasons_that_the_code_gives() -> None:
+    """Constants of the pipeline are read by their names, the doubts about a site and the failures from their lists."""
+    companies = ROOT / "acra_express_async" / "companies"
+    source = "\n".join(module.read_text(encoding="utf-8") for module in companies.glob("*.py"))
+    constants = dict(re.findall(r'^(\w+) = "(\w+)"$', source, re.MULTILINE))
+    given: dict[str, set[str]] = {"NO_WEBSITE": {doubt.value for doubt in Doubt if doubt.value} - {"unreadable"}}
+    given["FAILED"] = {*FAILURE_REASONS} - {"cancelled"}
+    for first, code, second, other in ENDS.findall(source):
+        name = (code or other).strip('"')
+        given.setdefault(first or second, set()).add(constants.get(name, name))
+    plan = (ROOT / "acra_express_async" / "extract" / "reading_plan.py").read_text(encoding="utf-8")
+    reasons = plan.partition("def reason_for_none")[2].partition("def ")[0]
+    given["NO_WEBSITE"] |= set(re.findall(r'"(no_\w+|ambiguous|site_\w+)"', reasons)) - {"reason"}
+    given["NO_WEBSITE"] |= {"forgotten"}  # only in exports
+    given["SKIPPED"] |= {"opted_out"}
+    for kind, codes in given.items():
+        assert codes - {"reason"} == REASONS_OF[OutcomeKind[kind]], kind
+    assert set().union(*REASONS_OF.values()) <= set(REASONS)
+
+
+def test_readme_names_every_reason_with_its_outcome() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| outcome | reason |")[2].partition("\n\n")[0]
+    told = {
+        (cells[0].strip(), code)
+        for line in table.splitlines()[2:]
+        for cells in [line.strip("|").split("|")]
+        for code in re.findall(r"`(\w+)`", cells[1])
+    }
+    known = {(kind.value, code) for kind, codes in REASONS_OF.items() for code in codes}
+    assert told == known - {("enriched", "judged")}  # told beside no_website

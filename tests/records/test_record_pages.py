@@ -8,8 +8,10 @@ import pytest
 from db.builders import AT
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.forget import forget
+from acra_express_async.db.companies.optouts import OptOuts, record_opt_out
 from acra_express_async.db.records import record_pages
-from acra_express_async.db.records.record_pages import RecordPages, RecordRow, Wanted
+from acra_express_async.db.records.record_pages import Missing, RecordPages, RecordRow, Wanted
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.records.record import record_of
@@ -143,6 +145,8 @@ async def test_what_an_opted_out_domain_showed_never_leaves(
     first, second = [record_of(row, {}) for row in await exported(database, shape, Wanted())]
     assert (first.website, first.emails) == ("a.sg", ("info@a.sg",))
     assert (second.website, second.level, second.phones) == (None, None, ())
+    assert (second.outcome, second.reason) == ("no_website", "site_opted_out")
+    assert [row.uen for row in await exported(database, shape, Wanted(outcome="enriched"))] == ["A"]
 
 
 async def test_a_stored_level_stands_whatever_the_thresholds_are_now(
@@ -174,3 +178,49 @@ async def test_a_company_outside_the_registry_has_its_platform_name(
     await owner.execute("DELETE FROM staging_acra_companies")
     await owner.execute("UPDATE companies SET name = 'LOTUS PUMPS PTE. LTD.'")
     assert [record_of(row, {}).name for row in await exported(database, shape, Wanted())] == ["LOTUS PUMPS PTE. LTD."]
+
+
+@pytest.mark.parametrize(("subject", "reason"), [("201912345K", "forgotten"), ("lotus.sg", "site_opted_out")])
+async def test_a_forgotten_website_is_no_website(
+    owner: Connection, database: Database, shape: PlatformShape, hashes: AddressHash, subject: str, reason: str
+) -> None:
+    """Also once the opt-out was taken back: nothing comes back until the company is looked at again."""
+    await decided(owner, "201912345K", detail={"site": {"domain": "lotus.sg", "points": 90}}, level="certain")
+    gone = await forget(owner, subject, shape=shape, hashes=hashes)
+    assert await OptOuts(database, hashes).remove(gone.kind, gone.value, "mei") is not None
+    assert await exported(database, shape, Wanted(outcome="enriched")) == []
+    [row] = await exported(database, shape, Wanted(outcome="no_website", reason=reason))
+    record = record_of(row, {})
+    assert (record.outcome, record.reason, record.website, record.level) == ("no_website", reason, None, None)
+
+
+async def test_tells_why_a_company_has_no_record(
+    owner: Connection, database: Database, shape: PlatformShape, hashes: AddressHash
+) -> None:
+    for uen in ("A", "B"):
+        await decided(owner, uen)
+    await owner.execute("INSERT INTO staging_acra_companies (uen, entity_name) VALUES ('C', 'FIRM C')")
+    await record_opt_out(owner, "company", "B", hashes)
+    assert await RecordPages(database, shape).why_missing(["A", "B", "C", "D"]) == {
+        "A": Missing.OTHERWISE,
+        "B": Missing.OPTED_OUT,
+        "C": Missing.UNDECIDED,
+        "D": Missing.UNKNOWN,
+    }
+
+
+async def test_an_address_carries_its_own_postal_code(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    """The site may be of another place than the one that is registered."""
+    await decided(owner, "A", detail={"site": {"domain": "a.sg", "points": 90}, "postal_code": {"value": "637123"}})
+    await decided(owner, "B", "no_website", reason="parked", detail={})
+    await owner.execute(
+        """
+        UPDATE staging_acra_companies SET block = '10', street_name = 'ANSON ROAD', level_no = 'na', building_name = '',
+            postal_code = CASE uen WHEN 'A' THEN '079903' END
+        """
+    )
+    first, second = [record_of(row, {}) for row in await exported(database, shape, Wanted())]
+    assert (first.postal_code, first.address) == ("637123", "10 ANSON ROAD, Singapore 079903")
+    assert (second.postal_code, second.address) == (None, "10 ANSON ROAD")

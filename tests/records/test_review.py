@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +73,17 @@ def test_rivals_and_near_misses_are_told() -> None:
     assert near.facts[0] == "the best candidate showed no proof that it is the company's own"
 
 
+def test_what_a_person_rejected_is_neither_a_change_nor_near() -> None:
+    near = SITE | {"points": 40}
+    row = a_row("no_website", "no_proof", before="lotus.sg", rejected=[near])
+    assert only(row).why is Why.CHANGED
+    judged = replace(row, rejected_sites=("lotus.sg",))
+    assert looks_in([judged]) == []
+    other = replace(judged, detail={"rejected": [near, near | {"domain": "rose.sg"}]})
+    assert (only(other).why, only(other).website) == (Why.NEAR_MISS, "rose.sg")
+    assert looks_in([a_row("no_website", "judged", before="lotus.sg")]) == []
+
+
 def test_the_most_worthwhile_comes_first_then_the_newest() -> None:
     rows = [
         a_row("no_website", "no_proof", rejected=[SITE]),
@@ -116,3 +128,17 @@ async def test_only_the_present_decision_without_a_judgement_is_read(desk: Desk,
         desk.owner, "B", "failed", job=4, at=AT + 3 * day, reason="judged_site_unreadable", detail={"rejected": []}
     )
     assert await listed(desk) == [("B", "b.sg"), ("E", "e.sg"), ("A", "a.sg")]
+
+
+async def test_a_rejected_near_miss_is_done_until_the_next_look(desk: Desk) -> None:
+    """A person looked at it: with --no-run the decision stays, but it is not worth a second minute."""
+    await decided(desk.owner, "A", "no_website", reason="no_proof", job=1, detail={"rejected": [SITE]})
+    await decided(desk.owner, "B", "no_website", reason="no_proof", job=1, detail={"rejected": [SITE]})
+    assert await listed(desk) == [("B", None), ("A", None)]
+    await desk.judge(Word.REJECT, "lotus.sg", uen="A")
+    assert await listed(desk) == [("B", None)]
+    now = await desk.owner.fetchval("SELECT acra_express.clock() + interval '1 second'")
+    await decided(desk.owner, "A", "no_website", reason="no_proof", job=2, at=now, detail={"rejected": []})
+    assert await listed(desk) == [("A", None), ("B", None)]
+    [again] = [row async for page in ReviewRows(desk.database).pages(None) for row in page if row.uen == "A"]
+    assert again.rejected_sites == ("lotus.sg",)

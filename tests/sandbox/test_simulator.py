@@ -201,6 +201,7 @@ def test_every_documented_scenario_exists() -> None:
         "zb_shield_day",
         "slack_archived",
         "everything_flaky",
+        "copied_sites",
         "full_day_500",
     }
 

@@ -25,13 +25,13 @@ async def forget_judged_company(connection: Connection, uen: str) -> dict[str, i
 
 
 async def forget_judged_domain(
-    connection: Connection, domain: str, mention: Mention, digests: Collection[bytes], ids: Collection[int]
+    connection: Connection, domain: str, mention: Mention, digests: Collection[bytes], uens: Collection[str]
 ) -> dict[str, int]:
     """Judgements on a domain and on what was found there, samples of answers with it, and what notes say of it.
 
     Args:
         digests: hashes of the addresses that were found there.
-        ids: the companies for which it was the answer; judgements on their phones go.
+        uens: the companies for which it was the answer; judgements on their phones go.
     """
     removed = await _counted(
         connection,
@@ -39,13 +39,12 @@ async def forget_judged_domain(
         DELETE FROM acra_express.judgements
         WHERE value = $1 OR right(value, length($1) + 1) IN ('.' || $1, '@' || $1)
            OR address_hash = ANY ($2::bytea[])
-           OR (field = 'phone' AND uen IN (
-                   SELECT o.uen FROM acra_express.outcomes o WHERE o.company_id = ANY ($3::bigint[])))
+           OR (field = 'phone' AND uen = ANY ($3::text[]))
         RETURNING 1
         """,
         domain,
         list(digests),
-        list(ids),
+        list(uens),
     )
     members = await _counted(
         connection,

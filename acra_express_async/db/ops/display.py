@@ -33,8 +33,8 @@ _TRADES_ALONE = re.compile(r"^[0-9]{8}[A-Z]$")
 class CompanyLine:
     """How one company ended; `name` is None where it would be personal, `url` the page that proved the site.
 
-    `judged`: a person has said something about its website. `overruled`: and that contradicts this end, of which the
-    site is then not shown.
+    `judged`: this end is what a person said of the website. `overruled`: a person said otherwise; the site is then not
+    shown. Judgements on other sites, and ends that say nothing about a website, count for neither.
     """
 
     uen: str
@@ -105,8 +105,14 @@ class Display:
                        coalesce(o.detail #>> '{site,evidence,0,url}', o.detail #>> '{site,url}') AS url,
                        extract(epoch FROM o.ended_at - o.staged_at)::float8 AS seconds,
                        acra_express.is_overruled(o.uen, o.kind, o.reason, o.detail) AS overruled,
-                       EXISTS (SELECT FROM acra_express.judgements j
-                               WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL) AS judged
+                       EXISTS (
+                           SELECT FROM acra_express.judgements j
+                           WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL
+                             AND CASE WHEN o.kind = 'enriched'
+                                      THEN j.judgement IN ('accept', 'set') AND j.value = o.detail #>> '{site,domain}'
+                                      WHEN o.reason = 'judged' THEN j.judgement = 'none'
+                                      WHEN o.reason = 'judged_site_unreadable' THEN j.judgement IN ('accept', 'set')
+                                      ELSE false END) AS judged
                 FROM (SELECT uen, company_id, kind, reason, ended_at, staged_at, detail
                       FROM acra_express.outcomes ORDER BY ended_at DESC LIMIT $1) o
                 LEFT JOIN public.companies c USING (company_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,7 +58,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class JudgementLine:
-    """A judgement as it is listed; `value` is None where only a hash of an address is kept, and for `none`."""
+    """A judgement as it is listed; `value` is None where only a hash of an address is kept, and for `none`.
+
+    `subject` is what the judgement is about: the domain, the number, or the keyed hash (hex) of the address.
+    """
 
     uen: str
     field: str
@@ -70,6 +74,7 @@ class JudgementLine:
     ended_at: datetime | None
     ended_by: str | None
     ended_how: str | None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,27 @@ async def judgement_lines(
     limit: int = 50,
     at: datetime | None = None,
 ) -> list[JudgementLine]:
-    """See `Judgements.listed`; with `at` those that stood at this moment."""
+    """See `Judgements.listed`; with `at` (and a UEN) those that stood at this moment."""
     rows = await connection.fetch(
         """
-        SELECT uen, field, value, judgement, judged_by, judged_at, note, sample_id, ended_at, ended_by, ended_how
-        FROM acra_express.judgements
-        WHERE ($1::text IS NULL OR uen = $1) AND ($2::bigint IS NULL OR sample_id = $2)
-          AND CASE WHEN $5::timestamptz IS NULL THEN $3 OR ended_at IS NULL
-                   ELSE judged_at <= $5 AND coalesce(ended_at > $5, true) END
-        ORDER BY judged_at DESC, judgement_id DESC LIMIT $4
+        SELECT d.uen, d.field, d.value, d.judgement, d.judged_by, d.judged_at, d.note, d.sample_id, d.ended_at,
+               d.ended_by, d.ended_how, coalesce(encode(d.address_hash, 'hex'), d.value) AS subject
+        FROM (
+            SELECT j.judgement_id FROM acra_express.judgements j WHERE j.uen = $1
+            UNION ALL
+            SELECT j.judgement_id FROM acra_express.judgements j WHERE $1::text IS NULL AND j.sample_id = $2
+            UNION ALL (
+                SELECT j.judgement_id FROM acra_express.judgements j
+                WHERE $1 IS NULL AND $2::bigint IS NULL AND ($3 OR j.ended_at IS NULL)
+                ORDER BY j.judged_at DESC, j.judgement_id DESC LIMIT $4)) AS asked
+        CROSS JOIN LATERAL (
+            SELECT j.judgement_id, j.uen, j.field, j.value, j.address_hash, j.judgement, j.judged_by, j.judged_at,
+                   j.note, j.sample_id, j.ended_at, j.ended_by, j.ended_how
+            FROM acra_express.judgements j WHERE j.judgement_id = asked.judgement_id LIMIT 1) AS d
+        WHERE ($2 IS NULL OR d.sample_id = $2)
+          AND CASE WHEN $5::timestamptz IS NULL THEN $3 OR d.ended_at IS NULL
+                   ELSE d.judged_at <= $5 AND coalesce(d.ended_at > $5, true) END
+        ORDER BY d.judged_at DESC, d.judgement_id DESC LIMIT $4
         """,
         uen,
         sample_id,
@@ -106,6 +123,19 @@ async def judgement_lines(
         at,
     )
     return [JudgementLine(**row) for row in rows]
+
+
+def contradicted(said: Iterable[JudgementLine], kind: str, reason: str, site: str | None) -> bool:
+    """Whether one of these judgements contradicts an answer for `site`: what `acra_express.is_overruled` says now, for
+    judgements of any time."""
+    return kind in ("enriched", "no_website") and any(
+        {
+            "none": kind == "enriched",
+            "reject": kind == "enriched" and site == line.value,
+        }.get(line.judgement, site != line.value if kind == "enriched" else reason != "site_opted_out")
+        for line in said
+        if line.field == "site"
+    )
 
 
 async def current_answer(connection: Connection, uen: str) -> dict[str, Any] | None:
@@ -145,14 +175,15 @@ async def stands(connection: Connection, said: NewJudgement, key: JudgedKey) -> 
     )
 
 
-async def end_contradicted(connection: Connection, said: NewJudgement, key: JudgedKey) -> None:
-    """End what stands on the same subject, and where a site is answered, the other answer."""
-    await connection.execute(
+async def end_contradicted(connection: Connection, said: NewJudgement, key: JudgedKey) -> list[str]:
+    """End what stands on the same subject, and where a site is answered, the other answer; the words that ended."""
+    ended = await connection.fetch(
         """
         UPDATE acra_express.judgements SET ended_at = acra_express.clock(), ended_by = $4, ended_how = 'replaced'
         WHERE uen = $1 AND field = $2 AND ended_at IS NULL
           AND CASE WHEN field = 'site' THEN value = $3::text OR ($5 AND judgement IN ('accept', 'set', 'none'))
                    ELSE CASE WHEN field = 'email' THEN address_hash = $6::bytea ELSE value = $3::text END END
+        RETURNING judgement
         """,
         said.uen,
         said.field,
@@ -161,6 +192,7 @@ async def end_contradicted(connection: Connection, said: NewJudgement, key: Judg
         said.judgement in ("accept", "set", "none"),
         key.address_hash,
     )
+    return [row["judgement"] for row in ended]
 
 
 async def insert_judgement(connection: Connection, said: NewJudgement, key: JudgedKey) -> None:

@@ -61,6 +61,9 @@ class Judgements:
     async def record(self, said: NewJudgement, *, look_again: bool) -> Recorded:
         """Record one judgement, withdraw what it contradicts, and enqueue the company if `look_again`.
 
+        Accepting a site enqueues nothing, because what was found there stands already; unless it takes back an earlier
+        judgement, which had withdrawn it.
+
         Raises:
             JudgementRefused: the company is unknown, something has opted out, or there is nothing to judge; nothing was
                 recorded.
@@ -70,12 +73,12 @@ class Judgements:
             known = await self._admitted(connection, said)
             key = await self._key_of(connection, known)
             unchanged = await stands(connection, known, key)
+            ended = [] if unchanged else await end_contradicted(connection, known, key)
             if not unchanged:
-                await end_contradicted(connection, known, key)
                 await insert_judgement(connection, known, key)
             withdrawn = 0 if company_id is None else await self._withdraw(connection, known, key, company_id)
             campaign_id = None
-            if look_again and known.field == "site" and known.judgement in LOOKED_AT:
+            if look_again and known.field == "site" and not {known.judgement, *ended}.isdisjoint(LOOKED_AT):
                 campaign_id = await self._look_again(connection, [known.uen], known.by)
         return Recorded(known.value, unchanged, withdrawn, campaign_id)
 
@@ -118,6 +121,8 @@ class Judgements:
     async def look_again(self, uens: Sequence[str], by: str) -> tuple[int | None, int]:
         """Enqueue those of these companies that were not looked at since their website was judged, in one campaign.
 
+        An accepted site counts only where it took an earlier judgement back (both are one transaction).
+
         Returns:
             The campaign's ID (None when there is nothing to do), and its number of companies.
         """
@@ -126,7 +131,11 @@ class Judgements:
                 """
                 SELECT j.uen FROM acra_express.judgements j
                 WHERE j.uen = ANY ($1::text[]) AND j.field = 'site' AND j.ended_at IS NULL
-                  AND j.judgement = ANY ($2::text[])
+                  AND (j.judgement = ANY ($2::text[]) OR EXISTS (
+                      SELECT FROM acra_express.judgements e
+                      WHERE e.uen = j.uen AND e.field = 'site' AND e.judgement = ANY ($2::text[])
+                        AND e.ended_how = 'replaced' AND e.ended_at > j.judged_at - interval '1 minute'
+                        AND e.ended_at <= j.judged_at))
                 GROUP BY j.uen
                 HAVING NOT EXISTS (
                     SELECT FROM acra_express.outcomes o WHERE o.uen = j.uen AND o.ended_at >= max(j.judged_at))

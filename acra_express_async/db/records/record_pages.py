@@ -8,8 +8,9 @@ stopped, and looks up everything else by primary key.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from acra_express_async.db.companies.address_hash import AddressHash, load_address_hash
@@ -39,6 +40,19 @@ class Wanted:
     ssic_codes: tuple[str, ...] | None = None
     outcome: str | None = None
     reason: str | None = None
+
+
+class Missing(StrEnum):
+    """Why a company that was asked for has no record."""
+
+    OPTED_OUT = "it has opted out"
+    OTHERWISE = "its last decision is not in the selection"
+    UNDECIDED = "it was never looked at"
+    UNKNOWN = "the registry does not know it"
+
+
+_SELECT_OPTED_OUT = tuple((kind, why) for kind in (None, "no_website") for why in (None, "site_opted_out"))
+"""Filters that take a company whose site has opted out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,24 +125,49 @@ class RecordPages:
         async with self._database.transaction() as connection:
             return await self._read(connection, wanted, uens)
 
+    async def why_missing(self, uens: Sequence[str]) -> dict[str, Missing]:
+        """Why these UENs, at most `PAGE`, have no record, in one transaction."""
+        if not uens:
+            return {}
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT asked.uen, CASE
+                    WHEN (SELECT true FROM acra_express.opt_outs x
+                          WHERE x.kind = 'company' AND x.value = asked.uen LIMIT 1) THEN 'OPTED_OUT'
+                    WHEN (SELECT true FROM acra_express.outcomes o WHERE o.uen = asked.uen LIMIT 1) THEN 'OTHERWISE'
+                    WHEN (SELECT true FROM public.staging_acra_companies s
+                          WHERE s.uen = asked.uen LIMIT 1) THEN 'UNDECIDED'
+                    ELSE 'UNKNOWN' END AS why
+                FROM unnest($1::text[]) AS asked(uen)
+                """,
+                list(uens),
+            )
+        return {row["uen"]: Missing[row["why"]] for row in rows}
+
     async def _read(self, connection: Connection, wanted: Wanted, uens: Sequence[str]) -> list[RecordRow]:
         rows = await connection.fetch(_ROWS, uens, *_filters(wanted))
         self._hashes = hashes = self._hashes or await load_address_hash(connection)
         details = [_as_judged(row, hashes) for row in rows]
         gone = await opted_out_among(connection, self._hashes, details)
-        told = [row for row in rows if row["kind"] == "enriched" and not row["overruled"]]
-        about = await self._about(connection, told)
+        answered = [row for row in rows if row["kind"] == "enriched" and not row["overruled"]]
+        about = await self._about(connection, answered)
         names = await _names(connection, [row["company_id"] for row in rows if not row["name"]])
-        return [
-            _record_of(
+        found = []
+        for row, detail in zip(rows, details, strict=True):
+            kept = gone.without(detail)
+            record = _record_of(
                 row,
                 name=row["name"] or names.get(row["company_id"]),
                 detail=kept,
                 about=about.get(row["company_id"]) if kept else None,
             )
-            for row, detail in zip(rows, details, strict=True)
-            for kept in [gone.without(detail)]
-        ]
+            if detail and not kept:  # `forget` is about to remove it, too
+                record = replace(record, kind="no_website", reason="site_opted_out", level=None)
+                if (wanted.outcome, wanted.reason) not in _SELECT_OPTED_OUT:
+                    continue
+            found.append(record)
+        return found
 
     async def _about(self, connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
         """The text about each company that our own history row of that decision holds."""
@@ -149,6 +188,11 @@ class RecordPages:
             SERVICE,
         )
         return {row["company_id"]: row["about_text"] for row in found if row["about_text"]}
+
+
+async def lies_ahead(connection: Connection, moment: datetime) -> bool:
+    """Whether the moment is still to come, by the database's clock."""
+    return bool(await connection.fetchval("SELECT $1::timestamptz > acra_express.clock()", moment))
 
 
 async def _names(connection: Connection, company_ids: Sequence[int]) -> dict[int, str]:
@@ -246,14 +290,17 @@ def _filters(
 
 # $1 UENs; $2 campaign, $3 since, $4 codes, $5 outcome, $6 reason, each null for "any". A decision is the newest answer
 # about a company that no standing judgement contradicts, else the newest attempt. Where all answers are overruled, what
-# the person said is the answer, unless the site that they set turned out to be dead.
+# the person said is the answer, unless the site that they set turned out to be dead. A website that was forgotten on
+# request is none.
 #
 # LIMIT 1 keeps each look-up one by index: the planner would otherwise read whole tables of some 100,000 rows, which it
 # thinks a little cheaper than 100 look-ups, and then no page is short.
 _ROWS = r"""
     WITH latest AS MATERIALIZED (
-        SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.kind, o.reason, o.ended_at, o.campaign_id,
-               j.overruled
+        SELECT DISTINCT ON (o.uen) o.uen, o.job_id, o.company_id, o.ended_at, o.campaign_id, j.overruled,
+               CASE WHEN o.kind = 'enriched' AND o.detail IS NULL THEN 'no_website' ELSE o.kind END AS kind,
+               CASE WHEN o.kind = 'enriched' AND o.detail IS NULL THEN coalesce(nullif(o.reason, ''), 'forgotten')
+                    ELSE o.reason END AS reason
         FROM acra_express.outcomes o
         CROSS JOIN LATERAL (
             SELECT CASE WHEN EXISTS (

@@ -17,7 +17,10 @@ MOST_LOOKED_AT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reviewable:
-    """The present decision about a company, which no person has judged, and the site of the answer before it."""
+    """The present decision about a company, which no person has judged, and the site of the answer before it.
+
+    `rejected_sites` are what people rejected before the decision was taken.
+    """
 
     uen: str
     name: str | None
@@ -27,6 +30,7 @@ class Reviewable:
     level: str | None
     detail: Mapping[str, Any]
     domain_before: str | None
+    rejected_sites: tuple[str, ...] = ()
 
 
 class ReviewRows:
@@ -65,6 +69,7 @@ class ReviewRows:
                     level=row["level"],
                     detail=row["detail"] if isinstance(row["detail"], dict) else {},
                     domain_before=row["domain_before"],
+                    rejected_sites=tuple(row["rejected_sites"] or ()),
                 )
                 for row in rows
             ]
@@ -80,12 +85,15 @@ _KEYS = """
 """
 
 # $1 and $2 keys, $3 codes or null. Only the present decision about a company, and only while no person has said what
-# its site is; a dead site that a person set is for a person again.
+# its site is, or has rejected one since the decision; a dead site that a person set is for a person again.
 _DECISIONS = r"""
     SELECT o.uen, coalesce(s.entity_name, c.name) AS name, o.kind, o.reason, o.ended_at, o.level, o.detail,
            (SELECT p.detail #>> '{site,domain}' FROM acra_express.outcomes p
             WHERE p.uen = o.uen AND p.kind IN ('enriched', 'no_website') AND p.ended_at < o.ended_at
-            ORDER BY p.ended_at DESC, p.job_id DESC LIMIT 1) AS domain_before
+            ORDER BY p.ended_at DESC, p.job_id DESC LIMIT 1) AS domain_before,
+           (SELECT array_agg(j.value) FROM acra_express.judgements j
+            WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL
+              AND j.judgement = 'reject') AS rejected_sites
     FROM unnest($1::bigint[], $2::bigint[]) AS k(job_id, company_id)
     JOIN acra_express.outcomes o ON o.job_id = k.job_id AND o.company_id = k.company_id
     LEFT JOIN public.staging_acra_companies s ON s.uen = o.uen
@@ -100,7 +108,8 @@ _DECISIONS = r"""
       AND NOT acra_express.is_overruled(o.uen, o.kind, o.reason, o.detail)
       AND (o.reason = 'judged_site_unreadable' OR NOT EXISTS (
           SELECT FROM acra_express.judgements j
-          WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL AND j.judgement <> 'reject'))
+          WHERE j.uen = o.uen AND j.field = 'site' AND j.ended_at IS NULL
+            AND (j.judgement <> 'reject' OR j.judged_at > o.ended_at)))
       AND ($3::text[] IS NULL
            OR ltrim(regexp_replace(s.primary_ssic_code::text, '\D', '', 'g'), '0') = ANY ($3))
     ORDER BY o.ended_at DESC, o.job_id DESC

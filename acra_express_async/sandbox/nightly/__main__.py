@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 from acra_express_async.sandbox.nightly.standin import Nightly
@@ -13,6 +14,7 @@ async def _main(dsn: str, passes: int) -> None:
     nightly = Nightly(dsn)
     for _ in range(passes):
         await nightly.run_pass()
+    nightly.figures.note_cpu(os.getpid())
     print(json.dumps(vars(nightly.figures)))
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -25,7 +26,11 @@ async def no_pause(_where: str) -> None:
 
 @dataclass
 class Figures:
-    """Counts of one or more passes."""
+    """Counts of one or more passes.
+
+    `cpu_seconds` is what its process and its sessions of the server used, `runnable_seconds` how long they wanted to
+    run while another process did; both are zero where the system does not tell.
+    """
 
     jobs: Counter[str] = field(default_factory=Counter)
     stored: int = 0
@@ -37,6 +42,29 @@ class Figures:
     deferred: int = 0
     longest_statement: float = 0.0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    runnable_seconds: float = 0.0
+
+    @property
+    def corrected_seconds(self) -> float:
+        """The wall time as it would be if it had always run when it wanted to."""
+        wanted = self.cpu_seconds + self.runnable_seconds
+        return self.seconds * self.cpu_seconds / wanted if wanted else self.seconds
+
+    def note_cpu(self, pid: int) -> None:
+        """Add what a process used that is about to end."""
+        cpu, runnable = processor_seconds(pid)
+        self.cpu_seconds += cpu
+        self.runnable_seconds += runnable
+
+
+def processor_seconds(pid: int) -> tuple[float, float]:
+    """Seconds on a processor, and seconds waiting for one, of a process so far; zeros where nobody tells."""
+    try:
+        cpu, runnable, _ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return 0.0, 0.0
+    return int(cpu) / 1e9, int(runnable) / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,7 @@ class Desk:
             try:
                 yield connection
             finally:
+                self.figures.note_cpu(connection.get_server_pid())
                 await connection.close()
 
     def _note(self, query: Any) -> None:

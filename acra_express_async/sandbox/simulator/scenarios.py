@@ -13,12 +13,13 @@ HOUR = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`faults` in the form of `/__sim/faults`, replaced `options`, and the `site_share` of the world if it differs."""
+    """`faults` in the form of `/__sim/faults`, replaced `options`, and the shares of the world if they differ."""
 
     about: str
     faults: tuple[Mapping[str, Any], ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     site_share: float | None = None
+    copied_share: float | None = None
 
     def applied_to(self, options: Options) -> Options:
         """The options with those of this scenario applied."""
@@ -70,6 +71,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "slack_archived": Scenario("The alert channel is archived.", (_fault("slack", "webhook_state", "archived"),)),
     "everything_flaky": Scenario("Each provider fails now and then in every way.", _FLAKY),
+    "copied_sites": Scenario(
+        "One website in five says what its company's own would say and is not its own: only a person can tell.",
+        copied_share=0.2,
+    ),
     "full_day_500": Scenario("Every company has a site: enough mail to spend all 500 verifications.", site_share=1.0),
 }
 """All scenarios by name."""

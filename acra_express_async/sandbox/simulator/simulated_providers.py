@@ -46,7 +46,9 @@ class SimulatedProviders:
         chosen = SCENARIOS[scenario]
         self.options = chosen.applied_to(self._given)
         self.scenario = scenario
-        self.world = world if chosen.site_share is None else world.redrawn(site_share=chosen.site_share)
+        self.world = world
+        if (chosen.site_share, chosen.copied_share) != (None, None):
+            self.world = world.redrawn(site_share=chosen.site_share, copied_share=chosen.copied_share)
         self.started_at = self.clock.now()
         self.ledger = ArrivalLedger(self.clock, self.options)
         self.faults = Faults((Fault.of(spec) for spec in chosen.faults), seed=self.options.seed)

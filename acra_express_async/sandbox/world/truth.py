@@ -91,6 +91,19 @@ def truth_of(firm: Firm, presence: Presence, namesakes: tuple[str, ...] = ()) ->
     )
 
 
+def without_copied_site(truth: Truth) -> Truth:
+    """The truth of a company whose site is somebody else's copy: it has none, and nothing on the copy is its own."""
+    assert truth.domain is not None
+    return Truth(
+        truth.uen,
+        truth.name,
+        None,
+        forbidden_emails=(*truth.forbidden_emails, *(mail.email for mail in truth.emails)),
+        trap_domains=(*truth.trap_domains, truth.domain, *truth.aliases),
+        kind="copied",
+    )
+
+
 def true_mails(plan: SitePlan) -> tuple[TrueMail, ...]:
     """The addresses that the site prints as text, best first."""
     contacts = plan.contacts

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
+from acra_express_async.sandbox.draws import unit
 from acra_express_async.sandbox.markup.fragments import Listing
 from acra_express_async.sandbox.world.company_draw import AGENCIES, Lookalike, Presence, SitePlan, presence_of
 from acra_express_async.sandbox.world.crawl import Document, documents_of, noise
@@ -24,7 +25,7 @@ from acra_express_async.sandbox.world.page_sizes import PageSize
 from acra_express_async.sandbox.world.search_index import SearchIndex
 from acra_express_async.sandbox.world.site_pages import site_page
 from acra_express_async.sandbox.world.third_parties import third_party_page
-from acra_express_async.sandbox.world.truth import Truth, true_mails, truth_of
+from acra_express_async.sandbox.world.truth import Truth, true_mails, truth_of, without_copied_site
 from acra_express_async.sandbox.world.web import WebPage, nothing_at
 
 SITE_SHARE = 0.55
@@ -45,6 +46,8 @@ class World:
         rows: registry rows, as mappings by column name or objects like `models.Company`; the last row of a UEN wins.
         seed: seed of every draw.
         site_share: share of companies with a website.
+        copied_share: share of the websites that say what their company's own site would say and are not its own (but a
+            reseller's, a former owner's, a swindler's). No rule can tell them apart, only a person who asks.
         page_size: size of all pages; the truth is the same at every size.
     """
 
@@ -54,12 +57,14 @@ class World:
         *,
         seed: int = 1,
         site_share: float = SITE_SHARE,
+        copied_share: float = 0.0,
         page_size: PageSize = 0,
     ) -> None:
         by_uen = {firm.uen: firm for firm in map(firm_of, rows) if firm is not None}
         self._firms = list(by_uen.values())
         self.seed = seed
         self.site_share = site_share
+        self.copied_share = copied_share
         self.page_size: PageSize = page_size
         self._index = NameIndex(self._firms)
         self._engine: SearchIndex | None = None
@@ -79,23 +84,35 @@ class World:
     def from_json(cls, path: Path) -> Self:
         """A world that `to_json` wrote: ``{"seed": 1, "site_share": 0.55, "page_size": 0, "rows": [...]}``."""
         stored = json.loads(path.read_text(encoding="utf-8"))
-        given = {name: stored[name] for name in ("seed", "site_share", "page_size") if name in stored}
+        given = {name: stored[name] for name in ("seed", "site_share", "copied_share", "page_size") if name in stored}
         return cls(stored["rows"], **given)
 
     def to_json(self, path: Path) -> None:
         """Write what another process needs to build the same world."""
         rows = [_columns(firm) for firm in self._firms]
-        stored = {"seed": self.seed, "site_share": self.site_share, "page_size": self.page_size, "rows": rows}
+        stored = {
+            "seed": self.seed,
+            "site_share": self.site_share,
+            "copied_share": self.copied_share,
+            "page_size": self.page_size,
+            "rows": rows,
+        }
         path.write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
 
     def redrawn(
-        self, *, seed: int | None = None, site_share: float | None = None, page_size: PageSize | None = None
+        self,
+        *,
+        seed: int | None = None,
+        site_share: float | None = None,
+        copied_share: float | None = None,
+        page_size: PageSize | None = None,
     ) -> Self:
-        """The same registry under another seed, share of sites or size of pages."""
+        """The same registry under another seed, share of sites or of copied ones, or size of pages."""
         return type(self)(
             self._firms,
             seed=self.seed if seed is None else seed,
             site_share=self.site_share if site_share is None else site_share,
+            copied_share=self.copied_share if copied_share is None else copied_share,
             page_size=self.page_size if page_size is None else page_size,
         )
 
@@ -144,7 +161,9 @@ class World:
         namesakes = tuple(
             site.host for other in self._index.namesakes(number) if (site := self._presence(other).site) is not None
         )
-        return truth_of(self._firms[number], self._presence(number), namesakes)
+        truth = truth_of(self._firms[number], self._presence(number), namesakes)
+        copied = truth.domain is not None and unit(self.seed, "copied", uen) < self.copied_share
+        return without_copied_site(truth) if copied else truth
 
     def mailbox(self, address: str) -> Mailbox:
         """The mailbox behind a mail address."""
