@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from acra_express_async.extract.directories import is_listed
-from acra_express_async.extract.domains import FREEMAIL, is_offshore, label_of
+from acra_express_async.extract.domains import FREEMAIL, hosted_under, is_offshore, label_of
 from acra_express_async.extract.emails import Seen, occurrences_in
 from acra_express_async.extract.mail_context import Standing, standing_of
 from acra_express_async.extract.mailbox_kinds import Role, role_of
@@ -15,6 +15,7 @@ from acra_express_async.extract.mailbox_roles import PLACE_TIER
 from acra_express_async.extract.names import Name, joined
 from acra_express_async.extract.own_mailboxes import OwnWords, own_words
 from acra_express_async.extract.page_kinds import is_contact_page
+from acra_express_async.extract.vocabulary import COMMON
 from acra_express_async.models import Company, Email, EmailKind, Page
 
 _MADE_BY = re.compile(
@@ -33,6 +34,7 @@ _SOMEBODY_ELSE = re.compile(
 _LOCAL_DESK = re.compile(r"(?:^|[._-])(?:sg|sgp|spore)(?:$|[._-])|singapore", re.IGNORECASE)
 """The Singapore mailbox of a foreign parent: sg@parent.dk."""
 
+_SHORTEST_BEGINNING = 6
 _QUOTED = re.compile(r"[\"“”«»]|testimonial|review|\bsaid\b|\bwrote\b|customer:|guest:", re.IGNORECASE)
 _LABELLED = re.compile(
     r"e-?mail|mail|邮箱|电邮|電郵|contact|enquir|write|reach|tel|phone|call|fax|✉|📧|📩", re.IGNORECASE
@@ -125,6 +127,8 @@ def _is_own_freemail(seen: Seen, domain: str, names: tuple[Name, ...]) -> bool:
 def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
     """True when another domain carries the site's label or the company's brand (uobgroup.com and uob.com.sg)."""
     label, own = label_of(other), label_of(domain)
+    if hosted_under(domain) and any(_begins_with(name, label) for name in names):
+        return True  # its own domain serves only its mail
     if label == own or (len(own) >= 3 and label.startswith(own)) or (len(label) >= 4 and own.startswith(label)):
         return True
     for name in names:
@@ -135,6 +139,13 @@ def shares_brand(other: str, domain: str, names: tuple[Name, ...]) -> bool:
         if len(initials) >= 3 and label == initials:
             return True
     return False
+
+
+def _begins_with(name: Name, label: str) -> bool:
+    """True for a label that is the beginning of a name at the end of a word: paperboat of Paperboat Prints."""
+    if len(label) < _SHORTEST_BEGINNING or name.core[0] in COMMON or name.is_common:
+        return False
+    return any(joined(name.core[:count]) == label for count in range(1, len(name.core)))
 
 
 def _role_of(seen: Seen, own: OwnWords) -> Role | None:

@@ -39,6 +39,16 @@ _WORTH = {PageKind.CONTACT: 100, PageKind.PLACES: 60, PageKind.ABOUT: 50, PageKi
 _WORTH_HOME = 55
 """Points of the brand's home page when only pages of a department's subdomain were read."""
 _WORTH_GUESS = 40
+_WORTH_ORDER = 45
+_ORDER = re.compile(
+    r"(?:how to |to |your |place (?:an?|your) |make an? )?(?:order|orders|ordering|pre-?orders?|book|bookings?|reserve|"
+    r"reservations?|appointments?|visit|opening hours|hours|delivery|hire us|work with us)"
+    r"(?: (?:now|online|here|form|info|today|with us|a table|an appointment|and delivery))?",
+    re.IGNORECASE,
+)
+"""Labels of the page on which a very small site says how to reach it."""
+_SMALL_SITE = 8
+"""Links to other pages of the site; larger sites have a page for contacts, and their order pages are forms."""
 _SHOP_POLICY = re.compile(r"cookie|return|refund|shipping|delivery", re.IGNORECASE)
 _WORTH_SHOP_POLICY = 20
 """A policy on cookies or returns names the owner less often than terms of use or a privacy notice."""
@@ -104,10 +114,27 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
             worth = _worth(kinds, link, url, identity=identity, at_root=at_root) - (0 if full else _RELATIVE)
             if worth > 0 and key not in read and (key not in leads or leads[key].worth < worth):
                 leads[key] = Lead(url, worth, doubtful=not full)
+    if not identity and not way_is_linked:
+        leads = {**_order_pages(pages, read, domain), **leads}
     found = [*leads.values(), *_home_of_brand(pages, read, domain)]
     if not way_is_linked:
         found += _conventional(pages, read, domain)
     return tuple(sorted(found, key=lambda lead: -lead.worth))
+
+
+def _order_pages(pages: Sequence[Page], read: AbstractSet[str], domain: str) -> dict[str, Lead]:
+    """Where a site of few pages, none of them for contacts, takes orders or bookings: its number stands there."""
+    found: dict[str, Lead] = {}
+    for page in pages:
+        links = [(link, full, absolute(page.url, link.url)) for link, full in links_on(page)]
+        within = {same_url(url) for _, _, url in links if url and is_within(url, domain) and path_of(url)}
+        if len(within) > _SMALL_SITE:
+            continue
+        for link, full, url in links:
+            key = same_url(url) if url else ""
+            if key in within - read and _ORDER.fullmatch(link.label.strip()) and not _USELESS.search(path_of(url)):
+                found.setdefault(key, Lead(url, _WORTH_ORDER - (0 if full else _RELATIVE), doubtful=not full))
+    return found
 
 
 def _announced(label: str, domain: str = "") -> PageKind | None:

@@ -190,6 +190,37 @@ def test_a_site_of_an_account_keeps_its_part_of_the_path() -> None:
     assert [lead.url for lead in leads_from([home], "info93.wixsite.com")] == [f"{base}/get-in-touch"]
 
 
+def test_a_mail_domain_with_the_beginning_of_the_name_is_the_firms() -> None:
+    firm = company("PAPERBOAT PRINTS PTE. LTD.")
+    text = "Letterpress cards. ahoy@paperboat.sg, ahoy@letterpress.sg, ahoy@paper.sg"
+
+    def on(site: str) -> list[str]:
+        found = contacts_of(
+            [page(f"https://{site}", text, "Cards")], domain_of(f"https://{site}"), firm, names_for(firm)
+        )
+        return [mail.address for mail in found.emails]
+
+    assert on("studio8842.wixsite.com/paperboatprints") == ["ahoy@paperboat.sg"]
+    assert on("printshop.sg/") == [], "below a domain of its own the firm has its mail there"
+
+
+def order_leads(label: str, pages: int, *, contact: bool = False) -> list[str]:
+    """The leads of a home page with this label and so many other pages of goods."""
+    root = "https://kuehbyaminah.sg/"
+    goods = tuple(Link(f"Kueh {number}", f"{root}kueh-{number}") for number in range(pages))
+    links = (Link(label, f"{root}how"), *goods, *((Link("Contact", f"{root}contact"),) if contact else ()))
+    found = leads_from([Page(root, "Kueh by Aminah", "Kueh", links=links)], "kuehbyaminah.sg")
+    return [lead.url.removeprefix(root) for lead in found]
+
+
+def test_a_small_site_may_tell_its_number_where_it_takes_orders() -> None:
+    assert order_leads("Order now", 3)[0] == "how"
+    assert order_leads("How to order", 3)[0] == "how"
+    assert "how" not in order_leads("Order history", 3)
+    assert "how" not in order_leads("Order now", 20), "a shop's order form"
+    assert order_leads("Order now", 3, contact=True) == ["contact"]
+
+
 def test_the_mark_of_a_google_account_is_left_out() -> None:
     found = candidates_in([hit("https://sites.google.com/u/1/view/orchid-hardware", "Orchid Hardware")], FIRM, NAMES)
     assert found[0].urls[0] == "https://sites.google.com/view/orchid-hardware"
