@@ -190,7 +190,7 @@ def test_a_site_of_an_account_keeps_its_part_of_the_path() -> None:
     assert [lead.url for lead in leads_from([home], "info93.wixsite.com")] == [f"{base}/get-in-touch"]
 
 
-def test_a_mail_domain_with_the_beginning_of_the_name_is_the_firms() -> None:
+def test_a_mail_domain_may_be_the_beginning_of_the_name() -> None:
     firm = company("PAPERBOAT PRINTS PTE. LTD.")
     text = "Letterpress cards. ahoy@paperboat.sg, ahoy@letterpress.sg, ahoy@paper.sg"
 
