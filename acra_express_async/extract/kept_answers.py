@@ -12,8 +12,8 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-TEXTS = 64
-"""Sixteen workers at once, each with the pages of one site and their union."""
+TEXTS = 32
+"""Eight workers at once, each with the pages of one site and their union."""
 LONGEST = 30_000
 """Characters: three pages of 2,000 tokens and more. Answers about longer texts are not kept, which bounds the memory:
 `TEXTS` texts of this length and their answers are at most some megabytes a function."""

@@ -49,8 +49,15 @@ class Shape:
     ours: int = 0
 
 
-SHAPES = (Shape(10_000), Shape(1_000_000), Shape(1_000_000, 1_000_000, 50_000))
-"""50,000 of ours: what a dump of the platform's database that runs for two days leaves at five times the daily cap."""
+SHAPES = (
+    Shape(10_000),
+    Shape(1_000_000),
+    Shape(1_000_000, 1_000_000),
+    Shape(1_000_000, 1_000_000, 5_000),
+    Shape(1_000_000, 1_000_000, 50_000),
+)
+"""Of ours: none; 5,000, what two busy workers leave in a day (a heartbeat each 15 s in 10 hours, claims and ends of 100
+jobs); 50,000, the same for a session that somebody forgot ten days ago."""
 
 
 @dataclass(slots=True)

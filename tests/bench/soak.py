@@ -18,6 +18,10 @@ from .ceiling import bench
 TESTS = Path(__file__).resolve().parents[1]
 HOURS = 24
 READY_SECONDS = 60
+MACHINE_SECONDS = 1.0
+"""Real seconds that a busy machine may add to a call."""
+LONGEST_TIMEOUT = 600.0
+"""The most that the settings accept."""
 HEADER = ("companies", "MB when ready", "MB after hour 1", "MB after hour 24", "growth MB", "most MB", "real minutes")
 
 
@@ -29,7 +33,7 @@ async def soak(companies: int, workers: int, speed: float, tell: Callable[[str],
     began = time.monotonic()
     async with (
         bench(companies, "0") as made,
-        running(made.environ(workers, 0), speed, made.folder / "service.log") as pid,
+        running(made.environ(workers, 0) | patient(speed), speed, made.folder / "service.log") as pid,
     ):
         ready = resident_megabytes(pid)
         seen: list[float] = []
@@ -43,6 +47,15 @@ async def soak(companies: int, workers: int, speed: float, tell: Callable[[str],
     minutes = (time.monotonic() - began) / 60
     figures = (ready, seen[0], seen[-1], seen[-1] - seen[0], max(seen))
     return [(f"{companies:,}", *(f"{figure:.1f}" for figure in figures), f"{minutes:.0f}")]
+
+
+def patient(speed: float) -> dict[str, str]:
+    """Time-outs of the providers' calls with the machine's own delays, which the clock multiplies."""
+    figures = {"DUCKDUCKGO": 10, "JINA": 30, "ZEROBOUNCE": 35}
+    return {
+        f"ACRA_EXPRESS_{provider}__TIMEOUT_SECONDS": str(min(LONGEST_TIMEOUT, seconds + MACHINE_SECONDS * speed))
+        for provider, seconds in figures.items()
+    }
 
 
 @asynccontextmanager
