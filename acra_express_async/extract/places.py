@@ -24,6 +24,7 @@ _SPLIT_CODE = re.compile(r"(?<![A-Za-z])(?:singapore|S)\s{0,2}\(?(\d{3}) (\d{3})
 _AT_ADDRESS_END = re.compile(
     r"#\s?[A-Z]?\d{1,3}[A-Z]?\s?-\s?[A-Z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)", re.IGNORECASE
 )
+_NO_DIGITS_BEHIND = re.compile(r"(?![\d.,]?\d)(?! ?\d{2})")
 _SIX_DIGITS = re.compile(r"\d{3} ?\d{3}")
 _LAST_SECTOR = 82
 _BOX_SECTORS = (90, 91)
@@ -156,8 +157,19 @@ def postal_codes_in(text: str) -> tuple[str, ...]:
 
 def states_postal_code(text: str, code: str) -> bool:
     """True when the text contains the code as a separate number that is neither a price nor a telephone number."""
-    pattern = rf"(?<![\d$.,+-]){code[:3]} ?{code[3:]}(?![\d.,]?\d)(?! ?\d{{2}})"
-    return len(code) == 6 and re.search(pattern, text) is not None
+    return len(code) == 6 and any(_stands_alone(text, form) for form in (code, f"{code[:3]} {code[3:]}"))
+
+
+def _stands_alone(text: str, number: str) -> bool:
+    # no pattern made of the number: compiling one for each company costs more than the search, and re keeps 512 of them
+    start = text.find(number)
+    while start >= 0:
+        before = text[start - 1 : start] if start else ""
+        part = before.isdecimal() or (before and before in "$.,+-")
+        if not part and _NO_DIGITS_BEHIND.match(text, start + len(number)):
+            return True
+        start = text.find(number, start + 1)
+    return False
 
 
 def states_street(page_words: str, block: str | None, street: str | None) -> bool:

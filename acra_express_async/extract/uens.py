@@ -103,8 +103,29 @@ def states_uen(text: str, uen: str) -> bool:
     wanted = re.sub(r"[^0-9A-Z]", "", uen.upper())
     if len(wanted) < 9:
         return False
-    pattern = r"[-. ]?".join(wanted)
-    return re.search(rf"(?<![0-9A-Za-z]){pattern}(?![0-9A-Za-z])", text, re.IGNORECASE) is not None
+    # no pattern made of the number: compiling one for each company costs more than the search, and re keeps 512 of them
+    shown = text.upper()
+    start = shown.find(wanted[0])
+    while start >= 0:
+        if not (start and _is_of_a_word(shown[start - 1])) and _is_spelled_at(shown, start, wanted):
+            return True
+        start = shown.find(wanted[0], start + 1)
+    return False
+
+
+def _is_spelled_at(shown: str, at: int, wanted: str) -> bool:
+    """True when the number begins here, with at most one dash, dot or space between two characters."""
+    for place, character in enumerate(wanted):
+        if place and shown[at : at + 1] in ("-", ".", " "):
+            at += 1
+        if shown[at : at + 1] != character:
+            return False
+        at += 1
+    return at >= len(shown) or not _is_of_a_word(shown[at])
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 def without_uens(text: str) -> str:
