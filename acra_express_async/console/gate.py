@@ -79,9 +79,10 @@ class Gate:
     async def for_person(self, request: web.Request, read: Callable[[Database], Awaitable[ResultT]]) -> ResultT | None:
         """What `read` finds for a signed-in person on an open page; None for anybody else.
 
-        Without a cookie or a header nothing is asked of the database; where it cannot answer, nobody is signed in.
+        Without a cookie of ours or a proxy's header nothing is asked of the database. Where it cannot answer, nobody is
+        signed in.
         """
-        if not self._people.announces_itself(request):
+        if not await self._people.announces_itself(request):
             return None
         try:
             async with self._sessions.opened() as database:
@@ -94,7 +95,7 @@ class Gate:
     async def _answered(
         self, request: web.Request, serve: Served, form: dict[str, str] | None = None
     ) -> web.StreamResponse:
-        if not self._people.announces_itself(request):
+        if not await self._people.announces_itself(request):
             return self._to_sign_in(request)
         try:
             async with self._sessions.opened() as database:

@@ -60,9 +60,9 @@ class People:
         """The address by which tries are counted and actions are noted."""
         return self._proxies.client(request)
 
-    def announces_itself(self, request: web.Request) -> bool:
-        """The request carries something by which a person might be known: only then the database is asked."""
-        return COOKIE in request.cookies or self._vouched_for(request) is not None
+    async def announces_itself(self, request: web.Request) -> bool:
+        """The request carries a cookie that we signed, or a proxy's name: only then is the database asked."""
+        return self._vouched_for(request) is not None or await self._signed(request) is not None
 
     async def who(self, request: web.Request, rows: ConsoleRows) -> Person | None:
         """The person behind a request; None when nobody is signed in.
@@ -101,13 +101,14 @@ class People:
         )
 
     async def _session(self, request: web.Request, rows: ConsoleRows) -> Session | None:
-        cookie = request.cookies.get(COOKIE)
-        if cookie is None:
-            return None
-        session = await self._tickets.session(cookie)
+        session = await self._signed(request)
         if session is None or not await rows.is_alive(session.session_id, session.begun):
             return None
         return session
+
+    async def _signed(self, request: web.Request) -> Session | None:
+        cookie = request.cookies.get(COOKIE)
+        return None if cookie is None else await self._tickets.session(cookie)
 
     def _vouched_for(self, request: web.Request) -> str | None:
         given = None if self._header is None else self._proxies.user(request, self._header)

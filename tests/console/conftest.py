@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 from records.judging_rig import Desk
 
@@ -24,8 +23,3 @@ async def scene(owner: Connection, fresh_dsn: str) -> AsyncIterator[Scene]:
 @pytest_asyncio.fixture
 async def desk(owner: Connection, database: Database) -> Desk:
     return Desk(owner, database, await probe(owner), await load_address_hash(owner))
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

@@ -213,6 +213,8 @@ async def test_strangers_see_no_company_on_the_open_pages(scene: Scene, owner: C
     assert not scene.sessions.is_open
     async with scene.client(Cookie=f"{COOKIE}=forged") as stranger:
         assert not [each for each in shown if each in (await stranger.get("/")).text]
+        assert (await stranger.get("/console/")).status_code == 303
+    assert not scene.sessions.is_open, "a forged cookie costs no connection either"
     async with scene.signed_in() as browser:
         text = await browser.page("/")
         assert not [each for each in shown if each not in text]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from urllib.parse import urlsplit
 
 import httpx
@@ -100,7 +101,7 @@ class Arena:
         with console.capture() as shown:
             console.print(screen(told))
         verdict = "\n".join(told["verdict"]["why"])
-        assert verdict in page(told).replace("&#39;", "'").replace("&quot;", '"').replace("</li><li>", "\n")
+        assert verdict in unescape(page(told)).replace("</li><li>", "\n")
         assert all(sentence in shown.get() for sentence in told["verdict"]["why"])
         return code, f"{told['verdict']['word']}: {verdict}", str(body["checks"]["database"].get("output", ""))
 
