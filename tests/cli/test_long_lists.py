@@ -79,7 +79,7 @@ async def test_100000_uens_make_one_campaign_in_flat_memory(fresh_dsn: str, owne
     assert (answer["companies"], len(answer["left_out"])) == (99_000, 1_000)
     notes = "\n".join(answer["notes"])
     assert f"line {MANY + 3}: 'nonsense' is not a UEN" in notes
-    assert f"1 UENs are named more than once, on line {MANY + 2}" in notes
+    assert f"1 line repeats a UEN: line {MANY + 2}" in notes
     listed = await owner.fetch("SELECT campaign_id, count(*) AS uens FROM acra_express.campaign_uens GROUP BY 1")
     assert {row["uens"] for row in listed} == {FEW, MANY}
     assert await owner.fetchval("SELECT count(*) FROM background_jobs") == 2
