@@ -180,11 +180,19 @@ async def assert_forget_by_index(
     """A company goes by its keys; for a domain or an address each large table is walked once, page by page."""
     number = {"force_custom_plan": 4, "force_generic_plan": 6}[mode]
     connection = await connect(fresh_dsn, OWNER_SETTINGS | {"plan_cache_mode": mode})
+    uen = f"2019{number:05d}K"  # the others have no form of a UEN
     try:
-        for subject in (f"{number:09d}A", f"company{number + 4}.com.sg", f"info@company{number + 8}.com.sg"):
+        for table in ("public.companies", "acra_express.outcomes"):
+            await connection.execute(f"UPDATE {table} SET uen = $1 WHERE uen = $2", uen, f"{number:09d}A")
+        for each in (number, number + 4, number + 8):
+            domain = f"company{each}.com.sg"
+            found = {"site": {"domain": domain}, "emails": [{"address": f"info@{domain}", "kind": "role"}]}
+            await connection.execute("UPDATE acra_express.outcomes SET detail = $2 WHERE company_id = $1", each, found)
+        for subject in (uen, f"company{number + 4}.com.sg", f"info@company{number + 8}.com.sg"):
             statements.clear()
             before = await reads(connection, SEARCHED)
-            await forget(connection, subject, shape=shape, hashes=hashes)
+            done = await forget(connection, subject, shape=shape, hashes=hashes)
+            assert done.removed["acra_express.outcomes"] == 2, done
             now = await reads(connection, SEARCHED)
             plans = await plans_of(connection, dict(statements))
             print(f"{mode}: forget {subject}: {now[1] - before[1]} entries of indexes")
