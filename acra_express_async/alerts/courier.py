@@ -26,6 +26,8 @@ CLAIM_LEASE = timedelta(minutes=3)
 """Longer than the slowest message: three tries of 5 s and two waits of 60 s are 135 s."""
 SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
 RETRY_AFTER = timedelta(minutes=1)
+LOOK_BEATS = 60
+"""Without a word that something waits, the table is looked at every 10 min."""
 LAST_SECONDS = 3.0
 """How long a message in flight may take once the service stops: cut off, it would be sent again after the restart."""
 
@@ -77,8 +79,12 @@ class Courier:
         if not self._slack.configured:
             self._metrics.alert_notifications.labels("suppressed").inc()
 
+    def wake(self) -> None:
+        """A message waits in the database, perhaps one that another replica has left; only sets a flag."""
+        self._waiting.set()
+
     async def run(self) -> None:
-        """Send until cancelled; also looks regularly for what another replica has left unsent."""
+        """Send until cancelled."""
         if not self._slack.configured:
             log.warning("slack.not_configured", why="alerts are only logged; set ACRA_EXPRESS_SLACK__WEBHOOK_URL")
         while True:
@@ -88,9 +94,14 @@ class Courier:
                 await self.deliver()
             except NotNow as away:
                 log.warning("courier.away", error=str(away))
+            await self._wait()
+
+    async def _wait(self) -> None:
+        for _ in range(LOOK_BEATS):
             try:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._waiting.wait()
+                return
             except TimeoutError:
                 self._beacon.beat()
 

@@ -34,6 +34,7 @@ class Alerts:
         stall_watch: looks for work that does not move.
         parts: looks for campaigns and providers that fail totally.
         unsent: is called when there is a message to send; must not wait.
+        every: how many turns may pass between two looks: more than one only while nothing can go wrong.
         pause: waits, in seconds.
     """
 
@@ -48,8 +49,10 @@ class Alerts:
         unsent: Callable[[], None],
         health: Health,
         metrics: Metrics,
+        every: Callable[[], int] = lambda: 1,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._every = every
         self._rows = rows
         self._parts = parts
         self.stall_watch = stall_watch
@@ -65,12 +68,16 @@ class Alerts:
 
     async def run(self) -> None:
         """Judge until cancelled; while the database is away, every alert stays as it was."""
+        turns = 0
         while True:
             self._beacon.beat()
-            try:
-                await self.look()
-            except NotNow as away:
-                log.warning("alerts.missed", error=str(away))
+            turns += 1
+            if self._looked_at is None or turns >= self._every():
+                turns = 0
+                try:
+                    await self.look()
+                except NotNow as away:
+                    log.warning("alerts.missed", error=str(away))
             await self._pause(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -1,7 +1,7 @@
 """When to take nothing new: the nightly runs, quiet hours, too many of the server's connections are taken, or this host
 is cut off from a provider that others reach.
 
-It knows only what `saw` was last called with and does no I/O, so it can be asked as often as needed.
+It knows only what `saw` and `met_nightly` were last called with and does no I/O, so it can be asked as often as needed.
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ class Courtesy:
         self._was_cut_off = self.cut_off() is not None
         restored = was_cut_off and not self._was_cut_off
         return self.room > room or restored or (stood_back and not self._stood_back)
+
+    def met_nightly(self) -> None:
+        """A claim found a nightly job running: nothing more is taken until a reading says that it has ended."""
+        self._nightly_running = True
+        self._stood_back = self.stands_back() is not None
 
     @property
     def room(self) -> int:

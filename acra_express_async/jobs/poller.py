@@ -13,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
+from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.errors import AcraExpressError, NotNow
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, Token
@@ -36,9 +37,8 @@ AWAY_SECONDS = (0.5, 30.0)
 class Claims(Protocol):
     """What the poller asks of db/jobs/claims.py. A Protocol because a test counts what is asked, without a database."""
 
-    async def claim(self, owner: str, lease: timedelta) -> list[Job]: ...
+    async def claim_next(self, owner: str, lease: timedelta, *, nightly_first: bool) -> Claimed: ...
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int: ...
-    async def next_due(self) -> timedelta | None: ...
 
 
 class Poller:
@@ -52,6 +52,8 @@ class Poller:
         owner: who claims, different for every start of every process: it identifies the poller's own claims.
         allowed: how many jobs this process may hold now: 0 while the nightly run goes first, fewer than there
             are workers while the server's connections are scarce.
+        nightly_first: claim nothing while a job of the nightly runs, which each claim asks by itself.
+        nightly_runs: is called when a claim found that.
         until_idle: stop when nothing is due and nothing runs, and set `idle`.
         pause: waits, in seconds.
     """
@@ -70,8 +72,12 @@ class Poller:
         health: Health,
         metrics: Metrics,
         random: Random,
+        nightly_first: bool = False,
+        nightly_runs: Callable[[], None] = lambda: None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._nightly_first = nightly_first
+        self._nightly_runs = nightly_runs
         self._queue = queue
         self._jobs = jobs
         self._owner = owner
@@ -126,6 +132,11 @@ class Poller:
         self.wake("free")
 
     @property
+    def busy(self) -> bool:
+        """A job of this process waits for a worker or is at one."""
+        return bool(self._in_hand)
+
+    @property
     def _out(self) -> int:
         """How many jobs wait for a worker or are at one."""
         return len(self._in_hand)
@@ -141,10 +152,9 @@ class Poller:
             asks = self._out < allowed
             try:
                 await self._give_back()
-                claimed = await self._claim(allowed)
+                claimed, last = await self._claim(allowed)
                 if notified and not claimed:
                     self._cooled_at = asyncio.get_running_loop().time() + COOLDOWN_SECONDS
-                due = await self._jobs.next_due() if self._out < allowed else None
             except NotNow as away:
                 self._doubt()
                 await self._step_aside(away)
@@ -154,25 +164,32 @@ class Poller:
                 self._health.database.claimed("job" if claimed else "empty")
             # woken since the flag was cleared: a worker may have inserted a job after this claim looked for one
             woken = self._wake.is_set()
-            if self._until_idle and asks and not claimed and self._out == 0 and not woken:
+            empty = asks and not claimed and not last.nightly_running
+            if self._until_idle and empty and self._out == 0 and not woken:
                 self._idle.set()
                 return
-            await self._wait(self._patience(due, claimed))
+            await self._wait(self._patience(last.due, claimed))
 
-    async def _claim(self, allowed: int) -> list[Job]:
-        """One by one, up to `allowed` at work: the first job starts while the next one is still being looked for."""
+    async def _claim(self, allowed: int) -> tuple[list[Job], Claimed]:
+        """One by one, up to `allowed` at work: the first job starts while the next one is still being looked for.
+
+        Returns:
+            The jobs, and what the last claim said; an empty answer if none was made.
+        """
         claimed: list[Job] = []
+        last = Claimed()
         while self._out < allowed and not self._draining.is_set():
-            found = await self._jobs.claim(self._owner, self._lease)
-            self._metrics.claims.labels("job" if found else "empty").inc()
-            if not found:
+            last = await self._jobs.claim_next(self._owner, self._lease, nightly_first=self._nightly_first)
+            self._metrics.claims.labels("empty" if last.job is None else "job").inc()
+            if last.nightly_running:
+                self._nightly_runs()
+            if last.job is None:
                 break
-            for job in found:
-                self._in_hand.add(job.token)
-                self._queue.put_nowait(job)
-            claimed += found
+            self._in_hand.add(last.job.token)
+            self._queue.put_nowait(last.job)
+            claimed.append(last.job)
             await asyncio.sleep(0)  # lets the worker start before the next round trip is sent
-        return claimed
+        return claimed, last
 
     def _doubt(self) -> None:
         """A lost claim may appear late: a frozen server processes what it had received once it wakes up."""

@@ -1,7 +1,8 @@
 """The snapshot loop: asks the database for shared figures, so that no scrape and no probe has to.
 
-It also finds out whether the nightly runs and how many of the server's connections are taken, and passes both on to
-jobs/courtesy.py, which the poller and the workers ask.
+A quick look, one statement, says whether the nightly runs and how many of the server's connections are taken; both are
+passed on to jobs/courtesy.py, which the poller and the workers ask. It also says whether anything has changed. While
+nothing has, and there is no job, the longer queries are left out: the database belongs to others.
 """
 
 from __future__ import annotations
@@ -23,35 +24,41 @@ from acra_express_async.db.jobs.neighbours import NightlyJob, NightlyOverlap
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import BudgetFrees, CampaignLine, CompanyLine, Display
+from acra_express_async.db.ops.quick_look import QuickLook
 from acra_express_async.db.records.freshness_rows import FreshnessCounts
 from acra_express_async.db.registry.registry_facts import RegistryFacts
-from acra_express_async.errors import NotNow
+from acra_express_async.errors import Away, DatabaseAway, NotNow
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
 from acra_express_async.limits import MendedKeys
-from acra_express_async.metrics import BEATING, JOB_STATES, JOB_TYPES, Metrics
+from acra_express_async.metrics import JOB_STATES, JOB_TYPES, Metrics
 from acra_express_async.runtime.health import Health
 
 log = logs.logger("snapshot")
 
 LOOP = "snapshot"
 TURN_SECONDS = 5.0
-"""How old the knowledge about the nightly may become."""
+"""How old the knowledge about the nightly may become while there are jobs."""
+IDLE_EVERY = 2
+"""Turns between two quick looks while there is no job: 10 s. A claim asks for the nightly by itself."""
 FIGURES_EVERY = 3
 """Turns between two readings of the queue: every 15 s, once per usual scrape interval."""
-GRANTS_EVERY = 6
-"""Turns between two looks at the role's grants, which a restore or a script may take away: every 30 s."""
+GRANTS_EVERY = 12
+"""Turns between two looks at the role's grants, which a restore or a script may take away: once a minute."""
 COMPARED_EVERY = 12
 """Turns between two counts of the nightly's companies: once a minute, because that reads the nightly's own tables. It
 is skipped while the nightly runs, whose ALTER TABLE would wait for the query (B25)."""
 
+UNCHANGED_EVERY = 120
+"""Turns between two readings of figures that nothing we know of has changed: every 10 min."""
+ASKED_TURNS = 24
+"""For so long after a person has looked at the page, all figures are kept as fresh as while there are jobs: 2 min."""
+ALERTS_IDLE, ALERTS_QUIET = 4, 40
+"""The alerts' turns of 15 s between two of their looks: a minute while there is no job, and 10 min when, besides, no
+company has ended lately, no alert is under way and no breaker is open."""
+
 USUAL_EVERY = 60 * COMPARED_EVERY
 """Turns between two looks at how long the nightly's jobs take: once an hour."""
-
-PULSE_SECONDS = 1.0
-"""How often the event loop's lag is measured."""
-SIGNS_EVERY = 5
-"""Pulses between two publications of the loops' last beats: every 5 s."""
 
 
 @dataclass(slots=True)
@@ -96,6 +103,9 @@ class SnapshotLoop:
         outlook: reads what the forecast of the campaigns rests on; None where none is shown.
         keys: is asked whether a key was mended for which a breaker is open; None where there are no providers.
         resumed: is called when more may be claimed than before.
+        busy: whether this process has a job in hand.
+        unsent: is called when an alert's message waits for a sender.
+        probe_asked: is called when an operator's request for a probe waits.
         counts: take what each replica counts once, such as cancelled companies; a command only reads.
         pause: waits, in seconds.
     """
@@ -116,6 +126,9 @@ class SnapshotLoop:
         resumed: Callable[[str], None],
         keys: MendedKeys | None = None,
         outlook: Callable[[], Awaitable[Outlook]] | None = None,
+        busy: Callable[[], bool] = lambda: True,
+        unsent: Callable[[], None] = lambda: None,
+        probe_asked: Callable[[], None] = lambda: None,
         counts: bool = True,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -134,29 +147,62 @@ class SnapshotLoop:
         self._resumed = resumed
         self._keys = keys
         self._outlook = outlook
+        self._busy = busy
+        self._unsent = unsent
+        self._probe_asked = probe_asked
         self._counts = counts
         self._pause = pause
+        self._quick: QuickLook | None = None
+        self._read: tuple[int, object] | None = None
+        self._compared: int | None = None
+        self._usual: int | None = None
+        self._asked: int | None = None
         metrics.daily_cap_limit.set(cap)
 
     async def run(self) -> None:
         """Read until cancelled."""
         while True:
-            await self.look()
+            if self._turn % IDLE_EVERY and self.idle:
+                self._beacon.beat()
+                self._turn += 1
+            else:
+                await self.look()
             await self._pause(TURN_SECONDS)
+
+    def asked(self) -> None:
+        """A person looks at the page: keep everything on it fresh for a while. Only sets a mark."""
+        self._asked = self._turn
+
+    @property
+    def idle(self) -> bool:
+        """There is no job anywhere, as of the last look, and nobody looks at the page."""
+        looked_at = self._asked is not None and self._turn - self._asked < ASKED_TURNS
+        return not (self._quick is None or self._quick.live or looked_at or self._busy())
+
+    @property
+    def alerts_every(self) -> int:
+        """How many of the alerts' turns may pass between two of their looks."""
+        quick = self._quick
+        if quick is None or not self.idle or quick.alarmed or quick.breaker_open:
+            return 1
+        return ALERTS_IDLE if quick.recent or quick.nightly_running else ALERTS_QUIET
 
     async def look(self) -> None:
         """One turn; the first is taken before anything is claimed. While the database is away the last one stands."""
         self._beacon.beat()
         try:
-            await self._look_at_others()
-            if self._turn % GRANTS_EVERY == 0:
+            quick = await self._look_at_others()
+            if self._turn % GRANTS_EVERY == 0 or self.snapshot.lost_grants:
                 self.snapshot.lost_grants = await self._shared.lost_grants()
-            if self._turn % FIGURES_EVERY == 0:
-                if self._keys is not None:
-                    await self._keys.look()
+            await self._mind(quick)
+            if self._wants_figures(quick):
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
-            if self._turn % COMPARED_EVERY == 0 and not self.snapshot.nightly_running:
+                self._read = (self._turn, quick.marks)
+            elif self._unchanged(quick):
+                self._taken_now()
+                self.snapshot.shown_at = self.snapshot.taken_at
+            if self._wants_comparison(quick):
                 await self._compare()
             self._turn += 1
         except NotNow as away:
@@ -168,6 +214,33 @@ class SnapshotLoop:
         if taken_at is None:
             return None
         return self._now() - min(taken_at, shown_at or taken_at)
+
+    def _unchanged(self, quick: QuickLook) -> bool:
+        return self.idle and self._read is not None and self._read[1] == quick.marks
+
+    def _wants_figures(self, quick: QuickLook) -> bool:
+        if self._read is None:
+            return True
+        if self.idle and not self._unchanged(quick):
+            return True
+        return self._turn - self._read[0] >= (UNCHANGED_EVERY if self.idle else FIGURES_EVERY)
+
+    def _wants_comparison(self, quick: QuickLook) -> bool:
+        if quick.nightly_running:
+            return False
+        due = UNCHANGED_EVERY if self.idle else COMPARED_EVERY
+        return self._compared is None or self._turn - self._compared >= due
+
+    async def _mind(self, quick: QuickLook) -> None:
+        """Pass on what waits for one of the other loops, and take what each replica counts once."""
+        if quick.unsent:
+            self._unsent()
+        if quick.probe_asked:
+            self._probe_asked()
+        if self._keys is not None and quick.breaker_open and (self.idle or self._turn % FIGURES_EVERY == 0):
+            await self._keys.look()
+        if self._counts and quick.cancelled:
+            self._metrics.companies_cancelled(await self._shared.take_cancelled())
 
     def hold(self) -> Hold | None:
         """What holds back all work by rule now, as of the last turn."""
@@ -189,31 +262,37 @@ class SnapshotLoop:
         job = overlong(snapshot.nightly_jobs, snapshot.nightly_usual, self._now())
         return None if job is None else (job, usual_end(job, snapshot.nightly_usual))
 
-    async def _look_at_others(self) -> None:
-        await self._shared.ping()
+    async def _look_at_others(self) -> QuickLook:
+        try:
+            quick = await self._shared.quick_look()
+        except DatabaseAway as away:
+            if away.reason is Away.GRANTS:
+                self.snapshot.lost_grants = await self._shared.lost_grants()
+            raise
         self._health.database.answered()
-        running = await self._shared.nightly_running()
-        share = await self._shared.connection_share()
-        self.snapshot.nightly_running = running
-        self.snapshot.nightly_jobs = await self._shared.nightly_jobs() if running else []
-        self._metrics.nightly_running.set(int(running))
-        # every turn: an operator who pauses the service wants to see it soon
-        self.snapshot.paused_by = await self._shared.paused_by()
-        self.snapshot.paused = self.snapshot.paused_by is not None
+        self._quick = quick
+        self.snapshot.nightly_running = quick.nightly_running
+        self.snapshot.nightly_jobs = await self._shared.nightly_jobs() if quick.nightly_running else []
+        self._metrics.nightly_running.set(int(quick.nightly_running))
+        self.snapshot.paused_by = quick.paused_by
+        self.snapshot.paused = quick.paused_by is not None
         self._metrics.paused.set(int(self.snapshot.paused))
-        more = self._courtesy.saw(nightly_running=running, connections=share)
+        more = self._courtesy.saw(nightly_running=quick.nightly_running, connections=quick.connections)
         self._metrics.standing_back.set(int(not self._courtesy.may_claim()))
         if more:
             self._resumed("due")
+        return quick
 
     async def _compare(self) -> None:
         """The nightly may lock its tables for long: then the last figures are kept, and nothing else waits."""
+        self._compared = self._turn
         try:
             self.snapshot.overlap = await self._shared.nightly_overlap()
             express, nightly = await self._shared.companies_today(self._zone)
             self.snapshot.registry = await self._shared.registry_facts()
-            if self._turn % USUAL_EVERY == 0:
+            if self._usual is None or self._turn - self._usual >= USUAL_EVERY:
                 self.snapshot.nightly_usual = await self._shared.nightly_usual()
+                self._usual = self._turn
         except NotNow as busy:
             log.info("comparison.missed", error=str(busy))
             return
@@ -237,10 +316,13 @@ class SnapshotLoop:
         }
         frees = await self._shown.frees(use.allowance for use in uses)
         snapshot.frees = {(line.provider, line.budget): line for line in frees}
-        snapshot.taken_at = self._now()
+        self._taken_now()
         self._publish(snapshot)
-        if self._counts:
-            self._metrics.companies_cancelled(await self._shared.take_cancelled())
+
+    def _taken_now(self) -> None:
+        """The figures are those of this moment: just read, or known to be unchanged."""
+        self.snapshot.taken_at = self._now()
+        self._metrics.queue_snapshot.set(self.snapshot.taken_at.timestamp())
 
     async def _show(self) -> None:
         """What only people look at. It reads a platform table, and may be late while that table is locked."""
@@ -269,57 +351,3 @@ class SnapshotLoop:
         for (provider, budget), (used, limit) in snapshot.budgets.items():
             metrics.budget_used.labels(provider, budget).set(used)
             metrics.budget_limit.labels(provider, budget).set(limit)
-        assert snapshot.taken_at is not None
-        metrics.queue_snapshot.set(snapshot.taken_at.timestamp())
-
-
-class Pulse:
-    """Measures how late the event loop runs its timers; publishes each loop's last beat and what the log has lost.
-
-    Args:
-        clock: the loop's clock, seconds.
-        now: the wall clock.
-        log_lines_dropped: how many log lines were dropped since the start.
-        pause: waits, in seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        health: Health,
-        metrics: Metrics,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-        log_lines_dropped: Callable[[], int] = lambda: 0,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._health = health
-        self._metrics = metrics
-        self._log_lines_dropped = log_lines_dropped
-        self._dropped = 0
-        self._clock = clock
-        self._now = now
-        self._pause = pause
-        # the cron loop sets its own value at each tick; until the first tick the start of the process is used
-        metrics.last_tick.labels("cron").set(now().timestamp())
-
-    async def run(self) -> None:
-        """Measure until cancelled."""
-        turn = 0
-        while True:
-            if turn % SIGNS_EVERY == 0:
-                self._publish()
-            turn += 1
-            due = self._clock() + PULSE_SECONDS
-            await self._pause(PULSE_SECONDS)
-            self._metrics.event_loop_lag.observe(max(0.0, self._clock() - due))
-
-    def _publish(self) -> None:
-        now = self._now().timestamp()
-        for name in BEATING:
-            beacon = self._health.beacons.get(name)
-            if beacon is not None:
-                self._metrics.last_tick.labels(name).set(now - beacon.age)
-        dropped = self._log_lines_dropped()
-        self._metrics.log_lines_dropped.inc(dropped - self._dropped)
-        self._dropped = dropped

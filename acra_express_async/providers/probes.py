@@ -21,8 +21,8 @@ from acra_express_async.runtime.health import BEAT_SECONDS, Health
 from acra_express_async.runtime.secret_files import Secret
 
 LOOP = "probes"
-POLL_BEATS = 3
-"""Without a notification the table is looked at every 30 s."""
+POLL_BEATS = 60
+"""Without a word that a request waits, the table is looked at every 10 min."""
 REST_SECONDS = 1.0
 """Between two looks: most notifications are about jobs."""
 PROBE_SECONDS = 150.0

@@ -38,6 +38,7 @@ def build_alerts(
     budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
     hold: Callable[[], Hold | None],
     nightly: Callable[[], tuple[NightlyJob, datetime] | None],
+    every: Callable[[], int],
     cap: Callable[[], tuple[int, int]],
     instance: str,
     runbook: Callable[[], str],
@@ -49,6 +50,7 @@ def build_alerts(
     Args:
         hold: the rule that holds back all work now.
         nightly: the nightly's job that runs for longer than usual, and when it should have been over.
+        every: how many turns of the first loop may pass between two looks.
         cap: slots of the daily cap that are used today, and the configured cap.
         runbook: where the service's own copy of the runbook can be read.
     """
@@ -79,6 +81,7 @@ def build_alerts(
         budgets=budgets,
         settings=settings.alert,
         unsent=courier.nudge,
+        every=every,
         health=health,
         metrics=metrics,
     )

@@ -39,7 +39,8 @@ from acra_express_async.limits.budget_table import BUDGETS
 from acra_express_async.metrics import new_metrics
 from acra_express_async.models import Job, JobType, Provider
 from acra_express_async.ops.preflight import DatabaseAccess
-from acra_express_async.ops.snapshot import Pulse, SnapshotLoop
+from acra_express_async.ops.pulse import Pulse
+from acra_express_async.ops.snapshot import SnapshotLoop
 from acra_express_async.ops.status import status
 from acra_express_async.runtime.build import revision
 from acra_express_async.runtime.cron import Cron
@@ -173,6 +174,9 @@ class Composition:
             keys=keys,
             outlook=lambda: read_outlook(access.work, settings),
             resumed=lambda reason: self.poller.wake(reason),  # noqa: PLW0108 - the poller is built later
+            busy=lambda: self.poller.busy,
+            unsent=lambda: self.courier.wake(),  # noqa: PLW0108 - built later, like the poller
+            probe_asked=lambda: self.probes.wake(),  # noqa: PLW0108 - built later
         )
         self.poller = self._poller()
         self.listener = Listener(
@@ -190,6 +194,7 @@ class Composition:
             budgets=lambda: ledger.usage(every),
             hold=self.snapshot_loop.hold,
             nightly=self.snapshot_loop.overlong,
+            every=lambda: self.snapshot_loop.alerts_every,
             cap=lambda: (self.snapshot_loop.snapshot.cap_used, settings.daily_cap),
             instance=self.owner,
             runbook=lambda: f"{page_address(settings.http, self._web.port)}/runbook",
@@ -240,7 +245,7 @@ class Composition:
         handlers = self._handlers(providers, memory)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
-        await self.snapshot_loop.look()  # the poller must know of the nightly before its first claim
+        await self.snapshot_loop.look()  # the workers must know of the nightly before their first call
 
     def _heard(self, reason: str) -> None:
         """A notification is news of a job: perhaps a new one, perhaps a cancelled one that a worker has."""
@@ -256,6 +261,8 @@ class Composition:
             owner=self.owner,
             lease=timedelta(seconds=self.settings.lease_seconds),
             allowed=self.courtesy.jobs_allowed,
+            nightly_first=self.courtesy.lets_nightly_first,
+            nightly_runs=self.courtesy.met_nightly,
             draining=self.draining,
             idle=self.idle,
             until_idle=self.until_idle,
@@ -329,6 +336,7 @@ class Composition:
         return resolve(throttle, self.settings, key=key)
 
     def _status(self) -> dict[str, Any]:
+        self.snapshot_loop.asked()
         return status(
             settings=self.settings,
             health=self.health,

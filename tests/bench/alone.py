@@ -17,9 +17,12 @@ from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 from acra_express_async.sandbox.testbed import ServiceProcess
 
+from .pickup import contenders, working
 from .server import durable_server, new_database, owned
 
 READY_SECONDS = 30.0
+SETTLED_SECONDS = 20.0
+"""After this long a start is over, the first turns of all loops included."""
 
 
 async def _ready(server: EmbeddedPostgres, home: Path) -> tuple[ServiceProcess, float, str]:
@@ -60,20 +63,33 @@ async def start(rounds: int) -> list[tuple[str, ...]]:
     return [(f"{median(seen):.2f}", f"{max(seen):.2f}", str(rounds))]
 
 
-async def idle(seconds: float) -> list[tuple[str, ...]]:
-    """Rows: CPU seconds and transactions an hour of a service with nothing to do, and its resident memory."""
+async def idle(peers: str, seconds: float) -> list[tuple[str, ...]]:
+    """Rows: CPU seconds and transactions an hour of each queue with nothing to do, and its resident memory.
+
+    All of them run during the same `seconds`, each on a database of its own; ours is the whole service.
+    """
     with durable_server() as server, tempfile.TemporaryDirectory() as folder:
-        service, _, dsn = await _ready(server, Path(folder))
-        pid = service.process.pid
-        async with owned(dsn) as owner:
-            await asyncio.sleep(5)  # let the start finish
-            cpu, statements, began = cpu_seconds(pid), await _transactions(owner), time.monotonic()
+        async with AsyncExitStack() as stack:
+            service, _, dsn = await _ready(server, Path(folder))
+            stack.push_async_callback(service.stop)
+            watched = [("ours", service.process.pid, await stack.enter_async_context(owned(dsn)))]
+            for contender in contenders(peers)[1:]:
+                worker, connection = await stack.enter_async_context(working(contender, server))
+                watched.append((contender.name, worker.pid, connection))
+            await asyncio.sleep(SETTLED_SECONDS)
+            before = [(cpu_seconds(pid), await _transactions(owner)) for _, pid, owner in watched]
+            began = time.monotonic()
             await asyncio.sleep(seconds)
             hours = (time.monotonic() - began) / 3600
-            cpu, statements = cpu_seconds(pid) - cpu, await _transactions(owner) - statements
-            resident = resident_megabytes(pid)
-        await service.stop()
-    return [(f"{cpu / hours:.0f}", f"{statements / hours:.0f}", f"{resident:.0f}")]
+            return [
+                (
+                    name,
+                    f"{(cpu_seconds(pid) - cpu) / hours:.1f}",
+                    f"{(await _transactions(owner) - transactions) / hours:.0f}",
+                    f"{resident_megabytes(pid):.0f}",
+                )
+                for (name, pid, owner), (cpu, transactions) in zip(watched, before, strict=True)
+            ]
 
 
 async def _transactions(owner: Connection) -> int:

@@ -72,6 +72,10 @@ class Worker:
         self._process = process
         self.started: dict[int, int] = {}
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def _line(self) -> str:
         assert self._process.stdout is not None
         async with asyncio.timeout(60):

@@ -22,6 +22,7 @@ from acra_express_async.db.session import connection as connections
 from acra_express_async.db.session import pool
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.ops.preflight import prepare
+from acra_express_async.ops.snapshot import GRANTS_EVERY
 from acra_express_async.ops.status import status
 from acra_express_async.runtime.database_health import DatabaseHealth
 from acra_express_async.service.composition import Composition
@@ -246,7 +247,7 @@ async def test_lost_grants_show_although_claims_go_through(arena: Arena) -> None
         "REVOKE UPDATE ON companies FROM acra_express; REVOKE INSERT ON acra_express.outcomes FROM acra_express"
     )
     await arena.composition.snapshot_loop.look()
-    for _ in range(6):
+    for _ in range(GRANTS_EVERY):
         await arena.composition.snapshot_loop.look()
     code, verdict, _ = arena.answers()
     assert code == 200

@@ -23,7 +23,8 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, PULSE_SECONDS, Pulse, SnapshotLoop
+from acra_express_async.ops.pulse import PULSE_SECONDS, Pulse
+from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, SnapshotLoop
 from acra_express_async.params import StagingParams
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours

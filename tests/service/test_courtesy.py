@@ -19,6 +19,7 @@ from process import Stage, stage
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
 
+from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import ConfigError
@@ -85,18 +86,15 @@ class Backlog:
         self.left = left
         self.asked = 0
 
-    async def claim(self, owner: str, lease: timedelta) -> list[Job]:
+    async def claim_next(self, owner: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
         self.asked += 1
         if not self.left:
-            return []
+            return Claimed()
         self.left -= 1
-        return [Job(JobId(self.left), JobType.STAGING, Token(self.left), {}, Clock()())]
+        return Claimed(Job(JobId(self.left), JobType.STAGING, Token(self.left), {}, Clock()()))
 
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int:
         return 0
-
-    async def next_due(self) -> timedelta | None:
-        return None
 
 
 @pytest.mark.parametrize(

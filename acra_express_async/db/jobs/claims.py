@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The answer to one claim.
+
+    Attributes:
+        job: None where nothing could be claimed.
+        nightly_running: nothing was looked for, because a job of the nightly runs.
+        due: how long until a snoozed job or a lease falls due, at most zero when one is due now; None without one, and
+            where a job was claimed.
+    """
+
+    job: Job | None = None
+    nightly_running: bool = False
+    due: timedelta | None = None
 
 
 class JobClaims:
@@ -52,6 +69,23 @@ class JobClaims:
                 MAX_BYTES,
             )
         return [_job_of(row, lease) for row in rows]
+
+    async def claim_next(self, owner: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
+        """Claim one due job as `claim` does, and say in the same statement what else the caller has to know.
+
+        Args:
+            nightly_first: claim nothing while a job of the nightly runs.
+
+        Raises:
+            DatabaseAway: the claim may have been made all the same; `give_back` hands such a job back.
+        """
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(_CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first)
+        assert row is not None
+        if row["job_id"] is not None:
+            return Claimed(_job_of(row, lease))
+        due = row["due"]
+        return Claimed(nightly_running=row["nightly_running"], due=due if isinstance(due, timedelta) else None)
 
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int:
         """Queue the jobs that `owner` holds without knowing it, with the attempt handed back; returns how many.
@@ -145,6 +179,26 @@ class JobClaims:
                     """
                 )
             )
+
+
+# `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
+# before its first look. The last column is read only where nothing was claimed.
+_CLAIM_NEXT = """
+    WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
+    claimed AS MATERIALIZED (
+        SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
+               c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
+        FROM nightly n
+        CROSS JOIN LATERAL acra_express.claim_jobs($1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true) c)
+    SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
+           c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
+           CASE WHEN c.fault IS NULL THEN c.params END AS params,
+           c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
+           CASE WHEN c.job_id IS NULL THEN (
+               SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
+               WHERE l.due_at < 'infinity' ORDER BY l.due_at LIMIT 1) END AS due
+    FROM nightly n LEFT JOIN claimed c ON true
+"""
 
 
 def _job_of(row: Row, lease: timedelta) -> Job:

@@ -11,12 +11,12 @@ from acra_express_async.db.jobs.neighbours import (
     NightlyJob,
     NightlyOverlap,
     companies_today,
-    connection_share,
     nightly_jobs,
     nightly_overlap,
     nightly_usual,
 )
 from acra_express_async.db.ops.progress_rows import paused_by
+from acra_express_async.db.ops.quick_look import QuickLook, quick_look
 from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.grants import lost_grants
 from acra_express_async.db.session.pool import Database
@@ -82,14 +82,14 @@ class Control:
                 )
             )
 
-    async def ping(self) -> None:
-        """See `Database.ping`; on a session of the working pool, because other DSNs may lead to another server."""
-        await self._database.ping()
+    async def quick_look(self) -> QuickLook:
+        """What is asked every few seconds; see `quick_look.quick_look`."""
+        return await quick_look(self._database)
 
     async def lost_grants(self) -> list[str]:
         """The grants that the tenant role lacks now, for example ``EXECUTE of acra_express.claim``; catalogs only."""
         async with self._database.session() as connection:
-            return await lost_grants(connection, await connection.fetchval("SELECT current_user"))
+            return await lost_grants(connection)
 
     async def moment(self) -> datetime:
         """The present moment by the database's clock."""
@@ -131,11 +131,6 @@ class Control:
         """What of the registry is loaded, and how old it is."""
         async with self._database.session() as connection:
             return await registry_facts(connection)
-
-    async def connection_share(self) -> float:
-        """Part of the server's connections that are taken; see `neighbours.connection_share`."""
-        async with self._database.session() as connection:
-            return await connection_share(connection)
 
     async def companies_today(self, zone: ZoneInfo) -> tuple[int, int]:
         """Companies done since midnight of `zone`, by express and by the nightly."""

@@ -140,8 +140,11 @@ async def grant_all(connection: Connection, role: str) -> None:
         await connection.execute(statement)
 
 
-async def lost_grants(connection: Connection, role: str) -> list[str]:
+async def lost_grants(connection: Connection, role: str | None = None) -> list[str]:
     """Privileges that the role lacks and the service needs, for example ``UPDATE of public.companies``.
+
+    Args:
+        role: the session's role where None.
 
     Tables that a deployment may lack, and columns that were added after the last `migrate`, do not count;
     `platform_shape.costs` names them.
@@ -149,23 +152,24 @@ async def lost_grants(connection: Connection, role: str) -> list[str]:
     wishes = [wish for wish in WISHES if wish in _OURS or wish.relation.removeprefix("public.") in REQUIRED]
     rows = await connection.fetch(
         """
+        WITH asked AS (SELECT coalesce($1::name, current_user) AS role)
         SELECT DISTINCT p.privilege || ' of ' || w.relation AS lack
-        FROM jsonb_to_recordset($2) AS w(relation text, privileges text[], columns text[])
+        FROM asked CROSS JOIN jsonb_to_recordset($2) AS w(relation text, privileges text[], columns text[])
         CROSS JOIN LATERAL unnest(w.privileges) AS p(privilege)
         JOIN pg_class c ON c.oid = to_regclass(w.relation)
         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             AND a.attname = ANY (w.columns) AND NOT c.relname || '.' || a.attname = ANY ($4::text[])
-        WHERE CASE WHEN w.columns IS NULL THEN NOT has_table_privilege($1::name, c.oid, p.privilege)
-                   ELSE a.attnum IS NOT NULL AND NOT has_column_privilege($1::name, c.oid, a.attnum, p.privilege) END
+        WHERE CASE WHEN w.columns IS NULL THEN NOT has_table_privilege(asked.role, c.oid, p.privilege)
+                   ELSE a.attnum IS NOT NULL AND NOT has_column_privilege(asked.role, c.oid, a.attnum, p.privilege) END
         UNION
-        SELECT 'EXECUTE of acra_express.' || f.proname FROM pg_proc f
+        SELECT 'EXECUTE of acra_express.' || f.proname FROM asked CROSS JOIN pg_proc f
         WHERE f.pronamespace = to_regnamespace('acra_express') AND f.proname = ANY ($3::text[])
-          AND NOT has_function_privilege($1::name, f.oid, 'EXECUTE')
+          AND NOT has_function_privilege(asked.role, f.oid, 'EXECUTE')
         UNION
-        SELECT 'USAGE of ' || s.name FROM (VALUES
+        SELECT 'USAGE of ' || s.name FROM asked CROSS JOIN (VALUES
             (pg_get_serial_sequence('public.background_jobs', 'job_id')),
             (pg_get_serial_sequence('public.enrichment_runs', 'run_id'))) AS s(name)
-        WHERE s.name IS NOT NULL AND NOT has_sequence_privilege($1::name, s.name, 'USAGE')
+        WHERE s.name IS NOT NULL AND NOT has_sequence_privilege(asked.role, s.name, 'USAGE')
         ORDER BY 1
         """,
         role,

@@ -37,6 +37,19 @@ async def _keep_session(_connection: Connection) -> None:
     """Replaces asyncpg's RESET ALL on release, which is not needed: all of our settings are SET LOCAL."""
 
 
+def require_writable(*, standby: bool, read_only: str) -> None:
+    """Inside a session: refuse a server that accepts no writes, so that the pool replaces its sessions.
+
+    Args:
+        read_only: the session's `transaction_read_only`.
+
+    Raises:
+        asyncpg.ReadOnlySQLTransactionError: as the server itself does at the first write.
+    """
+    if standby or read_only == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("it is a standby" if standby else "transaction_read_only is on")
+
+
 CANCEL_SECONDS = 1.0
 """How long a server may take to accept the cancellation of a statement whose session is being closed."""
 
@@ -132,10 +145,7 @@ class Database:
                 " pg_catalog.current_setting('transaction_read_only') AS read_only"
             )
             assert row is not None
-            if row["standby"] or row["read_only"] == "on":
-                raise asyncpg.ReadOnlySQLTransactionError(
-                    "it is a standby" if row["standby"] else "transaction_read_only is on"
-                )
+            require_writable(standby=row["standby"], read_only=row["read_only"])
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
