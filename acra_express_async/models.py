@@ -107,9 +107,8 @@ class Judged:
 class Company:
     """One company as the registry and the platform's `companies` describe it.
 
-    `ssic_code` is digits as written in the registry, perhaps without a leading zero; `postal_code` is six digits or
-    None; `website_domain` is what the platform already holds and may be wrong; `shared_postal` is how many registry
-    rows have the same postal code (0 when unknown).
+    `ssic_code` is digits as in the registry, perhaps without a leading zero; `postal_code` is six digits or None, and
+    `shared_postal` how many registry rows have it (0 when unknown); `website_domain` is what the platform holds.
     """
 
     company_id: CompanyId
@@ -128,6 +127,8 @@ class Company:
     shared_postal: int = 0
     website_domain: str | None = None
     judged: Judged = Judged()
+    opted_out: bool = False
+    recently_checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

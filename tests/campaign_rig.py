@@ -35,7 +35,7 @@ class Story:
         self.unwanted: dict[str, Outcome] = {}
         self.before: Callable[[Company, Scope], Any] = lambda _company, _scope: None
 
-    async def refused(self, company: Company) -> Outcome | None:
+    def refused(self, company: Company) -> Outcome | None:
         return self.unwanted.get(company.uen)
 
     async def run(self, company: Company, scope: Scope) -> Outcome:

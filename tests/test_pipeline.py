@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,8 @@ import pytest
 
 from acra_express_async.companies import pipeline as pipeline_module
 from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.db.companies.answer_memory import Known
+from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.errors import (
     Blocked,
     BudgetExhausted,
@@ -110,9 +112,12 @@ class World:
         assert max_tokens == 1000
         return self.footers.get(url) or Page(url, "", "", usable=False, unusable_reason="empty")
 
-    async def cached(self, address: str) -> VerificationResult | None:
-        verdict = self.settled.get(address)
-        return verdict if verdict and verdict.status != "unknown" else None
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        known = {each: self.settled[each] for each in addresses if each in self.settled}
+        return LookedUp(
+            {address: verdict for address, verdict in known.items() if verdict.status != "unknown"},
+            frozenset(address for address in addresses if address in self.opted_out),
+        )
 
     async def open_intent(self, address: str) -> datetime | None:
         if address in self.intents:
@@ -127,38 +132,38 @@ class World:
         assert opened_at == OPENED
         self.intents.discard(address)
 
-    async def company(self, uen: str) -> bool:
-        return uen in self.opted_out
-
     async def domain(self, domain: str) -> bool:
         return domain in self.opted_out
 
-    async def address(self, address: str) -> bool:
-        return address in self.opted_out
-
-    async def search(self, query: str) -> SearchPage | None:
-        return self.searches.get(query)
+    async def known_search(self, query: str, company_id: CompanyId, uen: str) -> Known[SearchPage]:
+        return Known(
+            self.searches.get(query),
+            gave_up=self._gave_up(("search", query)),
+            company_opted_out=uen in self.opted_out,
+        )
 
     async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str]) -> SearchPage:
         noted = replace(page, others={domain: self.others[domain] for domain in domains if domain in self.others})
         self.searches[page.query] = noted
         return noted
 
-    async def page(self, url: str) -> Page | None:
-        return self.kept.get(url)
+    async def known_page(self, kind: str, url: str, company_id: CompanyId, uen: str, domain: str) -> Known[Page]:
+        return Known(
+            (self.kept_footers if kind == "footer" else self.kept).get(url),
+            gave_up=self._gave_up((kind, url)),
+            company_opted_out=uen in self.opted_out,
+            site_opted_out=domain in self.opted_out,
+        )
 
     async def keep_page(self, page: Page) -> None:
         self.kept[page.url] = page
 
-    async def footer(self, url: str) -> Page | None:
-        return self.kept_footers.get(url)
-
-    async def gave_up(self, _company_id: CompanyId, asked: tuple[str, str]) -> bool:
+    def _gave_up(self, asked: tuple[str, str]) -> bool:
         return self.failed_calls.get(asked, 0) >= 2
 
     async def failed(self, company_id: CompanyId, asked: tuple[str, str], error: Transient) -> bool:
         self.failed_calls[asked] = self.failed_calls.get(asked, 0) + 1
-        return error.about_target and await self.gave_up(company_id, asked)
+        return error.about_target and self._gave_up(asked)
 
     async def keep_footer(self, page: Page) -> None:
         self.kept_footers[page.url] = page

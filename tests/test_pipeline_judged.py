@@ -64,7 +64,7 @@ async def test_a_company_without_a_site_costs_no_call() -> None:
     outcome = await pipeline(world).run(company, FreeScope())
     assert (outcome.kind, outcome.reason) == (OutcomeKind.NO_WEBSITE, "judged")
     assert world.calls == []
-    assert await pipeline(world).refused(company) == outcome, "it takes no slot of the day"
+    assert pipeline(world).refused(company) == outcome, "it takes no slot of the day"
 
 
 @pytest.mark.parametrize("known", [None, "orchidhardware.sg"], ids=["searched", "known to the platform"])
@@ -112,7 +112,7 @@ async def test_an_opt_out_stands_above_a_set_site() -> None:
     uen = World(opted_out={UEN})
     outcome = await pipeline(uen).run(company, FreeScope())
     assert (outcome.kind, outcome.reason) == (OutcomeKind.SKIPPED, "opted_out")
-    outcome = await pipeline(uen).run(replace(COMPANY, judged=judged(no_site=True)), FreeScope())
+    outcome = await pipeline(uen).run(replace(COMPANY, judged=judged(no_site=True), opted_out=True), FreeScope())
     assert outcome.reason == "opted_out"
     links = f"[Home]({RIVAL}) [Contact]({RIVAL}contact)"
     moved = World(opted_out={"orchidhardware.com.sg"})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from acra_express_async.companies.verification import Verification
+from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.limits import fair_share
 from acra_express_async.models import Email, EmailKind, JobLimits, Usage, VerificationResult
 
@@ -26,8 +28,8 @@ class Bounce:
         self.asked.append(address)
         return VerificationResult(address, "invalid")
 
-    async def cached(self, address: str) -> VerificationResult | None:
-        return self.known.get(address)
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        return LookedUp({each: self.known[each] for each in addresses if each in self.known})
 
     async def open_intent(self, address: str) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)

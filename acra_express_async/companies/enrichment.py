@@ -112,7 +112,7 @@ class Enrichment:
             with structlog.contextvars.bound_contextvars(company_id=company_id, uen=""):
                 try:
                     with span("company", company_id=company_id):
-                        await self._enrich(batch, company_id, scope, committed + 1)
+                        fresh_waits = await self._enrich(batch, company_id, scope, committed + 1)
                 except RateLimited:
                     raise
                 except (Transient, OwnFault) as away:
@@ -121,7 +121,7 @@ class Enrichment:
                     continue
             committed += 1
             more = put_off is not None or position + 1 < len(left)
-            if more and await self._jobs.fresh_waits():
+            if more and fresh_waits:
                 return End.RELEASED
         if put_off is not None:
             raise put_off
@@ -132,11 +132,14 @@ class Enrichment:
         async with self._jobs.owned(batch.job) as connection:
             await self._jobs.finish(connection, batch.job, total=batch.total)
 
-    async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> None:
-        """Work on a company until its outcome is stored: what a person judges meanwhile makes the outcome void."""
-        stored = False
-        while not stored:
-            company = await self._companies.load(company_id)
+    async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> bool:
+        """Work on a company until its outcome is stored: what a person judges meanwhile makes the outcome void.
+
+        Returns:
+            Whether a job waits that was never claimed.
+        """
+        while True:
+            company = await self._companies.load(company_id, batch.params.campaign_id)
             if company is None:
                 company, outcome = (
                     Company(company_id, uen="", name=""),
@@ -145,12 +148,14 @@ class Enrichment:
             else:
                 structlog.contextvars.bind_contextvars(uen=company.uen)  # until the next company
                 outcome = await self._outcome_for(batch, company, scope)
-            stored = await self._commit(batch, company, outcome, processed)
+            fresh_waits = await self._commit(batch, company, outcome, processed)
+            if fresh_waits is not None:
+                return fresh_waits
 
     async def _outcome_for(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
-        if await self._companies.recently_checked(company.company_id, batch.params.campaign_id):
+        if company.recently_checked:
             return Outcome(OutcomeKind.SKIPPED, "recently_checked")
-        refused = await self._pipeline.refused(company)
+        refused = self._pipeline.refused(company)
         if refused is not None:  # before the slot: what costs nothing uses up none of the day
             return refused
         if not await self._take_slot(batch, company.company_id):
@@ -204,17 +209,20 @@ class Enrichment:
         except (LeaseLost, NotNow) as lost:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
-    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> bool:
+    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> bool | None:
         """Write records, outcome and the job's progress in one short transaction that checks the token.
 
-        If another job has answered for the company since, its answer stands and ours is left out. False, and nothing
-        is written, if a person has judged something of the company since it was loaded.
+        If another job has answered for the company since, its answer stands and ours is left out.
+
+        Returns:
+            Whether a job waits that was never claimed; None, and nothing is written, if a person has judged something
+            of the company since it was loaded.
         """
         started = self._clock()
         job, params = batch.job, batch.params
         staged_at = params.staged_at or job.created_at
 
-        async def save() -> tuple[Outcome, Ended] | None:
+        async def save() -> tuple[Outcome, Ended, bool] | None:
             async with self._jobs.owned(job) as connection:
                 if await self._outcomes.judged_since(connection, company):
                     return None
@@ -237,8 +245,8 @@ class Enrichment:
                     level=level,
                     level_table=None if level is None else TABLE,
                 )
-                await self._jobs.progress(connection, job, processed=processed, total=batch.total)
-                return saved.outcome, ended
+                fresh_waits = await self._jobs.progress(connection, job, processed=processed, total=batch.total)
+                return saved.outcome, ended, fresh_waits
 
         with span("save"):
             written = await self._lock_retry.write(save)
@@ -246,11 +254,11 @@ class Enrichment:
             log.info("company.judged_meanwhile")
             if outcome.usage != Usage():
                 await self._book(batch, outcome.usage)
-            return False
-        outcome, ended = written
+            return None
+        outcome, ended, fresh_waits = written
         note(outcome=outcome.kind.value, reason=outcome.reason, uen=company.uen)
         self._tell(outcome, ended, save_seconds=self._clock() - started)
-        return True
+        return fresh_waits
 
     def _tell(self, outcome: Outcome, ended: Ended, *, save_seconds: float) -> None:
         """Metrics and log of a stored outcome."""

@@ -13,10 +13,10 @@ from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from acra_express_async.companies.asked_providers import Reader, Searcher
 from acra_express_async.companies.verification import Verification, VerificationStore, Verifier
-from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Memory
+from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Known, Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent, RateLimited, Transient
 from acra_express_async.extract.candidates import candidates_of, judged_candidate, known_candidate
@@ -66,24 +66,8 @@ JUDGED_SITE_UNREADABLE = "judged_site_unreadable"
 _OPTED_OUT_SITE = "site_opted_out"
 
 
-class Searcher(Protocol):
-    """The provider that finds sites: DuckDuckGo, and in tests a table."""
-
-    async def search(self, query: str, scope: Scope) -> SearchPage:
-        """Page one of a search."""
-        ...
-
-
-class Reader(Protocol):
-    """The provider that reads pages: Jina Reader, and in tests a table."""
-
-    async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        """One page as text; an unusable page is returned with `usable=False`."""
-        ...
-
-    async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
-        """Only the footer of a page, with or without the labels of its links."""
-        ...
+class _CompanyOptedOut(Exception):
+    """Ends a run: the company opted out after it was loaded."""
 
 
 @dataclass(slots=True)
@@ -96,6 +80,7 @@ class _Run:
     queries: list[str] = field(default_factory=list)
     answers: list[SearchPage] = field(default_factory=list)
     offered: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     answered: int = 0
     reads: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -108,8 +93,9 @@ class Pipeline:
     Args:
         searcher, reader, verifier: the providers.
         verifications: stored results, and intents to verify.
-        opt_outs: asked before searching, reading and verifying, and about every address before it is passed on.
-        memory: answers that an interrupted attempt has already paid for.
+        opt_outs: asked about the chosen site, which a redirect may have led to.
+        memory: answers that an interrupted attempt has already paid for; it also says, before each search and each
+            read, whether the company or the site has opted out.
         clock: seconds, only for `Outcome.stage_seconds`.
         max_pages: reads of one company, those of footers and those from memory included, so that a resumed run decides
             alike.
@@ -150,6 +136,7 @@ class Pipeline:
             personal=store_personal_emails,
             fair_share=fair_share,
         )
+        self._verifications = verifications
         self._opt_outs = opt_outs
         self._memory = memory
         self._address_key = address_key
@@ -157,11 +144,12 @@ class Pipeline:
         self._max_pages = max_pages
         self._tokens_per_page = tokens_per_page
 
-    async def refused(self, company: Company) -> Outcome | None:
+    @staticmethod
+    def refused(company: Company) -> Outcome | None:
         """The outcome of a company for which nothing is looked up: not live, opted out, or judged to have no site."""
         if not may_be_live(company.entity_status):
             return Outcome(OutcomeKind.SKIPPED, "not_live")
-        if await self._opt_outs.company(company.uen):
+        if company.opted_out:
             return Outcome(OutcomeKind.SKIPPED, "opted_out")
         return Outcome(OutcomeKind.NO_WEBSITE, JUDGED) if company.judged.no_site else None
 
@@ -175,10 +163,17 @@ class Pipeline:
                 paid for is remembered. (Once the contacts are found, a failed verification is only recorded.)
             Draining, LeaseLost, StandBack: from `scope`; nothing new was started.
         """
-        refused = await self.refused(company)
+        refused = self.refused(company)
         if refused is not None:
             return refused
         run = _Run(company, scope, Progress(company, names_for(company)))
+        try:
+            return await self._found(run)
+        except _CompanyOptedOut:
+            return Outcome(OutcomeKind.SKIPPED, "opted_out")
+
+    async def _found(self, run: _Run) -> Outcome:
+        company = run.company
         if company.judged.site is not None:
             return await self._read_judged_site(run, company.judged.site)
         await self._look_at_known_site(run)
@@ -242,16 +237,27 @@ class Pipeline:
             left = self._max_pages - run.reads
             if left <= 0 or (left <= spare and chosen(run.progress) is None):
                 break
-            if await self._opt_outs.domain(step.domain):
+            known = await self._known(run, step)
+            if known.site_opted_out:
                 run.progress = run.progress.without(step.domain)
                 run.notes.append(_OPTED_OUT_SITE)
                 step = await to_thread(next_step, run.progress)
                 continue
-            page = await self._read(run, step)
+            page = await self._read(run, step, known)
             run.progress, step = await to_thread(advanced, run.progress, step, page)
 
+    async def _known(self, run: _Run, step: Step) -> Known[Page]:
+        known = await self._memory.known_page(
+            "footer" if step.footer else "page", step.url, run.company.company_id, run.company.uen, step.domain
+        )
+        if known.company_opted_out:
+            raise _CompanyOptedOut
+        run.asked.add(step.domain)
+        return known
+
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
-        """The chosen site, unless it has opted out: a redirect may have led to it from another domain.
+        """The chosen site, unless it has opted out: a redirect may have led to it from another domain. What was asked
+        about before a read of this run is not asked again; saving asks once more about everything.
 
         A site that a person set stays the answer where it redirects, so there the target is asked for too.
         """
@@ -260,7 +266,7 @@ class Pipeline:
         own, judged = found.judgement.site.domain, run.company.judged.site
         targets = () if judged is None else served_by_others(judged_candidate(judged), found.usable, run.progress.names)
         for domain in (own, *targets):
-            if await self._opt_outs.domain(domain):
+            if domain not in run.asked and await self._opt_outs.domain(domain):
                 run.progress = run.progress.without(own)
                 run.notes.append(_OPTED_OUT_SITE)
                 return None
@@ -268,13 +274,15 @@ class Pipeline:
 
     async def _search(self, run: _Run, query: str) -> SearchPage:
         run.queries.append(query)
-        remembered = await self._memory.search(query)
-        if remembered is not None:
+        known = await self._memory.known_search(query, run.company.company_id, run.company.uen)
+        if known.company_opted_out:
+            raise _CompanyOptedOut
+        if known.kept is not None:
             run.answered += 1
-            return remembered
+            return known.kept
         try:
             with self._timed(run, "search"):
-                async with self._bounded(run, ("search", query)):
+                async with self._bounded(run, ("search", query), gave_up=known.gave_up):
                     answer = await self._searcher.search(query, run.scope)
         except Permanent as error:
             run.notes.append(f"search_refused:{error.reason}")
@@ -282,15 +290,14 @@ class Pipeline:
         run.answered += 1
         return await self._memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
 
-    async def _read(self, run: _Run, step: Step) -> Page:
+    async def _read(self, run: _Run, step: Step, known: Known[Page]) -> Page:
         """The page, or one that says why it could not be read; every read counts towards `max_pages`."""
         run.reads += 1
-        remembered = await (self._memory.footer(step.url) if step.footer else self._memory.page(step.url))
-        if remembered is not None:
-            return remembered
+        if known.kept is not None:
+            return known.kept
         try:
             with self._timed(run, "read"):
-                async with self._bounded(run, ("footer" if step.footer else "page", step.url)):
+                async with self._bounded(run, ("footer" if step.footer else "page", step.url), gave_up=known.gave_up):
                     page = await self._read_now(step, run.scope)
         except Permanent as error:
             run.notes.append(f"page_refused:{error.reason}")
@@ -301,7 +308,7 @@ class Pipeline:
         return page
 
     @asynccontextmanager
-    async def _bounded(self, run: _Run, asked: Asked) -> AsyncIterator[None]:
+    async def _bounded(self, run: _Run, asked: Asked, *, gave_up: bool) -> AsyncIterator[None]:
         """Around one call: what failed often enough for this company is not asked for again.
 
         Raises:
@@ -310,7 +317,7 @@ class Pipeline:
         company_id = run.company.company_id
         provider = Provider.DUCKDUCKGO if asked[0] == "search" else Provider.JINA
         given_up = f"the {asked[0]} failed {MOST_CALLS} times for this company"
-        if await self._memory.gave_up(company_id, asked):
+        if gave_up:
             raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES, sent=False)
         try:
             yield
@@ -341,9 +348,10 @@ class Pipeline:
             contacts = await to_thread(contacts_of, found.usable, site.domain, run.company, run.progress.names)
         refused = run.company.judged.rejected_contacts
         named = [email for email in contacts.emails if self._address_key(email.address) not in refused]
-        welcome = [email for email in named if not await self._opt_outs.address(email.address)]
         with self._timed(run, "verify"):
-            verified = await self._verification.of(welcome, run.scope)
+            stored = await self._verifications.look_up([email.address for email in named])
+            welcome = [email for email in named if email.address not in stored.opted_out]
+            verified = await self._verification.of(welcome, run.scope, stored.results)
         run.notes.extend(verified.notes)
         return replace(
             self._outcome(run, OutcomeKind.ENRICHED, "", site),
@@ -363,7 +371,7 @@ class Pipeline:
             site=site,
             rejected=rejected(run.progress, site),
             pages=tuple(page.url for page in read),
-            readings=tuple(_reading(page) for page in read),
+            readings=tuple(Reading(p.url, p.tokens, p.cut_at, p.footer_read, p.unusable_reason) for p in read),
             queries=tuple(run.queries),
             stage_seconds=tuple(run.seconds.items()),
             notes=tuple(dict.fromkeys(run.notes)),
@@ -389,7 +397,3 @@ def _with_found(
     welcome = [site for site in found if site.domain in there or site.domain not in offered]
     credible = any(candidate.credible for candidate in welcome)
     return progress.with_candidates(welcome), [site.domain for site in found], credible
-
-
-def _reading(page: Page) -> Reading:
-    return Reading(page.url, page.tokens, page.cut_at, page.footer_read, page.unusable_reason)

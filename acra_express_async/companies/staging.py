@@ -96,8 +96,7 @@ class Staging:
         listed = await self._lists.next_of(campaign.id, limit)
         if not (params.terms or params.ssic_codes or listed.exists):
             raise JobError("params names no terms, no ssic_codes and no uens, and no list is stored: nothing to stage")
-        again = await self._campaigns.is_again(campaign.id)
-        picked = await self._registry.pick(params, campaign, limit, listed.next, again=again)
+        picked = await self._registry.pick(params, campaign, limit, listed.next, again=listed.again)
         company_ids, left_out = [], []
         for row in picked.rows:
             scope.check()

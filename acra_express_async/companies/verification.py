@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from acra_express_async import logs
+from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.errors import DatabaseAway, Draining, LeaseLost, NotNow, ProviderError
 from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
 
@@ -43,8 +44,8 @@ class Verifier(Protocol):
 class VerificationStore(Protocol):
     """Stored results, and intents to verify: db/companies/verification_rows.py, and in tests a dict."""
 
-    async def cached(self, address: str) -> VerificationResult | None:
-        """A definitive result that is still recent enough."""
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        """Definitive results that are still recent enough, and which addresses have opted out."""
         ...
 
     async def open_intent(self, address: str) -> datetime | None:
@@ -99,8 +100,13 @@ class Verification:
         self._pause = pause
         self._owed: deque[Write] = deque(maxlen=MOST_OWED)
 
-    async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
+    async def of(
+        self, emails: Sequence[Email], scope: Scope, stored: Mapping[str, VerificationResult] | None = None
+    ) -> Verified:
         """Results for the best addresses, until one is conclusive. A provider's failure leaves the rest unverified.
+
+        Args:
+            stored: the results that `look_up` gave for these addresses; looked up here where None.
 
         Raises:
             Draining, LeaseLost, StandBack: from the scope, before a send; the intent was taken back.
@@ -108,22 +114,15 @@ class Verification:
                 be stored yet.
         """
         askable = self._askable(emails)
-        known = await self._known(askable)
+        if stored is None:
+            stored = (await self._store.look_up([email.address for email in askable])).results
+        known = {email.address: stored[email.address] for email in askable if email.address in stored}
         notes: tuple[str, ...] = ()
         if not any(result.usable for result in known.values()):
             fresh, notes = await self._asked([e.address for e in askable if e.address not in known], scope)
             known |= fresh
         checked = [replace(email, verification=known.get(email.address)) for email in emails]
         return Verified(tuple(sorted(checked, key=_rank)), notes)
-
-    async def _known(self, emails: Sequence[Email]) -> dict[str, VerificationResult]:
-        """Stored results, so that a good second address costs nothing."""
-        known: dict[str, VerificationResult] = {}
-        for email in emails:
-            result = await self._store.cached(email.address)
-            if result is not None:
-                known[email.address] = result
-        return known
 
     async def _asked(
         self, addresses: Sequence[str], scope: Scope

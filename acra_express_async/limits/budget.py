@@ -159,6 +159,10 @@ class Ledger(Protocol):
         """The answer has arrived: the window starts now, with these amounts where the answer stated them."""
         ...
 
+    def ride(self, charge: Charge, amounts: Mapping[str, int], written: Callable[[], None]) -> None:
+        """As `settle`, with the next statement of this process; `written` is called then. Only sets it aside."""
+        ...
+
     async def refund(self, charge: Charge) -> None:
         """Nothing was sent: undo the charge."""
         ...
@@ -230,6 +234,13 @@ class Budget:
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
         """See `Ledger.settle`; waiters then try again. Never fails: an unsettled charge simply counts in full."""
         await self._told(self._ledger.settle(charge, amounts))
+
+    def ride(self, charge: Charge, amounts: Mapping[str, int]) -> None:
+        """See `Ledger.ride`: for an answer that its receiver keeps in the database at once."""
+        self._ledger.ride(charge, amounts, self._has_freed)
+
+    def _has_freed(self) -> None:
+        self._freed += 1
 
     async def refund(self, charge: Charge) -> None:
         """See `Ledger.refund`; waiters then try again. Never fails: the worst case is a charge for nothing."""

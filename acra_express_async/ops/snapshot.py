@@ -195,6 +195,7 @@ class SnapshotLoop:
             if self._turn % GRANTS_EVERY == 0 or self.snapshot.lost_grants:
                 self.snapshot.lost_grants = await self._shared.lost_grants()
             await self._mind(quick)
+            compares = self._wants_comparison(quick)
             if self._wants_figures(quick):
                 await aio.time(self._metrics.snapshot_duration, self._take_figures())
                 await self._show()
@@ -202,7 +203,7 @@ class SnapshotLoop:
             elif self._unchanged(quick):
                 self._taken_now()
                 self.snapshot.shown_at = self.snapshot.taken_at
-            if self._wants_comparison(quick):
+            if compares:
                 await self._compare()
             self._turn += 1
         except NotNow as away:
@@ -228,7 +229,7 @@ class SnapshotLoop:
     def _wants_comparison(self, quick: QuickLook) -> bool:
         if quick.nightly_running:
             return False
-        due = UNCHANGED_EVERY if self.idle else COMPARED_EVERY
+        due = UNCHANGED_EVERY if self._unchanged(quick) else COMPARED_EVERY
         return self._compared is None or self._turn - self._compared >= due
 
     async def _mind(self, quick: QuickLook) -> None:

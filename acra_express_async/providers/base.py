@@ -135,6 +135,7 @@ class Caller:
         budget: the durable allowances; None where there are none (Slack).
         breaker: None where the caller handles failures itself (Slack).
         margin: longest time from a charge to the first byte sent.
+        kept: every good answer is kept in the database at once, so that its settlement may ride along.
         random: uniform in [0, 1), for the jitter between tries.
         sleep: replaceable in tests.
     """
@@ -148,9 +149,11 @@ class Caller:
         budget: Budget | None = None,
         breaker: Breaker | None = None,
         margin: timedelta = SEND_MARGIN,
+        kept: bool = False,
         random: Callable[[], float],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self._kept = kept
         self.provider = provider
         self._throttle = throttle
         self._metrics = metrics
@@ -164,7 +167,7 @@ class Caller:
     def single(self) -> Caller:
         """This caller with one try for each call, whatever the policy allows: its error is the provider's answer."""
         alike = copy(self)
-        alike._retries = False  # noqa: SLF001 - a copy of this very class
+        alike._retries = alike._kept = False  # noqa: SLF001 - a copy of this very class
         return alike
 
     async def call(self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], scope: Scope) -> Value:
@@ -237,13 +240,19 @@ class Caller:
             return
         charge = await self._budget.charge({row.name: amount for row, amount in call.cost.items()}, scope)
         wire = Wire(charge.asked_at, self._margin)
+        kept = False
         try:
             yield wire
+            kept = self._kept
         finally:
             if not wire.sent:
                 await self._budget.refund(charge)
             elif wire.answer is not None:
-                await self._budget.settle(charge, {row.name: amount for row, amount in wire.answer.billed.items()})
+                billed = {row.name: amount for row, amount in wire.answer.billed.items()}
+                if kept:
+                    self._budget.ride(charge, billed)
+                else:
+                    await self._budget.settle(charge, billed)
 
     async def _send(
         self, http: httpx.AsyncClient, policy: Policy, call: Call[Value], wire: Wire, scope: Scope, waited: float

@@ -17,6 +17,7 @@ from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.db.limits.probe_requests import ProbeRequests
+from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import (
@@ -103,11 +104,13 @@ def build_providers(
     margin: timedelta = SEND_MARGIN,
     secrets: Secrets | None = None,
     keys: MendedKeys | None = None,
+    kept: bool = False,
 ) -> Providers:
     """For each provider all that a call passes through.
 
     Args:
         margin: the time from a charge to the first byte sent.
+        kept: the pipeline keeps every good answer at once (see `Caller`).
         secrets: keys that may be rotated while the service runs; without it the keys of the settings are used.
     """
     secrets = secrets or Secrets.of(settings, {})
@@ -142,6 +145,7 @@ def build_providers(
             budget=budget,
             breaker=breakers[provider],
             margin=margin,
+            kept=kept,
             random=random.random,
         )
 
@@ -186,6 +190,7 @@ def build_pipeline(
     *,
     hashes: AddressHash,
     memory: Memory,
+    settlements: Settlements,
     snapshot: Callable[[], Snapshot],
     clock: Callable[[], float],
 ) -> Pipeline:
@@ -203,7 +208,11 @@ def build_pipeline(
         reader=providers.jina,
         verifier=providers.zerobounce,
         verifications=VerificationRows(
-            access.work, shape=access.shape, hashes=hashes, cache_days=settings.zerobounce.cache_days
+            access.work,
+            shape=access.shape,
+            hashes=hashes,
+            cache_days=settings.zerobounce.cache_days,
+            settlements=settlements,
         ),
         opt_outs=OptOuts(access.work, hashes),
         memory=memory,

@@ -14,27 +14,22 @@ from typing import Any
 
 import httpx
 
-from acra_express_async.companies.enrichment import Enrichment
-from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.outlook_reading import read_outlook
-from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.answer_memory import Memory
-from acra_express_async.db.companies.campaign_rows import Campaigns
-from acra_express_async.db.companies.company_rows import Companies
-from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
-from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.limits.budget_ledger import BudgetLedger
+from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
-from acra_express_async.limits import SEND_MARGIN, Breaker, JobThrottle, resolve
+from acra_express_async.limits import SEND_MARGIN, Breaker
 from acra_express_async.limits.budget_table import BUDGETS
 from acra_express_async.metrics import new_metrics
 from acra_express_async.models import Job, JobType, Provider
@@ -58,6 +53,7 @@ from acra_express_async.service.clients import (
     mended_keys,
 )
 from acra_express_async.service.desk import build_console
+from acra_express_async.service.handlers import build_handlers
 from acra_express_async.settings.tree import Settings
 from acra_express_async.traces import Traces
 from acra_express_async.web import WebServer, build_app
@@ -143,7 +139,8 @@ class Composition:
     async def connect(self, http: httpx.AsyncClient) -> None:
         """Providers, loops and workers."""
         settings, access = self.settings, self.access
-        ledger, breakers = BudgetLedger(access.work), BreakerRows(access.work, self.owner)
+        settlements = Settlements()
+        ledger, breakers = BudgetLedger(access.work, settlements), BreakerRows(access.work, self.owner)
         keys = mended_keys(self._secrets, breakers.mend, access.hashes)
         providers = build_providers(
             settings,
@@ -155,11 +152,12 @@ class Composition:
             random=self.random,
             margin=self._send_margin,
             secrets=self._secrets,
+            kept=True,
         )
         self._breakers = providers.breakers
         every = [allowance for figures in providers.allowances.values() for allowance in figures]
         charged = [*every, *(turn for turns in providers.turns.values() for turn in turns)]
-        memory = Memory(access.work)
+        memory = Memory(access.work, settlements)
         self.snapshot_loop = SnapshotLoop(
             shared=self.control,
             slots=self.cap,
@@ -242,7 +240,7 @@ class Composition:
             metrics=self.metrics,
             clock=self.clock,
         )
-        handlers = self._handlers(providers, memory)
+        handlers = self._handlers(providers, memory, settlements)
         self.workers = [self._worker(number, handlers) for number in range(1, settings.workers + 1)]
         self.metrics.workers.set(settings.workers)
         await self.snapshot_loop.look()  # the workers must know of the nightly before their first call
@@ -288,52 +286,31 @@ class Composition:
             clock=elapsed,  # the lease goes on while the machine is suspended
         )
 
-    def _handlers(self, providers: Providers, memory: Memory) -> dict[JobType, Handler]:
-        settings, access = self.settings, self.access
-        companies = Companies(
-            access.work,
-            shape=access.shape,
-            hashes=access.hashes,
-            store_personal_emails=settings.store_personal_emails,
-            recheck_days=settings.recheck_days,
-        )
-        enrichment = Enrichment(
-            jobs=self.jobs,
-            companies=companies,
-            outcomes=Outcomes(access.work),
-            cap=self.cap,
-            pipeline=build_pipeline(
-                settings,
-                access,
-                providers,
-                hashes=access.hashes,
-                memory=memory,
-                snapshot=lambda: self.snapshot_loop.snapshot,
-                clock=self.clock,
-            ),
-            resolve=self._resolve,
-            metrics=self.metrics,
-            lock_retry=self.lock_retry,
+    def _handlers(self, providers: Providers, memory: Memory, settlements: Settlements) -> dict[JobType, Handler]:
+        pipeline = build_pipeline(
+            self.settings,
+            self.access,
+            providers,
+            hashes=self.access.hashes,
+            memory=memory,
+            settlements=settlements,
+            snapshot=lambda: self.snapshot_loop.snapshot,
             clock=self.clock,
-            faults=FaultStreak(self.metrics.internal_error_streak.set),
         )
-        staging = Staging(
+        return build_handlers(
+            self.settings,
+            self.access,
+            pipeline,
             jobs=self.jobs,
-            lists=UenLists(access.work),
-            campaigns=Campaigns(access.work),
-            registry=self.selection,
             cap=self.cap,
-            resolve=self._resolve,
+            selection=self.selection,
             until_tick=self.cron.until_tick,
             at_once=self.until_idle,
             metrics=self.metrics,
             lock_retry=self.lock_retry,
+            clock=self.clock,
             random=self.random,
         )
-        return {JobType.STAGING: staging.handle, JobType.ENRICHMENT: enrichment.handle}
-
-    def _resolve(self, throttle: object, key: str) -> JobThrottle:
-        return resolve(throttle, self.settings, key=key)
 
     def _status(self) -> dict[str, Any]:
         self.snapshot_loop.asked()

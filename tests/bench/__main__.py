@@ -183,6 +183,24 @@ def idle_(seconds: int) -> None:
     _tell("idle", ("queue", "CPU s an hour", "transactions an hour", "resident MB"), rows, note)
 
 
+@main.command("company")
+@rounds_option
+@click.option("--companies", type=click.IntRange(20), default=40, show_default=True, help="In each round.")
+def company_(rounds: int, companies: int) -> None:
+    """Transactions, server time and WAL of a company, heartbeats and the loops that only watch left out."""
+    rows = asyncio.run(alone.company(rounds, companies))
+    note = (
+        f"{rounds} rounds, medians; staging included, providers that answer at once. Server time is `active_time` of "
+        "`pg_stat_database`; a typical company takes one search, two reads and one verification. Goal: 12 transactions."
+    )
+    _tell(
+        "company",
+        ("companies", "searches", "pages", "verifications", "transactions", "server ms", "WAL kB"),
+        rows,
+        note,
+    )
+
+
 @main.command("memory")
 @click.option("--companies", type=click.IntRange(10), default=100, show_default=True)
 def memory_(companies: int) -> None:

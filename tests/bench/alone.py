@@ -8,9 +8,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
+from footprint import Footprint, footprint
 from process import stage
 
 from acra_express_async.db.session.pool import Connection
@@ -98,6 +100,30 @@ async def _transactions(owner: Connection) -> int:
         await owner.fetchval(
             "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
         )
+    )
+
+
+async def company(rounds: int, companies: int) -> list[tuple[str, ...]]:
+    """Rows: how many companies, what an average one used of the providers, and what it cost the server."""
+    mixed, typical = [], []
+    with durable_server() as server, tempfile.TemporaryDirectory() as folder:
+        for _ in range(rounds):
+            dsn = await new_database(server, express=True)
+            mixed.append(await footprint(dsn, Path(folder), companies))
+            dsn = await new_database(server, express=True)
+            typical.append(await footprint(dsn, Path(folder), companies, mixed[-1].typical))
+    return [_footprint_row(seen) for seen in (mixed, typical)]
+
+
+def _footprint_row(seen: list[Footprint]) -> tuple[str, ...]:
+    one = seen[0]
+    used = (one.usage.searches, one.usage.pages, one.usage.verifications)
+    return (
+        str(one.companies),
+        *(f"{count / one.companies:.1f}" for count in used),
+        f"{median(each.each for each in seen):.1f}",
+        f"{median(each.milliseconds / each.companies for each in seen):.0f}",
+        f"{median(each.wal_bytes / each.companies for each in seen) / 1e3:.1f}",
     )
 
 

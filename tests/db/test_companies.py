@@ -6,17 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.db.companies.company_rows import load_company, recently_checked, upsert_company
+from acra_express_async.db.companies.company_rows import load_company, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import NotStaged, StandBack
-from acra_express_async.models import CompanyId, JobId
+from acra_express_async.models import CompanyId
 from acra_express_async.registry import RegistryRow
 
 from .builders import AT, a_company, a_registry_row, one
 
 ROW = RegistryRow("201912345K", "LOTUS PUMPS PTE. LTD.", "1111", "GROWING OF FOOD", "2019-04-01")
+
+
+async def checked_within(owner: Connection, company_id: CompanyId, days: int) -> bool:
+    company = await load_company(owner, company_id, recheck=timedelta(days=days))
+    assert company is not None
+    return company.recently_checked
 
 
 async def upserted(database: Database, shape: PlatformShape, row: RegistryRow = ROW, **more: frozenset[str]) -> int:
@@ -197,7 +203,7 @@ async def test_a_company_missing_from_the_registry_is_loaded_too(owner: Connecti
 
 async def test_recent_platform_history_or_our_outcome_skips_a_company(owner: Connection) -> None:
     company = await a_company(owner)
-    assert not await recently_checked(owner, company.company_id, 7)
+    assert not await checked_within(owner, company.company_id, 7)
     run = await owner.fetchval("INSERT INTO enrichment_runs DEFAULT VALUES RETURNING run_id")
     await owner.execute(
         "INSERT INTO company_enrichment_runs (company_id, run_id, updated_at)"
@@ -205,11 +211,11 @@ async def test_recent_platform_history_or_our_outcome_skips_a_company(owner: Con
         company.company_id,
         run,
     )
-    assert await recently_checked(owner, company.company_id, 7)
-    assert not await recently_checked(owner, company.company_id, 6)
-    assert not await recently_checked(owner, company.company_id, 0)
+    assert await checked_within(owner, company.company_id, 7)
+    assert not await checked_within(owner, company.company_id, 6)
+    assert not await checked_within(owner, company.company_id, 0)
     await owner.execute("UPDATE company_enrichment_runs SET updated_at = NULL")
-    assert await recently_checked(owner, company.company_id, 1)
+    assert await checked_within(owner, company.company_id, 1)
 
 
 @pytest.mark.parametrize(
@@ -222,5 +228,4 @@ async def test_only_answered_outcomes_count_as_checked(owner: Connection, kind: 
         company.company_id,
         kind,
     )
-    assert await recently_checked(owner, company.company_id, 7) is checked
-    assert await recently_checked(owner, company.company_id, 7, ignore_job=JobId(7)) is False
+    assert await checked_within(owner, company.company_id, 7) is checked

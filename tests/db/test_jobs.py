@@ -132,10 +132,13 @@ async def test_never_served_jobs_come_before_released_ones(jobs: Jobs, owner: Co
     [old] = await enqueue(owner)
     [job] = await jobs.claim("a", LEASE, 1)
     [new] = await enqueue(owner)
-    assert await jobs.fresh_waits()
+    async with jobs.owned(job) as connection:
+        assert await jobs.progress(connection, job, processed=1, total=2), "a job waits that was never claimed"
     await jobs.release(job)
-    assert [j.job_id for j in await jobs.claim("a", LEASE, 2)] == [new, old]
-    assert not await jobs.fresh_waits()
+    claimed = await jobs.claim("a", LEASE, 2)
+    assert [j.job_id for j in claimed] == [new, old]
+    async with jobs.owned(claimed[1]) as connection:
+        assert not await jobs.progress(connection, claimed[1], processed=1, total=2)
 
 
 async def test_fail_writes_an_outcome_for_each_unfinished_company(jobs: Jobs, owner: Connection) -> None:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from server_defaults import under_any_defaults
 
+from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import MAX_PAGE_BYTES, Asked, Memory
+from acra_express_async.db.companies.optouts import record_opt_out
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Transient
@@ -38,20 +40,39 @@ PAGE = Page(
 SEARCH = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lotus.com.sg/", "Pumps"),))
 
 
+async def search(memory: Memory, query: str) -> SearchPage | None:
+    return (await memory.known_search(query, CompanyId(1), "201912345K")).kept
+
+
+async def page(memory: Memory, url: str) -> Page | None:
+    return (await memory.known_page("page", url, CompanyId(1), "201912345K", "lotus.com.sg")).kept
+
+
+async def footer_of(memory: Memory, url: str) -> Page | None:
+    return (await memory.known_page("footer", url, CompanyId(1), "201912345K", "lotus.com.sg")).kept
+
+
+async def gave_up(memory: Memory, company: int, asked: Asked) -> bool:
+    kind, what = asked
+    if kind == "search":
+        return (await memory.known_search(what, CompanyId(company), "201912345K")).gave_up
+    return (await memory.known_page(kind, what, CompanyId(company), "201912345K", "lotus.com.sg")).gave_up
+
+
 @pytest.fixture
 def memory(database: Database) -> Memory:
     return Memory(database)
 
 
 async def test_kept_pages_and_searches_come_back_unchanged(memory: Memory) -> None:
-    assert await memory.page(PAGE.url) is None
-    assert await memory.search(SEARCH.query) is None
+    assert await page(memory, PAGE.url) is None
+    assert await search(memory, SEARCH.query) is None
     await memory.keep_page(PAGE)
     await memory.keep_search(SEARCH, CompanyId(1))
     await memory.keep_search(SearchPage("nothing found", ()), CompanyId(1))
-    assert await memory.page(PAGE.url) == PAGE
-    assert await memory.search(SEARCH.query) == SEARCH
-    assert await memory.search("nothing found") == SearchPage("nothing found", ())
+    assert await page(memory, PAGE.url) == PAGE
+    assert await search(memory, SEARCH.query) == SEARCH
+    assert await search(memory, "nothing found") == SearchPage("nothing found", ())
 
 
 async def test_a_search_tells_for_how_many_others_a_domain_was(memory: Memory, owner: Connection) -> None:
@@ -61,7 +82,7 @@ async def test_a_search_tells_for_how_many_others_a_domain_was(memory: Memory, o
         assert dict(told.others) == ({"list.sg": number - 1} if number > 1 else {})
     again = await memory.keep_search(SearchPage("query 5", ()), CompanyId(2), ["list.sg", "firm2.sg"])
     assert dict(again.others) == {"list.sg": 3}, "a company that is searched for again counts once"
-    kept = await memory.search("query 4")
+    kept = await search(memory, "query 4")
     assert kept is not None
     assert dict(kept.others) == {"list.sg": 3}, "a resumed company is told the same"
     columns = await owner.fetch("SELECT * FROM acra_express.search_domains WHERE domain = 'list.sg'")
@@ -114,10 +135,10 @@ async def domains(owner: Connection) -> list[str]:
 async def test_a_page_and_its_footer_are_kept_apart(memory: Memory) -> None:
     footer = replace(PAGE, text="UEN 201912345K", description="", cut_at=None)
     await memory.keep_page(PAGE)
-    assert await memory.footer(PAGE.url) is None
+    assert await footer_of(memory, PAGE.url) is None
     await memory.keep_footer(footer)
-    assert await memory.page(PAGE.url) == PAGE
-    assert await memory.footer(PAGE.url) == footer
+    assert await page(memory, PAGE.url) == PAGE
+    assert await footer_of(memory, PAGE.url) == footer
 
 
 async def test_rows_of_the_previous_version_stay_readable(memory: Memory, owner: Connection) -> None:
@@ -142,11 +163,11 @@ async def test_rows_of_the_previous_version_stay_readable(memory: Memory, owner:
         PAGE.url,
         old,
     )
-    kept = await memory.page(PAGE.url)
+    kept = await page(memory, PAGE.url)
     assert kept is not None
     assert (kept.text, kept.links, kept.cut_at) == ("Call us", (Link("Home", "https://lotus.com.sg/"),), None)
     await memory.keep_page(PAGE)
-    assert await memory.page(PAGE.url) == PAGE
+    assert await page(memory, PAGE.url) == PAGE
     assert await owner.fetchval("SELECT page ->> 'text' FROM acra_express.pages WHERE url_hash = $1", key) == "Call us"
     assert await owner.fetchval("SELECT page ? 'cut_at' FROM acra_express.pages WHERE url_hash = $1", key) is False
 
@@ -155,11 +176,11 @@ async def test_pages_expire_after_a_day_and_searches_after_three(memory: Memory,
     await memory.keep_page(PAGE)
     await memory.keep_search(SEARCH, CompanyId(1))
     await advance(owner, 25)
-    assert await memory.page(PAGE.url) is None
-    assert await memory.search(SEARCH.query) == SEARCH
+    assert await page(memory, PAGE.url) is None
+    assert await search(memory, SEARCH.query) == SEARCH
     assert await memory.prune() == 1
     await advance(owner, 73)
-    assert await memory.search(SEARCH.query) is None
+    assert await search(memory, SEARCH.query) is None
     assert await memory.prune() == 1
     assert await memory.prune() == 0
 
@@ -174,11 +195,11 @@ async def test_oversized_pages_and_queries_are_not_kept(memory: Memory, owner: C
 @pytest.mark.parametrize("url", ["https://x.sg/\x00", "https://x.sg/\ud800", "http://[broken", "x" * 9000])
 async def test_hostile_urls_and_texts_are_stored_safely(memory: Memory, url: str) -> None:
     await memory.keep_page(Page(url=url, title="\x00", text="a\ud800 \\u0000"))
-    kept = await memory.page(url)
+    kept = await page(memory, url)
     assert kept is not None
     assert (kept.title, kept.text) == ("", "a? \\u0000")
     await memory.keep_search(SearchPage("q\x00\ud800", ()), CompanyId(1))
-    assert await memory.search("q\x00\ud800") is not None
+    assert await search(memory, "q\x00\ud800") is not None
 
 
 CRASHED = Transient("browser crashed", provider="jina", reason="http_503", about_target=True)
@@ -188,12 +209,12 @@ ASKED: Asked = ("page", "https://kopi.sg/contact")
 
 async def test_a_page_with_an_error_of_its_own_is_given_up(database: Database) -> None:
     memory = Memory(database)
-    assert not await memory.gave_up(CompanyId(1), ASKED)
+    assert not await gave_up(memory, 1, ASKED)
     assert not await memory.failed(CompanyId(1), ASKED, CRASHED)
     assert await memory.failed(CompanyId(1), ASKED, CRASHED)
-    assert await Memory(database).gave_up(CompanyId(1), ASKED), "another replica knows too"
-    assert not await memory.gave_up(CompanyId(2), ASKED), "each company tries by itself"
-    assert not await memory.gave_up(CompanyId(1), ("footer", ASKED[1]))
+    assert await gave_up(Memory(database), 1, ASKED), "another replica knows too"
+    assert not await gave_up(memory, 2, ASKED), "each company tries by itself"
+    assert not await gave_up(memory, 1, ("footer", ASKED[1]))
 
 
 async def test_a_second_page_of_a_bad_site_is_called_once(database: Database) -> None:
@@ -201,7 +222,7 @@ async def test_a_second_page_of_a_bad_site_is_called_once(database: Database) ->
     other: Asked = ("page", "https://kopi.sg/about")
     for _ in range(2):
         await memory.failed(CompanyId(1), ASKED, CRASHED)
-    assert not await memory.gave_up(CompanyId(1), other)
+    assert not await gave_up(memory, 1, other)
     assert await memory.failed(CompanyId(1), other, CRASHED)
     assert not await memory.failed(CompanyId(1), ("page", "https://teh.sg/"), CRASHED)
 
@@ -211,7 +232,7 @@ async def test_a_page_is_not_given_up_while_nobody_gets_an_answer(database: Data
     for _ in range(10):
         assert not await memory.failed(CompanyId(1), ASKED, TIMEOUT)
     await breakers.answered(Provider.JINA)
-    assert await memory.gave_up(CompanyId(1), ASKED), "others are answered: it is the page"
+    assert await gave_up(memory, 1, ASKED), "others are answered: it is the page"
 
 
 async def test_what_was_given_up_is_tried_again_after_days(database: Database, owner: Connection) -> None:
@@ -219,7 +240,22 @@ async def test_what_was_given_up_is_tried_again_after_days(database: Database, o
     for _ in range(2):
         await memory.failed(CompanyId(1), ASKED, CRASHED)
     await advance(owner, 24 * 3 + 1)
-    assert not await memory.gave_up(CompanyId(1), ASKED)
+    assert not await gave_up(memory, 1, ASKED)
     assert not await memory.failed(CompanyId(1), ASKED, CRASHED), "the count begins anew"
     await advance(owner, 24 * 7)
     assert await memory.prune() == 1
+
+
+async def test_opt_outs_show_before_each_search_and_read(
+    memory: Memory, owner: Connection, hashes: AddressHash
+) -> None:
+    company = CompanyId(1)
+    assert not (await memory.known_search("query", company, "201912345k")).company_opted_out
+    await record_opt_out(owner, "company", "201912345K", hashes)
+    assert (await memory.known_search("query", company, "201912345k")).company_opted_out
+    url = "https://shop.lotus.com.sg/"
+    seen = await memory.known_page("page", url, company, "201912345K", "shop.lotus.com.sg")
+    assert (seen.company_opted_out, seen.site_opted_out) == (True, False)
+    await record_opt_out(owner, "domain", "lotus.com.sg", hashes)
+    seen = await memory.known_page("page", url, company, "199912345K", "shop.lotus.com.sg")
+    assert (seen.company_opted_out, seen.site_opted_out) == (False, True)

@@ -9,19 +9,26 @@ from typing import Any
 import pytest
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.company_rows import LONGEST_CELL, load_company, recently_checked
+from acra_express_async.db.companies.company_rows import LONGEST_CELL, load_company
 from acra_express_async.db.companies.forget import forget
 from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.companies.verification_rows import VerificationRows
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams
 
 from .builders import a_company, a_registry_row, a_verification, an_email, an_outcome, stored
 
 UEN, ADDRESS = "201912345K", "info@lotus.com.sg"
 MOMENTS = ["infinity", "-infinity", "20000-01-01", "294276-12-31 23:59:59", "4713-01-01 BC", "2026-11-26"]
+
+
+async def checked_within(owner: Connection, company_id: CompanyId, days: int) -> bool:
+    company = await load_company(owner, company_id, recheck=timedelta(days=days))
+    assert company is not None
+    return company.recently_checked
 
 
 async def cache(owner: Connection, checked_at: str) -> None:
@@ -38,7 +45,9 @@ async def test_an_odd_moment_in_the_cache_is_never_in_the_future(
     database: Database, owner: Connection, shape: PlatformShape, hashes: AddressHash, checked_at: str
 ) -> None:
     await cache(owner, checked_at)
-    found = await VerificationRows(database, shape=shape, hashes=hashes, cache_days=90).cached(ADDRESS)
+    found = (
+        await VerificationRows(database, shape=shape, hashes=hashes, cache_days=90).look_up([ADDRESS])
+    ).results.get(ADDRESS)
     if found is not None:
         assert found.checked_at is not None
         assert found.checked_at <= datetime.now(UTC)
@@ -85,7 +94,7 @@ async def test_an_odd_moment_in_the_history_breaks_no_selection(
     campaign = Campaign(id=1, enqueued_at=datetime.now(UTC), wrapped=True)
     picked = await chosen.pick(StagingParams(ssic_codes=["33120"]), campaign, 5)
     assert "201954321M" in [row.uen for row in picked.rows]
-    assert await recently_checked(owner, company.company_id, 7) in (True, False)
+    assert await checked_within(owner, company.company_id, 7) in (True, False)
 
 
 @pytest.mark.parametrize("company_id", [0, -5, -(2**63)])

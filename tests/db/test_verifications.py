@@ -32,7 +32,7 @@ async def test_an_intent_without_an_answer_blocks_resending_for_a_day(
 ) -> None:
     assert await verdicts.open_intent(ADDRESS)
     assert not await verdicts.open_intent(ADDRESS.lower())
-    assert await verdicts.cached(ADDRESS) is None
+    assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
     await advance(owner, 23.9)
     assert not await verdicts.open_intent(ADDRESS)
     await advance(owner, 24.1)
@@ -48,21 +48,21 @@ async def test_only_one_of_many_concurrent_senders_may_send(verdicts: Verificati
 async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.store(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
-    cached = await verdicts.cached(ADDRESS.upper())
+    cached = (await verdicts.look_up([ADDRESS.upper()])).results.get(ADDRESS.upper())
     assert cached is not None
     assert (cached.status, cached.sub_status, cached.source) == ("do_not_mail", "role_based", "zerobounce-cache")
     assert cached.usable
     assert cached.checked_at is not None
     assert not await verdicts.open_intent(ADDRESS)
     await advance(owner, 24 * 91)
-    assert await verdicts.cached(ADDRESS) is None
+    assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
     assert await verdicts.open_intent(ADDRESS)
 
 
 async def test_unknown_is_never_cached_and_waits_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
     assert await verdicts.open_intent(ADDRESS)
     await verdicts.store(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
-    assert await verdicts.cached(ADDRESS) is None
+    assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
     assert not await verdicts.open_intent(ADDRESS)
     await advance(owner, 6.1)
     assert await verdicts.open_intent(ADDRESS)
@@ -78,7 +78,7 @@ async def test_an_intent_can_be_withdrawn_but_an_answer_cannot(verdicts: Verific
     assert not await verdicts.open_intent(ADDRESS), "the intent of somebody else stays"
     await verdicts.store(VerificationResult(ADDRESS, "valid"))
     await verdicts.withdraw(ADDRESS, second)
-    assert await verdicts.cached(ADDRESS) is not None
+    assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is not None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_the_verification_cache_of_the_platform_is_read(
         status,
         datetime.now(UTC) - timedelta(days=age),
     )
-    cached = await verdicts.cached(ADDRESS)
+    cached = (await verdicts.look_up([ADDRESS])).results.get(ADDRESS)
     assert (cached.usable if cached else None) is usable
 
 
@@ -102,7 +102,7 @@ async def test_a_platform_without_a_verification_cache_is_accepted(
 ) -> None:
     await owner.execute("DROP TABLE email_verification_cache")
     verdicts = VerificationRows(database, shape=await probe(owner), hashes=hashes, cache_days=90)
-    assert await verdicts.cached(ADDRESS) is None
+    assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
 
 
 async def test_our_table_contains_no_plain_address(verdicts: VerificationRows, owner: Connection) -> None:

@@ -14,7 +14,7 @@ import pytest
 from rig import enqueue, statuses
 
 from acra_express_async.db.companies.company_rows import load_company
-from acra_express_async.db.jobs.neighbours import connection_share
+from acra_express_async.db.ops.quick_look import quick_look
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import (
     Company,
@@ -235,14 +235,14 @@ async def test_b14_nightly_maintenance_leaves_our_jobs_alone(furnished: Connecti
 async def test_b15_the_role_can_see_how_full_the_server_is(
     furnished: Connection, database: Database, fresh_dsn: str
 ) -> None:
+    before = (await quick_look(database)).connections
+    more = [await connect(fresh_dsn, {}) for _ in range(5)]
+    try:
+        after = (await quick_look(database)).connections
+    finally:
+        for one in more:
+            await one.close()
     async with database.session() as connection:
-        before = await connection_share(connection)
-        more = [await connect(fresh_dsn, {}) for _ in range(5)]
-        try:
-            after = await connection_share(connection)
-        finally:
-            for one in more:
-                await one.close()
         name = await connection.fetchval("SELECT current_setting('application_name')")
     assert 0 < before < after <= 1
     assert name == "acra-express"

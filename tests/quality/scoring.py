@@ -10,6 +10,8 @@ from typing import Protocol
 from quality.cases import Case, missing
 
 from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.db.companies.answer_memory import Known
+from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.queries import PLAN, QueryPlan
 from acra_express_async.models import (
@@ -61,8 +63,8 @@ class CaseWorld:
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
         return VerificationResult(address, "valid")
 
-    async def cached(self, address: str) -> VerificationResult | None:
-        return None
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        return LookedUp()
 
     async def open_intent(self, address: str) -> datetime:
         return datetime.now(UTC)
@@ -118,23 +120,17 @@ class Counted:
 class NoMemory:
     """Remembers nothing."""
 
-    async def search(self, query: str) -> SearchPage | None:
-        return None
+    async def known_search(self, *_asked: object) -> Known[SearchPage]:
+        return Known()
 
     async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str]) -> SearchPage:
         return page
 
-    async def page(self, url: str) -> Page | None:
-        return None
+    async def known_page(self, *_asked: object) -> Known[Page]:
+        return Known()
 
     async def keep_page(self, page: Page) -> None:
         """Forgotten."""
-
-    async def footer(self, url: str) -> Page | None:
-        return None
-
-    async def gave_up(self, *_asked: object) -> bool:
-        return False
 
     async def failed(self, *_asked: object) -> bool:
         return False
@@ -146,13 +142,7 @@ class NoMemory:
 class Nobody:
     """No one has opted out."""
 
-    async def company(self, uen: str) -> bool:
-        return False
-
     async def domain(self, domain: str) -> bool:
-        return False
-
-    async def address(self, address: str) -> bool:
         return False
 
 

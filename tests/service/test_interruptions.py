@@ -14,6 +14,7 @@ from database_clock import Clock
 from rig import Rig, enqueue, statuses
 from structlog.testing import capture_logs
 
+from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.session import connection
@@ -98,17 +99,17 @@ async def test_a_claim_whose_answer_was_lost_is_done_all_the_same(
 
     rig = Rig(database, work, lease=HOUR, heartbeat=timedelta(minutes=1), until_idle=True)
     rig.poller._random.random = lambda: 0.0  # type: ignore[method-assign]
-    claim, lost = rig.jobs.claim, 3
+    claim, lost = rig.jobs.claim_next, 3
 
-    async def deaf(owner_name: str, lease: timedelta) -> list[Job]:
+    async def deaf(owner_name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
         nonlocal lost
-        found = await claim(owner_name, lease)
+        found = await claim(owner_name, lease, nightly_first=nightly_first)
         if lost:
             lost -= 1
             raise DatabaseAway("no answer in time")
         return found
 
-    monkeypatch.setattr(rig.jobs, "claim", deaf)
+    monkeypatch.setattr(rig.jobs, "claim_next", deaf)
     await enqueue(owner, 2)
     assert await rig.supervisor.run() == 0
     assert await statuses(owner) == {"done": 2}
@@ -125,11 +126,11 @@ async def test_a_job_left_while_the_database_was_away_is_no_crash(
         raise DatabaseAway("cut off")
 
     rig = Rig(database, work, workers=1, lease=timedelta(seconds=1), heartbeat=timedelta(seconds=0.2))
-    for name in ("interrupt", "heartbeat", "claim", "give_back"):
+    for name in ("interrupt", "heartbeat", "claim_next", "give_back"):
         real = getattr(rig.jobs, name)
 
         async def cut(*args: object, real: object = real, name: str = name, **options: object) -> object:
-            if away and (name not in ("heartbeat", "claim") or started.is_set()):
+            if away and (name not in ("heartbeat", "claim_next") or started.is_set()):
                 raise DatabaseAway("cut off")
             if name == "heartbeat":
                 started.set()
@@ -273,16 +274,16 @@ async def test_a_lost_synchronous_standby_costs_no_job_anything(
 
         rig = Rig(database, work, lease=timedelta(seconds=2))
         rig.poller._random.random = lambda: 0.01  # type: ignore[method-assign]
-        claim = rig.jobs.claim
+        claim = rig.jobs.claim_next
 
-        async def told(owner_name: str, lease: timedelta) -> list[Job]:
+        async def told(owner_name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
             try:
-                return await claim(owner_name, lease)
+                return await claim(owner_name, lease, nightly_first=nightly_first)
             except DatabaseAway:
                 unanswered.put_nowait(1)
                 raise
 
-        monkeypatch.setattr(rig.jobs, "claim", told)
+        monkeypatch.setattr(rig.jobs, "claim_next", told)
         async with without_its_standby(owner):
             await enqueue(owner, 2)
             async with rig.running():

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from rig import Rig, enqueue, statuses
 
+from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, BudgetExhausted, CapReached, DatabaseAway, JobError, StandBack
 from acra_express_async.jobs.attempts import End, JobScope
@@ -59,13 +60,13 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
         return await rig.finish(job)
 
     rig = Rig(database, work, until_idle=True)
-    claim, worker_freed = rig.jobs.claim, rig.poller.worker_freed
+    claim, worker_freed = rig.jobs.claim_next, rig.poller.worker_freed
 
     calls = count(1)
 
-    async def slow_claim(name: str, lease: timedelta) -> list[Job]:
+    async def slow_claim(name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
         number = next(calls)
-        found = await claim(name, lease)
+        found = await claim(name, lease, nightly_first=nightly_first)
         if number == 2:  # nothing for the second worker yet; check again
             rig.poller.wake("tick")
         if number == 3:
@@ -77,7 +78,7 @@ async def test_until_idle_claims_again_after_a_worker_added_a_job(
         worker_freed(job, abandoned=abandoned)
         freed.set()
 
-    monkeypatch.setattr(rig.jobs, "claim", slow_claim)
+    monkeypatch.setattr(rig.jobs, "claim_next", slow_claim)
     monkeypatch.setattr(rig.poller, "worker_freed", free)
     await enqueue(owner)
     assert await rig.supervisor.run() == 0
@@ -95,17 +96,17 @@ async def test_a_notify_during_the_claim_is_not_lost(
         return await rig.finish(job)
 
     rig = Rig(database, work, listen_dsn=fresh_dsn)
-    claim = rig.jobs.claim
+    claim = rig.jobs.claim_next
     inserted = asyncio.Event()
 
-    async def claim_then_insert(owner_name: str, lease: timedelta) -> list[Job]:
-        claimed = await claim(owner_name, lease)
+    async def claim_then_insert(owner_name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
+        claimed = await claim(owner_name, lease, nightly_first=nightly_first)
         if rig.health.listener_proven and not inserted.is_set():
             inserted.set()
             await enqueue(owner)
         return claimed
 
-    monkeypatch.setattr(rig.jobs, "claim", claim_then_insert)
+    monkeypatch.setattr(rig.jobs, "claim_next", claim_then_insert)
     async with rig.running():
         await inserted.wait()
         assert await done.get() > 0

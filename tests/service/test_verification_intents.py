@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from acra_express_async.companies.verification import WRITE_PAUSES, Verification
 from acra_express_async.db.companies.address_hash import load_address_hash
-from acra_express_async.db.companies.verification_rows import VerificationRows
+from acra_express_async.db.companies.verification_rows import LookedUp, VerificationRows
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import DatabaseAway, LeaseLost, LockBusy
@@ -59,8 +59,8 @@ class Desk:
             raise DatabaseAway("PostgreSQL is away")
         await write(*values)
 
-    async def cached(self, address: str) -> VerificationResult | None:
-        return await self.rows.cached(address)
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        return await self.rows.look_up(addresses)
 
     async def open_intent(self, address: str) -> Any:
         return await self.rows.open_intent(address)
@@ -110,7 +110,7 @@ async def test_a_result_that_was_paid_for_is_stored_when_it_can_be(desk: Desk) -
     desk.away = 2
     found = await desk.verification.of([MAIL], Unscoped())
     assert found.emails[0].verification is not None
-    assert (await desk.rows.cached(ADDRESS)) is not None
+    assert ADDRESS in (await desk.rows.look_up([ADDRESS])).results
     assert desk.verifier.sent == 1
 
 
@@ -122,5 +122,5 @@ async def test_a_result_that_cannot_be_stored_is_not_paid_for_twice(desk: Desk) 
     assert other.notes == ("verification_pending",)
     desk.away = 0
     await desk.verification.of([Email("sales@firm.com.sg", EmailKind.ROLE, "https://firm.com.sg/")], Unscoped())
-    assert (await desk.rows.cached(ADDRESS)) is not None
+    assert ADDRESS in (await desk.rows.look_up([ADDRESS])).results
     assert desk.verifier.sent == 2

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from acra_express_async.db.companies.optouts import domain_and_parents
+from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.session.stored_json import stored_json, stored_text
 from acra_express_async.errors import Transient
@@ -51,27 +53,55 @@ _PAGE, _FOOTER = "page 2 ", "footer 2 "
 """What was read and the form in which it is kept; no URL begins with them."""
 
 
+AnswerT = TypeVar("AnswerT", SearchPage, Page)
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Generic[AnswerT]):
+    """What is known before a call for a company.
+
+    Attributes:
+        kept: the answer that an earlier call gave.
+        gave_up: this was asked for this company often enough; see `Memory.failed`.
+        company_opted_out, site_opted_out: the company, or the site that was to be read, has opted out.
+    """
+
+    kept: AnswerT | None = None
+    gave_up: bool = False
+    company_opted_out: bool = False
+    site_opted_out: bool = False
+
+
 class Memory:
-    """Searches by query, pages by URL."""
+    """Searches by query, pages by URL.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        settlements: ride along with each answer that is kept.
+    """
+
+    def __init__(self, database: Database, settlements: Settlements | None = None) -> None:
         self._database = database
+        self._settlements = settlements or Settlements()
 
-    async def search(self, query: str) -> SearchPage | None:
-        """The kept answer to this very query, unless it is too old."""
+    async def known_search(self, query: str, company_id: CompanyId, uen: str) -> Known[SearchPage]:
+        """What is known before a search for this company: the kept answer to this very query, unless it is too old."""
         async with self._database.session() as connection:
-            kept = await connection.fetchrow(
-                """
-                SELECT hits::text AS hits, others::text AS others FROM acra_express.searches
-                WHERE query = $1 AND searched_at > (SELECT acra_express.clock()) - $2::interval
-                """,
+            row = await connection.fetchrow(
+                _KNOWN_SEARCH,
+                company_id,
+                _key(query, "search"),
+                FAILURE_HOLDS,
+                MOST_CALLS,
+                uen.strip().upper(),
                 stored_text(query),
                 SEARCH_AGE,
             )
-        if kept is None:
-            return None
-        hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in json.loads(kept["hits"]))
-        return SearchPage(query=query, hits=hits, others=json.loads(kept["others"] or "{}"))
+        assert row is not None
+        kept = None
+        if row["hits"] is not None:
+            hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in json.loads(row["hits"]))
+            kept = SearchPage(query=query, hits=hits, others=json.loads(row["others"] or "{}"))
+        return Known(kept, gave_up=row["gave_up"], company_opted_out=row["company_opted_out"])
 
     async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str] = ()) -> SearchPage:
         """Keep an answer, an honest "no results" too, and note that these domains turned up for the company.
@@ -83,25 +113,46 @@ class Memory:
         hits = stored_json([[hit.rank, hit.title, hit.url, hit.snippet] for hit in page.hits])
         query = stored_text(page.query)
         if len(query.encode()) > MAX_QUERY_BYTES or len(hits.encode()) > MAX_PAGE_BYTES:
+            await self._settle()
             return page
-        async with self._database.session() as connection:
-            others = await connection.fetchval(
-                _KEEP_SEARCH,
-                query,
-                hits,
-                sorted({stored_text(domain[:253]) for domain in domains}),
-                1 << company_id % MARKS,
-                FORTNIGHT.total_seconds(),
-            )
+        with self._settlements.carried() as settlements:
+            async with self._database.session() as connection:
+                others = await connection.fetchval(
+                    _KEEP_SEARCH,
+                    query,
+                    hits,
+                    sorted({stored_text(domain[:253]) for domain in domains}),
+                    1 << company_id % MARKS,
+                    FORTNIGHT.total_seconds(),
+                    settlements,
+                )
         return replace(page, others=json.loads(others or "{}"))
 
-    async def page(self, url: str) -> Page | None:
-        """The kept page of this URL, unless it is older than a day."""
-        return await self._kept(_key(url, _PAGE), _key(url))
-
-    async def footer(self, url: str) -> Page | None:
-        """The kept footer of this URL, unless it is older than a day."""
-        return await self._kept(_key(url, _FOOTER))
+    async def known_page(
+        self, kind: Literal["page", "footer"], url: str, company_id: CompanyId, uen: str, domain: str
+    ) -> Known[Page]:
+        """What is known before a page, or its footer, is read for this company: what is kept, unless it is older than a
+        day."""
+        keys = [_key(url, _FOOTER)] if kind == "footer" else [_key(url, _PAGE), _key(url)]
+        async with self._database.session() as connection:
+            row = await connection.fetchrow(
+                _KNOWN_PAGE,
+                company_id,
+                _key(url, kind),
+                FAILURE_HOLDS,
+                MOST_CALLS,
+                uen.strip().upper(),
+                domain_and_parents(domain),
+                keys,
+                PAGE_AGE,
+            )
+        assert row is not None
+        return Known(
+            None if row["page"] is None else _page_of(json.loads(row["page"])),
+            gave_up=row["gave_up"],
+            company_opted_out=row["company_opted_out"],
+            site_opted_out=row["site_opted_out"],
+        )
 
     async def keep_page(self, page: Page) -> None:
         """Keep a page as it was read, unusable ones too: reading them again would cost the same and say the same."""
@@ -111,67 +162,35 @@ class Memory:
         """Keep what was read of a page's footer, also that there is none."""
         await self._keep(page, _FOOTER)
 
-    async def _kept(self, *keys: bytes) -> Page | None:
-        """The page under the first of these keys that holds one."""
-        async with self._database.session() as connection:
-            kept = await connection.fetchval(
-                """
-                SELECT page::text FROM acra_express.pages
-                WHERE url_hash = ANY ($1::bytea[]) AND kept_at > (SELECT acra_express.clock()) - $2::interval
-                ORDER BY array_position($1::bytea[], url_hash) LIMIT 1
-                """,
-                keys,
-                PAGE_AGE,
-            )
-        return None if kept is None else _page_of(json.loads(kept))
-
     async def _keep(self, page: Page, form: str) -> None:
         text = stored_json(_fields_of(page))
         if len(text.encode()) > MAX_PAGE_BYTES:
+            await self._settle()
             return
-        async with self._database.session() as connection:
-            await connection.execute(
-                """
-                INSERT INTO acra_express.pages (url_hash, url, domain, page, kept_at)
-                VALUES ($1, $2, $3, $4::text::jsonb, acra_express.clock())
-                ON CONFLICT (url_hash) DO UPDATE SET page = excluded.page, kept_at = excluded.kept_at
-                """,
-                _key(page.url, form),
-                stored_text(page.url),
-                _host(page.url),
-                text,
-            )
-
-    async def gave_up(self, company_id: CompanyId, asked: Asked) -> bool:
-        """Whether this was asked for this company often enough; see `failed`."""
-        async with self._database.session() as connection:
-            return bool(
-                await connection.fetchval(
+        with self._settlements.carried() as settlements:
+            async with self._database.session() as connection:
+                await connection.execute(
                     """
-                    SELECT true
-                    FROM acra_express.failed_calls f
-                    CROSS JOIN LATERAL (
-                        SELECT min(o.first_at) AS first_at,
-                               bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
-                        FROM acra_express.failed_calls o
-                        WHERE o.company_id = $1 AND o.site_hash = f.site_hash
-                          AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
-                    WHERE f.company_id = $1 AND f.asked_hash = $2
-                      AND f.last_at > (SELECT acra_express.clock()) - $3::interval
-                      AND (f.calls >= $4 OR site.gave_up_another)
-                      AND (f.about_target OR EXISTS (
-                          SELECT FROM acra_express.breakers b
-                          WHERE b.provider = f.provider AND b.answered_at >= site.first_at))
+                    INSERT INTO acra_express.pages (url_hash, url, domain, page, kept_at)
+                    SELECT $1, $2, $3, $4::text::jsonb, acra_express.clock()
+                    FROM (SELECT acra_express.settle_all($5) AS charges) settled WHERE settled.charges >= 0
+                    ON CONFLICT (url_hash) DO UPDATE SET page = excluded.page, kept_at = excluded.kept_at
                     """,
-                    company_id,
-                    _key(asked[1], asked[0]),
-                    FAILURE_HOLDS,
-                    MOST_CALLS,
+                    _key(page.url, form),
+                    stored_text(page.url),
+                    _host(page.url),
+                    text,
+                    settlements,
                 )
-            )
+
+    async def _settle(self) -> None:
+        """The answer is not kept, but it was paid for."""
+        with self._settlements.carried() as settlements:
+            async with self._database.session() as connection:
+                await connection.fetchval("SELECT acra_express.settle_all($1)", settlements)
 
     async def failed(self, company_id: CompanyId, asked: Asked, error: Transient) -> bool:
-        """Note a call that failed to the last try; whether to give it up for this company.
+        """Note a call that failed to the last try; whether to give it up for this company (see `Known.gave_up`).
 
         After `MOST_CALLS` a page with an error of its own is given up, and so is one that only times out while the
         provider has answered somebody since the site's first failure. While nobody gets an answer, the outage is the
@@ -197,7 +216,7 @@ class Memory:
                 FAILURE_HOLDS,
                 _key(what if kind == "search" else _host(what), "site "),
             )
-        return await self.gave_up(company_id, asked)
+            return bool(await connection.fetchval(_GAVE_UP, company_id, _key(what, kind), FAILURE_HOLDS, MOST_CALLS))
 
     async def prune(self) -> int:
         """Drop what is too old to be answered; returns how many rows went. Call it at ticks.
@@ -236,8 +255,71 @@ class Memory:
         return int(gone)
 
 
+# The first four parameters are those of `_GAVE_UP` in all three.
+_GAVE_UP = """
+    SELECT EXISTS (
+        SELECT FROM acra_express.failed_calls f
+        CROSS JOIN LATERAL (
+            SELECT min(o.first_at) AS first_at,
+                   bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
+            FROM acra_express.failed_calls o
+            WHERE o.company_id = $1 AND o.site_hash = f.site_hash
+              AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
+        WHERE f.company_id = $1 AND f.asked_hash = $2
+          AND f.last_at > (SELECT acra_express.clock()) - $3::interval
+          AND (f.calls >= $4 OR site.gave_up_another)
+          AND (f.about_target OR EXISTS (
+              SELECT FROM acra_express.breakers b
+              WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up
+"""
+
+_KNOWN_SEARCH = """
+    SELECT EXISTS (
+        SELECT FROM acra_express.failed_calls f
+        CROSS JOIN LATERAL (
+            SELECT min(o.first_at) AS first_at,
+                   bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
+            FROM acra_express.failed_calls o
+            WHERE o.company_id = $1 AND o.site_hash = f.site_hash
+              AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
+        WHERE f.company_id = $1 AND f.asked_hash = $2
+          AND f.last_at > (SELECT acra_express.clock()) - $3::interval
+          AND (f.calls >= $4 OR site.gave_up_another)
+          AND (f.about_target OR EXISTS (
+              SELECT FROM acra_express.breakers b
+              WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up,
+           EXISTS (SELECT FROM acra_express.opt_outs o WHERE o.kind = 'company' AND o.value = $5) AS company_opted_out,
+           k.hits::text AS hits, k.others::text AS others
+    FROM (SELECT) here LEFT JOIN acra_express.searches k
+      ON k.query = $6 AND k.searched_at > (SELECT acra_express.clock()) - $7::interval
+"""
+
+_KNOWN_PAGE = """
+    SELECT EXISTS (
+        SELECT FROM acra_express.failed_calls f
+        CROSS JOIN LATERAL (
+            SELECT min(o.first_at) AS first_at,
+                   bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
+            FROM acra_express.failed_calls o
+            WHERE o.company_id = $1 AND o.site_hash = f.site_hash
+              AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
+        WHERE f.company_id = $1 AND f.asked_hash = $2
+          AND f.last_at > (SELECT acra_express.clock()) - $3::interval
+          AND (f.calls >= $4 OR site.gave_up_another)
+          AND (f.about_target OR EXISTS (
+              SELECT FROM acra_express.breakers b
+              WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up,
+           EXISTS (SELECT FROM acra_express.opt_outs o WHERE o.kind = 'company' AND o.value = $5) AS company_opted_out,
+           EXISTS (SELECT FROM acra_express.opt_outs o
+                   WHERE o.kind = 'domain' AND o.value = ANY ($6::text[])) AS site_opted_out,
+           (SELECT k.page::text FROM acra_express.pages k
+            WHERE k.url_hash = ANY ($7::bytea[]) AND k.kept_at > (SELECT acra_express.clock()) - $8::interval
+            ORDER BY array_position($7::bytea[], k.url_hash) LIMIT 1) AS page
+"""
+
 _KEEP_SEARCH = """
-    WITH noted AS (
+    WITH settled AS MATERIALIZED (SELECT acra_express.settle_all($6) AS charges),
+    noted AS (
         INSERT INTO acra_express.search_domains AS d (domain, period, marks)
         SELECT found.domain, floor(extract(epoch FROM acra_express.clock()) / $5::float8)::int, $4::bigint
         FROM unnest($3::text[]) WITH ORDINALITY AS found(domain, place) ORDER BY found.place
@@ -256,7 +338,7 @@ _KEEP_SEARCH = """
         ON CONFLICT (query) DO UPDATE
         SET hits = excluded.hits, searched_at = excluded.searched_at, others = excluded.others
         RETURNING others)
-    SELECT k.others::text FROM kept k
+    SELECT k.others::text FROM kept k CROSS JOIN settled s WHERE s.charges >= 0
 """
 # All replicas note the domains of an answer in alphabetical order, so that two of them never wait for each other.
 

@@ -108,15 +108,6 @@ class Campaigns:
         async with self._database.session() as connection:
             await record_campaign(connection, campaign_id, enqueued_at)
 
-    async def is_again(self, campaign_id: int) -> bool:
-        """Whether companies that were checked lately were asked for too."""
-        async with self._database.session() as connection:
-            return bool(
-                await connection.fetchval(
-                    "SELECT again_by IS NOT NULL FROM acra_express.campaigns WHERE campaign_id = $1", campaign_id
-                )
-            )
-
     async def newest(self, limit: int) -> list[CampaignState]:
         """The campaigns that were enqueued last, the newest first."""
         async with self._database.transaction() as connection:

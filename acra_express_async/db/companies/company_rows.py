@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from acra_express_async import logs
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.judged import judged_of
+from acra_express_async.db.companies.judged import judged_in
 from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.companies.platform_runs import book
 from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
-from acra_express_async.db.session.pool import Connection, Database, forget_statements
+from acra_express_async.db.session.pool import Connection, Database, Row, forget_statements
 from acra_express_async.errors import NotStaged, StandBack
-from acra_express_async.models import Company, CompanyId, Job, JobId, Outcome, Usage
+from acra_express_async.models import Company, CompanyId, Job, Outcome, Usage
 from acra_express_async.registry import RegistryRow
 
 log = logs.logger("companies")
@@ -57,15 +57,12 @@ class Companies:
         self._store_personal = store_personal_emails
         self._recheck_days = recheck_days
 
-    async def load(self, company_id: CompanyId) -> Company | None:
+    async def load(self, company_id: CompanyId, campaign_id: int | None = None) -> Company | None:
         """See `load_company`."""
         async with self._database.session() as connection:
-            return await load_company(connection, company_id)
-
-    async def recently_checked(self, company_id: CompanyId, campaign_id: int | None = None) -> bool:
-        """See `recently_checked`."""
-        async with self._database.session() as connection:
-            return await recently_checked(connection, company_id, self._recheck_days, campaign_id=campaign_id)
+            return await load_company(
+                connection, company_id, recheck=timedelta(days=self._recheck_days), campaign_id=campaign_id
+            )
 
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
         """Store an outcome inside the caller's fenced transaction; see `platform_records.save`.
@@ -204,36 +201,25 @@ async def _industry(connection: Connection, row: RegistryRow, shape: PlatformSha
     return title or row.ssic_description
 
 
-async def load_company(connection: Connection, company_id: CompanyId) -> Company | None:
+async def load_company(
+    connection: Connection,
+    company_id: CompanyId,
+    *,
+    recheck: timedelta = timedelta(0),
+    campaign_id: int | None = None,
+) -> Company | None:
     """The company with what the registry and people say about it; None when there is no such row.
 
     `shared_postal` comes from counts that are refreshed at most daily (db/registry/registry_rows.py), never from a
-    scan.
+    scan. A company counts as recently checked when anyone checked it within `recheck` (zero turns that off, as on the
+    platform): every history row of the platform counts, as it does for the nightly, and so does every answer of ours,
+    including "no website". Where `campaign_id` was enqueued with --again, only what was checked since then counts.
     """
-    row = await connection.fetchrow(
-        r"""
-        WITH wanted AS (
-            SELECT c.company_id, c.uen, c.name, c.website_domain, s.entity_name, s.entity_type_description,
-                   s.entity_status_description, s.primary_ssic_code::text AS ssic_code, c.industry_code,
-                   s.primary_ssic_description, s.primary_user_described_activity, s.block, s.street_name,
-                   s.building_name,
-                   CASE WHEN s.postal_code ~ '^\s*\d{6}\s*$' THEN btrim(s.postal_code)
-                        WHEN s.postal_code ~ '^\s*\d{5}\s*$' THEN '0' || btrim(s.postal_code) END AS postal_code,
-                   ARRAY[former_entity_name1, former_entity_name2, former_entity_name3, former_entity_name4,
-                         former_entity_name5, former_entity_name6, former_entity_name7, former_entity_name8,
-                         former_entity_name9, former_entity_name10, former_entity_name11, former_entity_name12,
-                         former_entity_name13, former_entity_name14, former_entity_name15] AS former_names
-            FROM public.companies c LEFT JOIN public.staging_acra_companies s ON s.uen = c.uen
-            WHERE c.company_id = $1)
-        SELECT w.*, CASE WHEN w.postal_code IS NULL OR r.postals_counted_at IS NULL THEN 0
-                         ELSE coalesce(p.companies, 1) END AS shared_postal
-        FROM wanted w CROSS JOIN acra_express.registry_state r
-        LEFT JOIN acra_express.postal_counts p ON p.postal_code = w.postal_code
-        """,
-        company_id,
-    )
-    if row is None:
-        return None
+    row = await connection.fetchrow(_LOAD, company_id, recheck, campaign_id)
+    return None if row is None else _company_of(company_id, row)
+
+
+def _company_of(company_id: CompanyId, row: Row) -> Company:
     code = "".join(filter(str.isdigit, row["ssic_code"] or row["industry_code"] or ""))
     return Company(
         company_id=company_id,
@@ -251,7 +237,9 @@ async def load_company(connection: Connection, company_id: CompanyId) -> Company
         postal_code=row["postal_code"],
         shared_postal=row["shared_postal"],
         website_domain=_said(row["website_domain"]),
-        judged=await judged_of(connection, row["uen"] or ""),
+        judged=judged_in(row),
+        opted_out=row["opted_out"],
+        recently_checked=row["recently_checked"],
     )
 
 
@@ -262,43 +250,49 @@ def _said(value: str | None) -> str | None:
     return text if text and text != "na" else None
 
 
-async def recently_checked(
-    connection: Connection,
-    company_id: CompanyId,
-    recheck_days: int,
-    *,
-    ignore_job: JobId | None = None,
-    campaign_id: int | None = None,
-) -> bool:
-    """True when anyone checked this company within `recheck_days` (0 turns the check off, as on the platform).
-
-    Every history row of the platform counts, as it does for the nightly, and so does every answer of ours, including
-    "no website". `ignore_job` leaves out what that job itself wrote. Where `campaign_id` was enqueued with --again,
-    only what was checked since then counts.
-    """
-    if recheck_days <= 0:
-        return False
-    return bool(
-        await connection.fetchval(
-            """
-            WITH again AS (
-                SELECT c.enqueued_at AS at FROM acra_express.campaigns c
-                WHERE c.campaign_id = $4 AND c.again_by IS NOT NULL)
-            SELECT EXISTS (
-                SELECT FROM public.company_enrichment_runs h
-                WHERE h.company_id = $1 AND coalesce(h.updated_at >= (SELECT at FROM again), true)
-                  AND coalesce(h.updated_at > (SELECT acra_express.clock()) - $2::interval, true)
-                  AND ($3::bigint IS NULL OR h.source_json ->> 'job_id' IS DISTINCT FROM $3::bigint::text)
-            ) OR EXISTS (
-                SELECT FROM acra_express.outcomes o
-                WHERE o.company_id = $1 AND o.kind IN ('enriched', 'no_website')
-                  AND o.ended_at > (SELECT acra_express.clock()) - $2::interval
-                  AND coalesce(o.ended_at >= (SELECT at FROM again), true)
-                  AND o.job_id IS DISTINCT FROM $3::bigint)
-            """,
-            company_id,
-            timedelta(days=recheck_days),
-            ignore_job,
-            campaign_id,
-        )
-    )
+# $1 company, $2 how long an answer counts as recent, $3 campaign.
+_LOAD = r"""
+    WITH wanted AS (
+        SELECT c.company_id, c.uen, c.name, c.website_domain, s.entity_name, s.entity_type_description,
+               s.entity_status_description, s.primary_ssic_code::text AS ssic_code, c.industry_code,
+               s.primary_ssic_description, s.primary_user_described_activity, s.block, s.street_name,
+               s.building_name,
+               CASE WHEN s.postal_code ~ '^\s*\d{6}\s*$' THEN btrim(s.postal_code)
+                    WHEN s.postal_code ~ '^\s*\d{5}\s*$' THEN '0' || btrim(s.postal_code) END AS postal_code,
+               ARRAY[former_entity_name1, former_entity_name2, former_entity_name3, former_entity_name4,
+                     former_entity_name5, former_entity_name6, former_entity_name7, former_entity_name8,
+                     former_entity_name9, former_entity_name10, former_entity_name11, former_entity_name12,
+                     former_entity_name13, former_entity_name14, former_entity_name15] AS former_names
+        FROM public.companies c LEFT JOIN public.staging_acra_companies s ON s.uen = c.uen
+        WHERE c.company_id = $1)
+    SELECT w.uen, w.name, w.website_domain, w.entity_name, w.entity_type_description, w.entity_status_description,
+           w.ssic_code, w.industry_code, w.primary_ssic_description, w.primary_user_described_activity, w.block,
+           w.street_name, w.building_name, w.postal_code, w.former_names,
+           judged.site, judged.no_site, judged.sites, judged.contacts,
+           EXISTS (SELECT FROM acra_express.opt_outs o
+                   WHERE o.kind = 'company' AND o.value = upper(btrim(w.uen))) AS opted_out,
+           coalesce($2 > interval '0' AND checked.recently, false) AS recently_checked,
+           CASE WHEN w.postal_code IS NULL OR r.postals_counted_at IS NULL THEN 0
+                     ELSE coalesce(p.companies, 1) END AS shared_postal
+    FROM wanted w CROSS JOIN acra_express.registry_state r
+    LEFT JOIN acra_express.postal_counts p ON p.postal_code = w.postal_code
+    CROSS JOIN LATERAL (
+        SELECT max(j.value) FILTER (WHERE j.judgement IN ('accept', 'set') AND j.field = 'site') AS site,
+               coalesce(bool_or(j.judgement = 'none'), false) AS no_site,
+               array_agg(j.value) FILTER (WHERE j.judgement = 'reject' AND j.field = 'site') AS sites,
+               array_agg(coalesce(encode(j.address_hash, 'hex'), j.value))
+                   FILTER (WHERE j.judgement IN ('reject', 'bounced') AND j.field <> 'site') AS contacts
+        FROM acra_express.judgements j WHERE j.uen = coalesce(w.uen, '') AND j.ended_at IS NULL) judged
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM public.company_enrichment_runs h
+            WHERE h.company_id = $1 AND coalesce(h.updated_at >= again.at, true)
+              AND coalesce(h.updated_at > (SELECT acra_express.clock()) - $2::interval, true)
+        ) OR EXISTS (
+            SELECT FROM acra_express.outcomes o
+            WHERE o.company_id = $1 AND o.kind IN ('enriched', 'no_website')
+              AND o.ended_at > (SELECT acra_express.clock()) - $2::interval AND coalesce(o.ended_at >= again.at, true)
+        ) AS recently
+        FROM (SELECT max(c.enqueued_at) AS at FROM acra_express.campaigns c
+              WHERE c.campaign_id = $3 AND c.again_by IS NOT NULL) again) checked
+"""

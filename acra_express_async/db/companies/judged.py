@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.session.pool import Connection, Row
 from acra_express_async.models import CompanyId, Judged
 
 
@@ -20,6 +20,11 @@ async def judged_of(connection: Connection, uen: str) -> Judged:
         uen,
     )
     assert row is not None
+    return judged_in(row)
+
+
+def judged_in(row: Row) -> Judged:
+    """What a row with the columns of `judged_of` says."""
     return Judged(
         site=row["site"],
         no_site=row["no_site"],

@@ -162,24 +162,6 @@ class JobClaims:
             )
         return delay if isinstance(delay, timedelta) else None
 
-    async def fresh_waits(self) -> bool:
-        """Whether a job is due that was never claimed: a worker then hands its own job back after the next company.
-
-        False while claiming is paused: no worker would take either job, and running jobs go on to their end.
-        """
-        async with self._database.session() as connection:
-            return bool(
-                await connection.fetchval(
-                    """
-                    SELECT NOT (SELECT c.paused FROM acra_express.control c) AND EXISTS (
-                        SELECT FROM acra_express.express_jobs j
-                        WHERE j.status IN ('queued', 'running') AND j.status = 'queued' AND j.started_at IS NULL
-                          AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id
-                                          AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)))
-                    """
-                )
-            )
-
 
 # `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
 # before its first look. The last column is read only where nothing was claimed.

@@ -59,22 +59,33 @@ class Jobs(JobClaims):
             continuation,
         )
 
-    async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> None:
-        """Record committed companies, inside a transaction of `owned`; resets crashes, interruptions and outages."""
-        await connection.execute(
-            "UPDATE acra_express.express_jobs SET processed = $2, total = $3 WHERE job_id = $1",
-            job.job_id,
-            processed,
-            total,
-        )
-        await connection.execute(
-            """
-            UPDATE acra_express.leases
-            SET crashes = 0, crashed_token = NULL, interruptions = 0, outage_since = NULL, fault = NULL,
-                wait_reason = NULL, stuck_since = NULL
-            WHERE job_id = $1
-            """,
-            job.job_id,
+    async def progress(self, connection: Connection, job: Job, *, processed: int, total: int) -> bool:
+        """Record committed companies, inside a transaction of `owned`; resets crashes, interruptions and outages.
+
+        Returns:
+            Whether a job is due that was never claimed: a worker then hands its own job back. False while claiming is
+            paused: no worker would take either job, and running jobs go on to their end.
+        """
+        return bool(
+            await connection.fetchval(
+                """
+                WITH job AS (
+                    UPDATE acra_express.express_jobs SET processed = $2, total = $3 WHERE job_id = $1),
+                lease AS (
+                    UPDATE acra_express.leases
+                    SET crashes = 0, crashed_token = NULL, interruptions = 0, outage_since = NULL, fault = NULL,
+                        wait_reason = NULL, stuck_since = NULL
+                    WHERE job_id = $1)
+                SELECT NOT (SELECT c.paused FROM acra_express.control c) AND EXISTS (
+                    SELECT FROM acra_express.express_jobs j
+                    WHERE j.status IN ('queued', 'running') AND j.status = 'queued' AND j.started_at IS NULL
+                      AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = j.job_id
+                                      AND (l.job_created_at IS NULL OR l.job_created_at = j.created_at)))
+                """,
+                job.job_id,
+                processed,
+                total,
+            )
         )
 
     async def fail(self, job: Job, error: str, *, reason: str) -> list[timedelta]:

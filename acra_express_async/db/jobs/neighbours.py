@@ -1,4 +1,4 @@
-"""Reads what others do in the database: how full the server is (B15), and what the nightly did today."""
+"""Reads what the nightly does in the database, and what it did today."""
 
 from __future__ import annotations
 
@@ -83,20 +83,6 @@ async def nightly_overlap(connection: Connection) -> NightlyOverlap:
     )
     assert row is not None
     return NightlyOverlap(row["ahead"], row["relabelled"])
-
-
-async def connection_share(connection: Connection) -> float:
-    """Part of the server's connections that are taken, by all clients, without reserved ones; 1.0 or more is full."""
-    # backend_type is hidden from other roles; a backend with a user and a database is a client
-    row = await connection.fetchrow(
-        """
-        SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL) AS taken,
-               current_setting('max_connections')::int
-               - current_setting('superuser_reserved_connections')::int AS free_for_all
-        """
-    )
-    assert row is not None
-    return float(row["taken"]) / max(1, int(row["free_for_all"]))
 
 
 async def companies_today(connection: Connection, zone: ZoneInfo) -> tuple[int, int]:

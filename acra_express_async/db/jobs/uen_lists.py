@@ -19,12 +19,14 @@ PRUNED_AT_ONCE = 5000
 class ListedUens:
     """What a batch may take: the `next` UENs in list order, and whether `more` follow.
 
-    `exists` says that the campaign has a list at all; one that is used up still counts.
+    `exists` says that the campaign has a list at all; one that is used up still counts. `again`: companies that were
+    checked lately were asked for too.
     """
 
     next: tuple[str, ...] = ()
     more: bool = False
     exists: bool = False
+    again: bool = False
 
 
 class UenLists:
@@ -36,19 +38,21 @@ class UenLists:
     async def next_of(self, campaign_id: int, limit: int) -> ListedUens:
         """The next `limit` UENs that no batch has taken."""
         async with self._database.session() as connection:
-            rows = await connection.fetch(
+            row = await connection.fetchrow(
                 """
-                SELECT uen FROM acra_express.campaign_uens
-                WHERE campaign_id = $1 AND staging_job_id IS NULL AND kind IS NULL ORDER BY place LIMIT $2
+                SELECT ARRAY(SELECT u.uen FROM acra_express.campaign_uens u
+                             WHERE u.campaign_id = $1 AND u.staging_job_id IS NULL AND u.kind IS NULL
+                             ORDER BY u.place LIMIT $2) AS uens,
+                       EXISTS (SELECT FROM acra_express.campaign_uens u WHERE u.campaign_id = $1) AS listed,
+                       EXISTS (SELECT FROM acra_express.campaigns c
+                               WHERE c.campaign_id = $1 AND c.again_by IS NOT NULL) AS again
                 """,
                 campaign_id,
                 limit + 1,
             )
-            exists = bool(rows) or await connection.fetchval(
-                "SELECT EXISTS (SELECT FROM acra_express.campaign_uens WHERE campaign_id = $1)", campaign_id
-            )
-        uens = tuple(row["uen"] for row in rows)
-        return ListedUens(uens[:limit], more=len(uens) > limit, exists=exists)
+        assert row is not None
+        uens = tuple(row["uens"])
+        return ListedUens(uens[:limit], more=len(uens) > limit, exists=row["listed"], again=row["again"])
 
     async def prune(self, keep: timedelta) -> int:
         """Delete UENs of a list that is older than `keep` and of which nothing waits or runs; returns how many.

@@ -6,9 +6,10 @@ for all replicas. All times are judged by the database's clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import Allowance, Ask, Charge, Refusal
 from acra_express_async.models import JobLimits
@@ -37,8 +38,9 @@ class BudgetLedger:
     is lost for one window at most.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settlements: Settlements | None = None) -> None:
         self._database = database
+        self._settlements = settlements or Settlements()
 
     async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
         """Charge all of `asks`, which concern one provider, or nothing.
@@ -47,23 +49,28 @@ class BudgetLedger:
         express's share raises the ceiling for this charge, but never beyond the allowance.
         """
         allowances = [ask.allowance for ask in asks]
-        async with self._database.session() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT charge_id, budget, fits_in, by_job, in_flight
-                FROM acra_express.charge($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                """,
-                allowances[0].provider,
-                [allowance.name for allowance in allowances],
-                [ask.amount for ask in asks],
-                [allowance.ceiling(job) for allowance in allowances],
-                [allowance.limit for allowance in allowances],
-                [job.providers.get((allowance.provider, allowance.name)) for allowance in allowances],
-                [allowance.counted_window for allowance in allowances],
-                [allowance.hold for allowance in allowances],
-                [allowance.elsewhere for allowance in allowances],
-                job.key if job.providers else None,
-            )
+        with self._settlements.carried() as settlements:
+            async with self._database.session() as connection:
+                row = await connection.fetchrow(
+                    """
+                    -- the charge takes its first argument from what was settled, so it comes after it
+                    SELECT c.charge_id, c.budget, c.fits_in, c.by_job, c.in_flight
+                    FROM (SELECT acra_express.settle_all($11) AS charges) settled
+                    CROSS JOIN LATERAL acra_express.charge(
+                        CASE WHEN settled.charges >= 0 THEN $1 END, $2, $3, $4, $5, $6, $7, $8, $9, $10) c
+                    """,
+                    allowances[0].provider,
+                    [allowance.name for allowance in allowances],
+                    [ask.amount for ask in asks],
+                    [allowance.ceiling(job) for allowance in allowances],
+                    [allowance.limit for allowance in allowances],
+                    [job.providers.get((allowance.provider, allowance.name)) for allowance in allowances],
+                    [allowance.counted_window for allowance in allowances],
+                    [allowance.hold for allowance in allowances],
+                    [allowance.elsewhere for allowance in allowances],
+                    job.key if job.providers else None,
+                    settlements,
+                )
         assert row is not None
         if row["charge_id"] is not None:
             return Charge(row["charge_id"])
@@ -79,6 +86,10 @@ class BudgetLedger:
                 list(amounts.keys()),
                 [min(amount, MAX_INT) for amount in amounts.values()],
             )
+
+    def ride(self, charge: Charge, amounts: Mapping[str, int], written: Callable[[], None]) -> None:
+        """As `settle`, with the next statement that keeps an answer or charges; `written` is called then."""
+        self._settlements.add(charge.charge_id, amounts, written)
 
     async def refund(self, charge: Charge) -> None:
         """Nothing was sent: remove the charge."""

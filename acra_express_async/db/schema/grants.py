@@ -105,8 +105,8 @@ WISHES: Final = (*_OURS, *_PLATFORM)
 FUNCTIONS: Final = tuple(
     """
     campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes nightly_jobs_running
-    nightly_usual tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle refund
-    prune_charges trip_breaker mend_breakers is_overruled withdraw
+    nightly_usual tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle
+    settle_all refund prune_charges trip_breaker mend_breakers is_overruled withdraw
     """.split()
 )
 """The owner's functions that the role may call."""

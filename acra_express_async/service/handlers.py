@@ -1,0 +1,85 @@
+"""Builds what works on the jobs of the two types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+
+from acra_express_async.companies.enrichment import Enrichment
+from acra_express_async.companies.fault_streak import FaultStreak
+from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.companies.staging import Staging
+from acra_express_async.db.companies.campaign_rows import Campaigns
+from acra_express_async.db.companies.company_rows import Companies
+from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
+from acra_express_async.db.companies.selection import Selection
+from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.uen_lists import UenLists
+from acra_express_async.jobs.attempts import LockRetry
+from acra_express_async.jobs.worker import Handler
+from acra_express_async.limits import JobThrottle, resolve
+from acra_express_async.metrics import Metrics
+from acra_express_async.models import JobType
+from acra_express_async.ops.preflight import DatabaseAccess
+from acra_express_async.settings.tree import Settings
+
+
+def build_handlers(
+    settings: Settings,
+    access: DatabaseAccess,
+    pipeline: Pipeline,
+    *,
+    jobs: Jobs,
+    cap: DailyCap,
+    selection: Selection,
+    until_tick: Callable[[], timedelta],
+    at_once: bool,
+    metrics: Metrics,
+    lock_retry: LockRetry,
+    clock: Callable[[], float],
+    random: Random,
+) -> dict[JobType, Handler]:
+    """Staging and enrichment.
+
+    Args:
+        until_tick: how long until the next cron tick, at which a continuation is due.
+        at_once: continuations are due at once.
+    """
+
+    def judged(throttle: object, key: str) -> JobThrottle:
+        return resolve(throttle, settings, key=key)
+
+    companies = Companies(
+        access.work,
+        shape=access.shape,
+        hashes=access.hashes,
+        store_personal_emails=settings.store_personal_emails,
+        recheck_days=settings.recheck_days,
+    )
+    enrichment = Enrichment(
+        jobs=jobs,
+        companies=companies,
+        outcomes=Outcomes(access.work),
+        cap=cap,
+        pipeline=pipeline,
+        resolve=judged,
+        metrics=metrics,
+        lock_retry=lock_retry,
+        clock=clock,
+        faults=FaultStreak(metrics.internal_error_streak.set),
+    )
+    staging = Staging(
+        jobs=jobs,
+        lists=UenLists(access.work),
+        campaigns=Campaigns(access.work),
+        registry=selection,
+        cap=cap,
+        resolve=judged,
+        until_tick=until_tick,
+        at_once=at_once,
+        metrics=metrics,
+        lock_retry=lock_retry,
+        random=random,
+    )
+    return {JobType.STAGING: staging.handle, JobType.ENRICHMENT: enrichment.handle}

@@ -1,0 +1,18 @@
+"""What a company costs the server: a limit that only a change with a reason may raise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from footprint import TYPICAL, footprint
+
+COMPANIES = 20
+MOST_TRANSACTIONS = 24
+"""A company of the sample takes 2 searches and 1.2 pages: measured 21 in a campaign of this length, 34 before."""
+
+
+async def test_a_company_costs_few_transactions(fresh_dsn: str, tmp_path: Path) -> None:
+    seen = await footprint(fresh_dsn, tmp_path, COMPANIES)
+    assert seen.companies == COMPANIES
+    assert seen.usage.pages >= TYPICAL.pages, "the sample no longer reads pages"
+    assert seen.each <= MOST_TRANSACTIONS
