@@ -12,12 +12,12 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-TEXTS = 32
-"""Eight workers at once, each with the pages of one site and their union."""
+TEXTS = 16
+"""Two workers at once, each with the pages of one site and what is put together of them; more would cost memory."""
 LONGEST = 30_000
 """Characters: three pages of 2,000 tokens and more. Answers about longer texts are not kept, which bounds the memory:
 `TEXTS` texts of this length and their answers are at most some megabytes a function."""
-PAGES = 32
+PAGES = 16
 """For functions of a whole page, whose links may be many."""
 
 

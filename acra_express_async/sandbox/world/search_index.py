@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
@@ -67,6 +68,7 @@ class SearchIndex:
             )
         except sqlite3.OperationalError as missing:
             raise NoFullTextSearch from missing
+        weakref.finalize(self, self._store.close)  # from Python 3.13 on, a connection that is not closed is a warning
         self._store.executemany(
             "INSERT INTO pages (title, body, url, host, weight, dated) VALUES (?, ?, ?, ?, ?, ?)", _rows(documents)
         )
