@@ -157,7 +157,7 @@ class PlannedWeb:
     def __init__(self, web: Web, read: dict[tuple[object, ...], Page], exclusions: int = MOST_EXCLUDED) -> None:
         self._web, self._read, self._exclusions = web, read, exclusions
         self._answers: list[SearchPage] = []
-        self.case, self.cached, self.open_intent = web.case, web.cached, web.open_intent
+        self.case, self.look_up, self.open_intent = web.case, web.look_up, web.open_intent
         self.store, self.withdraw, self.verify = web.store, web.withdraw, web.verify
 
     async def search(self, query: str, scope: Scope) -> SearchPage:
