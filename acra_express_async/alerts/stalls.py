@@ -12,10 +12,11 @@ from datetime import datetime, timedelta, tzinfo
 
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.alert_rows import BreakerLine
-from acra_express_async.db.ops.progress_rows import LiveWork, Waiting
+from acra_express_async.db.ops.progress_rows import MOST_JOBS, LiveWork, Waiting
 from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import STALL_CAUSES
 from acra_express_async.models import Provider
+from acra_express_async.records.reasons import refusal_in_words
 
 WORTH_A_LOOK = timedelta(minutes=15)
 """No progress for this long is shown."""
@@ -170,7 +171,8 @@ def _next(waiting: Waiting, breakers: Sequence[BreakerLine], zone: tzinfo | None
     match waiting.kind:
         case "outage" if line is not None:
             probe = f"{line.open_until.astimezone(zone):%H:%M}"
-            return f"{line.reason}; next probe {probe}, or now: acra-express breakers probe {line.provider}"
+            why = refusal_in_words(line.reason)
+            return f"{why}; next probe {probe}, or now: acra-express breakers probe {line.provider}"
         case "budget":
             return f"next try {again}; the table of budgets says when it frees up"
         case "service":
@@ -195,4 +197,6 @@ def _name(provider: str | None) -> str:
 
 
 def _jobs(count: int) -> str:
+    if count >= MOST_JOBS:
+        return f"{count} or more jobs are"
     return "1 job is" if count == 1 else f"{count} jobs are"

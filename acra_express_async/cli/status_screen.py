@@ -85,7 +85,8 @@ def head(answer: dict[str, Any]) -> list[Text]:
     lines += [Text(f"  {sentence}", style="dim") for sentence in answer["verdict"].get("waits", ())]
     for line in answer["breakers"]:
         probe = f", next probe {moment(line['open_until'], zone)}" if line["open_until"] else ""
-        lines.append(Text(f"  {line['provider']} is {line['kind']} ({refusal_in_words(line['reason'])}){probe}"))
+        kind = "away" if line["kind"] == "outage" else line["kind"]
+        lines.append(Text(f"  {line['provider']} is {kind} ({refusal_in_words(line['reason'])}){probe}"))
     if answer["stands_back"]:
         lines.append(Text("  the nightly is running, so nothing is claimed"))
     lines += [Text(f"  {sentence}") for sentence in _nightly(answer["nightly"])]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import tzinfo
 
 from acra_express_async.alerts.stalls import deferred_to
 from acra_express_async.companies.outlook_reading import Prospects
 from acra_express_async.db.companies.campaign_rows import ENDED, CampaignState
 from acra_express_async.models import WaitReason
+from acra_express_async.records.reasons import refusal_in_words
+
+_REASON = re.compile(r"\(([a-z0-9_:]+)\)$")
+"""The reason code at the end of a job's message."""
 
 
 def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
@@ -27,6 +32,7 @@ def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
     if state.wait_reason is None:
         return f"its next batch is due at {until}, or when a worker is free"
     why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")
+    why = _REASON.sub(lambda found: f"({refusal_in_words(found[1])})", why)
     return f"deferred to {until}: {why}"
 
 

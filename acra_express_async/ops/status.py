@@ -14,6 +14,7 @@ from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.db.ops.progress_rows import LiveWork
 from acra_express_async.jobs.courtesy import Courtesy
+from acra_express_async.jobs.holds import PAUSED
 from acra_express_async.jobs.worker import Worker
 from acra_express_async.limits.budget_table import NEEDED
 from acra_express_async.ops.snapshot import Snapshot, SnapshotLoop
@@ -119,7 +120,9 @@ def _verdict(
     fails += ["a due job has waited for more than 45 minutes"] if oldest > OLDEST_DUE_SECONDS else []
     warns = [stall.text(watch.zone) for stall in watch.stalls]
     warns += snapshot.registry.warnings
-    warns += ["claiming is paused by an operator"] if snapshot.paused else []
+    hold = snapshot_loop.hold()
+    paused = hold.text if hold is not None and hold.reason == PAUSED else None
+    warns += [] if paused is None else [paused]
     warns += [_stale(job, now) for job in snapshot.nightly_jobs if job.is_stale(now)]
     if courtesy.scarce:
         does = "only one worker takes jobs" if courtesy.room else "nothing is claimed"
@@ -133,7 +136,8 @@ def _verdict(
     warns += [] if health.listener_proven else ["notifications do not arrive; work is found by polling"]
     warns += ["the queue has not been read yet"] if snapshot.taken_at is None else []
     word = "fail" if fails else "warn" if warns else "pass"
-    return {"word": word, "why": fails + warns, "waits": _waits(snapshot_loop, watch)}
+    waits = [sentence for sentence in _waits(snapshot_loop, watch) if sentence != paused]
+    return {"word": word, "why": fails + warns, "waits": waits}
 
 
 def _waits(snapshot_loop: SnapshotLoop, watch: StallWatch) -> list[str]:

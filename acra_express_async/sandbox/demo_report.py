@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from acra_express_async.db.session.pool import Connection
+from acra_express_async.records.reasons import in_words
 from acra_express_async.sandbox.world import Truth
 
 
@@ -98,7 +99,7 @@ def company_table(found: Sequence[Result]) -> Table:
     """One line per company, for a terminal."""
     table = Table("company", "website", "mails (verification)", "phone", "s", title=f"{len(found)} companies")
     for result in found:
-        website = result.domain or f"[dim]none: {result.reason}[/dim]"
+        website = result.domain or f"[dim]none: {in_words(result.reason)}[/dim]"
         mails = "\n".join(f"{address} ({verification})" for address, verification in result.mails[:3])
         table.add_row(result.name, website, mails, "\n".join(result.phones[:2]), f"{result.seconds:.1f}")
     return table

@@ -51,7 +51,7 @@ def state(**changed: Any) -> CampaignState:
         (
             {"next_at": SOON, "wait_reason": "outage", "waits_for": "deferred: the breaker of jina is open (http_503)"},
             FREE,
-            "deferred to 11-23 12:20: the breaker of jina is open (http_503)",
+            "deferred to 11-23 12:20: the breaker of jina is open (it answered with status 503)",
         ),
         ({"next_at": SOON}, FREE, "its next batch is due at 11-23 12:20, or when a worker is free"),
         (

@@ -86,8 +86,8 @@ async def test_an_outage_is_shown_then_told_then_resolved(shop: Shop, channel: C
     await shop.pass_time(1)
     [shown] = shop.shown
     assert shown == (
-        "nothing moves until Jina answers: 1 job is waiting (since 08:00); http_503; next probe 09:05, or now: "
-        "acra-express breakers probe jina"
+        "nothing moves until Jina answers: 1 job is waiting (since 08:00); it answered with status 503; "
+        "next probe 09:05, or now: acra-express breakers probe jina"
     )
     assert shop.replica.value("stalled_seconds", cause="outage") == 900
     await shop.pass_time(44)
