@@ -83,6 +83,23 @@ def test_campaigns_take_turns_batch_by_batch() -> None:
     assert places({1: 12, 2: 12, 3: 3}, 5) == {1: 12 + 10 + 3, 2: 12 + 12 + 3, 3: 3 + 5 + 5}
 
 
+def test_a_campaigns_own_cap_delays_its_end() -> None:
+    """Of the day's 300 companies 20 are done, so a cap of 30 leaves ten for today, and others take part of these."""
+    seen = outlook(room=280)
+    ends = expected_ends(seen, {1: 20, 2: 20}, 5, {1: 30, 2: None})
+    tomorrow = NINE.date() + timedelta(days=1)
+    assert (ends[1].date(), ends[2].date()) == (tomorrow, NINE.date())
+    assert seen.end_under(8, 8, 30) == seen.end_of(8)
+    assert seen.end_under(40, 40, 30).date() == tomorrow, "ten today, thirty tomorrow"
+    assert seen.end_under(41, 41, 30).date() == tomorrow + timedelta(days=1)
+    assert seen.end_under(200, 40, 30).date() == tomorrow + timedelta(days=1), "others fill the day, not the next ones"
+    assert seen.end_under(20, 20, None) == seen.end_of(20)
+
+
+def test_a_paused_service_has_no_expected_ends() -> None:
+    assert expected_ends(outlook(paused=True), {1: 10}, 5) == {}
+
+
 def test_an_uncounted_selection_takes_turns_without_an_end() -> None:
     assert places({1: None, 2: 10}, 5) == {2: 20}
     assert list(expected_ends(outlook(), {1: None, 2: 10}, 5)) == [2]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.alert_rows import BreakerLine
-from acra_express_async.db.ops.progress_rows import MOST_JOBS, LiveWork, Waiting
+from acra_express_async.db.ops.progress_rows import LiveWork, Waiting
 from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import STALL_CAUSES
 from acra_express_async.models import Provider
@@ -197,6 +197,4 @@ def _name(provider: str | None) -> str:
 
 
 def _jobs(count: int) -> str:
-    if count >= MOST_JOBS:
-        return f"{count} or more jobs are"
     return "1 job is" if count == 1 else f"{count} jobs are"

@@ -121,7 +121,7 @@ async def foreseen(
         notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
     if (hold := await current_hold(Control(database), settings, now)) is not None:
         notes.append(hold.told)
-    end = outlook.end_of(place, room=room, cap=cap) if companies else None
+    end = _end(outlook, place, companies, cap) if companies else None
     return Foreseen(
         matched=selected.matched + sum(out.reason not in NO_MATCH for out in left_out) + len(listed) - len(left_out),
         companies=companies,
@@ -136,6 +136,13 @@ async def foreseen(
         left_out=tuple(left_out),
         refusal=None if companies else _nothing(left_out, selected, settings),
     )
+
+
+def _end(outlook: Outlook, place: int, companies: int, cap: int) -> datetime:
+    """When the campaign ends: with a lower cap of its own as `campaigns show` says it; a raise was approved by now."""
+    if cap < outlook.cap:
+        return outlook.end_under(place, companies, cap)
+    return outlook.end_of(place, room=max(0, cap - (outlook.cap - outlook.room)), cap=cap)
 
 
 def _own_cap(outlook: Outlook, settings: Settings, throttle: JobThrottle) -> tuple[int, int]:

@@ -96,6 +96,19 @@ class Outlook:
                 break
         return at if left <= 0 else latest.astimezone(self.now.tzinfo)
 
+    def end_under(self, place: int, companies: int, own_cap: int | None) -> datetime:
+        """When a campaign ends that has its own daily cap, which counts the day's companies of all jobs.
+
+        Args:
+            place: how many companies of all campaigns are done when its last one is.
+            companies: how many of them are its own.
+            own_cap: None when it has no cap below the day's.
+        """
+        if own_cap is None:
+            return self.end_of(place)
+        today = max(0, own_cap - (self.cap - self.room) - (place - companies))
+        return self.end_of(place) if companies <= today else self.end_of(companies, room=today, cap=own_cap)
+
     def seconds_until(self, end: datetime) -> float:
         """From now until then; two moments of one zone would subtract as wall time."""
         return end.timestamp() - self.now.timestamp()
@@ -143,12 +156,18 @@ def places(remaining: Mapping[int, int | None], batch: int) -> dict[int, int]:
     return found
 
 
-def expected_ends(outlook: Outlook, remaining: Mapping[int, int | None], batch: int) -> dict[int, datetime]:
+def expected_ends(
+    outlook: Outlook, remaining: Mapping[int, int | None], batch: int, own_caps: Mapping[int, int | None] | None = None
+) -> dict[int, datetime]:
     """When each campaign should end; without those whose end cannot be told: claiming is paused, or how much is left is
     not known."""
     if outlook.paused:
         return {}
-    return {campaign: outlook.end_of(place) for campaign, place in places(remaining, batch).items()}
+    caps = own_caps or {}
+    return {
+        campaign: outlook.end_under(place, remaining[campaign] or 0, caps.get(campaign))
+        for campaign, place in places(remaining, batch).items()
+    }
 
 
 def _done(left: int | None, most: int) -> int:

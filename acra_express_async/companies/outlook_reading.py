@@ -13,7 +13,7 @@ from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
 from acra_express_async.db.limits.measured_costs import measured_costs
 from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.ops.control import Control
-from acra_express_async.db.ops.display import Display
+from acra_express_async.db.ops.display import CampaignLine, Display
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.holds import PAUSED, Hold, hold_of
 from acra_express_async.limits import Allowance, Pace, allowances
@@ -83,13 +83,20 @@ async def read_prospects(database: Database, settings: Settings) -> Prospects:
         NotNow: they cannot be read now.
     """
     outlook = await read_outlook(database, settings)
-    remaining = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}
+    lines = await Display(database).campaigns(MOST_CAMPAIGNS)
+    remaining = {line.campaign_id: line.remaining for line in lines}
+    own_caps = {line.campaign_id: lower_cap(line, settings) for line in lines}
     return Prospects(
         hold=await current_hold(Control(database), settings, outlook.now),
         cap_used=outlook.cap - outlook.room,
         cap=outlook.cap,
-        ends=expected_ends(outlook, remaining, settings.batch_size),
+        ends=expected_ends(outlook, remaining, settings.batch_size, own_caps),
     )
+
+
+def lower_cap(line: CampaignLine, settings: Settings) -> int | None:
+    """The campaign's own daily cap where it is the lower one; a raise counts only once its approval was judged."""
+    return None if line.own_cap is None or line.own_cap >= settings.daily_cap else line.own_cap
 
 
 async def current_hold(control: Control, settings: Settings, now: datetime) -> Hold | None:

@@ -10,6 +10,7 @@ from typing import Any
 from acra_express_async import __version__
 from acra_express_async.alerts import Alerts, StallWatch
 from acra_express_async.companies.outlook import expected_ends
+from acra_express_async.companies.outlook_reading import lower_cap
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.display import CompanyLine
 from acra_express_async.db.ops.progress_rows import LiveWork
@@ -253,13 +254,14 @@ def _campaigns(snapshot: Snapshot, settings: Settings, alerts: Alerts, now: date
     A breaker may have opened since the outlook; some providers are not needed to finish a company.
     """
     remaining = {line.campaign_id: line.remaining for line in snapshot.campaigns}
+    own_caps = {line.campaign_id: lower_cap(line, settings) for line in snapshot.campaigns}
     probes = [line.open_until for line in alerts.open_breakers if line.provider in NEEDED]
     ends = {}
     if snapshot.outlook is not None and not snapshot.paused:
         starts_at = max([now, *probes]).astimezone(settings.zone)
         starts_at = max(snapshot.outlook.starts_at, starts_at)
         outlook = replace(snapshot.outlook, now=now, starts_at=starts_at, paused=False)
-        ends = expected_ends(outlook, remaining, settings.batch_size)
+        ends = expected_ends(outlook, remaining, settings.batch_size, own_caps)
     return [
         {
             "campaign_id": line.campaign_id,

@@ -86,6 +86,6 @@ async def test_looking_for_stalls_reads_a_bounded_part(owner: Connection, databa
     await owner.execute("ANALYZE background_jobs; ANALYZE acra_express.leases")
     assert await rows_touched(owner, _WAITING, NAMED_CAMPAIGNS, MOST_JOBS) < 10 * MOST_JOBS
     waiting = {each.kind: each for each in (await ProgressRows(database).look(held=None)).waiting}
-    assert waiting["due"].jobs == MOST_JOBS, "of the jobs that were never served the first ones are counted"
+    assert 0.9 * MOST_JOBS < waiting["due"].jobs <= MOST_JOBS, "of the jobs that were never served not all are counted"
     assert (waiting["outage"].jobs, waiting["outage"].waits_for) == (JOBS // 100, "jina")
     assert len(waiting["outage"].campaigns) == NAMED_CAMPAIGNS

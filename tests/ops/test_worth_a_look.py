@@ -31,7 +31,7 @@ STATES: dict[str, tuple[list[Waiting], dict[str, Any], str]] = {
     "outage": (
         [Waiting("outage", "jina", 3, EARLIER, NOON + 5 * MINUTE, campaigns=(7,))],
         {"breakers": [JINA]},
-        "nothing moves until Jina answers: 3 jobs are waiting (since 11:20); http_503; next probe 12:05",
+        "nothing moves until Jina answers: 3 jobs are waiting (since 11:20); it answered with status 503; next probe",
     ),
     "budget": (
         [Waiting("budget", "duckduckgo", 2, EARLIER, NOON + 25 * MINUTE)],

@@ -116,13 +116,13 @@ def test_one_seed_gives_the_same_outcomes_with_more_replicas() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("seed", ["7", "11", "23"])
+@pytest.mark.parametrize("seed", ["7", "11"])
 def test_enqueue_predicts_nine_of_ten_ends_within_a_fifth(seed: str) -> None:
     """Ten campaigns from seven in the morning, half as many again as the cap: the last ones end after midnight.
 
     The speed is low, because the fast clock multiplies the delays of a busy machine, and these slow the real work down.
     """
-    [day] = simulated("--hours", "19", "--profile", "campaigns", "--seed", seed, "--speed", "50", timeout=1480)
+    [day] = simulated("--hours", "19", "--profile", "campaigns", "--seed", seed, "--speed", "60", timeout=1480)
     assert len(day["promises"]) == 10
     shown, good = [], 0
     for kept in day["promises"]:

@@ -54,7 +54,8 @@ class CampaignLine:
     """A campaign with live jobs: companies that have ended, wait in a job, and are still to be staged.
 
     `left` is None when no limit was asked for: the campaign then ends with its selection. `expected` is what the
-    forecast counted at the enqueue, without companies that are not live or not known.
+    forecast counted at the enqueue, without companies that are not live or not known. `own_cap` is the campaign's own
+    daily cap, as it stands in its jobs.
     """
 
     campaign_id: int
@@ -63,6 +64,7 @@ class CampaignLine:
     waiting: int
     left: int | None
     expected: int | None = None
+    own_cap: int | None = None
 
     @property
     def remaining(self) -> int | None:
@@ -88,6 +90,7 @@ class _Tally:
     enqueued_at: datetime
     waiting: int = 0
     left: int | None = 0
+    own_cap: int | None = None
 
 
 class Display:
@@ -159,7 +162,7 @@ class Display:
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
-                SELECT c.staging, c.campaign_id, c.created_at, c.asked_at, c.selects, c.most,
+                SELECT c.staging, c.campaign_id, c.created_at, c.asked_at, c.selects, c.most, c.own_cap,
                        greatest(least(c.companies, c.companies - c.processed::bigint), 0) AS waiting,
                        c.in_params + (SELECT count(*) FROM acra_express.campaign_uens u
                                       WHERE u.campaign_id = c.campaign_id AND u.staging_job_id IS NULL
@@ -175,6 +178,7 @@ class Display:
                                THEN p.params #> '{campaign,left}' ELSE p.params -> 'limit' END) AS most,
                            acra_express.length_of(p.params -> 'terms')
                                + acra_express.length_of(p.params -> 'ssic_codes') > 0 AS selects,
+                           acra_express.whole_number(p.params #> '{throttle,daily_cap}') AS own_cap,
                            acra_express.length_of(p.params -> 'uens') AS in_params,
                            acra_express.length_of(p.params -> 'company_ids') AS companies
                     FROM acra_express.express_jobs j
@@ -191,7 +195,15 @@ class Display:
             shown = dict(sorted(tallies.items())[:limit])
             counted = await _ended(connection, shown)
         return [
-            CampaignLine(number, tally.enqueued_at, counted[number][0], tally.waiting, tally.left, counted[number][1])
+            CampaignLine(
+                campaign_id=number,
+                enqueued_at=tally.enqueued_at,
+                ended=counted[number][0],
+                waiting=tally.waiting,
+                left=tally.left,
+                expected=counted[number][1],
+                own_cap=tally.own_cap,
+            )
             for number, tally in shown.items()
         ]
 
@@ -240,6 +252,8 @@ def _tallied(rows: Iterable[Row]) -> dict[int, _Tally]:
     tallies: dict[int, _Tally] = {}
     for row in rows:
         tally = tallies.setdefault(row["campaign_id"], _Tally(moment_of(row["asked_at"]) or row["created_at"]))
+        if row["own_cap"] is not None and row["own_cap"] >= 0:
+            tally.own_cap = row["own_cap"]
         if row["staging"]:
             left = _to_stage(row)
             tally.left = None if left is None or tally.left is None else tally.left + left
