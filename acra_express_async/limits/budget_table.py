@@ -7,12 +7,12 @@ that the calls of its provider state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from acra_express_async.models import Provider
+from acra_express_async.models import Provider, Usage
 from acra_express_async.settings.tree import Settings
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -133,3 +133,20 @@ def budgets_of(provider: Provider) -> Iterator[BudgetRow]:
 _BY_KEY = {row.key: row for row in BUDGETS}
 NEEDED = frozenset(row.provider for row in BUDGETS if not row.optional)
 """Providers without which no company can be worked on."""
+
+
+def used(cost: Mapping[BudgetRow, int], billed: Mapping[BudgetRow, int], *, free: bool) -> Usage:
+    """What one send took of its company's budgets.
+
+    Several budgets may count the same thing over different windows, and the company has used it once.
+
+    Args:
+        cost: what was charged before the send.
+        billed: what the answer states; where it may state the amount, only that counts.
+        free: the provider refused the send and charges nothing.
+    """
+    amounts: dict[str, Any] = {}
+    for row, charged in cost.items():
+        amount = billed.get(row, 0) if row.settles else 0 if free and row.only_if_served else charged
+        amounts[row.unit] = max(amount, amounts.get(row.unit, 0))
+    return Usage(**amounts)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -29,7 +29,7 @@ from acra_express_async.limits import (
     Throttle,
     pause,
 )
-from acra_express_async.limits.budget_table import BudgetRow
+from acra_express_async.limits.budget_table import BudgetRow, used
 from acra_express_async.logs import logger
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
@@ -280,7 +280,7 @@ class Caller:
             note(outcome=outcome, sent=wire.sent)
             self._metrics.provider_call_duration.labels(self.provider).observe(_now() - began)
             if wire.sent:
-                spent = _spent(call.cost, wire.answer, free=free)
+                spent = used(call.cost, {} if wire.answer is None else wire.answer.billed, free=free)
                 if spent.tokens:
                     note(tokens=spent.tokens)
                     self._metrics.tokens.labels(self.provider).inc(spent.tokens)
@@ -296,17 +296,6 @@ class Caller:
 
     def _count(self, outcome: str) -> None:
         self._metrics.provider_calls.labels(self.provider, outcome).inc()
-
-
-def _spent(cost: Mapping[BudgetRow, int], answer: Answer | None, *, free: bool) -> Usage:
-    """What one send took of its company's budgets; where the answer states the amount, only that counts."""
-    amounts: dict[str, Any] = dict.fromkeys((row.unit for row in cost), 0)
-    for row, amount in cost.items():
-        if row.settles:
-            amounts[row.unit] += 0 if answer is None else answer.billed.get(row, 0)
-        elif not (free and row.only_if_served):
-            amounts[row.unit] += amount
-    return Usage(**amounts)
 
 
 def _worth_another_try(error: BaseException) -> bool:

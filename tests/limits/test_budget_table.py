@@ -7,7 +7,17 @@ import dataclasses
 import pytest
 
 from acra_express_async.limits import allowances, resolve
-from acra_express_async.limits.budget_table import BUDGETS, NEEDED, BudgetRow
+from acra_express_async.limits.budget_table import (
+    BUDGETS,
+    DAY,
+    NEEDED,
+    READS,
+    SEARCHES,
+    TOKENS,
+    VERIFICATIONS,
+    BudgetRow,
+    used,
+)
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, plan
 from acra_express_async.metrics import new_metrics
 from acra_express_async.models import Provider, Usage
@@ -54,3 +64,25 @@ def test_only_budgets_that_companies_need_limit_capacity() -> None:
     assert {f"{row.provider} {row.name}" in bounds for row in BUDGETS if not row.optional} == {True}
     assert {f"{row.provider} {row.name}" in bounds for row in BUDGETS if row.optional} == {False}
     assert {Provider.DUCKDUCKGO, Provider.JINA} == NEEDED
+
+
+SEARCHES_OF_A_DAY = dataclasses.replace(SEARCHES, name="requests_1d", window=DAY)
+
+
+@pytest.mark.parametrize(
+    ("cost", "billed", "free", "usage"),
+    [
+        ({SEARCHES: 1}, {}, False, Usage(searches=1)),
+        ({SEARCHES: 1}, {}, True, Usage(searches=1)),
+        ({SEARCHES: 1, SEARCHES_OF_A_DAY: 1}, {}, False, Usage(searches=1)),
+        ({READS: 1, TOKENS: 1502}, {TOKENS: 700}, False, Usage(pages=1, tokens=700)),
+        ({READS: 1, TOKENS: 1502}, {}, False, Usage(pages=1)),
+        ({VERIFICATIONS: 1}, {}, False, Usage(verifications=1)),
+        ({VERIFICATIONS: 1}, {}, True, Usage()),
+        ({}, {}, False, Usage()),
+    ],
+)
+def test_a_send_is_counted_once_and_as_billed(
+    cost: dict[BudgetRow, int], billed: dict[BudgetRow, int], free: bool, usage: Usage
+) -> None:
+    assert used(cost, billed, free=free) == usage
