@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from acra_express_async.db.limits.measured_costs import LEAST_COMPANIES, MOST_COMPANIES, measured_costs
+from acra_express_async.db.limits.measured_costs import LEAST_COMPANIES, MOST_COMPANIES, MOST_READ, measured_costs
 from acra_express_async.db.session.pool import Connection, Database
 
 
@@ -69,3 +69,33 @@ async def test_no_more_companies_are_read_than_count(database: Database, owner: 
         costs = await measured_costs(connection)
     assert costs is not None
     assert (costs.pages, costs.measured) == (pytest.approx(1.0), MOST_COMPANIES)
+
+
+async def skipped(owner: Connection, companies: int) -> None:
+    """Companies that end now without costing anything, as a list enqueued once more leaves them."""
+    await owner.execute(
+        """
+        INSERT INTO acra_express.outcomes (job_id, company_id, uen, kind, reason, ended_at, detail)
+        SELECT 2, coalesce(last.id, 0) + i, 'S' || i, 'skipped', 'recently_checked', now(), '{"usage": {"pages": 9}}'
+        FROM (SELECT max(company_id) AS id FROM acra_express.outcomes WHERE job_id = 2) last
+        CROSS JOIN generate_series(1, $1) AS i
+        """,
+        companies,
+    )
+
+
+async def test_companies_behind_many_skipped_ones_count(database: Database, owner: Connection) -> None:
+    await ended(owner, [1] * LEAST_COMPANIES, days_ago=1)
+    await skipped(owner, MOST_READ - LEAST_COMPANIES)
+    async with database.session() as connection:
+        costs = await measured_costs(connection)
+    assert costs is not None
+    assert (costs.pages, costs.measured) == (pytest.approx(1.0), LEAST_COMPANIES)
+
+
+async def test_a_week_of_skipped_companies_is_not_read(database: Database, owner: Connection) -> None:
+    """The read is bounded: what lies behind so many outcomes that cost nothing no longer counts."""
+    await ended(owner, [1] * LEAST_COMPANIES, days_ago=1)
+    await skipped(owner, MOST_READ)
+    async with database.session() as connection:
+        assert await measured_costs(connection) is None
