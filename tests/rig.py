@@ -106,7 +106,7 @@ class Rig:
             for number in range(workers)
         ]
         self.listening = asyncio.Event()
-        loops = [Component("poller", self.poller.run)]
+        loops = [Component("poller", self.poller.run, feeds_queue=True)]
         if listen_dsn is not None:
             self.listener = Listener(
                 listen_dsn,

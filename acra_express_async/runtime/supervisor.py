@@ -39,10 +39,15 @@ STEP_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A loop that runs as long as the service; `run` returns only when the service drains."""
+    """A loop that runs as long as the service; `run` returns only when the service drains.
+
+    Attributes:
+        feeds_queue: what it has under way when the service drains still reaches the queue: it is not cut off there.
+    """
 
     name: str
     run: Callable[[], Awaitable[None]]
+    feeds_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,7 @@ class Supervisor:
             if worker.job is None:
                 working[worker.name].cancel()
         await self._finish_workers(working.values(), ends_at - self._drain_seconds * RESERVE_SHARE)
+        await self._last_claims(tasks[loop.name] for loop in self._loops if loop.feeds_queue)
         await self._hand_back_unstarted()
         for task in reversed(tasks.values()):
             task.cancel()
@@ -198,6 +204,12 @@ class Supervisor:
             _, stubborn = await asyncio.wait(pending, timeout=self._drain_seconds * RESERVE_SHARE / 2)
             for task in stubborn:
                 log.error("task.stubborn", task=task.get_name())
+
+    async def _last_claims(self, feeding: Iterable[asyncio.Task[None]]) -> None:
+        """Wait for the answer to a claim in flight: the server may grant it, even a job that was just handed back."""
+        claiming = [task for task in feeding if not task.done()]
+        if claiming and not self._cut.is_set():
+            await asyncio.wait(claiming, timeout=real(STEP_SECONDS))
 
     async def _hand_back_unstarted(self) -> None:
         while not self._queue.empty():

@@ -354,7 +354,7 @@ class Composition:
                 Component("snapshot", self.snapshot_loop.run),
                 Component("listener", self.listener.run),
                 Component("cron", self.cron.run),
-                Component("poller", self.poller.run),
+                Component("poller", self.poller.run, feeds_queue=True),
                 Component("alerts", self.alerts.run),
                 Component("courier", self.courier.run),
                 Component("pulse", self.pulse.run),

@@ -215,6 +215,36 @@ async def test_a_stop_in_mid_job_releases_it_without_an_attempt(database: Databa
     assert rig.attempts(End.RELEASED) == 1
 
 
+async def test_a_claim_in_flight_at_the_stop_is_handed_back(
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has granted the claim, and its answer is on the way when the service drains."""
+    [job_id] = await enqueue(owner)
+    granted = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        return pytest.fail("a draining service starts nothing")
+
+    rig = Rig(database, work)
+    claim = rig.jobs.claim_next
+
+    async def late_answer(name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
+        claimed = await claim(name, lease, nightly_first=nightly_first)
+        granted.set()
+        await rig.draining.wait()
+        for _ in range(20):  # turns of the loop, in which a stop that does not wait would cut this off
+            await asyncio.sleep(0)
+        return claimed
+
+    monkeypatch.setattr(rig.jobs, "claim_next", late_answer)
+    async with rig.running():
+        await granted.wait()
+    row = await owner.fetchrow("SELECT attempts, held FROM acra_express.leases WHERE job_id = $1", job_id)
+    assert row is not None
+    assert (row["attempts"], row["held"]) == (0, False)
+    assert await statuses(owner) == {"queued": 1}
+
+
 @pytest.mark.parametrize("error", [KeyError("a bug"), DatabaseAway("gone"), OSError("cut"), TimeoutError()])
 async def test_a_closing_step_that_fails_skips_no_other(database: Database, error: Exception) -> None:
     async def work(job: Job, scope: JobScope) -> End:
