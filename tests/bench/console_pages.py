@@ -25,6 +25,8 @@ async def console_pages(companies: int) -> list[tuple[str, ...]]:
         dsn = await new_database(server, express=True)
         async with owned(dsn) as owner:
             await crowd(owner, companies)
+            for settled in ("VACUUM", "CHECKPOINT"):  # or the first pages compete with autovacuum for the new rows
+                await owner.execute(settled, timeout=600)
             async with console_on(owner, dsn) as scene, scene.signed_in() as browser, scene.client() as prober:
                 middle = f"{companies // 2:09d}A"
                 rows = []
