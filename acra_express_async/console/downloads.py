@@ -32,6 +32,7 @@ log = logs.logger("console")
 MOST_ROWS = 50_000
 AT_ONCE = 2
 """Exports that run at the same time: they share one connection with the pages."""
+LONGEST_ID = len(str(MAX_ID))
 KINDS = {"csv": "text/csv", "jsonl": "application/jsonl"}
 
 
@@ -94,11 +95,11 @@ class Downloads:
                 "Content-Disposition": f'attachment; filename="acra-express-records.{form}"',
             }
         )
-        await answer.prepare(visit.request)
         buffer = io.BytesIO()
         file: RecordFile = CsvFile(buffer, COLUMNS) if form == "csv" else JsonlFile(buffer, COLUMNS)
         rows = 0
         try:
+            await answer.prepare(visit.request)
             async for page in pages:
                 rows += len(page)
                 if rows > self._most_rows:
@@ -114,6 +115,9 @@ class Downloads:
             if visit.request.transport is not None:
                 visit.request.transport.abort()
             return answer
+        except ConnectionError:
+            log.info("console.export_abandoned", rows=rows)
+            return answer
         await answer.write_eof()
         return answer
 
@@ -122,7 +126,7 @@ def _campaign_id(visit: ConsoleVisit) -> int | None:
     text = visit.asked("campaign")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:19]) <= MAX_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID and 0 < int(text) <= MAX_ID):
         raise AcraExpressError(f"{text[:20]!r} is not the ID of a campaign")
     return int(text)
 

@@ -80,9 +80,9 @@ class Gate:
         """What `read` finds for a signed-in person on an open page; None for anybody else.
 
         Without a cookie of ours or a proxy's header nothing is asked of the database. Where it cannot answer, nobody is
-        signed in.
+        signed in; while it is known to be away, that is said at once, because just then people look at the status page.
         """
-        if not await self._people.announces_itself(request):
+        if self._sessions.is_hopeless or not await self._people.announces_itself(request):
             return None
         try:
             async with self._sessions.opened() as database:
@@ -211,14 +211,21 @@ def is_from_our_own_page(request: web.Request) -> bool:
     if site is not None:
         return site == "same-origin"
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or _host_in(origin) == request.host
 
 
 def own_path(wanted: str) -> str:
     """A place in the console to go on to; its first page for anything else."""
-    place = urlsplit(wanted)
-    is_ours = wanted.startswith(f"{ROOT}/") and "//" not in place.path and "\\" not in wanted and wanted.isprintable()
-    return wanted if is_ours and not place.netloc and not place.scheme else f"{ROOT}/"
+    path = wanted.partition("?")[0]
+    is_ours = wanted.startswith(f"{ROOT}/") and "//" not in path and "\\" not in wanted and wanted.isprintable()
+    return wanted if is_ours else f"{ROOT}/"
+
+
+def _host_in(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as "http://[": no browser sends it
+        return None
 
 
 def asset_headers() -> dict[str, Any]:

@@ -22,7 +22,7 @@ class ReviewPages:
         """The item in question, and what follows."""
         items, whole = await _items(visit)
         wanted = visit.asked("item")
-        place = min(int(wanted), 1000) if wanted.isascii() and wanted.isdecimal() else 0
+        place = min(int(wanted[:9]), 1000) if wanted.isascii() and wanted.isdecimal() else 0
         place = min(place, max(0, len(items) - 1))
         return await visit.show(
             "review.html",

@@ -73,6 +73,11 @@ class DatabaseHealth:
         return None if self.answered_at is None else self.clock() - self.answered_at
 
     @property
+    def is_silent(self) -> bool:
+        """It has answered before, and now it is long past its time."""
+        return self.age is not None and self.age >= READY_SECONDS
+
+    @property
     def trouble(self) -> str | None:
         """One sentence with the cause while the database cannot serve us; None while it can."""
         age, now = self.age, self.clock()

@@ -39,7 +39,7 @@ class Connections:
     """The open connections of a server; calling it makes the protocol of the next one.
 
     When the limit is reached, the connection that has waited longest for its client is closed. So a probe is served
-    even while many other clients never finish their requests.
+    even while many other clients never finish the heads or the bodies of their requests.
 
     Args:
         serve: makes aiohttp's protocol for one connection.
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
         self._begun = True
-        self.answering = False
+        self._request: web.Request | None = None
         self.waits_since = self._loop.time()
 
     def cut(self) -> None:
@@ -81,14 +81,19 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def request_came(self) -> None:
+    @property
+    def answering(self) -> bool:
+        """A request is complete and not answered yet; until its body is complete, we wait for the client."""
+        return self._request is not None and self._request.content.is_eof()
+
+    def request_came(self, request: web.Request) -> None:
         """The head of a request is complete."""
-        self.answering = True
+        self._request = request
         self._expect_within(self._limits.answer_seconds)
 
     def request_answered(self) -> None:
         """The answer is sent; the client may send its next request."""
-        self.answering = self._begun = False
+        self._request, self._begun = None, False
         self.waits_since = self._loop.time()
         self._expect_within(self._limits.idle_seconds)
 
@@ -109,7 +114,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass the data on; the first byte of a further request ends the idle time."""
-        if not self._begun and not self.answering:
+        if not self._begun and self._request is None:
             self._begun = True
             self._expect_within(self._limits.head_seconds)
         self._inner.data_received(data)
@@ -141,7 +146,7 @@ async def step_by_step(request: web.Request, handler: Handler) -> web.StreamResp
     connection = request.transport.get_protocol() if request.transport is not None else None
     if not isinstance(connection, Connection):  # a test's client, or a connection that has just been cut
         return await handler(request)
-    connection.request_came()
+    connection.request_came(request)
     try:
         return await handler(request)
     finally:
@@ -152,4 +157,4 @@ def still_answering(request: web.Request) -> None:
     """A long answer made progress: its client has `answer_seconds` again."""
     connection = request.transport.get_protocol() if request.transport is not None else None
     if isinstance(connection, Connection):
-        connection.request_came()
+        connection.request_came(request)

@@ -39,6 +39,7 @@ class Scene:
     sessions: OnDemand
     settings: Settings
     server: WebServer
+    health: Health
     allowed: bool = True
     moment: float = 1000.0
     status: dict[str, Any] = field(default_factory=status)
@@ -141,7 +142,7 @@ async def console_on(
     console.attach(app)
     server = WebServer(app, "127.0.0.1", 0, limits)
     await server.start()
-    scene = Scene(f"http://127.0.0.1:{server.port}", server.port, owner, sessions, settings, server)
+    scene = Scene(f"http://127.0.0.1:{server.port}", server.port, owner, sessions, settings, server, health)
     scene.status = dict(seen())
     try:
         yield scene

@@ -182,12 +182,17 @@ async def test_heads_and_bodies_are_limited(scene: Scene) -> None:
         assert (await browser.client.get("/healthz")).status_code in (200, 503)
 
 
-async def test_connections_beyond_the_bound_lock_no_one_out(scene: Scene) -> None:
+@pytest.mark.parametrize("end", [b"", b"\r\nname="], ids=["half a head", "half a body"])
+async def test_connections_beyond_the_bound_lock_no_one_out(scene: Scene, end: bytes) -> None:
     bound = 64
+    head = (
+        b"POST /console/sign-in HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99999\r\n"
+    )
     crowd = [await asyncio.open_connection("127.0.0.1", scene.port) for _ in range(bound + 50)]
     try:
         for _, writer in crowd:
-            writer.write(b"POST /console/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n")
+            writer.write(head + end)
         assert scene.server.connections is not None
         async with scene.signed_in() as browser:
             assert "Campaigns" in await browser.page("/console/")
@@ -197,6 +202,22 @@ async def test_connections_beyond_the_bound_lock_no_one_out(scene: Scene) -> Non
     finally:
         for _, writer in crowd:
             writer.close()
+
+
+async def test_odd_numbers_and_origins_are_no_fault_of_ours(scene: Scene) -> None:
+    async with scene.signed_in() as browser:
+        for path in (
+            "/review?item=" + "9" * 5000,
+            "/export/records.csv?campaign=" + "9" * 5000,
+            "/export/records.csv?campaign=1" + "0" * 30,
+            "/export/records.csv?campaign=" + "0" * 18 + "1" + "9" * 20,
+            "/sign-in?next=" + quote("//["),
+        ):
+            assert (await browser.client.get(f"/console{path}")).status_code in (200, 409), path
+        for path in ("/sign-in", "/pause"):
+            form = {"token": await browser.token(), "next": "//["}
+            answer = await browser.client.post(f"/console{path}", data=form, headers={"Origin": "http://["})
+            assert answer.status_code == 403, path
 
 
 async def test_strangers_see_no_company_on_the_open_pages(scene: Scene, owner: Connection) -> None:

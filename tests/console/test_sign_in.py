@@ -233,6 +233,8 @@ def test_wrong_settings_are_refused_with_a_sentence(values: dict[str, str], said
         "/\\evil.example",
         "/console/\\evil",
         "javascript:alert(1)",
+        "//[",
+        "//\u2100",
         "/console/\r\nSet-Cookie: a=b",
         "",
     ],

@@ -14,6 +14,7 @@ from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import TookTooLong
 from acra_express_async.jobs.courtesy import CONSOLE_ABOVE, SHRINK_ABOVE, Courtesy
 from acra_express_async.metrics import Metrics
+from acra_express_async.runtime.database_health import READY_SECONDS
 from acra_express_async.settings.quiet_hours import QuietHours
 
 from .rooms import Scene, console_on
@@ -74,6 +75,17 @@ async def test_scarce_connections_close_the_console_first(scene: Scene, owner: C
         await browser.page("/console/")
 
 
+async def test_the_open_page_does_not_wait_for_a_silent_database(scene: Scene, owner: Connection) -> None:
+    async with scene.signed_in() as browser:
+        await scene.sessions.close()
+        scene.health.database.answered_at = -READY_SECONDS
+        assert "Sign in" in await browser.page("/")
+        assert (await browser.client.get("/status.json")).json()["companies"] == []
+        assert await connections(owner) == 0, "it was not even asked"
+        scene.health.database.answered()
+        assert "ORCHID BAKERY" in await browser.page("/")
+
+
 def test_the_console_steps_aside_before_any_worker() -> None:
     courtesy = Courtesy(
         stand_back=True,
@@ -107,6 +119,20 @@ async def test_a_page_of_a_slow_database_says_not_now(scene: Scene, owner: Conne
         assert answer.status_code == 503
         assert "Not now:" in answer.text
         await browser.page("/console/")
+
+
+async def test_a_download_that_its_reader_gives_up_is_no_error(
+    owner: Connection, fresh_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await crowd(owner, CAMPAIGN)
+    async with console_on(owner, fresh_dsn) as scene, scene.signed_in() as browser:
+        async with browser.client.stream("GET", "/console/export/records.jsonl") as answer:
+            assert answer.status_code == 200
+            await anext(answer.aiter_raw())
+        async with asyncio.timeout(30):
+            while (await browser.client.get("/console/export/records.csv?level=certain")).status_code != 200:
+                pass
+    assert "Error handling request" not in caplog.text
 
 
 async def test_an_export_beyond_its_limit_does_not_end_well(owner: Connection, fresh_dsn: str) -> None:

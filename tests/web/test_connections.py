@@ -24,12 +24,17 @@ PATIENT = ConnectionLimits(connections=5, head_seconds=600, answer_seconds=600, 
 
 
 @asynccontextmanager
-async def served(limits: ConnectionLimits, *, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """The port of the real app with these limits, with a route that reads a body."""
+async def served(
+    limits: ConnectionLimits, *, host: str = "127.0.0.1", done: asyncio.Event | None = None
+) -> AsyncIterator[int]:
+    """The port of the real app with these limits, with a route that reads a body and answers when `done` is set."""
     app = build_app(health=Health(lambda: 0.0), metrics=Metrics(CollectorRegistry()), status=dict)
 
     async def slow_body(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read())
+        body = await request.read()
+        if done is not None:
+            await done.wait()
+        return web.Response(body=body)
 
     app.router.add_post("/body", slow_body)
     server = WebServer(app, host, 0, limits)
@@ -83,13 +88,27 @@ async def test_a_probe_is_answered_while_others_never_finish() -> None:
 
 
 async def test_a_client_that_is_being_answered_never_gives_way() -> None:
-    async with served(PATIENT) as port:
-        busy = await Client.connect(port, b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+    done = asyncio.Event()
+    async with served(PATIENT, done=done) as port:
+        busy = await Client.connect(port, b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd")
         assert (await answer(port, "/healthz")).status == 200
         hanging = [await Client.connect(port, HALF) for _ in range(20)]
-        busy.writer.write(b"cd")
+        done.set()
         assert await busy.whole_answer() == b"abcd"
         for client in (busy, *hanging):
+            client.writer.close()
+
+
+async def test_bodies_that_never_come_keep_no_probe_out() -> None:
+    async with served(PATIENT) as port:
+        first = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"
+        hanging = [await Client.connect(port, first) for _ in range(20)]
+        for _ in range(3):
+            assert (await answer(port, "/healthz")).status == 200
+        await hanging[0].closed()
+        hanging[-1].writer.write(b"cd")
+        assert await hanging[-1].whole_answer() == b"abcd", "the newest keep their places"
+        for client in hanging:
             client.writer.close()
 
 

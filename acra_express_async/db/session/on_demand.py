@@ -48,6 +48,7 @@ class OnDemand:
         self._idle_seconds = idle_seconds
         self._tasks = tasks
         self._pause = pause
+        self._health = health
         self._beacon = health.beacon(LOOP)
         self._database: Database | None = None
         self._users = 0
@@ -58,6 +59,11 @@ class OnDemand:
     def is_open(self) -> bool:
         """It holds, or may hold, a connection."""
         return self._database is not None
+
+    @property
+    def is_hopeless(self) -> bool:
+        """The database answers nothing that the service asks; to ask it would only take the time-outs."""
+        return self._health.database.is_silent
 
     def require_room(self) -> None:
         """To be asked between two statements by what holds it for long.
