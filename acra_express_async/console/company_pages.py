@@ -22,6 +22,8 @@ from acra_express_async.registry.cell_cleaning import uen_in
 
 MOST_CHANGES = 60
 MOST_SAID = 50
+LONGEST_PLACE = 9
+"""Digits of a place in the review."""
 CLEAR = "clear"
 
 
@@ -132,7 +134,8 @@ def _subject(visit: ConsoleVisit) -> tuple[Field, str | None]:
 
 def _place_of(visit: ConsoleVisit) -> dict[str, str]:
     """Where in the review the person was."""
-    return {name: visit.typed(name) for name in ("item",) if visit.typed(name)}
+    item = visit.typed("item")
+    return {"item": item} if len(item) <= LONGEST_PLACE and item.isdecimal() else {}
 
 
 def _again(campaign_id: int | None) -> str:

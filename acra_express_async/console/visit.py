@@ -115,7 +115,10 @@ async def form_of(request: web.Request) -> Form:
     """
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType
-    body = await request.read()
+    try:
+        body = await request.read()
+    except ConnectionError as gone:  # nobody reads the answer; as an error it would cost a traceback in the log
+        raise web.HTTPBadRequest(text="the form did not arrive") from gone
     try:
         fields = parse_qs(
             body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict"

@@ -204,6 +204,27 @@ async def test_connections_beyond_the_bound_lock_no_one_out(scene: Scene, end: b
             writer.close()
 
 
+async def test_a_form_that_breaks_off_leaves_no_error(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    head = (
+        b"POST /console/sign-in HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99999\r\n\r\nname="
+    )
+    assert scene.server.connections is not None
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", scene.port)
+        writer.write(head)
+        while not scene.server.connections.open:  # noqa: ASYNC110 - waits for turns of the loop, not for time
+            await asyncio.sleep(0)
+        async with scene.client() as client:  # by then the form has reached its handler
+            await client.get("/healthz")
+        writer.transport.abort()
+        while scene.server.connections.open:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    async with scene.client() as client:
+        await client.get("/healthz")
+    assert not caplog.records
+
+
 async def test_odd_numbers_and_origins_are_no_fault_of_ours(scene: Scene) -> None:
     async with scene.signed_in() as browser:
         for path in (

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from records.crowd import CAMPAIGN, crowd
 
+from acra_express_async.db.session.on_demand import MOST_USERS
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.errors import TookTooLong
 from acra_express_async.jobs.courtesy import CONSOLE_ABOVE, SHRINK_ABOVE, Courtesy
@@ -109,6 +110,23 @@ async def test_a_slow_statement_is_ended(scene: Scene) -> None:
         with pytest.raises(TookTooLong):
             async with database.session() as connection:
                 await connection.execute("SELECT pg_sleep(10)")
+
+
+async def test_a_crowd_of_readers_keeps_no_probe_out(scene: Scene, owner: Connection) -> None:
+    async with scene.signed_in() as browser:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE acra_express.console_sign_outs IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.TaskGroup() as group:
+                pages = [group.create_task(browser.client.get("/console/")) for _ in range(64)]
+                pending = set(pages)
+                while len(pending) > MOST_USERS:
+                    _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                async with scene.client() as probe:
+                    assert (await probe.get("/healthz")).status_code in (200, 503)
+        answers = [page.result() for page in pages]
+        assert {answer.status_code for answer in answers} == {503}
+        assert any("requests already" in answer.text for answer in answers)
+        await browser.page("/console/")
 
 
 async def test_a_page_of_a_slow_database_says_not_now(scene: Scene, owner: Connection) -> None:

@@ -17,6 +17,8 @@ LOOP = "console"
 IDLE_SECONDS = 60.0
 """A person reads a page for so long; longer, and the connection is worth more to others."""
 LOOK_SECONDS = 1.0
+MOST_USERS = 16
+"""At the same time. They share one connection, and each takes one of the port's 64: probes need the others."""
 
 
 class OnDemand:
@@ -85,6 +87,10 @@ class OnDemand:
             NotNow: it cannot be opened now.
         """
         self.require_room()
+        if self._users >= MOST_USERS:
+            raise DatabaseAway(
+                f"the console is answering {MOST_USERS} requests already; try again in a moment", reason=Away.FULL
+            )
         self._users += 1
         try:
             async with self._changing:
