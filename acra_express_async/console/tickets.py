@@ -55,6 +55,7 @@ class Tickets:
         self._hashes = hashes
         self._password = password
         self._keyed: tuple[str, bytes] | None = None
+        self._deriving = asyncio.Lock()
 
     async def cookie(self, session: Session) -> str:
         """The cookie of a session."""
@@ -106,11 +107,12 @@ class Tickets:
         )
 
     async def _key(self) -> bytes:
-        password = "" if self._password is None else self._password.value
-        if self._keyed is None or self._keyed[0] != password:
-            salt = self._hashes.digest(SALT)
-            key = await asyncio.to_thread(
-                hashlib.scrypt, password.encode(), salt=salt, n=2**14, r=8, p=1, maxmem=2**26, dklen=32
-            )
-            self._keyed = (password, key)
-        return self._keyed[1]
+        async with self._deriving:  # once, however many strangers come with a cookie: it takes 16 MB and 50 ms
+            password = "" if self._password is None else self._password.value
+            if self._keyed is None or self._keyed[0] != password:
+                salt = self._hashes.digest(SALT)
+                key = await asyncio.to_thread(
+                    hashlib.scrypt, password.encode(), salt=salt, n=2**14, r=8, p=1, maxmem=2**26, dklen=32
+                )
+                self._keyed = (password, key)
+            return self._keyed[1]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from base64 import urlsafe_b64encode
 from ipaddress import ip_address
+from typing import Any
 
 import httpx
 import pytest
@@ -242,6 +245,19 @@ def test_wrong_settings_are_refused_with_a_sentence(values: dict[str, str], said
 def test_sign_in_leads_nowhere_else(wanted: str) -> None:
     assert own_path(wanted) == "/console/"
     assert own_path("/console/companies/201912345K?x=1") == "/console/companies/201912345K?x=1"
+
+
+async def test_the_key_is_derived_once_for_a_crowd(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, scrypt = [], hashlib.scrypt
+
+    def counted(*arguments: Any, **options: Any) -> bytes:
+        calls.append(1)
+        return scrypt(*arguments, **options)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    async with scene.client(Cookie=f"{COOKIE}=forged") as client:
+        await asyncio.gather(*(client.get("/console/") for _ in range(20)))
+    assert len(calls) == 1
 
 
 async def test_a_lost_cookie_is_explained(scene: Scene) -> None:
