@@ -174,6 +174,12 @@ def test_the_rule_sees_sql_that_is_put_together(code: str) -> None:
     assert list(sql_put_together(ast.parse(code)))
 
 
+def test_migrations_are_plain_ascii() -> None:
+    """A database in another encoding must hear why it is refused, not that it cannot read a comment."""
+    migrations = (PACKAGE / "db" / "schema" / "migrations").rglob("*.sql")
+    assert not [place(path, 1) for path in migrations if not path.read_bytes().isascii()]
+
+
 def test_the_environment_is_read_in_settings_only() -> None:
     readers = {
         str(module.relative_to(PACKAGE))

@@ -119,4 +119,4 @@ async def test_a_port_in_use_exits_with_one_sentence(fresh_dsn: str) -> None:
 async def test_wrong_usage_exits_2() -> None:
     code, _, err = await acra_express("enqueue", POSTGRES_DSN="postgresql://x/y")
     assert code == 2
-    assert "name at least one --term, --ssic, --uen or a UEN in --uen-file" in err
+    assert "name at least one --term, --ssic, --uen or --uen-file" in err

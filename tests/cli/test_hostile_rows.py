@@ -70,7 +70,7 @@ async def test_commands_answer_in_sentences_beside_impossible_rows(fresh_dsn: st
         *((0, "jobs", "show", str(job_id)) for job_id in odd),
         (0, "enqueue", "--ssic", "10711"),
         *((0, "jobs", "cancel", str(job_id)) for job_id in odd),
-        *((1, "jobs", act, beyond) for act in ("show", "retry", "cancel")),
+        *((2, "jobs", act, beyond) for act in ("show", "retry", "cancel")),
     ]
     for expected, *arguments in asked:
         code, out, err = await acra_express(*arguments, POSTGRES_DSN=fresh_dsn)

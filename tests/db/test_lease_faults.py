@@ -252,7 +252,7 @@ async def test_an_id_that_came_again_is_cancelled_and_shown_by_itself(database: 
     assert outcomes == []
     await operator.cancel(before.job_id, "somebody")
     _, outcomes = await operator.shown(before.job_id)
-    assert sorted((row["company_id"], row["reason"]) for row in outcomes) == [(1, "cancelled"), (3, "cancelled")]
+    assert sorted((ended.company_id, ended.reason) for ended in outcomes) == [(1, "cancelled"), (3, "cancelled")]
 
 
 async def test_a_continuation_whose_id_came_again_waits_for_its_tick(

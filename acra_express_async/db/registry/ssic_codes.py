@@ -38,6 +38,7 @@ async def codes_of(
     """
     found: set[str] = set()
     lost = []
+    helpless = False
     for code in ssic_codes:
         digits = ssic_digits(code)
         if digits is None:
@@ -47,8 +48,12 @@ async def codes_of(
     for term in terms:
         codes = await _resolve(connection, term.strip(), shape)
         if not codes:
-            lost.append(f"term {term!r} matches no SSIC code{await _near(connection, term, shape)}")
+            near = await _near(connection, term, shape)
+            lost.append(f"term {term!r} matches no SSIC code{near}")
+            helpless = helpless or not near
         found.update(codes)
+    if helpless and not shape.trigrams:
+        lost.append("without the extension pg_trgm a misspelt word finds no code (CREATE EXTENSION pg_trgm)")
     if lost:
         raise JobError("; ".join(lost))
     return sorted(found)
@@ -68,10 +73,7 @@ async def _near(connection: Connection, term: str, shape: PlatformShape) -> str:
     if not titles:
         return " (ssic_ref is empty: acra-express load-ssic FILE fills it)"
     near = nearest_titles(term, titles)
-    more = f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
-    if not shape.trigrams:
-        more += "; without the extension pg_trgm a misspelt word finds no code (CREATE EXTENSION pg_trgm)"
-    return more
+    return f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
 
 
 async def lost_codes(connection: Connection, ssic_codes: Sequence[str], shape: PlatformShape) -> list[str]:

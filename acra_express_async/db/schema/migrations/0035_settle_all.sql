@@ -1,7 +1,7 @@
 -- Settles several charges at once, so that a settlement can be part of the statement that keeps the answer it is about.
 -- Works beside the previous version, which goes on calling settle(bigint, text[], int[]).
 
--- p_settlements: [{"charge_id": 7, "amounts": {"tokens_1m": 812}}, …]; a budget without an amount keeps what was
+-- p_settlements: [{"charge_id": 7, "amounts": {"tokens_1m": 812}}, ...]; a budget without an amount keeps what was
 -- reserved. What was drawn ages from now, at the latest from where it was held. Answers how many charges there were.
 CREATE OR REPLACE FUNCTION acra_express.settle_all(p_settlements jsonb) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
