@@ -298,6 +298,8 @@ def told(state: CampaignState, zone: tzinfo, prospects: Prospects) -> list[str]:
 
 def _expected(prospects: Prospects, campaign_id: int, zone: tzinfo) -> str:
     end = prospects.ends.get(campaign_id)
+    if end is not None and not prospects.served:
+        return f"started now, a service would be done by {local_time(end, zone)}"
     if end is not None:
         return f"expected to be done by {local_time(end, zone)}"
     if prospects.paused:
@@ -315,7 +317,9 @@ def _listed(found: list[CampaignState], zone: tzinfo, prospects: Prospects) -> T
             state = f"cancelled by {each.cancelled_by}"
         failed = str(each.states["failed"] or "")
         end = None if each.is_over else prospects.ends.get(each.campaign_id)
-        ends = "after resume" if prospects.paused and not each.is_over else moment(end, zone)
+        ends = moment(end, zone)
+        if not each.is_over and (prospects.paused or not prospects.served):
+            ends = "after resume" if prospects.paused else "after a start"
         moments = (moment(each.enqueued_at, zone), ends)
         shown.add_row(str(each.campaign_id), cell(each.name), moments[0], done, failed, moments[1], cell(state))
     return shown

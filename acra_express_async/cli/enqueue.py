@@ -174,6 +174,8 @@ def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[st
     takes = f"about {span(seen.seconds)}{behind}; limited by {seen.bound}"
     if seen.ends_at is None:
         lines.append(f"it waits until claiming is resumed (acra-express resume), and then takes {takes}")
+    elif not seen.served:
+        lines.append(f"started now, a service would be done by {local_time(seen.ends_at, settings.zone)}, in {takes}")
     else:
         lines.append(f"expected to be done by {local_time(seen.ends_at, settings.zone)}, in {takes}")
     lines += [f"needs {need}" for need in seen.needs]

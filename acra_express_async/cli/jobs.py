@@ -14,13 +14,17 @@ from rich.table import Table
 from acra_express_async.cli.campaigns import cancel_campaign, retry_campaign, show_campaign
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, span, table
+from acra_express_async.companies.outlook_reading import read_prospects
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.jobs.job_commands import EndedCompany, JobLine, Operator
 from acra_express_async.db.ops.control import Control
+from acra_express_async.db.session.pool import Database
 from acra_express_async.logs import printable
 from acra_express_async.models import job_word
+from acra_express_async.ops.campaign_words import waits
+from acra_express_async.params import MAX_ID
 from acra_express_async.records.reasons import in_words
-from acra_express_async.settings.tree import load_settings
+from acra_express_async.settings.tree import Settings, load_settings
 
 SHORT_PARAM = 200
 """Characters of the params that are shown to a person; `--json` prints them all."""
@@ -45,6 +49,7 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
     settings = load_settings()
     async with as_tenant(settings) as database:
         lines = await Operator(database).listed(state=state, limit=limit)
+        causes = {} if as_json else await _causes(database, lines, settings)
     if as_json:
         click.echo(json_text({"items": [_as_object(line) for line in lines]}, settings.zone))
         return
@@ -52,7 +57,7 @@ async def list_(state: str | None, limit: int, as_json: bool) -> None:
         click.echo("there are no express jobs" + (f" in state {state}" if state else ""))
         return
     shown = console()
-    shown.print(_listed(lines, settings.zone, wide=shown.width >= WIDE))
+    shown.print(_listed(lines, causes, settings.zone, wide=shown.width >= WIDE))
 
 
 @jobs.command(short_help="One job, and how its companies ended.")
@@ -165,7 +170,29 @@ def _as_object(line: JobLine) -> dict[str, Any]:
     return dataclasses.asdict(line)
 
 
-def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
+async def _causes(database: Database, lines: list[JobLine], settings: Settings) -> dict[int, str]:
+    """By job ID, why the next batches of campaigns wait, whose rows do not say it."""
+    campaigns = {line.job_id: _continued(line) for line in lines if line.state == "snoozed" and not line.error}
+    ids = sorted({each for each in campaigns.values() if each is not None})
+    if not ids:
+        return {}
+    prospects = await read_prospects(database, settings)
+    states = {each.campaign_id: each for each in await Campaigns(database).some(ids)}
+    return {
+        job_id: waits(states[campaign], settings.zone, prospects)
+        for job_id, campaign in campaigns.items()
+        if campaign in states
+    }
+
+
+def _continued(line: JobLine) -> int | None:
+    """The campaign whose next batch a staging job is."""
+    campaign = line.params.get("campaign") if isinstance(line.params, dict) else None
+    number = campaign.get("id") if isinstance(campaign, dict) else None
+    return number if isinstance(number, int) and 1 <= number <= MAX_ID else None
+
+
+def _listed(lines: list[JobLine], causes: dict[int, str], zone: tzinfo, *, wide: bool) -> Table:
     heads = ("job", "type", "state", "done", "failed", *(("tries", "created") if wide else ()), "due or ended", "says")
     shown = table(None, *heads, yielding=("says",), zone=zone)
     for line in lines:
@@ -178,7 +205,7 @@ def _listed(lines: list[JobLine], zone: tzinfo, *, wide: bool) -> Table:
             str(line.failed or ""),
             *more,
             moment(line.ended_at or line.due_at, zone),
-            cell(line.error),
+            cell(line.error or causes.get(line.job_id)),
         )
     return shown
 

@@ -60,13 +60,17 @@ class CampaignRequest:
         params = StagingParams.parse(wanted | {"limit": limit, "throttle": throttle})
         return cls(params, listed, resolve(throttle, settings), again)
 
-    async def foreseen(self, database: Database, settings: Settings) -> Foreseen:
+    async def foreseen(self, database: Database, settings: Settings, *, served: bool = False) -> Foreseen:
         """What will come of it; nothing is written.
+
+        Args:
+            served: as for `forecast.foreseen`.
 
         Raises:
             JobError: a term or a code matches nothing.
         """
-        return await foreseen(database, settings, self.params, self.judged, list(self.uens), again=self.again)
+        listed = list(self.uens)
+        return await foreseen(database, settings, self.params, self.judged, listed, again=self.again, served=served)
 
     async def enqueue(self, database: Database, seen: Foreseen, *, name: str | None, by: str) -> JobId:
         """Insert the campaign; returns its ID."""

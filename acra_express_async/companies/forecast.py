@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
+from acra_express_async.companies.delays import NO_SERVICE, not_called
 from acra_express_async.companies.outlook import Outlook, places
-from acra_express_async.companies.outlook_reading import MOST_CAMPAIGNS, current_hold, read_outlook
+from acra_express_async.companies.outlook_reading import MOST_CAMPAIGNS, current_hold, needed_breakers, read_outlook
 from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
@@ -62,6 +63,7 @@ class Foreseen:
         notes: what is left out and what may delay it, one sentence each.
         left_out: UENs that will not be looked at.
         refusal: why nothing is left to do; None when there is something. Then nothing may be enqueued.
+        served: a service is running; otherwise the end is that of one started now.
     """
 
     matched: int
@@ -76,6 +78,7 @@ class Foreseen:
     left_out: tuple[LeftOut, ...] = ()
     seconds: float = 0.0
     refusal: str | None = None
+    served: bool = True
 
 
 async def foreseen(
@@ -86,12 +89,14 @@ async def foreseen(
     uens: Sequence[str] | None = None,
     *,
     again: bool = False,
+    served: bool = False,
 ) -> Foreseen:
     """What the job will do.
 
     Args:
         uens: the campaign's list of UENs; those of `params` when None.
         again: include companies that were checked within RECHECK_DAYS.
+        served: a service is known to run, because it asks itself.
 
     Raises:
         JobError: a term or code matches nothing: better reported now than in the job's row.
@@ -119,8 +124,12 @@ async def foreseen(
     place = places(others | {NEW: companies}, throttle.batch_size)[NEW]
     if companies and place > room:
         notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
-    if (hold := await current_hold(Control(database), settings, now)) is not None:
+    control = Control(database)
+    if (hold := await current_hold(control, settings, now)) is not None:
         notes.append(hold.told)
+    notes += [not_called(line, now) for line in await needed_breakers(database)]
+    if not (served := served or await control.service_runs()):
+        notes.append(NO_SERVICE)
     end = _end(outlook, place, companies, cap) if companies else None
     return Foreseen(
         matched=selected.matched + sum(out.reason not in NO_MATCH for out in left_out) + len(listed) - len(left_out),
@@ -135,6 +144,7 @@ async def foreseen(
         notes=tuple(notes),
         left_out=tuple(left_out),
         refusal=None if companies else _nothing(left_out, selected, settings),
+        served=served,
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
+from acra_express_async.companies.delays import not_called
 from acra_express_async.companies.outlook import Outlook, Supply, expected_ends
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
 from acra_express_async.db.limits.measured_costs import measured_costs
-from acra_express_async.db.ops.alert_rows import AlertRows
+from acra_express_async.db.ops.alert_rows import AlertRows, BreakerLine
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import CampaignLine, Display
 from acra_express_async.db.session.pool import Database
@@ -47,7 +48,7 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
     supplies = [_window(use, costs) for use in windows]
     supplies += [_bucket(use, paces[use.allowance.provider], costs) for use in bursts]
     hold = await current_hold(control, settings, now)
-    waits = [now] + [line.open_until for line in await AlertRows(database).breakers() if line.provider in NEEDED]
+    waits = [now] + [line.open_until for line in await needed_breakers(database)]
     waits += [hold.until] if hold is not None and hold.until is not None else []
     return Outlook(
         now=now,
@@ -63,12 +64,22 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What the waiting campaigns have before them: the rule that holds all of them back, the day's cap, their ends."""
+    """What the waiting campaigns have before them.
+
+    Attributes:
+        hold: the rule that holds all of them back.
+        cap_used, cap: slots of the day's cap.
+        ends: when each of them should be done; while no service runs, if one were started now.
+        served: a service is running.
+        closed_off: sentences about the providers that every company needs and that are not called now.
+    """
 
     hold: Hold | None
     cap_used: int
     cap: int
     ends: Mapping[int, datetime]
+    served: bool = True
+    closed_off: tuple[str, ...] = ()
 
     @property
     def paused(self) -> bool:
@@ -76,8 +87,11 @@ class Prospects:
         return self.hold is not None and self.hold.reason == PAUSED
 
 
-async def read_prospects(database: Database, settings: Settings) -> Prospects:
+async def read_prospects(database: Database, settings: Settings, *, served: bool = False) -> Prospects:
     """The prospects of every live campaign.
+
+    Args:
+        served: a service is known to run, because it asks itself.
 
     Raises:
         NotNow: they cannot be read now.
@@ -86,12 +100,20 @@ async def read_prospects(database: Database, settings: Settings) -> Prospects:
     lines = await Display(database).campaigns(MOST_CAMPAIGNS)
     remaining = {line.campaign_id: line.remaining for line in lines}
     own_caps = {line.campaign_id: lower_cap(line, settings) for line in lines}
+    control = Control(database)
     return Prospects(
-        hold=await current_hold(Control(database), settings, outlook.now),
+        hold=await current_hold(control, settings, outlook.now),
         cap_used=outlook.cap - outlook.room,
         cap=outlook.cap,
         ends=expected_ends(outlook, remaining, settings.batch_size, own_caps),
+        served=served or await control.service_runs(),
+        closed_off=tuple(not_called(line, outlook.now) for line in await needed_breakers(database)),
     )
+
+
+async def needed_breakers(database: Database) -> list[BreakerLine]:
+    """Breakers, open or half open, of the providers without which no company can be worked on."""
+    return [line for line in await AlertRows(database).breakers() if line.provider in NEEDED]
 
 
 def lower_cap(line: CampaignLine, settings: Settings) -> int | None:

@@ -28,7 +28,7 @@ class CampaignPages:
     async def listed(self, visit: ConsoleVisit) -> web.StreamResponse:
         """The newest campaigns, and whether claiming is paused."""
         found = await Campaigns(visit.database).newest(LISTED)
-        prospects = await read_prospects(visit.database, self._settings)
+        prospects = await read_prospects(visit.database, self._settings, served=True)
         paused = await Control(visit.database).paused_by()
         lines = [(state, "over" if state.is_over else waits(state, visit.zone, prospects)) for state in found]
         return await visit.show(
@@ -43,7 +43,7 @@ class CampaignPages:
         except JobError as unknown:
             return await visit.show("refused.html", status=404, wrong=str(unknown))
         companies = await campaigns.companies(state.campaign_id, SHOWN_COMPANIES)
-        prospects = await read_prospects(visit.database, self._settings)
+        prospects = await read_prospects(visit.database, self._settings, served=True)
         return await visit.show(
             "campaign.html",
             state=state,

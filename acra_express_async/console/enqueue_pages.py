@@ -38,7 +38,7 @@ class EnqueuePages:
         }
         try:
             request = self._request(visit)
-            seen = await request.foreseen(visit.database, self._settings)
+            seen = await request.foreseen(visit.database, self._settings, served=True)
             if seen.refusal is not None:
                 raise JobError(seen.refusal)
         except NotNow:

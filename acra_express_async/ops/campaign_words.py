@@ -6,6 +6,7 @@ import re
 from datetime import tzinfo
 
 from acra_express_async.alerts.stalls import deferred_to
+from acra_express_async.companies.delays import NO_SERVICE
 from acra_express_async.companies.outlook_reading import Prospects
 from acra_express_async.db.companies.campaign_rows import ENDED, CampaignState
 from acra_express_async.models import WaitReason
@@ -17,10 +18,12 @@ _REASON = re.compile(r"\(([a-z0-9_:]+)\)$")
 
 def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
     """Why a campaign is not at work now, in a sentence."""
-    if state.running:
+    if state.running and prospects.served:
         return "a worker is working on it" + (", and claims nothing more while paused" if prospects.paused else "")
     if prospects.hold is not None:
         return prospects.hold.told
+    if not prospects.served:
+        return NO_SERVICE
     if state.next_at is None:
         return "due now: it waits for a free worker"
     until = deferred_to(state.next_at, zone)
@@ -30,10 +33,22 @@ def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
             return f"deferred to {until}: its own daily cap of {state.own_cap}; today {used} companies were looked at"
         return f"deferred to {until}: daily cap {used} of {prospects.cap}"
     if state.wait_reason is None:
-        return f"its next batch is due at {until}, or when a worker is free"
+        return _turn(state, until, prospects)
     why = (state.waits_for or "").removeprefix("deferred: ").removeprefix("retry: ")
     why = _REASON.sub(lambda found: f"({refusal_in_words(found[1])})", why)
     return f"deferred to {until}: {why}"
+
+
+def _turn(state: CampaignState, until: str, prospects: Prospects) -> str:
+    """Why the next batch of a campaign waits, of which no job says so itself."""
+    if prospects.closed_off:
+        return f"its next batch is due at {until}; {'; '.join(prospects.closed_off)}"
+    used = prospects.cap_used
+    if state.own_cap is not None and state.own_cap <= used:
+        return f"its next batch waits for its own daily cap of {state.own_cap}; today {used} companies were looked at"
+    if prospects.cap <= used:
+        return f"its next batch waits for the daily cap, {used} of {prospects.cap}"
+    return f"its next batch is due at {until}, or when a worker is free"
 
 
 def summary(state: CampaignState) -> str:

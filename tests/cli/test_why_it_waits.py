@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from acra_express_async.cli.campaigns import as_object, told
+from acra_express_async.companies.delays import NO_SERVICE
 from acra_express_async.companies.outlook_reading import Prospects
 from acra_express_async.db.companies.campaign_rows import ENDED, CampaignState
 from acra_express_async.jobs.holds import Hold
@@ -53,7 +54,24 @@ def state(**changed: Any) -> CampaignState:
             FREE,
             "deferred to 11-23 12:20: the breaker of jina is open (it answered with status 503)",
         ),
-        ({"next_at": SOON}, FREE, "its next batch is due at 11-23 12:20, or when a worker is free"),
+        (
+            {"next_at": SOON},
+            Prospects(None, 0, 300, {}),
+            "its next batch is due at 11-23 12:20, or when a worker is free",
+        ),
+        ({"next_at": SOON}, FREE, "its next batch waits for the daily cap, 300 of 300"),
+        (
+            {"next_at": SOON, "own_cap": 5},
+            Prospects(None, 5, 300, {}),
+            "its next batch waits for its own daily cap of 5; today 5 companies were looked at",
+        ),
+        (
+            {"next_at": SOON},
+            Prospects(None, 0, 300, {}, closed_off=("the breaker of DuckDuckGo is open",)),
+            "its next batch is due at 11-23 12:20; the breaker of DuckDuckGo is open",
+        ),
+        ({}, Prospects(None, 0, 300, {}, served=False), NO_SERVICE),
+        ({"running": True}, Prospects(None, 0, 300, {}, served=False), NO_SERVICE),
         (
             {},
             Prospects(Hold("quiet_hours", "quiet hours: nothing is started until 13:00", SOON), 0, 300, {}),

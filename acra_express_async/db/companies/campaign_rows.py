@@ -29,7 +29,8 @@ class CampaignState:
         live_jobs: jobs that are queued or running.
         open_ended: more companies may follow than `waiting` says, because the selection was not counted.
         running: a worker is at work on it.
-        next_at: when the first of its waiting jobs is due again, None while one is due or none waits.
+        next_at: when the first of its waiting jobs is due again, None while one is due or none waits. A job that says
+            why it waits goes before one that only waits for its turn, because it holds that one back.
         waits_for: the sentence in the row of that job.
         wait_reason: the `WaitReason` of that job.
         own_cap: the campaign's own daily cap.
@@ -118,6 +119,11 @@ class Campaigns:
                 limit,
             )
             return await campaign_states(connection, [row["campaign_id"] for row in rows])
+
+    async def some(self, ids: Sequence[int]) -> list[CampaignState]:
+        """The campaigns of these ids that exist."""
+        async with self._database.transaction() as connection:
+            return await campaign_states(connection, ids)
 
     async def names(self, ids: Sequence[int]) -> dict[int, str | None]:
         """The names of these campaigns."""
@@ -256,7 +262,8 @@ def _add(live: _Live, row: Row) -> None:
     live.own_cap = row["own_cap"]
     live.running = live.running or row["status"] == "running"
     if row["status"] == "queued" and row["due_in_future"]:
-        if live.next_at is None or row["due_at"] < live.next_at:
+        shown, this = live.wait_reason is not None, row["wait_reason"] is not None
+        if live.next_at is None or (this, live.next_at) > (shown, row["due_at"]):
             live.next_at, live.waits_for, live.wait_reason = row["due_at"], row["error"], row["wait_reason"]
     elif row["status"] == "queued":
         live.due = True

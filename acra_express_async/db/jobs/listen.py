@@ -16,7 +16,7 @@ import asyncpg
 from acra_express_async import logs
 from acra_express_async.db.session.connection import connect, connect_with
 from acra_express_async.db.session.dsn import DsnSource, FixedDsn, host_and_port
-from acra_express_async.db.session.pinned import SESSION_SETTINGS, session_settings
+from acra_express_async.db.session.pinned import LISTENER_NAME, SESSION_SETTINGS, session_settings
 from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError
 from acra_express_async.metrics import Metrics
@@ -58,7 +58,7 @@ class Listener:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._dsn = FixedDsn(dsn) if isinstance(dsn, str) else dsn
-        self._settings = SESSION_SETTINGS | {"application_name": "acra-express listener"}
+        self._settings = SESSION_SETTINGS | {"application_name": LISTENER_NAME}
         if role is not None:
             self._settings["role"] = role
         self._wake = wake

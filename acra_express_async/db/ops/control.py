@@ -15,10 +15,11 @@ from acra_express_async.db.jobs.neighbours import (
     nightly_overlap,
     nightly_usual,
 )
-from acra_express_async.db.ops.progress_rows import paused_by
+from acra_express_async.db.ops.progress_rows import WATCHED_EVERY, paused_by
 from acra_express_async.db.ops.quick_look import QuickLook, quick_look
 from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.grants import lost_grants
+from acra_express_async.db.session.pinned import LISTENER_NAME
 from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)
@@ -97,6 +98,25 @@ class Control:
             at = await connection.fetchval("SELECT acra_express.clock()")
         assert isinstance(at, datetime)
         return at
+
+    async def service_runs(self) -> bool:
+        """Whether a service works on this database: one listens, or one has looked at live work in the last minutes.
+
+        The second counts for a service whose listener cannot stay connected. It looks once in `WATCHED_EVERY`.
+        """
+        async with self._database.session() as connection:
+            return bool(
+                await connection.fetchval(
+                    """
+                    SELECT EXISTS (SELECT FROM pg_stat_activity a
+                                   WHERE a.application_name = $1 AND a.datname = current_database())
+                        OR EXISTS (SELECT FROM acra_express.control c
+                                   WHERE c.watched_at > acra_express.clock() - $2::interval)
+                    """,
+                    LISTENER_NAME,
+                    2 * WATCHED_EVERY,
+                )
+            )
 
     async def paused(self) -> bool:
         """Whether an operator has paused claiming."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from acra_express_async.db.session.connection import Connection
 
 APPLICATION_NAME = "acra-express"
+LISTENER_NAME = f"{APPLICATION_NAME} listener"
+"""Only a running service has a session of this name; every role may read it in pg_stat_activity."""
 
 PINNED = {
     # leases, budgets and tokens depend on these: a server crash must not undo a commit
