@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -78,8 +79,8 @@ def test_every_header_family_is_recognised(tmp_path: Path, header: str, expected
 
 
 def test_the_exact_column_name_wins_over_an_alias() -> None:
-    header = read_header(["name", "", "Entity_Name", "UEN", "capital"])
-    assert header.cells == ((2, "entity_name"), (3, "uen"))
+    header = read_header(["name", "", "Entity_Name", "UEN", "capital", "uen_status"])
+    assert header.cells == ((2, "entity_name"), (3, "uen"), (5, "entity_status_description"))
     assert header.unknown == ("name", "column 2", "capital")
 
 
@@ -89,6 +90,24 @@ def test_the_exact_column_name_wins_over_an_alias() -> None:
 def test_a_file_that_is_no_registry_file_is_refused(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(RegistryFileError, match=r"registry\.csv is not a registry file"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("header", "had"),
+    [
+        ("uen,name", "uen, name"),
+        (
+            "UEN;Entity Name;Owner;Phone;Mail;Since;Note;Status",
+            "uen, entity_name, owner, phone, mail, since and 2 more",
+        ),
+        ("uen,company_name,ssic,status,postal_code", "uen, company_name, ssic, status, postal_code"),
+    ],
+)
+def test_a_list_of_customers_is_no_registry_file(tmp_path: Path, header: str, had: str) -> None:
+    """Its names would overwrite the registry's."""
+    said = f"registry.csv is not a registry file: its header has {had}; missing: one of the registry's own, such as "
+    with pytest.raises(RegistryFileError, match=re.escape(said)):
+        read(tmp_path, f"{header}\n197200573N,Uncle's bakery\n")
 
 
 def test_a_missing_file_is_reported_in_one_sentence(tmp_path: Path) -> None:
@@ -118,8 +137,8 @@ def test_the_oldest_form_with_day_first_dates_is_read(tmp_path: Path) -> None:
 def test_cp1252_crlf_and_quotes_are_read(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
-        b'\xef\xbb\xbfuen,entity_name\r\n198107599C,"""CAF\xc9"" (PRIVATE), LIMITED"\r\n\r\n'
-        + '197200573N,"CAFÉ"\r\n'.encode(),
+        b'\xef\xbb\xbfuen,uen_status,entity_name\r\n198107599C,R,"""CAF\xc9"" (PRIVATE), LIMITED"\r\n\r\n'
+        + '197200573N,R,"CAFÉ"\r\n'.encode(),
     )
     assert [(row.line, row.fields["entity_name"]) for row in rows if isinstance(row, Accepted)] == [
         (2, '"CAFÉ" (PRIVATE), LIMITED'),
@@ -130,17 +149,17 @@ def test_cp1252_crlf_and_quotes_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        (",X", "the UEN is blank"),
-        ("na,X", "the UEN is blank"),
-        ("12345,X", "12345 has none of the three forms of a UEN"),
-        ("198107599C,", "the name is blank"),
-        ("198107599C,na", "the name is blank"),
-        ("198107599C,X,Y", "3 cells where the header has 2"),
-        ("198107599C", "1 cells where the header has 2"),
+        ("R,,X", "the UEN is blank"),
+        ("R,na,X", "the UEN is blank"),
+        ("R,12345,X", "12345 has none of the three forms of a UEN"),
+        ("R,198107599C,", "the name is blank"),
+        ("R,198107599C,na", "the name is blank"),
+        ("R,198107599C,X,Y", "4 cells where the header has 3"),
+        ("R,198107599C", "2 cells where the header has 3"),
     ],
 )
 def test_a_rejected_row_has_a_reason_and_reading_continues(tmp_path: Path, cells: str, reason: str) -> None:
-    rejected, accepted = read(tmp_path, f"uen,entity_name\n{cells}\n197200573N,GOOD\n")
+    rejected, accepted = read(tmp_path, f"uen_status,uen,entity_name\n{cells}\nR,197200573N,GOOD\n")
     assert isinstance(rejected, Rejected)
     assert (rejected.line, rejected.reason) == (2, reason)
     assert isinstance(accepted, Accepted)
@@ -148,15 +167,17 @@ def test_a_rejected_row_has_a_reason_and_reading_continues(tmp_path: Path, cells
 
 
 def test_an_unclosed_quote_rejects_only_the_lines_it_names(tmp_path: Path) -> None:
-    good = "197200573N,GOOD\n"
-    rows = read(tmp_path, f'uen,entity_name\n198107599C,"OPEN\n{good}198107599C,CLOSE"x,\n{good}')
+    good = "R,197200573N,GOOD\n"
+    rows = read(tmp_path, f'uen_status,uen,entity_name\nR,198107599C,"OPEN\n{good}R,198107599C,CLOSE"x,\n{good}')
     assert isinstance(rows[0], Rejected)
-    assert rows[0].reason == "3 cells where the header has 2 (lines 2 to 4)"
+    assert rows[0].reason == "4 cells where the header has 3 (lines 2 to 4)"
     assert [row.line for row in rows[1:]] == [5]
 
 
 def test_an_endless_quoted_cell_is_dropped_and_reading_goes_on(tmp_path: Path) -> None:
-    rows = read(tmp_path, 'uen,entity_name\n198107599C,"' + ("x" * 1000 + "\n") * 300 + "197200573N,GOOD\n")
+    rows = read(
+        tmp_path, 'uen_status,uen,entity_name\nR,198107599C,"' + ("x" * 1000 + "\n") * 300 + "R,197200573N,GOOD\n"
+    )
     assert isinstance(rows[0], Rejected)
     assert "not readable as CSV" in rows[0].reason
     assert isinstance(rows[-1], Accepted)
@@ -295,7 +316,7 @@ def test_status_words_decide_whether_a_company_may_be_live(status: str | None, l
 @given(st.binary(max_size=2000))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 def test_arbitrary_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> None:
-    rows = read(tmp_path, b"uen,entity_name\n" + noise)
+    rows = read(tmp_path, b"uen_status,uen,entity_name\n" + noise)
     assert all(row.line >= 2 for row in rows)
     assert sum(isinstance(row, Accepted | Rejected) for row in rows) == len(rows)
 
@@ -303,9 +324,9 @@ def test_arbitrary_bytes_are_read_or_explained(tmp_path: Path, noise: bytes) -> 
 def test_reading_takes_flat_memory(tmp_path: Path) -> None:
     """Reading 19,000 more rows of 4 MB allocates less than 2 MB."""
     path = tmp_path / "big.csv"
-    line = "198107599C," + "X" * 200 + "\n"
+    line = "R,198107599C," + "X" * 200 + "\n"
     with path.open("w", encoding="utf-8") as out:
-        out.write("uen,entity_name\n")
+        out.write("uen_status,uen,entity_name\n")
         out.writelines(line for _ in range(20_000))
     source = RegistryFile(path)
     rows = iter(source)

@@ -17,7 +17,7 @@ from acra_express_async.registry.packing import Part, parts_of, parts_of_stream
 from acra_express_async.registry.rejects import SHOWN, Rejects
 from acra_express_async.registry.ssic_file import SsicTable, read_ssic
 
-TEXT = "uen,entity_name,postal_code\n197200573N,CAFÉ “A” 新 PTE. LTD.,49514\n198107599C,B,018956\n"
+TEXT = "uen,entity_name,no_of_officers\n197200573N,CAFÉ “A” 新 PTE. LTD.,2\n198107599C,B,1\n"
 NAMES = ["CAFÉ “A” 新 PTE. LTD.", "B"]
 
 
@@ -63,7 +63,7 @@ def test_every_text_form_gives_the_same_rows(tmp_path: Path, content: bytes) -> 
 
 def test_lines_are_counted_below_a_separator_line(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
-    path.write_text("sep=;\nuen;entity_name\n12;BAD\n197200573N;GOOD\n", encoding="utf-8")
+    path.write_text("sep=;\nuen;entity_name;uen_status\n12;BAD;R\n197200573N;GOOD;R\n", encoding="utf-8")
     source = RegistryFile(path)
     assert [row.line for row in source] == [3, 4]
     source.close()
@@ -83,7 +83,10 @@ def test_lines_are_counted_below_a_separator_line(tmp_path: Path) -> None:
         (b"\x7fELF\0\0\0\0" * 20, "it is binary, not text"),
         (gzip.compress(b"%PDF-1.7", mtime=0), "it is a PDF"),
         (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n", "no column for uen"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n",
+            "missing: uen, entity_name, one of the registry",
+        ),
     ],
 )
 def test_what_is_no_registry_file_is_named(tmp_path: Path, content: bytes, said: str) -> None:
@@ -119,7 +122,7 @@ def test_an_archive_without_a_csv_is_named(tmp_path: Path, members: dict[str, st
 def test_a_damaged_archive_says_up_to_which_line_it_is_read(tmp_path: Path) -> None:
     rows = "".join(f"{number:08d}{os.urandom(60).hex()}\n" for number in range(5000))
     path = tmp_path / "half.csv.gz"
-    data = gzip.compress(f"uen,entity_name\n{rows}".encode())
+    data = gzip.compress(f"uen,entity_name,no_of_officers\n{rows}".encode())
     path.write_bytes(data[: len(data) // 2])
     source = RegistryFile(path)
     with pytest.raises(RegistryFileError, match=r"half\.csv\.gz is damaged after line \d{3,}: "):

@@ -47,9 +47,9 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
 
     The registry is published as one CSV file per initial letter: name them all, or their directory, or a zip archive.
     Every header is read before the first row is loaded. Good rows are upserted; a file that is loaded again changes
-    nothing. Rows that were rejected or kept with a remark are written, with line and reason, to FILE.rejects.csv
-    beside each file, or to PATH of --rejects; where that is impossible, and for standard input, the first 20 go to
-    stderr.
+    nothing. Rows of A.csv that were rejected or kept with a remark are written, with line and reason, to A.rejects.csv
+    beside it, or to PATH of --rejects; where that is impossible, and for standard input, the first 20 go to stderr.
+    Such files of an earlier load are left out.
 
     \b
       acra-express load-registry ACRAInformationonCorporateEntities*.csv
@@ -57,7 +57,7 @@ async def load_registry(files: tuple[str, ...], rejects_path: Path | None, as_js
     """
     settings = load_settings()
     with ExitStack() as opened:
-        parts = _readable(files, opened)
+        parts = _readable(files, opened, as_json=as_json)
         one = None if rejects_path is None else Rejects(rejects_path, demanded=True)
         if one is not None:
             opened.callback(one.close)
@@ -125,11 +125,11 @@ async def _load(connection: Connection, part: Part, one: Rejects | None, bar: _B
     return _Loaded(part.name, report, rejects.written)
 
 
-def _readable(files: Sequence[str], kept: ExitStack) -> list[Part]:
+def _readable(files: Sequence[str], kept: ExitStack, *, as_json: bool) -> list[Part]:
     """The registry files that the arguments name; their headers are read before anything is loaded.
 
     Raises:
-        RegistryFileError: some are no registry files; each is named.
+        RegistryFileError: some are no registry files, each is named; or there are only rejects of earlier loads.
     """
     parts: list[Part] = []
     faults: list[str] = []
@@ -138,6 +138,13 @@ def _readable(files: Sequence[str], kept: ExitStack) -> list[Part]:
             parts += _parts(file, kept)
         except RegistryFileError as wrong:
             faults.append(str(wrong))
+    former = [part for part in parts if part.is_former_rejects]
+    parts = [part for part in parts if not part.is_former_rejects]
+    if not as_json:
+        for part in former:
+            click.echo(printable(f"{part.name} holds rejects of an earlier load: left out"), err=True)
+    if former and not parts and not faults:
+        faults.append(f"there is nothing to load: {former[0].name} holds rejects of an earlier load")
     for part in parts:
         if part.rejects is None:
             continue  # a stream can be read only once

@@ -41,6 +41,21 @@ ALIASES = {
 }
 """Other names of a column, in data.gov.sg's smaller files, in derived files and in the platform's own readers."""
 
+PROOFS = frozenset(COLUMNS) - {
+    *("uen", "entity_name", "address_type", "block", "street_name", "level_no", "unit_no", "building_name"),
+    *("postal_code", "other_address_line1", "other_address_line2"),
+}
+"""Columns that only the registry's files have; one of them tells a registry file from a list of customers."""
+_COMMON_NAMES = frozenset(
+    {
+        *("name", "status", "incorporation_date", "founded_year", "incorporation_year"),
+        *("ssic", "ssic_code", "ssic_description", "industry_code", "industry_description"),
+    }
+)
+"""Aliases that lists of any origin use too, so they prove nothing."""
+
+SHOWN_NAMES = 6
+LONGEST_NAME = 40
 _SEPARATORS = ",;\t"
 _GAPS = re.compile(r"[\s\-]+")
 
@@ -62,7 +77,8 @@ def read_header(names: Sequence[str]) -> Header:
     """Map a header line. A column's own name takes precedence over an alias, and the first alias over later ones.
 
     Raises:
-        RegistryFileError: no column holds the UEN, or none holds the name.
+        RegistryFileError: no column holds the UEN, none holds the name, or none of the others is the registry's own;
+            without one, a list of customers would overwrite the registry's names.
     """
     plain = [_GAPS.sub("_", name.replace("\ufeff", "").strip().lower()) for name in names]
     found: dict[str, int] = {}
@@ -72,15 +88,23 @@ def read_header(names: Sequence[str]) -> Header:
     for position, name in enumerate(plain):
         if name in ALIASES:
             found.setdefault(ALIASES[name], position)
-    for needed in ("uen", "entity_name"):
-        if needed not in found:
-            raise RegistryFileError(f"the header has no column for {needed}; it begins with: {', '.join(plain[:6])}")
+    proofs = {name for name in plain if name not in _COMMON_NAMES and ALIASES.get(name, name) in PROOFS}
+    missing = [needed for needed in ("uen", "entity_name") if needed not in found]
+    missing += [] if proofs else ["one of the registry's own, such as entity_status_description"]
+    if missing:
+        raise RegistryFileError(f"its header has {_shown(plain)}; missing: {', '.join(missing)}")
     taken = set(found.values())
     return Header(
         cells=tuple(sorted((position, column) for column, position in found.items())),
         width=len(plain),
         unknown=tuple(name or f"column {position + 1}" for position, name in enumerate(plain) if position not in taken),
     )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first columns by name, for a sentence."""
+    shown = ", ".join(name[:LONGEST_NAME] or "a column without a name" for name in names[:SHOWN_NAMES])
+    return (shown or "no column") + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
 
 
 def separator_of(line: str) -> str:

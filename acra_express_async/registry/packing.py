@@ -61,6 +61,11 @@ class Part:
     rejects: Path | None = None
     size: int | None = None
 
+    @property
+    def is_former_rejects(self) -> bool:
+        """It holds what an earlier load rejected, judged by its name."""
+        return _is_rejects(self.name.rpartition(": ")[2])
+
 
 class _Counted(io.RawIOBase):
     """A stream whose beginning was read already; counts what it delivers."""
@@ -132,7 +137,7 @@ class Opened:
 
 
 def parts_of(path: Path, what: str = REGISTRY) -> list[Part]:
-    """The CSV files in a file or directory, in the order of their names; rejects of earlier loads are left out.
+    """The CSV files in a file or directory, in the order of their names; of a directory without former rejects.
 
     Raises:
         RegistryFileError: it cannot be read, is a workbook, or has no CSV file in it; of a directory, every such file
@@ -183,7 +188,7 @@ def _in_directory(path: Path, what: str) -> list[Part]:
     faults: list[str] = []
     for each in files:
         try:
-            parts += parts_of(each, what) if ".rejects." not in each.name else []
+            parts += parts_of(each, what) if not _is_rejects(each.name) else []
         except RegistryFileError as wrong:
             faults.append(str(wrong))
     if faults:
@@ -210,7 +215,8 @@ def _in_archive(path: Path, what: str) -> list[Part]:
         raise RegistryFileError(f"{path} holds {held}, and no CSV file")
     if any(member.flag_bits & 1 for member in wanted):
         raise RegistryFileError(f"{path} is encrypted; unpack it first")
-    return [_member(path, member, alone=len(wanted) == 1) for member in sorted(wanted, key=lambda one: one.filename)]
+    alone = sum(not _is_rejects(member.filename) for member in wanted) == 1
+    return [_member(path, member, alone=alone) for member in sorted(wanted, key=lambda one: one.filename)]
 
 
 def _member(path: Path, member: zipfile.ZipInfo, *, alone: bool) -> Part:
@@ -245,6 +251,10 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     while len(data) < size and (more := stream.read(size - len(data))):
         data += more
     return data
+
+
+def _is_rejects(name: str) -> bool:
+    return ".rejects." in Path(name).name
 
 
 def _stem(name: str) -> str:

@@ -47,7 +47,7 @@ class RegistryFile:
     names the separator.
 
     Raises:
-        RegistryFileError: it cannot be opened, is empty or no text, or its header has no UEN or no name.
+        RegistryFileError: it cannot be opened, is empty or no text, or `read_header` refuses its header.
     """
 
     def __init__(self, file: Path | Part) -> None:

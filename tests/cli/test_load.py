@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import sys
+import zipfile
 from pathlib import Path
 from string import ascii_uppercase
 
@@ -55,6 +56,25 @@ async def test_nothing_is_loaded_when_one_file_is_something_else(
     assert err.startswith(f"acra-express: {tmp_path / 'B.csv'} is not a registry file: it is a PDF; ")
     assert f"; {tmp_path / 'D.csv'} is not a registry file: " in err, "every wrong file is named"
     assert await owner.fetchval("SELECT count(*) FROM staging_acra_companies") == 0
+
+
+async def test_rejects_of_an_earlier_load_are_left_out(fresh_dsn: str, owner: Connection, tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text(HEAD + row(1) + "12,BAD,Live,1\n", encoding="utf-8")
+    assert (await acra_express("load-registry", str(tmp_path), POSTGRES_DSN=fresh_dsn))[0] == 0
+    rejects = tmp_path / "A.rejects.csv"
+    with zipfile.ZipFile(tmp_path / "month.zip", "w") as archive:
+        archive.write(tmp_path / "A.csv", "A.csv")
+        archive.write(rejects, "A.rejects.csv")
+    for files in (found(tmp_path, "A*.csv"), [str(tmp_path / "month.zip")]):
+        code, out, err = await acra_express("load-registry", *files, POSTGRES_DSN=fresh_dsn)
+        assert (code, out.startswith("0 loaded, 0 updated, 1 unchanged, 1 rejected")) == (0, True), err
+        assert err.endswith("A.rejects.csv holds rejects of an earlier load: left out\n")
+    assert (tmp_path / "month.rejects.csv").is_file()
+    code, _, err = await acra_express("load-registry", str(rejects), "--json", POSTGRES_DSN=fresh_dsn)
+    assert (code, json.loads(err)["error"]) == (
+        1,
+        f"there is nothing to load: {rejects} holds rejects of an earlier load",
+    )
 
 
 async def test_standard_input_shows_its_first_rejects(fresh_dsn: str, owner: Connection) -> None:

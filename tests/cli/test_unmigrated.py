@@ -55,7 +55,7 @@ async def bare_dsn(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -
 async def test_every_command_says_what_to_do(bare_dsn: tuple[str, str], tmp_path: Path) -> None:
     kind, dsn = bare_dsn
     files = {"REGISTRY": tmp_path / "registry.csv", "SSIC": tmp_path / "ssic.csv"}
-    files["REGISTRY"].write_text(f"uen,entity_name\n{UEN},A\n", encoding="utf-8")
+    files["REGISTRY"].write_text(f"uen,entity_name,entity_status_description\n{UEN},A,Live\n", encoding="utf-8")
     files["SSIC"].write_text("code,title\n10712,Bakery products\n", encoding="utf-8")
     for words in COMMANDS:
         arguments = [str(files.get(word, word)) for word in words]

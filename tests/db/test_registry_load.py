@@ -71,7 +71,9 @@ async def test_no_cell_of_the_rejects_file_is_a_formula(owner: Connection, tmp_p
     formula = f'{start}HYPERLINK("http://evil.example"; "x")'
     path = tmp_path / "file.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("uen", "entity_name"), (formula, "A"), ("197200573N", "B")])
+        csv.writer(file).writerows(
+            [("uen", "entity_name", "no_of_officers"), (formula, "A", "1"), ("197200573N", "B", "1")]
+        )
     report = await load_registry(owner, path, rejects_path=tmp_path / "rejects.csv")
     assert (report.loaded, report.rejected) == (1, 1)
     [told] = cells_of(tmp_path / "rejects.csv")
@@ -105,8 +107,8 @@ async def test_duplicates_across_batches_are_explained_too(
     monkeypatch.setattr(registry_rows, "BATCH_ROWS", 2)
     seen: list[int] = []
     path = tmp_path / "file.csv"
-    rows = [f"197200573N,V{n}\n198107599C,W{n}\n" for n in range(3)]
-    path.write_text("uen,entity_name\n" + "".join(rows), encoding="utf-8")
+    rows = [f"197200573N,V{n},1\n198107599C,W{n},1\n" for n in range(3)]
+    path.write_text("uen,entity_name,no_of_officers\n" + "".join(rows), encoding="utf-8")
     report = await load_registry(owner, path, rejects_path=tmp_path / "r.csv", progress=seen.append)
     assert (report.loaded, report.updated, report.unchanged) == (2, 4, 0)
     assert await owner.fetchval("SELECT entity_name FROM staging_acra_companies WHERE uen = '197200573N'") == "V2"
@@ -117,19 +119,19 @@ async def test_duplicates_across_batches_are_explained_too(
 
 
 async def test_postal_codes_are_counted_after_a_load(owner: Connection, tmp_path: Path) -> None:
-    rows = "".join(f"19720{n:04d}N,A,{'49514' if n % 2 else '049514'}\n" for n in range(5))
-    await load(owner, tmp_path, f"uen,entity_name,postal_code\n{rows}197209999X,B,123456\n")
+    rows = "".join(f"19720{n:04d}N,A,1,{'49514' if n % 2 else '049514'}\n" for n in range(5))
+    await load(owner, tmp_path, f"uen,entity_name,no_of_officers,postal_code\n{rows}197209999X,B,1,123456\n")
     counts = await owner.fetch("SELECT postal_code, companies FROM acra_express.postal_counts")
     assert [tuple(row) for row in counts] == [("049514", 5)]
     await owner.execute("DELETE FROM staging_acra_companies WHERE uen < '197200002'")
-    await load(owner, tmp_path, "uen,entity_name,postal_code\n197209998X,B,123456\n")
+    await load(owner, tmp_path, "uen,entity_name,no_of_officers,postal_code\n197209998X,B,1,123456\n")
     counts = await owner.fetch("SELECT postal_code, companies FROM acra_express.postal_counts ORDER BY 1")
     assert [tuple(row) for row in counts] == [("049514", 3), ("123456", 2)]
 
 
 async def test_a_load_works_before_our_schema_exists(owner: Connection, tmp_path: Path) -> None:
     await owner.execute("DROP SCHEMA acra_express CASCADE")
-    assert (await load(owner, tmp_path, "uen,entity_name\n197200573N,A\n")).loaded == 1
+    assert (await load(owner, tmp_path, "uen,entity_name,no_of_officers\n197200573N,A,1\n")).loaded == 1
 
 
 async def test_a_file_of_another_kind_loads_nothing(owner: Connection, tmp_path: Path) -> None:
@@ -182,7 +184,7 @@ async def test_real_rows_load_under_both_headers(owner: Connection, tmp_path: Pa
 async def test_a_file_without_rows_makes_the_registry_no_younger(owner: Connection, tmp_path: Path) -> None:
     """Otherwise a header alone would silence the warning about an old registry."""
     path = tmp_path / "header.csv"
-    path.write_text("uen,entity_name\n", encoding="utf-8")
+    path.write_text("uen,entity_name,no_of_officers\n", encoding="utf-8")
     before = await owner.fetchval("SELECT loaded_at FROM acra_express.registry_state")
     report = await load_registry(owner, path, rejects_path=tmp_path / "rejects.csv")
     assert report.taken == 0
