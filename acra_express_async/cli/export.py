@@ -43,7 +43,7 @@ MOST_NAMED = 20
 @click.option(
     "--changed-since", help="Write what changed at or after this date or moment: uen, field, before, after, at."
 )
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: what --output ends in, else csv.")
 @click.option("--output", default="-", show_default=True, help="A file, or - for standard output.")
 @synchronous
 async def export(
@@ -57,7 +57,7 @@ async def export(
     reason: str | None,
     level: str | None,
     changed_since: str | None,
-    form: str,
+    form: str | None,
     output: str,
 ) -> None:
     """Write one row a company, ordered by UEN, with its last decision: the newest answer, else the newest attempt.
@@ -76,10 +76,11 @@ async def export(
 
     \b
       acra-express export --campaign 17 --output campaign-17.csv
-      acra-express export --term bakery --level certain --format xlsx --output bakeries.xlsx
+      acra-express export --term bakery --level certain --output bakeries.xlsx
       acra-express export --outcome no_website --reason no_proof
       acra-express export --changed-since 2026-11-01 --format jsonl
     """
+    chosen = _format(form, output)
     settings = load_settings()
     zone = settings.zone
     uens = None if uen_file is None else _uens(uen_file)
@@ -94,7 +95,7 @@ async def export(
         source = await _source(database, wanted, terms, ssic_codes, level, zone)
         rows = source.records(uens) if changed is None else source.changes(changed, uens)
         with opened(output) as target, ExitStack() as unfinished:
-            file = FORMATS[form](target, COLUMNS if changed is None else CHANGE_COLUMNS)
+            file = FORMATS[chosen](target, COLUMNS if changed is None else CHANGE_COLUMNS)
             unfinished.callback(file.discard)
             count = await _written(rows, file)
             unfinished.pop_all()
@@ -103,6 +104,18 @@ async def export(
     if output != "-":
         click.echo(f"{count} {what}{'' if count == 1 else 's'} in {output}", err=True)
     _remark(source, uens, count, what)
+
+
+def _format(form: str | None, output: str) -> str:
+    """The format that was named, else the one that the file's name ends in, else csv.
+
+    Raises:
+        UsageError: the two contradict each other.
+    """
+    ending = Path(output).suffix.lower().removeprefix(".")
+    if form is not None and ending in FORMATS and ending != form:
+        raise click.UsageError(f"--output {output} ends in .{ending}, --format says {form}: leave one of them out")
+    return form or (ending if ending in FORMATS else "csv")
 
 
 async def _source(

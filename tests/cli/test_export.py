@@ -87,6 +87,34 @@ async def test_the_help_says_that_pages_are_no_snapshot() -> None:
     assert "a read of the moment per page, not one snapshot" in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "start"),
+    [
+        ("z.XLSX", (), b"PK\x03\x04"),
+        ("z.jsonl", (), b'{"uen"'),
+        ("z.csv", (), b"uen,name"),
+        ("z.txt", (), b"uen,name"),
+        ("z.txt", ("--format", "jsonl"), b'{"uen"'),
+        ("z.xlsx", ("--format", "xlsx"), b"PK\x03\x04"),
+    ],
+)
+async def test_a_file_has_the_format_it_ends_in(
+    fresh_dsn: str, owner: Connection, tmp_path: Path, name: str, options: tuple[str, ...], start: bytes
+) -> None:
+    await decided(owner, "201912345K")
+    path = tmp_path / name
+    code, _, err = await acra_express("export", "--output", str(path), *options, POSTGRES_DSN=fresh_dsn)
+    assert code == 0, err
+    assert path.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(start)
+
+
+async def test_ending_and_format_must_agree(fresh_dsn: str, tmp_path: Path) -> None:
+    path = tmp_path / "z.xlsx"
+    code, _, err = await acra_express("export", "--output", str(path), "--format", "csv", POSTGRES_DSN=fresh_dsn)
+    assert (code, path.exists()) == (2, False)
+    assert f"--output {path} ends in .xlsx, --format says csv: leave one of them out" in err
+
+
 async def test_refuses_what_it_cannot_do_in_one_sentence(fresh_dsn: str, tmp_path: Path) -> None:
     missing = tmp_path / "nowhere" / "records.csv"
     code, _, err = await acra_express("export", "--output", str(missing), POSTGRES_DSN=fresh_dsn)
