@@ -84,7 +84,8 @@ class _Commands(click.Group):
         except (ConfigError, SchemaError) as wrong:
             _refuse(str(wrong), EXIT_CONFIG, as_json=as_json)
         except UnknownId as unknown:
-            _refuse(str(unknown), EXIT_USAGE, as_json=as_json)
+            known = "campaigns" if ctx.invoked_subcommand == "campaigns" else "jobs"
+            _refuse(f"{unknown}; the known ones: acra-express {known} list", EXIT_USAGE, as_json=as_json)
         except AcraExpressError as error:
             _refuse(str(error), EXIT_FAILED, as_json=as_json)
         except click.ClickException as usage:

@@ -26,6 +26,11 @@ def refuse_probe(row: BreakerRow, at: Callable[[datetime | None], str]) -> None:
             f"{name} blocked us ({refusal_in_words(row.reason)}), and any request prolongs that; the next probe is "
             f"made at {at(row.open_until)}"
         )
+    if row.probe_from is not None and row.state == "closed":
+        raise AcraExpressError(
+            f"the breaker of {name} is closed, there is nothing to probe (one probe in five minutes is possible, the "
+            f"next at {at(row.probe_from)})"
+        )
     if row.probe_from is not None:
         raise AcraExpressError(
             f"{name} was probed less than five minutes ago; the next probe is possible at {at(row.probe_from)}"

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from acra_express_async.errors import NotNow
 from acra_express_async.limits import Breaker, State
+from acra_express_async.limits.breaker import KEY_REASONS
 from acra_express_async.logs import logger
 from acra_express_async.models import Provider
 from acra_express_async.providers.trials import Trial
@@ -114,6 +115,12 @@ class Probes:
             due = await self._store.finish(provider, answered=trial.answered, answer=trial.text)
             _log.info("probe.ended", provider=provider, answered=trial.answered, answer=trial.text, jobs_due=due)
 
+    def _next_step(self, provider: Provider, reason: str) -> str:
+        """What ends a breaker that stays open after a probe."""
+        if provider in self._keys and reason in KEY_REASONS:
+            return "mend the key or the account; a new key in its file is found within a minute"
+        return "the next probe is made by itself (`breakers list` says when)"
+
     async def _probe(self, provider: Provider) -> Trial:
         name = provider.display_name
         why = self._stands_back()
@@ -131,6 +138,7 @@ class Probes:
         trial = await self._trials[provider]()
         after = await breaker.refresh()
         if after.state is not State.CLOSED:
-            return Trial(trial.answered, f"{trial.text}; its breaker stays {after.state.value.replace('_', ' ')}")
+            stays = f"{trial.text}; its breaker stays {after.state.value.replace('_', ' ')}"
+            return Trial(trial.answered, f"{stays}: {self._next_step(provider, after.reason)}")
         closed = "is closed again" if before.state is not State.CLOSED else "was closed and stays so"
         return Trial(trial.answered, f"{trial.text}; its breaker {closed}")

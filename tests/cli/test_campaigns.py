@@ -61,13 +61,33 @@ async def test_a_cancelled_campaign_ends_wait_with_1(fresh_dsn: str, owner: Conn
     code, out, _ = await acra_express("campaigns", "wait", str(campaign), POSTGRES_DSN=fresh_dsn)
     assert (code, out) == (1, "2 of 2 companies ended (100 %): 2 cancelled\n")
     code, _, err = await acra_express("campaigns", "retry", str(campaign), POSTGRES_DSN=fresh_dsn)
-    assert (code, err) == (1, f"acra-express: no company of campaign {campaign} failed\n")
+    assert (code, err) == (
+        1,
+        f"acra-express: no company of campaign {campaign} failed; cancelled companies: enqueue them again\n",
+    )
 
 
 @pytest.mark.parametrize("action", ["wait", "show", "cancel", "retry"])
 async def test_an_unknown_campaign_ends_with_2(fresh_dsn: str, action: str) -> None:
     code, out, err = await acra_express("campaigns", action, "4711", POSTGRES_DSN=fresh_dsn)
-    assert (code, out, err) == (2, "", "acra-express: there is no campaign 4711\n")
+    assert (code, out, err) == (
+        2,
+        "",
+        "acra-express: there is no campaign 4711; the known ones: acra-express campaigns list\n",
+    )
+
+
+async def test_show_names_the_retry_of_failures(fresh_dsn: str, owner: Connection, database: Database) -> None:
+    campaign = await enqueued(fresh_dsn, owner)
+    assert await (await campaigns_on(database, Story())).supervisor.run() == 0
+    again = f"once more: acra-express campaigns retry {campaign}\n"
+    _, out, _ = await acra_express("campaigns", "show", str(campaign), POSTGRES_DSN=fresh_dsn)
+    assert again not in out
+    await owner.execute(
+        "UPDATE acra_express.outcomes SET kind = 'failed', reason = 'provider_error' WHERE uen = $1", FIRST
+    )
+    _, out, _ = await acra_express("campaigns", "show", str(campaign), POSTGRES_DSN=fresh_dsn)
+    assert out.endswith(again)
 
 
 async def test_show_lists_what_its_totals_count(fresh_dsn: str, owner: Connection, database: Database) -> None:

@@ -210,7 +210,10 @@ async def test_a_job_can_be_listed_shown_cancelled_and_retried(run: Run, uens: l
     )
     for command in ("show", "retry", "cancel"):
         code, _, err = await run("jobs", command, str(foreign))
-        assert (code, err.strip()) == (2, f"acra-express: there is no express job {foreign}")
+        assert (code, err.strip()) == (
+            2,
+            f"acra-express: there is no express job {foreign}; the known ones: acra-express jobs list",
+        )
 
 
 async def test_pause_and_resume_set_the_shared_switch(run: Run, owner: Connection) -> None:

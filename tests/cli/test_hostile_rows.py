@@ -76,7 +76,7 @@ async def test_commands_answer_in_sentences_beside_impossible_rows(fresh_dsn: st
         code, out, err = await acra_express(*arguments, POSTGRES_DSN=fresh_dsn)
         assert (code, "Traceback" in err) == (expected, False), (arguments, out, err)
         if code:
-            assert err == f"acra-express: there is no express job {beyond}\n"
+            assert err == f"acra-express: there is no express job {beyond}; the known ones: acra-express jobs list\n"
     ended = await owner.fetch("SELECT status, left(error, 12) FROM background_jobs WHERE job_id = ANY($1)", odd)
     assert [tuple(row) for row in ended] == [("error", "cancelled by")] * 3
 

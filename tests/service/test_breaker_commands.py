@@ -57,7 +57,7 @@ async def test_probe_closes_the_breaker_and_wakes_the_jobs(standing: Stage) -> N
     await service.event("company.ended")
     code, _, err = await asked(standing, "breakers", "probe", "jina")
     assert code == 1
-    assert "Jina was probed less than five minutes ago; the next probe is possible at" in err
+    assert "the breaker of Jina is closed, there is nothing to probe" in err
 
 
 @pytest.mark.timeout(180)
@@ -82,7 +82,10 @@ async def test_a_failed_probe_says_so_and_leaves_it_open(standing: Stage) -> Non
     await service.event("breaker.opened", provider="jina")
     code, told, err = await asked(standing, "breakers", "probe", "jina")
     assert (code, told["answered"]) == (1, False), err
-    assert told["answer"].startswith("Jina does not answer (http_503); its breaker stays open")
+    assert told["answer"].startswith("Jina does not answer (http_503); its breaker stays open: the next probe is made")
+    code, _, err = await asked(standing, "breakers", "probe", "jina")
+    assert code == 1
+    assert "Jina was probed less than five minutes ago; the next probe is possible at" in err
 
 
 async def test_probe_says_when_no_service_runs(standing: Stage) -> None:

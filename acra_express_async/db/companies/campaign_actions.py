@@ -70,7 +70,7 @@ class CampaignActions:
             JobError: no such campaign, or nothing of it failed.
         """
         async with self._database.transaction() as connection:
-            await known_campaign(connection, campaign_id)
+            before = await known_campaign(connection, campaign_id)
             wanted = [row["job_id"] for row in await connection.fetch(_RETRIED, campaign_id)]
             held = await _lock(connection, wanted)
             again = [job_id for job_id, status in held.items() if status != "running"]
@@ -80,6 +80,7 @@ class CampaignActions:
                     f"the failed companies of campaign {campaign_id} are in a job that runs; retry when it has ended"
                     if running
                     else f"no company of campaign {campaign_id} failed"
+                    + ("; cancelled companies: enqueue them again" if before.states["cancelled"] else "")
                 )
             failed = await connection.fetch(
                 "DELETE FROM acra_express.outcomes WHERE job_id = ANY ($1::bigint[]) AND kind = 'failed' RETURNING 1",
