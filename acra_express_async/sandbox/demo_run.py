@@ -41,6 +41,11 @@ KEPT_ROWS = 800
 APPROVER = "ops"
 """The approver who may raise throttles in the demo."""
 LOOK_SECONDS = 0.2
+ENDED = {
+    False: "every company is done",
+    True: "the demo is over; what was enqueued in it and still waits is gone with its database",
+}
+"""The last line of a demo, by `keep`."""
 PATIENCE_SECONDS = 600.0
 """Without progress for this long, the demo gives up and shows the end of the service's log."""
 
@@ -144,14 +149,10 @@ async def _perform(
         exit_code = await service.stop()
     failed = [result for result in found if result.kind == "failed"]
     good = done and not failed and state["violations"] == 0 and exit_code == 0
-    console.print(
-        f"service stopped with exit code {exit_code}; "
-        + (
-            "[bold green]every company is done[/bold green]"
-            if good
-            else "[bold red]the demo failed; the end of the service log follows[/bold red]"
-        )
-    )
+    said = f"[bold green]{ENDED[options.keep]}[/bold green]"
+    if not good:
+        said = "[bold red]the demo failed; the end of the service log follows[/bold red]"
+    console.print(f"service stopped with exit code {exit_code}; {said}")
     if not good:
         console.print(service.log_path.read_text(errors="replace")[-4000:], markup=False)
     return 0 if good else 1
@@ -211,6 +212,8 @@ curl -s -X POST $SIMULATOR/__sim/faults -d '{fault}'
 acra-express enqueue --term clinics --limit 3    # then: jobs show ID, explain UEN
 curl -s $SIMULATOR/__sim/slack
 curl -s -X DELETE $SIMULATOR/__sim/faults        # remove all faults; GET lists every knob
+curl -s -X POST $SIMULATOR/__sim/reset           # also ends a block by ddg_block_now; then the breaker's
+acra-express breakers list                       # cool-down must end: at "next probe" the service probes by itself
 
 kill -TERM {service.process.pid}                 # drains; `acra-express run` starts a new one""",
         markup=False,

@@ -225,3 +225,13 @@ def test_the_console_format_is_readable_and_redacted(stream: io.StringIO) -> Non
     assert "job_id=7" in said
     assert KEY not in said
     assert not said.startswith("{")
+
+
+@pytest.mark.parametrize(("form", "pattern"), [("json", '"uen": "201912345K"'), ("console", "uen=201912345K")])
+def test_the_documented_grep_finds_a_companys_lines(form: str, pattern: str) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"`grep '{pattern}' LOG | tail`" in readme
+    sink = io.StringIO()
+    logs.configure(level="INFO", form=form, stream=sink)
+    logs.logger("jobs").info("company.ended", uen="201912345K", job_id=7)
+    assert pattern in sink.getvalue()

@@ -204,6 +204,10 @@ async def test_knobs_of_the_search_engine_take_effect(start: Starter, http: http
     turn(sim, "duckduckgo", "ddg_block_now", 10)
     assert (await ASK["duckduckgo"](http, sim, found)).status_code == 202
     assert sim.state()["providers"]["duckduckgo"]["blocked_seconds"] == {"127.0.0.1": 600}
+    sim.faults.clear()
+    assert (await ASK["duckduckgo"](http, sim, found)).status_code == 202, "the block outlives its fault"
+    assert (await http.post(f"{sim.root}/__sim/reset")).status_code == 200
+    assert (await ASK["duckduckgo"](http, sim, found)).status_code == 200
 
 
 @pytest.mark.parametrize(
