@@ -97,10 +97,10 @@ async def show_campaign(database: Database, campaign_id: int, settings: Settings
         if state.ended > len(ended):
             more = f"{len(ended)} of {state.ended} are listed; all: acra-express export --campaign {campaign_id}"
             out.print(more, markup=False, highlight=False)
-        out.print(printable(f"why: acra-express explain {ended[0].uen}"), markup=False, highlight=False)
         if state.states["failed"]:
             again = f"the failed ones once more: acra-express campaigns retry {campaign_id}"
             out.print(again, markup=False, highlight=False)
+        out.print(printable(f"why: acra-express explain {ended[0].uen}"), markup=False, highlight=False)
 
 
 @campaigns.command(short_help="End it; its results are kept.")

@@ -87,7 +87,7 @@ async def test_show_names_the_retry_of_failures(fresh_dsn: str, owner: Connectio
         "UPDATE acra_express.outcomes SET kind = 'failed', reason = 'provider_error' WHERE uen = $1", FIRST
     )
     _, out, _ = await acra_express("campaigns", "show", str(campaign), POSTGRES_DSN=fresh_dsn)
-    assert out.endswith(again)
+    assert again in out
 
 
 async def test_show_lists_what_its_totals_count(fresh_dsn: str, owner: Connection, database: Database) -> None:
