@@ -13,6 +13,7 @@ from loaded_registry import with_titles
 from process import acra_express
 from terminal import on_terminal
 
+from acra_express_async.companies.delays import NO_SERVICE
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.sandbox import registry_sample
 
@@ -41,7 +42,7 @@ async def test_enqueue_predicts_companies_batches_and_duration(run: Run, uens: l
     code, out, err = await run("enqueue", "--json", "--uen", uens[0], "--uen", uens[1].lower(), "--uen", "199999999Z")
     answer = json.loads(out)
     assert (code, answer["companies"], answer["batch_size"]) == (0, 2, 5), err
-    assert answer["notes"] == ["not in the registry: 199999999Z"]
+    assert answer["notes"] == ["not in the registry: 199999999Z", NO_SERVICE]
     assert answer["expected_seconds"] > 0
     row = await owner.fetchrow(
         "SELECT j.status, j.params, t.name FROM background_jobs j JOIN tenants t USING (tenant_id) WHERE job_id = $1",
@@ -77,7 +78,7 @@ async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: 
     code, out, _ = await run("enqueue", "--json", "--uen", uens[0], "--batch-size", "9", "--authorized-by", "nobody")
     answer = json.loads(out)
     assert (code, answer["batch_size"]) == (0, 5)
-    assert "batch_size: asked 9, configured 5, granted 5" in answer["notes"][0]
+    assert "batch_size: asked 9, configured 5, granted 5" in "; ".join(answer["notes"])
     code, out, _ = await run(
         "enqueue",
         "--json",
@@ -90,7 +91,7 @@ async def test_enqueue_reports_a_raise_without_approval_at_once(run: Run, uens: 
         ACRA_EXPRESS_OVERRIDE_APPROVERS="ops-lead, cto",
     )
     answer = json.loads(out)
-    assert (code, answer["batch_size"], answer["notes"]) == (0, 9, [])
+    assert (code, answer["batch_size"], answer["notes"]) == (0, 9, [NO_SERVICE])
 
 
 async def test_enqueue_counts_the_companies_that_will_be_processed(
