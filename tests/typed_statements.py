@@ -1,7 +1,7 @@
 """Gives mypy the real types of every statement: what the server takes and answers, instead of `object` and `Any`.
 
 `--shadow-file` makes mypy read a changed copy of each module of db/. In it a call like ``connection.fetch(sql, uen)``
-goes to a function of its own, typed with the parameters and columns that the server described, so that mypy follows
+goes to a separate function, typed with the parameters and columns that the server described, so that mypy follows
 them through the real code: into helpers, dataclasses and return values. A column is ``int | Any``, because the server
 does not say which columns can be null.
 

@@ -149,7 +149,7 @@ async def foreseen(
 
 
 def _end(outlook: Outlook, place: int, companies: int, cap: int) -> datetime:
-    """When the campaign ends: with a lower cap of its own as `campaigns show` says it; a raise was approved by now."""
+    """When the campaign ends: with its own lower cap as `campaigns show` says it; a raise was approved by now."""
     if cap < outlook.cap:
         return outlook.end_under(place, companies, cap)
     return outlook.end_of(place, room=max(0, cap - (outlook.cap - outlook.room)), cap=cap)

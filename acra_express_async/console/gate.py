@@ -77,7 +77,7 @@ class Gate:
         return handler
 
     async def for_person(self, request: web.Request, read: Callable[[Database], Awaitable[ResultT]]) -> ResultT | None:
-        """What `read` finds for a signed-in person on an open page; None for anybody else.
+        """What `read` finds for a signed-in person on an open page; None for others.
 
         Without a cookie of ours or a proxy's header nothing is asked of the database. Where it cannot answer, nobody is
         signed in; while it is known to be away, that is said at once, because just then people look at the status page.

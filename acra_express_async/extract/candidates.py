@@ -181,7 +181,7 @@ def _nearest(hits: list[SearchHit]) -> list[SearchHit]:
 
 
 def _may_be_lifted(hits: list[SearchHit], evidence: tuple[Evidence, ...], text: str, names: tuple[Name, ...]) -> bool:
-    """True when the company may be this directory: a page of its own was found, and a result mentions the company."""
+    """True when the company may be this directory: its own page was found, and a result mentions the company."""
     speaks = {"uen_in_result", "full_name_in_result", *FITTING}
     own = any(path_of(hit.url) in _HOMES or (speaks_for_its_owner(hit.url) and not is_entry(hit.url)) for hit in hits)
     if not own:

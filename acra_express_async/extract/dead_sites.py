@@ -3,7 +3,7 @@
 Seven kinds: parked or for sale, expired, suspended, not connected to a site, a closed shop, a server's default page,
 and the notice of a firm that has ceased. A phrase alone decides nothing: a domain broker offers domains, a contractor
 hangs suspended ceilings, a shop opens a second outlet soon. What a page says of another domain or firm, or asks its
-customers ("Plan expired?"), is no statement of its own. Signs are added up: what is said, who says it (a registrar, a
+customers ("Plan expired?"), is not its own statement. Signs are added up: what is said, who says it (a registrar, a
 panel), of what (this domain), how little stands around it; and against it, that somebody can be reached here, and that
 the firm speaks under its own name. A firm that has ceased prints its name and how to reach it to the last.
 """

@@ -1,4 +1,4 @@
-"""Where the rows of an export come from, whoever writes them: the command, or a page of the console.
+"""Where the rows of an export come from, for the command and for a page of the console.
 
 Each page is read in a transaction that ends before its rows are handed out, so a slow reader holds nothing up.
 """

@@ -68,7 +68,7 @@ async def start(rounds: int) -> list[tuple[str, ...]]:
 async def idle(peers: str, seconds: float) -> list[tuple[str, ...]]:
     """Rows: CPU seconds and transactions an hour of each queue with nothing to do, and its resident memory.
 
-    All of them run during the same `seconds`, each on a database of its own; ours is the whole service.
+    All of them run during the same `seconds`, each on a separate database; ours is the whole service.
     """
     with durable_server() as server, tempfile.TemporaryDirectory() as folder:
         async with AsyncExitStack() as stack:

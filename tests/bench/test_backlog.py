@@ -1,4 +1,4 @@
-"""The backlog's shapes are what they say, and a claim reads few rows whatever their size."""
+"""The backlog's shapes are what they say, and a claim reads few rows at any size."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def kind_of(subject: str) -> tuple[OptOutKind, str]:
 
 
 async def forget(connection: Connection, subject: str, *, shape: PlatformShape, hashes: AddressHash) -> Forgotten:
-    """Remove what we stored and record the opt-out; the opt-out comes first and stands whatever happens then."""
+    """Remove what we stored and record the opt-out; the opt-out comes first and stands even if the rest fails."""
     kind, value = kind_of(subject)
     if kind == "company":
         async with connection.transaction():

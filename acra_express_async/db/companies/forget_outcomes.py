@@ -132,7 +132,7 @@ async def _empty_answered(
 
 
 def emails_of(detail: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """The addresses of a stored detail, whatever its shape."""
+    """The addresses of a stored detail of any shape."""
     emails = detail.get("emails")
     return (email for email in emails if isinstance(email, dict)) if isinstance(emails, list) else ()
 

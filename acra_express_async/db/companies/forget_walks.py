@@ -1,7 +1,7 @@
 """How `forget` looks for a domain or an address in tables that grow with the companies or the years.
 
 A text may stand anywhere in them, so no index finds it. Each table is walked once in the order of its primary key, and
-each page is a short transaction of its own: one over a large table would hold the rows of the nightly for minutes. The
+each page is a separate short transaction: one over a large table would hold the rows of the nightly for minutes. The
 opt-out is recorded before, so nothing new comes in behind the walk, and a walk that was interrupted is simply repeated.
 """
 
@@ -30,7 +30,7 @@ KeyT = TypeVar("KeyT")
 async def in_pages(
     connection: Connection, first: KeyT, step: Callable[[KeyT], Awaitable[tuple[KeyT | None, int]]]
 ) -> int:
-    """Repeat `step`, each time in a transaction of its own, until it gives no further key; the sum of its counts."""
+    """Repeat `step`, each time in a separate transaction, until it gives no further key; the sum of its counts."""
     total, after = 0, first
     while True:
         async with connection.transaction():

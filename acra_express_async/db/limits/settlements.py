@@ -1,4 +1,4 @@
-"""Settlements of charges that ride along with the next statement of this process, instead of taking one of their own.
+"""Settlements of charges that ride along with the next statement of this process, instead of taking one for themselves.
 
 An answer that was paid for is kept in the database at once, and the ledger learns in the same statement what it cost.
 If another charge comes first, that one carries it: so no charge of this process is ever judged by an amount that is

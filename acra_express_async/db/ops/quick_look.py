@@ -21,7 +21,7 @@ class QuickLook:
         connections: part of the server's connections that are taken, by all clients, without reserved ones; 1.0 or
             more is full.
         paused_by: who paused claiming, and when; None while it is not paused.
-        live: there are queued or running jobs, whatever they wait for.
+        live: there are queued or running jobs, waiting or not.
         cancelled: companies were cancelled that no replica has counted yet.
         unsent: an alert's message waits for a sender.
         probe_asked: an operator asked for a probe that no replica has taken.

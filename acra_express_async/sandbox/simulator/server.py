@@ -160,7 +160,7 @@ class Simulator(SimulatedProviders):
             return delivery.cut_connection(request, reset=True)
         if delivery.is_gone(request):
             if reply.tokens:
-                self.ledger.bill_tokens(arrival, reply.tokens)  # the page was read, whether or not anybody waits for it
+                self.ledger.bill_tokens(arrival, reply.tokens)  # the page was read, even if no one waits for it
             self.ledger.close(arrival, None, "the caller had left")
             return web.Response(status=499)
         if reply.tokens and self.ledger.bill_tokens(arrival, reply.tokens) and reply.refusal is not None:
