@@ -48,6 +48,7 @@ class Process:
         self._process = process
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.lines: list[str] = []
+        self._new_line = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -63,8 +64,10 @@ class Process:
         while line := await self._process.stderr.readline():
             text = line.decode(errors="replace").rstrip()
             self.lines.append(text)
+            self._new_line.set()
             with contextlib.suppress(ValueError):
                 self._events.put_nowait(json.loads(text))
+        self._new_line.set()
         self._events.put_nowait({"event": "process.ended"})
 
     async def event(self, name: str, **facts: Any) -> dict[str, Any]:
@@ -75,6 +78,16 @@ class Process:
                 return event
             if event.get("event") == "process.ended":
                 raise AssertionError(f"the process ended before {name}:\n" + "\n".join(self.lines[-30:]))
+
+    async def line(self, beginning: str) -> str:
+        """Wait for a line of stderr that begins so; fail when the process ends first."""
+        while True:
+            for line in self.lines:
+                if line.startswith(beginning):
+                    return line
+            assert not self._reading.done(), f"the process ended before {beginning!r}:\n" + "\n".join(self.lines[-30:])
+            await self._new_line.wait()
+            self._new_line.clear()
 
     async def any_event(self) -> str:
         """The name of the next event of any kind."""
@@ -100,6 +113,24 @@ class Process:
         if self.running:
             self._process.kill()
         await self.ended()
+
+
+@asynccontextmanager
+async def started(*arguments: str, **environ: str) -> AsyncIterator[Process]:
+    """The command in a clean environment, as a process that runs; it is killed at the end."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    process = Process(
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "acra_express_async", *arguments),
+            env=kept | environ,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    )
+    try:
+        yield process
+    finally:
+        await process.kill()
 
 
 class Stage:

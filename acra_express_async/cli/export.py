@@ -15,14 +15,18 @@ import click
 
 from acra_express_async.cli.moments import moment_of
 from acra_express_async.cli.sessions import as_tenant, synchronous
+from acra_express_async.db.jobs.neighbours import NightlyJob
+from acra_express_async.db.ops.control import Control
 from acra_express_async.db.records.record_pages import Missing, Wanted
 from acra_express_async.db.session.pool import Database
-from acra_express_async.errors import AcraExpressError, NonsenseSelection
+from acra_express_async.errors import AcraExpressError, NonsenseSelection, NotNow
+from acra_express_async.logs import say_to_stderr
 from acra_express_async.models import OutcomeKind
 from acra_express_async.records.change import CHANGE_COLUMNS
 from acra_express_async.records.export_source import ExportSource, export_source
 from acra_express_async.records.files import FORMATS, RecordFile, TooManyRows
 from acra_express_async.records.levels import Level
+from acra_express_async.records.nightly_rest import NightlyRest, rest_in_words
 from acra_express_async.records.record import COLUMNS
 from acra_express_async.registry.uen_file import read_uens
 from acra_express_async.settings.tree import load_settings
@@ -45,6 +49,7 @@ MOST_NAMED = 20
 )
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: what --output ends in, else csv.")
 @click.option("--output", default="-", show_default=True, help="A file, or - for standard output.")
+@click.option("--beside-nightly", is_flag=True, help="Do not rest while a nightly runs.")
 @synchronous
 async def export(
     *,
@@ -59,6 +64,7 @@ async def export(
     changed_since: str | None,
     form: str | None,
     output: str,
+    beside_nightly: bool,
 ) -> None:
     """Write one row a company, ordered by UEN, with its last decision: the newest answer, else the newest attempt.
 
@@ -67,7 +73,8 @@ async def export(
     out, and addresses that are kept only as a hash are counted in emails_hidden. postal_code is the one on the
     company's site, else the registry's; address is the registered one with its own postal code. The file appears only
     when it is complete. What it does not show is said on standard error: UENs of --uen-file without a record and why,
-    and that a selection is empty.
+    and that a selection is empty. After 5,000 companies it rests while a nightly runs, unless
+    STAND_BACK_WHILE_NIGHTLY_RUNS is off, because a nightly that shares its processors with an export takes longer.
 
     --changed-since writes one row a change instead, ordered by moment: what an answer changed in outcome, reason,
     website, level, emails, emails_status, emails_hidden, phones, postal_code, linkedin and socials. Lists are sorted,
@@ -94,6 +101,9 @@ async def export(
     async with as_tenant(settings) as database:
         source = await _source(database, wanted, terms, ssic_codes, level, zone)
         rows = source.records(uens) if changed is None else source.changes(changed, uens)
+        if settings.stand_back_while_nightly_runs and not beside_nightly:
+            watch = _Watch(database, zone)
+            rows = NightlyRest(watch.jobs, watch.resting).between(rows)
         with opened(output) as target, ExitStack() as unfinished:
             file = FORMATS[chosen](target, COLUMNS if changed is None else CHANGE_COLUMNS)
             unfinished.callback(file.discard)
@@ -145,6 +155,35 @@ def _remark(source: ExportSource, asked: Sequence[str] | None, count: int, what:
         unknown = [code.zfill(5) for code in source.wanted.ssic_codes or () if code not in source.titles]
         codes = f"; ssic_ref does not know {', '.join(unknown)}" if unknown and source.titles else ""
         click.echo(f"no {what} in this selection{codes}", err=True)
+
+
+class _Watch:
+    """Looks whether a nightly runs, and says so; a database that goes away does not end hours of waiting."""
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self._control = Control(database)
+        self._zone = zone
+        self._seen: Sequence[NightlyJob] = ()
+        self._silent = False
+
+    async def jobs(self) -> Sequence[NightlyJob]:
+        """The nightly's running jobs; during a rest also while they cannot be read."""
+        try:
+            self._seen, self._silent = await self._control.nightly_jobs(), False
+        except NotNow as away:
+            if not self._seen:
+                raise
+            if not self._silent:
+                say_to_stderr(f"the database does not answer ({away}); waiting")
+            self._silent = True
+        return self._seen
+
+    def resting(self, jobs: Sequence[NightlyJob]) -> None:
+        """Say that a rest begins or ends."""
+        if jobs:
+            say_to_stderr(f"waiting: {rest_in_words(jobs, self._zone)} (--beside-nightly does not wait)")
+        else:
+            say_to_stderr("the nightly has ended: the export goes on")
 
 
 async def _written(pages: AsyncIterator[list[dict[str, Any]]], file: RecordFile) -> int:

@@ -12,7 +12,9 @@ from acra_express_async.console.campaign_pages import CampaignPages
 from acra_express_async.console.company_pages import CompanyPages
 from acra_express_async.console.downloads import MOST_ROWS, Downloads
 from acra_express_async.console.enqueue_pages import EnqueuePages
+from acra_express_async.console.error_pages import error_pages
 from acra_express_async.console.gate import Gate, asset_headers
+from acra_express_async.console.paced_reader import GRACE_SECONDS
 from acra_express_async.console.peers import TrustedProxies
 from acra_express_async.console.people import People
 from acra_express_async.console.provider_pages import ProviderPages
@@ -45,6 +47,7 @@ class Console:
         status: what /status.json says.
         clock: monotonic seconds.
         most_rows: of one export.
+        export_grace_seconds: by which the reader of an export may be late.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Console:
         status: Callable[[], dict[str, Any]],
         clock: Callable[[], float],
         most_rows: int = MOST_ROWS,
+        export_grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self.sessions = sessions
         tickets = Tickets(hashes, password)
@@ -73,12 +77,19 @@ class Console:
         self._companies = CompanyPages(shape, hashes)
         self._providers = ProviderPages(status)
         self._enqueue = EnqueuePages(settings)
-        self._downloads = Downloads(sessions, most_rows)
+        self._downloads = Downloads(
+            sessions,
+            clock,
+            stands_back=settings.stand_back_while_nightly_runs,
+            most_rows=most_rows,
+            grace_seconds=export_grace_seconds,
+        )
         self._review = ReviewPages()
 
     def attach(self, app: web.Application) -> None:
-        """Add the routes."""
+        """Add the routes, and the pages of their errors."""
         gate, add = self._gate, app.router
+        app.middlewares.append(error_pages(gate.wrong))
         add.add_get(ROOT, _to_root)
         add.add_get(f"{ROOT}/assets/{{name}}", _assets())
         add.add_get(f"{ROOT}/sign-in", gate.sign_in_form)

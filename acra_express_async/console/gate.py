@@ -71,7 +71,7 @@ class Gate:
             require_storable(request.query.values())
             form = await form_of(request)
             if not is_from_our_own_page(request):
-                return self._wrong(403, "This form came from another page. Open the console and try again.")
+                return self.wrong(403, "This form came from another page. Open the console and try again.")
             return await self._answered(request, serve, form)
 
         return handler
@@ -103,12 +103,12 @@ class Gate:
                 if person is None:
                     return self._to_sign_in(request)
                 if form is not None and not await self._tickets.is_token_of(person.session, form.get("token", "")):
-                    return self._wrong(403, "This form is too old or not yours. Open the page again and repeat it.")
+                    return self.wrong(403, "This form is too old or not yours. Open the page again and repeat it.")
                 visit = self._visit(request, person, database, form or {})
                 answer = await self._refusals_told(visit, serve)
         except NotNow as away:
             log.info("console.away", path=request.path, error=str(away))
-            return self._wrong(503, f"Not now: {away}")
+            return self.wrong(503, f"Not now: {away}")
         if person.is_new and not answer.prepared:
             self._people.set_cookie(request, answer, await self._tickets.cookie(person.session))
         return answer
@@ -126,13 +126,14 @@ class Gate:
 
     def _to_sign_in(self, request: web.Request) -> web.Response:
         if request.method == "POST" or not self._people.may_sign_in:
-            return self._wrong(401, "You are not signed in.")
+            return self.wrong(401, "You are not signed in.")
         rest = {name: value for name, value in request.query.items() if name not in ("kept", "said")}
         wanted = {"next": request.path + (f"?{urlencode(rest)}" if rest else "")}
         kept = {"kept": "1"} if "kept" in request.query else {}
         return redirect(f"{SIGN_IN_PATH}?{urlencode(wanted | kept)}")
 
-    def _wrong(self, status: int, sentence: str) -> web.Response:
+    def wrong(self, status: int, sentence: str) -> web.Response:
+        """A page for everybody that says what went wrong."""
         return rendered(
             self._templates, "outside.html", status=status, wrong=sentence, may_sign_in=self._people.may_sign_in
         )
@@ -141,7 +142,7 @@ class Gate:
         """The form; without a password there is none."""
         require_storable(request.query.values())
         if not self._people.may_sign_in:
-            return self._wrong(404, "People sign in at the proxy in front of this service.")
+            return self.wrong(404, "People sign in at the proxy in front of this service.")
         kept = "kept" not in request.query or COOKIE in request.cookies
         return self._form(request.query.get("next", ""), wrong=None if kept else _COOKIE_LOST)
 
@@ -157,7 +158,7 @@ class Gate:
         """Compare the password, unless this peer has to wait."""
         form = await form_of(request)
         if not self._people.may_sign_in or not is_from_our_own_page(request):
-            return self._wrong(403, "This form came from another page. Open the console and try again.")
+            return self.wrong(403, "This form came from another page. Open the console and try again.")
         wanted, client = form.get("next", ""), self._people.client(request)
         wait = self._limits.try_now(client)
         if wait:
@@ -182,7 +183,7 @@ class Gate:
                 person = Person(session, str(self._people.client(request)))
                 await acted(self._visit(request, person, database, {}), "sign_in", _nothing)
         except NotNow as away:
-            return self._wrong(503, f"Not now: {away}")
+            return self.wrong(503, f"Not now: {away}")
         answer = redirect(f"{place}{'&' if '?' in place else '?'}kept=1")
         self._people.set_cookie(request, answer, await self._tickets.cookie(session))
         return answer

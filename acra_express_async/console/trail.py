@@ -36,8 +36,28 @@ async def acted(
         AcraExpressError: it was refused; the sentence says why.
         NotNow: the database cannot serve us; whether the action took effect may be unknown.
     """
-    rows = visit.rows
-    number = await rows.note(
+    number = await noted(visit, action, uen=uen, campaign_id=campaign_id, provider=provider)
+    try:
+        result = await attempted(do)
+    except NotNow:
+        raise
+    except AcraExpressError:
+        await visit.rows.finish(number, "refused")
+        raise
+    await visit.rows.finish(number, "done", made(result))
+    return result
+
+
+async def noted(
+    visit: ConsoleVisit,
+    action: str,
+    *,
+    uen: str | None = None,
+    campaign_id: int | None = None,
+    provider: str | None = None,
+) -> int:
+    """Note an action that is about to be taken; returns the number with which its end is recorded."""
+    number = await visit.rows.note(
         NewAction(
             by=visit.person.name,
             signed_in=visit.person.session.signed_in,
@@ -49,12 +69,9 @@ async def acted(
         )
     )
     log.info("console.acted", action=action, by=visit.person.name, campaign_id=campaign_id, provider=provider)
-    try:
-        result = await LockRetry(Random(), lambda _reason: None).write(do)  # noqa: S311 - jitter
-    except NotNow:
-        raise
-    except AcraExpressError:
-        await rows.finish(number, "refused")
-        raise
-    await rows.finish(number, "done", made(result))
-    return result
+    return number
+
+
+async def attempted(do: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Do it; a transaction that gave way to a lock is repeated."""
+    return await LockRetry(Random(), lambda _reason: None).write(do)  # noqa: S311 - jitter

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from db.builders import AT
-from process import acra_express
+from process import acra_express, started
+from records.crowd import CAMPAIGN, crowd
 from records.test_record_pages import decided
 
 from acra_express_async.db.session.pool import Connection
 
 DAY = timedelta(days=1)
+LONG = 5_200
+"""Companies: more than an export writes while a nightly runs."""
 
 
 async def campaigns(owner: Connection, *ids: int) -> None:
@@ -168,3 +171,46 @@ async def test_a_selection_without_sense_is_told(fresh_dsn: str, words: str, cod
     ended, _, err = await acra_express("export", *words.split(), POSTGRES_DSN=fresh_dsn)
     assert ended == code
     assert sentence in " ".join(err.split())
+
+
+async def nightly(owner: Connection) -> int:
+    """A job of the nightly that runs."""
+    return int(
+        await owner.fetchval(
+            "INSERT INTO background_jobs (job_type, status, started_at)"
+            " VALUES ('enrich_candidates', 'running', now()) RETURNING job_id"
+        )
+    )
+
+
+async def test_a_long_export_waits_for_the_nightly(fresh_dsn: str, owner: Connection, tmp_path: Path) -> None:
+    await crowd(owner, LONG, details=False)
+    job_id = await nightly(owner)
+    path = tmp_path / "records.csv"
+    async with started("export", "--output", str(path), POSTGRES_DSN=fresh_dsn) as process:
+        told = await process.line("waiting: ")
+        assert f"the nightly's job {job_id} has been running since" in told
+        assert "(--beside-nightly does not wait)" in told
+        assert not path.exists()
+        await owner.execute("UPDATE background_jobs SET status = 'done' WHERE job_id = $1", job_id)
+        assert await process.ended() == 0
+    assert process.lines[1:] == ["the nightly has ended: the export goes on", f"{LONG} records in {path}"]
+    assert len(path.read_text(encoding="utf-8").splitlines()) == LONG + 1
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (("--beside-nightly",), {}),
+        (("--campaign", "3"), {}),
+        ((), {"ACRA_EXPRESS_STAND_BACK_WHILE_NIGHTLY_RUNS": "false"}),
+    ],
+)
+async def test_an_export_that_need_not_wait_goes_on(
+    fresh_dsn: str, owner: Connection, words: tuple[str, ...], settings: dict[str, str]
+) -> None:
+    await crowd(owner, LONG, details=False)
+    await nightly(owner)
+    code, out, err = await acra_express("export", *words, POSTGRES_DSN=fresh_dsn, **settings)
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) > CAMPAIGN

@@ -61,7 +61,7 @@ class Scene:
         """What the trail says, the oldest action first."""
         rows = await self.owner.fetch(
             """
-            SELECT acted_by, signed_in, action, uen, campaign_id, provider, ended_how
+            SELECT acted_by, signed_in, action, uen, campaign_id, provider, ended_how, rows_sent, ended_why
             FROM acra_express.console_actions ORDER BY action_id
             """
         )
@@ -110,6 +110,7 @@ async def console_on(
     limits: ConnectionLimits | None = None,
     idle_seconds: float = 60.0,
     most_rows: int = MOST_ROWS,
+    export_grace_seconds: float = 30.0,
     seen: Callable[[], Mapping[str, Any]] = status,
     **values: str,
 ) -> AsyncIterator[Scene]:
@@ -135,6 +136,7 @@ async def console_on(
         status=lambda: scene.status,
         clock=lambda: scene.moment,
         most_rows=most_rows,
+        export_grace_seconds=export_grace_seconds,
     )
     app = build_app(
         health=health, metrics=Metrics(CollectorRegistry()), status=lambda: dict(scene.status), view=console.view

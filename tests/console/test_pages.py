@@ -117,3 +117,31 @@ async def test_a_campaign_shows_why_it_waits(scene: Scene, database: Database, o
         assert "spring list" in text
         assert "due now: it waits for a free worker" in text
         assert "spring list" in await browser.page("/console/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "sentence"),
+    [
+        ("GET", "/console/nothing", 404, "There is no such page."),
+        ("GET", "/console/assets/other.js", 404, "There is no such page."),
+        ("GET", "/console/export/records.xlsx", 404, "There is no such page."),
+        ("GET", "/console/pause", 405, "Open the page with its form"),
+        ("DELETE", "/console/", 405, "Open the page with its form"),
+        ("POST", "/console/enqueue", 415, "This is no form of the console."),
+    ],
+)
+async def test_errors_of_the_server_are_pages(scene: Scene, method: str, path: str, code: int, sentence: str) -> None:
+    async with scene.signed_in() as browser:
+        answer = await browser.client.request(method, path)
+    assert answer.status_code == code
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert sentence in answer.text
+    assert 'href="/console/"' in answer.text
+    assert ("allow" in answer.headers) is (code == 405)
+
+
+async def test_programs_keep_their_plain_errors(scene: Scene) -> None:
+    async with scene.client() as client:
+        answer = await client.get("/nothing")
+    assert (answer.status_code, answer.text) == (404, "404: Not Found")

@@ -44,7 +44,7 @@ FREE = {
         "campaign_uens": "campaign_id place staging_job_id listed_at kind reason",
         "campaigns": "campaign_id enqueued_at expected cancelled_at unstaged_cancelled pruned_skipped pruned_cancelled",
         "code_fills": "code filled_at members sole_proprietors",
-        "console_actions": "action_id acted_at signed_in action campaign_id provider ended_how",
+        "console_actions": ("action_id acted_at signed_in action campaign_id provider ended_how rows_sent ended_why"),
         "console_sign_outs": "session_id ended_at",
         "control": "only_row paused changed_at watched_at held_at uncounted_cancelled",
         "daily_slots": "day company_id job_id taken_at",

@@ -32,7 +32,13 @@ class NewAction:
 
 @dataclass(frozen=True, slots=True)
 class ActionLine:
-    """An action as it is listed; `ended_how` is None where nobody knows how it ended."""
+    """An action as it is listed.
+
+    Attributes:
+        ended_how: `done`, `refused` or `broken_off`; None where it runs, or nobody knows how it ended.
+        rows_sent: how many records an export handed over.
+        ended_why: why an export was broken off.
+    """
 
     action_id: int
     acted_at: datetime
@@ -44,6 +50,8 @@ class ActionLine:
     campaign_id: int | None
     provider: str | None
     ended_how: str | None
+    rows_sent: int | None
+    ended_why: str | None
 
 
 class ConsoleRows:
@@ -117,12 +125,28 @@ class ConsoleRows:
                 campaign_id,
             )
 
+    async def finish_export(self, action_id: int, rows_sent: int, broken_by: str | None) -> None:
+        """Record how many records an export handed over, and why it was broken off, if it was."""
+        async with self._database.session() as connection:
+            await connection.execute(
+                """
+                UPDATE acra_express.console_actions
+                SET ended_how = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'broken_off' END,
+                    rows_sent = $2, ended_why = $3
+                WHERE action_id = $1
+                """,
+                action_id,
+                rows_sent,
+                broken_by,
+            )
+
     async def actions(self, limit: int) -> list[ActionLine]:
         """The newest actions first, at most `limit`."""
         async with self._database.session() as connection:
             rows = await connection.fetch(
                 """
-                SELECT action_id, acted_at, acted_by, signed_in, peer, action, uen, campaign_id, provider, ended_how
+                SELECT action_id, acted_at, acted_by, signed_in, peer, action, uen, campaign_id, provider, ended_how,
+                       rows_sent, ended_why
                 FROM acra_express.console_actions ORDER BY acted_at DESC, action_id DESC LIMIT $1
                 """,
                 limit,
