@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 from rig import Rig
@@ -68,10 +67,9 @@ class Campaigns(Rig):
                 cap=DailyCap(database, settings.zone),
                 pipeline=story,
                 resolve=judged,
-                metrics=self.metrics,
                 lock_retry=self.lock_retry,
-                clock=asyncio.get_running_loop().time,
                 faults=FaultStreak(self.metrics.internal_error_streak.set),
+                context=self.context,
             ),
             JobType.STAGING: Staging(
                 jobs=self.jobs,
@@ -84,9 +82,8 @@ class Campaigns(Rig):
                 resolve=judged,
                 until_tick=lambda: timedelta(hours=1),
                 at_once=at_once,
-                metrics=self.metrics,
                 lock_retry=self.lock_retry,
-                random=Random(1),
+                context=self.context,
             ),
         }
 

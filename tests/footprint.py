@@ -76,8 +76,8 @@ async def _worked_off(standing: Stage) -> int:
     settings = load_settings(standing.environ)
     async with http_client() as http:
         access = await prepare(settings, clock=asyncio.get_running_loop().time)
-        composition = Composition(settings, access, until_idle=True)
-        await composition.connect(http)
+        composition = Composition(settings, access, http, until_idle=True)
+        await composition.snapshot_loop.look()
         jobs: Any = composition.jobs
         beat, beats = jobs.heartbeat, [0]
 
@@ -88,7 +88,7 @@ async def _worked_off(standing: Stage) -> int:
         jobs.heartbeat = heartbeat
         workers = [asyncio.create_task(worker.run()) for worker in composition.workers]
         await composition.poller.run()
-        composition.draining.set()
+        composition.dispatch.draining.set()
         for worker in workers:
             worker.cancel()
         await asyncio.wait(workers)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from prometheus_client import CollectorRegistry
+from contexts import Always, context_of
 
 from acra_express_async.limits import (
     Allowance,
@@ -192,18 +192,17 @@ def bench(provider: Provider, *, pace: Pace = FAST, breaker: bool = True) -> Ben
         slept.append(seconds)
         await asyncio.sleep(0)
 
-    metrics = Metrics(CollectorRegistry())
+    context = context_of(random=Always(0.5), pause=sleep)
+    waiting = replace(context, pause=asyncio.sleep)  # only the pauses between tries are recorded
     ledger, store = FakeLedger(), FakeBreakerStore()
-    guard = Breaker(provider, store, metrics)
-    throttle = Throttle(provider, pace, patience=MINUTE, random=lambda: 0.5)
-    budget = Budget(provider, allowances_of(provider), ledger, patience=MINUTE)
+    guard = Breaker(provider, store, context.metrics)
+    throttle = Throttle(provider, pace, patience=MINUTE, context=waiting)
+    budget = Budget(provider, allowances_of(provider), ledger, patience=MINUTE, context=waiting)
     caller = Caller(
         provider,
         throttle,
-        metrics,
         budget=budget if allowances_of(provider) else None,
         breaker=guard if breaker else None,
-        random=lambda: 0.5,
-        sleep=sleep,
+        context=context,
     )
-    return Bench(caller, ledger, store, guard, metrics, FakeScope(), slept)
+    return Bench(caller, ledger, store, guard, context.metrics, FakeScope(), slept)

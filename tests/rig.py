@@ -7,9 +7,9 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from random import Random
 
-from prometheus_client import CollectorRegistry
+from contexts import context_of
+from courtesies import Allowing
 
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.jobs.listen import Listener
@@ -18,11 +18,9 @@ from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Worker
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.dispatch import Dispatch
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
-from acra_express_async.traces import Traces
 
 Work = Callable[[Job, JobScope], Awaitable[End]]
 
@@ -62,46 +60,40 @@ class Rig:
         self._work = work
         self.database = database
         loop = asyncio.get_running_loop()
-        self.metrics = Metrics(CollectorRegistry())
-        self.health = Health(loop.time)
-        self.draining = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.queue: asyncio.Queue[Job] = asyncio.Queue()
+        self.context = context_of(clock=loop.time)
+        self.metrics, self.health = self.context.metrics, self.context.health
+        self.dispatch = Dispatch()
+        self.draining, self.queue = self.dispatch.draining, self.dispatch.queue
         self.jobs = Jobs(database, database)
-        random = Random(7)
-        self.lock_retry = LockRetry(random, lambda _reason: None)
+        self.lock_retry = LockRetry(self.context.random, lambda _reason: None)
         self.ends = AttemptEnds(
-            self.jobs, self.metrics, random, self.lock_retry, max_errors=max_errors, max_crashes=max_crashes
+            jobs=self.jobs,
+            lock_retry=self.lock_retry,
+            max_errors=max_errors,
+            max_crashes=max_crashes,
+            context=self.context,
         )
         self.poller = Poller(
-            queue=self.queue,
+            dispatch=self.dispatch,
             jobs=self.jobs,
             owner=f"rig:{secrets.token_hex(4)}",
             lease=lease,
-            allowed=allowed or (lambda: workers if stands_back() is None else 0),
-            draining=self.draining,
-            idle=self.idle,
+            courtesy=Allowing(allowed or (lambda: workers if stands_back() is None else 0), self.metrics),
             until_idle=until_idle,
-            health=self.health,
-            metrics=self.metrics,
-            random=random,
+            context=self.context,
         )
         self.workers = [
             Worker(
-                f"worker-{number}",
-                queue=self.queue,
+                name=f"worker-{number}",
+                dispatch=self.dispatch,
                 jobs=self.jobs,
                 ends=self.ends,
                 handlers=dict.fromkeys(JobType, self.handle),
                 heartbeat=heartbeat,
-                draining=self.draining,
-                beacon=self.health.beacon(f"worker-{number}"),
                 poller=self.poller,
                 call_seconds=call_seconds,
                 stands_back=stands_back,
-                metrics=self.metrics,
-                clock=loop.time,
-                traces=Traces(),
+                context=self.context,
             )
             for number in range(workers)
         ]
@@ -112,25 +104,19 @@ class Rig:
                 listen_dsn,
                 role="acra_express",
                 wake=self._heard,
-                health=self.health,
-                metrics=self.metrics,
-                random=random,
+                context=self.context,
             )
             loops.append(Component("listener", self.listener.run))
         self.closed = asyncio.Event()
         self.supervisor = Supervisor(
             loops=loops,
             workers=self.workers,
-            queue=self.queue,
+            dispatch=self.dispatch,
             hand_back=self.jobs.release,
             closers=[*closers, Closer("test", self._close)],
-            draining=self.draining,
-            idle=self.idle,
             wake=self.poller.wake,
             drain_seconds=drain_seconds,
-            health=self.health,
-            metrics=self.metrics,
-            random=random,
+            context=self.context,
         )
 
     def _heard(self, reason: str) -> None:

@@ -217,7 +217,7 @@ def test_the_process_clock_decides_nothing() -> None:
         and (node.value.id, node.attr)
         in {("datetime", "now"), ("time", "time"), ("date", "today"), ("datetime", "utcnow")}
     }
-    assert readers == {"service/composition.py", "logs/__init__.py", "cli/wording.py", "providers/wire.py"}
+    assert readers == {"service/process_context.py", "logs/__init__.py", "cli/wording.py", "providers/wire.py"}
 
 
 def test_names_of_tests_have_at_most_sixty_characters() -> None:

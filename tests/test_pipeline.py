@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from acra_express_async.companies import pipeline as pipeline_module
-from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Effort, Pipeline
+from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import Known
 from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.errors import (
@@ -191,17 +192,12 @@ def pipeline(
     return Pipeline(
         searcher=Searching(world),
         reader=world,
-        verifier=world,
-        verifications=world,
+        verification=Verification(verifier=world, store=world, max_addresses=max_verifications, personal=personal),
         opt_outs=world,
         memory=world,
         clock=lambda: world.now,
-        max_pages=max_pages,
-        tokens_per_page=1500,
-        max_verifications=max_verifications,
-        store_personal_emails=personal,
+        effort=Effort(max_pages=max_pages, tokens_per_page=1500, plan=plan),
         address_key=str.lower,
-        plan=plan,
     )
 
 

@@ -57,7 +57,9 @@ MAILS = [Email(f"{box}@x.sg", EmailKind.ROLE, "https://x.sg/") for box in ("info
 @pytest.mark.parametrize(("share", "asked"), [(0, 0), (1, 1), (2, 2), (9, 2)])
 async def test_a_company_verifies_no_more_than_its_share(share: int, asked: int) -> None:
     bounce = Bounce()
-    verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: share)
+    verification = Verification(
+        verifier=bounce, store=bounce, max_addresses=2, personal=False, fair_share=lambda: share
+    )
     found = await verification.of(MAILS, Free())
     assert len(bounce.asked) == asked
     assert ("verification_share_used" in found.notes) == (share < 2)
@@ -65,7 +67,7 @@ async def test_a_company_verifies_no_more_than_its_share(share: int, asked: int)
 
 async def test_a_cached_answer_costs_nothing_of_the_share() -> None:
     bounce = Bounce(**{"info_x.sg": "valid"})
-    verification = Verification(bounce, bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
+    verification = Verification(verifier=bounce, store=bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
     found = await verification.of(MAILS, Free())
     assert found.emails[0].verification is not None
     assert (bounce.asked, found.notes) == ([], ())

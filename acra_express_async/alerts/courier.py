@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import InitVar, dataclass
 from datetime import timedelta, tzinfo
 from typing import Any, Protocol
 
 from acra_express_async import logs
 from acra_express_async.alerts.message import message
 from acra_express_async.db.ops.alert_rows import AlertRows, AlertState
-from acra_express_async.errors import Blocked, NotNow, Permanent, Transient
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
+from acra_express_async.errors import Blocked, Permanent, Transient
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.turn_loop import Loop
 from acra_express_async.settings.tree import AlertSettings
 
 log = logs.logger("courier")
@@ -26,7 +27,7 @@ CLAIM_LEASE = timedelta(minutes=3)
 """Longer than the slowest message: three tries of 5 s and two waits of 60 s are 135 s."""
 SEND_STEP_SECONDS = CLAIM_LEASE.total_seconds()
 RETRY_AFTER = timedelta(minutes=1)
-LOOK_BEATS = 60
+LOOK_SECONDS = 600.0
 """Without a word that something waits, the table is looked at every 10 min."""
 LAST_SECONDS = 3.0
 """How long a message in flight may take once the service stops: cut off, it would be sent again after the restart."""
@@ -42,6 +43,7 @@ class Channel(Protocol):
     async def post(self, text: str, blocks: list[dict[str, Any]] | None = None) -> None: ...
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Courier:
     """Sends the messages of the alerts.
 
@@ -51,59 +53,37 @@ class Courier:
         runbook: where the service's own copy of the runbook can be read, for messages without `ALERT__RUNBOOK_URL`.
     """
 
-    def __init__(
-        self,
-        *,
-        rows: AlertRows,
-        slack: Channel,
-        settings: AlertSettings,
-        instance: str,
-        zone: tzinfo,
-        runbook: Callable[[], str],
-        health: Health,
-        metrics: Metrics,
-    ) -> None:
-        self._rows = rows
-        self._slack = slack
-        self._settings = settings
-        self._instance = instance
-        self._zone = zone
-        self._runbook = runbook
-        self._beacon = health.beacon(LOOP)
-        self._metrics = metrics
-        self._waiting = asyncio.Event()
+    rows: AlertRows
+    slack: Channel
+    settings: AlertSettings
+    instance: str
+    zone: tzinfo
+    runbook: Callable[[], str]
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._loop = Loop(LOOP, context)
 
     def nudge(self) -> None:
         """Something is to be sent; returns at once."""
-        self._waiting.set()
-        if not self._slack.configured:
+        self._loop.wake()
+        if not self.slack.configured:
             self._metrics.alert_notifications.labels("suppressed").inc()
 
     def wake(self) -> None:
         """A message waits in the database, perhaps one that another replica has left; only sets a flag."""
-        self._waiting.set()
+        self._loop.wake()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        if not self._slack.configured:
+        if not self.slack.configured:
             log.warning("slack.not_configured", why="alerts are only logged; set ACRA_EXPRESS_SLACK__WEBHOOK_URL")
-        while True:
-            self._beacon.beat()
-            self._waiting.clear()
-            try:
-                await self.deliver()
-            except NotNow as away:
-                log.warning("courier.away", error=str(away))
-            await self._wait()
-
-    async def _wait(self) -> None:
-        for _ in range(LOOK_BEATS):
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    await self._waiting.wait()
-                return
-            except TimeoutError:
-                self._beacon.beat()
+        await self._loop.repeat(
+            self.deliver,
+            until_woken=LOOK_SECONDS,
+            missed=lambda away: log.warning("courier.away", error=str(away)),
+        )
 
     async def deliver(self) -> None:
         """Send everything that is due; also one of the last steps of a stop.
@@ -111,9 +91,9 @@ class Courier:
         Raises:
             NotNow: the rest stays unsent.
         """
-        while self._slack.configured and self._slack.dead is None:
-            self._beacon.allow(SEND_STEP_SECONDS)
-            state = await self._rows.claim_unsent(CLAIM_LEASE)
+        while self.slack.configured and self.slack.dead is None:
+            self._loop.beacon.allow(SEND_STEP_SECONDS)
+            state = await self.rows.claim_unsent(CLAIM_LEASE)
             if state is None:
                 return
             await _to_its_end(self._send(state))
@@ -121,23 +101,23 @@ class Courier:
     async def _send(self, state: AlertState) -> None:
         text, blocks = message(
             state,
-            runbook_url=self._settings.runbook_url or self._runbook(),
-            dashboard_url=self._settings.dashboard_url,
-            instance=self._instance,
-            zone=self._zone,
+            runbook_url=self.settings.runbook_url or self.runbook(),
+            dashboard_url=self.settings.dashboard_url,
+            instance=self.instance,
+            zone=self.zone,
         )
         try:
-            await self._slack.post(text, blocks)
+            await self.slack.post(text, blocks)
         except (Transient, Blocked) as refused:
-            await self._rows.postpone(state, RETRY_AFTER)
+            await self.rows.postpone(state, RETRY_AFTER)
             outcome = "error"
             log.error("alert.unsent", alert=state.key, message=state.unsent, reason=refused.reason)
         except Permanent as wrong:
-            await self._rows.dropped(state)
+            await self.rows.dropped(state)
             outcome = "error"
             log.error("alert.dropped", alert=state.key, message=state.unsent, reason=wrong.reason)
         else:
-            await self._rows.told(state)
+            await self.rows.told(state)
             outcome = "sent"
             log.info("alert.told", alert=state.key, message=state.unsent)
         self._metrics.alert_notifications.labels(outcome).inc()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta
 
 from acra_express_async import logs
@@ -13,9 +13,9 @@ from acra_express_async.alerts.state import Measurement, judged
 from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import AlertRows, AlertState, BreakerLine
 from acra_express_async.db.ops.failing_parts import FailingParts
-from acra_express_async.errors import NotNow
-from acra_express_async.metrics import ALERTS, Metrics
-from acra_express_async.runtime.health import Health
+from acra_express_async.metrics import ALERTS
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.turn_loop import Loop
 from acra_express_async.settings.tree import AlertSettings
 
 log = logs.logger("alerts")
@@ -26,6 +26,7 @@ OVERLAP = timedelta(minutes=1)
 """A company's `ended_at` is older than its commit: windows that ended shortly before the last turn are tried again."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Alerts:
     """Judges all alerts; `firing` and `open_breakers` are as of the last turn.
 
@@ -35,50 +36,38 @@ class Alerts:
         parts: looks for campaigns and providers that fail totally.
         unsent: is called when there is a message to send; must not wait.
         every: how many turns may pass between two looks: more than one only while nothing can go wrong.
-        pause: waits, in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        rows: AlertRows,
-        stall_watch: StallWatch,
-        parts: FailingParts,
-        budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
-        settings: AlertSettings,
-        unsent: Callable[[], None],
-        health: Health,
-        metrics: Metrics,
-        every: Callable[[], int] = lambda: 1,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._every = every
-        self._rows = rows
-        self._parts = parts
-        self.stall_watch = stall_watch
-        self._budgets = budgets
-        self._settings = settings
-        self._unsent = unsent
-        self._beacon = health.beacon(LOOP)
-        self._metrics = metrics
-        self._pause = pause
+    rows: AlertRows
+    stall_watch: StallWatch
+    parts: FailingParts
+    budgets: Callable[[], Awaitable[Sequence[BudgetUse]]]
+    settings: AlertSettings
+    unsent: Callable[[], None]
+    every: Callable[[], int] = lambda: 1
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._loop = Loop(LOOP, context)
+        self._turns = 0
         self._looked_at: datetime | None = None
         self.firing: list[AlertState] = []
         self.open_breakers: list[BreakerLine] = []
 
     async def run(self) -> None:
         """Judge until cancelled; while the database is away, every alert stays as it was."""
-        turns = 0
-        while True:
-            self._beacon.beat()
-            turns += 1
-            if self._looked_at is None or turns >= self._every():
-                turns = 0
-                try:
-                    await self.look()
-                except NotNow as away:
-                    log.warning("alerts.missed", error=str(away))
-            await self._pause(LOOK_SECONDS)
+        await self._loop.repeat(
+            self._take_turn,
+            every=LOOK_SECONDS,
+            missed=lambda away: log.warning("alerts.missed", error=str(away)),
+        )
+
+    async def _take_turn(self) -> None:
+        self._turns += 1
+        if self._looked_at is None or self._turns >= self.every():
+            self._turns = 0
+            await self.look()
 
     async def look(self) -> None:
         """Judge everything once.
@@ -86,16 +75,16 @@ class Alerts:
         Raises:
             NotNow: nothing was judged, or only a part.
         """
-        now, known = await self._rows.known()
+        now, known = await self.rows.known()
         seen = [await self._failure_ratio(now, known.get("failure_ratio"))]
-        self.open_breakers = await self._rows.breakers()
+        self.open_breakers = await self.rows.breakers()
         seen += measurements.breakers(self.open_breakers, self.stall_watch.zone)
-        seen += measurements.budgets(await self._budgets())
-        seen.append(measurements.own_faults(await self._rows.own_faults()))
+        seen += measurements.budgets(await self.budgets())
+        seen.append(measurements.own_faults(await self.rows.own_faults()))
         stalls = await self.stall_watch.look(self.open_breakers)
         live = [key for key, state in known.items() if state.firing or state.pending_since or state.missed]
-        seen += measurements.stalled(stalls, live, self._settings, now, self.stall_watch.zone)
-        seen += measurements.failing_parts(await self._parts.look(), live)
+        seen += measurements.stalled(stalls, live, self.settings, now, self.stall_watch.zone)
+        seen += measurements.failing_parts(await self.parts.look(), live)
         self._looked_at = now
         for reading in seen:
             await self._judge(reading, known, now)
@@ -110,32 +99,32 @@ class Alerts:
         Raises:
             NotNow: nothing was learned, or only a part.
         """
-        _, known = await self._rows.known()
-        self.open_breakers = await self._rows.breakers()
+        _, known = await self.rows.known()
+        self.open_breakers = await self.rows.breakers()
         await self.stall_watch.look(self.open_breakers, noting=False)
         self.firing = _firing(known)
 
     async def _failure_ratio(self, now: datetime, state: AlertState | None) -> Measurement:
-        window = timedelta(minutes=self._settings.window_minutes)
+        window = timedelta(minutes=self.settings.window_minutes)
         since = now - window if self._looked_at is None else self._looked_at - OVERLAP
         if state is not None:
             # what was over the limit before the last change has been reported; a firing alert needs only the present
             since = now if state.firing else max(since, state.since)
-        seen = await self._rows.failures(window, since=min(since, now), least=self._settings.min_companies)
-        return measurements.failure_ratio(seen, self._settings)
+        seen = await self.rows.failures(window, since=min(since, now), least=self.settings.min_companies)
+        return measurements.failure_ratio(seen, self.settings)
 
     async def _judge(self, reading: Measurement, known: dict[str, AlertState], now: datetime) -> None:
         """Store the alert's next state; `known` then holds it, unless another replica was first."""
         before = known.get(reading.key)
-        after = judged(before, reading, now, timedelta(minutes=self._settings.cooldown_minutes))
-        if after is None or not await self._rows.put(after):
+        after = judged(before, reading, now, timedelta(minutes=self.settings.cooldown_minutes))
+        if after is None or not await self.rows.put(after):
             return
         known[reading.key] = after
         if after.firing != (before is not None and before.firing):
             say = log.warning if after.firing else log.info
             say("alert.fired" if after.firing else "alert.resolved", alert=reading.key, **_facts(reading.detail))
         if after.unsent is not None:
-            self._unsent()
+            self.unsent()
         elif after.firing and reading.quiet:
             self._metrics.alert_notifications.labels("suppressed").inc()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from acra_express_async.alerts.stalls import CAUSES, WORTH_A_LOOK, Stall, stalls, waits_by_rule
@@ -13,6 +14,7 @@ from acra_express_async.jobs.holds import Hold
 from acra_express_async.metrics import Metrics
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class StallWatch:
     """What does not move, and what waits by rule, as of the last look.
 
@@ -24,24 +26,15 @@ class StallWatch:
         least: no progress for so long is a stall.
     """
 
-    def __init__(
-        self,
-        *,
-        rows: ProgressRows,
-        hold: Callable[[], Hold | None],
-        nightly: Callable[[], tuple[NightlyJob, datetime] | None],
-        cap: Callable[[], tuple[int, int]],
-        zone: tzinfo,
-        metrics: Metrics,
-        least: timedelta = WORTH_A_LOOK,
-    ) -> None:
-        self._rows = rows
-        self._hold = hold
-        self._nightly = nightly
-        self._cap = cap
-        self.zone = zone
-        self._metrics = metrics
-        self._least = least
+    rows: ProgressRows
+    hold: Callable[[], Hold | None]
+    nightly: Callable[[], tuple[NightlyJob, datetime] | None]
+    cap: Callable[[], tuple[int, int]]
+    zone: tzinfo
+    metrics: Metrics
+    least: timedelta = WORTH_A_LOOK
+
+    def __post_init__(self) -> None:
         self.progress: LiveWork | None = None
         self.stalls: list[Stall] = []
         self.waits: list[str] = []
@@ -55,14 +48,14 @@ class StallWatch:
         Raises:
             NotNow: what was known stands.
         """
-        hold = self._hold()
-        progress = await self._rows.look(held=hold is not None if noting else None)
+        hold = self.hold()
+        progress = await self.rows.look(held=hold is not None if noting else None)
         self.progress = progress
         self.stalls = stalls(
-            progress, hold=hold, nightly=self._nightly(), breakers=breakers, zone=self.zone, least=self._least
+            progress, hold=hold, nightly=self.nightly(), breakers=breakers, zone=self.zone, least=self.least
         )
-        self.waits = waits_by_rule(progress, hold, self.zone, cap=self._cap())
+        self.waits = waits_by_rule(progress, hold, self.zone, cap=self.cap())
         for cause in CAUSES:
             lasts = [stall.lasts(progress.now).total_seconds() for stall in self.stalls if stall.cause == cause]
-            self._metrics.stalled.labels(cause).set(max(lasts, default=0.0))
+            self.metrics.stalled.labels(cause).set(max(lasts, default=0.0))
         return self.stalls

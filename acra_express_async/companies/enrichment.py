@@ -6,7 +6,7 @@ A resumed job continues where it stopped: a company that has an outcome is not w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 
 import structlog
 
@@ -29,11 +29,11 @@ from acra_express_async.errors import (
 )
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Company, CompanyId, Job, Outcome, OutcomeKind, Usage
 from acra_express_async.params import EnrichmentParams
 from acra_express_async.records.levels import TABLE, level_of_site
 from acra_express_async.records.reasons import in_words
+from acra_express_async.runtime.context import Context
 from acra_express_async.traces import note, span
 
 log = logs.logger("enrichment")
@@ -51,6 +51,7 @@ class _Batch:
     total: int
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Enrichment:
     """Enriches the companies of one job.
 
@@ -60,30 +61,19 @@ class Enrichment:
         faults: counts companies in a row that failed in our own code.
     """
 
-    def __init__(
-        self,
-        *,
-        jobs: Jobs,
-        companies: Companies,
-        outcomes: Outcomes,
-        cap: DailyCap,
-        pipeline: Pipeline,
-        resolve: Callable[[object, str], JobThrottle],
-        metrics: Metrics,
-        lock_retry: LockRetry,
-        clock: Callable[[], float],
-        faults: FaultStreak,
-    ) -> None:
-        self._jobs = jobs
-        self._faults = faults
-        self._companies = companies
-        self._outcomes = outcomes
-        self._cap = cap
-        self._pipeline = pipeline
-        self._resolve = resolve
-        self._metrics = metrics
-        self._lock_retry = lock_retry
-        self._clock = clock
+    jobs: Jobs
+    companies: Companies
+    outcomes: Outcomes
+    cap: DailyCap
+    pipeline: Pipeline
+    resolve: Callable[[object, str], JobThrottle]
+    lock_retry: LockRetry
+    faults: FaultStreak
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._clock = context.clock
 
     async def handle(self, job: Job, scope: JobScope) -> End:
         """Enrich what is left of the job.
@@ -97,13 +87,13 @@ class Enrichment:
                 stored.
         """
         params = EnrichmentParams.parse(job.params)
-        throttle = self._resolve(
+        throttle = self.resolve(
             params.throttle, f"campaign:{params.campaign_id or params.staging_job_id or job.job_id}"
         )
         scope.limits = throttle.limits
         wanted = list(dict.fromkeys(CompanyId(number) for number in params.company_ids))
         batch = _Batch(job, params, throttle, len(wanted))
-        ended = await self._outcomes.ended(job.job_id)
+        ended = await self.outcomes.ended(job.job_id)
         left = [company_id for company_id in wanted if company_id not in ended]
         put_off: ProviderError | OwnFault | None = None
         committed = len(wanted) - len(left)
@@ -125,12 +115,12 @@ class Enrichment:
                 return End.RELEASED
         if put_off is not None:
             raise put_off
-        await self._lock_retry.write(lambda: self._finish(batch))
+        await self.lock_retry.write(lambda: self._finish(batch))
         return End.DONE
 
     async def _finish(self, batch: _Batch) -> None:
-        async with self._jobs.owned(batch.job) as connection:
-            await self._jobs.finish(connection, batch.job, total=batch.total)
+        async with self.jobs.owned(batch.job) as connection:
+            await self.jobs.finish(connection, batch.job, total=batch.total)
 
     async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> bool:
         """Work on a company until its outcome is stored: what a person judges meanwhile makes the outcome void.
@@ -139,7 +129,7 @@ class Enrichment:
             Whether a job waits that was never claimed.
         """
         while True:
-            company = await self._companies.load(company_id, batch.params.campaign_id)
+            company = await self.companies.load(company_id, batch.params.campaign_id)
             if company is None:
                 company, outcome = (
                     Company(company_id, uen="", name=""),
@@ -155,7 +145,7 @@ class Enrichment:
     async def _outcome_for(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
         if company.recently_checked:
             return Outcome(OutcomeKind.SKIPPED, "recently_checked")
-        refused = self._pipeline.refused(company)
+        refused = self.pipeline.refused(company)
         if refused is not None:  # before the slot: what costs nothing uses up none of the day
             return refused
         if not await self._take_slot(batch, company.company_id):
@@ -165,7 +155,7 @@ class Enrichment:
     async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
         """Whether this job may work on the company today; False while another job is working on it."""
         cap = batch.throttle.daily_cap
-        slot = await self._lock_retry.write(lambda: self._cap.take(company_id, batch.job.job_id, cap))
+        slot = await self.lock_retry.write(lambda: self.cap.take(company_id, batch.job.job_id, cap))
         if not (slot.ours or slot.elsewhere):
             raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
         return slot.ours
@@ -178,18 +168,18 @@ class Enrichment:
         """
         scope.usage = Usage()
         try:
-            outcome = await self._pipeline.run(company, scope)
+            outcome = await self.pipeline.run(company, scope)
         except AcraExpressError as broken_off:
             await self._put_back(batch, company.company_id, scope.usage, broken_off)
             raise
         except Exception as error:
             log.exception("company.broke")
-            if self._faults.broke(company.company_id):
+            if self.faults.broke(company.company_id):
                 await self._put_back(batch, company.company_id, scope.usage)
                 raise _own_fault(error) from error
             note = f"{type(error).__name__}: {error}"
             return Outcome(OutcomeKind.FAILED, "internal_error", notes=(note[:500],), usage=scope.usage)
-        self._faults.went_well()
+        self.faults.went_well()
         return replace(outcome, usage=scope.usage)
 
     async def _put_back(
@@ -197,15 +187,15 @@ class Enrichment:
     ) -> None:
         """Leave the company for another attempt: free its slot if nothing was sent, or else book the cost."""
         if replace(usage, refused=()) == Usage():
-            await self._cap.hand_back(company_id, batch.job.job_id)
+            await self.cap.hand_back(company_id, batch.job.job_id)
         if usage != Usage() and not isinstance(why, LeaseLost | DatabaseAway):
             await self._book(batch, usage)
 
     async def _book(self, batch: _Batch, usage: Usage) -> None:
         """Record what an interrupted attempt cost, in one try: the reason for the interruption matters more."""
         try:
-            async with self._jobs.owned(batch.job) as connection:
-                await self._companies.book(connection, usage)
+            async with self.jobs.owned(batch.job) as connection:
+                await self.companies.book(connection, usage)
         except (LeaseLost, NotNow) as lost:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
@@ -223,17 +213,17 @@ class Enrichment:
         staged_at = params.staged_at or job.created_at
 
         async def save() -> tuple[Outcome, Ended, bool] | None:
-            async with self._jobs.owned(job) as connection:
-                if await self._outcomes.judged_since(connection, company):
+            async with self.jobs.owned(job) as connection:
+                if await self.outcomes.judged_since(connection, company):
                     return None
                 kept = outcome
-                if outcome.kind in _ANSWERS and await self._outcomes.ended_elsewhere(
+                if outcome.kind in _ANSWERS and await self.outcomes.ended_elsewhere(
                     connection, job, company.company_id
                 ):
                     kept = Outcome(OutcomeKind.SKIPPED, "in_another_job", usage=outcome.usage)
-                saved = await self._companies.save(connection, job, company, kept)
+                saved = await self.companies.save(connection, job, company, kept)
                 level = level_of_site(saved.outcome.site)
-                ended = await self._outcomes.write(
+                ended = await self.outcomes.write(
                     connection,
                     job,
                     company,
@@ -245,11 +235,11 @@ class Enrichment:
                     level=level,
                     level_table=None if level is None else TABLE,
                 )
-                fresh_waits = await self._jobs.progress(connection, job, processed=processed, total=batch.total)
+                fresh_waits = await self.jobs.progress(connection, job, processed=processed, total=batch.total)
                 return saved.outcome, ended, fresh_waits
 
         with span("save"):
-            written = await self._lock_retry.write(save)
+            written = await self.lock_retry.write(save)
         if written is None:
             log.info("company.judged_meanwhile")
             if outcome.usage != Usage():

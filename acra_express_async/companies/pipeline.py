@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from acra_express_async.companies.asked_providers import Reader, Searcher
-from acra_express_async.companies.verification import Verification, VerificationStore, Verifier
+from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Known, Memory
 from acra_express_async.db.companies.optouts import OptOuts
 from acra_express_async.errors import Permanent, RateLimited, Transient
@@ -87,62 +87,44 @@ class _Run:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much one company may take.
+
+    Args:
+        max_pages: reads, those of footers and those from memory included, so that a resumed run decides alike.
+        tokens_per_page: the upper limit that is reserved for each page.
+        plan: which queries, and when the search ends.
+    """
+
+    max_pages: int
+    tokens_per_page: int
+    plan: QueryPlan = PLAN
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class Pipeline:
     """Works on one company at a time and keeps nothing between companies.
 
     Args:
-        searcher, reader, verifier: the providers.
-        verifications: stored results, and intents to verify.
+        searcher, reader: the providers that find and read.
+        verification: of the addresses that were found.
         opt_outs: asked about the chosen site, which a redirect may have led to.
         memory: answers that an interrupted attempt has already paid for; it also says, before each search and each
             read, whether the company or the site has opted out.
         clock: seconds, only for `Outcome.stage_seconds`.
-        max_pages: reads of one company, those of footers and those from memory included, so that a resumed run decides
-            alike.
-        tokens_per_page: the upper limit that is reserved for each page.
-        max_verifications: addresses of one company that may be verified.
-        fair_share: how many of them now (see verification.py).
-        store_personal_emails: also verify addresses of persons. They are always part of the outcome and marked as such;
-            only a keyed hash of them is stored unless this setting is on.
         address_key: how a rejected address stands in `Judged.rejected_contacts`: as its keyed hash.
-        plan: which queries, and when the search ends.
+        effort: how much one company may take.
     """
 
-    def __init__(
-        self,
-        *,
-        searcher: Searcher,
-        reader: Reader,
-        verifier: Verifier,
-        verifications: VerificationStore,
-        opt_outs: OptOuts,
-        memory: Memory,
-        clock: Callable[[], float],
-        max_pages: int,
-        tokens_per_page: int,
-        max_verifications: int,
-        store_personal_emails: bool,
-        address_key: Callable[[str], str],
-        fair_share: Callable[[], int] | None = None,
-        plan: QueryPlan = PLAN,
-    ) -> None:
-        self._plan = plan
-        self._searcher = searcher
-        self._reader = reader
-        self._verification = Verification(
-            verifier,
-            verifications,
-            max_addresses=max_verifications,
-            personal=store_personal_emails,
-            fair_share=fair_share,
-        )
-        self._verifications = verifications
-        self._opt_outs = opt_outs
-        self._memory = memory
-        self._address_key = address_key
-        self._clock = clock
-        self._max_pages = max_pages
-        self._tokens_per_page = tokens_per_page
+    searcher: Searcher
+    reader: Reader
+    verification: Verification
+    opt_outs: OptOuts
+    memory: Memory
+    clock: Callable[[], float]
+    address_key: Callable[[str], str]
+    effort: Effort
 
     @staticmethod
     def refused(company: Company) -> Outcome | None:
@@ -206,12 +188,12 @@ class Pipeline:
 
         A credible candidate ends the search, unless its pages do not prove it and the plan goes on.
         """
-        while query := next_query(self._plan, run.company, run.queries, run.answers):
+        while query := next_query(self.effort.plan, run.company, run.queries, run.answers):
             run.answers.append(await self._search(run, query))
             credible = await self._offer(run)
-            if not (credible and self._plan.stops):
+            if not (credible and self.effort.plan.stops):
                 continue
-            if not self._plan.goes_on:
+            if not self.effort.plan.goes_on:
                 break
             await self._read_on(run, spare=SPARE_PAGES)
             if chosen(run.progress) is not None:
@@ -234,7 +216,7 @@ class Pipeline:
         """
         step = await to_thread(next_step, run.progress)
         while step is not None:
-            left = self._max_pages - run.reads
+            left = self.effort.max_pages - run.reads
             if left <= 0 or (left <= spare and chosen(run.progress) is None):
                 break
             known = await self._known(run, step)
@@ -247,7 +229,7 @@ class Pipeline:
             run.progress, step = await to_thread(advanced, run.progress, step, page)
 
     async def _known(self, run: _Run, step: Step) -> Known[Page]:
-        known = await self._memory.known_page(
+        known = await self.memory.known_page(
             "footer" if step.footer else "page", step.url, run.company.company_id, run.company.uen, step.domain
         )
         if known.company_opted_out:
@@ -266,7 +248,7 @@ class Pipeline:
         own, judged = found.judgement.site.domain, run.company.judged.site
         targets = () if judged is None else served_by_others(judged_candidate(judged), found.usable, run.progress.names)
         for domain in (own, *targets):
-            if domain not in run.asked and await self._opt_outs.domain(domain):
+            if domain not in run.asked and await self.opt_outs.domain(domain):
                 run.progress = run.progress.without(own)
                 run.notes.append(_OPTED_OUT_SITE)
                 return None
@@ -274,7 +256,7 @@ class Pipeline:
 
     async def _search(self, run: _Run, query: str) -> SearchPage:
         run.queries.append(query)
-        known = await self._memory.known_search(query, run.company.company_id, run.company.uen)
+        known = await self.memory.known_search(query, run.company.company_id, run.company.uen)
         if known.company_opted_out:
             raise _CompanyOptedOut
         if known.kept is not None:
@@ -283,12 +265,12 @@ class Pipeline:
         try:
             with self._timed(run, "search"):
                 async with self._bounded(run, ("search", query), gave_up=known.gave_up):
-                    answer = await self._searcher.search(query, run.scope)
+                    answer = await self.searcher.search(query, run.scope)
         except Permanent as error:
             run.notes.append(f"search_refused:{error.reason}")
             return SearchPage(query, ())
         run.answered += 1
-        return await self._memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
+        return await self.memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
 
     async def _read(self, run: _Run, step: Step, known: Known[Page]) -> Page:
         """The page, or one that says why it could not be read; every read counts towards `max_pages`."""
@@ -304,7 +286,7 @@ class Pipeline:
             return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
         # The provider may spell the address differently; the reading plan and the memory know it as it was requested.
         page = replace(page, url=step.url)
-        await (self._memory.keep_footer(page) if step.footer else self._memory.keep_page(page))
+        await (self.memory.keep_footer(page) if step.footer else self.memory.keep_page(page))
         return page
 
     @asynccontextmanager
@@ -324,15 +306,15 @@ class Pipeline:
         except RateLimited:
             raise  # it was not looked at
         except Transient as error:
-            if error.sent and await self._memory.failed(company_id, asked, error):
+            if error.sent and await self.memory.failed(company_id, asked, error):
                 raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES) from error
             raise
 
     async def _read_now(self, step: Step, scope: Scope) -> Page:
         if step.footer:
-            most = min(FOOTER_TOKENS, self._tokens_per_page)
-            return await self._reader.read_footer(step.url, scope, max_tokens=most, labels=step.labels)
-        return await self._reader.read(step.url, scope, max_tokens=self._tokens_per_page)
+            most = min(FOOTER_TOKENS, self.effort.tokens_per_page)
+            return await self.reader.read_footer(step.url, scope, max_tokens=most, labels=step.labels)
+        return await self.reader.read(step.url, scope, max_tokens=self.effort.tokens_per_page)
 
     def _without_site(self, run: _Run) -> Outcome:
         if not run.answered:
@@ -347,11 +329,11 @@ class Pipeline:
         with self._timed(run, "extract"):
             contacts = await to_thread(contacts_of, found.usable, site.domain, run.company, run.progress.names)
         refused = run.company.judged.rejected_contacts
-        named = [email for email in contacts.emails if self._address_key(email.address) not in refused]
+        named = [email for email in contacts.emails if self.address_key(email.address) not in refused]
         with self._timed(run, "verify"):
-            stored = await self._verifications.look_up([email.address for email in named])
+            stored = await self.verification.look_up([email.address for email in named])
             welcome = [email for email in named if email.address not in stored.opted_out]
-            verified = await self._verification.of(welcome, run.scope, stored.results)
+            verified = await self.verification.of(welcome, run.scope, stored.results)
         run.notes.extend(verified.notes)
         return replace(
             self._outcome(run, OutcomeKind.ENRICHED, "", site),
@@ -379,12 +361,12 @@ class Pipeline:
 
     @contextmanager
     def _timed(self, run: _Run, stage: str) -> Iterator[None]:
-        began = self._clock()
+        began = self.clock()
         try:
             with span(stage):
                 yield
         finally:
-            run.seconds[stage] = run.seconds.get(stage, 0.0) + self._clock() - began
+            run.seconds[stage] = run.seconds.get(stage, 0.0) + self.clock() - began
 
 
 def _with_found(

@@ -9,6 +9,7 @@ come first in the day's pace: the stalest of them, then what is left of the pace
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from acra_express_async import logs
@@ -16,6 +17,7 @@ from acra_express_async.companies.refresh_file import RefreshFile
 from acra_express_async.db.companies.refresh_rows import REQUESTED_BY, Look, RefreshRows
 from acra_express_async.models import JobId
 from acra_express_async.params import MAX_LISTED, StagingParams
+from acra_express_async.settings.tree import Settings
 
 log = logs.logger("refresh")
 
@@ -35,6 +37,7 @@ def due_now(look: Look, *, per_day: int, until_next: timedelta) -> int:
     return max(0, int(per_day * by_then) - look.used)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Refresh:
     """Runs at ticks.
 
@@ -43,34 +46,21 @@ class Refresh:
         may_claim: False while the nightly runs, in quiet hours, or when connections are scarce.
         until_tick: how long until the next tick.
         clock: monotonic seconds.
-        ssic_codes, terms: the standing selection.
         named: companies that are kept fresh by name; nothing is ever staged without codes, terms and names.
-        recheck: how long an answer counts as fresh.
-        per_day: companies a day, all of express together.
+        settings: codes and terms of the standing selection, the day's pace, and how long an answer counts as fresh.
     """
 
-    def __init__(
-        self,
-        *,
-        rows: RefreshRows,
-        may_claim: Callable[[], bool],
-        until_tick: Callable[[], timedelta],
-        clock: Callable[[], float],
-        ssic_codes: tuple[str, ...],
-        terms: tuple[str, ...],
-        per_day: int,
-        named: RefreshFile | None = None,
-        recheck: timedelta = timedelta(days=7),
-    ) -> None:
-        self._rows = rows
-        self._may_claim = may_claim
-        self._until_tick = until_tick
-        self._clock = clock
-        self._ssic_codes = list(ssic_codes)
-        self._terms = list(terms)
-        self._per_day = per_day
-        self._named = named
-        self._recheck = recheck
+    rows: RefreshRows
+    may_claim: Callable[[], bool]
+    until_tick: Callable[[], timedelta]
+    clock: Callable[[], float]
+    settings: Settings
+    named: RefreshFile | None = None
+
+    def __post_init__(self) -> None:
+        self._ssic_codes, self._terms = list(self.settings.refresh_ssic), list(self.settings.refresh_terms)
+        self._per_day = max(0, self.settings.daily_cap - self.settings.refresh_reserve)
+        self._recheck = timedelta(days=self.settings.recheck_days)
         self._last: tuple[JobId, float] | None = None
 
     async def tick(self) -> int:
@@ -81,31 +71,31 @@ class Refresh:
         """
         listed = await self.listed()
         selects = bool(self._ssic_codes or self._terms)
-        if not (selects or listed) or not self._may_claim():
+        if not (selects or listed) or not self.may_claim():
             return 0
-        look = await self._rows.look()
-        count = due_now(look, per_day=self._per_day, until_next=self._until_tick())
+        look = await self.rows.look()
+        count = due_now(look, per_day=self._per_day, until_next=self.until_tick())
         if count == 0:
             return 0
-        first = await self._rows.stalest(listed, min(count, MAX_LISTED), self._recheck, look.campaign_id)
+        first = await self.rows.stalest(listed, min(count, MAX_LISTED), self._recheck, look.campaign_id)
         if not first and (not selects or await self._barren()):
             return 0
         count = count if selects else len(first)
         params = StagingParams(
             ssic_codes=self._ssic_codes, terms=self._terms, uens=first, limit=count, requested_by=REQUESTED_BY
         )
-        job_id, campaign_id = await self._rows.stage(params, campaign_id=look.campaign_id)
-        self._last = (job_id, self._clock())
+        job_id, campaign_id = await self.rows.stage(params, campaign_id=look.campaign_id)
+        self._last = (job_id, self.clock())
         log.info("refresh.staged", job_id=job_id, campaign_id=campaign_id, companies=count, by_name=len(first))
         return count
 
     async def listed(self) -> tuple[str, ...]:
         """The companies that are kept fresh by name."""
-        return () if self._named is None else await self._named.current()
+        return () if self.named is None else await self.named.current()
 
     async def _barren(self) -> bool:
         """The last job found nothing, and that is not long ago."""
         if self._last is None:
             return False
         job_id, at = self._last
-        return self._clock() - at < BARREN_PAUSE.total_seconds() and await self._rows.staged(job_id) == 0
+        return self.clock() - at < BARREN_PAUSE.total_seconds() and await self.rows.staged(job_id) == 0

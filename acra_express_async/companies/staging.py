@@ -7,11 +7,9 @@ A list of UENs is stored once per campaign; only the first job of a campaign ins
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, replace
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 from acra_express_async import logs
@@ -23,10 +21,10 @@ from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.errors import CapReached, JobError, NotStaged, StandBack
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
 from acra_express_async.limits import JobThrottle
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import CompanyId, Job, JobId, JobType
 from acra_express_async.params import Campaign, StagingParams, listed_uens
 from acra_express_async.registry import RegistryRow
+from acra_express_async.runtime.context import Context
 
 log = logs.logger("staging")
 
@@ -35,6 +33,7 @@ UPSERT_PAUSE_SECONDS = 1.0
 """Full jitter up to this between tries while the table is busy; after the last one the job is snoozed."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Staging:
     """Stages one batch of one campaign.
 
@@ -43,37 +42,23 @@ class Staging:
         until_tick: how long until the next cron tick, at which a continuation is due.
         at_once: continuations are due at once (--until-idle).
         lock_retry: repeats transactions that gave way to a lock.
-        pause: waits, in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        jobs: Jobs,
-        lists: UenLists,
-        campaigns: Campaigns,
-        registry: Selection,
-        cap: DailyCap,
-        resolve: Callable[[object, str], JobThrottle],
-        until_tick: Callable[[], timedelta],
-        at_once: bool,
-        metrics: Metrics,
-        lock_retry: LockRetry,
-        random: Random,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._jobs = jobs
-        self._lists = lists
-        self._campaigns = campaigns
-        self._registry = registry
-        self._cap = cap
-        self._resolve = resolve
-        self._until_tick = until_tick
-        self._at_once = at_once
-        self._metrics = metrics
-        self._lock_retry = lock_retry
-        self._random = random
-        self._pause = pause
+    jobs: Jobs
+    lists: UenLists
+    campaigns: Campaigns
+    registry: Selection
+    cap: DailyCap
+    resolve: Callable[[object, str], JobThrottle]
+    until_tick: Callable[[], timedelta]
+    at_once: bool
+    lock_retry: LockRetry
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._random = context.random
+        self._pause = context.pause
 
     async def handle(self, job: Job, scope: JobScope) -> End:
         """Stage up to `batch_size` companies and pass the rest on to a continuation.
@@ -86,17 +71,17 @@ class Staging:
         params = StagingParams.parse(job.params)
         campaign = params.campaign or Campaign(id=job.job_id, enqueued_at=job.created_at, left=params.limit)
         if campaign.id == job.job_id:
-            await self._campaigns.ensure(campaign.id, campaign.enqueued_at)
+            await self.campaigns.ensure(campaign.id, campaign.enqueued_at)
         throttle = self._judged(params, campaign)
         if params.uens:
             params = await self._list(job, params, campaign)
         if campaign.id != job.job_id:
             await self._wait_for_tomorrow(throttle)
         limit = throttle.batch_size if campaign.left is None else min(throttle.batch_size, campaign.left)
-        listed = await self._lists.next_of(campaign.id, limit)
+        listed = await self.lists.next_of(campaign.id, limit)
         if not (params.terms or params.ssic_codes or listed.exists):
             raise JobError("params names no terms, no ssic_codes and no uens, and no list is stored: nothing to stage")
-        picked = await self._registry.pick(params, campaign, limit, listed.next, again=listed.again)
+        picked = await self.registry.pick(params, campaign, limit, listed.next, again=listed.again)
         company_ids, left_out = [], []
         for row in picked.rows:
             scope.check()
@@ -110,7 +95,7 @@ class Staging:
         return End.DONE
 
     def _judged(self, params: StagingParams, campaign: Campaign) -> JobThrottle:
-        throttle = self._resolve(params.throttle, f"campaign:{campaign.id}")
+        throttle = self.resolve(params.throttle, f"campaign:{campaign.id}")
         for refused in throttle.refused:
             self._metrics.overrides_refused.inc()
             log.warning("override.refused", override=str(refused), authorized_by=throttle.authorized_by)
@@ -126,37 +111,37 @@ class Staging:
         bare = params.model_copy(update={"uens": [], "limit": None, "campaign": campaign})
 
         async def move() -> None:
-            async with self._jobs.owned(job) as connection:
+            async with self.jobs.owned(job) as connection:
                 afresh = params.campaign is None
-                await self._lists.store(connection, campaign.id, listed_uens(params.uens), afresh=afresh)
-                await self._jobs.rewrite(connection, job, bare.as_json())
+                await self.lists.store(connection, campaign.id, listed_uens(params.uens), afresh=afresh)
+                await self.jobs.rewrite(connection, job, bare.as_json())
 
-        await self._lock_retry.write(move)
+        await self.lock_retry.write(move)
         return bare
 
     async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
         """A continuation does not stage companies for which today's cap has no room."""
-        until_tomorrow = await self._cap.full(throttle.daily_cap)
+        until_tomorrow = await self.cap.full(throttle.daily_cap)
         if until_tomorrow is not None:
             raise CapReached("daily cap reached", retry_after=until_tomorrow)
 
     async def _upsert(self, row: RegistryRow) -> CompanyId:
         for _ in range(UPSERT_TRIES - 1):
             try:
-                return await self._registry.upsert(row)
+                return await self.registry.upsert(row)
             except StandBack as busy:
                 if busy.reason == "nightly_running":
                     raise
                 self._metrics.nightly_yields.labels(busy.reason).inc()
                 await self._pause(self._random.random() * UPSERT_PAUSE_SECONDS)
-        return await self._registry.upsert(row)
+        return await self.registry.upsert(row)
 
     async def _pass_on(self, batch: _StagedBatch, note: str | None) -> None:
         """Insert the jobs that follow and finish this one, in one transaction that checks the token."""
         rest = batch.rest
         # A free worker claims a continuation before its tick if no other job is waiting (see `claim` in 0001_core.sql).
-        due_in = None if self._at_once else self._until_tick()
-        enrichment, continuation = await self._lock_retry.write(lambda: self._hand_on(batch, rest, due_in, note))
+        due_in = None if self.at_once else self.until_tick()
+        enrichment, continuation = await self.lock_retry.write(lambda: self._hand_on(batch, rest, due_in, note))
         log.info(
             "batch.staged",
             companies=len(batch.companies),
@@ -170,17 +155,17 @@ class Staging:
         self, batch: _StagedBatch, rest: StagingParams | None, due_in: timedelta | None, note: str | None
     ) -> tuple[JobId | None, JobId | None]:
         job = batch.job
-        async with self._jobs.owned(job) as connection:
+        async with self.jobs.owned(job) as connection:
             enrichment = continuation = None
             if batch.companies:
-                enrichment = await self._jobs.insert(connection, JobType.ENRICHMENT, batch.work)
+                enrichment = await self.jobs.insert(connection, JobType.ENRICHMENT, batch.work)
             if rest is not None:
-                continuation = await self._jobs.insert(connection, JobType.STAGING, rest.as_json(), due_in=due_in)
+                continuation = await self.jobs.insert(connection, JobType.STAGING, rest.as_json(), due_in=due_in)
             if batch.picked.done_uens:
                 refused = dict(batch.picked.refused)
-                await self._lists.take(connection, batch.campaign.id, job.job_id, batch.picked.done_uens, refused)
-            await self._jobs.staged(connection, job, enrichment=enrichment, continuation=continuation)
-            await self._jobs.finish(connection, job, total=len(batch.companies), note=note)
+                await self.lists.take(connection, batch.campaign.id, job.job_id, batch.picked.done_uens, refused)
+            await self.jobs.staged(connection, job, enrichment=enrichment, continuation=continuation)
+            await self.jobs.finish(connection, job, total=len(batch.companies), note=note)
         return enrichment, continuation
 
 

@@ -69,6 +69,7 @@ class Verified:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Verification:
     """Verifies the best addresses of one company.
 
@@ -76,28 +77,21 @@ class Verification:
         verifier: the provider.
         store: stored results and intents.
         max_addresses: how many of a company's addresses may be verified.
-        personal: whether a person's address may be sent to the verifier.
+        personal: whether a person's address may be sent to the verifier. Such addresses are always part of the outcome
+            and marked as such; only a keyed hash of them is stored unless the setting is on.
         fair_share: how many a company may use now, so that the day's share reaches all of the day's companies; cached
             results are free. No further limit when None.
         pause: waits, in seconds.
     """
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        store: VerificationStore,
-        *,
-        max_addresses: int,
-        personal: bool,
-        fair_share: Callable[[], int] | None = None,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._verifier = verifier
-        self._store = store
-        self._max_addresses = max_addresses
-        self._personal = personal
-        self._fair_share = fair_share
-        self._pause = pause
+    verifier: Verifier
+    store: VerificationStore
+    max_addresses: int
+    personal: bool
+    fair_share: Callable[[], int] | None = None
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __post_init__(self) -> None:
         self._owed: deque[Write] = deque(maxlen=MOST_OWED)
 
     async def of(
@@ -115,7 +109,7 @@ class Verification:
         """
         askable = self._askable(emails)
         if stored is None:
-            stored = (await self._store.look_up([email.address for email in askable])).results
+            stored = (await self.store.look_up([email.address for email in askable])).results
         known = {email.address: stored[email.address] for email in askable if email.address in stored}
         notes: tuple[str, ...] = ()
         if not any(result.usable for result in known.values()):
@@ -124,20 +118,24 @@ class Verification:
         checked = [replace(email, verification=known.get(email.address)) for email in emails]
         return Verified(tuple(sorted(checked, key=_rank)), notes)
 
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        """What is stored about these addresses, in one query."""
+        return await self.store.look_up(addresses)
+
     async def _asked(
         self, addresses: Sequence[str], scope: Scope
     ) -> tuple[dict[str, VerificationResult], tuple[str, ...]]:
         """New results until one is usable or a call fails, and why addresses stayed unverified."""
-        if addresses and not self._verifier.configured:
+        if addresses and not self.verifier.configured:
             return {}, ("verification_not_configured",)
         await self._write_owed()
         fresh: dict[str, VerificationResult] = {}
         notes: list[str] = []
-        share = len(addresses) if self._fair_share is None else self._fair_share()
+        share = len(addresses) if self.fair_share is None else self.fair_share()
         if share < len(addresses):
             notes.append("verification_share_used")
         for address in addresses[:share]:
-            opened_at = await self._store.open_intent(address)
+            opened_at = await self.store.open_intent(address)
             if opened_at is None:
                 notes.append("verification_pending")
                 continue
@@ -151,20 +149,20 @@ class Verification:
         return fresh, tuple(notes)
 
     def _askable(self, emails: Sequence[Email]) -> list[Email]:
-        allowed = [email for email in emails if self._personal or email.kind is not EmailKind.PERSON]
-        return allowed[: self._max_addresses]
+        allowed = [email for email in emails if self.personal or email.kind is not EmailKind.PERSON]
+        return allowed[: self.max_addresses]
 
     async def _ask(self, address: str, opened_at: datetime, scope: Scope) -> VerificationResult:
         """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
 
         async def withdraw() -> None:
-            await self._store.withdraw(address, opened_at)
+            await self.store.withdraw(address, opened_at)
 
         async def store() -> None:
-            await self._store.store(result)
+            await self.store.store(result)
 
         try:
-            result = await self._verifier.verify(address, scope)
+            result = await self.verifier.verify(address, scope)
         except ProviderError as error:
             if not error.sent:
                 await self._written(withdraw)
@@ -187,7 +185,7 @@ class Verification:
             else:
                 return True
             if pause is not None:
-                await self._pause(pause)
+                await self.pause(pause)
         self._owed.append(write)
         return False
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import InitVar, dataclass
 from datetime import timedelta
-from random import Random
 
 from acra_express_async import logs
 from acra_express_async.db.jobs.leases import SERVICE, Jobs
@@ -20,8 +20,8 @@ from acra_express_async.errors import (
 )
 from acra_express_async.jobs.attempts import NIGHTLY_RUNNING, QUIET_HOURS, End, LockRetry
 from acra_express_async.limits import CUT_OFF
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, WaitReason
+from acra_express_async.runtime.context import Context
 
 log = logs.logger("worker")
 
@@ -39,6 +39,7 @@ SNOOZE_JITTER = timedelta(seconds=5)
 """Spreads jobs that would otherwise all fall due at the same moment."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class AttemptEnds:
     """Writes the end of an attempt.
 
@@ -50,15 +51,15 @@ class AttemptEnds:
         max_crashes: crashes without progress after which it ends in `error`.
     """
 
-    def __init__(
-        self, jobs: Jobs, metrics: Metrics, random: Random, lock_retry: LockRetry, *, max_errors: int, max_crashes: int
-    ) -> None:
-        self._jobs = jobs
-        self._metrics = metrics
-        self._random = random
-        self._lock_retry = lock_retry
-        self._max_errors = max_errors
-        self._max_crashes = max_crashes
+    jobs: Jobs
+    lock_retry: LockRetry
+    max_errors: int
+    max_crashes: int
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._random = context.random
 
     async def unfit(self, job: Job) -> End | None:
         """Checked before a job runs: end one whose row makes no sense, or that has crashed its process too often.
@@ -68,14 +69,14 @@ class AttemptEnds:
         """
         if job.fault is not None:
             return await self._fail(job, job.fault, reason="job_error")
-        if job.crashes < self._max_crashes:
+        if job.crashes < self.max_crashes:
             return None
         text = f"the process crashed {job.crashes} times while it held this job, without any progress"
         return await self._fail(job, text, reason="too_many_crashes")
 
     async def release(self, job: Job) -> End:
         """Hand the job back, due at once and free of charge."""
-        await self._lock_retry.write(lambda: self._jobs.release(job))
+        await self.lock_retry.write(lambda: self.jobs.release(job))
         return End.RELEASED
 
     async def by(self, job: Job, error: AcraExpressError) -> End:
@@ -106,7 +107,7 @@ class AttemptEnds:
     async def interrupted(self, job: Job, away: DatabaseAway) -> End:
         """The database could not serve this job: it is tried again for as long as that lasts, free of charge."""
         delay = self._jitter(min(BACKOFF_CAP, INTERRUPTED_BASE * 2 ** min(job.interruptions, 10)))
-        await self._lock_retry.write(lambda: self._jobs.interrupt(job, delay, str(away)))
+        await self.lock_retry.write(lambda: self.jobs.interrupt(job, delay, str(away)))
         log.warning("job.interrupted", seconds=round(delay.total_seconds(), 1), why=str(away))
         return End.RETRY
 
@@ -114,10 +115,10 @@ class AttemptEnds:
         """A job-specific error: it counts, and the job is retried until `max_errors`."""
         text = f"{type(error).__name__}: {error}"
         log.error("job.error", error=text, errors=job.errors + 1, exc_info=error)
-        if job.errors + 1 >= self._max_errors:
+        if job.errors + 1 >= self.max_errors:
             return await self._fail(job, text, reason="too_many_errors")
         delay = self._backoff(job.errors)
-        await self._lock_retry.write(lambda: self._jobs.retry_later(job, delay, text))
+        await self.lock_retry.write(lambda: self.jobs.retry_later(job, delay, text))
         return End.RETRY
 
     async def _outage(self, job: Job, error: ProviderError) -> End:
@@ -155,8 +156,8 @@ class AttemptEnds:
         reason: WaitReason,
     ) -> End:
         delay += self._jitter(SNOOZE_JITTER)
-        await self._lock_retry.write(
-            lambda: self._jobs.snooze(
+        await self.lock_retry.write(
+            lambda: self.jobs.snooze(
                 job, delay, str(why), outage=outage, fault=fault, waits_for=waits_for, reason=reason
             )
         )
@@ -164,7 +165,7 @@ class AttemptEnds:
         return End.SNOOZED
 
     async def _fail(self, job: Job, text: str, *, reason: str) -> End:
-        waited = await self._lock_retry.write(lambda: self._jobs.fail(job, text, reason=reason))
+        waited = await self.lock_retry.write(lambda: self.jobs.fail(job, text, reason=reason))
         for latency in waited:
             self._metrics.company_ended("failed", reason, latency)
         log.error("job.failed", reason=reason, error=text, companies=len(waited))

@@ -7,17 +7,19 @@ it is not lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass
 from datetime import timedelta
-from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
 from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.errors import AcraExpressError, NotNow
-from acra_express_async.metrics import Metrics
+from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.models import Job, Token
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.dispatch import Dispatch
+from acra_express_async.runtime.turn_loop import Loop, full_jitter
 
 log = logs.logger("poller")
 
@@ -41,6 +43,7 @@ class Claims(Protocol):
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int: ...
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Poller:
     """Feeds the queue; claims only as many jobs as can start at once.
 
@@ -50,51 +53,26 @@ class Poller:
 
     Args:
         owner: who claims, different for every start of every process: it identifies the poller's own claims.
-        allowed: how many jobs this process may hold now: 0 while the nightly run goes first, fewer than there
-            are workers while the server's connections are scarce.
-        nightly_first: claim nothing while a job of the nightly runs, which each claim asks by itself.
-        nightly_runs: is called when a claim found that.
+        courtesy: how many jobs this process may hold now, and whether a claim must ask first if the nightly runs.
         until_idle: stop when nothing is due and nothing runs, and set `idle`.
-        pause: waits, in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        queue: asyncio.Queue[Job],
-        jobs: Claims,
-        owner: str,
-        lease: timedelta,
-        allowed: Callable[[], int],
-        draining: asyncio.Event,
-        idle: asyncio.Event,
-        until_idle: bool,
-        health: Health,
-        metrics: Metrics,
-        random: Random,
-        nightly_first: bool = False,
-        nightly_runs: Callable[[], None] = lambda: None,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._nightly_first = nightly_first
-        self._nightly_runs = nightly_runs
-        self._queue = queue
-        self._jobs = jobs
-        self._owner = owner
-        self._lease = lease
+    jobs: Claims
+    owner: str
+    lease: timedelta
+    courtesy: Courtesy
+    until_idle: bool
+    dispatch: Dispatch
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._health = context.health
+        self._metrics = context.metrics
+        self._random = context.random
         self._in_hand: set[Token] = set()
         self._abandoned: list[Job] = []
         self._doubt_until: float | None = None
-        self._allowed = allowed
-        self._draining = draining
-        self._idle = idle
-        self._until_idle = until_idle
-        self._health = health
-        self._beacon = health.beacon("poller")
-        self._metrics = metrics
-        self._random = random
-        self._pause = pause
-        self._wake = asyncio.Event()
+        self._loop = Loop("poller", context, over=self.dispatch.draining.is_set)
         self._notified = False
         self._cooled_at = 0.0
         self._cooling: asyncio.TimerHandle | None = None
@@ -113,11 +91,11 @@ class Poller:
             if loop.time() < self._cooled_at:
                 self._cooling = self._cooling or loop.call_at(self._cooled_at, self._cooled)
                 return
-        self._wake.set()
+        self._loop.wake()
 
     def _cooled(self) -> None:
         self._cooling = None
-        self._wake.set()
+        self._loop.wake()
 
     def worker_freed(self, job: Job, *, abandoned: bool = False) -> None:
         """A worker has ended its job; the next claim may take one more.
@@ -131,8 +109,7 @@ class Poller:
             self._doubt()
         self.wake("free")
 
-    @property
-    def busy(self) -> bool:
+    def has_jobs(self) -> bool:
         """A job of this process waits for a worker or is at one."""
         return bool(self._in_hand)
 
@@ -143,12 +120,12 @@ class Poller:
 
     async def run(self) -> None:
         """Claim until the service drains."""
-        while not self._draining.is_set():
-            self._beacon.beat()
-            self._wake.clear()
+        while not self.dispatch.draining.is_set():
+            self._loop.beacon.beat()
+            self._loop.woken.clear()
             notified, self._notified = self._notified, False
             # asked once per turn: if the answer changed during the turn, a skipped claim would look like an empty queue
-            allowed = self._allowed()
+            allowed = self.courtesy.jobs_allowed()
             asks = self._out < allowed
             try:
                 await self._give_back()
@@ -163,10 +140,10 @@ class Poller:
                 self._failures = 0
                 self._health.database.claimed("job" if claimed else "empty")
             # woken since the flag was cleared: a worker may have inserted a job after this claim looked for one
-            woken = self._wake.is_set()
+            woken = self._loop.woken.is_set()
             empty = asks and not claimed and not last.nightly_running
-            if self._until_idle and empty and self._out == 0 and not woken:
-                self._idle.set()
+            if self.until_idle and empty and self._out == 0 and not woken:
+                self.dispatch.idle.set()
                 return
             await self._wait(self._patience(last.due, claimed))
 
@@ -178,27 +155,28 @@ class Poller:
         """
         claimed: list[Job] = []
         last = Claimed()
-        while self._out < allowed and not self._draining.is_set():
-            last = await self._jobs.claim_next(self._owner, self._lease, nightly_first=self._nightly_first)
+        nightly_first = self.courtesy.lets_nightly_first
+        while self._out < allowed and not self.dispatch.draining.is_set():
+            last = await self.jobs.claim_next(self.owner, self.lease, nightly_first=nightly_first)
             self._metrics.claims.labels("empty" if last.job is None else "job").inc()
             if last.nightly_running:
-                self._nightly_runs()
+                self.courtesy.met_nightly()
             if last.job is None:
                 break
             self._in_hand.add(last.job.token)
-            self._queue.put_nowait(last.job)
+            self.dispatch.queue.put_nowait(last.job)
             claimed.append(last.job)
             await asyncio.sleep(0)  # lets the worker start before the next round trip is sent
         return claimed, last
 
     def _doubt(self) -> None:
         """A lost claim may appear late: a frozen server processes what it had received once it wakes up."""
-        self._doubt_until = asyncio.get_running_loop().time() + self._lease.total_seconds()
+        self._doubt_until = asyncio.get_running_loop().time() + self.lease.total_seconds()
 
     async def _give_back(self) -> None:
         if self._doubt_until is None:
             return
-        given = await self._jobs.give_back(self._owner, self._in_hand, self._abandoned)
+        given = await self.jobs.give_back(self.owner, self._in_hand, self._abandoned)
         self._abandoned.clear()
         if given:
             log.info("claims.given_back", jobs=given)
@@ -222,24 +200,14 @@ class Poller:
     async def _wait(self, patience: tuple[float, str]) -> None:
         """Wait until something wakes us, a job falls due, or the listener has been unproven for too long."""
         seconds, reason = patience
-        while not self._wake.is_set() and not self._draining.is_set():
-            self._beacon.beat()
-            try:
-                async with asyncio.timeout(min(seconds, BEAT_SECONDS)):
-                    await self._wake.wait()
-            except TimeoutError:
-                seconds -= BEAT_SECONDS
-                if seconds <= 0:
-                    self.wake(reason)
+        if not await self._loop.wait(seconds) and not self.dispatch.draining.is_set():
+            self.wake(reason)
 
     async def _step_aside(self, away: AcraExpressError) -> None:
         self._metrics.claims.labels("error").inc()
         self._health.database.claim_failed(away)
         self._failures += 1
         first, most = AWAY_SECONDS
-        seconds = self._random.random() * min(most, first * 2 ** min(self._failures, 10))
+        seconds = full_jitter(self._random, self._failures, first=first, most=most)
         log.warning("poller.away", error=str(away), failures=self._failures, seconds=round(seconds, 1))
-        while seconds > 0 and not self._draining.is_set():
-            self._beacon.beat()
-            await self._pause(min(seconds, BEAT_SECONDS))
-            seconds -= BEAT_SECONDS
+        await self._loop.sleep(seconds)

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -19,10 +20,11 @@ from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost,
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import STATES, End, JobScope
 from acra_express_async.jobs.poller import Poller
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobType
 from acra_express_async.params import campaign_of
-from acra_express_async.runtime.health import BEAT_SECONDS, Beacon
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.dispatch import Dispatch
+from acra_express_async.runtime.health import BEAT_SECONDS
 from acra_express_async.runtime.realtime import real
 from acra_express_async.traces import Traces, note
 
@@ -47,6 +49,7 @@ Handler = Callable[[Job, JobScope], Awaitable[End]]
 """The work of one job type. It finishes the job itself (DONE) or asks to hand it back (RELEASED)."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Worker:
     """One of the workers; all of them share the queue.
 
@@ -59,45 +62,28 @@ class Worker:
         stands_back: why nothing new may be started now, or None.
         traces: begins one for each attempt.
         call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
-        pace: waits between heartbeats, in seconds.
+        context: its clock judges the lease.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        queue: asyncio.Queue[Job],
-        jobs: JobClaims,
-        ends: AttemptEnds,
-        handlers: Mapping[JobType, Handler],
-        heartbeat: timedelta,
-        draining: asyncio.Event,
-        beacon: Beacon,
-        poller: Poller,
-        stands_back: Callable[[], str | None],
-        metrics: Metrics,
-        clock: Callable[[], float],
-        traces: Traces,
-        call_seconds: float = CALL_SECONDS,
-        pace: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self.name = name
+    name: str
+    jobs: JobClaims
+    ends: AttemptEnds
+    handlers: Mapping[JobType, Handler]
+    heartbeat: timedelta
+    poller: Poller
+    stands_back: Callable[[], str | None]
+    traces: Traces = field(default_factory=Traces)
+    call_seconds: float = CALL_SECONDS
+    dispatch: Dispatch
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._clock = context.clock
+        self._pause = context.pause
         self.job: Job | None = None
         self.scope: JobScope | None = None
-        self._queue = queue
-        self._jobs = jobs
-        self._ends = ends
-        self._handlers = handlers
-        self._heartbeat = heartbeat
-        self._draining = draining
-        self._beacon = beacon
-        self._poller = poller
-        self._stands_back = stands_back
-        self._metrics = metrics
-        self._clock = clock
-        self._traces = traces
-        self._pace = pace
-        self._call_seconds = call_seconds
+        self._beacon = context.health.beacon(self.name)
         self._asked = asyncio.Event()
         self._abandoned = False
 
@@ -107,7 +93,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until the service drains; a cancelled job is handed back."""
-        while not self._draining.is_set():
+        while not self.dispatch.draining.is_set():
             job = await self._next_job()
             if job is None:
                 continue
@@ -119,14 +105,14 @@ class Worker:
             finally:
                 self.job = self.scope = None
                 self._metrics.workers_busy.dec()
-                self._poller.worker_freed(job, abandoned=self._abandoned)
+                self.poller.worker_freed(job, abandoned=self._abandoned)
 
     async def _next_job(self) -> Job | None:
         """A job, or None after `BEAT_SECONDS` without one, so that an idle worker beats too."""
         self._beacon.beat()
         try:
             async with asyncio.timeout(BEAT_SECONDS):
-                return await self._queue.get()
+                return await self.dispatch.queue.get()
         except TimeoutError:
             return None
 
@@ -136,7 +122,7 @@ class Worker:
             structlog.contextvars.bound_contextvars(
                 job_id=job.job_id, campaign_id=campaign_of(job.params, job.job_id), worker=self.name
             ),
-            self._traces.batch(**facts),
+            self.traces.batch(**facts),
         ):
             log.info("job.claimed", job_type=job.job_type.word, attempt=job.attempt, expired=job.expired)
             if job.expired:
@@ -171,10 +157,10 @@ class Worker:
         claim learns here that another process may have the job now.
         """
         scope = self.scope = JobScope(
-            draining=self._draining,
+            draining=self.dispatch.draining,
             clock=self._clock,
             lease_ends=self._clock(),
-            stands_back=self._stands_back,
+            stands_back=self.stands_back,
             moved=lambda: self._beacon.allow(STEP_SECONDS),
         )
         scope.moved()
@@ -198,13 +184,13 @@ class Worker:
     async def _extend(self, job: Job, scope: JobScope) -> bool:
         """One heartbeat; the deadline in `scope` counts from before it was sent."""
         asked = self._clock()
-        extended = await self._jobs.heartbeat(job)
+        extended = await self.jobs.heartbeat(job)
         if extended:
             scope.lease_ends = asked + job.lease.total_seconds()
         return extended
 
     async def _beat(self, job: Job, scope: JobScope) -> None:
-        wait = self._heartbeat
+        wait = self.heartbeat
         while True:
             await self._rest(wait.total_seconds())
             try:
@@ -213,19 +199,19 @@ class Worker:
             except LeaseLost:
                 # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
                 scope.lease_ends = -math.inf
-                await self._pace(self._call_seconds)
+                await self._pause(self.call_seconds)
                 raise
             except NotNow as away:
                 # repeat a missed heartbeat soon, so that the lease does not depend on a single one
-                wait = self._heartbeat / HURRY
+                wait = self.heartbeat / HURRY
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
-                wait = self._heartbeat
+                wait = self.heartbeat
 
     async def _rest(self, seconds: float) -> None:
         """Wait until the next heartbeat is due or is asked for."""
         least = min(seconds, LEAST_BEAT_SECONDS)
-        await self._pace(least)
+        await self._pause(least)
         if seconds > least and not self._asked.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds - least):
@@ -248,34 +234,34 @@ class Worker:
         while True:
             scope.moved()
             try:
-                return await self._ends.interrupted(job, away)
+                return await self.ends.interrupted(job, away)
             except DatabaseAway:
-                if self._draining.is_set() or self._clock() + wait >= scope.lease_ends:
+                if self.dispatch.draining.is_set() or self._clock() + wait >= scope.lease_ends:
                     raise
-            await self._pace(wait)
+            await self._pause(wait)
             wait = min(2 * wait, longest)
 
     async def _work(self, job: Job, scope: JobScope) -> End:
-        end = await self._ends.unfit(job)
+        end = await self.ends.unfit(job)
         if end is not None:
             return end
-        if self._draining.is_set():
-            return await self._ends.release(job)
+        if self.dispatch.draining.is_set():
+            return await self.ends.release(job)
         try:
-            end = await self._handlers[job.job_type](job, scope)
+            end = await self.handlers[job.job_type](job, scope)
         except (LeaseLost, DatabaseAway):
             raise
         except AcraExpressError as error:
-            return await self._ends.by(job, error)
+            return await self.ends.by(job, error)
         except Exception as error:  # noqa: BLE001 - the job boundary: any error must be recorded in the job's row
-            return await self._ends.unexpected(job, error)
-        return await self._ends.release(job) if end is End.RELEASED else end
+            return await self.ends.unexpected(job, error)
+        return await self.ends.release(job) if end is End.RELEASED else end
 
     async def _hand_back(self, job: Job) -> End:
         """After a cancellation (second signal): one bounded try to hand the job back; otherwise its lease expires."""
         try:
             async with asyncio.timeout(real(HAND_BACK_SECONDS)):
-                return await self._ends.release(job)
+                return await self.ends.release(job)
         except (LeaseLost, NotNow, TimeoutError) as lost:
             log.warning("job.left_to_its_lease", error=str(lost))
             return End.LEASE_LOST

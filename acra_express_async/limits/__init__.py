@@ -1,10 +1,11 @@
 """When we may call a provider, how much we may spend, and when to stop calling.
 
-`Throttle` paces the calls of one process, `Budget` keeps allowances per rolling window for all replicas together,
-`Breaker` stops calling a provider that refuses us or is away, `resolve` decides about the limits that a job brings
-along, and `capacity` computes how many companies all of this allows. The room knows no HTTP and no database: the
-durable ledger and the breakers' store are passed in as Protocols, which db/limits/ implements. No provider publishes
-an hourly allowance, so the allowances are our own; what providers do publish is in their modules.
+`budget_table` has one row for each budget, from which every other figure about budgets is derived. `Throttle` paces the
+calls of one process, `Budget` keeps allowances per rolling window for all replicas together, `Breaker` stops calling a
+provider that refuses us or is away, `resolve` decides about the limits that a job brings along, and `capacity` computes
+how many companies all of this allows. The room knows no HTTP and no database: the durable ledger and the breakers'
+store are passed in as Protocols, which db/limits/ implements. No provider publishes an hourly allowance, so the
+allowances are our own; what providers do publish is in their modules.
 """
 
 from acra_express_async.limits.breaker import (
@@ -32,7 +33,7 @@ from acra_express_async.limits.budget import (
 from acra_express_async.limits.mended_keys import Mend, MendedKeys
 from acra_express_async.limits.overrides import JobThrottle, Override, resolve
 from acra_express_async.limits.own_reach import CUT_OFF
-from acra_express_async.limits.throttle import Pace, Sleep, Throttle, pause
+from acra_express_async.limits.throttle import Pace, Throttle, pause
 
 __all__ = [
     "BREAKER_OPEN",
@@ -55,7 +56,6 @@ __all__ = [
     "Override",
     "Pace",
     "Refusal",
-    "Sleep",
     "State",
     "Streak",
     "Throttle",

@@ -10,11 +10,12 @@ they are the provider's once they met several targets, or one target several tim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from acra_express_async.errors import (
@@ -52,10 +53,8 @@ FRESH = timedelta(seconds=2)
 PROBE_STEP = timedelta(minutes=1)
 """What a probe takes beyond its wait for a budget and its provider's time-out: the send margin, and for ZeroBounce
 three looks at the credits, of 10 s each. After a crash another may be made once the lease of all that is over."""
-TRY_TIME = timedelta(seconds=35)
-"""The longest default of the providers' time-outs."""
-BUDGET_WAIT = timedelta(minutes=1)
-"""Default of BUDGET_WAIT_SECONDS."""
+LONGEST_TRY = timedelta(seconds=60 + 35)
+"""The default of BUDGET_WAIT_SECONDS, and the longest default of the providers' time-outs."""
 BLOCKED_COOLDOWNS = (timedelta(minutes=15), timedelta(minutes=60), timedelta(hours=4))
 """Requests during a block prolong it (DuckDuckGo lifts one after about an hour without any request, ZeroBounce's
 blocks last up to an hour), so there is a single probe between two cool-downs."""
@@ -78,6 +77,11 @@ class Kind(StrEnum):
 
     BLOCKED = "blocked"
     OUTAGE = "outage"
+
+
+COOLDOWNS: Mapping[Kind, Sequence[timedelta]] = MappingProxyType(
+    {Kind.BLOCKED: BLOCKED_COOLDOWNS, Kind.OUTAGE: OUTAGE_COOLDOWNS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +174,10 @@ class Breaker:
         provider: whose calls are guarded.
         store: the shared state.
         metrics: `breaker_state` shows what this process knows.
-        blocked, outage: cool-downs by level; the last one repeats.
+        cooldowns: by level; the last one repeats.
         fresh: how long a state that was read is relied on.
-        budget_wait: how long a probe may wait for its budget; no other is made meanwhile.
-        try_time: the provider's time-out, which a probe may take in full.
+        longest_try: the wait for a budget and the provider's time-out, both of which a probe may take in full; no
+            other is made meanwhile.
         key_print: the fingerprint of the key that calls are made with; see `mended_keys`.
     """
 
@@ -183,26 +187,24 @@ class Breaker:
         store: BreakerStore,
         metrics: Metrics,
         *,
-        blocked: Sequence[timedelta] = BLOCKED_COOLDOWNS,
-        outage: Sequence[timedelta] = OUTAGE_COOLDOWNS,
+        cooldowns: Mapping[Kind, Sequence[timedelta]] = COOLDOWNS,
         fresh: timedelta = FRESH,
-        budget_wait: timedelta = BUDGET_WAIT,
-        try_time: timedelta = TRY_TIME,
+        longest_try: timedelta = LONGEST_TRY,
         key_print: Callable[[], str | None] | None = None,
     ) -> None:
         self.state = BreakerState()
         self._provider = provider
         self._store = store
         self._metrics = metrics
-        self._cooldowns = {Kind.BLOCKED: tuple(blocked), Kind.OUTAGE: tuple(outage)}
+        self._cooldowns = cooldowns
         self._fresh = fresh
-        self._probe_lease = budget_wait + try_time + PROBE_STEP
+        self._probe_lease = longest_try + PROBE_STEP
         self._key_print = key_print or (lambda: None)
         self._read_at: float | None = None
         self._in_a_row = 0
         self._failing = False
         self._answer_noted: float | None = None
-        self._reach = OwnReach(provider, outage)
+        self._reach = OwnReach(provider, cooldowns[Kind.OUTAGE])
 
     @property
     def cut_off(self) -> timedelta:

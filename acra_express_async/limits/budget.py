@@ -16,9 +16,10 @@ from typing import Protocol
 
 from acra_express_async.errors import BudgetExhausted, JobError, NotNow
 from acra_express_async.limits.budget_table import BUDGETS, BudgetRow, budgets_of
-from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, Sleep, pause
+from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, pause
 from acra_express_async.logs import logger
 from acra_express_async.models import JobLimits, Provider, Scope
+from acra_express_async.runtime.context import Context
 from acra_express_async.settings.tree import Settings
 
 SEND_MARGIN = timedelta(seconds=5)
@@ -181,8 +182,6 @@ class Budget:
         patience: the longest wait for room.
         turns: charged once for every call, whatever it costs: what the provider counts by the address it is called
             from. All replicas behind one address share them.
-        random: uniform in [0, 1), for the jitter of a wait.
-        sleep: replaceable in tests.
     """
 
     def __init__(
@@ -193,16 +192,15 @@ class Budget:
         *,
         patience: timedelta,
         turns: Sequence[Allowance] = (),
-        random: Callable[[], float] = lambda: 0.0,
-        sleep: Sleep = asyncio.sleep,
+        context: Context,
     ) -> None:
         self.provider = provider
         self._allowances = {allowance.name: allowance for allowance in allowances}
         self._turns = {turn.name: turn for turn in turns}
-        self._random = random
+        self._random = context.random.random
         self._ledger = ledger
         self._patience = patience.total_seconds()
-        self._sleep = sleep
+        self._sleep = context.pause
         self._line = asyncio.Lock()
         self._job_lines: dict[str, tuple[asyncio.Lock, int]] = {}
         self._freed = 0

@@ -7,7 +7,7 @@ its window. After a quiet time up to `burst` calls may start at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from aiolimiter import AsyncLimiter
 
 from acra_express_async.errors import BudgetExhausted
 from acra_express_async.models import Provider, Scope
+from acra_express_async.runtime.context import Context, Pause
 
 CHECK_SECONDS = 1.0
 """While a call waits, the scope is asked this often whether waiting still makes sense."""
@@ -23,8 +24,6 @@ LEAST_SECONDS = 0.001
 """No wait is shorter: the loop's timers have this resolution, and a tight loop must not form."""
 HEADROOM = 1.1
 """The pace is a tenth above the allowance per window: at exactly 1, every delay would be allowance lost for good."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Pace:
         return cls(burst, interval, in_flight, spacing, jitter)
 
 
-async def pause(seconds: float, scope: Scope, sleep: Sleep) -> None:
+async def pause(seconds: float, scope: Scope, sleep: Pause) -> None:
     """Wait in slices of `CHECK_SECONDS`, asking the scope between them.
 
     Raises:
@@ -90,8 +89,6 @@ class Throttle:
         provider: named in errors.
         pace: see `Pace`.
         patience: longest wait for a turn.
-        random: uniform in [0, 1), for the jitter.
-        sleep: replaceable in tests.
     """
 
     def __init__(
@@ -100,14 +97,13 @@ class Throttle:
         pace: Pace,
         *,
         patience: timedelta,
-        random: Callable[[], float],
-        sleep: Sleep = asyncio.sleep,
+        context: Context,
     ) -> None:
         self.pace = pace
         self._provider = provider
         self._patience = patience
-        self._random = random
-        self._sleep = sleep
+        self._random = context.random.random
+        self._sleep = context.pause
         self._limiter = AsyncLimiter(pace.burst, pace.burst * pace.interval)
         self._flights = asyncio.Semaphore(pace.in_flight)
         self._line = asyncio.Lock()

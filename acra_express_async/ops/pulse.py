@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass
 
-from acra_express_async.metrics import BEATING, Metrics
-from acra_express_async.runtime.health import Health
+from acra_express_async.metrics import BEATING
+from acra_express_async.runtime.context import Context
 
 PULSE_SECONDS = 1.0
 """How often the event loop's lag is measured."""
@@ -15,35 +14,26 @@ SIGNS_EVERY = 5
 """Pulses between two publications of the loops' last beats: every 5 s."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Pulse:
     """Measures how late the event loop runs its timers; publishes each loop's last beat and what the log has lost.
 
     Args:
-        clock: the loop's clock, seconds.
-        now: the wall clock.
         log_lines_dropped: how many log lines were dropped since the start.
-        pause: waits, in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        health: Health,
-        metrics: Metrics,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-        log_lines_dropped: Callable[[], int] = lambda: 0,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._health = health
-        self._metrics = metrics
-        self._log_lines_dropped = log_lines_dropped
+    log_lines_dropped: Callable[[], int] = lambda: 0
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._health = context.health
+        self._metrics = context.metrics
+        self._clock = context.clock
+        self._now = context.now
+        self._pause = context.pause
         self._dropped = 0
-        self._clock = clock
-        self._now = now
-        self._pause = pause
         # the cron loop sets its own value at each tick; until the first tick the start of the process is used
-        metrics.last_tick.labels("cron").set(now().timestamp())
+        context.metrics.last_tick.labels("cron").set(context.now().timestamp())
 
     async def run(self) -> None:
         """Measure until cancelled."""
@@ -62,6 +52,6 @@ class Pulse:
             beacon = self._health.beacons.get(name)
             if beacon is not None:
                 self._metrics.last_tick.labels(name).set(now - beacon.age)
-        dropped = self._log_lines_dropped()
+        dropped = self.log_lines_dropped()
         self._metrics.log_lines_dropped.inc(dropped - self._dropped)
         self._dropped = dropped

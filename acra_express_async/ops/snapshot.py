@@ -7,13 +7,11 @@ nothing has, and there is no job, the longer queries are left out: the database 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from prometheus_async import aio
 
@@ -31,8 +29,10 @@ from acra_express_async.errors import Away, DatabaseAway, NotNow
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.holds import Hold, hold_of, overlong, usual_end
 from acra_express_async.limits import MendedKeys
-from acra_express_async.metrics import JOB_STATES, JOB_TYPES, Metrics
-from acra_express_async.runtime.health import Health
+from acra_express_async.metrics import JOB_STATES, JOB_TYPES
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.turn_loop import Loop
+from acra_express_async.settings.tree import Settings
 
 log = logs.logger("snapshot")
 
@@ -91,83 +91,76 @@ class Snapshot:
     registry: RegistryFacts = field(default_factory=RegistryFacts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the figures come from.
+
+    Args:
+        control: the state of the service and of the nightly, and the queue.
+        slots: of the daily cap.
+        budgets: what the rolling windows contain.
+        display: what the status page shows of shared work.
+        outlook: what the forecast of the campaigns rests on; None where none is shown.
+    """
+
+    control: Control
+    slots: DailyCap
+    budgets: Callable[[], Awaitable[Sequence[BudgetUse]]]
+    display: Display
+    outlook: Callable[[], Awaitable[Outlook]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """What the loop asks and tells of the process that it belongs to.
+
+    Args:
+        busy: whether it has a job in hand.
+        resumed: is called with the reason when more may be claimed than before.
+        unsent: is called when an alert's message waits for a sender.
+        probe_asked: is called when an operator's request for a probe waits.
+    """
+
+    busy: Callable[[], bool] = lambda: True
+    resumed: Callable[[str], None] = lambda _reason: None
+    unsent: Callable[[], None] = lambda: None
+    probe_asked: Callable[[], None] = lambda: None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class SnapshotLoop:
     """Keeps `snapshot` and the gauges fresh.
 
     Args:
-        shown: the source of what the status page shows of shared work.
         courtesy: is passed the nightly's and the server's state after every reading, and decides what may be claimed.
-        zone: the time zone whose midnight begins a day.
-        cap: the configured daily cap.
-        now: the wall clock.
-        outlook: reads what the forecast of the campaigns rests on; None where none is shown.
         keys: is asked whether a key was mended for which a breaker is open; None where there are no providers.
-        resumed: is called when more may be claimed than before.
-        busy: whether this process has a job in hand.
-        unsent: is called when an alert's message waits for a sender.
-        probe_asked: is called when an operator's request for a probe waits.
-        counts: take what each replica counts once, such as cancelled companies; a command only reads.
-        pause: waits, in seconds.
+        replica: takes what each replica counts once, such as cancelled companies; a command has none and only reads.
     """
 
-    def __init__(
-        self,
-        *,
-        shared: Control,
-        slots: DailyCap,
-        budgets: Callable[[], Awaitable[Sequence[BudgetUse]]],
-        shown: Display,
-        courtesy: Courtesy,
-        zone: ZoneInfo,
-        cap: int,
-        health: Health,
-        metrics: Metrics,
-        now: Callable[[], datetime],
-        resumed: Callable[[str], None],
-        keys: MendedKeys | None = None,
-        outlook: Callable[[], Awaitable[Outlook]] | None = None,
-        busy: Callable[[], bool] = lambda: True,
-        unsent: Callable[[], None] = lambda: None,
-        probe_asked: Callable[[], None] = lambda: None,
-        counts: bool = True,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    sources: Sources
+    courtesy: Courtesy
+    settings: Settings
+    replica: Replica | None = None
+    keys: MendedKeys | None = None
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._health = context.health
+        self._metrics = context.metrics
+        self._now = context.now
         self.snapshot = Snapshot()
-        self._shared = shared
-        self._slots = slots
-        self._budgets = budgets
-        self._shown = shown
-        self._courtesy = courtesy
-        self._zone = zone
         self._turn = 0
-        self._health = health
-        self._beacon = health.beacon(LOOP)
-        self._metrics = metrics
-        self._now = now
-        self._resumed = resumed
-        self._keys = keys
-        self._outlook = outlook
-        self._busy = busy
-        self._unsent = unsent
-        self._probe_asked = probe_asked
-        self._counts = counts
-        self._pause = pause
         self._quick: QuickLook | None = None
         self._read: tuple[int, object] | None = None
         self._compared: int | None = None
         self._usual: int | None = None
         self._asked: int | None = None
-        metrics.daily_cap_limit.set(cap)
+        self._loop = Loop(LOOP, context)
+        context.metrics.daily_cap_limit.set(self.settings.daily_cap)
 
     async def run(self) -> None:
         """Read until cancelled."""
-        while True:
-            if self._turn % IDLE_EVERY and self.idle:
-                self._beacon.beat()
-                self._turn += 1
-            else:
-                await self.look()
-            await self._pause(TURN_SECONDS)
+        await self._loop.repeat(self._turn_in_time, every=TURN_SECONDS, missed=_missed)
 
     def asked(self) -> None:
         """A person looks at the page: keep everything on it fresh for a while. Only sets a mark."""
@@ -177,7 +170,8 @@ class SnapshotLoop:
     def idle(self) -> bool:
         """There is no job anywhere, as of the last look, and nobody looks at the page."""
         looked_at = self._asked is not None and self._turn - self._asked < ASKED_TURNS
-        return not (self._quick is None or self._quick.live or looked_at or self._busy())
+        busy = self.replica is None or self.replica.busy()
+        return not (self._quick is None or self._quick.live or looked_at or busy)
 
     @property
     def alerts_every(self) -> int:
@@ -189,25 +183,34 @@ class SnapshotLoop:
 
     async def look(self) -> None:
         """One turn; the first is taken before anything is claimed. While the database is away the last one stands."""
-        self._beacon.beat()
         try:
-            quick = await self._look_at_others()
-            if self._turn % GRANTS_EVERY == 0 or self.snapshot.lost_grants:
-                self.snapshot.lost_grants = await self._shared.lost_grants()
-            await self._mind(quick)
-            compares = self._wants_comparison(quick)
-            if self._wants_figures(quick):
-                await aio.time(self._metrics.snapshot_duration, self._take_figures())
-                await self._show()
-                self._read = (self._turn, quick.marks)
-            elif self._unchanged(quick):
-                self._taken_now()
-                self.snapshot.shown_at = self.snapshot.taken_at
-            if compares:
-                await self._compare()
-            self._turn += 1
+            await self._take_turn()
         except NotNow as away:
-            log.warning("snapshot.missed", error=str(away))
+            _missed(away)
+
+    async def _turn_in_time(self) -> None:
+        """Every turn while there are jobs; while there are none, every `IDLE_EVERY`th."""
+        if self._turn % IDLE_EVERY and self.idle:
+            self._turn += 1
+        else:
+            await self._take_turn()
+
+    async def _take_turn(self) -> None:
+        quick = await self._look_at_others()
+        if self._turn % GRANTS_EVERY == 0 or self.snapshot.lost_grants:
+            self.snapshot.lost_grants = await self.sources.control.lost_grants()
+        await self._mind(quick)
+        compares = self._wants_comparison(quick)
+        if self._wants_figures(quick):
+            await aio.time(self._metrics.snapshot_duration, self._take_figures())
+            await self._show()
+            self._read = (self._turn, quick.marks)
+        elif self._unchanged(quick):
+            self._taken_now()
+            self.snapshot.shown_at = self.snapshot.taken_at
+        if compares:
+            await self._compare()
+        self._turn += 1
 
     def figures_age(self) -> timedelta | None:
         """How old the oldest of the figures is that the page shows; None before the first reading."""
@@ -234,18 +237,19 @@ class SnapshotLoop:
 
     async def _mind(self, quick: QuickLook) -> None:
         """Pass on what waits for one of the other loops, and take what each replica counts once."""
-        if quick.unsent:
-            self._unsent()
-        if quick.probe_asked:
-            self._probe_asked()
-        if self._keys is not None and quick.breaker_open and (self.idle or self._turn % FIGURES_EVERY == 0):
-            await self._keys.look()
-        if self._counts and quick.cancelled:
-            self._metrics.companies_cancelled(await self._shared.take_cancelled())
+        replica = self.replica
+        if replica is not None and quick.unsent:
+            replica.unsent()
+        if replica is not None and quick.probe_asked:
+            replica.probe_asked()
+        if self.keys is not None and quick.breaker_open and (self.idle or self._turn % FIGURES_EVERY == 0):
+            await self.keys.look()
+        if replica is not None and quick.cancelled:
+            self._metrics.companies_cancelled(await self.sources.control.take_cancelled())
 
     def hold(self) -> Hold | None:
         """What holds back all work by rule now, as of the last turn."""
-        snapshot, courtesy = self.snapshot, self._courtesy
+        snapshot, courtesy = self.snapshot, self.courtesy
         return hold_of(
             paused=snapshot.paused_by,
             nightly=snapshot.nightly_jobs if courtesy.lets_nightly_first else (),
@@ -258,41 +262,41 @@ class SnapshotLoop:
     def overlong(self) -> tuple[NightlyJob, datetime] | None:
         """The nightly's job that stops us for longer than usual, and when it should have been over."""
         snapshot = self.snapshot
-        if not self._courtesy.nightly_has_the_way:
+        if not self.courtesy.nightly_has_the_way:
             return None
         job = overlong(snapshot.nightly_jobs, snapshot.nightly_usual, self._now())
         return None if job is None else (job, usual_end(job, snapshot.nightly_usual))
 
     async def _look_at_others(self) -> QuickLook:
         try:
-            quick = await self._shared.quick_look()
+            quick = await self.sources.control.quick_look()
         except DatabaseAway as away:
             if away.reason is Away.GRANTS:
-                self.snapshot.lost_grants = await self._shared.lost_grants()
+                self.snapshot.lost_grants = await self.sources.control.lost_grants()
             raise
         self._health.database.answered()
         self._quick = quick
         self.snapshot.nightly_running = quick.nightly_running
-        self.snapshot.nightly_jobs = await self._shared.nightly_jobs() if quick.nightly_running else []
+        self.snapshot.nightly_jobs = await self.sources.control.nightly_jobs() if quick.nightly_running else []
         self._metrics.nightly_running.set(int(quick.nightly_running))
         self.snapshot.paused_by = quick.paused_by
         self.snapshot.paused = quick.paused_by is not None
         self._metrics.paused.set(int(self.snapshot.paused))
-        more = self._courtesy.saw(nightly_running=quick.nightly_running, connections=quick.connections)
-        self._metrics.standing_back.set(int(not self._courtesy.may_claim()))
-        if more:
-            self._resumed("due")
+        more = self.courtesy.saw(nightly_running=quick.nightly_running, connections=quick.connections)
+        self._metrics.standing_back.set(int(not self.courtesy.may_claim()))
+        if more and self.replica is not None:
+            self.replica.resumed("due")
         return quick
 
     async def _compare(self) -> None:
         """The nightly may lock its tables for long: then the last figures are kept, and nothing else waits."""
         self._compared = self._turn
         try:
-            self.snapshot.overlap = await self._shared.nightly_overlap()
-            express, nightly = await self._shared.companies_today(self._zone)
-            self.snapshot.registry = await self._shared.registry_facts()
+            self.snapshot.overlap = await self.sources.control.nightly_overlap()
+            express, nightly = await self.sources.control.companies_today(self.settings.zone)
+            self.snapshot.registry = await self.sources.control.registry_facts()
             if self._usual is None or self._turn - self._usual >= USUAL_EVERY:
-                self.snapshot.nightly_usual = await self._shared.nightly_usual()
+                self.snapshot.nightly_usual = await self.sources.control.nightly_usual()
                 self._usual = self._turn
         except NotNow as busy:
             log.info("comparison.missed", error=str(busy))
@@ -307,15 +311,15 @@ class SnapshotLoop:
 
     async def _take_figures(self) -> None:
         snapshot = self.snapshot
-        figures = await self._shared.queue()
+        figures = await self.sources.control.queue()
         snapshot.queue = {(f.job_type, f.state): (f.depth, f.oldest_age) for f in figures}
-        snapshot.cap_used = await self._slots.used()
-        uses = await self._budgets()
+        snapshot.cap_used = await self.sources.slots.used()
+        uses = await self.sources.budgets()
         snapshot.budgets = {
             (use.allowance.provider.value, use.allowance.name): (use.used + use.elsewhere, use.allowance.limit)
             for use in uses
         }
-        frees = await self._shown.frees(use.allowance for use in uses)
+        frees = await self.sources.display.frees(use.allowance for use in uses)
         snapshot.frees = {(line.provider, line.budget): line for line in frees}
         self._taken_now()
         self._publish(snapshot)
@@ -328,12 +332,12 @@ class SnapshotLoop:
     async def _show(self) -> None:
         """What only people look at. It reads a platform table, and may be late while that table is locked."""
         try:
-            self.snapshot.companies = await self._shown.companies()
-            self.snapshot.failures = await self._shown.failures()
-            self.snapshot.campaigns = await self._shown.campaigns()
-            freshness = await self._shown.freshness() or FreshnessCounts()
-            if self._outlook is not None and self._turn % COMPARED_EVERY == 0:
-                self.snapshot.outlook = await self._outlook()
+            self.snapshot.companies = await self.sources.display.companies()
+            self.snapshot.failures = await self.sources.display.failures()
+            self.snapshot.campaigns = await self.sources.display.campaigns()
+            freshness = await self.sources.display.freshness() or FreshnessCounts()
+            if self.sources.outlook is not None and self._turn % COMPARED_EVERY == 0:
+                self.snapshot.outlook = await self.sources.outlook()
         except NotNow as busy:
             log.info("display.missed", error=str(busy))
             return
@@ -352,3 +356,7 @@ class SnapshotLoop:
         for (provider, budget), (used, limit) in snapshot.budgets.items():
             metrics.budget_used.labels(provider, budget).set(used)
             metrics.budget_limit.labels(provider, budget).set(limit)
+
+
+def _missed(away: NotNow) -> None:
+    log.warning("snapshot.missed", error=str(away))

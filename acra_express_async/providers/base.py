@@ -25,15 +25,14 @@ from acra_express_async.limits import (
     SEND_MARGIN,
     Breaker,
     Budget,
-    Sleep,
     Throttle,
     pause,
 )
 from acra_express_async.limits.budget_table import BudgetRow, used
 from acra_express_async.logs import logger
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
 from acra_express_async.providers.wire import Answer, Wire
+from acra_express_async.runtime.context import Context
 from acra_express_async.traces import note, span
 
 Value = TypeVar("Value")
@@ -131,38 +130,34 @@ class Caller:
     Args:
         provider: label of metrics and errors.
         throttle: turns at this provider.
-        metrics: calls, durations, waits, tokens.
         budget: the durable allowances; None where there are none (Slack).
         breaker: None where the caller handles failures itself (Slack).
         margin: longest time from a charge to the first byte sent.
         kept: every good answer is kept in the database at once, so that its settlement may ride along.
-        random: uniform in [0, 1), for the jitter between tries.
-        sleep: replaceable in tests.
+        context: counts calls, durations, waits and tokens; its randomness is the jitter between tries.
     """
 
     def __init__(
         self,
         provider: Provider,
         throttle: Throttle,
-        metrics: Metrics,
         *,
         budget: Budget | None = None,
         breaker: Breaker | None = None,
         margin: timedelta = SEND_MARGIN,
         kept: bool = False,
-        random: Callable[[], float],
-        sleep: Sleep = asyncio.sleep,
+        context: Context,
     ) -> None:
         self._kept = kept
         self.provider = provider
         self._throttle = throttle
-        self._metrics = metrics
+        self._metrics = context.metrics
         self._budget = budget
         self._breaker = breaker or Unguarded()
         self._margin = margin
         self._retries = True
-        self._random = random
-        self._sleep = sleep
+        self._random = context.random.random
+        self._sleep = context.pause
 
     def single(self) -> Caller:
         """This caller with one try for each call, whatever the policy allows: its error is the provider's answer."""

@@ -7,18 +7,17 @@ beside it shows that.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import InitVar, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cronsim import CronSim
 
 from acra_express_async import logs
-from acra_express_async.errors import NotNow
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.health import BEAT_SECONDS
+from acra_express_async.runtime.turn_loop import Loop
 
 log = logs.logger("cron")
 
@@ -39,6 +38,27 @@ def due_after(schedule: str, moment: datetime) -> datetime:
     return next(due.astimezone(UTC) for due in CronSim(schedule, moment) if due.astimezone(UTC) > instant)
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The ticks of `expression`, a cron expression in the zone of `now`, the wall clock."""
+
+    expression: str
+    now: Callable[[], datetime]
+
+    def next_tick(self) -> datetime:
+        """When the next tick is due, in UTC."""
+        return self.after(self.now())
+
+    def until_tick(self) -> timedelta:
+        """How long until the next tick."""
+        now = self.now()
+        return self.after(now) - now.astimezone(UTC)
+
+    def after(self, moment: datetime) -> datetime:
+        """The first tick after `moment`, in UTC."""
+        return due_after(self.expression, moment.astimezone(self.now().tzinfo))
+
+
 class Housekeeping(Protocol):
     """What one replica does at a tick, see db/ops/control.py. A Protocol because this room must not import db/."""
 
@@ -47,90 +67,65 @@ class Housekeeping(Protocol):
     async def prune(self) -> None: ...
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Cron:
     """Wakes the poller by `SCHEDULE`.
 
     Args:
-        schedule: cron expression, in the zone of `now`.
-        now: the wall clock in the configured time zone.
         chores: further work of a tick, done by the replica that claimed it.
-        clock: monotonic seconds, by which a step of the wall clock is noticed.
-        pause: waits, in seconds of `clock`.
+        context: by its monotonic clock a step of the wall clock is noticed.
     """
 
-    def __init__(
-        self,
-        schedule: str,
-        *,
-        now: Callable[[], datetime],
-        wake: Callable[[str], None],
-        housekeeping: Housekeeping,
-        chores: Sequence[Callable[[], Awaitable[object]]],
-        owner: str,
-        health: Health,
-        metrics: Metrics,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._schedule = schedule
-        self._now = now
-        self._wake = wake
-        self._housekeeping = housekeeping
-        self._chores = chores
-        self._owner = owner
-        self._beacon = health.beacon(LOOP)
-        self._metrics = metrics
-        self._clock = clock
-        self._pause = pause
+    schedule: Schedule
+    wake: Callable[[str], None]
+    housekeeping: Housekeeping
+    chores: Sequence[Callable[[], Awaitable[object]]]
+    owner: str
+    context: InitVar[Context]
 
-    def next_tick(self) -> datetime:
-        """When the next tick is due, in UTC."""
-        return due_after(self._schedule, self._now())
-
-    def until_tick(self) -> timedelta:
-        """How long until the next tick."""
-        now = self._now()
-        return due_after(self._schedule, now) - now.astimezone(UTC)
+    def __post_init__(self, context: Context) -> None:
+        self._metrics = context.metrics
+        self._clock = context.clock
+        self._now = context.now
+        self._loop = Loop(LOOP, context)
 
     async def run(self) -> None:
         """Tick until cancelled; no moment twice, unless the wall clock was set back before it."""
-        due_at = self.next_tick()
-        wall, clock = self._read()
-        while True:
-            self._beacon.beat()
-            before = wall, clock
-            wall, clock = self._read()
-            step = (wall - before[0]) - timedelta(seconds=clock - before[1])
-            if abs(step) > STEP:
-                log.warning("clock.stepped", seconds=round(step.total_seconds()))
-            if step < -STEP:
-                # the planned moment may be hours away by now: tick at once, and plan by the clock as it stands
-                await self._tick(wall)
-                due_at = due_after(self._schedule, self._zoned(wall))
-            elif wall >= due_at:
+        self._due_at, self._seen = self.schedule.next_tick(), self._read()
+        await self._loop.repeat(self._turn, missed=lambda away: log.warning("tick.incomplete", error=str(away)))
+
+    async def _turn(self) -> float:
+        """Tick if a moment has come; how long to sleep until the next look at the clocks."""
+        before, self._seen = self._seen, self._read()
+        wall, due_at = self._seen[0], self._due_at
+        step = (wall - before[0]) - timedelta(seconds=self._seen[1] - before[1])
+        if abs(step) > STEP:
+            log.warning("clock.stepped", seconds=round(step.total_seconds()))
+        if step < -STEP:
+            # the planned moment may be hours away by now: tick at once, and plan by the clock as it stands
+            self._due_at = self.schedule.after(wall)
+            await self._tick(wall)
+        elif wall >= due_at:
+            try:
                 await self._tick(due_at)
+            finally:
                 # a wall clock that went back by less than STEP meanwhile must not name this moment again
-                due_at = due_after(self._schedule, self._zoned(max(self._read()[0], due_at)))
-            else:
-                await self._pause(min((due_at - wall).total_seconds(), BEAT_SECONDS))
+                self._due_at = self.schedule.after(max(self._read()[0], due_at))
+        else:
+            return min((due_at - wall).total_seconds(), BEAT_SECONDS)
+        return 0.0
 
     def _read(self) -> tuple[datetime, float]:
         return self._now().astimezone(UTC), self._clock()
 
-    def _zoned(self, instant: datetime) -> datetime:
-        return instant.astimezone(self._now().tzinfo)
-
     async def _tick(self, due_at: datetime) -> None:
         self._metrics.last_tick.labels(LOOP).set(due_at.timestamp())
-        self._wake("tick")
-        try:
-            if await self._housekeeping.claim_tick(LOOP, due_at, self._owner):
-                adopted = await self._housekeeping.reconcile()
-                await self._housekeeping.prune()
-                for chore in self._chores:
-                    await chore()
-                if adopted:
-                    log.warning("jobs.adopted", count=adopted)
-                    self._wake("tick")
-        except NotNow as away:
-            log.warning("tick.incomplete", error=str(away))
+        self.wake("tick")
+        if await self.housekeeping.claim_tick(LOOP, due_at, self.owner):
+            adopted = await self.housekeeping.reconcile()
+            await self.housekeeping.prune()
+            for chore in self.chores:
+                await chore()
+            if adopted:
+                log.warning("jobs.adopted", count=adopted)
+                self.wake("tick")

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from acra_express_async import logs
+from acra_express_async.models import Provider
 from acra_express_async.settings.tree import Settings
 
 log = logs.logger("secrets")
@@ -90,6 +91,11 @@ class Secrets:
     zerobounce_key: Secret | None
     slack_webhook: Secret | None
     console_password: Secret | None
+
+    @property
+    def keys(self) -> dict[Provider, Secret | None]:
+        """The keys of the providers that are called with one."""
+        return {Provider.JINA: self.jina_key, Provider.ZEROBOUNCE: self.zerobounce_key}
 
     @classmethod
     def of(

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import partial
-from random import Random
 from typing import Protocol
 
 from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, in_words
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.dispatch import Dispatch
 from acra_express_async.runtime.realtime import real
+from acra_express_async.runtime.turn_loop import full_jitter
 
 log = logs.logger("supervisor")
 
@@ -67,6 +67,7 @@ class WorkerLike(Protocol):
     async def run(self) -> None: ...
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Supervisor:
     """Runs the components until a signal, idleness or a component that gives up.
 
@@ -75,52 +76,35 @@ class Supervisor:
         workers: stopped before the loops.
         hand_back: releases a claimed job that no worker has started.
         closers: the last steps, in order.
-        idle: set by the poller when the service runs with --until-idle.
         drain_seconds: longest duration of the whole stop sequence.
     """
 
-    def __init__(
-        self,
-        *,
-        loops: Sequence[Component],
-        workers: Sequence[WorkerLike],
-        queue: asyncio.Queue[Job],
-        hand_back: Callable[[Job], Awaitable[object]],
-        closers: Sequence[Closer],
-        draining: asyncio.Event,
-        idle: asyncio.Event,
-        wake: Callable[[str], None],
-        drain_seconds: float,
-        health: Health,
-        metrics: Metrics,
-        random: Random,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._loops = loops
-        self._workers = workers
-        self._queue = queue
-        self._hand_back = hand_back
-        self._closers = closers
-        self._draining = draining
-        self._idle = idle
-        self._wake = wake
-        self._drain_seconds = drain_seconds
-        self._health = health
-        self._metrics = metrics
-        self._random = random
-        self._pause = pause
+    loops: Sequence[Component]
+    workers: Sequence[WorkerLike]
+    hand_back: Callable[[Job], Awaitable[object]]
+    closers: Sequence[Closer]
+    wake: Callable[[str], None]
+    drain_seconds: float
+    dispatch: Dispatch
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._health = context.health
+        self._metrics = context.metrics
+        self._random = context.random
+        self._pause = context.pause
         self._ending = asyncio.Event()
         self._cut = asyncio.Event()
         self._exit_code = EXIT_DRAINED
 
     async def run(self) -> int:
         """Everything from start to exit code."""
-        tasks = {c.name: asyncio.create_task(self._guard(c), name=c.name) for c in self._loops}
+        tasks = {c.name: asyncio.create_task(self._guard(c), name=c.name) for c in self.loops}
         working = {
-            w.name: asyncio.create_task(self._guard(Component(w.name, w.run)), name=w.name) for w in self._workers
+            w.name: asyncio.create_task(self._guard(Component(w.name, w.run)), name=w.name) for w in self.workers
         }
         finished_alone = asyncio.create_task(self._end_when_idle(), name="idle")
-        log.info("service.started", workers=len(self._workers))
+        log.info("service.started", workers=len(self.workers))
         try:
             await self._ending.wait()
         finally:
@@ -135,24 +119,24 @@ class Supervisor:
             log.warning("service.cut", reason=reason)
             self._cut.set()
             return
-        log.info("service.draining", reason=reason, seconds=self._drain_seconds)
+        log.info("service.draining", reason=reason, seconds=self.drain_seconds)
         self._ending.set()
 
     async def _end_when_idle(self) -> None:
-        await self._idle.wait()
+        await self.dispatch.idle.wait()
         self.request_stop("idle")
 
     async def _guard(self, component: Component) -> None:
         """Restart a component that fails, after growing pauses; give up when that does not help."""
         loop = asyncio.get_running_loop()
         broken: deque[float] = deque(maxlen=RESTARTS_ALLOWED)
-        while not self._draining.is_set():
+        while not self.dispatch.draining.is_set():
             try:
                 await component.run()
             except Exception as error:
                 log.error("component.broke", component=component.name, error=f"{error}", exc_info=error)
             else:
-                if self._draining.is_set() or self._idle.is_set():
+                if self.dispatch.draining.is_set() or self.dispatch.idle.is_set():
                     return
                 log.error("component.ended", component=component.name)
             if len(broken) == RESTARTS_ALLOWED and loop.time() - broken[0] < RESTART_WINDOW_SECONDS:
@@ -161,26 +145,26 @@ class Supervisor:
                 self.request_stop(f"{component.name} gave up")
                 return
             broken.append(loop.time())
-            await self._pause(self._random.random() * min(RESTART_PAUSE_SECONDS, 0.5 * 2 ** len(broken)))
+            await self._pause(full_jitter(self._random, len(broken), first=0.5, most=RESTART_PAUSE_SECONDS))
 
     async def _stop(self, tasks: dict[str, asyncio.Task[None]], working: dict[str, asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._drain_seconds
+        ends_at = loop.time() + self.drain_seconds
         self._health.draining = True
-        self._health.ends_by = self._health.clock() + self._drain_seconds
+        self._health.ends_by = self._health.clock() + self.drain_seconds
         self._metrics.draining.set(1)
-        self._draining.set()
-        self._wake("free")
-        for worker in self._workers:
+        self.dispatch.draining.set()
+        self.wake("free")
+        for worker in self.workers:
             if worker.job is None:
                 working[worker.name].cancel()
-        await self._finish_workers(working.values(), ends_at - self._drain_seconds * RESERVE_SHARE)
-        await self._last_claims(tasks[loop.name] for loop in self._loops if loop.feeds_queue)
+        await self._finish_workers(working.values(), ends_at - self.drain_seconds * RESERVE_SHARE)
+        await self._last_claims(tasks[loop.name] for loop in self.loops if loop.feeds_queue)
         await self._hand_back_unstarted()
         for task in reversed(tasks.values()):
             task.cancel()
         await self._cancelled(tasks.values())
-        for closer in self._closers:
+        for closer in self.closers:
             await self._ran(closer)
 
     async def _finish_workers(self, working: Iterable[asyncio.Task[None]], until: float) -> None:
@@ -201,7 +185,7 @@ class Supervisor:
         """Wait for cancelled tasks, but no longer than handing a job back takes."""
         pending = [task for task in tasks if not task.done()]
         if pending:
-            _, stubborn = await asyncio.wait(pending, timeout=self._drain_seconds * RESERVE_SHARE / 2)
+            _, stubborn = await asyncio.wait(pending, timeout=self.drain_seconds * RESERVE_SHARE / 2)
             for task in stubborn:
                 log.error("task.stubborn", task=task.get_name())
 
@@ -212,9 +196,9 @@ class Supervisor:
             await asyncio.wait(claiming, timeout=real(STEP_SECONDS))
 
     async def _hand_back_unstarted(self) -> None:
-        while not self._queue.empty():
-            job = self._queue.get_nowait()
-            if not await self._ran(Closer("hand back", partial(self._hand_back, job))):
+        while not self.dispatch.queue.empty():
+            job = self.dispatch.queue.get_nowait()
+            if not await self._ran(Closer("hand back", partial(self.hand_back, job))):
                 log.warning("job.left_to_its_lease", job_id=job.job_id)
 
     async def _ran(self, closer: Closer) -> bool:

@@ -1,8 +1,8 @@
 """The composition root: the only room that constructs things and connects them.
 
-`run` is the service from start to exit code; `composition` wires one process, `clients` builds the providers and their
-limits, `background` the alerts, the courtesy towards the nightly and the standing refresh. Every other room receives
-what it needs as keyword arguments.
+`run` is the service from start to exit code; `composition` wires one process, `process_context` makes what nearly every
+part needs, `clients` builds the providers and their limits, `handlers` what works on the jobs, `background` the alerts,
+the courtesy towards the nightly and the standing refresh. Every other room receives what it needs as keyword arguments.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from acra_express_async.runtime.supervisor import EXIT_DRAINED, Supervisor
 from acra_express_async.runtime.watchdog import Watchdog
 from acra_express_async.service.composition import Composition
 from acra_express_async.service.preload import preload
+from acra_express_async.service.process_context import ProcessOptions
 from acra_express_async.service.tracing import open_traces
 from acra_express_async.settings.library_names import names_set
 from acra_express_async.settings.tree import Settings, ignored_names, secret_files, secret_parts, secrets_of
@@ -127,15 +128,12 @@ class Service:
         """Construct and connect every part, and start none of them."""
         dropped = (lambda: lines.dropped) if lines else (lambda: 0)
         traces, closers = open_traces(settings)
-        composition = Composition(
-            settings,
-            access,
-            until_idle=until_idle,
-            log_lines_dropped=dropped,
-            secrets_in_force=secrets,
-            traces=traces,
-            last_steps=closers,
-        )
-        await composition.connect(http)
-        web = composition.web()
-        return cls(composition.supervisor(web), web, composition.health, lines)
+        options = ProcessOptions(log_lines_dropped=dropped, secrets=secrets, traces=traces, last_steps=closers)
+        composition = Composition(settings, access, http, until_idle=until_idle, options=options)
+        return await cls.of(composition, lines)
+
+    @classmethod
+    async def of(cls, composition: Composition, lines: LineWriter | None = None) -> Service:
+        """The service over these parts; the poller must know of the nightly before its first claim."""
+        await composition.snapshot_loop.look()
+        return cls(composition.supervisor(), composition.web, composition.context.health, lines)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from random import Random
 
 import httpx
 
-from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Effort, Pipeline
+from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
@@ -35,7 +34,6 @@ from acra_express_async.limits import (
     fair_share,
 )
 from acra_express_async.limits.budget_table import NEEDED, VERIFICATIONS
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.preflight import DatabaseAccess
 from acra_express_async.ops.snapshot import Snapshot
@@ -47,7 +45,7 @@ from acra_express_async.providers.probes import Probes
 from acra_express_async.providers.slack import Slack
 from acra_express_async.providers.trials import Trial, trials
 from acra_express_async.providers.zerobounce import ZeroBounce
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.context import Context
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
@@ -89,8 +87,7 @@ def shared_turns(
 
 def mended_keys(secrets: Secrets, mend: Mend, hashes: AddressHash) -> MendedKeys:
     """The keys of this process, compared with those for which a breaker is open."""
-    keys = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
-    return MendedKeys(mend, keys, hashes.key_print)
+    return MendedKeys(mend, secrets.keys, hashes.key_print)
 
 
 def build_providers(
@@ -99,8 +96,7 @@ def build_providers(
     *,
     ledger: Ledger,
     breaker_store: BreakerStore,
-    metrics: Metrics,
-    random: Random,
+    context: Context,
     margin: timedelta = SEND_MARGIN,
     secrets: Secrets | None = None,
     keys: MendedKeys | None = None,
@@ -120,43 +116,45 @@ def build_providers(
     pace = paces(settings)
 
     def breaker(provider: Provider) -> Breaker:
-        key_print = None if keys is None else partial(keys.print_of, provider)
-        try_time = timedelta(seconds=settings.of(provider).timeout_seconds)
-        return Breaker(provider, breaker_store, metrics, budget_wait=wait, try_time=try_time, key_print=key_print)
+        return Breaker(
+            provider,
+            breaker_store,
+            context.metrics,
+            longest_try=wait + timedelta(seconds=settings.of(provider).timeout_seconds),
+            key_print=None if keys is None else partial(keys.print_of, provider),
+        )
 
     breakers = {provider: breaker(provider) for provider in figures}
 
     def caller(provider: Provider) -> Caller:
-        throttle = Throttle(provider, pace[provider], patience=wait, random=random.random)
+        throttle = Throttle(provider, pace[provider], patience=wait, context=context)
         if provider not in figures:
-            return Caller(provider, throttle, metrics, margin=margin, random=random.random)
+            return Caller(provider, throttle, margin=margin, context=context)
         budget = Budget(
             provider,
             figures[provider],
             ledger,
             patience=wait,
             turns=turns.get(provider, ()),
-            random=random.random,
+            context=context,
         )
         return Caller(
             provider,
             throttle,
-            metrics,
             budget=budget,
             breaker=breakers[provider],
             margin=margin,
             kept=kept,
-            random=random.random,
+            context=context,
         )
 
     callers = {provider: caller(provider) for provider in Provider}
-    keyed = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
 
     def clients(of: Callable[[Provider], Caller]) -> tuple[DuckDuckGo, JinaReader, ZeroBounce]:
         return (
             DuckDuckGo(http, settings.duckduckgo, of(Provider.DUCKDUCKGO)),
-            JinaReader(http, settings.jina, of(Provider.JINA), key=keyed[Provider.JINA]),
-            ZeroBounce(http, settings.zerobounce, of(Provider.ZEROBOUNCE), key=keyed[Provider.ZEROBOUNCE]),
+            JinaReader(http, settings.jina, of(Provider.JINA), key=secrets.jina_key),
+            ZeroBounce(http, settings.zerobounce, of(Provider.ZEROBOUNCE), key=secrets.zerobounce_key),
         )
 
     searcher, reader, verifier = clients(lambda provider: callers[provider])
@@ -165,7 +163,7 @@ def build_providers(
         jina=reader,
         zerobounce=verifier,
         slack=Slack(http, settings.slack, callers[Provider.SLACK], webhook=secrets.slack_webhook),
-        trials=trials(*clients(lambda provider: callers[provider].single()), clock=asyncio.get_running_loop().time),
+        trials=trials(*clients(lambda provider: callers[provider].single()), clock=context.clock),
         breakers=breakers,
         allowances=figures,
         turns=turns,
@@ -188,41 +186,41 @@ def build_pipeline(
     access: DatabaseAccess,
     providers: Providers,
     *,
-    hashes: AddressHash,
     memory: Memory,
     settlements: Settlements,
-    snapshot: Callable[[], Snapshot],
+    snapshot: Snapshot,
     clock: Callable[[], float],
 ) -> Pipeline:
-    """The pipeline over these providers and the stored answers; `snapshot` returns the latest one."""
+    """The pipeline over these providers and the stored answers; `snapshot` is kept up to date."""
     [verifications] = [each for each in providers.allowances[Provider.ZEROBOUNCE] if each.name == VERIFICATIONS.name]
 
     def share() -> int:
-        seen = snapshot()
-        used, _limit = seen.budgets.get((verifications.provider.value, verifications.name), (0, 0))
-        takers = settings.daily_cap - seen.cap_used
+        used, _limit = snapshot.budgets.get(VERIFICATIONS.key, (0, 0))
+        takers = settings.daily_cap - snapshot.cap_used
         return fair_share(verifications.own - used, takers, settings.zerobounce.max_per_company)
 
-    return Pipeline(
-        searcher=providers.duckduckgo,
-        reader=providers.jina,
+    verification = Verification(
         verifier=providers.zerobounce,
-        verifications=VerificationRows(
+        store=VerificationRows(
             access.work,
             shape=access.shape,
-            hashes=hashes,
+            hashes=access.hashes,
             cache_days=settings.zerobounce.cache_days,
             settlements=settlements,
         ),
-        opt_outs=OptOuts(access.work, hashes),
-        memory=memory,
-        max_pages=settings.jina.max_pages,
-        tokens_per_page=settings.jina.tokens_per_page,
-        max_verifications=settings.zerobounce.max_per_company,
-        store_personal_emails=settings.store_personal_emails,
-        address_key=hashes.text,
+        max_addresses=settings.zerobounce.max_per_company,
+        personal=settings.store_personal_emails,
         fair_share=share,
+    )
+    return Pipeline(
+        searcher=providers.duckduckgo,
+        reader=providers.jina,
+        verification=verification,
+        opt_outs=OptOuts(access.work, access.hashes),
+        memory=memory,
+        address_key=access.hashes.text,
         clock=clock,
+        effort=Effort(max_pages=settings.jina.max_pages, tokens_per_page=settings.jina.tokens_per_page),
     )
 
 
@@ -234,10 +232,9 @@ def build_probes(
     *,
     owner: str,
     courtesy: Courtesy,
-    health: Health,
+    context: Context,
 ) -> Probes:
     """The loop that probes a provider when an operator asks for it."""
-    keys = {Provider.JINA: secrets.jina_key, Provider.ZEROBOUNCE: secrets.zerobounce_key}
     return Probes(
         store=ProbeRequests(database),
         owner=owner,
@@ -245,6 +242,6 @@ def build_probes(
         breakers=providers.breakers,
         stands_back=courtesy.stands_back,
         zone=settings.zone,
-        health=health,
-        keys={provider: key for provider, key in keys.items() if key is not None},
+        context=context,
+        keys={provider: key for provider, key in secrets.keys.items() if key is not None},
     )

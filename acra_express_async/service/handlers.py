@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from random import Random
 
 from acra_express_async.companies.enrichment import Enrichment
 from acra_express_async.companies.fault_streak import FaultStreak
@@ -19,9 +18,9 @@ from acra_express_async.db.jobs.uen_lists import UenLists
 from acra_express_async.jobs.attempts import LockRetry
 from acra_express_async.jobs.worker import Handler
 from acra_express_async.limits import JobThrottle, resolve
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobType
 from acra_express_async.ops.preflight import DatabaseAccess
+from acra_express_async.runtime.context import Context
 from acra_express_async.settings.tree import Settings
 
 
@@ -35,10 +34,8 @@ def build_handlers(
     selection: Selection,
     until_tick: Callable[[], timedelta],
     at_once: bool,
-    metrics: Metrics,
     lock_retry: LockRetry,
-    clock: Callable[[], float],
-    random: Random,
+    context: Context,
 ) -> dict[JobType, Handler]:
     """Staging and enrichment.
 
@@ -64,10 +61,9 @@ def build_handlers(
         cap=cap,
         pipeline=pipeline,
         resolve=judged,
-        metrics=metrics,
         lock_retry=lock_retry,
-        clock=clock,
-        faults=FaultStreak(metrics.internal_error_streak.set),
+        faults=FaultStreak(context.metrics.internal_error_streak.set),
+        context=context,
     )
     staging = Staging(
         jobs=jobs,
@@ -78,8 +74,7 @@ def build_handlers(
         resolve=judged,
         until_tick=until_tick,
         at_once=at_once,
-        metrics=metrics,
         lock_retry=lock_retry,
-        random=random,
+        context=context,
     )
     return {JobType.STAGING: staging.handle, JobType.ENRICHMENT: enrichment.handle}

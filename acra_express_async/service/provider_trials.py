@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from random import Random
-
-from prometheus_client import CollectorRegistry
 
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Database
 from acra_express_async.limits import BreakerState, Kind, Streak
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.checks import Finding
 from acra_express_async.providers.http_client import http_client
 from acra_express_async.providers.trials import Trial
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.service.clients import build_providers
+from acra_express_async.service.process_context import process_context
 from acra_express_async.settings.tree import Settings, secret_files
 
 
@@ -65,15 +62,13 @@ class ReadOnlyBreakers:
 async def provider_findings(settings: Settings, database: Database) -> list[Finding]:
     """One line for each provider: `ok` when it answered, `warn` when it was not called, `FAIL` when it does not serve
     us."""
-    random = Random()  # noqa: S311 - jitter, not secrets
     async with http_client() as http:
         providers = build_providers(
             settings,
             http,
             ledger=BudgetLedger(database),
             breaker_store=ReadOnlyBreakers(BreakerRows(database)),
-            metrics=Metrics(CollectorRegistry()),
-            random=random,
+            context=process_context(settings),
             secrets=Secrets.of(settings, secret_files()),
         )
         return [_finding(await call()) for call in providers.trials.values()]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from acra_express_async.alerts import WORTH_A_LOOK, Alerts, StallWatch
+from acra_express_async.alerts import Alerts
 from acra_express_async.companies.outlook_reading import read_outlook
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
@@ -16,15 +16,13 @@ from acra_express_async.db.ops.alert_rows import AlertRows
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.db.ops.failing_parts import FailingParts
-from acra_express_async.db.ops.progress_rows import ProgressRows
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import DatabaseAway
 from acra_express_async.limits import allowances
-from acra_express_async.metrics import new_metrics
-from acra_express_async.ops.snapshot import SnapshotLoop
+from acra_express_async.ops.snapshot import SnapshotLoop, Sources
 from acra_express_async.ops.status import status
-from acra_express_async.runtime.health import Health
-from acra_express_async.service.background import build_courtesy
+from acra_express_async.service.background import build_courtesy, build_stall_watch
+from acra_express_async.service.process_context import process_context
 from acra_express_async.settings.tree import Settings
 
 OF_A_PROCESS = ("started_at", "draining", "listener_proven")
@@ -38,47 +36,36 @@ class SharedStatus:
         self._settings = settings
         self._control = Control(database)
         self._moment = datetime.min.replace(tzinfo=UTC)
-        metrics, ledger = new_metrics(), BudgetLedger(database)
+        ledger = BudgetLedger(database)
         every = list(chain(*allowances(settings).values()))
-        self._health = Health(time.monotonic)
+        context = replace(process_context(settings), now=self._now)
+        self._health = context.health
         self._health.listener_proven = True  # no listener is judged here
-        self._courtesy = build_courtesy(settings, self._now, metrics, cut_off=lambda: None)
+        self._courtesy = build_courtesy(settings, context, cut_off=lambda: None)
 
         async def budgets() -> Sequence[BudgetUse]:
             return await ledger.usage(every)
 
         self._snapshot_loop = SnapshotLoop(
-            shared=self._control,
-            slots=DailyCap(database, settings.zone),
-            budgets=budgets,
-            shown=Display(database),
+            sources=Sources(
+                control=self._control,
+                slots=DailyCap(database, settings.zone),
+                budgets=budgets,
+                display=Display(database),
+                outlook=lambda: read_outlook(database, settings),
+            ),
             courtesy=self._courtesy,
-            zone=settings.zone,
-            cap=settings.daily_cap,
-            health=self._health,
-            metrics=metrics,
-            now=self._now,
-            outlook=lambda: read_outlook(database, settings),
-            resumed=lambda _reason: None,
-            counts=False,
+            settings=settings,
+            context=context,
         )
         self._alerts = Alerts(
             rows=AlertRows(database),
-            stall_watch=StallWatch(
-                rows=ProgressRows(database),
-                hold=self._snapshot_loop.hold,
-                nightly=self._snapshot_loop.overlong,
-                cap=lambda: (self._snapshot_loop.snapshot.cap_used, settings.daily_cap),
-                zone=settings.zone,
-                metrics=metrics,
-                least=min(WORTH_A_LOOK, timedelta(minutes=settings.alert.stalled_minutes)),
-            ),
+            stall_watch=build_stall_watch(settings, database, self._snapshot_loop, context),
             parts=FailingParts(database),
             budgets=budgets,
             settings=settings.alert,
             unsent=lambda: None,
-            health=self._health,
-            metrics=metrics,
+            context=context,
         )
 
     def _now(self) -> datetime:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from random import SystemRandom
-
-from prometheus_client import CollectorRegistry
 
 from acra_express_async import __version__
 from acra_express_async.errors import ConfigError, ProviderError
 from acra_express_async.limits import Throttle
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.checks import Finding
 from acra_express_async.providers.base import Caller
 from acra_express_async.providers.http_client import http_client
 from acra_express_async.providers.slack import PACE, Slack
+from acra_express_async.service.process_context import process_context
 from acra_express_async.settings.tree import Settings
 
 PATIENCE = timedelta(seconds=10)
@@ -24,9 +21,8 @@ PATIENCE = timedelta(seconds=10)
 
 async def slack_trial(settings: Settings) -> Finding:
     """Post a test message; `FAIL` says why no alert will reach Slack."""
-    random = SystemRandom().random
-    throttle = Throttle(Provider.SLACK, PACE, patience=PATIENCE, random=random)
-    caller = Caller(Provider.SLACK, throttle, Metrics(CollectorRegistry()), random=random)
+    context = process_context(settings)
+    caller = Caller(Provider.SLACK, Throttle(Provider.SLACK, PACE, patience=PATIENCE, context=context), context=context)
     try:
         client = http_client()
     except ConfigError as wrong:

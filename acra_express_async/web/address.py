@@ -9,6 +9,22 @@ from acra_express_async.settings.tree import HttpSettings
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - addresses to compare with
 
 
+class PageAddress:
+    """The address of this process, known once it listens."""
+
+    def __init__(self, http: HttpSettings) -> None:
+        self._http = http
+        self._port = http.port
+
+    def listens_on(self, port: int) -> None:
+        """The server has taken this port."""
+        self._port = port
+
+    def runbook(self) -> str:
+        """Where the service's own copy of the runbook can be read."""
+        return f"{page_address(self._http, self._port)}/runbook"
+
+
 def page_address(http: HttpSettings, port: int) -> str:
     """`HTTP__PUBLIC_URL`; without it the host's own name, or the address on which the service listens.
 

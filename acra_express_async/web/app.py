@@ -164,13 +164,23 @@ class WebServer:
         host: ``::`` serves IPv4 too.
         port: 0 picks a free one; see `port` after `start`.
         limits: what one client may take.
+        listens_on: called with the port, once it is taken.
     """
 
-    def __init__(self, app: web.Application, host: str, port: int, limits: ConnectionLimits | None = None) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        host: str,
+        port: int,
+        limits: ConnectionLimits | None = None,
+        *,
+        listens_on: Callable[[int], object] = lambda _port: None,
+    ) -> None:
         self._limits = limits or ConnectionLimits()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._host = host
         self._port = port
+        self._listens_on = listens_on
         self._listening: asyncio.Server | None = None
         self.connections: Connections | None = None
         self.port = port
@@ -192,6 +202,7 @@ class WebServer:
         else:
             self._listening = await loop.create_server(connections, self._host, self._port)
         self.port = self._listening.sockets[0].getsockname()[1]
+        self._listens_on(self.port)
 
     async def stop(self) -> None:
         """Close the listening socket, then open requests."""

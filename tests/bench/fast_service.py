@@ -23,6 +23,7 @@ from acra_express_async.sandbox.simulation.day import STALL_SECONDS
 from acra_express_async.sandbox.simulation.fast_clock import MIDNIGHT, Gearbox, SimulatedTime
 from acra_express_async.service import Service
 from acra_express_async.service.composition import Composition
+from acra_express_async.service.process_context import ProcessOptions
 from acra_express_async.settings.tree import Settings, load_settings
 
 from .reporting import said
@@ -44,13 +45,13 @@ async def serve(gearbox: Gearbox) -> None:
         composition = Composition(
             settings,
             await prepare(settings, clock=asyncio.get_running_loop().time),
+            http,
             until_idle=False,
-            wall=clock.wall,
-            send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * gearbox.pace),
+            options=ProcessOptions(
+                wall=clock.wall, send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * gearbox.pace)
+            ),
         )
-        await composition.connect(http)
-        web = composition.web()
-        service = Service(composition.supervisor(web), web, composition.health)
+        service = await Service.of(composition)
         await clock.start(owner)
         await owner.close()
         running = asyncio.create_task(service.run())

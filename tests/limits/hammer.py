@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import httpx
@@ -27,13 +27,15 @@ from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import BudgetExhausted, ProviderError
 from acra_express_async.limits import SEND_MARGIN, Breaker, Budget, Throttle, allowances
-from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS, OUTAGE_COOLDOWNS
+from acra_express_async.limits.breaker import COOLDOWNS
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Caller, Unscoped
 from acra_express_async.providers.duckduckgo import DuckDuckGo
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.providers.zerobounce import ZeroBounce
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.health import Health
 from acra_express_async.service.clients import paces, shared_turns
 from acra_express_async.settings.tree import Settings, load_settings
 
@@ -60,7 +62,7 @@ class Assignment:
 
 def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
     """Build a caller as service/calls.py does, with shorter times."""
-    provider, metrics, scale = task.provider, Metrics(CollectorRegistry()), 1 / task.speed
+    provider, scale = task.provider, 1 / task.speed
     margin = max(SEND_MARGIN * scale, LEAST_MARGIN)
     patience = max(timedelta(seconds=settings.budget_wait_seconds) * scale, LEAST_PATIENCE)
     pace = paces(settings)[provider]
@@ -71,21 +73,25 @@ def caller(task: Assignment, settings: Settings, database: Database) -> Caller:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds * scale)
 
+    context = Context(
+        metrics=Metrics(CollectorRegistry()),
+        health=Health(time.monotonic),
+        random=random.Random(),
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+    )
     return Caller(
         provider,
-        Throttle(provider, pace, patience=patience, random=random.random),
-        metrics,
-        budget=Budget(provider, figures, BudgetLedger(database), patience=patience, turns=turns, random=random.random),
+        Throttle(provider, pace, patience=patience, context=context),
+        budget=Budget(provider, figures, BudgetLedger(database), patience=patience, turns=turns, context=context),
         breaker=Breaker(
             provider,
             BreakerRows(database),
-            metrics,
-            blocked=[cooldown * scale for cooldown in BLOCKED_COOLDOWNS],
-            outage=[cooldown * scale for cooldown in OUTAGE_COOLDOWNS],
+            context.metrics,
+            cooldowns={kind: [each * scale for each in cooldowns] for kind, cooldowns in COOLDOWNS.items()},
         ),
         margin=margin,
-        random=random.random,
-        sleep=sleep,
+        context=replace(context, pause=sleep),
     )
 
 

@@ -14,13 +14,12 @@ from random import Random
 
 import httpx
 from aiolimiter import AsyncLimiter
-from prometheus_client import CollectorRegistry
+from contexts import context_of
 from provider_fakes import FakeScope
 
 from acra_express_async.errors import BudgetExhausted
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Pace, Refusal, Throttle, allowances
 from acra_express_async.limits.budget_table import TOKENS, BudgetRow
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer
@@ -168,9 +167,10 @@ async def hammer(
             for number in range(processes):
                 random = Random(number)
                 patience = timedelta(seconds=60)
-                throttle = Throttle(provider, pace, patience=patience, random=random.random)
-                budget = Budget(provider, figures, ledger, patience=patience)
-                caller = Caller(provider, throttle, Metrics(CollectorRegistry()), budget=budget, random=random.random)
+                context = context_of(random=random)
+                throttle = Throttle(provider, pace, patience=patience, context=context)
+                budget = Budget(provider, figures, ledger, patience=patience, context=context)
+                caller = Caller(provider, throttle, budget=budget, context=context)
                 for _ in range(workers):
                     group.create_task(work(caller, http, until))
 

@@ -107,7 +107,7 @@ async def test_a_probe_is_reserved_for_as_long_as_it_may_take(wait: timedelta, t
             leases.append(lease)
             return await super().claim_probe(provider, lease)
 
-    breaker = Breaker(Provider.DUCKDUCKGO, Recording(), Metrics(CollectorRegistry()), budget_wait=wait, try_time=takes)
+    breaker = Breaker(Provider.DUCKDUCKGO, Recording(), Metrics(CollectorRegistry()), longest_try=wait + takes)
     await attempt(breaker, CHALLENGE)
     await asyncio.sleep(15 * 60)
     await attempt(breaker)

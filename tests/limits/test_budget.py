@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from contexts import Always, context_of
 from provider_fakes import FakeLedger, FakeScope
 
 from acra_express_async.errors import BudgetExhausted, DatabaseAway, Draining, JobError
@@ -24,7 +25,7 @@ def seconds(number: float) -> timedelta:
 
 
 def budget(ledger: FakeLedger, patience: float = 60) -> Budget:
-    return Budget(Provider.JINA, [TOKENS], ledger, patience=seconds(patience))
+    return Budget(Provider.JINA, [TOKENS], ledger, patience=seconds(patience), context=context_of(random=Always(0.0)))
 
 
 def now() -> float:

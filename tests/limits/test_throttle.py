@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from contexts import Always, context_of
 from provider_fakes import FakeScope
 
 from acra_express_async.errors import BudgetExhausted, Draining
@@ -17,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def throttle(pace: Pace, patience: timedelta = MINUTE) -> Throttle:
-    return Throttle(Provider.DUCKDUCKGO, pace, patience=patience, random=lambda: 0.5)
+    return Throttle(Provider.DUCKDUCKGO, pace, patience=patience, context=context_of(random=Always(0.5)))
 
 
 async def starts(limiter: Throttle, calls: int, duration: float = 0.0) -> list[float]:

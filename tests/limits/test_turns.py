@@ -7,6 +7,7 @@ from collections import deque
 from datetime import timedelta
 
 import pytest
+from contexts import Always, context_of
 from provider_fakes import FakeLedger, FakeScope
 
 from acra_express_async.errors import BudgetExhausted
@@ -21,7 +22,7 @@ TURN = Allowance(DUCKDUCKGO, "turn:default", 1, 1, 3 * SECOND, 15 * SECOND, jitt
 
 
 def budget(ledger: FakeLedger, patience: timedelta = 60 * SECOND) -> Budget:
-    return Budget(DUCKDUCKGO, [HOUR], ledger, patience=patience, turns=[TURN], random=lambda: 0.5)
+    return Budget(DUCKDUCKGO, [HOUR], ledger, patience=patience, turns=[TURN], context=context_of(random=Always(0.5)))
 
 
 async def took(ledger: FakeLedger) -> float:

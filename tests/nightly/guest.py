@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,11 +41,12 @@ from acra_express_async.models import (
     Site,
     VerificationResult,
 )
-from acra_express_async.ops.snapshot import SnapshotLoop
+from acra_express_async.ops.snapshot import Replica, SnapshotLoop, Sources
 from acra_express_async.params import Campaign, StagingParams
 from acra_express_async.registry import RegistryRow
 from acra_express_async.sandbox.nightly import domain_of
 from acra_express_async.settings.quiet_hours import QuietHours
+from acra_express_async.settings.tree import load_settings
 
 SAVE_TRIES = 200
 ZONE = ZoneInfo("Asia/Singapore")
@@ -82,17 +84,16 @@ class Guest(Rig):
             stand_back=stand_back, quiet=QuietHours(), now=self._now, workers=len(self.workers), metrics=self.metrics
         )
         self.watch = SnapshotLoop(
-            shared=Control(database),
-            slots=DailyCap(database, ZONE),
-            budgets=self._no_budgets,
-            shown=Display(database),
+            sources=Sources(
+                control=Control(database),
+                slots=DailyCap(database, ZONE),
+                budgets=self._no_budgets,
+                display=Display(database),
+            ),
             courtesy=self.courtesy,
-            zone=ZONE,
-            cap=300,
-            health=self.health,
-            metrics=self.metrics,
-            now=self._now,
-            resumed=self.poller.wake,
+            settings=load_settings({"POSTGRES_DSN": "x", "ACRA_EXPRESS_TIMEZONE": ZONE.key}),
+            context=replace(self.context, now=self._now),
+            replica=Replica(resumed=self.poller.wake),
         )
         self.params = StagingParams(ssic_codes=codes)
         self.batch = batch

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from prometheus_client import CollectorRegistry
+from contexts import context_of
 
 from acra_express_async.alerts import Alerts, Courier, StallWatch
 from acra_express_async.db.jobs.neighbours import NightlyJob
@@ -18,8 +18,6 @@ from acra_express_async.db.ops.progress_rows import ProgressRows
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import Blocked, ProviderError
 from acra_express_async.jobs.holds import Hold
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.health import Health
 from acra_express_async.settings.tree import AlertSettings
 
 
@@ -48,9 +46,9 @@ class Replica:
     """The two alert loops of one process, run step by step."""
 
     def __init__(self, database: Database, channel: Channel, uses: Sequence[BudgetUse] = ()) -> None:
-        self.metrics = Metrics(CollectorRegistry())
+        context = context_of(clock=lambda: 0.0)
+        self.metrics = context.metrics
         self.uses = list(uses)
-        health = Health(lambda: 0.0)
         rows = AlertRows(database)
         self.courier = Courier(
             rows=rows,
@@ -59,8 +57,7 @@ class Replica:
             instance="test:1",
             zone=ZoneInfo("Asia/Singapore"),
             runbook=lambda: "http://express.test/runbook",
-            health=health,
-            metrics=self.metrics,
+            context=context,
         )
         self.hold: Hold | None = None
         self.nightly: tuple[NightlyJob, datetime] | None = None
@@ -79,8 +76,7 @@ class Replica:
             budgets=self._used,
             settings=AlertSettings(),
             unsent=self.courier.nudge,
-            health=health,
-            metrics=self.metrics,
+            context=context,
         )
 
     async def _used(self) -> list[BudgetUse]:

@@ -23,7 +23,6 @@ from acra_express_async.db.session import pool
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.ops.preflight import prepare
 from acra_express_async.ops.snapshot import GRANTS_EVERY
-from acra_express_async.ops.status import status
 from acra_express_async.runtime.database_health import DatabaseHealth
 from acra_express_async.service.composition import Composition
 from acra_express_async.settings.tree import load_settings
@@ -87,17 +86,8 @@ class Arena:
 
     def answers(self) -> tuple[int, str, str]:
         """What readyz, page and terminal say: the code, and the sentences of all three."""
-        code, body = readiness(self.composition.health)
-        told = status(
-            settings=self.composition.settings,
-            health=self.composition.health,
-            snapshot_loop=self.composition.snapshot_loop,
-            courtesy=self.composition.courtesy,
-            alerts=self.composition.alerts,
-            workers=self.composition.workers,
-            started_at=self.composition.started_at,
-            now=self.composition.now,
-        )
+        code, body = readiness(self.composition.context.health)
+        told = self.composition.status()
         console = Console(width=4000)
         with console.capture() as shown:
             console.print(screen(told))
@@ -117,10 +107,11 @@ async def arena(fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPat
     async with proxied(fresh_dsn.replace("postgres@", f"{login}@")) as (proxy, dsn), httpx.AsyncClient() as http:
         settings = load_settings({"ACRA_EXPRESS_POSTGRES_DSN": dsn})
         access = await prepare(settings, clock=asyncio.get_running_loop().time)
-        composition = Composition(settings, access, until_idle=False)
-        await composition.connect(http)
-        clock = composition.health.clock
-        known = composition.health.database = Watched(lambda: clock() + arena.passed)
+        composition = Composition(settings, access, http, until_idle=False)
+        await composition.snapshot_loop.look()
+        health = composition.context.health
+        clock = health.clock
+        known = health.database = Watched(lambda: clock() + arena.passed)
         arena = Arena(composition, owner, proxy, urlsplit(fresh_dsn).path.lstrip("/"), login, known)
         for sessions in (access.work, access.vital):
             sessions.observe(known.refused)
@@ -232,7 +223,7 @@ async def test_the_cause_is_named_within_a_minute(arena: Arena, state: str) -> N
     assert verdict.startswith("fail: ")
     assert words in verdict
     assert words in output
-    assert liveness(arena.composition.health)[0] == 200, "a restart would not help"
+    assert liveness(arena.composition.context.health)[0] == 200, "a restart would not help"
 
     await mend(arena)
     await arena.next_claim("empty", "job")

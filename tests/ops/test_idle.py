@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from prometheus_client import CollectorRegistry
+from contexts import context_of
 
 from acra_express_async.alerts import Alerts, StallWatch
 from acra_express_async.db.companies.outcomes import DailyCap
@@ -22,9 +23,7 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.poller import IDLE_POLL_SECONDS
 from acra_express_async.limits import allowances
-from acra_express_async.metrics import Metrics
-from acra_express_async.ops.snapshot import SnapshotLoop
-from acra_express_async.runtime.health import Health
+from acra_express_async.ops.snapshot import Replica, SnapshotLoop, Sources
 from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.settings.tree import AlertSettings, load_settings
 
@@ -56,38 +55,33 @@ class Idle:
     """The snapshot loop and the alerts of one process, on a real database."""
 
     def __init__(self, database: Database, *, busy: bool = False) -> None:
-        self.metrics = Metrics(CollectorRegistry())
-        health, self.told = Health(lambda: 0.0), list[str]()
+        settings = load_settings({"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://nobody@localhost/none"})
+        context = context_of(clock=lambda: 0.0, now=lambda: NOON)
+        self.metrics, self.told = context.metrics, list[str]()
         ledger = BudgetLedger(database)
-        every = [
-            one
-            for each in allowances(
-                load_settings({"ACRA_EXPRESS_POSTGRES_DSN": "postgresql://nobody@localhost/none"})
-            ).values()
-            for one in each
-        ]
+        every = [one for each in allowances(settings).values() for one in each]
 
         async def budgets() -> list[BudgetUse]:
             return await ledger.usage(every)
 
         self.snapshot_loop = SnapshotLoop(
-            shared=Control(database),
-            slots=DailyCap(database, SINGAPORE),
-            budgets=budgets,
-            shown=Display(database),
+            sources=Sources(
+                control=Control(database),
+                slots=DailyCap(database, SINGAPORE),
+                budgets=budgets,
+                display=Display(database),
+            ),
             courtesy=Courtesy(
                 stand_back=True, quiet=QuietHours.of(""), now=lambda: NOON, workers=2, metrics=self.metrics
             ),
-            zone=SINGAPORE,
-            cap=300,
-            health=health,
-            metrics=self.metrics,
-            now=lambda: NOON,
-            resumed=self.told.append,
-            busy=lambda: busy,
-            unsent=lambda: self.told.append("unsent"),
-            probe_asked=lambda: self.told.append("probe"),
-            pause=hours(1),
+            settings=settings,
+            replica=Replica(
+                busy=lambda: busy,
+                resumed=self.told.append,
+                unsent=lambda: self.told.append("unsent"),
+                probe_asked=lambda: self.told.append("probe"),
+            ),
+            context=replace(context, pause=hours(1)),
         )
         self.alerts = Alerts(
             rows=AlertRows(database),
@@ -104,9 +98,7 @@ class Idle:
             settings=AlertSettings(),
             unsent=lambda: None,
             every=lambda: self.snapshot_loop.alerts_every,
-            health=health,
-            metrics=self.metrics,
-            pause=hours(1),
+            context=replace(context, pause=hours(1)),
         )
 
     async def hour(self) -> None:

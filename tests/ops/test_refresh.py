@@ -17,6 +17,7 @@ from acra_express_async.db.companies.campaign_actions import CampaignActions
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.refresh_rows import Look, RefreshRows
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.settings.tree import Settings, load_settings
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 QUARTER = timedelta(minutes=15)
@@ -52,15 +53,20 @@ def test_a_day_of_ticks_stages_exactly_the_daily_number() -> None:
     assert used == 200
 
 
+def standing(**changed: Any) -> Settings:
+    """A selection by code at a pace of 96 companies a day."""
+    return load_settings(
+        {"POSTGRES_DSN": "x"}, **({"refresh_ssic": ("10712",), "daily_cap": 96, "refresh_reserve": 0} | changed)
+    )
+
+
 def refresh(database: Database, clock: Clock, **changed: Any) -> Refresh:
     options: dict[str, Any] = {
         "rows": RefreshRows(database, SINGAPORE),
         "may_claim": lambda: True,
         "until_tick": lambda: QUARTER,
         "clock": lambda: clock.now.timestamp(),  # noqa: PLW0108 - `now` is replaced at each advance
-        "ssic_codes": ("10712",),
-        "terms": (),
-        "per_day": 96,
+        "settings": standing(),
     } | changed
     return Refresh(**options)
 
@@ -160,12 +166,12 @@ async def test_names_alone_stage_no_more_than_are_due(
     uens = [f"20190{number:04d}K" for number in range(100)]
     await registered(owner, *uens)
     file = RefreshFile(listed(tmp_path, *uens))
-    assert await refresh(database, clock, named=file, ssic_codes=(), per_day=30).tick() == 20
+    assert await refresh(database, clock, named=file, settings=standing(refresh_ssic=(), daily_cap=30)).tick() == 20
     [job] = await jobs(owner)
     assert job["params"]["uens"] == uens[:20]
     await owner.execute("DELETE FROM background_jobs")
     await owner.execute("DELETE FROM staging_acra_companies")
-    assert await refresh(database, clock, named=file, ssic_codes=()).tick() == 0
+    assert await refresh(database, clock, named=file, settings=standing(refresh_ssic=())).tick() == 0
     assert await jobs(owner) == []
 
 
@@ -173,10 +179,13 @@ async def test_a_named_company_that_is_refused_is_tried_once_a_day(
     owner: Connection, database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     await registered(owner, "201900001K", "201900002K")
-    standing = refresh(
-        database, clock, named=RefreshFile(listed(tmp_path, "201900001K", "201900002K")), ssic_codes=(), per_day=1000
+    refreshed = refresh(
+        database,
+        clock,
+        named=RefreshFile(listed(tmp_path, "201900001K", "201900002K")),
+        settings=standing(refresh_ssic=(), daily_cap=1000),
     )
-    assert await standing.tick() == 2
+    assert await refreshed.tick() == 2
     [job] = await jobs(owner)
     await owner.execute(
         "INSERT INTO acra_express.campaign_uens (campaign_id, uen, place, listed_at, staging_job_id, kind, reason)"
@@ -185,10 +194,10 @@ async def test_a_named_company_that_is_refused_is_tried_once_a_day(
     )
     await finish(owner, 0)
     await clock.advance(QUARTER)
-    assert await standing.tick() == 1
+    assert await refreshed.tick() == 1
     await finish(owner, 0)
     await clock.advance(timedelta(days=1))
-    assert await standing.tick() == 2
+    assert await refreshed.tick() == 2
 
 
 async def test_the_list_is_read_again_and_the_last_good_one_kept(tmp_path: Path) -> None:
@@ -231,7 +240,7 @@ async def test_stages_nothing_while_paused_standing_back_or_unselected(
     owner: Connection, database: Database, clock: Clock
 ) -> None:
     assert await refresh(database, clock, may_claim=lambda: False).tick() == 0
-    assert await refresh(database, clock, ssic_codes=()).tick() == 0
+    assert await refresh(database, clock, settings=standing(refresh_ssic=())).tick() == 0
     await owner.execute("UPDATE acra_express.control SET paused = true")
     assert await refresh(database, clock).tick() == 0
     assert await jobs(owner) == []
@@ -240,23 +249,23 @@ async def test_stages_nothing_while_paused_standing_back_or_unselected(
 async def test_refresh_waits_an_hour_when_nothing_was_stale(
     owner: Connection, database: Database, clock: Clock
 ) -> None:
-    standing = refresh(database, clock)
-    assert await standing.tick() > 0
+    refreshed = refresh(database, clock)
+    assert await refreshed.tick() > 0
     await finish(owner, 0)
     await clock.advance(QUARTER)
-    assert await standing.tick() == 0
+    assert await refreshed.tick() == 0
     await clock.advance(timedelta(minutes=45))
-    assert await standing.tick() > 0
+    assert await refreshed.tick() > 0
     await finish(owner, 3)
     await clock.advance(QUARTER)
-    assert await standing.tick() > 0
+    assert await refreshed.tick() > 0
     assert len(await jobs(owner)) == 3
 
 
 async def test_all_ticks_of_a_day_are_one_campaign(owner: Connection, database: Database, clock: Clock) -> None:
-    standing = refresh(database, clock)
+    refreshed = refresh(database, clock)
     for _ in range(3):
-        assert await standing.tick() > 0
+        assert await refreshed.tick() > 0
         await finish(owner, 1)
         await clock.advance(QUARTER)
     first, *others = await jobs(owner)
@@ -264,26 +273,26 @@ async def test_all_ticks_of_a_day_are_one_campaign(owner: Connection, database: 
     [campaign] = await Campaigns(database).newest(10)
     assert (campaign.campaign_id, campaign.name, campaign.enqueued_by) == (first["job_id"], "refresh", "refresh")
     await clock.advance(timedelta(hours=8))
-    assert await standing.tick() > 0
+    assert await refreshed.tick() > 0
     assert len(await Campaigns(database).newest(10)) == 2
 
 
 async def test_a_waiting_tick_belongs_to_the_days_campaign(owner: Connection, database: Database, clock: Clock) -> None:
-    standing = refresh(database, clock)
-    assert await standing.tick() == 65
+    refreshed = refresh(database, clock)
+    assert await refreshed.tick() == 65
     await finish(owner, 1)
     await clock.advance(QUARTER)
-    count = await standing.tick()
+    count = await refreshed.tick()
     [campaign] = await Campaigns(database).newest(10)
     assert (campaign.live_jobs, campaign.states["waiting"]) == (1, count)
 
 
 async def test_a_cancelled_refresh_rests_until_tomorrow(owner: Connection, database: Database, clock: Clock) -> None:
-    standing = refresh(database, clock)
-    assert await standing.tick() > 0
+    refreshed = refresh(database, clock)
+    assert await refreshed.tick() > 0
     [campaign] = await Campaigns(database).newest(10)
     await CampaignActions(database).cancel(campaign.campaign_id, "dana")
     await clock.advance(QUARTER)
-    assert await standing.tick() == 0
+    assert await refreshed.tick() == 0
     await clock.advance(timedelta(hours=8))
-    assert await standing.tick() > 0
+    assert await refreshed.tick() > 0

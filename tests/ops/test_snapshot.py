@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from prometheus_client import CollectorRegistry, generate_latest
+from contexts import context_of
+from prometheus_client import generate_latest
 
 from acra_express_async.db.companies.campaign_actions import CampaignActions
 from acra_express_async.db.companies.campaign_rows import Asked
@@ -24,10 +25,11 @@ from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.ops.pulse import PULSE_SECONDS, Pulse
-from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, SnapshotLoop
+from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, Replica, SnapshotLoop, Sources
 from acra_express_async.params import StagingParams
 from acra_express_async.runtime.health import Health
 from acra_express_async.settings.quiet_hours import QuietHours
+from acra_express_async.settings.tree import load_settings
 
 SINGAPORE = ZoneInfo("Asia/Singapore")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -47,22 +49,21 @@ class Turned:
     """The real snapshot loop on a real database, run step by step."""
 
     def __init__(self, database: Database) -> None:
-        self.metrics = Metrics(CollectorRegistry())
-        self.health = Health(lambda: 0.0)
+        context = context_of(clock=lambda: 0.0, now=lambda: NOON)
+        self.metrics, self.health = context.metrics, context.health
         self.snapshot_loop = SnapshotLoop(
-            shared=Control(database),
-            slots=DailyCap(database, SINGAPORE),
-            budgets=self._budgets,
-            shown=Display(database),
+            sources=Sources(
+                control=Control(database),
+                slots=DailyCap(database, SINGAPORE),
+                budgets=self._budgets,
+                display=Display(database),
+            ),
             courtesy=Courtesy(
                 stand_back=True, quiet=QuietHours.of(""), now=lambda: NOON, workers=2, metrics=self.metrics
             ),
-            zone=SINGAPORE,
-            cap=300,
-            health=self.health,
-            metrics=self.metrics,
-            now=lambda: NOON,
-            resumed=lambda reason: None,
+            settings=load_settings({"POSTGRES_DSN": "x"}),
+            replica=Replica(),
+            context=context,
         )
 
     async def _budgets(self) -> Sequence[BudgetUse]:
@@ -183,12 +184,11 @@ class Beat:
 async def pulsed(late: Sequence[float], prepare: Callable[[Health], None] = lambda health: None) -> Metrics:
     beat = Beat(late)
     pause: Callable[[float], Awaitable[None]] = beat.pause
-    metrics, health = Metrics(CollectorRegistry()), Health(lambda: beat.now)
-    prepare(health)
-    pulse = Pulse(health=health, metrics=metrics, clock=lambda: beat.now, now=lambda: NOON, pause=pause)
+    context = context_of(clock=lambda: beat.now, now=lambda: NOON, pause=pause)
+    prepare(context.health)
     with pytest.raises(Ended):
-        await pulse.run()
-    return metrics
+        await Pulse(context=context).run()
+    return context.metrics
 
 
 async def test_the_pulse_measures_event_loop_lag() -> None:

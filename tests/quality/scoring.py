@@ -9,7 +9,8 @@ from typing import Protocol
 
 from quality.cases import Case, missing
 
-from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Effort, Pipeline
+from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import Known
 from acra_express_async.db.companies.verification_rows import LookedUp
 from acra_express_async.extract.domains import same_url
@@ -157,17 +158,14 @@ async def run_in(world: CaseWorld, *, memory: NoMemory | None = None, plan: Quer
     pipeline = Pipeline(
         searcher=counted,
         reader=counted,
-        verifier=counted,
-        verifications=world,
+        verification=Verification(
+            verifier=counted, store=world, max_addresses=VERIFYING.max_per_company, personal=False
+        ),
         opt_outs=Nobody(),
         memory=memory or NoMemory(),
         clock=lambda: 0.0,
-        max_pages=READING.max_pages,
-        tokens_per_page=READING.tokens_per_page,
-        max_verifications=VERIFYING.max_per_company,
-        store_personal_emails=False,
+        effort=Effort(max_pages=READING.max_pages, tokens_per_page=READING.tokens_per_page, plan=plan),
         address_key=str.lower,
-        plan=plan,
     )
     return replace(await pipeline.run(world.case.company, FreeScope()), usage=counted.usage)
 

@@ -8,14 +8,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from contexts import context_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 from runtime.clocks import Change, Clocks, Over, changes
 
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.cron import Cron, due_after
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.cron import Cron, Schedule, due_after
 from acra_express_async.settings.quiet_hours import QuietHours
 
 QUARTERS = "*/15 * * * *"
@@ -54,16 +52,12 @@ async def ticks(schedule: str, clocks: Clocks) -> Recorded:
     recorded = Recorded(clocks)
     woken: list[str] = []
     cron = Cron(
-        schedule,
-        now=clocks.now,
-        clock=clocks.clock,
-        pause=clocks.pause,
+        schedule=Schedule(schedule, clocks.now),
         wake=woken.append,
         housekeeping=recorded,
         chores=[],
         owner="test",
-        health=Health(clocks.clock),
-        metrics=Metrics(CollectorRegistry()),
+        context=context_of(clock=clocks.clock, now=clocks.now, pause=clocks.pause),
     )
     with pytest.raises(Over):
         await cron.run()

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 import pytest_asyncio
+from contexts import context_of
+from courtesies import Allowing
 from process import Stage, stage
 from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
@@ -28,7 +29,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, JobId, JobType, Provider, Token
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.dispatch import Dispatch
 from acra_express_async.sandbox.simulator import Fault
 from acra_express_async.settings.quiet_hours import QuietHours
 from acra_express_async.settings.tree import load_settings
@@ -106,26 +107,22 @@ async def test_b15_busy_workers_count_against_the_limit(
 ) -> None:
     """Two rounds of the poller: the first occupies 4 - `free` workers, the second meets a fuller server."""
     guest, backlog, rounds = courtesy(metrics), Backlog(4 - free), asyncio.Queue[int]()
-    queue, health = asyncio.Queue[Job](), Health(asyncio.get_running_loop().time)
+    dispatch, context = Dispatch(), context_of(metrics=metrics)
 
     def allowed() -> int:
-        rounds.put_nowait(queue.qsize())  # the number of jobs from earlier rounds
+        rounds.put_nowait(dispatch.queue.qsize())  # the number of jobs from earlier rounds
         return guest.jobs_allowed()
 
     poller = Poller(
-        queue=queue,
+        dispatch=dispatch,
         jobs=backlog,
         owner="me",
         lease=timedelta(seconds=60),
-        allowed=allowed,
-        draining=asyncio.Event(),
-        idle=asyncio.Event(),
+        courtesy=Allowing(allowed, metrics),
         until_idle=False,
-        health=health,
-        metrics=metrics,
-        random=Random(7),
+        context=context,
     )
-    health.listener_proven = True
+    context.health.listener_proven = True
     running = asyncio.create_task(poller.run())
     try:
         assert await rounds.get() == 0

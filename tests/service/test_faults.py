@@ -187,7 +187,7 @@ async def test_the_service_waits_for_a_standby_to_be_promoted(database: Database
         await asyncio.sleep(0.01)
 
     rig = Rig(database, work)
-    rig.poller._pause = pause
+    rig.poller._loop._pause = pause
     async with rig.running():
         await failed.wait()
         await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')

@@ -311,14 +311,14 @@ async def test_a_cancel_lets_the_call_in_flight_end(database: Database, owner: C
         return End.DONE
 
     rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=HOUR / 4, listen_dsn=fresh_dsn, call_seconds=60)
-    pace = rig.workers[0]._pace
+    pace = rig.workers[0]._pause
 
     async def paced(seconds: float) -> None:
         if seconds == 60:
             told.set()
         await pace(seconds)
 
-    rig.workers[0]._pace = paced
+    rig.workers[0]._pause = paced
     async with rig.running():
         await rig.listening.wait()
         [job_id] = await enqueue(owner)

@@ -7,17 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from random import Random
 
 import pytest
+from contexts import context_of
 from faults import proxied
-from prometheus_client import CollectorRegistry
 
 from acra_express_async.db.jobs import listen
 from acra_express_async.db.jobs.listen import CHANNEL, Listener
 from acra_express_async.db.session.pool import Connection
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.health import Health
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
 
@@ -26,16 +23,13 @@ class Ear:
 
     def __init__(self, dsn: str) -> None:
         self.wakes: asyncio.Queue[str] = asyncio.Queue()
-        self.health = Health(asyncio.get_running_loop().time)
-        self.metrics = Metrics(CollectorRegistry())
+        context = context_of(pause=lambda _seconds: asyncio.sleep(0.01))
+        self.health, self.metrics = context.health, context.metrics
         self.listener = Listener(
             dsn,
             role="acra_express",
             wake=self.wakes.put_nowait,
-            health=self.health,
-            metrics=self.metrics,
-            random=Random(1),
-            pause=lambda _seconds: asyncio.sleep(0.01),
+            context=context,
         )
         self.down = asyncio.Event()
         told = self.listener._up

@@ -19,11 +19,12 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from campaign_rig import campaigns_on, enqueue_staging
+from contexts import context_of
 from database_clock import Clock
-from prometheus_client import CollectorRegistry
 from rig import statuses
 
-from acra_express_async.companies.pipeline import Pipeline
+from acra_express_async.companies.pipeline import Effort, Pipeline
+from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.optouts import OptOuts
@@ -33,7 +34,6 @@ from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.limits import State
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
 from acra_express_async.service.clients import build_providers
 from acra_express_async.settings.tree import load_settings
@@ -156,8 +156,7 @@ async def bakeries(database: Database, owner: Connection) -> AsyncIterator[Baker
             http,
             ledger=BudgetLedger(database),
             breaker_store=BreakerRows(database),
-            metrics=Metrics(CollectorRegistry()),
-            random=Random(0),
+            context=context_of(random=Random(0)),
         )
         for provider in (providers.jina, providers.duckduckgo):
             provider._caller._sleep = _at_once
@@ -166,15 +165,16 @@ async def bakeries(database: Database, owner: Connection) -> AsyncIterator[Baker
         pipeline = Pipeline(
             searcher=providers.duckduckgo,
             reader=providers.jina,
-            verifier=providers.zerobounce,
-            verifications=VerificationRows(database, shape=shape, hashes=hashes, cache_days=90),
+            verification=Verification(
+                verifier=providers.zerobounce,
+                store=VerificationRows(database, shape=shape, hashes=hashes, cache_days=90),
+                max_addresses=2,
+                personal=False,
+            ),
             opt_outs=OptOuts(database, hashes),
             memory=Memory(database),
             clock=asyncio.get_running_loop().time,
-            max_pages=3,
-            tokens_per_page=500,
-            max_verifications=2,
-            store_personal_emails=False,
+            effort=Effort(max_pages=3, tokens_per_page=500),
             address_key=hashes.text,
         )
         yield Bakeries(database, owner, clock, world, pipeline)

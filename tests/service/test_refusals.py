@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from contexts import context_of
 from database_clock import Clock
-from prometheus_client import CollectorRegistry
 from rig import Rig, enqueue, statuses
 
 from acra_express_async.db.limits.breaker_rows import BreakerRows
@@ -25,7 +25,6 @@ from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS
-from acra_express_async.metrics import Metrics
 from acra_express_async.models import Job, Provider, Scope
 from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Fault, Options, Simulator, SimulatorClock
@@ -99,8 +98,7 @@ class Ground:
             self._http,
             ledger=BudgetLedger(self.database),
             breaker_store=BreakerRows(self.database),
-            metrics=Metrics(CollectorRegistry()),
-            random=Random(1),
+            context=context_of(random=Random(1)),
         )
 
         async def work(job: Job, scope: JobScope) -> End:

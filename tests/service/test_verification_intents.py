@@ -48,7 +48,7 @@ class Desk:
 
     def another(self) -> Verification:
         """The same of another process."""
-        return Verification(self.verifier, self, max_addresses=2, personal=False, pause=self._pause)  # type: ignore[arg-type]
+        return Verification(verifier=self.verifier, store=self, max_addresses=2, personal=False, pause=self._pause)  # type: ignore[arg-type]
 
     async def _pause(self, _seconds: float) -> None:
         """No time passes."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
-from random import Random
+from collections.abc import Callable
 
 import asyncpg
 
@@ -19,9 +18,9 @@ from acra_express_async.db.session.dsn import DsnSource, FixedDsn, host_and_port
 from acra_express_async.db.session.pinned import LISTENER_NAME, SESSION_SETTINGS, session_settings
 from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, NotNow, SchemaError
-from acra_express_async.metrics import Metrics
-from acra_express_async.runtime.health import BEAT_SECONDS, Health
+from acra_express_async.runtime.context import Context
 from acra_express_async.runtime.realtime import real
+from acra_express_async.runtime.turn_loop import Loop, full_jitter
 
 log = logs.logger("listener")
 
@@ -43,7 +42,6 @@ class Listener:
         dsn: a direct connection (LISTEN does not work through a transaction pooler), or where to find it.
         role: the tenant role.
         wake: called with ``notify`` or ``reconnect``; must only set a flag.
-        pause: waits between attempts, in seconds.
     """
 
     def __init__(
@@ -52,21 +50,17 @@ class Listener:
         *,
         role: str | None,
         wake: Callable[[str], None],
-        health: Health,
-        metrics: Metrics,
-        random: Random,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        context: Context,
     ) -> None:
         self._dsn = FixedDsn(dsn) if isinstance(dsn, str) else dsn
         self._settings = SESSION_SETTINGS | {"application_name": LISTENER_NAME}
         if role is not None:
             self._settings["role"] = role
         self._wake = wake
-        self._health = health
-        self._beacon = health.beacon("listener")
-        self._metrics = metrics
-        self._random = random
-        self._pause = pause
+        self._health = context.health
+        self._metrics = context.metrics
+        self._random = context.random
+        self._loop = Loop("listener", context)
         self._returned: dict[str, asyncio.Event] = {}
         self._lost = asyncio.Event()
 
@@ -85,7 +79,7 @@ class Listener:
             failures = 0 if steady else failures + 1
             self._metrics.listener_reconnects.inc()
             first, most = BACKOFF_SECONDS
-            await self._rest(self._random.random() * min(most, first * 2 ** min(failures, 10)))
+            await self._loop.sleep(full_jitter(self._random, failures, first=first, most=most))
 
     @property
     def _server(self) -> str:
@@ -95,12 +89,6 @@ class Listener:
         """Log the first failures, then every tenth: a long outage must not fill the disk with log lines."""
         if failures < 3 or failures % 10 == 0:
             log.warning("listener.away", server=self._server, error=str(away), failures=failures + 1)
-
-    async def _rest(self, seconds: float) -> None:
-        while seconds > 0:
-            self._beacon.beat()
-            await self._pause(min(seconds, BEAT_SECONDS))
-            seconds -= BEAT_SECONDS
 
     async def _listen(self, now: Callable[[], float]) -> float:
         """One connection, until it is lost; returns when it was first proven.
@@ -136,7 +124,7 @@ class Listener:
                 async with asyncio.timeout(real(PING_SECONDS)):
                     await self._lost.wait()
             except TimeoutError:
-                self._beacon.beat()
+                self._loop.beacon.beat()
             else:
                 log.warning("listener.lost", server=self._server)
                 return
@@ -167,7 +155,7 @@ class Listener:
             ) from None
         finally:
             del self._returned[nonce]
-        self._beacon.beat()
+        self._loop.beacon.beat()
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         if isinstance(payload, str) and payload.startswith(PROBE):

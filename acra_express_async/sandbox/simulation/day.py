@@ -48,6 +48,7 @@ from acra_express_async.sandbox.testbed import DATABASE, build_database
 from acra_express_async.sandbox.world import World
 from acra_express_async.service import Service
 from acra_express_async.service.composition import Composition
+from acra_express_async.service.process_context import ProcessOptions
 from acra_express_async.settings.tree import Settings, load_settings
 
 REGISTRY_ROWS = 800
@@ -173,14 +174,15 @@ async def _service(settings: Settings, clock: SimulatedTime, http: httpx.AsyncCl
     composition = Composition(
         settings,
         await prepare(settings, clock=asyncio.get_running_loop().time),
+        http,
         until_idle=False,
-        wall=clock.wall,
-        send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * record.options.speed),
+        options=ProcessOptions(
+            wall=clock.wall,
+            send_margin=SEND_MARGIN + timedelta(seconds=STALL_SECONDS * record.options.speed),
+        ),
     )
-    await composition.connect(http)
-    record.metrics.append(composition.metrics)
-    web = composition.web()
-    return Service(composition.supervisor(web), web, composition.health)
+    record.metrics.append(composition.context.metrics)
+    return await Service.of(composition)
 
 
 async def _drive(record: DayRecord, clock: SimulatedTime, dsn: str, plan: Sequence[Enqueue]) -> None:
