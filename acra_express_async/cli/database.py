@@ -29,10 +29,12 @@ async def migrate(only_print: bool, only_plan: bool, bootstrap_platform: bool) -
         for migration in runner.migrations():
             click.echo(f"-- {migration.version:04d}_{migration.name}\n{migration.sql(settings.tenant_role)}")
         return
+    if only_plan and bootstrap_platform:
+        raise click.UsageError("--plan reads the platform's tables, so it cannot be combined with --bootstrap-platform")
     async with as_login(settings) as connection:
         if only_plan:
-            for line in plan.in_words(await plan.planned_steps(connection, settings.tenant_role)):
-                click.echo(line)
+            steps = await plan.planned_steps(connection, settings.tenant_role, tenant_id=settings.tenant_id)
+            click.echo("\n".join(plan.in_words(steps)))
             return
         if bootstrap_platform:
             created = await platform_shape.bootstrap_platform(connection)

@@ -10,7 +10,7 @@ import pytest_asyncio
 from process import acra_express
 
 from acra_express_async.db.schema.migrate import LEDGER, _apply, applied_checksums, migrate, migrations
-from acra_express_async.db.schema.planned_steps import LOCKS_OF_MIGRATIONS, in_words, planned_steps
+from acra_express_async.db.schema.planned_steps import EFFECTS, LOCKS_OF_MIGRATIONS, in_words, planned_steps
 from acra_express_async.db.schema.platform_shape import bootstrap_platform
 from acra_express_async.db.session.pinned import OWNER_SETTINGS
 from acra_express_async.db.session.pool import Connection, connect
@@ -82,10 +82,55 @@ async def test_the_plan_changes_and_locks_nothing(platform: tuple[Connection, st
         await blocker.close()
     assert (code, err) == (0, "")
     lines = told.splitlines()
-    assert lines[0] == "0001_core"
-    assert lines[1] == "  public.background_jobs: SHARE ROW EXCLUSIVE (reads go on, writes wait for it)"
-    assert "0002_records: locks nothing of the platform's" in lines
+    names = [f"{each.version:04d}_{each.name}" for each in migrations()]
+    count = len(migrations()) + 2
+    assert lines[0] == f"{count} steps to do, 3 of them with a lock on a table of the platform:"
+    assert lines[1] == "  insert the tenant acra_express into public.tenants: no lock on a table of the platform"
+    assert lines[2:4] == [
+        "  0001_core",
+        f"    public.background_jobs: SHARE ROW EXCLUSIVE ({EFFECTS['SHARE ROW EXCLUSIVE']})",
+    ]
+    assert "  0002_records: no lock on a table of the platform" in lines
+    assert f"  0005_alerts to {names[-1]} ({len(names) - 4} steps): no lock on a table of the platform" in lines
+    assert f"    public.enrichment_runs: ACCESS EXCLUSIVE ({EFFECTS['ACCESS EXCLUSIVE']})" in lines
     assert await applied_checksums(connection) == {}
+
+
+async def test_the_plan_names_what_migrate_then_locks(platform: tuple[Connection, str]) -> None:
+    connection, _ = platform
+    planned = (await planned_steps(connection, ROLE))[-1]
+    await migrate(connection, ROLE)
+    policies = await connection.fetch("SELECT tablename FROM pg_policies WHERE policyname = 'acra_express_only'")
+    locked = {table for table, mode in planned.locks if mode == "ACCESS EXCLUSIVE"}
+    assert locked == {row["tablename"] for row in policies} != set()
+
+
+async def test_the_plan_names_a_role_that_is_missing(platform: tuple[Connection, str]) -> None:
+    connection, _ = platform
+    assert (await planned_steps(connection, "not_there_yet"))[0].name == "create the role not_there_yet"
+
+
+async def test_the_plan_of_a_wrong_database_is_refused(postgres: EmbeddedPostgres) -> None:
+    code, told, err = await acra_express("migrate", "--plan", POSTGRES_DSN=postgres.dsn())
+    assert (code, told) == (78, "")
+    assert "is this the right database?" in err
+
+
+async def test_a_plan_does_not_create_the_platform(platform: tuple[Connection, str]) -> None:
+    _, dsn = platform
+    code, _, err = await acra_express("migrate", "--plan", "--bootstrap-platform", POSTGRES_DSN=dsn)
+    assert code == 2
+    assert "cannot be combined with --bootstrap-platform" in err
+
+
+async def test_an_older_build_plans_no_restrictions(platform: tuple[Connection, str]) -> None:
+    connection, _ = platform
+    await migrate(connection, ROLE)
+    await connection.execute(
+        "INSERT INTO acra_express.schema_migrations VALUES (9999, 'of_the_next_release', 'its checksum');"
+        "DROP POLICY acra_express_only ON enrichment_runs"
+    )
+    assert await planned_steps(connection, ROLE) == []
 
 
 async def test_the_plan_of_a_migrated_database_is_empty(platform: tuple[Connection, str]) -> None:

@@ -109,7 +109,7 @@ async def migrate(
     )
     await _lock(connection)
     try:
-        await _require_platform(connection)
+        await require_platform(connection)
         await _ensure_role(connection, role)
         await connection.execute(LEDGER)
         await _ensure_tenant(connection, default_tenant_id)
@@ -160,6 +160,27 @@ def _require_unchanged(migration: Migration, checksum: str) -> None:
         )
 
 
+async def require_platform(connection: Connection) -> None:
+    """Whether the tables of the platform that we use are here.
+
+    Raises:
+        SchemaError: some are missing; it names them.
+    """
+    missing = await connection.fetchval(
+        """
+        SELECT string_agg(name, ', ') FROM unnest(ARRAY[
+            'background_jobs', 'staging_acra_companies', 'companies', 'company_enrichment_runs', 'enrichment_runs',
+            'lead_emails', 'tenants']) AS wanted(name)
+        WHERE to_regclass('public.' || name) IS NULL
+        """
+    )
+    if missing:
+        raise SchemaError(
+            f"the platform's tables are missing here ({missing}); is this the right database? "
+            "`acra-express migrate --bootstrap-platform` creates them in an empty one"
+        )
+
+
 async def applied_checksums(connection: Connection) -> dict[int, str]:
     """Version -> checksum of each migration in the ledger; empty before the first `migrate`."""
     if not await connection.fetchval("SELECT to_regclass('acra_express.schema_migrations') IS NOT NULL"):
@@ -178,22 +199,6 @@ async def _lock(connection: Connection) -> None:
             return
         await asyncio.sleep(LOCK_POLL_SECONDS)
     raise SchemaError("another `acra-express migrate` has been running for a minute; try again when it is done")
-
-
-async def _require_platform(connection: Connection) -> None:
-    missing = await connection.fetchval(
-        """
-        SELECT string_agg(name, ', ') FROM unnest(ARRAY[
-            'background_jobs', 'staging_acra_companies', 'companies', 'company_enrichment_runs', 'enrichment_runs',
-            'lead_emails', 'tenants']) AS wanted(name)
-        WHERE to_regclass('public.' || name) IS NULL
-        """
-    )
-    if missing:
-        raise SchemaError(
-            f"the platform's tables are missing here ({missing}); is this the right database? "
-            "`acra-express migrate --bootstrap-platform` creates them in an empty one"
-        )
 
 
 async def _ensure_role(connection: Connection, role: str) -> None:
