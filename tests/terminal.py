@@ -61,6 +61,15 @@ class Terminal:
 @asynccontextmanager
 async def terminal(*arguments: str, size: tuple[int, int], **environ: str) -> AsyncIterator[Terminal]:
     """Run `acra-express` on a terminal of `size` (columns, rows); it is killed at the end."""
+    async with program_on_terminal(
+        sys.executable, "-m", "acra_express_async", *arguments, size=size, **environ
+    ) as running:
+        yield running
+
+
+@asynccontextmanager
+async def program_on_terminal(*command: str, size: tuple[int, int], **environ: str) -> AsyncIterator[Terminal]:
+    """Run any program on a terminal of `size` (columns, rows); it is killed at the end."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -69,8 +78,8 @@ async def terminal(*arguments: str, size: tuple[int, int], **environ: str) -> As
         "-c",
         # the terminal becomes the controlling one, so that Ctrl-C is a signal
         "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-        "os.execv(sys.executable, [sys.executable, '-m', 'acra_express_async', *sys.argv[1:]])",
-        *arguments,
+        "os.execvp(sys.argv[1], sys.argv[1:])",
+        *command,
         env=kept | {"TERM": "xterm-256color"} | environ,
         stdin=slave,
         stdout=slave,

@@ -48,7 +48,13 @@ MOST_NAMED = 20
     "--changed-since", help="Write what changed at or after this date or moment: uen, field, before, after, at."
 )
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: what --output ends in, else csv.")
-@click.option("--output", default="-", show_default=True, help="A file, or - for standard output.")
+@click.option(
+    "--output",
+    type=click.Path(allow_dash=True, readable=False),
+    default="-",
+    show_default=True,
+    help="A file, or - for standard output.",
+)
 @click.option("--beside-nightly", is_flag=True, help="Do not rest while a nightly runs.")
 @synchronous
 async def export(

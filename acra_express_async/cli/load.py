@@ -26,6 +26,8 @@ from acra_express_async.registry.ssic_file import SSIC, read_ssic
 from acra_express_async.settings.tree import load_settings
 
 STDIN = "standard input"
+COMPLETED_PATH = click.Path(readable=False, allow_dash=True)
+"""A shell completes it; what is wrong with it is said by the reader of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class _Loaded:
 
 
 @click.command("load-registry", short_help="Load ACRA's registry files (csv, zip, gz).")
-@click.argument("files", nargs=-1, required=True, metavar="FILE…|DIRECTORY|-")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…|DIRECTORY|-", type=COMPLETED_PATH)
 @click.option("--rejects", "rejects_path", type=click.Path(dir_okay=False, path_type=Path), help="One file for all.")
 @json_option
 @synchronous
@@ -182,7 +184,7 @@ def _counted(report: LoadReport, name: str) -> str:
 
 
 @click.command("load-ssic", short_help="Load the titles of SSIC codes (CSV).")
-@click.argument("file")
+@click.argument("file", type=COMPLETED_PATH)
 @json_option
 @synchronous
 async def load_ssic(file: str, as_json: bool) -> None:
