@@ -2,8 +2,8 @@
 
 One module per command or group; `sessions` opens the database as the login account or as the tenant role, `wording`
 formats figures and tables, `sandbox` commands import their room only when called. Every error is one sentence on
-stderr. Exit codes: 0 done or drained; 1 a component gave up; 2 wrong usage or unknown ID; 78 bad configuration or
-schema.
+stderr. Exit codes: 0 done or drained; 1 it could not be done, or a component gave up; 2 wrong usage or unknown ID;
+78 bad configuration or schema; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from acra_express_async.cli.sessions import EXIT_CONFIG
+from acra_express_async.cli.sessions import EXIT_CONFIG, EXIT_INTERRUPTED
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError, UnknownId
 from acra_express_async.logs import configure, say_to_stderr
 
@@ -96,6 +96,8 @@ class _Commands(click.Group):
             if not as_json:
                 raise
             _refuse("not confirmed (--yes does not ask); nothing was done", EXIT_FAILED, as_json=True)
+        except KeyboardInterrupt:
+            _refuse("interrupted", EXIT_INTERRUPTED, as_json=as_json)
 
 
 def _refuse(sentence: str, code: int, *, as_json: bool) -> NoReturn:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
+from acra_express_async.cli.sessions import EXIT_INTERRUPTED, as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, table
 from acra_express_async.companies.outlook_reading import Prospects, read_prospects
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed
@@ -32,7 +32,6 @@ from acra_express_async.records.reasons import in_words
 from acra_express_async.settings.tree import Settings, load_settings
 
 EXIT_SOME_FAILED = 1
-EXIT_INTERRUPTED = 130
 POLL_SECONDS = 2.0
 """How often `wait` reads the campaign; a company takes tens of seconds."""
 SHOWN_COMPANIES = 20

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
+import sys
 
 import asyncpg
 import pytest
@@ -114,6 +117,28 @@ async def test_a_port_in_use_exits_with_one_sentence(fresh_dsn: str) -> None:
         await server.wait_closed()
     assert code == 78
     assert "cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT" in last_line(err)
+
+
+@pytest.mark.parametrize("form", ["", "--json"])
+async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
+    """In any command; here one that waits for a server which never answers."""
+    dialled = asyncio.Event()
+    server = await asyncio.start_server(lambda _reader, _writer: dialled.set(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "acra_express_async", "jobs", "list", *form.split()),
+        env={"PATH": os.environ["PATH"], "POSTGRES_DSN": f"postgresql://nobody@127.0.0.1:{port}/none"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        await dialled.wait()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    finally:
+        server.close()
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode() == ('{"error": "interrupted"}\n' if form else "acra-express: interrupted\n")
 
 
 async def test_wrong_usage_exits_2() -> None:

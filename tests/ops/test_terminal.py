@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import product
@@ -142,6 +143,31 @@ async def test_a_watched_screen_fits_and_ctrl_c_ends_with_0(
             assert await watching.ended() == 0
     assert b"Traceback" not in watching.raw
     assert b"Aborted" not in watching.raw
+
+
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m")
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("", True), ("1", False)])
+async def test_no_color_turns_the_colours_of_a_screen_off(no_color: str | None, coloured: bool) -> None:
+    environ = {} if no_color is None else {"NO_COLOR": no_color}
+    async with answering(status()) as port:
+        environ |= {"POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none", "ACRA_EXPRESS_HTTP__PORT": str(port)}
+        async with terminal("status", size=(120, 40), **environ) as shown:
+            await shown.until(lambda lines: any("companies today" in line for line in lines))
+            assert await shown.ended() == 0
+    assert bool(COLOUR.search(shown.raw)) is coloured
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+async def test_no_color_turns_the_colours_of_the_log_off(fresh_dsn: str, no_color: str, coloured: bool) -> None:
+    environ = {"POSTGRES_DSN": fresh_dsn, "ACRA_EXPRESS_LOG_FORMAT": "console", "NO_COLOR": no_color}
+    environ |= {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": str(free_port())}
+    async with terminal("run", size=(200, 40), **environ) as running:
+        await running.until(lambda lines: any("listener.proven" in line for line in lines))
+        running.press(b"\x03")
+        assert await running.ended() == 0
+    assert bool(COLOUR.search(running.raw)) is coloured
 
 
 @pytest.mark.parametrize("answer", [status(), busy()])
