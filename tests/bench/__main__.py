@@ -230,8 +230,8 @@ def traces_(rounds: int, companies: int) -> None:
     """What traces cost, off and on, as ratios of `ceiling`; and the trace of one company as text."""
     rows, drawn = asyncio.run(tracing.tracing(rounds, companies))
     note = (
-        f"{rounds} interleaved rounds of {companies} companies with two workers, to a collector that answers; the"
-        f" ratios are medians of the ratios within a round. One company as the collector got it:\n\n```\n{drawn}\n```"
+        f"{rounds} interleaved rounds of {companies} companies with two workers, to a collector that answers; ratios"
+        f" within a round as median (least to most). One company as the collector got it:\n\n```\n{drawn}\n```"
     )
     _tell("traces", tracing.HEADER, rows, note)
 

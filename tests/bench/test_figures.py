@@ -16,6 +16,7 @@ from .figures import rank, typical
 from .limiters import SHAPES, judged, plain
 from .pickup import contenders, working
 from .server import new_database, owned
+from .tracing import ratio
 
 
 def test_percentiles_are_measured_values() -> None:
@@ -28,6 +29,10 @@ def test_percentiles_are_measured_values() -> None:
 def test_one_bad_round_does_not_change_the_median() -> None:
     assert typical([[1.0, 2.0], [1.0, 3.0], [90.0, 99.0]], 0.5) == 1
     assert typical([[1.0, 2.0], [1.0, 3.0], [90.0, 99.0]], 0.99) == 3
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    assert ratio([2.0, 30.0, 4.0], [1.0, 10.0, 4.0]) == "2.00 (1.00 to 3.00)"
 
 
 async def test_our_worker_process_runs_the_inserted_jobs(postgres: EmbeddedPostgres) -> None:

@@ -36,7 +36,7 @@ def arms(collector: str) -> tuple[Arm, ...]:
 
 
 async def tracing(rounds: int, companies: int) -> tuple[list[tuple[str, ...]], str]:
-    """Rows of `HEADER`, and the trace of one company as text; ratios are medians of the ratios within a round."""
+    """Rows of `HEADER`, and the trace of one company as text; see `ratio`."""
     async with AsyncExitStack() as stack:
         collector = await stack.enter_async_context(receiver())
         made = await stack.enter_async_context(bench(rounds * 3 * (companies + WARM_UP), "0"))
@@ -55,16 +55,20 @@ async def tracing(rounds: int, companies: int) -> tuple[list[tuple[str, ...]], s
 
 
 def _row(name: str, found: Sequence[Figures], without: Sequence[Figures], spans: float) -> tuple[str, ...]:
-    cpu = median(here.service / there.service for here, there in zip(found, without, strict=True))
-    pace = median(here.a_second / there.a_second for here, there in zip(found, without, strict=True))
     return (
         name,
         f"{median(each.service for each in found):.0f}",
-        f"{cpu:.2f}",
+        ratio([each.service for each in found], [each.service for each in without]),
         f"{median(each.a_second for each in found):.1f}",
-        f"{pace:.2f}",
+        ratio([each.a_second for each in found], [each.a_second for each in without]),
         f"{spans:.0f}",
     )
+
+
+def ratio(found: Sequence[float], without: Sequence[float]) -> str:
+    """Median of the ratios within a round, and the least and the largest of them: ``1.04 (0.99 to 1.10)``."""
+    ratios = [here / there for here, there in zip(found, without, strict=True)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def longest(collector: Receiver) -> str:
