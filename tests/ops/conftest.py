@@ -78,6 +78,26 @@ def dashboard_expressions() -> list[str]:
     return queries + [mark["expr"] for mark in dashboard()["annotations"]["list"]]
 
 
+ONLY_IN_TROUBLE = (" > 0", 'alertstate="firing"}')
+"""How an expression ends that returns nothing while all is well."""
+
+
+def concrete(expression: str) -> str:
+    """The expression of a panel with Grafana's variables replaced."""
+    for name, value in (("$__rate_interval", "1m"), ("$job", "acra-express"), ("$instance", ".*")):
+        expression = expression.replace(name, value)
+    return expression
+
+
+def dashboard_queries() -> list[tuple[str, str]]:
+    """Title and expression of each query of a panel, ready for Prometheus."""
+    return [
+        (panel["title"], concrete(target["expr"]))
+        for panel in dashboard_panels()
+        for target in panel.get("targets", ())
+    ]
+
+
 def samples_in(text: str) -> set[str]:
     """The names of series that an expression selects, without label values such as job types."""
     return set(SAMPLE.findall(re.sub(r'"[^"]*"', '""', text)))

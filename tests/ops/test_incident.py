@@ -22,13 +22,15 @@ from acra_express_async.models import Provider
 from acra_express_async.sandbox.postgres import free_port
 from acra_express_async.sandbox.simulator import Fault
 
-from .conftest import RULES
+from .conftest import ONLY_IN_TROUBLE, RULES, dashboard_queries
 from .observers import Prometheus, browse, scraping
 
 Tool = Callable[..., str]
 SIXTEEN_MINUTES = 16
 """Longer than the first cool-down of a breaker."""
 HALF_AN_HOUR = 31
+SAME_EVERYWHERE = ("__name__", "job")
+"""Labels that tell nothing apart."""
 
 
 @pytest_asyncio.fixture
@@ -214,6 +216,19 @@ async def one_in_ten_fails(night: Night, reader: Reader, port: int) -> None:
     assert len(night.told) == 6, night.told
 
 
+async def every_panel_answers(prometheus: Prometheus) -> None:
+    """Print each query of the dashboard with its answer; one without data is a fault, unless it shows only trouble."""
+    answers = [(title, text, await prometheus.query(text)) for title, text in dashboard_queries()]
+    for title, text, found in answers:
+        print(f"{title}: {' '.join(text.split())}")
+        for row in found:
+            labels = ", ".join(
+                f"{name}={value}" for name, value in row["metric"].items() if name not in SAME_EVERYWHERE
+            )
+            print(f"    {float(row['value'][1]):.6g}  {labels}")
+    assert [text for _, text, found in answers if not found and not text.endswith(ONLY_IN_TROUBLE)] == []
+
+
 @pytest.mark.tools
 @pytest.mark.timeout(420)
 async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, standing: Stage, tmp_path: Path) -> None:
@@ -274,6 +289,7 @@ async def test_page_alerts_and_metrics_agree_through_incidents(tool: Tool, stand
         await one_in_ten_fails(night, reader, ports[1])
         await night.status(ports[1], verdict=verdict("pass"))
         await reader.reads("It is fine", picture="fine")
+        await every_panel_answers(prometheus)
     text = str(list(standing.simulator.slack.messages))
     assert "@" not in text
     assert standing.environ["ACRA_EXPRESS_ZEROBOUNCE__API_KEY"] not in text

@@ -13,7 +13,7 @@ from process import Stage, stage
 
 from acra_express_async.sandbox.postgres import free_port
 
-from .conftest import RULES, dashboard_expressions, rules_as_text
+from .conftest import ONLY_IN_TROUBLE, RULES, concrete, dashboard_expressions, rules_as_text
 from .observers import scraping
 
 SELECTOR = re.compile(r"\b(?:(?:acra_express|process)_[a-z0-9_]+|up)(?:\{[^}]*\})?")
@@ -25,17 +25,6 @@ Tool = Callable[..., str]
 async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
     async with stage(fresh_dsn, tmp_path) as standing:
         yield standing
-
-
-ONLY_IN_TROUBLE = (" > 0", 'alertstate="firing"}')
-"""How an expression ends that returns nothing while all is well."""
-
-
-def concrete(expression: str) -> str:
-    """The expression of a panel with Grafana's variables replaced."""
-    for name, value in (("$__rate_interval", "1m"), ("$job", "acra-express"), ("$instance", ".*")):
-        expression = expression.replace(name, value)
-    return expression
 
 
 @pytest.mark.tools
