@@ -24,6 +24,8 @@ from acra_express_async.sandbox.testbed import arguments_of, command
 
 EX_CONFIG = 78
 MIGRATIONS = "acra_express_async/db/schema/migrations"
+FIRST_RELEASE = "f485ccc"
+"""The commit from which the first rolling release begins; its newest migration is 0005."""
 
 
 @pytest_asyncio.fixture
@@ -32,17 +34,20 @@ async def standing(fresh_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
         yield standing
 
 
-CodeBefore = Callable[[Migration], AbstractAsyncContextManager[tuple[Stage, Path]]]
+CodeBefore = Callable[[Migration | str], AbstractAsyncContextManager[tuple[Stage, Path]]]
 
 
 @pytest.fixture
 def code_before(postgres: EmbeddedPostgres, template_database: str, tmp_path: Path) -> CodeBefore:
-    """The code before a migration was written: a stage whose database it migrated, and a script that runs it."""
+    """The code before a migration was written, or of a commit: a stage that it migrated, and a script that runs it."""
 
     @asynccontextmanager
-    async def built(migration: Migration) -> AsyncIterator[tuple[Stage, Path]]:
+    async def built(which: Migration | str) -> AsyncIterator[tuple[Stage, Path]]:
         old_code = tmp_path / "older"
-        _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/{migration.version:04d}_{migration.name}.sql")
+        if isinstance(which, str):
+            _package_of(old_code, which)
+        else:
+            _package_before(old_code, "--diff-filter=A", f"{MIGRATIONS}/{which.version:04d}_{which.name}.sql")
         starter = _starter(tmp_path, old_code)
         async with cloned_database(postgres) as dsn:
             migrating = ("migrate", "--bootstrap-platform")
@@ -270,7 +275,13 @@ def _package_before(folder: Path, *which: str) -> None:
     # The root of a shallow clone has no parent, and an unpacked archive has no history.
     if len(found) < 2:
         pytest.skip("this checkout holds no earlier commit of the package (a shallow clone, or no git)")
-    command = ["git", "archive", found[1], "acra_express_async"]
+    _package_of(folder, found[1])
+
+
+def _package_of(folder: Path, commit: str) -> None:
+    if run("git", "cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
+        pytest.skip(f"this checkout does not hold the commit {commit} (a shallow clone, or no git)")
+    command = ["git", "archive", commit, "acra_express_async"]
     packed = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
@@ -292,32 +303,60 @@ def _starter(folder: Path, code: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_the_way_back_to_the_first_release_loses_nothing(code_before: CodeBefore) -> None:
-    """Up with leases, budgets and outcomes of the first release, down again under load, and up once more."""
-    async with code_before(migrations()[5]) as (standing, starter):
+    """Up with leases, budgets and outcomes of the first release, down again under load, and up once more.
+
+    As an orchestrator does it: each release's `migrate` runs while replicas of the other version work.
+    """
+    async with code_before(FIRST_RELEASE) as (standing, starter):
         wanted = standing.uens[:40]
-        old = await standing.start_script(starter, "run")
+        first = await standing.start_script(starter, "run")
         await enqueue_in_fives(standing, wanted[:15])
-        await old.event("company.ended")
+        await first.event("company.ended")
         assert await (await standing.start("migrate")).ended() == 0
         new = await standing.start()
         await new.event("listener.proven")
-        old.signal(signal.SIGTERM)
-        assert await old.ended() == 0
+        first.signal(signal.SIGTERM)
+        assert await first.ended() == 0
         await enqueue_in_fives(standing, wanted[15:30])
         await new.event("company.ended")
 
+        assert await (await standing.start_script(starter, "migrate")).ended() == 0
         back = await standing.start_script(starter, "run")
         await back.event("listener.proven")
+        await new.event("company.ended")
         new.signal(signal.SIGTERM)
         assert await new.ended() == 0
         await enqueue_in_fives(standing, wanted[30:])
         await back.event("company.ended")
         back.signal(signal.SIGTERM)
         assert await back.ended() == 0
-        assert await (await standing.start("run", "--until-idle")).ended() == 0
+        last = await standing.start("run", "--until-idle")
+        assert await last.ended() == 0
 
         await assert_each_once(standing, wanted)
-        charged = await standing.owner.fetchval(
+        faults = await standing.owner.fetchval(
             "SELECT count(*) FROM acra_express.leases WHERE errors > 0 OR crashes > 0"
         )
-        assert charged == 0
+        assert faults == 0
+        await assert_every_call_is_charged(standing)
+        for name, process in (
+            ("first release", first),
+            ("new", new),
+            ("first release again", back),
+            ("new again", last),
+        ):
+            ended = sum('"event": "company.ended"' in line for line in process.lines)
+            print(f"{name}: {ended} companies ended, {len(process.lines)} lines of log")
+
+
+async def assert_every_call_is_charged(standing: Stage) -> None:
+    """Each version charged what it sent, so that no budget forgets the calls of the other."""
+    counted = await standing.owner.fetch(
+        "SELECT provider, sum(amount)::int AS calls FROM acra_express.budget_charges"
+        " WHERE budget IN ('requests_1h', 'calls_1h', 'verifications_1d') GROUP BY provider"
+    )
+    charged = {row["provider"]: row["calls"] for row in counted}
+    sent = standing.simulator.state()["requests"]
+    print(f"charged: {charged}, arrived: {sent}")
+    assert all(charged[provider] >= count for provider, count in sent.items() if provider in charged)
+    assert charged["duckduckgo"] == sent["duckduckgo"]
