@@ -113,7 +113,7 @@ async def _start(settings: Settings, secrets: Secrets) -> DatabaseAccess:
             hashes = await load_address_hash(connection)
             server = connection.get_server_version()
         opened.pop_all()
-    version = f"{server.major}.{server.minor}"
+    version = f"{server.major}.{server.micro}"  # asyncpg calls the second number micro since PostgreSQL 10
     return DatabaseAccess(work, vital, examination.tenant_id, examination.shape, hashes, version)
 
 

@@ -122,8 +122,8 @@ async def test_a_port_in_use_exits_with_one_sentence(fresh_dsn: str) -> None:
 @pytest.mark.parametrize("form", ["", "--json"])
 async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
     """In any command; here one that waits for a server which never answers."""
-    dialled = asyncio.Event()
-    server = await asyncio.start_server(lambda _reader, _writer: dialled.set(), "127.0.0.1", 0)
+    dialled: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _reader, writer: dialled.put_nowait(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "acra_express_async", "jobs", "list", *form.split()),
@@ -131,12 +131,11 @@ async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    try:
-        await dialled.wait()
-        process.send_signal(signal.SIGINT)
-        out, err = await process.communicate()
-    finally:
-        server.close()
+    open_to_the_end = await dialled.get()
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    open_to_the_end.close()
+    server.close()
     assert (process.returncode, out) == (130, b"")
     assert err.decode() == ('{"error": "interrupted"}\n' if form else "acra-express: interrupted\n")
 

@@ -69,5 +69,7 @@ async def test_every_expression_has_data_and_counts_match_the_database(
         rows = await standing.owner.fetch("SELECT kind, count(*) AS n FROM acra_express.outcomes GROUP BY kind")
         assert kinds == {row["kind"]: row["n"] for row in rows}
         assert await prometheus.firing() == set()
+        [build] = await prometheus.query("acra_express_build_info")
+        assert build["metric"]["postgresql"] == (await standing.owner.fetchval("SHOW server_version")).split()[0]
     service.signal(signal.SIGTERM)
     assert await service.ended() == 0
