@@ -119,6 +119,13 @@ async def test_a_port_in_use_exits_with_one_sentence(fresh_dsn: str) -> None:
     assert "cannot listen on ACRA_EXPRESS_HTTP__HOST and __PORT" in last_line(err)
 
 
+WITH_SIGINT = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from acra_express_async.__main__ import main; main()"
+)
+"""What a shell's background job ignores, and its children with it."""
+
+
 @pytest.mark.parametrize("form", ["", "--json"])
 async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
     """In any command; here one that waits for a server which never answers."""
@@ -126,7 +133,7 @@ async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
     server = await asyncio.start_server(lambda _reader, writer: dialled.put_nowait(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "acra_express_async", "jobs", "list", *form.split()),
+        *(sys.executable, "-c", WITH_SIGINT, "jobs", "list", *form.split()),
         env={"PATH": os.environ["PATH"], "POSTGRES_DSN": f"postgresql://nobody@127.0.0.1:{port}/none"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -136,7 +143,7 @@ async def test_ctrl_c_exits_130_with_one_word(form: str) -> None:
     out, err = await process.communicate()
     open_to_the_end.close()
     server.close()
-    assert (process.returncode, out) == (130, b"")
+    assert (process.returncode, out) == (130, b""), err
     assert err.decode() == ('{"error": "interrupted"}\n' if form else "acra-express: interrupted\n")
 
 
