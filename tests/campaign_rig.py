@@ -10,7 +10,6 @@ from typing import Any
 from rig import Rig
 
 from acra_express_async.companies.enrichment import Enrichment
-from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.companies.campaign_rows import Campaigns as CampaignRows
@@ -68,7 +67,6 @@ class Campaigns(Rig):
                 pipeline=story,
                 resolve=judged,
                 lock_retry=self.lock_retry,
-                faults=FaultStreak(self.metrics.internal_error_streak.set),
                 context=self.context,
             ),
             JobType.STAGING: Staging(
@@ -80,8 +78,7 @@ class Campaigns(Rig):
                 ),
                 cap=DailyCap(database, settings.zone),
                 resolve=judged,
-                until_tick=lambda: timedelta(hours=1),
-                at_once=at_once,
+                continues_in=lambda: None if at_once else timedelta(hours=1),
                 lock_retry=self.lock_retry,
                 context=self.context,
             ),

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from contexts import context_of
@@ -16,9 +17,11 @@ from acra_express_async.db.jobs.listen import Listener
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import End, JobScope, LockRetry
+from acra_express_async.jobs.lease_keeping import LeaseKeeper
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Worker
 from acra_express_async.models import Job, JobType
+from acra_express_async.runtime.context import Pause
 from acra_express_async.runtime.dispatch import Dispatch
 from acra_express_async.runtime.supervisor import Closer, Component, Supervisor
 
@@ -56,6 +59,8 @@ class Rig:
         closers: Sequence[Closer] = (),
         allowed: Callable[[], int] | None = None,
         call_seconds: float = 0.05,
+        lease_clock: Callable[[], float] | None = None,
+        worker_pause: Pause = asyncio.sleep,
     ) -> None:
         self._work = work
         self.database = database
@@ -82,18 +87,18 @@ class Rig:
             until_idle=until_idle,
             context=self.context,
         )
+        working = replace(self.context, clock=lease_clock or loop.time, pause=worker_pause)
+        leases = LeaseKeeper(jobs=self.jobs, heartbeat=heartbeat, call_seconds=call_seconds, context=working)
         self.workers = [
             Worker(
                 name=f"worker-{number}",
                 dispatch=self.dispatch,
-                jobs=self.jobs,
+                leases=leases,
                 ends=self.ends,
                 handlers=dict.fromkeys(JobType, self.handle),
-                heartbeat=heartbeat,
                 poller=self.poller,
-                call_seconds=call_seconds,
                 stands_back=stands_back,
-                context=self.context,
+                context=working,
             )
             for number in range(workers)
         ]

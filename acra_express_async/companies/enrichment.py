@@ -58,7 +58,6 @@ class Enrichment:
     Args:
         resolve: decides about `params.throttle` (see limits/overrides.py); raises JobError.
         lock_retry: repeats transactions that gave way to a lock.
-        faults: counts companies in a row that failed in our own code.
     """
 
     jobs: Jobs
@@ -68,12 +67,12 @@ class Enrichment:
     pipeline: Pipeline
     resolve: Callable[[object, str], JobThrottle]
     lock_retry: LockRetry
-    faults: FaultStreak
     context: InitVar[Context]
 
     def __post_init__(self, context: Context) -> None:
         self._metrics = context.metrics
         self._clock = context.clock
+        self._faults = FaultStreak(context.metrics.internal_error_streak.set)
 
     async def handle(self, job: Job, scope: JobScope) -> End:
         """Enrich what is left of the job.
@@ -174,12 +173,12 @@ class Enrichment:
             raise
         except Exception as error:
             log.exception("company.broke")
-            if self.faults.broke(company.company_id):
+            if self._faults.broke(company.company_id):
                 await self._put_back(batch, company.company_id, scope.usage)
                 raise _own_fault(error) from error
             note = f"{type(error).__name__}: {error}"
             return Outcome(OutcomeKind.FAILED, "internal_error", notes=(note[:500],), usage=scope.usage)
-        self.faults.went_well()
+        self._faults.went_well()
         return replace(outcome, usage=scope.usage)
 
     async def _put_back(

@@ -39,8 +39,7 @@ class Staging:
 
     Args:
         resolve: decides about `params.throttle` (see limits/overrides.py); raises JobError.
-        until_tick: how long until the next cron tick, at which a continuation is due.
-        at_once: continuations are due at once (--until-idle).
+        continues_in: how long until a continuation is due: at the next cron tick; None at once.
         lock_retry: repeats transactions that gave way to a lock.
     """
 
@@ -50,8 +49,7 @@ class Staging:
     registry: Selection
     cap: DailyCap
     resolve: Callable[[object, str], JobThrottle]
-    until_tick: Callable[[], timedelta]
-    at_once: bool
+    continues_in: Callable[[], timedelta | None]
     lock_retry: LockRetry
     context: InitVar[Context]
 
@@ -140,7 +138,7 @@ class Staging:
         """Insert the jobs that follow and finish this one, in one transaction that checks the token."""
         rest = batch.rest
         # A free worker claims a continuation before its tick if no other job is waiting (see `claim` in 0001_core.sql).
-        due_in = None if self.at_once else self.until_tick()
+        due_in = self.continues_in()
         enrichment, continuation = await self.lock_retry.write(lambda: self._hand_on(batch, rest, due_in, note))
         log.info(
             "batch.staged",

@@ -6,19 +6,16 @@ Nothing is written once the lease is lost. The heartbeat stops last, after the w
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
-from datetime import timedelta
 
 import structlog
 
 from acra_express_async import logs
-from acra_express_async.db.jobs.claims import JobClaims
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, NotNow
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import STATES, End, JobScope
+from acra_express_async.jobs.lease_keeping import LeaseKeeper
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.models import Job, JobType
 from acra_express_async.params import campaign_of
@@ -33,14 +30,8 @@ log = logs.logger("worker")
 STEP_SECONDS = 180.0
 """Longest normal silence inside a job: a wait for a budget (60 s), the slowest try (35 s), a save that keeps giving way
 to locks (24 s), and a margin."""
-HURRY = 8
-"""A missed heartbeat is repeated after an eighth of the interval."""
 HAND_OVER_SECONDS = (0.5, 5.0)
 """First and longest pause between tries to hand back a job that the database could not serve."""
-CALL_SECONDS = 40.0
-"""How long a call in flight may go on after the lease was lost: the slowest try takes 35 s, and it is paid for."""
-LEAST_BEAT_SECONDS = 1.0
-"""A heartbeat that was asked for comes no sooner than this after the one before."""
 HAND_BACK_SECONDS = 5.0
 """Longest duration of the shielded write that hands a job back when its worker is cancelled."""
 
@@ -55,25 +46,22 @@ class Worker:
 
     Args:
         name: for logs and the status page.
+        leases: keeps the lease of the job in hand.
+        ends: writes how an attempt ends.
         handlers: the work of each job type.
-        heartbeat: time between two heartbeats, at most a quarter of the lease.
-        jobs: extends the lease.
         poller: learns when a job has ended, so that it claims only for free workers.
         stands_back: why nothing new may be started now, or None.
         traces: begins one for each attempt.
-        call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
         context: its clock judges the lease.
     """
 
     name: str
-    jobs: JobClaims
+    leases: LeaseKeeper
     ends: AttemptEnds
     handlers: Mapping[JobType, Handler]
-    heartbeat: timedelta
     poller: Poller
     stands_back: Callable[[], str | None]
     traces: Traces = field(default_factory=Traces)
-    call_seconds: float = CALL_SECONDS
     dispatch: Dispatch
     context: InitVar[Context]
 
@@ -165,10 +153,10 @@ class Worker:
         )
         scope.moved()
         try:
-            if not await self._extend(job, scope):
+            if not await self.leases.extend(job, scope):
                 return End.LEASE_LOST
             async with asyncio.TaskGroup() as group:
-                beating = group.create_task(self._beat(job, scope), name=f"heartbeat:{job.job_id}")
+                beating = group.create_task(self.leases.keep(job, scope, self._asked), name=f"heartbeat:{job.job_id}")
                 try:
                     return await self._run(job, scope)
                 finally:
@@ -180,43 +168,6 @@ class Worker:
             self._abandoned = True
             log.warning("job.left_to_its_lease", error=str(away.exceptions[0]))
         return End.LEASE_LOST
-
-    async def _extend(self, job: Job, scope: JobScope) -> bool:
-        """One heartbeat; the deadline in `scope` counts from before it was sent."""
-        asked = self._clock()
-        extended = await self.jobs.heartbeat(job)
-        if extended:
-            scope.lease_ends = asked + job.lease.total_seconds()
-        return extended
-
-    async def _beat(self, job: Job, scope: JobScope) -> None:
-        wait = self.heartbeat
-        while True:
-            await self._rest(wait.total_seconds())
-            try:
-                if not await self._extend(job, scope):
-                    return  # the end is committed, and its answer is on the way
-            except LeaseLost:
-                # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
-                scope.lease_ends = -math.inf
-                await self._pause(self.call_seconds)
-                raise
-            except NotNow as away:
-                # repeat a missed heartbeat soon, so that the lease does not depend on a single one
-                wait = self.heartbeat / HURRY
-                log.warning("lease.heartbeat_missed", error=str(away))
-            else:
-                wait = self.heartbeat
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait until the next heartbeat is due or is asked for."""
-        least = min(seconds, LEAST_BEAT_SECONDS)
-        await self._pause(least)
-        if seconds > least and not self._asked.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds - least):
-                    await self._asked.wait()
-        self._asked.clear()
 
     async def _run(self, job: Job, scope: JobScope) -> End:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.display import Display
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import LockRetry
+from acra_express_async.jobs.lease_keeping import LeaseKeeper
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.jobs.worker import Handler, Worker
 from acra_express_async.models import JobType
@@ -192,57 +193,64 @@ class Composition:
         )
 
     def _workers(self) -> None:
-        settings, context = self.settings, self.context
-        lock_retry = LockRetry(context.random, self._gave_way)
+        settings = self.settings
+        lock_retry = LockRetry(self.context.random, self._gave_way)
         ends = AttemptEnds(
             jobs=self.jobs,
             lock_retry=lock_retry,
             max_errors=settings.max_errors,
             max_crashes=settings.max_crashes,
-            context=context,
+            context=self.context,
         )
+        handlers = self._handlers(lock_retry)
+        context = replace(self.context, clock=elapsed)  # a lease goes on while the machine is suspended
+        leases = LeaseKeeper(jobs=self.jobs, heartbeat=timedelta(seconds=settings.heartbeat_seconds), context=context)
+        self.workers = [
+            Worker(
+                name=f"worker-{number}",
+                leases=leases,
+                ends=ends,
+                handlers=handlers,
+                poller=self.poller,
+                stands_back=self.courtesy.stands_back,
+                traces=self.options.traces,
+                dispatch=self.dispatch,
+                context=context,
+            )
+            for number in range(1, settings.workers + 1)
+        ]
+
+    def _handlers(self, lock_retry: LockRetry) -> dict[JobType, Handler]:
         pipeline = build_pipeline(
-            settings,
+            self.settings,
             self.access,
             self.providers,
             memory=self.memory,
             settlements=self.settlements,
             snapshot=self.snapshot_loop.snapshot,
-            clock=context.clock,
+            clock=self.context.clock,
         )
-        handlers = build_handlers(
-            settings,
+        return build_handlers(
+            self.settings,
             self.access,
             pipeline,
             jobs=self.jobs,
             cap=self.cap,
             selection=self.selection,
-            until_tick=self.schedule.until_tick,
-            at_once=self.until_idle,
+            continues_in=self._continues_in,
             lock_retry=lock_retry,
-            context=context,
+            context=self.context,
         )
-        self.workers = [self._worker(number, ends, handlers) for number in range(1, settings.workers + 1)]
+
+    def _continues_in(self) -> timedelta | None:
+        """A continuation waits for the next tick, unless the process drains what is due and ends."""
+        return None if self.until_idle else self.schedule.until_tick()
 
     def _budgets(self) -> Awaitable[list[BudgetUse]]:
         return self.ledger.usage(chain(*self.providers.allowances.values()))
 
     def _gave_way(self, reason: str) -> None:
         self.context.metrics.nightly_yields.labels(reason).inc()
-
-    def _worker(self, number: int, ends: AttemptEnds, handlers: Mapping[JobType, Handler]) -> Worker:
-        return Worker(
-            name=f"worker-{number}",
-            dispatch=self.dispatch,
-            jobs=self.jobs,
-            ends=ends,
-            handlers=handlers,
-            heartbeat=timedelta(seconds=self.settings.heartbeat_seconds),
-            poller=self.poller,
-            stands_back=self.courtesy.stands_back,
-            traces=self.options.traces,
-            context=replace(self.context, clock=elapsed),  # the lease goes on while the machine is suspended
-        )
 
     def _beside_the_work(self) -> None:
         """Listener, cron and pulse."""

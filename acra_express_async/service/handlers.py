@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from acra_express_async.companies.enrichment import Enrichment
-from acra_express_async.companies.fault_streak import FaultStreak
 from acra_express_async.companies.pipeline import Pipeline
 from acra_express_async.companies.staging import Staging
 from acra_express_async.db.companies.campaign_rows import Campaigns
@@ -32,16 +31,14 @@ def build_handlers(
     jobs: Jobs,
     cap: DailyCap,
     selection: Selection,
-    until_tick: Callable[[], timedelta],
-    at_once: bool,
+    continues_in: Callable[[], timedelta | None],
     lock_retry: LockRetry,
     context: Context,
 ) -> dict[JobType, Handler]:
     """Staging and enrichment.
 
     Args:
-        until_tick: how long until the next cron tick, at which a continuation is due.
-        at_once: continuations are due at once.
+        continues_in: how long until a continuation is due; None at once.
     """
 
     def judged(throttle: object, key: str) -> JobThrottle:
@@ -62,7 +59,6 @@ def build_handlers(
         pipeline=pipeline,
         resolve=judged,
         lock_retry=lock_retry,
-        faults=FaultStreak(context.metrics.internal_error_streak.set),
         context=context,
     )
     staging = Staging(
@@ -72,8 +68,7 @@ def build_handlers(
         registry=selection,
         cap=cap,
         resolve=judged,
-        until_tick=until_tick,
-        at_once=at_once,
+        continues_in=continues_in,
         lock_retry=lock_retry,
         context=context,
     )

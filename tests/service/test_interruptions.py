@@ -188,8 +188,15 @@ async def test_the_deadline_counts_from_before_the_confirmation(database: Databa
         left.append(scope.lease_ends - now)
         return await rig.finish(job)
 
-    rig = Rig(database, work, workers=1, lease=timedelta(seconds=60), heartbeat=timedelta(seconds=15), until_idle=True)
-    rig.workers[0]._clock = lambda: now
+    rig = Rig(
+        database,
+        work,
+        workers=1,
+        lease=timedelta(seconds=60),
+        heartbeat=timedelta(seconds=15),
+        until_idle=True,
+        lease_clock=lambda: now,
+    )
     beat = rig.jobs.heartbeat
 
     async def slow(job: Job) -> bool:
@@ -310,15 +317,21 @@ async def test_a_cancel_lets_the_call_in_flight_end(database: Database, owner: C
         scope.check()
         return End.DONE
 
-    rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=HOUR / 4, listen_dsn=fresh_dsn, call_seconds=60)
-    pace = rig.workers[0]._pause
-
     async def paced(seconds: float) -> None:
         if seconds == 60:
             told.set()
-        await pace(seconds)
+        await asyncio.sleep(seconds)
 
-    rig.workers[0]._pause = paced
+    rig = Rig(
+        database,
+        work,
+        workers=1,
+        lease=HOUR,
+        heartbeat=HOUR / 4,
+        listen_dsn=fresh_dsn,
+        call_seconds=60,
+        worker_pause=paced,
+    )
     async with rig.running():
         await rig.listening.wait()
         [job_id] = await enqueue(owner)

@@ -45,8 +45,7 @@ async def test_a_machine_suspended_past_its_lease_calls_nobody(
 
     monkeypatch.setattr(realtime, "suspended", lambda: 0.0)
     minute, quarter = timedelta(seconds=60), timedelta(seconds=15)
-    rig = Rig(database, work, workers=1, lease=minute, heartbeat=quarter, until_idle=True)
-    rig.workers[0]._clock = realtime.elapsed
+    rig = Rig(database, work, workers=1, lease=minute, heartbeat=quarter, until_idle=True, lease_clock=realtime.elapsed)
     await enqueue(owner)
     assert await rig.supervisor.run() == 0
     assert len(refused) == 1

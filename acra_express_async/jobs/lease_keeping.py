@@ -1,0 +1,96 @@
+"""Keeps the lease of a job that a worker holds: heartbeats, and what follows from one that is missed or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import suppress
+from dataclasses import InitVar, dataclass
+from datetime import timedelta
+
+from acra_express_async import logs
+from acra_express_async.db.jobs.claims import JobClaims
+from acra_express_async.errors import LeaseLost, NotNow
+from acra_express_async.jobs.attempts import JobScope
+from acra_express_async.models import Job
+from acra_express_async.runtime.context import Context
+
+log = logs.logger("worker")
+
+HURRY = 8
+"""A missed heartbeat is repeated after an eighth of the interval."""
+CALL_SECONDS = 40.0
+"""How long a call in flight may go on after the lease was lost: the slowest try takes 35 s, and it is paid for."""
+LEAST_BEAT_SECONDS = 1.0
+"""A heartbeat that was asked for comes no sooner than this after the one before."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LeaseKeeper:
+    """Extends the leases of all workers; it knows nothing of a job but its lease.
+
+    Args:
+        jobs: extends a lease.
+        heartbeat: time between two heartbeats, at most a quarter of the lease.
+        call_seconds: how long a call in flight may go on after the lease was lost; nothing new starts.
+        context: its clock judges the lease.
+    """
+
+    jobs: JobClaims
+    heartbeat: timedelta
+    call_seconds: float = CALL_SECONDS
+    context: InitVar[Context]
+
+    def __post_init__(self, context: Context) -> None:
+        self._clock = context.clock
+        self._pause = context.pause
+
+    async def extend(self, job: Job, scope: JobScope) -> bool:
+        """One heartbeat; the deadline in `scope` counts from before it was sent. False once the job's end is committed.
+
+        Raises:
+            LeaseLost: another process has the job.
+            NotNow: no answer; the lease may have been extended all the same.
+        """
+        asked = self._clock()
+        extended = await self.jobs.heartbeat(job)
+        if extended:
+            scope.lease_ends = asked + job.lease.total_seconds()
+        return extended
+
+    async def keep(self, job: Job, scope: JobScope, asked: asyncio.Event) -> None:
+        """Send heartbeats until the job's end is committed.
+
+        Args:
+            asked: set by others to have the next heartbeat soon; cleared here.
+
+        Raises:
+            LeaseLost: another process has the job; the call in flight was given `call_seconds`.
+        """
+        wait = self.heartbeat
+        while True:
+            await self._rest(wait.total_seconds(), asked)
+            try:
+                if not await self.extend(job, scope):
+                    return  # the end is committed, and its answer is on the way
+            except LeaseLost:
+                # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
+                scope.lease_ends = -math.inf
+                await self._pause(self.call_seconds)
+                raise
+            except NotNow as away:
+                # repeat a missed heartbeat soon, so that the lease does not depend on a single one
+                wait = self.heartbeat / HURRY
+                log.warning("lease.heartbeat_missed", error=str(away))
+            else:
+                wait = self.heartbeat
+
+    async def _rest(self, seconds: float, asked: asyncio.Event) -> None:
+        """Wait until the next heartbeat is due or is asked for."""
+        least = min(seconds, LEAST_BEAT_SECONDS)
+        await self._pause(least)
+        if seconds > least and not asked.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds - least):
+                    await asked.wait()
+        asked.clear()
