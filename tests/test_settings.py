@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from acra_express_async.errors import ConfigError
-from acra_express_async.settings.tree import ignored_names, load_settings, secrets_of
+from acra_express_async.settings.tree import Settings, ignored_names, load_settings, secrets_of
 
 DSN = {"POSTGRES_DSN": "postgresql://svc:pa%40ss-w0rd@db:5432/platform"}
 
@@ -104,3 +106,21 @@ def test_variables_injected_by_kubernetes_are_ignored() -> None:
 def test_secrets_are_known_to_the_redactor() -> None:
     settings = load_settings(DSN | {"JINA_API_KEY": "jina_abc", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x"})
     assert set(secrets_of(settings)) == {"jina_abc", "https://hooks.slack.com/x", "pa%40ss-w0rd", "pa@ss-w0rd"}
+
+
+def test_the_redactor_knows_every_secret_setting() -> None:
+    named = {
+        f"ACRA_EXPRESS_{name}": f"secret-{name.lower()}"
+        for name, annotation in _leaves(Settings)
+        if "SecretStr" in str(annotation) and name != "POSTGRES_DSN"
+    }
+    assert len(named) >= 5
+    assert set(named.values()) <= set(secrets_of(load_settings(DSN | named)))
+
+
+def _leaves(group: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, field in group.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _leaves(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", field.annotation

@@ -12,7 +12,8 @@ from acra_express_async.db.limits.budget_ledger import BudgetUse
 from acra_express_async.db.ops.alert_rows import BreakerLine, Failures, OwnFaults
 from acra_express_async.db.ops.failing_parts import PART_HOURS, FailingPart
 from acra_express_async.limits import KEY_REASONS
-from acra_express_async.models import Provider, local_time
+from acra_express_async.limits.budget_table import BUDGETED
+from acra_express_async.models import local_time
 from acra_express_async.settings.tree import AlertSettings
 
 HYSTERESIS = 0.8
@@ -24,8 +25,6 @@ BUDGET_CLEARS = 0.05
 SHORT_WINDOW = timedelta(minutes=5)
 """Windows up to this long are full by design whenever pages are read; only staying full is worth a message."""
 SHORT_WINDOW_HOLD = timedelta(minutes=15)
-
-BREAKING = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 
 def percent(share: float, *, beside: float | None = None) -> str:
@@ -88,7 +87,7 @@ def breakers(lines: Sequence[BreakerLine], zone: tzinfo | None) -> list[Measurem
     """Per provider: it refuses us, or our key or credits are bad. A mere outage is left out: a person cannot end it."""
     refusing = {line.provider: line for line in lines if line.kind == "blocked"}
     measurements = []
-    for provider in BREAKING:
+    for provider in BUDGETED:
         line = refusing.get(provider.value)
         money = line is not None and line.reason in KEY_REASONS
         fields = (

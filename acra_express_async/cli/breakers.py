@@ -14,6 +14,7 @@ from acra_express_async.cli.sessions import as_tenant, json_option, operator_nam
 from acra_express_async.cli.wording import cell, console, moment, table
 from acra_express_async.db.limits.probe_requests import VALID_FOR, BreakerRow, ProbeAnswer, ProbeRequests
 from acra_express_async.errors import AcraExpressError
+from acra_express_async.limits.budget_table import BUDGETED
 from acra_express_async.models import Provider
 from acra_express_async.ops.probe_refusals import refuse_probe
 from acra_express_async.records.reasons import refusal_in_words
@@ -22,7 +23,6 @@ from acra_express_async.settings.tree import load_settings
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 170.0
 """A probe waits for a turn and a budget, a minute each, and for its answer."""
-PROBED = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 
 @click.group(short_help="Which providers are called now; probe one.")
@@ -56,7 +56,7 @@ async def list_(as_json: bool) -> None:
 
 
 @breakers.command(short_help="Have the running service probe a provider now.")
-@click.argument("provider", type=click.Choice([each.value for each in PROBED]))
+@click.argument("provider", type=click.Choice([each.value for each in BUDGETED]))
 @json_option
 @synchronous
 async def probe(provider: str, as_json: bool) -> None:

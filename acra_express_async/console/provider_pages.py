@@ -12,10 +12,8 @@ from acra_express_async.console.visit import ConsoleVisit
 from acra_express_async.console.wording_filters import moment
 from acra_express_async.db.limits.probe_requests import ProbeRequests
 from acra_express_async.errors import AcraExpressError
-from acra_express_async.models import Provider
+from acra_express_async.limits.budget_table import BUDGETED
 from acra_express_async.ops.probe_refusals import refuse_probe
-
-PROBED = (Provider.DUCKDUCKGO, Provider.JINA, Provider.ZEROBOUNCE)
 
 
 class ProviderPages:
@@ -35,7 +33,7 @@ class ProviderPages:
         pending = any(line.ended_at is None and not line.is_void for line in probes.values())
         return await visit.show(
             "providers.html",
-            breakers=[row for row in await requests.breakers() if row.provider in tuple(PROBED)],
+            breakers=[row for row in await requests.breakers() if row.provider in BUDGETED],
             probes=probes,
             pending=pending,
             budgets=self._status()["budgets"],
@@ -44,7 +42,7 @@ class ProviderPages:
     async def probe(self, visit: ConsoleVisit) -> web.StreamResponse:
         """Ask the running service to probe; the page then waits for its answer."""
         name = visit.request.match_info["provider"]
-        provider = next((each for each in PROBED if each.value == name), None)
+        provider = next((each for each in BUDGETED if each.value == name), None)
         if provider is None:
             raise web.HTTPNotFound
         requests = ProbeRequests(visit.database)

@@ -131,6 +131,8 @@ def budgets_of(provider: Provider) -> Iterator[BudgetRow]:
 
 
 _BY_KEY = {row.key: row for row in BUDGETS}
+BUDGETED = tuple(dict.fromkeys(row.provider for row in BUDGETS))
+"""The providers that have budgets: each of them has a breaker too, and can be probed."""
 NEEDED = frozenset(row.provider for row in BUDGETS if not row.optional)
 """Providers without which no company can be worked on."""
 

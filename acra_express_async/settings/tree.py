@@ -8,7 +8,7 @@ of the names.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -344,15 +344,16 @@ def uses_platforms_webhook(environ: Mapping[str, str] | None = None) -> bool:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Strings that must never appear in a log: keys, the webhook's URL, the console's password, those in both DSNs."""
-    given = (
-        settings.jina.api_key,
-        settings.zerobounce.api_key,
-        settings.slack.webhook_url,
-        settings.console.password,
-        settings.postgres_dsn,
-        settings.listen_dsn,
-    )
-    return [part for secret in given if secret is not None for part in secret_parts(secret.get_secret_value())]
+    return [part for secret in _secrets_in(settings) for part in secret_parts(secret.get_secret_value())]
+
+
+def _secrets_in(group: BaseModel) -> Iterator[SecretStr]:
+    """Every secret of the tree, so that a new one is kept out of the log without being named anywhere."""
+    for _name, value in group:
+        if isinstance(value, SecretStr):
+            yield value
+        elif isinstance(value, BaseModel):
+            yield from _secrets_in(value)
 
 
 def secret_parts(value: str) -> list[str]:

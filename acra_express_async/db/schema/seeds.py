@@ -10,9 +10,7 @@ from typing import Final
 
 from acra_express_async.db.session.connection import Connection
 from acra_express_async.errors import SchemaError
-
-PROVIDERS: Final = ("duckduckgo", "jina", "zerobounce")
-"""The providers with a budget and a breaker."""
+from acra_express_async.limits.budget_table import BUDGETED
 
 HASH_KEY: Final = "acra_express.hash_key"
 
@@ -35,7 +33,7 @@ async def missing_seeds(connection: Connection) -> list[str]:
             SELECT FROM unnest($1::text[]) AS p(provider)
             WHERE NOT EXISTS (SELECT FROM acra_express.breakers b WHERE b.provider = p.provider))
         """,
-        list(PROVIDERS),
+        [provider.value for provider in BUDGETED],
     )
     return [row["name"] for row in rows]
 
@@ -75,12 +73,12 @@ async def put_seeds_back(connection: Connection) -> list[str]:
             WHERE NOT EXISTS (SELECT FROM acra_express.hash_key);
             """
         )
-        for provider in PROVIDERS:
+        for provider in BUDGETED:
             await connection.execute(
-                "INSERT INTO acra_express.budget_locks (provider) VALUES ($1) ON CONFLICT DO NOTHING", provider
+                "INSERT INTO acra_express.budget_locks (provider) VALUES ($1) ON CONFLICT DO NOTHING", provider.value
             )
             await connection.execute(
-                "INSERT INTO acra_express.breakers (provider) VALUES ($1) ON CONFLICT DO NOTHING", provider
+                "INSERT INTO acra_express.breakers (provider) VALUES ($1) ON CONFLICT DO NOTHING", provider.value
             )
     return missing
 
