@@ -49,18 +49,8 @@ VERDICTS = ("valid", "invalid", "catch-all", "do_not_mail", "spamtrap", "abuse",
 LOOK_AGES = ("days_7", "days_30", "older", "never")
 BREAKER_STATES = ("closed", "open", "half_open")
 YIELD_REASONS = ("nightly_running", "quiet_hours", "table_busy", "lock_timeout", "connections")
-FAILURE_REASONS = (
-    "provider_unavailable",
-    "provider_blocked",
-    "provider_error",
-    "job_error",
-    "too_many_errors",
-    "too_many_crashes",
-    "cancelled",
-    "save_failed",
-    "internal_error",
-    "judged_site_unreadable",
-)
+OTHER_FAILURES = "internal_error"
+"""What a failure counts as whose reason is not known."""
 ALERTS = (
     "failure_ratio",
     "budget_80",
@@ -86,9 +76,15 @@ class Metrics:
 
     Args:
         budgets: provider and name of every budget: the labels of `budget_used` and `budget_limit`.
+        failures: why a company may have failed: the labels of `failures_total`.
     """
 
-    def __init__(self, registry: CollectorRegistry, budgets: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        budgets: Iterable[tuple[str, str]] = (),
+        failures: Iterable[str] = (),
+    ) -> None:
         # `_created` doubles the series of every counter and histogram, and nothing here reads it. The switch of the
         # library is for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -96,7 +92,10 @@ class Metrics:
         self.companies_processed = self._counter(
             "companies_processed_total", "Companies by terminal outcome, each counted once.", outcome=OutcomeKind
         )
-        self.failures = self._counter("failures_total", "Companies that failed, by reason.", reason=FAILURE_REASONS)
+        self._known_failures = {OTHER_FAILURES, *failures}
+        self.failures = self._counter(
+            "failures_total", "Companies that failed, by reason.", reason=sorted(self._known_failures)
+        )
         self.latency = self._histogram(
             "latency_seconds",
             "From created_at of the company's own staging job to its committed enrichment, by the database's clock.",
@@ -224,7 +223,7 @@ class Metrics:
         if campaign_age is not None:
             self.campaign_age.observe(max(0.0, campaign_age.total_seconds()))
         if kind == OutcomeKind.FAILED:
-            self.failures.labels(reason if reason in FAILURE_REASONS else "internal_error").inc()
+            self.failures.labels(reason if reason in self._known_failures else OTHER_FAILURES).inc()
 
     def companies_cancelled(self, companies: int) -> None:
         """Count companies that a person cancelled. They have no latency: the service did nothing."""
@@ -263,17 +262,17 @@ def _initialise(metric: MetricWrapperBase, labels: dict[str, Iterable[str]]) -> 
             metric.labels(*values)
 
 
-def new_metrics(budgets: Iterable[tuple[str, str]] = ()) -> Metrics:
+def new_metrics(budgets: Iterable[tuple[str, str]] = (), failures: Iterable[str] = ()) -> Metrics:
     """The metrics of this process, over a separate registry.
 
     Args:
-        budgets: see `Metrics`.
+        budgets, failures: see `Metrics`.
 
     Raises:
         ConfigError: PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads by itself, names no usable folder.
     """
     try:
-        return Metrics(CollectorRegistry(), budgets)
+        return Metrics(CollectorRegistry(), budgets, failures)
     except OSError as wrong:
         raise ConfigError(
             f"PROMETHEUS_MULTIPROC_DIR names {Path(wrong.filename).parent if wrong.filename else 'a folder'}, in which "

@@ -6,65 +6,66 @@ from collections.abc import Mapping
 
 from acra_express_async.models import OutcomeKind
 
-REASONS = {
-    "no_search_results": "the search found nothing",
-    "no_credible_site": "no search result looked like its own site",
-    "ambiguous": "more than one site could be its own, and the evidence does not decide between them",
-    "site_unreadable": "the best candidate could not be read",
-    "parked": "the best candidate is a parked domain",
-    "expired": "the best candidate's domain or hosting has expired",
-    "suspended": "the best candidate's hosting account or domain is suspended",
-    "unconnected": "no website is connected to the best candidate's address, or it was taken down",
-    "closed_shop": "the best candidate is a shop that is closed or not yet open",
-    "ceased": "the best candidate's site says that the firm has closed for good",
-    "default_page": "the best candidate shows only the default page of its server",
-    "hijacked": "the best candidate's pages now belong to someone else",
-    "imitation": "the best candidate imitates the company",
-    "directory": "the best candidate is a directory, not the company's own site",
-    "other_company": "the best candidate belongs to another company",
-    "elsewhere": "the best candidate is a company in another country",
-    "no_proof": "the best candidate showed no proof that it is the company's own",
-    "judged": "a person said what its website is, or that it has none",
-    "site_opted_out": "its site had opted out",
-    "forgotten": "what had been found was removed on request",
-    "judged_site_unreadable": "the website that a person set or confirmed is dead",
-    "recently_checked": "it had been checked within RECHECK_DAYS",
-    "in_another_job": "another job was working on it",
-    "opted_out": "it has opted out",
-    "not_live": "the registry does not list it as live",
-    "company_vanished": "its row in companies was gone",
-    "provider_unavailable": "a provider was unavailable for too long",
-    "provider_blocked": "a provider refused us for too long",
-    "provider_error": "a provider's answers could not be used",
-    "job_error": "its job could not be done as it was written",
-    "too_many_errors": "its job failed too often",
-    "too_many_crashes": "its job ended the process too often",
-    "save_failed": "its results could not be stored",
-    "internal_error": "our own code failed",
+JUDGED = "a person said what its website is, or that it has none"
+
+REASONS_OF: Mapping[OutcomeKind, Mapping[str, str]] = {
+    OutcomeKind.ENRICHED: {
+        "judged": JUDGED,
+    },
+    OutcomeKind.NO_WEBSITE: {
+        "no_search_results": "the search found nothing",
+        "no_credible_site": "no search result looked like its own site",
+        "ambiguous": "more than one site could be its own, and the evidence does not decide between them",
+        "site_unreadable": "the best candidate could not be read",
+        "parked": "the best candidate is a parked domain",
+        "expired": "the best candidate's domain or hosting has expired",
+        "suspended": "the best candidate's hosting account or domain is suspended",
+        "unconnected": "no website is connected to the best candidate's address, or it was taken down",
+        "closed_shop": "the best candidate is a shop that is closed or not yet open",
+        "ceased": "the best candidate's site says that the firm has closed for good",
+        "default_page": "the best candidate shows only the default page of its server",
+        "hijacked": "the best candidate's pages now belong to someone else",
+        "imitation": "the best candidate imitates the company",
+        "directory": "the best candidate is a directory, not the company's own site",
+        "other_company": "the best candidate belongs to another company",
+        "elsewhere": "the best candidate is a company in another country",
+        "no_proof": "the best candidate showed no proof that it is the company's own",
+        "judged": JUDGED,
+        "site_opted_out": "its site had opted out",
+        "forgotten": "what had been found was removed on request",
+    },
+    OutcomeKind.SKIPPED: {
+        "recently_checked": "it had been checked within RECHECK_DAYS",
+        "in_another_job": "another job was working on it",
+        "opted_out": "it has opted out",
+        "not_live": "the registry does not list it as live",
+        "company_vanished": "its row in companies was gone",
+    },
+    OutcomeKind.FAILED: {
+        "provider_unavailable": "a provider was unavailable for too long",
+        "provider_error": "a provider's answers could not be used",
+        "job_error": "its job could not be done as it was written",
+        "too_many_errors": "its job failed too often",
+        "too_many_crashes": "its job ended the process too often",
+        "internal_error": "our own code failed",
+        "judged_site_unreadable": "the website that a person set or confirmed is dead",
+    },
+    OutcomeKind.CANCELLED: {
+        "cancelled": "a person cancelled it",
+    },
+}
+"""The reasons that each outcome may have; an answer with a website has none unless a person set the site since."""
+
+NOTES = {
     "search_refused": "the search did not take the query",
     "page_refused": "a page was not read",
     "verification_failed": "an address was not verified",
     "verification_pending": "an address is being verified, or was sent and never answered",
     "verification_share_used": "express's share of the verifications was used up",
-    "cancelled": "a person cancelled it",
 }
-"""Why a decision was taken, and what was noted on the way."""
+"""What was noted on the way."""
 
-REASONS_OF: Mapping[OutcomeKind, frozenset[str]] = {
-    OutcomeKind.ENRICHED: frozenset(["judged"]),
-    OutcomeKind.NO_WEBSITE: frozenset(
-        """no_search_results no_credible_site ambiguous site_unreadable parked expired suspended unconnected closed_shop
-        ceased default_page hijacked imitation directory other_company elsewhere no_proof judged site_opted_out
-        forgotten""".split()
-    ),
-    OutcomeKind.SKIPPED: frozenset("recently_checked in_another_job opted_out not_live company_vanished".split()),
-    OutcomeKind.FAILED: frozenset(
-        """provider_unavailable provider_blocked provider_error job_error too_many_errors too_many_crashes save_failed
-        internal_error judged_site_unreadable""".split()
-    ),
-    OutcomeKind.CANCELLED: frozenset(["cancelled"]),
-}
-"""The reasons that each outcome may have; an answer with a website has none unless a person set the site since."""
+REASONS = NOTES | {code: words for codes in REASONS_OF.values() for code, words in codes.items()}
 
 REFUSALS = {
     "redirect": "it answered with a redirect",

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from acra_express_async.limits import SEND_MARGIN
 from acra_express_async.limits.budget_table import BUDGETS
 from acra_express_async.metrics import new_metrics
+from acra_express_async.models import OutcomeKind
+from acra_express_async.records.reasons import REASONS_OF
 from acra_express_async.runtime.context import Context
 from acra_express_async.runtime.health import Health
 from acra_express_async.runtime.secret_files import Secrets
@@ -50,7 +52,7 @@ class ProcessOptions:
 def process_context(settings: Settings, wall: Callable[[], datetime] = real_time) -> Context:
     """The context of a process; inside a running loop."""
     return Context(
-        metrics=new_metrics(row.key for row in BUDGETS),
+        metrics=new_metrics((row.key for row in BUDGETS), REASONS_OF[OutcomeKind.FAILED]),
         health=Health(time.monotonic),  # liveness is real time, also on a simulated clock
         random=Random(SystemRandom().random()),  # noqa: S311 - jitter, not secrets
         clock=asyncio.get_running_loop().time,

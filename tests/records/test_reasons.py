@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from tools import ROOT
 
 from acra_express_async.extract.identity import Doubt
-from acra_express_async.metrics import FAILURE_REASONS
+from acra_express_async.metrics import new_metrics
 from acra_express_async.models import OutcomeKind
 from acra_express_async.records.reasons import REASONS, REASONS_OF, REFUSALS, in_words
 
@@ -34,7 +35,7 @@ def test_a_code_is_told_in_words(code: str, words: str) -> None:
 
 
 def test_every_code_that_we_store_has_words() -> None:
-    used = {*FAILURE_REASONS} - {"cancelled"}
+    used = _job_failures()
     for module in (ROOT / "acra_express_async" / "companies").glob("*.py"):
         for found in CODE.findall(module.read_text(encoding="utf-8")):
             used |= {code for code in found if code}
@@ -55,7 +56,7 @@ def test_each_outcome_has_the_reasons_that_the_code_gives() -> None:
     source = "\n".join(module.read_text(encoding="utf-8") for module in companies.glob("*.py"))
     constants = dict(re.findall(r'^(\w+) = "(\w+)"$', source, re.MULTILINE))
     given: dict[str, set[str]] = {"NO_WEBSITE": {doubt.value for doubt in Doubt if doubt.value} - {"unreadable"}}
-    given["FAILED"] = {*FAILURE_REASONS} - {"cancelled"}
+    given["FAILED"] = _job_failures()
     for first, code, second, other in ENDS.findall(source):
         name = (code or other).strip('"')
         given.setdefault(first or second, set()).add(constants.get(name, name))
@@ -65,8 +66,25 @@ def test_each_outcome_has_the_reasons_that_the_code_gives() -> None:
     given["NO_WEBSITE"] |= {"forgotten"}  # only in exports
     given["SKIPPED"] |= {"opted_out"}
     for kind, codes in given.items():
-        assert codes - {"reason"} == REASONS_OF[OutcomeKind[kind]], kind
-    assert set().union(*REASONS_OF.values()) <= set(REASONS)
+        assert codes - {"reason"} == set(REASONS_OF[OutcomeKind[kind]]), kind
+
+
+def _job_failures() -> set[str]:
+    """Why the companies of a job failed as a whole."""
+    ends = (ROOT / "acra_express_async" / "jobs" / "attempt_ends.py").read_text(encoding="utf-8")
+    return set(re.findall(r'_fail\(.*reason="(\w+)"\)', ends))
+
+
+def test_each_reason_of_a_failure_is_counted_by_itself() -> None:
+    failures = REASONS_OF[OutcomeKind.FAILED]
+    metrics = new_metrics(failures=failures)
+    for reason in (*failures, "something_new"):
+        metrics.company_ended("failed", reason, timedelta(seconds=1))
+    counted = {
+        reason: metrics.registry.get_sample_value("acra_express_failures_total", {"reason": reason})
+        for reason in failures
+    }
+    assert counted == dict.fromkeys(failures, 1.0) | {"internal_error": 2.0}
 
 
 def test_readme_names_every_reason_with_its_outcome() -> None:
