@@ -24,6 +24,7 @@ from acra_express_async.limits import (
     Streak,
     Throttle,
 )
+from acra_express_async.limits.budget_table import budgets_of
 from acra_express_async.limits.own_reach import ANSWERED_LATELY
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Usage
@@ -175,13 +176,7 @@ class Bench:
 
 
 def allowances_of(provider: Provider) -> list[Allowance]:
-    names = {
-        Provider.DUCKDUCKGO: ["requests_1h"],
-        Provider.JINA: ["calls_1h", "tokens_1m"],
-        Provider.ZEROBOUNCE: ["verifications_1d"],
-        Provider.SLACK: [],
-    }
-    return [Allowance(provider, name, 5000, 1.0, timedelta(hours=1), MINUTE) for name in names[provider]]
+    return [Allowance(provider, row.name, 5000, 1.0, timedelta(hours=1), MINUTE) for row in budgets_of(provider)]
 
 
 def bench(provider: Provider, *, pace: Pace = FAST, breaker: bool = True) -> Bench:
