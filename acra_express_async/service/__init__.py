@@ -134,6 +134,6 @@ class Service:
 
     @classmethod
     async def of(cls, composition: Composition, lines: LineWriter | None = None) -> Service:
-        """The service over these parts; the poller must know of the nightly before its first claim."""
+        """The service over these parts; the workers must know of the nightly before their first call."""
         await composition.snapshot_loop.look()
         return cls(composition.supervisor(), composition.web, composition.context.health, lines)
