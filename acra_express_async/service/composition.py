@@ -304,8 +304,7 @@ class Composition:
             self.secrets,
             courtesy=self.courtesy,
             status=self.status,
-            health=self.context.health,
-            clock=self.context.clock,
+            context=self.context,
         )
         app = build_app(
             health=self.context.health,

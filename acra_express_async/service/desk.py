@@ -10,7 +10,7 @@ from acra_express_async.db.session.on_demand import OnDemand
 from acra_express_async.db.session.pool import Database
 from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.ops.preflight import DatabaseAccess
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.context import Context
 from acra_express_async.runtime.secret_files import Secrets
 from acra_express_async.settings.tree import Settings
 
@@ -25,8 +25,7 @@ def build_console(
     *,
     courtesy: Courtesy,
     status: Callable[[], dict[str, Any]],
-    health: Health,
-    clock: Callable[[], float],
+    context: Context,
 ) -> Console | None:
     """The console with its own connection, which is not open yet; None where nobody could sign in."""
     if not settings.console.is_on:
@@ -46,8 +45,7 @@ def build_console(
     sessions = OnDemand(
         make,
         allowed=lambda: courtesy.console_may_connect,
-        clock=clock,
-        health=health,
+        context=context,
         tasks=password.refused if password is not None else lambda: None,  # a file with a new password is read again
     )
     return Console(
@@ -57,5 +55,5 @@ def build_console(
         shape=access.shape,
         hashes=access.hashes,
         status=status,
-        clock=clock,
+        clock=context.clock,
     )

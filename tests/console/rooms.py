@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from contexts import context_of
 from ops.pages import status
 from prometheus_client import CollectorRegistry
 
@@ -125,7 +126,10 @@ async def console_on(
 
     scene: Scene
     sessions = OnDemand(
-        make, allowed=lambda: scene.allowed, clock=lambda: scene.moment, health=health, idle_seconds=idle_seconds
+        make,
+        allowed=lambda: scene.allowed,
+        idle_seconds=idle_seconds,
+        context=context_of(health=health, clock=lambda: scene.moment),
     )
     console = Console(
         settings,

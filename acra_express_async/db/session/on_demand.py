@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from acra_express_async import logs
 from acra_express_async.db.session.pool import Database
 from acra_express_async.errors import Away, ConfigError, DatabaseAway, SchemaError
-from acra_express_async.runtime.health import Health
+from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.turn_loop import Loop
 
 log = logs.logger("on_demand")
 
@@ -27,10 +28,8 @@ class OnDemand:
     Args:
         make: makes the pool, which is not open yet.
         allowed: whether the server's connections leave room for it; when they no longer do, it is closed first.
-        clock: monotonic seconds.
         idle_seconds: closed when it has not been used for so long.
         tasks: what else is to be done from time to time, about once a second.
-        pause: waits, in seconds.
     """
 
     def __init__(
@@ -38,20 +37,17 @@ class OnDemand:
         make: Callable[[], Database],
         *,
         allowed: Callable[[], bool],
-        clock: Callable[[], float],
-        health: Health,
         idle_seconds: float = IDLE_SECONDS,
         tasks: Callable[[], object] = lambda: None,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        context: Context,
     ) -> None:
         self._make = make
         self._allowed = allowed
-        self._clock = clock
+        self._clock = context.clock
         self._idle_seconds = idle_seconds
         self._tasks = tasks
-        self._pause = pause
-        self._health = health
-        self._beacon = health.beacon(LOOP)
+        self._health = context.health
+        self._loop = Loop(LOOP, context)
         self._database: Database | None = None
         self._users = 0
         self._used_at = 0.0
@@ -112,13 +108,14 @@ class OnDemand:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            await self.look()
-            await self._pause(LOOK_SECONDS)
+        await self._loop.repeat(
+            self.look,
+            every=LOOK_SECONDS,
+            missed=lambda away: log.warning("console.not_closed", error=str(away)),
+        )
 
     async def look(self) -> None:
         """One turn: close it where it is idle, or where connections are scarce and no statement needs it."""
-        self._beacon.beat()
         self._tasks()
         if not self._users and (not self._allowed() or self._clock() - self._used_at >= self._idle_seconds):
             await self.close()
