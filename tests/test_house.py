@@ -18,6 +18,8 @@ ROOT = TESTS.parent
 PACKAGE = ROOT / "acra_express_async"
 LONGEST_MODULE = 400
 MOST_BROAD_HANDLERS = 5
+MOST_TAKEN = 9
+"""By a constructor: worker and staging need it, and most others less than seven."""
 LONGEST_TEST_NAME = 60
 READ_BY_PEOPLE = ("acra_express_async", "bin", ".ci", "config", "tests")
 WRITTEN_BY_HAND = {"", ".py", ".md", ".sql", ".ini", ".toml", ".yaml", ".yml", ".csv"}
@@ -93,6 +95,24 @@ def test_no_module_is_longer_than_the_limit(module: Path) -> None:
 def test_nothing_is_formatted_by_hand() -> None:
     by_hand = re.compile(r"#\s*fmt:\s*\w")
     assert not [str(m) for m in (*MODULES, *TESTS.rglob("*.py")) if by_hand.search(m.read_text(encoding="utf-8"))]
+
+
+def constructors() -> Iterator[tuple[str, int]]:
+    """Every part of the service and how much its constructor takes; values, which compare by their fields, are none."""
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+            if init is not None:
+                yield place(module, node.lineno), len(init.args.args) + len(init.args.kwonlyargs) - 1
+            elif any("eq=False" in ast.unparse(decorator) for decorator in node.decorator_list):
+                yield place(module, node.lineno), sum(isinstance(field, ast.AnnAssign) for field in node.body)
+
+
+def test_no_constructor_takes_more_than_nine() -> None:
+    wide = {where: width for where, width in constructors() if width > MOST_TAKEN}
+    assert not wide
 
 
 def test_at_most_five_broad_handlers() -> None:
