@@ -9,8 +9,9 @@ One job, file by file:
    every reconnect, the next job that falls due, and every worker that becomes free.
 3. jobs/poller.py claims a job for each free worker (db/jobs/claims.py) and puts it on a queue. jobs/courtesy.py says
    how many jobs the process may hold: none while the nightly run is at work.
-4. jobs/worker.py takes the job, extends its lease by heartbeats and calls the handler of its type. jobs/attempts.py is
-   what the code inside a job may ask of its attempt; jobs/attempt_ends.py decides what becomes of a job that failed.
+4. jobs/worker.py takes the job and calls the handler of its type, while jobs/lease_keeping.py extends its lease by
+   heartbeats. jobs/attempts.py is what the code inside a job may ask of its attempt; jobs/attempt_ends.py decides what
+   becomes of a job that failed.
 5. companies/staging.py handles the staging job. It reads the job's params (params.py), picks a batch of registry rows
    (the campaign's list in db/jobs/uen_lists.py, db/companies/selection.py, db/registry/ssic_codes.py,
    registry/eligibility.py), upserts each of them into `companies` (db/companies/company_rows.py), and inserts one
@@ -27,7 +28,8 @@ One job, file by file:
 10. ops/snapshot.py and metrics.py keep the figures, web/app.py shows them, and alerts/loop.py decides what Slack is
     told.
 
-service/composition.py constructs and connects all of this. README.md has the map of the rooms.
+service/composition.py constructs and connects all of this; runtime/context.py and runtime/turn_loop.py are what nearly
+every part uses. README.md has the map of the rooms.
 """
 
 __version__ = "0.1.0"
