@@ -81,7 +81,39 @@ async def test_a_misspelt_term_is_answered_with_near_titles(
     ],
 )
 def test_nearest_titles_compare_word_by_word(term: str, codes: list[str]) -> None:
-    assert [code for code, _ in nearest_titles(term, TITLES)] == codes
+    assert [near.code for near in nearest_titles(term, TITLES)] == codes
+
+
+DESCRIPTIONS = {
+    "47219": "Examples: cake shops, patisseries; excludes restaurants with seats",
+    "64120": "Full banks, wholesale banks, merchant banks",
+}
+
+
+@pytest.mark.parametrize(
+    ("term", "said"),
+    [
+        ("patiseries", ["Retail sale of bakery goods (47219, for “patisseries”)"]),
+        ("mercant bank", ["Banks (64120, for “merchant”)"]),
+        ("resturants", ["Restaurants (56111)", "Retail sale of bakery goods (47219, for “restaurants”)"]),
+        ("qwertzuiop", []),
+    ],
+)
+def test_nearest_titles_know_the_descriptions(term: str, said: list[str]) -> None:
+    assert [str(near) for near in nearest_titles(term, TITLES, DESCRIPTIONS)] == said
+
+
+async def test_a_word_of_a_description_leads_to_its_title(
+    owner: Connection, database: Database, shape: PlatformShape
+) -> None:
+    await owner.executemany("UPDATE ssic_ref SET description = $2 WHERE code = $1", list(DESCRIPTIONS.items()))
+    async with database.session() as connection:
+        with pytest.raises(JobError) as refused:
+            await codes_of(connection, ["patiserries"], [], shape)
+    assert str(refused.value) == (
+        "term 'patiserries' matches no SSIC code; the nearest titles: Retail sale of bakery goods (47219, for "
+        "“patisseries”)"
+    )
 
 
 @pytest.mark.parametrize(

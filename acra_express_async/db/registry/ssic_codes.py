@@ -72,8 +72,18 @@ async def _near(connection: Connection, term: str, shape: PlatformShape) -> str:
     titles = await ssic_titles(connection, shape)
     if not titles:
         return " (ssic_ref is empty: acra-express load-ssic FILE fills it)"
-    near = nearest_titles(term, titles)
-    return f"; the nearest titles: {', '.join(f'{title} ({code.zfill(5)})' for code, title in near)}" if near else ""
+    near = nearest_titles(term, titles, await _descriptions(connection, shape))
+    return f"; the nearest titles: {', '.join(map(str, near))}" if near else ""
+
+
+async def _descriptions(connection: Connection, shape: PlatformShape) -> dict[str, str]:
+    """Descriptions by code, where there are any: definitions and examples, up to some hundred words each."""
+    if not shape.has("ssic_ref", "code", "description"):
+        return {}
+    rows = await connection.fetch(
+        "SELECT code, description FROM public.ssic_ref WHERE description <> '' ORDER BY version, code"
+    )
+    return {digits: row["description"] for row in rows if (digits := ssic_digits(row["code"])) is not None}
 
 
 async def lost_codes(connection: Connection, ssic_codes: Sequence[str], shape: PlatformShape) -> list[str]:
