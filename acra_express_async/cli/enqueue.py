@@ -32,7 +32,11 @@ EXIT_NOTHING_LEFT = 1
 @click.option("--again", is_flag=True, help="Also companies that were checked within RECHECK_DAYS.")
 @click.option("--limit", type=click.IntRange(1), help="Most companies to take; default: all that match.")
 @click.option("--batch-size", type=click.IntRange(1), help="Companies per batch, for this campaign.")
-@click.option("--daily-cap", type=click.IntRange(0), help="Cap of companies per day for this campaign.")
+@click.option(
+    "--daily-cap",
+    type=click.IntRange(0),
+    help="Pause this campaign once so many companies of all campaigns were looked at today.",
+)
 @click.option("--authorized-by", help="Who approved a raise; one of OVERRIDE_APPROVERS.")
 @click.option("--name", help="What people call this campaign, at most 200 characters.")
 @json_option
@@ -168,8 +172,8 @@ def _name(given: str | None) -> str | None:
 def _said(answer: dict[str, Any], seen: Foreseen, settings: Settings) -> list[str]:
     """The answer as lines for a person."""
     job_id, size = answer["job_id"], answer["batch_size"]
-    count = f"{seen.companies}" if seen.exact else f"up to {seen.companies}"
-    lines = [f"enqueued job {job_id}: {count} of {seen.matched} matching companies, in batches of {size}"]
+    skipped = f"; {seen.skipped}" if seen.skipped else ""
+    lines = [f"enqueued job {job_id}: {seen.taken}, in batches of {size}{skipped}"]
     behind = f", beside {seen.waiting} companies of other campaigns" if seen.waiting else ""
     takes = f"about {span(seen.seconds)}{behind}; limited by {seen.bound}"
     if seen.ends_at is None:

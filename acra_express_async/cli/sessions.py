@@ -16,7 +16,7 @@ import click
 from acra_express_async.cli.wording import json_text
 from acra_express_async.db.schema.tenant_access import require_tenant
 from acra_express_async.db.session.dsn import host_and_port
-from acra_express_async.db.session.pinned import OWNER_SETTINGS, session_settings
+from acra_express_async.db.session.pinned import COMMAND_NAME, OWNER_SETTINGS, session_settings
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import ConfigError, DatabaseAway, NotNow
@@ -63,7 +63,8 @@ async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
     Raises:
         ConfigError, SchemaError: one sentence for the operator.
     """
-    connection = await _dial(settings, session_settings(settings.tenant_role, None))
+    named = {"application_name": COMMAND_NAME}
+    connection = await _dial(settings, session_settings(settings.tenant_role, None) | named)
     try:
         with translated(_server(settings)):
             tenant_id = await require_tenant(connection, settings, pooled=False)
@@ -75,6 +76,7 @@ async def as_tenant(settings: Settings) -> AsyncIterator[Database]:
         tenant_id=tenant_id,
         size=1,
         pooled=settings.listen_dsn is not None,
+        extra=named,
     )
     await database.open()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from acra_express_async.db.ops.alert_rows import BreakerLine
+from acra_express_async.db.ops.display import BudgetWait
 from acra_express_async.models import Provider
 from acra_express_async.records.reasons import refusal_in_words
 
@@ -23,3 +24,13 @@ def not_called(line: BreakerLine, now: datetime) -> str:
     return (
         f"the breaker of {name} is open ({refusal_in_words(line.reason)}): it is {until} (acra-express breakers list)"
     )
+
+
+def used_up(wait: BudgetWait, now: datetime) -> str:
+    """Which shared allowance is used up, and until when; a campaign that ran into it knows.
+
+    Args:
+        now: in the zone in which moments are written.
+    """
+    until = wait.until.astimezone(now.tzinfo)
+    return f"{wait.said}, for every campaign: campaign {wait.campaign_id} waits for it until {until:%m-%d %H:%M}"

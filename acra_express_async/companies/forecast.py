@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
-from acra_express_async.companies.delays import NO_SERVICE, not_called
+from acra_express_async.companies.delays import NO_SERVICE
 from acra_express_async.companies.outlook import Outlook, places
-from acra_express_async.companies.outlook_reading import MOST_CAMPAIGNS, current_hold, needed_breakers, read_outlook
+from acra_express_async.companies.outlook_reading import MOST_CAMPAIGNS, read_situation
 from acra_express_async.db.companies.left_out import LeftOut, LeftOutRows
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
@@ -80,6 +80,20 @@ class Foreseen:
     refusal: str | None = None
     served: bool = True
 
+    @property
+    def taken(self) -> str:
+        """``2 of 3 companies``: how many will be looked at. Without a list of UENs, of the companies that match; else
+        of all that the campaign counts, because it counts listed UENs that are left out as skipped."""
+        count = f"{self.companies}" if self.exact else f"up to {self.companies}"
+        if not self.left_out:
+            return f"{count} of {self.matched} matching companies"
+        return f"{count} of {self.matched + sum(out.reason in NO_MATCH for out in self.left_out)} companies"
+
+    @property
+    def skipped(self) -> str:
+        """``1 will be skipped``; empty without any."""
+        return f"{len(self.left_out)} will be skipped" if self.left_out else ""
+
 
 async def foreseen(
     database: Database,
@@ -115,7 +129,8 @@ async def foreseen(
     companies = len(listed) - len(left_out) + selected.companies
     if params.limit is not None:
         companies = min(companies, params.limit)
-    outlook = await read_outlook(database, settings)
+    situation = await read_situation(database, settings)
+    outlook = situation.outlook
     others = {line.campaign_id: line.remaining for line in await Display(database).campaigns(MOST_CAMPAIGNS)}
     waiting = sum(left or 0 for left in others.values())
     cap, room = _own_cap(outlook, settings, throttle)
@@ -123,12 +138,11 @@ async def foreseen(
     notes = [*_refused(left_out, settings), *selected.notes]
     place = places(others | {NEW: companies}, throttle.batch_size)[NEW]
     if companies and place > room:
-        notes.append(f"today's cap has room for {room} of {cap}; the rest follows after midnight")
-    control = Control(database)
-    if (hold := await current_hold(control, settings, now)) is not None:
-        notes.append(hold.told)
-    notes += [not_called(line, now) for line in await needed_breakers(database)]
-    if not (served := served or await control.service_runs()):
+        notes.append(_cap_note(cap, room, outlook))
+    if situation.hold is not None:
+        notes.append(situation.hold.told)
+    notes += situation.closed_off()
+    if not (served := served or await Control(database).service_runs()):
         notes.append(NO_SERVICE)
     end = _end(outlook, place, companies, cap) if companies else None
     return Foreseen(
@@ -145,6 +159,16 @@ async def foreseen(
         left_out=tuple(left_out),
         refusal=None if companies else _nothing(left_out, selected, settings),
         served=served,
+    )
+
+
+def _cap_note(cap: int, room: int, outlook: Outlook) -> str:
+    if cap == outlook.cap:
+        return f"today's cap has room for {room} of {cap}; the rest follows after midnight"
+    used = outlook.cap - outlook.room
+    return (
+        f"its daily cap of {cap} counts the companies of all campaigns, {used} today: it has room for {room}; the rest "
+        "follows after midnight"
     )
 
 

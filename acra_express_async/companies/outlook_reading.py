@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from acra_express_async.companies.delays import not_called
+from acra_express_async.companies.delays import not_called, used_up
 from acra_express_async.companies.outlook import Outlook, Supply, expected_ends
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
@@ -29,8 +29,37 @@ MOST_CAMPAIGNS = 500
 """Campaigns that are taken into account: as many as one look at the live jobs can find."""
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The outlook, and what it rests on.
+
+    Attributes:
+        hold: the rule that holds all work back.
+        paused_by: who paused claiming, and when.
+        breakers: open or half open, of the providers without which no company can be worked on.
+    """
+
+    outlook: Outlook
+    hold: Hold | None
+    paused_by: tuple[str, datetime] | None
+    breakers: Sequence[BreakerLine]
+
+    def closed_off(self) -> list[str]:
+        """A sentence about each of the breakers."""
+        return [not_called(line, self.outlook.now) for line in self.breakers]
+
+
 async def read_outlook(database: Database, settings: Settings) -> Outlook:
     """The outlook now, by the database's clock.
+
+    Raises:
+        NotNow: it cannot be read now.
+    """
+    return (await read_situation(database, settings)).outlook
+
+
+async def read_situation(database: Database, settings: Settings) -> Situation:
+    """The situation now, by the database's clock.
 
     Raises:
         NotNow: it cannot be read now.
@@ -47,10 +76,12 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
     windows, bursts = uses[: len(limits)], uses[len(limits) :]
     supplies = [_window(use, costs) for use in windows]
     supplies += [_bucket(use, paces[use.allowance.provider], costs) for use in bursts]
-    hold = await current_hold(control, settings, now)
-    waits = [now] + [line.open_until for line in await needed_breakers(database)]
+    paused_by = await control.paused_by()
+    hold = await _hold(control, settings, now, paused_by)
+    breakers = [line for line in await AlertRows(database).breakers() if line.provider in NEEDED]
+    waits = [now] + [line.open_until for line in breakers]
     waits += [hold.until] if hold is not None and hold.until is not None else []
-    return Outlook(
+    outlook = Outlook(
         now=now,
         starts_at=max(waits).astimezone(settings.zone),
         costs=costs,
@@ -60,6 +91,7 @@ async def read_outlook(database: Database, settings: Settings) -> Outlook:
         cap=settings.daily_cap,
         paused=hold is not None and hold.reason == PAUSED,
     )
+    return Situation(outlook, hold, paused_by, breakers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +104,7 @@ class Prospects:
         ends: when each of them should be done; while no service runs, if one were started now.
         served: a service is running.
         closed_off: sentences about the providers that every company needs and that are not called now.
+        paused_by: who paused claiming, and when.
     """
 
     hold: Hold | None
@@ -80,6 +113,7 @@ class Prospects:
     ends: Mapping[int, datetime]
     served: bool = True
     closed_off: tuple[str, ...] = ()
+    paused_by: tuple[str, datetime] | None = None
 
     @property
     def paused(self) -> bool:
@@ -96,24 +130,21 @@ async def read_prospects(database: Database, settings: Settings, *, served: bool
     Raises:
         NotNow: they cannot be read now.
     """
-    outlook = await read_outlook(database, settings)
-    lines = await Display(database).campaigns(MOST_CAMPAIGNS)
+    situation = await read_situation(database, settings)
+    outlook, display = situation.outlook, Display(database)
+    lines = await display.campaigns(MOST_CAMPAIGNS)
     remaining = {line.campaign_id: line.remaining for line in lines}
     own_caps = {line.campaign_id: lower_cap(line, settings) for line in lines}
-    control = Control(database)
+    spent = [used_up(wait, outlook.now) for wait in await display.budget_waits() if wait.provider in NEEDED]
     return Prospects(
-        hold=await current_hold(control, settings, outlook.now),
+        hold=situation.hold,
         cap_used=outlook.cap - outlook.room,
         cap=outlook.cap,
         ends=expected_ends(outlook, remaining, settings.batch_size, own_caps),
-        served=served or await control.service_runs(),
-        closed_off=tuple(not_called(line, outlook.now) for line in await needed_breakers(database)),
+        served=served or await Control(database).service_runs(),
+        closed_off=(*situation.closed_off(), *spent),
+        paused_by=situation.paused_by,
     )
-
-
-async def needed_breakers(database: Database) -> list[BreakerLine]:
-    """Breakers, open or half open, of the providers without which no company can be worked on."""
-    return [line for line in await AlertRows(database).breakers() if line.provider in NEEDED]
 
 
 def lower_cap(line: CampaignLine, settings: Settings) -> int | None:
@@ -121,7 +152,9 @@ def lower_cap(line: CampaignLine, settings: Settings) -> int | None:
     return None if line.own_cap is None or line.own_cap >= settings.daily_cap else line.own_cap
 
 
-async def current_hold(control: Control, settings: Settings, now: datetime) -> Hold | None:
+async def _hold(
+    control: Control, settings: Settings, now: datetime, paused_by: tuple[str, datetime] | None
+) -> Hold | None:
     """The rule that holds back all work now, as far as the database and the settings tell.
 
     Args:
@@ -129,7 +162,7 @@ async def current_hold(control: Control, settings: Settings, now: datetime) -> H
     """
     stand_back = settings.stand_back_while_nightly_runs and await control.nightly_running()
     return hold_of(
-        paused=await control.paused_by(),
+        paused=paused_by,
         nightly=await control.nightly_jobs() if stand_back else (),
         usual={},  # the nightly's history is not read while it runs
         quiet=QuietHours.of(settings.quiet_hours),

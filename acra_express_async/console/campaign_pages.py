@@ -29,10 +29,14 @@ class CampaignPages:
         """The newest campaigns, and whether claiming is paused."""
         found = await Campaigns(visit.database).newest(LISTED)
         prospects = await read_prospects(visit.database, self._settings, served=True)
-        paused = await Control(visit.database).paused_by()
         lines = [(state, "over" if state.is_over else waits(state, visit.zone, prospects)) for state in found]
         return await visit.show(
-            "campaigns.html", lines=lines, ends=prospects.ends, hold=prospects.hold, paused=paused, ended=ENDED
+            "campaigns.html",
+            lines=lines,
+            ends=prospects.ends,
+            hold=prospects.hold,
+            paused=prospects.paused_by,
+            ended=ENDED,
         )
 
     async def shown(self, visit: ConsoleVisit) -> web.StreamResponse:

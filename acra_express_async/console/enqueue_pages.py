@@ -102,7 +102,9 @@ class EnqueuePages:
             status=status,
             wrong=wrong,
             values=values,
-            seen=None if seen is None else asdict(seen) | {"needs": list(map(str, seen.needs))},
+            seen=None
+            if seen is None
+            else asdict(seen) | {"needs": list(map(str, seen.needs)), "taken": seen.taken, "skipped": seen.skipped},
             notes=notes or [],
             left_out=left_out,
             left_out_count=0 if seen is None else len(seen.left_out),

@@ -30,7 +30,7 @@ def waits(state: CampaignState, zone: tzinfo, prospects: Prospects) -> str:
     if state.wait_reason == WaitReason.DAILY_CAP:
         used = prospects.cap_used
         if state.own_cap is not None:
-            return f"deferred to {until}: its own daily cap of {state.own_cap}; today {used} companies were looked at"
+            return f"deferred to {until}: {_own_cap(state.own_cap, used)}"
         return f"deferred to {until}: daily cap {used} of {prospects.cap}"
     if state.wait_reason is None:
         return _turn(state, until, prospects)
@@ -45,10 +45,14 @@ def _turn(state: CampaignState, until: str, prospects: Prospects) -> str:
         return f"its next batch is due at {until}; {'; '.join(prospects.closed_off)}"
     used = prospects.cap_used
     if state.own_cap is not None and state.own_cap <= used:
-        return f"its next batch waits for its own daily cap of {state.own_cap}; today {used} companies were looked at"
+        return f"its next batch waits until midnight: {_own_cap(state.own_cap, used)}"
     if prospects.cap <= used:
-        return f"its next batch waits for the daily cap, {used} of {prospects.cap}"
+        return f"its next batch waits until midnight: daily cap {used} of {prospects.cap}"
     return f"its next batch is due at {until}, or when a worker is free"
+
+
+def _own_cap(cap: int, used: int) -> str:
+    return f"its daily cap of {cap} counts the companies of all campaigns, {used} today"
 
 
 def summary(state: CampaignState) -> str:

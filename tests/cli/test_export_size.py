@@ -87,7 +87,7 @@ async def settled(owner: Connection) -> dict[str, object]:
         row = await owner.fetchrow(
             """
             SELECT state, xact_start, clock_timestamp() - state_change > interval '1 second' AS quiet
-            FROM pg_stat_activity WHERE application_name = 'acra-express' AND datname = current_database()
+            FROM pg_stat_activity WHERE application_name = 'acra-express command' AND datname = current_database()
             """
         )
         if row is not None and row["quiet"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -17,7 +18,7 @@ from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.jobs.leases import Jobs
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.ops.progress_rows import WATCHED_EVERY, ProgressRows
-from acra_express_async.db.session.pinned import LISTENER_NAME
+from acra_express_async.db.session.pinned import APPLICATION_NAME, COMMAND_NAME, LISTENER_NAME
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import JobType, WaitReason
 
@@ -40,9 +41,9 @@ async def registered(owner: Connection) -> None:
 
 
 @asynccontextmanager
-async def listening(dsn: str) -> AsyncIterator[None]:
+async def listening(dsn: str, name: str = LISTENER_NAME) -> AsyncIterator[None]:
     """A session as a running service has it."""
-    session = await asyncpg.connect(dsn, server_settings={"application_name": LISTENER_NAME})
+    session = await asyncpg.connect(dsn, server_settings={"application_name": name})
     try:
         yield
     finally:
@@ -149,11 +150,56 @@ async def test_enqueue_names_what_may_delay_it(fresh_dsn: str, owner: Connection
     assert (NO_SERVICE in notes) is not served
 
 
-async def test_a_service_that_cannot_listen_counts_too(owner: Connection, database: Database) -> None:
+async def test_a_service_that_cannot_listen_counts_too(fresh_dsn: str, owner: Connection, database: Database) -> None:
     control = Control(database)
     await with_continuation(owner, database)
     assert not await control.service_runs()
     await ProgressRows(database).look(held=False)
-    assert await control.service_runs()
-    await owner.execute("UPDATE acra_express.control SET watched_at = watched_at - $1::interval", 3 * WATCHED_EVERY)
-    assert not await control.service_runs()
+    async with listening(fresh_dsn, APPLICATION_NAME):
+        assert await control.service_runs()
+        longer = "UPDATE acra_express.control SET watched_at = watched_at - $1::interval"
+        await owner.execute(longer, 3 * WATCHED_EVERY)
+        assert not await control.service_runs()
+
+
+async def test_a_service_that_has_just_ended_runs_no_more(
+    fresh_dsn: str, owner: Connection, database: Database
+) -> None:
+    """It looked a moment ago; but its sessions are gone, and those of commands do not count."""
+    await with_continuation(owner, database)
+    await ProgressRows(database).look(held=False)
+    control = Control(database)
+    async with listening(fresh_dsn, APPLICATION_NAME):
+        assert await control.service_runs()
+    async with listening(fresh_dsn, COMMAND_NAME):
+        async with asyncio.timeout(30):  # a backend ends a moment after its connection
+            while await control.service_runs():
+                pass
+    await database.close()
+    campaign = (await answer(fresh_dsn, "campaigns", "list"))["items"][0]
+    assert campaign["why"] == NO_SERVICE
+
+
+async def test_another_campaigns_budget_is_the_cause(fresh_dsn: str, owner: Connection, database: Database) -> None:
+    waits, _, _ = await with_continuation(owner, database)
+    spent = "the allowance for duckduckgo requests_per_hour is used up; there is room again in 2400 s"
+    await snoozed(database, WaitReason.BUDGET, spent, "duckduckgo")
+    campaign, enrichment, _ = await with_continuation(owner, database)
+    await owner.execute("UPDATE background_jobs SET status = 'done' WHERE job_id = $1", enrichment)
+    async with listening(fresh_dsn):
+        why = (await answer(fresh_dsn, "campaigns", "show", str(campaign)))["why"]
+        own = (await answer(fresh_dsn, "campaigns", "show", str(waits)))["why"]
+    assert "; the allowance for duckduckgo requests_per_hour is used up, for every campaign: " in why
+    assert f"campaign {waits} waits for it until " in why
+    assert "or when a worker is free" not in why
+    assert own.startswith("deferred to ")
+
+
+async def test_the_answer_of_enqueue_counts_as_the_campaign_does(fresh_dsn: str, owner: Connection) -> None:
+    await registered(owner)
+    said = ("enqueue", "--uen", FIRST, "--uen", "199999999Z", "--daily-cap", "0")
+    _, out, _ = await acra_express(*said, POSTGRES_DSN=fresh_dsn)
+    assert ": 1 of 2 companies, in batches of 5; 1 will be skipped" in out
+    assert "note: its daily cap of 0 counts the companies of all campaigns, 0 today: it has room for 0; the rest" in out
+    [campaign] = (await answer(fresh_dsn, "campaigns", "list"))["items"]
+    assert campaign["total"] == 2

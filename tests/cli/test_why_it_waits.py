@@ -47,7 +47,7 @@ def state(**changed: Any) -> CampaignState:
         (
             {"next_at": MIDNIGHT, "wait_reason": "daily_cap", "own_cap": 50},
             FREE,
-            "deferred to midnight: its own daily cap of 50; today 300 companies were looked at",
+            "deferred to midnight: its daily cap of 50 counts the companies of all campaigns, 300 today",
         ),
         (
             {"next_at": SOON, "wait_reason": "outage", "waits_for": "deferred: the breaker of jina is open (http_503)"},
@@ -59,11 +59,11 @@ def state(**changed: Any) -> CampaignState:
             Prospects(None, 0, 300, {}),
             "its next batch is due at 11-23 12:20, or when a worker is free",
         ),
-        ({"next_at": SOON}, FREE, "its next batch waits for the daily cap, 300 of 300"),
+        ({"next_at": SOON}, FREE, "its next batch waits until midnight: daily cap 300 of 300"),
         (
             {"next_at": SOON, "own_cap": 5},
             Prospects(None, 5, 300, {}),
-            "its next batch waits for its own daily cap of 5; today 5 companies were looked at",
+            "its next batch waits until midnight: its daily cap of 5 counts the companies of all campaigns, 5 today",
         ),
         (
             {"next_at": SOON},

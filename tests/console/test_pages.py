@@ -112,7 +112,7 @@ async def test_a_campaign_shows_why_it_waits(scene: Scene, database: Database, o
     async with scene.signed_in() as browser:
         form = {"uens": UEN, "name": "spring list"}
         seen = await browser.send("/console/enqueue", **form, step="look")
-        assert "of 1 matching companies" in seen.text
+        assert "<b>1 of 1 matching companies</b>" in seen.text
         text = await browser.told("/console/enqueue", **form, step="enqueue")
         assert "spring list" in text
         assert "due now: it waits for a free worker" in text

@@ -15,9 +15,9 @@ LOOK_SECONDS = 0.02
 _WAITS = """
     SELECT w.pid AS waiter, a.pid AS holder, a.xact_start, 1000 * extract(epoch FROM clock_timestamp())::float8 AS ms
     FROM pg_locks w
-    JOIN pg_stat_activity n ON n.pid = w.pid AND n.application_name <> 'acra-express'
+    JOIN pg_stat_activity n ON n.pid = w.pid AND n.application_name !~ '^acra-express( command)?$'
     CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b(pid)
-    JOIN pg_stat_activity a ON a.pid = b.pid AND a.application_name = 'acra-express'
+    JOIN pg_stat_activity a ON a.pid = b.pid AND a.application_name ~ '^acra-express( command)?$'
     WHERE NOT w.granted AND a.datname = current_database() AND EXISTS (
         SELECT FROM pg_locks h
         WHERE h.pid = b.pid AND h.granted AND h.locktype = w.locktype

@@ -111,17 +111,20 @@ async def until(watcher: asyncpg.Connection[asyncpg.Record], query: str, *values
     return row
 
 
-_OURS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'acra-express'"
+_OURS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name ~ '^acra-express( command)?$'
+"""
 
 _QUIET = """
     SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'acra-express' AND pid <> ALL ($1::int[])
+    WHERE datname = current_database() AND application_name ~ '^acra-express( command)?$' AND pid <> ALL ($1::int[])
       AND query = 'COMMIT;' AND clock_timestamp() - state_change > interval '1 second'
 """
 
 _AT_WORK = """
     SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'acra-express' AND pid <> ALL ($1::int[])
+    WHERE datname = current_database() AND application_name ~ '^acra-express( command)?$' AND pid <> ALL ($1::int[])
       AND query ~ 'DISTINCT o.uen|opt_outs|COMMIT'
 """
 

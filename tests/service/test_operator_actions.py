@@ -71,7 +71,7 @@ async def test_a_waiting_campaign_slows_no_other_and_is_cancelled(standing: Stag
     waits = await told(standing, "campaigns", "show", str(cafes))
     assert (waits["waiting"], waits["waits_for"]) == (1, "deferred: daily cap reached")
     assert "T00:00:0" in waits["next_at"], "midnight, and a few seconds of jitter"
-    assert waits["why"] == "deferred to midnight: its own daily cap of 1; today 21 companies were looked at"
+    assert waits["why"] == "deferred to midnight: its daily cap of 1 counts the companies of all campaigns, 21 today"
     await told(standing, "campaigns", "cancel", str(cafes))
     gone = await told(standing, "campaigns", "show", str(cafes))
     assert (gone["waiting"], gone["cancelled"], gone["failed"], gone["over"]) == (0, 1, 0, True)

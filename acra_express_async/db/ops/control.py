@@ -19,7 +19,7 @@ from acra_express_async.db.ops.progress_rows import WATCHED_EVERY, paused_by
 from acra_express_async.db.ops.quick_look import QuickLook, quick_look
 from acra_express_async.db.registry.registry_facts import RegistryFacts, registry_facts
 from acra_express_async.db.schema.grants import lost_grants
-from acra_express_async.db.session.pinned import LISTENER_NAME
+from acra_express_async.db.session.pinned import APPLICATION_NAME, LISTENER_NAME
 from acra_express_async.db.session.pool import Database
 
 ORPHAN_AGE = timedelta(minutes=30)
@@ -102,7 +102,8 @@ class Control:
     async def service_runs(self) -> bool:
         """Whether a service works on this database: one listens, or one has looked at live work in the last minutes.
 
-        The second counts for a service whose listener cannot stay connected. It looks once in `WATCHED_EVERY`.
+        The second counts for a service whose listener cannot stay connected. It looks once in `WATCHED_EVERY`, and one
+        that has ended is told apart at once: its pool is gone. (Behind a pooler the names of sessions say nothing.)
         """
         async with self._database.session() as connection:
             return bool(
@@ -110,11 +111,16 @@ class Control:
                     """
                     SELECT EXISTS (SELECT FROM pg_stat_activity a
                                    WHERE a.application_name = $1 AND a.datname = current_database())
-                        OR EXISTS (SELECT FROM acra_express.control c
-                                   WHERE c.watched_at > acra_express.clock() - $2::interval)
+                        OR (EXISTS (SELECT FROM acra_express.control c
+                                    WHERE c.watched_at > acra_express.clock() - $2::interval)
+                            AND ($3 OR EXISTS (SELECT FROM pg_stat_activity a
+                                               WHERE a.application_name = $4 AND a.datname = current_database()
+                                                 AND a.pid <> pg_backend_pid())))
                     """,
                     LISTENER_NAME,
                     2 * WATCHED_EVERY,
+                    self._database.is_pooled,
+                    APPLICATION_NAME,
                 )
             )
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from acra_express_async.db.records.freshness_rows import FreshnessCounts, latest_freshness
 from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.limits import Allowance
-from acra_express_async.models import JobType
+from acra_express_async.models import JobType, WaitReason
 from acra_express_async.params import MAX_BYTES, MAX_COMPANIES, moment_of
 
 COMPANIES = 12
@@ -83,6 +83,16 @@ class BudgetFrees:
     budget: str
     first: float
     all: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWait:
+    """A campaign that waits for an allowance which all campaigns share; `said` is why, as its job's row says."""
+
+    provider: str
+    campaign_id: int
+    said: str
+    until: datetime
 
 
 @dataclass(slots=True)
@@ -205,6 +215,34 @@ class Display:
                 own_cap=tally.own_cap,
             )
             for number, tally in shown.items()
+        ]
+
+    async def budget_waits(self) -> list[BudgetWait]:
+        """For each provider whose allowance is used up, the campaign that waits for it the longest."""
+        async with self._database.session() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT DISTINCT ON (w.waits_for) w.waits_for AS provider, w.campaign_id, w.due_at AS until,
+                       (SELECT left(j.error, 300) FROM acra_express.express_jobs j
+                        WHERE j.job_id = w.job_id AND j.status = 'queued') AS said
+                FROM (SELECT l.waits_for, l.campaign_id, l.due_at, l.job_id FROM acra_express.leases l
+                      WHERE l.waits_for IS NOT NULL AND l.claimed_at IS NOT NULL AND NOT l.held
+                        AND l.due_at < 'infinity' AND l.due_at > (SELECT acra_express.clock())
+                        AND l.wait_reason = $1 AND l.campaign_id IS NOT NULL LIMIT $2) w
+                ORDER BY w.waits_for, w.due_at DESC
+                """,
+                WaitReason.BUDGET.value,
+                MOST_LIVE_JOBS,
+            )
+        return [
+            BudgetWait(
+                provider=row["provider"],
+                campaign_id=row["campaign_id"],
+                said=row["said"].removeprefix("deferred: ").partition(";")[0],
+                until=row["until"],
+            )
+            for row in rows
+            if row["said"]
         ]
 
     async def frees(self, allowances: Iterable[Allowance]) -> list[BudgetFrees]:

@@ -11,6 +11,8 @@ from acra_express_async.db.session.connection import Connection
 APPLICATION_NAME = "acra-express"
 LISTENER_NAME = f"{APPLICATION_NAME} listener"
 """Only a running service has a session of this name; every role may read it in pg_stat_activity."""
+COMMAND_NAME = f"{APPLICATION_NAME} command"
+"""Sessions of commands under the tenant role, so that `APPLICATION_NAME` alone is a service's pool."""
 
 PINNED = {
     # leases, budgets and tokens depend on these: a server crash must not undo a commit
@@ -79,7 +81,8 @@ async def settings_fault(connection: Connection) -> str | None:
         r"""
         SELECT s.name || ' is ' || current_setting(s.name) AS wrong
         FROM unnest($1::text[], $2::text[]) AS s(name, value)
-        WHERE CASE WHEN s.value ~ '^\d+m?s$' THEN current_setting(s.name)::interval <> s.value::interval
+        WHERE s.name <> 'application_name' AND
+              CASE WHEN s.value ~ '^\d+m?s$' THEN current_setting(s.name)::interval <> s.value::interval
                    ELSE current_setting(s.name) <> s.value END
         ORDER BY 1
         """,

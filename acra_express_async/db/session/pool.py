@@ -114,6 +114,11 @@ class Database:
             raise ConfigError("the express tenant is not known")
         return self._tenant
 
+    @property
+    def is_pooled(self) -> bool:
+        """There is a transaction pooler in between."""
+        return self._pooled
+
     def observe(self, told: Callable[[DatabaseAway], None]) -> None:
         """Call `told` with every `DatabaseAway` that a session raises."""
         self._told = told
