@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acra_express_async.errors import RegistryFileError
+from acra_express_async.records import record
 from acra_express_async.registry import (
     COLUMNS,
     Accepted,
@@ -22,7 +23,9 @@ from acra_express_async.registry import (
     may_be_live,
     ssic_digits,
 )
-from acra_express_async.registry.header import read_header
+from acra_express_async.registry.header import ALIASES, EXPORT_COLUMNS, read_header
+from acra_express_async.registry.packing import parts_of
+from acra_express_async.registry.ssic_file import read_ssic
 
 
 def read(tmp_path: Path, content: str | bytes) -> list[Accepted | Rejected]:
@@ -108,6 +111,27 @@ def test_a_list_of_customers_is_no_registry_file(tmp_path: Path, header: str, ha
     said = f"registry.csv is not a registry file: its header has {had}; missing: one of the registry's own, such as "
     with pytest.raises(RegistryFileError, match=re.escape(said)):
         read(tmp_path, f"{header}\n197200573N,Uncle's bakery\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        (",".join(record.COLUMNS), "emails_status"),
+        ("uen;name;entity_status;ssic;Reason_Text", "reason_text"),
+    ],
+)
+def test_an_export_of_ours_is_no_registry_file(tmp_path: Path, header: str, named: str) -> None:
+    said = f"registry.csv is not a registry file: its column {named} is one of acra-express export; its companies are "
+    with pytest.raises(RegistryFileError, match=re.escape(said)) as refused:
+        read(tmp_path, f"{header}\n197200573N,UNCLE\n")
+    assert "acra-express enqueue --uen-file FILE" in str(refused.value)
+    with pytest.raises(RegistryFileError, match=f"is not a list of SSIC codes: its column {named} is"):
+        read_ssic(parts_of(tmp_path / "registry.csv")[0])
+
+
+def test_the_columns_that_tell_an_export_are_its_own() -> None:
+    assert frozenset(record.COLUMNS) > EXPORT_COLUMNS
+    assert not EXPORT_COLUMNS & {*COLUMNS, *ALIASES}
 
 
 def test_a_missing_file_is_reported_in_one_sentence(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -24,7 +25,7 @@ from acra_express_async.logs import say_to_stderr
 from acra_express_async.models import OutcomeKind
 from acra_express_async.records.change import CHANGE_COLUMNS
 from acra_express_async.records.export_source import ExportSource, export_source
-from acra_express_async.records.files import FORMATS, RecordFile, TooManyRows
+from acra_express_async.records.files import FORMATS, CsvFile, RecordFile, TooManyRows
 from acra_express_async.records.levels import Level
 from acra_express_async.records.nightly_rest import NightlyRest, rest_in_words
 from acra_express_async.records.record import COLUMNS
@@ -48,6 +49,7 @@ MOST_NAMED = 20
     "--changed-since", help="Write what changed at or after this date or moment: uen, field, before, after, at."
 )
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: what --output ends in, else csv.")
+@click.option("--bom", is_flag=True, help="Begin the csv with a byte order mark: Excel then reads it as UTF-8.")
 @click.option(
     "--output",
     type=click.Path(allow_dash=True, readable=False),
@@ -69,6 +71,7 @@ async def export(
     level: str | None,
     changed_since: str | None,
     form: str | None,
+    bom: bool,
     output: str,
     beside_nightly: bool,
 ) -> None:
@@ -90,10 +93,11 @@ async def export(
     \b
       acra-express export --campaign 17 --output campaign-17.csv
       acra-express export --term bakery --level certain --output bakeries.xlsx
+      acra-express export --campaign 17 --bom --output for-excel.csv
       acra-express export --outcome no_website --reason no_proof
       acra-express export --changed-since 2026-11-01 --format jsonl
     """
-    chosen = _format(form, output)
+    make = _maker(_format(form, output), bom=bom)
     settings = load_settings()
     zone = settings.zone
     uens = None if uen_file is None else _uens(uen_file)
@@ -111,7 +115,7 @@ async def export(
             watch = _Watch(database, zone)
             rows = NightlyRest(watch.jobs, watch.resting).between(rows)
         with opened(output) as target, ExitStack() as unfinished:
-            file = FORMATS[chosen](target, COLUMNS if changed is None else CHANGE_COLUMNS)
+            file = make(target, COLUMNS if changed is None else CHANGE_COLUMNS)
             unfinished.callback(file.discard)
             count = await _written(rows, file)
             unfinished.pop_all()
@@ -132,6 +136,12 @@ def _format(form: str | None, output: str) -> str:
     if form is not None and ending in FORMATS and ending != form:
         raise click.UsageError(f"--output {output} ends in .{ending}, --format says {form}: leave one of them out")
     return form or (ending if ending in FORMATS else "csv")
+
+
+def _maker(chosen: str, *, bom: bool) -> Callable[[BinaryIO, Sequence[str]], RecordFile]:
+    if bom and chosen != "csv":
+        raise click.UsageError(f"--bom is for csv; a {chosen} file needs none")
+    return partial(CsvFile, for_excel=True) if bom else FORMATS[chosen]
 
 
 async def _source(

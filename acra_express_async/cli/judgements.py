@@ -160,6 +160,7 @@ async def contact(
 async def judge(*, file: BinaryIO, by: str, sample_id: int | None, no_run: bool, as_json: bool) -> None:
     """Record the judgements of a CSV with the columns uen, field, value, judgement and perhaps note.
 
+    `review --sample N --output FILE.csv` writes such a file to fill in; rows without a judgement are left out.
     field is site, email or phone. judgement is accept, set, reject or none for a site (none takes no value, accept
     may leave it blank), accept, reject or bounced for an email, accept or reject for a phone.
 
@@ -193,12 +194,14 @@ async def judge(*, file: BinaryIO, by: str, sample_id: int | None, no_run: bool,
         "withdrawn": sum(each.withdrawn for each in done),
         "campaign_id": campaign_id,
         "companies": companies,
+        "blank": read.blank,
         "remarks": [{"line": line, "text": remark} for line, remark in read.remarks],
     }
     for line, remark in read.remarks:
         click.echo(f"{file.name}: line {line}: {remark}", err=True)
     text = f"{len(done)} judgement{'' if len(done) == 1 else 's'} recorded, {answer['unchanged']} of them known already"
     text += f"; {answer['withdrawn']} rows and cells withdrawn"
+    text += f"; rows without a judgement: {read.blank}" if read.blank else ""
     say(answer, as_json=as_json, text=text + _again(campaign_id, companies))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
+from acra_express_async.cli.export import opened
 from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, table
 from acra_express_async.db.companies.address_hash import load_address_hash
@@ -28,6 +30,7 @@ from acra_express_async.records.accuracy import (
     member_of,
     verdict_shares,
 )
+from acra_express_async.records.judgement_template import write_template
 from acra_express_async.records.levels import Level
 from acra_express_async.records.review import WORDS, ReviewItem, looks_in, worth_most
 from acra_express_async.settings.tree import Settings, load_settings
@@ -40,9 +43,12 @@ SEED_BITS = 31
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Longest list.")
 @click.option("--sample", "size", type=click.IntRange(1, 10_000), help="Draw this many answers at random instead.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the sample; the same seed draws the same again.")
+@click.option("--output", help="With --sample: a CSV to fill in and give to `judge`.")
 @json_option
 @synchronous
-async def review(*, ssic_codes: tuple[str, ...], limit: int, size: int | None, seed: int | None, as_json: bool) -> None:
+async def review(
+    *, ssic_codes: tuple[str, ...], limit: int, size: int | None, seed: int | None, output: str | None, as_json: bool
+) -> None:
     """List the decisions that are most worth a look, each with the facts that decide.
 
     In this order: dead sites that a person set, sites that changed, unsure answers, companies with more than one
@@ -51,14 +57,16 @@ async def review(*, ssic_codes: tuple[str, ...], limit: int, size: int | None, s
 
     With --sample it draws a random sample of answers (companies with a website that no person set), stores it and
     prints its ID. Judge every member, with `site UEN … --sample ID` and `contact UEN VALUE … --sample ID`, or in a
-    file with `judge FILE.csv --sample ID`; then `accuracy` tells how right the answers are.
+    file with `judge FILE.csv --sample ID`; then `accuracy` tells how right the answers are. --output writes that file
+    (for a spreadsheet, with a byte order mark), one row a company with its name and the page that proved the site; the
+    column judgement is left blank.
 
     \b
       acra-express review --ssic 56111
-      acra-express review --sample 100 --seed 7
+      acra-express review --sample 100 --seed 7 --output sample.csv
     """
-    if seed is not None and size is None:
-        raise click.UsageError("--seed is for --sample")
+    if size is None and (seed is not None or output is not None):
+        raise click.UsageError(f"{'--seed' if seed is not None else '--output'} is for --sample")
     settings = load_settings()
     async with as_tenant(settings) as database:
         codes = await _codes(database, ssic_codes)
@@ -67,7 +75,11 @@ async def review(*, ssic_codes: tuple[str, ...], limit: int, size: int | None, s
             _show_looks(worth_most(found, limit), settings, as_json=as_json)
         else:
             chosen = secrets.randbits(SEED_BITS) if seed is None else seed
-            await _sample(Samples(database), size, chosen, codes, as_json=as_json)
+            with nullcontext() if output is None else opened(output) as target:
+                sample = await _drawn(Samples(database), size, chosen, codes)
+                if target is not None:
+                    write_template(target, sample.members)
+            _show_sample(sample, output, as_json=as_json)
 
 
 @click.command(short_help="Precision by level, from judged samples.")
@@ -102,7 +114,15 @@ async def _codes(database: Database, ssic_codes: tuple[str, ...]) -> list[str] |
         return await codes_of(connection, (), ssic_codes, await probe(connection))
 
 
-async def _sample(samples: Samples, size: int, seed: int, codes: list[str] | None, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    sample_id: int
+    members: list[SampleMember]
+    population: int
+    seed: int
+
+
+async def _drawn(samples: Samples, size: int, seed: int, codes: list[str] | None) -> _Sample:
     keys, population = await drawn(samples.answers(codes), size, seed)
     members = [member for told in await samples.told(keys) if (member := member_of(told)) is not None]
     if not members:
@@ -110,11 +130,23 @@ async def _sample(samples: Samples, size: int, seed: int, codes: list[str] | Non
     sample_id = await samples.store(
         members, by=operator_name(), seed=seed, wanted=size, population=population, ssic_codes=codes
     )
+    return _Sample(sample_id, members, population, seed)
+
+
+def _show_sample(sample: _Sample, output: str | None, *, as_json: bool) -> None:
+    sample_id, members = sample.sample_id, sample.members
     if as_json:
-        answer = {"sample_id": sample_id, "seed": seed, "population": population}
+        answer = {"sample_id": sample_id, "seed": sample.seed, "population": sample.population}
         click.echo(json_text(answer | {"items": [_member(member) for member in members]}))
         return
-    click.echo(f"sample {sample_id}: {len(members)} of {population} answers, seed {seed}")
+    click.echo(f"sample {sample_id}: {len(members)} of {sample.population} answers, seed {sample.seed}")
+    if output is not None:
+        click.echo(
+            f"fill in the column judgement of {output}: accept, reject, set (the right domain as value) or none\n"
+            f"then: acra-express judge {output} --sample {sample_id} --by WHO\n"
+            f"then: acra-express accuracy --sample {sample_id}"
+        )
+        return
     shown = table(None, "UEN", "name", "website", "level", "points", yielding=("name",))
     for member in members:
         shown.add_row(cell(member.key.uen), cell(member.name), cell(member.domain), member.level, str(member.points))

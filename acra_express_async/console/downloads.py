@@ -162,7 +162,11 @@ class Downloads:
         answer = web.StreamResponse(headers=_headers(form))
         reader = PacedReader(answer, self._clock, self._grace_seconds)
         buffer = io.BytesIO()
-        file: RecordFile = CsvFile(buffer, COLUMNS) if form == "csv" else JsonlFile(buffer, COLUMNS)
+        file: RecordFile = (
+            CsvFile(buffer, COLUMNS, for_excel=bool(visit.asked("bom")))
+            if form == "csv"
+            else JsonlFile(buffer, COLUMNS)
+        )
         try:
             await answer.prepare(visit.request)
             async for page in pages:

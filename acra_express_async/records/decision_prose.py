@@ -184,6 +184,8 @@ def _cost(detail: Mapping[str, Any]) -> str:
             ("verifications", "verification"),
         )
     ]
+    if (read := len(detail.get("pages") or [])) != usage.get("pages", 0):
+        parts[1] += f" for {read} {'page' if read == 1 else 'pages'}"  # a try, or a second look for the footer
     return f"It cost {', '.join(parts)} and {seconds:.1f} s."
 
 

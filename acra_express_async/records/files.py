@@ -61,10 +61,16 @@ def escaped(cell: str) -> str:
 
 
 class CsvFile:
-    """UTF-8 with CRLF, RFC 4180 quoting, a head row."""
+    """UTF-8 with CRLF, RFC 4180 quoting, a head row.
 
-    def __init__(self, target: BinaryIO, columns: Sequence[str]) -> None:
-        self._text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    Args:
+        for_excel: begin with a byte order mark. Without one Excel reads the file in the code page of its computer and
+            garbles what is not ASCII; most programs would take the mark for a part of the first column's name.
+    """
+
+    def __init__(self, target: BinaryIO, columns: Sequence[str], *, for_excel: bool = False) -> None:
+        encoding = "utf-8-sig" if for_excel else "utf-8"
+        self._text = io.TextIOWrapper(target, encoding=encoding, newline="", write_through=True)
         self._rows = csv.writer(self._text, lineterminator="\r\n")
         self._rows.writerow(columns)
 

@@ -129,12 +129,14 @@ def note_in(text: str | None) -> str | None:
 class JudgementFile:
     """A file of judgements: each with its line, and what could not be understood, one sentence each with its line.
 
-    `remarks` say of which lines the judgement covers more than was written.
+    `remarks` say of which lines the judgement covers more than was written; `blank` counts rows that a person left
+    without a judgement and a note.
     """
 
     rows: list[tuple[int, NewJudgement]] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[tuple[int, str]] = field(default_factory=list)
+    blank: int = 0
 
 
 def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) -> JudgementFile:
@@ -150,6 +152,9 @@ def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) ->
     for line, cells in _rows_of(text_in(file, "a file of judgements")):
         if len(found.rows) + len(found.faults) >= MAX_ROWS:
             raise RegistryFileError(f"a file of judgements may have {MAX_ROWS} rows at most")
+        if not (cells["judgement"] or cells.get("note")):
+            found.blank += 1
+            continue
         try:
             judgement = _judgement(cells, by, sample_id)
         except NotUnderstood as wrong:
@@ -171,7 +176,10 @@ def read_judgements(file: BinaryIO, *, by: str, sample_id: int | None = None) ->
         elif (before[1].judgement, before[1].value) != (judgement.judgement, judgement.value):
             found.faults.append((line, f"it contradicts line {before[0]}"))
     if not (found.rows or found.faults):
-        raise RegistryFileError("the file of judgements has no row below its head")
+        empty = (
+            "no row of the file has a judgement" if found.blank else "the file of judgements has no row below its head"
+        )
+        raise RegistryFileError(empty)
     return found
 
 

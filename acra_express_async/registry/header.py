@@ -54,6 +54,9 @@ _COMMON_NAMES = frozenset(
 )
 """Aliases that lists of any origin use too, so they prove nothing."""
 
+EXPORT_COLUMNS = frozenset({"reason_text", "emails_hidden", "emails_status", "decided_at", "judged_by"})
+"""Columns that only our own exports have. Their companies' names, perhaps years old, must not become the registry's."""
+
 SHOWN_NAMES = 6
 LONGEST_NAME = 40
 _SEPARATORS = ",;\t"
@@ -78,7 +81,7 @@ def read_header(names: Sequence[str]) -> Header:
 
     Raises:
         RegistryFileError: no column holds the UEN, none holds the name, or none of the others is the registry's own;
-            without one, a list of customers would overwrite the registry's names.
+            without one, a list of customers would overwrite the registry's names. Or it is an export of ours.
     """
     plain = [_GAPS.sub("_", name.replace("\ufeff", "").strip().lower()) for name in names]
     found: dict[str, int] = {}
@@ -89,6 +92,7 @@ def read_header(names: Sequence[str]) -> Header:
         if name in ALIASES:
             found.setdefault(ALIASES[name], position)
     proofs = {name for name in plain if name not in _COMMON_NAMES and ALIASES.get(name, name) in PROOFS}
+    require_no_export(plain)
     missing = [needed for needed in ("uen", "entity_name") if needed not in found]
     missing += [] if proofs else ["one of the registry's own, such as entity_status_description"]
     if missing:
@@ -99,6 +103,20 @@ def read_header(names: Sequence[str]) -> Header:
         width=len(plain),
         unknown=tuple(name or f"column {position + 1}" for position, name in enumerate(plain) if position not in taken),
     )
+
+
+def require_no_export(names: Sequence[str]) -> None:
+    """Refuse the header of `acra-express export`, also of one that a person has cut.
+
+    Raises:
+        RegistryFileError: a column tells it; the sentence says what such a file is good for.
+    """
+    ours = next((name for name in names if name.strip().lower() in EXPORT_COLUMNS), None)
+    if ours is not None:
+        raise RegistryFileError(
+            f"its column {ours.strip()} is one of acra-express export; its companies are enqueued by "
+            "acra-express enqueue --uen-file FILE, and judgements on them recorded by acra-express judge FILE"
+        )
 
 
 def _shown(names: Sequence[str]) -> str:

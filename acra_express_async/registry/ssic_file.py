@@ -12,7 +12,7 @@ from itertools import islice
 
 from acra_express_async.errors import RegistryFileError
 from acra_express_async.registry.cell_cleaning import plain
-from acra_express_async.registry.header import separator_of
+from acra_express_async.registry.header import require_no_export, separator_of
 from acra_express_async.registry.packing import Opened, Part
 
 SSIC = "a list of SSIC codes"
@@ -101,6 +101,10 @@ def _table(text: str, name: str) -> tuple[Iterator[tuple[int, Sequence[str]]], _
     seen = []
     for names in islice(reader, HEAD_ROWS):
         cells = [plain(cell) for cell in names]
+        try:
+            require_no_export(cells)
+        except RegistryFileError as ours:
+            raise RegistryFileError(f"{name} is not a list of SSIC codes: {ours}") from ours
         code, title = _first(_CODE, cells), _first(_TITLE, cells)
         if code is not None and title is not None:
             edition = next((f"SSIC {said[1]}" for cell in cells if (said := _EDITION.match(cell))), "")

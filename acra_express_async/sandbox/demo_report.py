@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.records.reasons import in_words
@@ -97,11 +97,19 @@ def agreement(found: Sequence[Result], truth_of: Callable[[str], Truth]) -> Agre
 
 def company_table(found: Sequence[Result]) -> Table:
     """One line per company, for a terminal."""
-    table = Table("company", "website", "mails (verification)", "phone", "s", title=f"{len(found)} companies")
+    table = Table(
+        Column("UEN", no_wrap=True),
+        "company",
+        "website",
+        "mails (verification)",
+        "phone",
+        "s",
+        title=f"{len(found)} companies",
+    )
     for result in found:
         website = result.domain or f"[dim]none: {in_words(result.reason)}[/dim]"
         mails = "\n".join(f"{address} ({verification})" for address, verification in result.mails[:3])
-        table.add_row(result.name, website, mails, "\n".join(result.phones[:2]), f"{result.seconds:.1f}")
+        table.add_row(result.uen, result.name, website, mails, "\n".join(result.phones[:2]), f"{result.seconds:.1f}")
     return table
 
 

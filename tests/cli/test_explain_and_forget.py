@@ -172,7 +172,7 @@ async def test_explain_shows_the_evidence_for_a_website(
         "  +6561112222 (phone), seen at https://lotus.com.sg/contact",
         "  postal code 637123, seen at https://lotus.com.sg/contact",
         "",
-        "It cost 1 search request, 2 page requests, 2100 tokens, 1 verification and 3.5 s.",
+        "It cost 1 search request, 2 page requests for 3 pages, 2100 tokens, 1 verification and 3.5 s.",
     ]
 
 

@@ -214,3 +214,13 @@ async def test_an_export_that_need_not_wait_goes_on(
     code, out, err = await acra_express("export", *words, POSTGRES_DSN=fresh_dsn, **settings)
     assert (code, err) == (0, "")
     assert len(out.splitlines()) > CAMPAIGN
+
+
+async def test_a_csv_for_excel_has_a_byte_order_mark(fresh_dsn: str, owner: Connection) -> None:
+    await decided(owner, "201912345K")
+    _, plain, _ = await acra_express("export", POSTGRES_DSN=fresh_dsn)
+    _, marked, _ = await acra_express("export", "--bom", POSTGRES_DSN=fresh_dsn)
+    assert marked == "\ufeff" + plain
+    code, _, err = await acra_express("export", "--bom", "--format", "jsonl", POSTGRES_DSN=fresh_dsn)
+    assert code == 2
+    assert "--bom is for csv; a jsonl file needs none" in err

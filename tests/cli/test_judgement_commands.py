@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -81,3 +82,41 @@ async def test_a_file_without_judgements_is_an_error(run: Run, tmp_path: Path, t
     assert (code, out, err) == (1, "", f"acra-express: {said}\n")
     code, _, err = await run("judge", str(file), "--by", "mei", "--json")
     assert (code, json.loads(err)) == (1, {"error": said})
+
+
+async def test_a_sample_is_judged_in_a_file(run: Run, owner: Connection, tmp_path: Path) -> None:
+    others = ("199000001A", "199000002B")
+    for uen in (UEN, *others):
+        await decided(owner, uen)
+    file = tmp_path / "sample.csv"
+    code, out, err = await run("review", "--sample", "3", "--seed", "7", "--output", str(file))
+    assert (code, err) == (0, "")
+    assert f"then: acra-express judge {file} --sample 1 --by WHO" in out
+    text = file.read_bytes().decode("utf-8")
+    assert text.startswith("\ufeffuen,field,value,judgement,note,name,page,level\r\n")
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {(row["uen"], row["field"], row["judgement"]) for row in rows} == {(u, "site", "") for u in (UEN, *others)}
+    for row in rows:
+        row["judgement"] = {UEN: "accept", others[0]: "reject"}.get(row["uen"], "")
+    with file.open("w", encoding="utf-8-sig", newline="") as lines:
+        filled = csv.DictWriter(lines, rows[0])
+        filled.writeheader()
+        filled.writerows(rows)
+    judged = ("judge", str(file), "--sample", "1", "--by", "mei", "--no-run")
+    code, out, err = await run(*judged)
+    assert (code, err) == (0, "")
+    assert out.startswith("2 judgements recorded, 0 of them known already; ")
+    assert "; rows without a judgement: 1" in out
+    assert "3 answers in samples, 1 of them not judged yet" in (await run("accuracy", "--sample", "1"))[1]
+
+
+async def test_a_template_that_cannot_be_written_draws_nothing(run: Run, owner: Connection, tmp_path: Path) -> None:
+    await decided(owner, UEN)
+    missing = tmp_path / "nowhere" / "sample.csv"
+    code, _, err = await run("review", "--sample", "1", "--output", str(missing))
+    assert (code, err) == (1, f"acra-express: cannot write {missing}: No such file or directory\n")
+    assert await owner.fetchval("SELECT count(*) FROM acra_express.samples") == 0
+    code, _, err = await run("review", "--output", str(missing))
+    assert code == 2
+    assert "--output is for --sample" in err

@@ -99,12 +99,14 @@ async def test_exports_are_complete_files(scene: Scene, desk: Desk) -> None:
         lines = (await browser.client.get("/console/export/records.jsonl", params={"outcome": "enriched"})).text
         [record] = map(json.loads, lines.splitlines())
         assert (await browser.client.get("/console/export/records.jsonl", params={"level": "unsure"})).text == ""
+        excel = await browser.client.get("/console/export/records.csv", params={"bom": "1"})
+        assert excel.content == b"\xef\xbb\xbf" + answer.content
         refused = await browser.client.get("/console/export/records.csv", params={"since": "yesterday"})
         assert (await browser.client.get("/console/export/records.xlsx")).status_code == 404
     assert (row["uen"], row["website"], record["website"]) == (UEN, "lotus.com.sg", "lotus.com.sg")
     assert refused.status_code == 409
     assert "is not a date" in refused.text
-    assert [line["action"] for line in await scene.trail()] == ["sign_in", "export", "export", "export"]
+    assert [line["action"] for line in await scene.trail()] == ["sign_in", *["export"] * 4]
 
 
 async def test_a_campaign_shows_why_it_waits(scene: Scene, database: Database, owner: Connection) -> None:

@@ -14,7 +14,7 @@ import pytest
 from db.builders import AT
 
 from acra_express_async.records import files
-from acra_express_async.records.files import FORMATS, TooManyRows, escaped
+from acra_express_async.records.files import FORMATS, CsvFile, TooManyRows, escaped
 from acra_express_async.records.levels import Level
 from acra_express_async.records.record import COLUMNS, Record, as_object
 
@@ -134,3 +134,12 @@ def test_a_text_too_long_for_a_cell_ends_in_an_ellipsis() -> None:
     [row] = as_table("xlsx", replace(LOTUS, about="x" * 40_000))
     assert len(row["about"]) == 32_767
     assert row["about"].endswith("…")
+
+
+def test_csv_for_excel_begins_with_a_byte_order_mark() -> None:
+    plain, marked = io.BytesIO(), io.BytesIO()
+    for target, for_excel in ((plain, False), (marked, True)):
+        file = CsvFile(target, COLUMNS, for_excel=for_excel)
+        file.write([as_object(LOTUS, SINGAPORE)])
+        file.close()
+    assert marked.getvalue() == b"\xef\xbb\xbf" + plain.getvalue()

@@ -120,3 +120,12 @@ def test_a_widened_judgement_is_remarked_with_its_line() -> None:
 def test_a_file_without_judgements_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(RegistryFileError, match=sentence):
         read(text)
+
+
+def test_rows_that_are_left_blank_are_counted() -> None:
+    text = f"{HEAD}{UEN},site,lotus.com.sg,accept,\n199000001A,site,rose.sg,,\n199000002B,site,oak.sg,,sure\n"
+    found = read_judgements(io.BytesIO(text.encode()), by="mei")
+    assert ([said.uen for _, said in found.rows], found.blank) == ([UEN], 1)
+    assert [line for line, _ in found.faults] == [4], "a note without a judgement was forgotten"
+    with pytest.raises(RegistryFileError, match="no row of the file has a judgement"):
+        read(f"{HEAD}{UEN},site,lotus.com.sg,,\n")
