@@ -43,7 +43,11 @@ SEED_BITS = 31
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Longest list.")
 @click.option("--sample", "size", type=click.IntRange(1, 10_000), help="Draw this many answers at random instead.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the sample; the same seed draws the same again.")
-@click.option("--output", help="With --sample: a CSV to fill in and give to `judge`.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, readable=False),
+    help="With --sample: a CSV file to fill in and give to `judge`.",
+)
 @json_option
 @synchronous
 async def review(
@@ -67,6 +71,8 @@ async def review(
     """
     if size is None and (seed is not None or output is not None):
         raise click.UsageError(f"{'--seed' if seed is not None else '--output'} is for --sample")
+    if output == "-":
+        raise click.UsageError("--output takes a file: judgements are filled in there")
     settings = load_settings()
     async with as_tenant(settings) as database:
         codes = await _codes(database, ssic_codes)
