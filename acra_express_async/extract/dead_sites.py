@@ -125,15 +125,18 @@ def remains_told(text: str) -> Remains | None:
 
 def _statements(said: str) -> Iterator[tuple[SiteEnd, int, str]]:
     """What is said, how surely, in which words; each wording once."""
-    for end, weight, pattern in phrases():
-        seen: set[str] = set()
-        for match in pattern.finditer(said):
+    lowered = said.lower()
+    for each in phrases():
+        if not each.may_stand_in(lowered):
+            continue
+        end, seen = each.end, set[str]()
+        for match in each.pattern.finditer(said):
             words = " ".join(match.group().split())[:_LONGEST_WORDS].strip(" .,:;!-")
             if end in _ASKED and _QUESTION.match(said, match.end()) and not _OWN_QUESTION.match(words):
                 continue
             if words.casefold() not in seen:
                 seen.add(words.casefold())
-                yield end, weight, words
+                yield end, each.weight, words
             if len(seen) >= _MOST_SAID:
                 break
 

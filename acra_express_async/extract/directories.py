@@ -45,6 +45,7 @@ SOCIAL = frozenset(
 _LABELS = frozenset("glassdoor lazada google tripadvisor indeed jobstreet jobsdb linkedin kompass yellowpages".split())
 """Labels of directories that have one domain per country."""
 
+# Patterns for whole pages are written in lower case for lower-case text, see places.py.
 _PHRASES = re.compile(
     r"claim (?:this|your) (?:listing|business|profile|page|company)|buy (?:the |this |full )?(?:report|"
     r"business profile)|"
@@ -56,7 +57,6 @@ _PHRASES = re.compile(
     r"data(?:base)? of singapore companies|search (?:for )?(?:\w+ )?(?:companies|businesses)|"
     r"marketed by|appointed (?:sales|marketing) agen|developer['’]?s? (?:official )?sales (?:team|agent)|"
     r"information (?:is )?(?:sourced|extracted|obtained) from acra",
-    re.IGNORECASE,
 )
 _LISTING_TITLE = re.compile(
     r"contact,? phone|phone,? e-?mail|company (?:profile|information|details)|business profile|reviews?\b.*\bhours|"
@@ -67,7 +67,6 @@ _GROUP_WORDS = re.compile(
     r"subsidiar|member of|part of|a company of|our (?:group|companies|subsidiaries|businesses|brands)|"
     r"group of companies|"
     r"operating compan|business units?",
-    re.IGNORECASE,
 )
 _INVESTS = re.compile(
     r"portfolio|\binvest|\bventures?\b|\bfounders\b|start-?ups?\b|early[- ]stage|\bfunds?\b|\bbacked\b|accelerat|"
@@ -98,7 +97,6 @@ _SECRETARIES = re.compile(
     r"company incorporation|"
     r"corporate secretar|company secretar|nominee director|business registration|co-?working|serviced office|"
     r"accounting (?:and|&) (?:tax|secretar)",
-    re.IGNORECASE,
 )
 
 
@@ -144,7 +142,7 @@ def reads_like_listing(title: str) -> bool:
 @kept
 def directory_phrases_in(text: str) -> tuple[str, ...]:
     """Phrases that only directories use, each once, lower-case."""
-    return tuple(dict.fromkeys(match.group().lower() for match in _PHRASES.finditer(text)))
+    return tuple(dict.fromkeys(match.group() for match in _PHRASES.finditer(text.lower())))
 
 
 def invests_or_lists(title: str, text: str) -> bool:
@@ -166,10 +164,10 @@ def heads_a_list(line: str) -> bool:
 @kept
 def names_a_group(text: str) -> bool:
     """True when a page describes the other companies of its group."""
-    return _GROUP_WORDS.search(text) is not None
+    return _GROUP_WORDS.search(text.lower()) is not None
 
 
 @kept
 def sells_addresses(text: str) -> bool:
     """True when the page sells registered addresses or incorporation: many companies then share its postal code."""
-    return _SECRETARIES.search(text) is not None
+    return _SECRETARIES.search(text.lower()) is not None

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
+from acra_express_async.extract.kept_answers import kept_short
 from acra_express_async.extract.site_builders import suffix_in
 
 FREEMAIL = frozenset(
@@ -80,6 +81,7 @@ def _icann() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
+@kept_short
 def split_url(url: str) -> SplitResult | None:
     """The parts of an http(s) URL; None for anything else, malformed brackets and ports included."""
     try:
@@ -92,6 +94,7 @@ def split_url(url: str) -> SplitResult | None:
     return parts
 
 
+@kept_short
 def host_of(url: str) -> str:
     """The lower-case host name of a URL, or ''."""
     parts = split_url(url)
@@ -106,7 +109,13 @@ def path_of(url: str, *, at_root: bool = False) -> str:
     parts = split_url(url)
     if parts is None:
         return ""
-    return parts.path.lower()[0 if at_root else len(_base_of(parts)) :].rstrip("/")
+    return parts.path.lower()[0 if at_root else len(_base_in(url)) :].rstrip("/")
+
+
+@kept_short
+def _base_in(url: str) -> str:
+    parts = split_url(url)
+    return _base_of(parts) if parts else ""
 
 
 def home_of(url: str) -> str:
@@ -171,6 +180,7 @@ def absolute(base: str, url: str) -> str:
     return joined.partition("#")[0] if split_url(joined) else ""
 
 
+@kept_short
 def registrable(host: str) -> str:
     """The registrable domain of a host: ``shop.x.com.sg`` becomes x.com.sg, ``x.wixsite.com`` stays as it is.
 
@@ -186,6 +196,7 @@ def registrable(host: str) -> str:
     return str(_suffixes().privatesuffix(host) or "")
 
 
+@kept_short
 def hosted_under(domain: str) -> str:
     """The builder's or host's domain that a site stands under; '' for a site under its own domain."""
     host = domain.partition("/")[0]
@@ -197,6 +208,7 @@ def hosted_under(domain: str) -> str:
     return listed if listed != host and listed != _icann().publicsuffix(host) and listed not in _REGISTRIES else ""
 
 
+@kept_short
 def domain_of(url: str) -> str:
     """The name of the site that a URL belongs to: its registrable domain, and the path where that tells sites apart."""
     parts = split_url(url)
@@ -240,6 +252,7 @@ def plain_url(url: str) -> str:
     return parts._replace(path=_SIGNED_IN.sub("", parts.path)).geturl()
 
 
+@kept_short
 def same_url(url: str) -> str:
     """A key that is equal for all spellings of one URL: no scheme, no www., no trailing slash, no fragment."""
     parts = split_url(url)

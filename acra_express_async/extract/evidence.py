@@ -39,7 +39,7 @@ from acra_express_async.extract.domains import (
     registrable,
 )
 from acra_express_async.extract.labels import FITTING, Fit, address_evidence, label_fit
-from acra_express_async.extract.names import Name, legal_name_stands_in, padded, words_of
+from acra_express_async.extract.names import Name, legal_name_stands_in, padded, together, words_of
 from acra_express_async.extract.other_names import (
     THIRD_PARTY,
     is_titled,
@@ -113,27 +113,28 @@ def reading_of(pages: Sequence[Page], candidate: Candidate, names: tuple[Name, .
     """
     texts = {page.url: f"{clean(page.title)}\n{clean(page.text)}" for page in pages}
     holds = not pages or _bears_name("\n".join(texts.values()), candidate, names)
-    printed = padded("\n".join(texts.values()) if pages else candidate.text)
+    printed = together(map(padded, texts.values())) if pages else padded(candidate.text)
     silent = bool(pages) and not _speaks("\n".join(texts.values()), candidate, names)
     told = Page(url=candidate.urls[0], title="", text=candidate.text if holds else "")
     everything = tuple(pages)
     if told.url not in texts:
         everything = (*pages, told)
         texts[told.url] = told.text
-    text = "\n".join([*texts.values(), told.text])
+    everywhere = [*texts.values(), told.text]
+    text = "\n".join(everywhere)
     own = "\n".join(
         [*(clean(page.title) for page in pages), *_head_lines(text), *_nameplates(pages, told, texts, names)]
     )
-    heads = padded(f"{own}\n{told.text}")
+    own_heads = padded(own)
     return PageFindings(
         everything,
         len(pages),
         texts,
         text,
-        heads,
-        padded(own),
-        padded(text),
-        street_words(text),
+        together((own_heads, padded(told.text))),
+        own_heads,
+        together(map(padded, everywhere)),
+        together(map(street_words, everywhere)),
         where_in(text),
         printed,
         silent,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 Answer = TypeVar("Answer")
+Beside = ParamSpec("Beside")
 
 TEXTS = 16
 """Two workers at once, each with the pages of one site and what is put together of them; more would cost memory."""
@@ -19,6 +20,23 @@ LONGEST = 30_000
 `TEXTS` texts of this length and their answers are at most some megabytes a function."""
 PAGES = 16
 """For functions of a whole page, whose links may be many."""
+SHORT_TEXTS = 512
+"""Lines, URLs and host names: those of the pages of two workers."""
+LONGEST_SHORT = 400
+"""Characters of a line or a URL; with `SHORT_TEXTS` of them a function keeps at most 0.2 MB of text."""
+
+
+def kept_short(function: Callable[Concatenate[str, Beside], Answer]) -> Callable[Concatenate[str, Beside], Answer]:
+    """`function` with its latest `SHORT_TEXTS` answers about texts of at most `LONGEST_SHORT` characters (lines, URLs):
+    a dozen functions look at a result or a link, and the lines of a page are read in several arrangements."""
+    remembered = lru_cache(maxsize=SHORT_TEXTS)(function)
+
+    @wraps(function)
+    def asked(text: str, *beside: Beside.args, **named: Beside.kwargs) -> Answer:
+        ask = remembered if len(text) <= LONGEST_SHORT else function
+        return ask(text, *beside, **named)
+
+    return asked
 
 
 def kept(function: Callable[[str], Answer]) -> Callable[[str], Answer]:

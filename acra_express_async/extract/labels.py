@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from acra_express_async.extract.domains import is_offshore, is_singaporean
+from acra_express_async.extract.kept_answers import kept_short
 from acra_express_async.extract.names import Name, joined, words_of
 from acra_express_async.extract.vocabulary import AFFIXES, COMMON, GROUP_AFFIXES, SHORT_FORMS, STRUCTURE, TRADES
 from acra_express_async.models import Evidence
@@ -84,6 +85,7 @@ class LabelFit:
         return self
 
 
+@kept_short
 def label_fit(label: str, name: Name) -> LabelFit:
     """The best fit of a domain label (see domains.label_of), before any page was read."""
     return max(_fits(label.replace("-", ""), name), key=lambda fit: (fit.points, -len(fit.dropped)))

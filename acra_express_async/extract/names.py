@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.kept_answers import kept
+from acra_express_async.extract.kept_answers import kept, kept_short
 from acra_express_async.extract.vocabulary import COMMON, LEGAL, STRUCTURE, TRADES
 
 _WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
 _DOTTED = re.compile(r"\.(?:[a-z0-9](?![a-z0-9])|[\u3400-\u9fff](?![\u3400-\u9fff]))")
 """A word of one character behind a dot: only where one stands may letters have to be joined."""
+_ACCENTED = re.compile(r"[^\x00-\x7f]+")
+_APOSTROPHE = re.compile(r"['’`]")
+_ONE_SPELLING = {"private": "pte", "limited": "ltd", "company": "co"}
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 _LEGAL_IN_BRACKETS = re.compile(r"\(\s*(?:s|pte|private|singapore pte|s pte)\.?\s*\)", re.IGNORECASE)
 _STATE_IN_BRACKETS = re.compile(
@@ -63,8 +66,8 @@ def words_of(text: str) -> tuple[str, ...]:
     """Words of a text: lower-case, no accents, ``&`` as "and", single letters in a row joined (W.S. becomes ws)."""
     text = text.casefold()
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"['’`]", "", re.sub(r"co-op", "coop", text).replace("&", " and ").replace("+", " and "))
+        text = _ACCENTED.sub(_without_accents, text)
+    text = _APOSTROPHE.sub("", text.replace("co-op", "coop").replace("&", " and ").replace("+", " and "))
     if not _DOTTED.search(text):
         return tuple(_WORD.findall(text))
     words: list[str] = []
@@ -75,6 +78,10 @@ def words_of(text: str) -> tuple[str, ...]:
         else:
             words.append(match.group())
     return tuple(words)
+
+
+def _without_accents(match: re.Match[str]) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", match.group()) if not unicodedata.combining(c))
 
 
 def name_of(legal: str) -> Name:
@@ -105,8 +112,15 @@ def legal_name_stands_in(page_words: str, name: Name) -> bool:
 
     Always False for a business without a legal form: its words alone may be used by others.
     """
-    legal = _spelled(words_of(name.legal))
-    return bool(legal) and legal[-1] in LEGAL and len(legal) > 1 and f" {' '.join(legal)} " in page_words
+    legal = _legal_in_words(name.legal)
+    return bool(legal) and legal in page_words
+
+
+@kept_short
+def _legal_in_words(legal: str) -> str:
+    """A legal name in the form of `padded`; '' without a legal form or without a word before it."""
+    words = _spelled(words_of(legal))
+    return f" {' '.join(words)} " if len(words) > 1 and words[-1] in LEGAL else ""
 
 
 @kept
@@ -115,9 +129,16 @@ def padded(text: str) -> str:
     return f" {' '.join(_spelled(words_of(text)))} "
 
 
+def together(pieces: Iterable[str]) -> str:
+    """The words of several texts, each with a space at both ends (see `padded`), as those of one text of their lines.
+
+    Words do not reach over the end of a line, so a text needs to be read only once whatever it is put together with.
+    """
+    return f" {' '.join(words for piece in pieces if (words := piece.strip()))} "
+
+
 def _spelled(words: Iterable[str]) -> list[str]:
-    same = {"private": "pte", "limited": "ltd", "company": "co"}
-    return [same.get(word, word) for word in words if word not in ("s", "the")]
+    return [_ONE_SPELLING.get(word, word) for word in words if word not in ("s", "the")]
 
 
 def _ends_dotted(text: str, start: int) -> bool:

@@ -45,6 +45,8 @@ def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
         name: the company.
         alone: accept a line that merely begins with the name, as on contact and legal pages.
     """
+    if not legal_name_stands_in(padded(text), name):
+        return False
     owned = False
     for line in text.split("\n"):
         words = padded(line[:4000])
@@ -59,6 +61,8 @@ def stands_as_owner(text: str, name: Name, *, alone: bool) -> bool:
 
 def signs_imprint(text: str, name: Name) -> bool:
     """True when a copyright line, or one that says who runs the site, gives the legal name, and no other before it."""
+    if not legal_name_stands_in(padded(text), name):
+        return False
     for line in text.split("\n"):
         mark = _IMPRINT.search(line[:4000]) or _RUN_BY.search(line[:4000])
         if mark is None or THIRD_PARTY.search(line[:4000]) or not legal_name_stands_in(padded(line[:4000]), name):

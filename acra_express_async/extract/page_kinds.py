@@ -7,6 +7,7 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 from acra_express_async.extract.domains import domain_of, label_of, path_of
+from acra_express_async.extract.kept_answers import kept_short
 
 _APOSTROPHE = re.compile(r"['’`´]")
 _BETWEEN = re.compile(r"[\W_]+")
@@ -92,6 +93,7 @@ class PageKind(StrEnum):
     LEGAL = "legal"
 
 
+@kept_short
 def kind_of_words(words: str, domain: str = "") -> PageKind | None:
     """What the label of a link, a title or the last part of a path announces; None for anything else.
 
@@ -110,6 +112,7 @@ def kind_of_words(words: str, domain: str = "") -> PageKind | None:
     return PageKind.LEGAL if _LEGAL.search(text) else None
 
 
+@kept_short
 def kind_of_url(url: str, *, at_root: bool = False) -> PageKind | None:
     """What the last part of a path announces; within a folder of goods or articles only a contact page counts."""
     shelf, _, last = path_of(url, at_root=at_root).rpartition("/")

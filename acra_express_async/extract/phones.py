@@ -49,6 +49,8 @@ _NOISE = re.compile(
     r"|(?:singapore|s'?pore|\bS)\s{0,2}[(\-]?\s{0,2}\d{6}\)?(?!\d)",
     re.IGNORECASE,
 )
+_SEVEN_DIGITS = re.compile(r"\d(?:\D*\d){6}")
+"""Without them a line holds no number of any kind."""
 _RUN = re.compile(r"(?<![A-Za-z0-9_@#$.])(?:\+|\(\+?)?\d(?:[ \t().\-–]{0,3}\d){6,40}(?!\d|%|[A-Z]\b)")
 _MOST_GROUPS = 9
 _MOST_DIGITS = 12
@@ -141,7 +143,7 @@ def _numbers_by_line(page: Page) -> Iterator[tuple[_Found, str]]:
             continue
         for start in range(0, len(line), _MAX_LINE):
             piece = line[start : start + _MAX_LINE]
-            for found in _numbers_in(piece, header if cells else []):
+            for found in _numbers_in(piece, header if cells else []) if _SEVEN_DIGITS.search(piece) else ():
                 yield found, piece
                 count += 1
                 if count >= MAX_PER_PAGE:

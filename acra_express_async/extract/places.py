@@ -7,23 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acra_express_async.extract.cleaning import clean
-from acra_express_async.extract.kept_answers import kept
+from acra_express_async.extract.kept_answers import kept, kept_short
 from acra_express_async.extract.names import words_of
 from acra_express_async.extract.page_kinds import is_contact_page
 from acra_express_async.models import Company, Page
 
+# Patterns of many words are written in lower case for lower-case text: re tries every alternative at every position of
+# a pattern that ignores case, which made them the most expensive part of reading a page.
 _CODE = r"(?P<code>\d{6})(?!\d)"
 _POSTAL = re.compile(
     r"(?:singapore|s'?pore|sg|republic of singapore|新加坡|postal\s*(?:code)?|postcode|邮区|邮编|郵區)"
     r"[\s,.:：()\-–|*]{0,6}(?:postal\s*(?:code)?[\s:]{0,3})?"
     + _CODE
-    + r"|(?<![A-Za-z0-9])\(?S\)?\s{0,2}[(\-]?\s{0,2}(?P<short>\d{6})(?!\d)",
-    re.IGNORECASE,
+    + r"|(?<![a-z0-9])\(?s\)?\s{0,2}[(\-]?\s{0,2}(?P<short>\d{6})(?!\d)",
 )
-_SPLIT_CODE = re.compile(r"(?<![A-Za-z])(?:singapore|S)\s{0,2}\(?(\d{3}) (\d{3})\)?(?![\d ]{0,2}\d)", re.IGNORECASE)
-_AT_ADDRESS_END = re.compile(
-    r"#\s?[A-Z]?\d{1,3}[A-Z]?\s?-\s?[A-Z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)", re.IGNORECASE
-)
+_SPLIT_CODE = re.compile(r"(?<![a-z])(?:singapore|s)\s{0,2}\(?(\d{3}) (\d{3})\)?(?![\d ]{0,2}\d)")
+_AT_ADDRESS_END = re.compile(r"#\s?[a-z]?\d{1,3}[a-z]?\s?-\s?[a-z]{0,2}\d{1,4}[^\n#]{0,60}?[\s,(](\d{6})(?!\d)")
 _NO_DIGITS_BEHIND = re.compile(r"(?![\d.,]?\d)(?! ?\d{2})")
 _SIX_DIGITS = re.compile(r"\d{3} ?\d{3}")
 _LAST_SECTOR = 82
@@ -64,8 +63,7 @@ _STREET_WORDS = {
     "saint": "st",
 }
 
-# Patterns of many words are written in lower case for lower-case text: re tries every alternative at every position of
-# a pattern that ignores case, which made them the most expensive part of reading a page.
+_SPAN = re.compile(r"(?<![0-9])(\d{1,5}[A-Za-z]?)\s?[/&-]\s?\d{1,5}[A-Za-z]?(?= [A-Za-z])")
 _DIGIT = re.compile(r"\d")
 _SG_PHONE = re.compile(
     r"(?<![\d+])(?:\+|00)\s?\(?65\)?[\s.\-)]{0,3}[3689]\d{3}[\s\-.]?\d{4}(?!\d)|\(65\)\s{0,2}[3689]\d{3}"
@@ -81,6 +79,7 @@ _TOWN = (
 )
 """A town of Singapore with the country behind it, as firms without an office to visit print it."""
 _LOWER_TOWN, _ANY_TOWN = re.compile(_TOWN), re.compile(_TOWN, re.IGNORECASE)
+_LOCAL_FORM = re.compile(r"[689]\d{3}[ \-]?\d{4}")
 _LOCAL_PHONE = re.compile(
     r"(?:tel|telephone|phone|call|hotline|mobile|whatsapp|office|hp|t|p|电话|電話|[☎☏📞])[^\n\d]{0,12}"
     r"(?<![\d+])[689]\d{3}[ \-]?\d{4}(?!\d)",
@@ -122,6 +121,17 @@ _OTHER_SCRIPT = re.compile(r"中国|香港|台湾|臺灣|上海|北京|深圳|�
 
 
 @dataclass(frozen=True, slots=True)
+class _LineSigns:
+    """What one line says: other places by name, whether Singapore is named, whether the line lists where the firm
+    sells or ships to, and a number or a script of another country."""
+
+    others: tuple[str, ...]
+    singapore: bool
+    spread: bool
+    abroad: str
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """What a text says about the location of its owner.
 
@@ -145,6 +155,7 @@ def postal_codes_in(text: str) -> tuple[str, ...]:
     """
     if not _SIX_DIGITS.search(text):
         return ()
+    text = text.lower()
     places: dict[str, int] = {}
     for match in _POSTAL.finditer(text):
         places.setdefault(match["code"] or match["short"], match.start())
@@ -184,7 +195,7 @@ def states_street(page_words: str, block: str | None, street: str | None) -> boo
 @kept
 def street_words(text: str) -> str:
     """The words of a page with street words abbreviated and a space at each end; ``60/62 X`` also reads as ``60 X``."""
-    text = re.sub(r"(?<![0-9])(\d{1,5}[A-Za-z]?)\s?[/&-]\s?\d{1,5}[A-Za-z]?(?= [A-Za-z])", r"\1", text)
+    text = _SPAN.sub(r"\1", text)
     return f" {' '.join(_short(words_of(text)))} "
 
 
@@ -193,7 +204,7 @@ def where_in(text: str) -> Where:
     """Find signs of Singapore and of other countries in a cleaned text."""
     lowered = text.lower()
     firm = []
-    if match := _SG_PHONE.search(text):
+    if "65" in text and (match := _SG_PHONE.search(text)):
         firm.append(match.group().strip())
     if codes := postal_codes_in(text):
         firm.append(f"Singapore {codes[0]}")
@@ -203,25 +214,33 @@ def where_in(text: str) -> Where:
     elsewhere: dict[str, None] = {}
     abroad = False
     for line in text.split("\n"):
-        lower = line.lower()
-        beginning = lower[:2000]
-        others = [match.group() for match in _OTHER_PLACES.finditer(beginning)][:5]
-        named = _SINGAPORE.search(lower)
-        spread = bool((others or named) and _SPREAD.search(beginning))
-        if named and not spread and not others:
+        said = _signs_in(line)
+        if said.singapore and not said.spread and not said.others:
             mentions = True
-        if not spread:
-            elsewhere.update(dict.fromkeys(others))
-        if match := _number_abroad(line, lower) or (None if line.isascii() else _OTHER_SCRIPT.search(line)):
-            elsewhere[match.group().strip()] = None
+        if not said.spread:
+            elsewhere.update(dict.fromkeys(said.others))
+        if said.abroad:
+            elsewhere[said.abroad] = None
             abroad = True
-    local = _LOCAL_PHONE.search(lowered)
-    bare = _BARE_PHONE.search(text)
+    numbered = _LOCAL_FORM.search(text) is not None
+    local = _LOCAL_PHONE.search(lowered) if numbered else None
+    bare = _BARE_PHONE.search(text) if numbered else None
     # A country named without a number there is where the firm sells or sends people; Hong Kong has our form of numbers.
     travelled = local and not abroad and elsewhere.keys().isdisjoint(("hong kong", "hongkong", "hk", "kowloon"))
     if not firm and mentions and (number := local or bare) and (not elsewhere or travelled):
         firm.append(number.group().strip()[-9:])
     return Where(tuple(firm), mentions, local is not None, bare is not None, tuple(elsewhere))
+
+
+@kept_short
+def _signs_in(line: str) -> _LineSigns:
+    lower = line.lower()
+    beginning = lower[:2000]
+    others = [match.group() for match in _OTHER_PLACES.finditer(beginning)][:5]
+    named = _SINGAPORE.search(lower) is not None
+    spread = bool((others or named) and _SPREAD.search(beginning))
+    abroad = _number_abroad(line, lower) or (None if line.isascii() else _OTHER_SCRIPT.search(line))
+    return _LineSigns(tuple(others), named, spread, abroad.group().strip() if abroad else "")
 
 
 def _number_abroad(line: str, lower: str) -> re.Match[str] | None:

@@ -17,8 +17,8 @@ _GAMBLING = re.compile(
     r"slot gacor|\btogel\b|\bjudi\b|\bslots? online|online (?:casino|slots?|betting)|casino online|sportsbook|"
     r"live casino|"
     r"\bbandar\b|situs (?:slot|judi)|free spins|deposit pulsa|\brtp\b|\bbaccarat\b|博彩|娱乐城|百家乐|棋牌",
-    re.IGNORECASE,
 )
+"""For lower-case text."""
 _CREDENTIALS = re.compile(
     r"verify your (?:account|identity|card)|confirm your (?:account|identity|card|details)|account (?:will be|"
     r"has been) "
@@ -53,7 +53,7 @@ _SHORT = 600
 
 def looks_hijacked(title: str, text: str) -> bool:
     """True when a gambling site has taken the domain over; one word is not enough, because hotels have casinos."""
-    found = {match.group().lower() for match in _GAMBLING.finditer(f"{title}\n{text[:20_000]}")}
+    found = {match.group() for match in _GAMBLING.finditer(f"{title}\n{text[:20_000]}".lower())}
     return len(found) >= 2
 
 

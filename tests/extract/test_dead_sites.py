@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from extract.builders import company, hit
 from extract.dead_pages import DEAD, LIVE, Shown
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from acra_express_async.extract.candidates import candidates_in
+from acra_express_async.extract.dead_site_phrases import Phrases, phrases
 from acra_express_async.extract.dead_sites import remains_among, remains_of, remains_told
 from acra_express_async.extract.identity import Doubt, Judgement, judge
 from acra_express_async.extract.reading_plan import names_for
@@ -128,3 +131,22 @@ def test_a_page_of_links_is_not_the_site(domain: str) -> None:
     for candidate in candidates_in([result], FIRM, names):
         page = Page(result.url, "Brightway Marine Supplies", OLD_RESULT)
         assert not judge(candidate, [page], FIRM, names).believed
+
+
+_OTHER_CASES = frozenset("\u0130\u0131\u017f\u212a")
+"""Letters that only a pattern equates with i, s and k; two of them are plain letters after cleaning."""
+
+
+@given(st.data())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+def test_whatever_a_phrase_matches_holds_one_of_its_anchors(data: st.DataObject) -> None:
+    each = data.draw(st.sampled_from(phrases()), label="phrases")
+    said = data.draw(st.from_regex(each.pattern), label="said")
+    assume(not _OTHER_CASES.intersection(said))
+    assert each.may_stand_in(said.lower())
+
+
+@pytest.mark.parametrize("each", phrases(), ids=lambda each: f"{each.end}-{each.weight}")
+def test_a_page_without_any_anchor_is_passed_over(each: Phrases) -> None:
+    assert all(len(anchor) > 1 for anchor in each.anchors)
+    assert not each.may_stand_in("we bake bread in a shop at tiong bahru")

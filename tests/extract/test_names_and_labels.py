@@ -4,7 +4,7 @@ import pytest
 
 from acra_express_async.extract.labels import Fit, label_fit
 from acra_express_async.extract.lookalikes import imitates
-from acra_express_async.extract.names import legal_name_stands_in, name_of, padded, words_of
+from acra_express_async.extract.names import legal_name_stands_in, name_of, padded, together, words_of
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,11 @@ def test_a_remark_on_the_state_is_no_part_of_a_name(state: str) -> None:
     name = name_of(f"ORCHID HARDWARE PTE. LTD. ({state})")
     assert (name.legal, name.words, name.bracketed) == ("ORCHID HARDWARE PTE. LTD.", ("orchid", "hardware"), ())
     assert name_of("FACILITY (MANAGEMENT) SERVICES PTE. LTD.").words == ("facility", "services")
+
+
+TEXTS = ["", " ", "Café & Co\nW.S. Ram", "天天香 Bakery, 12 Tuas Ave", "E-Mart's\n\n# The Firm Private Limited", "…"]
+
+
+@pytest.mark.parametrize("last", TEXTS)
+def test_words_of_texts_together_are_those_of_their_lines(last: str) -> None:
+    assert together(map(padded, [*TEXTS, last])) == padded("\n".join([*TEXTS, last]))

@@ -10,7 +10,7 @@ import pytest
 
 from acra_express_async.extract.mail_ranking import emails_of
 from acra_express_async.extract.reading_plan import names_for
-from acra_express_async.extract.word_lists import FAMILY_NAMES, GIVEN_NAMES, ORDINARY
+from acra_express_async.extract.word_lists import FAMILY_NAMES, GIVEN_NAMES, ORDINARY, WordList
 from acra_express_async.models import Company, CompanyId, EmailKind, Link, Page
 
 COMPANY = Company(CompanyId(1), "201912345K", "BRIGHTWAY MARINE SUPPLIES PTE. LTD.", street_name="Tuas Avenue 3")
@@ -93,8 +93,19 @@ def kind_at(company: str, address: str, *, page: str = "", **registry: str) -> E
 def test_the_word_lists_hold_words_and_keep_names_apart() -> None:
     assert len(ORDINARY) > 30_000
     assert len(GIVEN_NAMES) > 5_000
-    assert all(word.isalpha() and word.islower() for word in ORDINARY | GIVEN_NAMES | FAMILY_NAMES)
-    assert not ORDINARY & (GIVEN_NAMES | FAMILY_NAMES)
+    ordinary, given, family = map(set, (ORDINARY, GIVEN_NAMES, FAMILY_NAMES))
+    assert all(word.isalpha() and word.islower() for word in ordinary | given | family)
+    assert not ordinary & (given | family)
+
+
+@pytest.mark.parametrize("words", [ORDINARY, GIVEN_NAMES, FAMILY_NAMES])
+def test_a_word_list_finds_each_of_its_words_and_no_other(words: WordList) -> None:
+    listed = list(words)
+    assert len(listed) == len(words) == len(set(listed))
+    assert all(word in words for word in listed)
+    known = set(listed)
+    strangers = {piece for word in listed for piece in (word[1:], f"{word}z", f"a{word}", word.upper())} - known
+    assert not any(word in words for word in (*strangers, "", "\n", f"{listed[0]}\n{listed[1]}", "#", "é", "~"))
 
 
 OWN_ROLES = {
