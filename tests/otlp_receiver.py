@@ -52,8 +52,10 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 def drawn(spans: list[Any], top: Any, depth: int = 0) -> Iterator[str]:
     """A span and those inside it as indented lines, with milliseconds."""
-    shown = ", ".join(f"{entry.key.removeprefix('acra_express.')}={_plain(entry.value)}" for entry in top.attributes)
-    yield f"{'  ' * depth}{top.name} {(top.end_time_unix_nano - top.start_time_unix_nano) / 1e6:.0f} ms ({shown})"
+    told = {entry.key.removeprefix("acra_express."): _plain(entry.value) for entry in top.attributes}
+    shown = ", ".join(f"{name}={value}" for name, value in told.items() if value != "")
+    took = f"{(top.end_time_unix_nano - top.start_time_unix_nano) / 1e6:.0f} ms"
+    yield f"{'  ' * depth}{top.name} {took}{f' ({shown})' if shown else ''}"
     inside = sorted((one for one in spans if one.parent_span_id == top.span_id), key=lambda o: o.start_time_unix_nano)
     for one in inside:
         yield from drawn(spans, one, depth + 1)
