@@ -25,4 +25,6 @@ def completion(shell: str) -> None:
 
     of_shell = get_completion_class(shell)
     assert of_shell is not None
-    click.echo(of_shell(main, {}, "acra-express", _VARIABLE).source())
+    script = of_shell(main, {}, "acra-express", _VARIABLE).source()
+    # click's script for fish cuts a description at its first comma
+    click.echo(script.replace('string split ","', 'string split --max 1 ","'))

@@ -57,6 +57,9 @@ async def test_tab_completes_in_the_real_shell(request: pytest.FixtureRequest, t
             "enqueue --uen-file reg",
         ):
             await completes(session, f"acra-express {command}", to=f"acra-express {command}istry.csv")
+        if shell != "bash":  # which shows no descriptions
+            session.press(b"acra-express jobs " + TAB + TAB)
+            await session.until(lambda screen: any("One job, and how its companies ended." in line for line in screen))
 
 
 def completed_by_bash(line: str) -> list[str]:
