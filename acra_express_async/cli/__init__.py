@@ -84,7 +84,7 @@ class _Commands(click.Group):
         except (ConfigError, SchemaError) as wrong:
             _refuse(str(wrong), EXIT_CONFIG, as_json=as_json)
         except UnknownId as unknown:
-            known = "campaigns" if ctx.invoked_subcommand == "campaigns" else "jobs"
+            known = "jobs" if ctx.invoked_subcommand == "jobs" else "campaigns"
             _refuse(f"{unknown}; the known ones: acra-express {known} list", EXIT_USAGE, as_json=as_json)
         except AcraExpressError as error:
             _refuse(str(error), EXIT_FAILED, as_json=as_json)

@@ -162,7 +162,7 @@ async def test_says_which_asked_companies_have_no_record(fresh_dsn: str, owner: 
         ("--outcome failed --level certain", 2, "a company with the outcome failed has none"),
         ("--reason parked --level certain", 2, "a company with the reason parked has none"),
         ("--since 2999-01-01", 2, "the moment lies in the future"),
-        ("--campaign 999", 2, "there is no campaign 999"),
+        ("--campaign 999", 2, "there is no campaign 999; the known ones: acra-express campaigns list"),
         ("--ssic 99998", 0, "no record in this selection"),
         ("--outcome enriched --reason judged", 0, "no record in this selection"),
     ],
