@@ -1,7 +1,8 @@
-"""Timestamps and intervals beyond Python's range are read as the nearest value that Python has."""
+"""What Python cannot hold: moments and intervals become the nearest value that it can, deep JSON none."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import asyncpg
@@ -9,10 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acra_express_async.db.session.codecs import FIRST_MOMENT, LAST_MOMENT, LONGEST
+from acra_express_async.db.session.codecs import FIRST_MOMENT, LAST_MOMENT, LONGEST, MOST_LEVELS
 from acra_express_async.db.session.pool import Connection
 
 FAR_EAST, FAR_WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+async def test_json_of_too_many_levels_is_no_value(owner: Connection, opening: str, closing: str) -> None:
+    for levels, kept in ((MOST_LEVELS, True), (MOST_LEVELS + 1, False), (5_000, False)):
+        text = opening * levels + "1" + closing * levels
+        assert (await owner.fetchval("SELECT $1::text::jsonb", text) is not None) is kept, levels
+    wide = [[number] for number in range(3 * MOST_LEVELS)]
+    assert await owner.fetchval("SELECT $1::text::jsonb", json.dumps(wide)) == wide
 
 
 @pytest.mark.parametrize(

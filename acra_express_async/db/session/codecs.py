@@ -9,6 +9,7 @@ be infinite in PostgreSQL 17 and later, are bounded in the same way.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
 """A day inside Python's own limits: `astimezone` moves by up to 14 hours either way."""
 LONGEST = timedelta(days=999_999_000)
 """A thousand days inside Python's own limit."""
+MOST_LEVELS = 400
+"""What walks through a value (`dataclasses.asdict`) takes a call for each level, and Python allows 1,000 calls in all.
+The decoder of Python 3.11 refuses deeper values by itself; since 3.12 it reads tens of thousands of levels."""
 _FIRST = (FIRST_MOMENT - _EPOCH) // _MICROSECOND
 _LAST = (LAST_MOMENT - _EPOCH) // _MICROSECOND
 
@@ -45,11 +49,28 @@ async def set_codecs(
 
 
 def json_value(text: str) -> Any:
-    """The value; None for what PostgreSQL accepts and Python does not (a thousand levels, numbers of 4,300 digits)."""
+    """The value; None for numbers of 4,300 digits, which Python refuses, and for more than `MOST_LEVELS`."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    if text.count("[") + text.count("{") > MOST_LEVELS and _is_deeper(value, MOST_LEVELS):
+        return None
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than `levels` deep; without recursion."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for each in layer if isinstance(each, list | dict) for inner in _inside(each)]
+        if not layer:
+            return False
+    return any(isinstance(each, list | dict) for each in layer)
+
+
+def _inside(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return value if isinstance(value, list) else value.values()
 
 
 def _moment(stored: tuple[int]) -> datetime:
