@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 Answer = TypeVar("Answer")
-Beside = ParamSpec("Beside")
+AboutText = TypeVar("AboutText", bound=Callable[..., Any])
+"""A function whose first argument is a text; the others can be hashed."""
 
 TEXTS = 16
 """Two workers at once, each with the pages of one site and what is put together of them; more would cost memory."""
@@ -26,17 +27,17 @@ LONGEST_SHORT = 400
 """Characters of a line or a URL; with `SHORT_TEXTS` of them a function keeps at most 0.2 MB of text."""
 
 
-def kept_short(function: Callable[Concatenate[str, Beside], Answer]) -> Callable[Concatenate[str, Beside], Answer]:
+def kept_short(function: AboutText) -> AboutText:
     """`function` with its latest `SHORT_TEXTS` answers about texts of at most `LONGEST_SHORT` characters (lines, URLs):
     a dozen functions look at a result or a link, and the lines of a page are read in several arrangements."""
     remembered = lru_cache(maxsize=SHORT_TEXTS)(function)
 
     @wraps(function)
-    def asked(text: str, *beside: Beside.args, **named: Beside.kwargs) -> Answer:
+    def asked(text: str, *beside: Any, **named: Any) -> Any:
         ask = remembered if len(text) <= LONGEST_SHORT else function
         return ask(text, *beside, **named)
 
-    return asked
+    return cast("AboutText", asked)
 
 
 def kept(function: Callable[[str], Answer]) -> Callable[[str], Answer]:
