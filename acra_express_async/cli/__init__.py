@@ -15,12 +15,10 @@ from typing import Any, NoReturn
 
 import click
 
-from acra_express_async.cli.sessions import EXIT_CONFIG, EXIT_INTERRUPTED
+from acra_express_async.cli.exit_codes import EXIT_CONFIG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from acra_express_async.errors import AcraExpressError, ConfigError, SchemaError, UnknownId
 from acra_express_async.logs import configure, say_to_stderr
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 _JSON = f"{__name__}.json"
 
 COMMANDS = {

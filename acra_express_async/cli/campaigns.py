@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from acra_express_async.cli.sessions import EXIT_INTERRUPTED, as_tenant, json_option, operator_name, say, synchronous
+from acra_express_async.cli.exit_codes import EXIT_INTERRUPTED
+from acra_express_async.cli.sessions import as_tenant, json_option, operator_name, say, synchronous
 from acra_express_async.cli.wording import cell, console, json_text, moment, table
 from acra_express_async.companies.outlook_reading import Prospects, read_prospects
 from acra_express_async.db.companies.campaign_actions import CampaignActions, Changed

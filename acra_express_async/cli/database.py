@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from acra_express_async.cli.sessions import EXIT_CONFIG, as_login, as_tenant, confirm, json_option, say, synchronous
+from acra_express_async.cli.exit_codes import EXIT_CONFIG
+from acra_express_async.cli.sessions import as_login, as_tenant, confirm, json_option, say, synchronous
 from acra_express_async.cli.wording import json_text
 from acra_express_async.logs import say_to_stderr
 from acra_express_async.settings.tree import load_settings

@@ -25,7 +25,8 @@ from acra_express_async.logs import say_to_stderr
 from acra_express_async.models import OutcomeKind
 from acra_express_async.records.change import CHANGE_COLUMNS
 from acra_express_async.records.export_source import ExportSource, export_source
-from acra_express_async.records.files import FORMATS, CsvFile, RecordFile, TooManyRows
+from acra_express_async.records.files import CsvFile, RecordFile, TooManyRows
+from acra_express_async.records.formats import FORMATS
 from acra_express_async.records.levels import Level
 from acra_express_async.records.nightly_rest import NightlyRest, rest_in_words
 from acra_express_async.records.record import COLUMNS

@@ -22,11 +22,6 @@ from acra_express_async.db.session.server_errors import translated
 from acra_express_async.errors import ConfigError, DatabaseAway, NotNow
 from acra_express_async.settings.tree import Settings
 
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_INTERRUPTED = 130
-"""What a shell reports of a program that ended by SIGINT (128 + 2)."""
-
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 

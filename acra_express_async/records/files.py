@@ -1,4 +1,4 @@
-"""Rows as files: csv for spreadsheets, jsonl for programs, xlsx for people.
+"""Rows as files: csv for spreadsheets, jsonl for programs; xlsx_file.py has xlsx for people.
 
 A row is what one line of jsonl says: columns by name, in order, with lists as lists.
 
@@ -12,22 +12,14 @@ import csv
 import io
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
-
-import xlsxwriter
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBERS = re.compile(r"\+[1-9]\d{1,14}(?:; \+[1-9]\d{1,14})*")
 """One or more E.164 numbers: at most fifteen digits behind the plus."""
 SEPARATOR = "; "
 """Joins lists in csv and xlsx; jsonl has arrays."""
-XLSX_ROWS = 1_048_576
-"""Rows of one sheet, its head included."""
-XLSX_CELL = 32_767
-"""Characters of one cell; what is longer ends in an ellipsis."""
 
 
 class RecordFile(Protocol):
@@ -101,58 +93,3 @@ class JsonlFile:
         """Nothing is held back."""
 
     discard = close
-
-
-class XlsxFile:
-    """One sheet; every cell is a string, formulas and links are off.
-
-    XlsxWriter keeps one row in memory (`constant_memory`) and assembles the file at the end, so it is written to a
-    temporary file first and copied to the target by `close`.
-    """
-
-    def __init__(self, target: BinaryIO, columns: Sequence[str]) -> None:
-        self._target = target
-        self._whole = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book = xlsxwriter.Workbook(self._whole, options)
-        self._sheet = self._book.add_worksheet("records")
-        self._row = 0
-        self._append(columns)
-        self._sheet.freeze_panes(1, 0)
-
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows.
-
-        Raises:
-            TooManyRows: the sheet is full.
-        """
-        for row in rows:
-            self._append(cells_of(row))
-
-    def _append(self, cells: Iterable[str]) -> None:
-        if self._row >= XLSX_ROWS:
-            raise TooManyRows(f"a sheet holds {XLSX_ROWS - 1:,} rows; choose csv or jsonl, or a smaller selection")
-        for column, cell in enumerate(cells):
-            text = cell if len(cell) <= XLSX_CELL else cell[: XLSX_CELL - 1] + "…"
-            self._sheet.write_string(self._row, column, text)
-        self._row += 1
-
-    def close(self) -> None:
-        """Assemble the file and copy it to the target."""
-        with self._whole:
-            self._book.close()
-            self._whole.seek(0)
-            shutil.copyfileobj(self._whole, self._target)
-
-    def discard(self) -> None:
-        """Release the temporary files; XlsxWriter can only do so by assembling what it has."""
-        with self._whole:
-            self._book.close()
-
-
-FORMATS: dict[str, Callable[[BinaryIO, Sequence[str]], RecordFile]] = {
-    "csv": CsvFile,
-    "jsonl": JsonlFile,
-    "xlsx": XlsxFile,
-}
-"""The names of `--format`."""

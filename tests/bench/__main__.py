@@ -218,7 +218,8 @@ def soak_(companies: int, workers: int, speed: float) -> None:
     rows = asyncio.run(soak.soak(companies, workers, speed, click.echo))
     note = (
         f"{workers} workers, a simulated day at {speed:g} x real time (longer where the machine is slower than the"
-        " work), providers that answer at once in another process. Goal: growth under 2 MB, under 120 MB."
+        f" work), providers that answer at once in another process; {soak.ends_of_hours(companies)[0]:,} companies in"
+        " hour 1. Goal: growth from hour 1 to hour 24 under 2 MB, and under 120 MB."
     )
     _tell("soak", soak.HEADER, rows, note)
 

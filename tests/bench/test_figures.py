@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from rig import enqueue
 from acra_express_async.db.session.pool import connect
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
 
-from . import limiters, replicas
+from . import limiters, replicas, soak
 from .figures import rank, typical
 from .limiters import SHAPES, judged, plain
 from .pickup import contenders, working
@@ -86,3 +87,11 @@ def test_only_the_naive_limiter_violates_in_the_table() -> None:
     assert int(naive[1]) >= 399
     assert ours[:3] == ("0", "200", "1.00")
     assert ours[3:5] == ("200", "200"), "restarted, and four at once"
+
+
+@pytest.mark.parametrize("companies", [10_000, 2_000, 240])
+def test_hour_1_of_a_soak_fills_what_has_bounds(companies: int) -> None:
+    ends = soak.ends_of_hours(companies)
+    assert (len(ends), ends[-1]) == (soak.HOURS, companies)
+    assert ends[0] == min(416, companies // 2)
+    assert all(earlier < later for earlier, later in pairwise(ends))

@@ -13,8 +13,9 @@ import openpyxl
 import pytest
 from db.builders import AT
 
-from acra_express_async.records import files
-from acra_express_async.records.files import FORMATS, CsvFile, TooManyRows, escaped
+from acra_express_async.records import xlsx_file
+from acra_express_async.records.files import CsvFile, TooManyRows, escaped
+from acra_express_async.records.formats import FORMATS
 from acra_express_async.records.levels import Level
 from acra_express_async.records.record import COLUMNS, Record, as_object
 
@@ -123,7 +124,7 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
 
 
 def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "XLSX_ROWS", 3)
+    monkeypatch.setattr(xlsx_file, "XLSX_ROWS", 3)
     file = FORMATS["xlsx"](io.BytesIO(), COLUMNS)
     with pytest.raises(TooManyRows, match="2 rows"):
         file.write([as_object(LOTUS, SINGAPORE)] * 3)
