@@ -208,7 +208,7 @@ def where_in(text: str) -> Where:
         firm.append(match.group().strip())
     if codes := postal_codes_in(text):
         firm.append(f"Singapore {codes[0]}")
-    if _LOWER_TOWN.search(lowered) and (match := _ANY_TOWN.search(text)):
+    if " singapore" in lowered and _LOWER_TOWN.search(lowered) and (match := _ANY_TOWN.search(text)):
         firm.append(match.group())
     mentions = False
     elsewhere: dict[str, None] = {}
