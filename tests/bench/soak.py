@@ -21,6 +21,8 @@ FIRST_HOUR = 10_000 // HOURS
 """Companies of hour 1 in a day of 10,000. A shorter run works on as many, because it is their number that fills what
 has bounds (remembered texts, prepared statements, free lists): what grows afterwards grows for ever."""
 READY_SECONDS = 60
+ALLOCATOR = {"MALLOC_ARENA_MAX": "1"}
+"""As in the image."""
 MACHINE_SECONDS = 1.0
 """Real seconds that a busy machine may add to a call."""
 LONGEST_TIMEOUT = 600.0
@@ -72,7 +74,7 @@ def patient(speed: float) -> dict[str, str]:
 async def running(environ: Mapping[str, str], speed: float, log_path: Path) -> AsyncIterator[int]:
     """The pid of a service on a fast clock; see fast_service.py."""
     kept = {name: os.environ[name] for name in KEEP_FROM_PARENT if name in os.environ}
-    address = {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": "0"}
+    address = {"ACRA_EXPRESS_HTTP__HOST": "127.0.0.1", "ACRA_EXPRESS_HTTP__PORT": "0", **ALLOCATOR}
     with log_path.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bench.fast_service", str(speed)),
