@@ -21,6 +21,7 @@ from acra_express_async.console.trail import attempted, noted
 from acra_express_async.console.visit import HEADERS, ConsoleVisit
 from acra_express_async.db.jobs.neighbours import NightlyJob
 from acra_express_async.db.ops.control import Control
+from acra_express_async.db.records.record_pages import PAGE
 from acra_express_async.db.session.on_demand import OnDemand
 from acra_express_async.errors import AcraExpressError, NotNow
 from acra_express_async.models import OutcomeKind
@@ -88,7 +89,7 @@ class Downloads:
             outcomes=[kind.value for kind in OutcomeKind],
             levels=[level.value for level in Level],
             most_rows=self._most_rows,
-            free_rows=FREE_PAGES * 100,
+            free_rows=FREE_PAGES * PAGE,
             nightly=rest_in_words(nightly, visit.zone) if nightly else None,
             running=self._running,
         )
