@@ -4,13 +4,16 @@ the simulator as every provider, and none of the loops that only watch."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from process import Stage, stage
 
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Job, Usage
 from acra_express_async.ops.preflight import prepare
 from acra_express_async.providers.http_client import http_client
@@ -26,12 +29,14 @@ class Footprint:
     """The cost of `companies`, staging included and heartbeats excluded.
 
     Args:
-        milliseconds: time in which the server executed statements.
+        round_trips: statements that were sent one after the other, BEGIN and COMMIT among them.
+        milliseconds: time in which the server executed statements (`active_time` of `pg_stat_database`).
         typical: UENs of the companies that used exactly `TYPICAL`.
     """
 
     companies: int
     transactions: int
+    round_trips: int
     milliseconds: float
     wal_bytes: int
     usage: Usage
@@ -48,10 +53,10 @@ async def footprint(dsn: str, folder: Path, count: int, only: tuple[str, ...] = 
     async with stage(dsn, folder, rows=3 * count, allowance_scale=100_000.0, latency_scale=0.0) as standing:
         wanted = list(only) or standing.uens[:count]
         started = await _counters(standing.owner)
-        await _worked_off(standing)  # what a start costs without any work
+        idle = await _worked_off(standing)  # what a start costs without any work
         before = await _counters(standing.owner)
         await standing.enqueue({"uens": wanted})
-        heartbeats = await _worked_off(standing)
+        worked = await _worked_off(standing)
         after = await _counters(standing.owner)
         rows = await standing.owner.fetch(
             """
@@ -63,7 +68,8 @@ async def footprint(dsn: str, folder: Path, count: int, only: tuple[str, ...] = 
     used = [Usage(searches=r["searches"], pages=r["pages"], verifications=r["verifications"]) for r in rows]
     return Footprint(
         companies=len(rows),
-        transactions=after[0] - before[0] - (before[0] - started[0]) - heartbeats,
+        transactions=after[0] - before[0] - (before[0] - started[0]) - worked.heartbeats,
+        round_trips=worked.round_trips - idle.round_trips - worked.heartbeats,
         milliseconds=after[1] - before[1] - (before[1] - started[1]),
         wal_bytes=after[2] - before[2] - (before[2] - started[2]),
         usage=sum(used, Usage()),
@@ -71,18 +77,43 @@ async def footprint(dsn: str, folder: Path, count: int, only: tuple[str, ...] = 
     )
 
 
-async def _worked_off(standing: Stage) -> int:
-    """Work until nothing is due; how many heartbeats that took."""
+@dataclass(slots=True)
+class _Sent:
+    """What a process sent to the server."""
+
+    heartbeats: int = 0
+    round_trips: int = 0
+
+    @asynccontextmanager
+    async def counted(self) -> AsyncIterator[None]:
+        """Count what is sent on sessions that are opened inside."""
+        dial = Database._dial
+
+        async def dialled(database: Database, *how: Any, **more: Any) -> Any:
+            connection = await dial(database, *how, **more)
+            connection.add_query_logger(self._count)
+            return connection
+
+        with patch.object(Database, "_dial", dialled):
+            yield
+
+    def _count(self, _query: object) -> None:
+        self.round_trips += 1
+
+
+async def _worked_off(standing: Stage) -> _Sent:
+    """Work until nothing is due."""
+    sent = _Sent()
     settings = load_settings(standing.environ)
-    async with http_client() as http:
+    async with http_client() as http, sent.counted():
         access = await prepare(settings, clock=asyncio.get_running_loop().time)
         composition = Composition(settings, access, http, until_idle=True)
         await composition.snapshot_loop.look()
         jobs: Any = composition.jobs
-        beat, beats = jobs.heartbeat, [0]
+        beat = jobs.heartbeat
 
         async def heartbeat(job: Job) -> bool:
-            beats[0] += 1
+            sent.heartbeats += 1
             return bool(await beat(job))
 
         jobs.heartbeat = heartbeat
@@ -94,7 +125,7 @@ async def _worked_off(standing: Stage) -> int:
         await asyncio.wait(workers)
         await access.work.close()
         await access.vital.close()
-    return beats[0]
+    return sent
 
 
 async def _counters(owner: Connection) -> tuple[int, float, int]:

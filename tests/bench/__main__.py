@@ -187,15 +187,16 @@ def idle_(seconds: int) -> None:
 @rounds_option
 @click.option("--companies", type=click.IntRange(20), default=40, show_default=True, help="In each round.")
 def company_(rounds: int, companies: int) -> None:
-    """Transactions, server time and WAL of a company, heartbeats and the loops that only watch left out."""
+    """Transactions, round trips, server time and WAL of a company, without heartbeats and the loops that only watch."""
     rows = asyncio.run(alone.company(rounds, companies))
     note = (
-        f"{rounds} rounds, medians; staging included, providers that answer at once. Server time is `active_time` of "
-        "`pg_stat_database`; a typical company takes one search, two reads and one verification. Goal: 12 transactions."
+        f"{rounds} rounds, medians; claims and staging in batches of 5 included, providers that answer at once. Server"
+        " time is `active_time` of `pg_stat_database`, durable commits included. A typical company takes one search,"
+        " two reads and one verification; every batch adds about ten transactions to those of its companies. Goal: 12."
     )
     _tell(
         "company",
-        ("companies", "searches", "pages", "verifications", "transactions", "server ms", "WAL kB"),
+        ("companies", "searches", "pages", "verifications", "transactions", "round trips", "server ms", "WAL kB"),
         rows,
         note,
     )

@@ -122,6 +122,7 @@ def _footprint_row(seen: list[Footprint]) -> tuple[str, ...]:
         str(one.companies),
         *(f"{count / one.companies:.1f}" for count in used),
         f"{median(each.each for each in seen):.1f}",
+        f"{median(each.round_trips / each.companies for each in seen):.0f}",
         f"{median(each.milliseconds / each.companies for each in seen):.0f}",
         f"{median(each.wal_bytes / each.companies for each in seen) / 1e3:.1f}",
     )
