@@ -16,6 +16,7 @@ AcraExpressError
 │   ├── StandBack          the nightly run goes first: snooze the job, attempt handed back
 │   │   └── LockBusy       a lock or deadlock time-out: repeat the transaction with jitter, then as StandBack
 │   └── OwnFault           several companies in a row failed in our own code: snooze the job, attempt handed back
+├── CalledOff              this call is not needed, or must not be made: use what is known instead
 ├── CapReached             today's slots are used up: snooze the job to the next day, attempt handed back
 └── ProviderError          (carries `provider` and `retry_after`)
     ├── Transient          bounded retry, then snooze the job
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 
 class AcraExpressError(Exception):
@@ -139,6 +141,18 @@ class OwnFault(NotNow):
     def __init__(self, message: str, *, fault: str) -> None:
         super().__init__(message)
         self.fault = fault
+
+
+class CalledOff(AcraExpressError):
+    """What was looked up before the charge stands against this call. Nothing was charged or sent.
+
+    Args:
+        known: what was found, for the part of db/ that made the look.
+    """
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        super().__init__("the call is called off by what is known: " + ", ".join(known))
+        self.known = known
 
 
 class CapReached(AcraExpressError):

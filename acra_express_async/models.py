@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, NamedTuple, NewType, Protocol
+from typing import Any, NamedTuple, NewType
 
 JobId = NewType("JobId", int)
 Token = NewType("Token", int)
@@ -109,6 +109,7 @@ class Company:
 
     `ssic_code` is digits as in the registry, perhaps without a leading zero; `postal_code` is six digits or None, and
     `shared_postal` how many registry rows have it (0 when unknown); `website_domain` is what the platform holds.
+    `worked_on`: answers or failures of an earlier attempt may be known.
     """
 
     company_id: CompanyId
@@ -128,6 +129,7 @@ class Company:
     website_domain: str | None = None
     judged: Judged = Judged()
     opted_out: bool = False
+    worked_on: bool = False
     recently_checked: bool = False
 
 
@@ -374,27 +376,3 @@ class JobLimits:
 
     key: str = ""
     providers: dict[tuple[Provider, str], int] = field(default_factory=dict)
-
-
-class Scope(Protocol):
-    """All that a provider call knows of the job it is made for: no job, no lease, no database.
-
-    A Protocol because providers/ must not import jobs/.
-    """
-
-    @property
-    def limits(self) -> JobLimits: ...
-
-    def check(self) -> None:
-        """Called right before every send.
-
-        Raises:
-            Draining: the service is stopping.
-            LeaseLost: the job's lease may have expired; no paid call may start.
-            StandBack: the nightly run is at work, or quiet hours have begun.
-        """
-        ...
-
-    def spent(self, cost: Usage) -> None:
-        """The provider clients report here what one send cost, so that `Outcome.usage` counts retries too."""
-        ...

@@ -21,7 +21,8 @@ from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits import resolve
-from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Company, Job, JobType, Outcome, OutcomeKind
 from acra_express_async.settings.tree import load_settings
 
 

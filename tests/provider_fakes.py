@@ -17,6 +17,7 @@ from acra_express_async.limits import (
     BreakerState,
     Budget,
     Charge,
+    Halt,
     Kind,
     Pace,
     Refusal,
@@ -26,6 +27,7 @@ from acra_express_async.limits import (
 )
 from acra_express_async.limits.budget_table import budgets_of
 from acra_express_async.limits.own_reach import ANSWERED_LATELY
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import JobLimits, Provider, Usage
 from acra_express_async.providers.base import Caller
@@ -39,6 +41,7 @@ class FakeScope:
     """Counts what was spent; `refuse_at` makes the n-th check raise (counted from 1)."""
 
     limits: JobLimits = field(default_factory=JobLimits)
+    look: Lookup | None = None
     refuse_at: int | None = None
     error: Exception | None = None
     checks: int = 0
@@ -61,18 +64,21 @@ class FakeScope:
 class FakeLedger:
     """Grants every ask unless `refusals` holds an answer for the next one; records all calls in `events`."""
 
-    refusals: deque[Refusal] = field(default_factory=deque)
+    refusals: deque[Refusal | Halt] = field(default_factory=deque)
+    sees_breakers: bool = False
     events: list[tuple[object, ...]] = field(default_factory=list)
     charges: int = 0
 
-    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+    async def charge(
+        self, asks: Sequence[Ask], job: JobLimits, look: Lookup | None = None, *, probe: bool = False
+    ) -> Charge | Refusal | Halt:
         amounts = {ask.allowance.name: ask.amount for ask in asks}
         if self.refusals:
             self.events.append(("refused", amounts))
             return self.refusals.popleft()
         self.charges += 1
         self.events.append(("charged", amounts))
-        return Charge(self.charges)
+        return Charge(self.charges, breaker_closed=self.sees_breakers)
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
         self.events.append(("settled", charge.charge_id, dict(amounts)))

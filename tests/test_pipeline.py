@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +15,11 @@ from acra_express_async.companies import pipeline as pipeline_module
 from acra_express_async.companies.pipeline import Effort, Pipeline
 from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import Known
-from acra_express_async.db.companies.verification_rows import LookedUp
+from acra_express_async.db.companies.verification_rows import Intent, LookedUp
 from acra_express_async.errors import (
     Blocked,
     BudgetExhausted,
+    CalledOff,
     Draining,
     LeaseLost,
     Permanent,
@@ -29,6 +30,7 @@ from acra_express_async.errors import (
 )
 from acra_express_async.extract.queries import EXCLUDED, PLAN, QueryPlan, Variant
 from acra_express_async.extract.reading_plan import Progress
+from acra_express_async.limits.scope import Lookup, Scope
 from acra_express_async.models import (
     Company,
     CompanyId,
@@ -37,14 +39,12 @@ from acra_express_async.models import (
     OutcomeKind,
     Page,
     Reading,
-    Scope,
     SearchHit,
     SearchPage,
     Usage,
     VerificationResult,
 )
 
-OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 UEN = "201506781N"
 HOME = "https://orchidhardware.sg/"
 CONTACT = "https://orchidhardware.sg/contact-us"
@@ -64,6 +64,7 @@ PAGES = {
 
 class FreeScope:
     limits = JobLimits()
+    look = None
 
     def check(self) -> None: ...
 
@@ -98,63 +99,106 @@ class World:
         if what in self.failures:
             raise self.failures[what]
 
+    def _looked(self, scope: Scope) -> dict[str, Any]:
+        """What the charge looks up first."""
+        assert scope.look is not None, "nothing is charged without a look"
+        asked = scope.look.asked
+        known = {} if "answer" not in asked else asked["answer"]()
+        if known:
+            raise CalledOff(known)
+        return asked
+
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
-        assert address in self.intents, "the intent is stored before the send"
+        self._looked(scope)
+        failure = self.failures.get(f"verify {address}")
+        if not isinstance(failure, BudgetExhausted):  # then the charge is refused, and with it the intent
+            if address in self.intents:
+                raise CalledOff({"pending": True})
+            self.intents.add(address)
         self._call(f"verify {address}")
         return VerificationResult(address, self.statuses.get(address, "valid"))
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
+        self._looked(scope)
         self._call(f"read {url}")
         assert max_tokens == 1500
         return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
 
     async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
+        self._looked(scope)
         self._call(f"footer {url}")
         assert max_tokens == 1000
         return self.footers.get(url) or Page(url, "", "", usable=False, unusable_reason="empty")
 
     async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        return self._known_of(addresses)
+
+    def _known_of(self, addresses: Sequence[str]) -> LookedUp:
         known = {each: self.settled[each] for each in addresses if each in self.settled}
         return LookedUp(
             {address: verdict for address, verdict in known.items() if verdict.status != "unknown"},
             frozenset(address for address in addresses if address in self.opted_out),
         )
 
-    async def open_intent(self, address: str) -> datetime | None:
-        if address in self.intents:
-            return None
-        self.intents.add(address)
-        return OPENED
+    def looked_up(self, known: dict[str, Any]) -> LookedUp:
+        found: LookedUp = known["addresses"]
+        return found
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        def answer() -> dict[str, Any]:
+            found = self._known_of(among or [address])
+            return {"addresses": found} if found.results or found.opted_out else {}
+
+        return Intent(address, "name", Lookup({"answer": answer}))
 
     async def store(self, result: VerificationResult) -> None:
         self.settled[result.address] = result
 
-    async def withdraw(self, address: str, opened_at: datetime) -> None:
-        assert opened_at == OPENED
-        self.intents.discard(address)
+    async def withdraw(self, intent: Intent) -> None:
+        assert intent.name == "name"
+        self.intents.discard(intent.address)
 
     async def domain(self, domain: str) -> bool:
         return domain in self.opted_out
 
-    async def known_search(self, query: str, company_id: CompanyId, uen: str) -> Known[SearchPage]:
-        return Known(
-            self.searches.get(query),
-            gave_up=self._gave_up(("search", query)),
-            company_opted_out=uen in self.opted_out,
-        )
+    def search_look(self, query: str, company_id: CompanyId, uen: str) -> Lookup:
+        def answer() -> dict[str, Any]:
+            kept, gave_up = self.searches.get(query), self._gave_up(("search", query))
+            known = Known(kept, gave_up=gave_up, company_opted_out=uen in self.opted_out)
+            return {} if known == Known() else {"known": known}
+
+        return Lookup({"answer": answer})
+
+    async def known_search(self, query: str, look: Lookup) -> Known[SearchPage]:
+        return self.search_in(query, look.asked["answer"]())
+
+    def search_in(self, query: str, known: dict[str, Any]) -> Known[SearchPage]:
+        found: Known[SearchPage] = known.get("known", Known())
+        return found
 
     async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str]) -> SearchPage:
         noted = replace(page, others={domain: self.others[domain] for domain in domains if domain in self.others})
         self.searches[page.query] = noted
         return noted
 
-    async def known_page(self, kind: str, url: str, company_id: CompanyId, uen: str, domain: str) -> Known[Page]:
-        return Known(
-            (self.kept_footers if kind == "footer" else self.kept).get(url),
-            gave_up=self._gave_up((kind, url)),
-            company_opted_out=uen in self.opted_out,
-            site_opted_out=domain in self.opted_out,
-        )
+    def page_look(self, kind: str, url: str, company_id: CompanyId, uen: str, domain: str) -> Lookup:
+        def answer() -> dict[str, Any]:
+            known = Known(
+                (self.kept_footers if kind == "footer" else self.kept).get(url),
+                gave_up=self._gave_up((kind, url)),
+                company_opted_out=uen in self.opted_out,
+                site_opted_out=domain in self.opted_out,
+            )
+            return {} if known == Known() else {"known": known}
+
+        return Lookup({"answer": answer})
+
+    async def known_page(self, look: Lookup) -> Known[Page]:
+        return self.page_in(look.asked["answer"]())
+
+    def page_in(self, known: dict[str, Any]) -> Known[Page]:
+        found: Known[Page] = known.get("known", Known())
+        return found
 
     async def keep_page(self, page: Page) -> None:
         self.kept[page.url] = page
@@ -177,6 +221,7 @@ class Searching:
     world: World
 
     async def search(self, query: str, scope: Scope) -> SearchPage:
+        self.world._looked(scope)
         self.world._call(f"search {query}")
         return SearchPage(query, self.world.by_query.get(query, self.world.hits))
 

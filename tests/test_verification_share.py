@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from acra_express_async.companies.verification import Verification
-from acra_express_async.db.companies.verification_rows import LookedUp
+from acra_express_async.db.companies.verification_rows import Intent, LookedUp
+from acra_express_async.errors import CalledOff
 from acra_express_async.limits import fair_share
+from acra_express_async.limits.scope import Lookup, Scope
 from acra_express_async.models import Email, EmailKind, JobLimits, Usage, VerificationResult
 
 
@@ -24,25 +26,32 @@ class Bounce:
         }
         self.asked: list[str] = []
 
-    async def verify(self, address: str, scope: object) -> VerificationResult:
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
+        assert scope.look is not None
+        if known := {each: self.known[each] for each in scope.look.asked["among"] if each in self.known}:
+            raise CalledOff({"addresses": known})
         self.asked.append(address)
         return VerificationResult(address, "invalid")
 
     async def look_up(self, addresses: Sequence[str]) -> LookedUp:
         return LookedUp({each: self.known[each] for each in addresses if each in self.known})
 
-    async def open_intent(self, address: str) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
+    def looked_up(self, known: Mapping[str, Any]) -> LookedUp:
+        return LookedUp(known["addresses"])
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        return Intent(address, "", Lookup({"among": among}))
 
     async def store(self, result: VerificationResult) -> None:
         self.known[result.address] = result
 
-    async def withdraw(self, address: str, opened_at: datetime) -> None:
+    async def withdraw(self, intent: Intent) -> None:
         raise AssertionError("nothing failed")
 
 
 class Free:
     limits = JobLimits()
+    look = None
 
     def check(self) -> None:
         """Allow everything."""
@@ -70,6 +79,15 @@ async def test_a_cached_answer_costs_nothing_of_the_share() -> None:
     verification = Verification(verifier=bounce, store=bounce, max_addresses=2, personal=False, fair_share=lambda: 0)
     found = await verification.of(MAILS, Free())
     assert found.emails[0].verification is not None
+    assert (bounce.asked, found.notes) == ([], ())
+
+
+async def test_one_known_address_ends_the_asking() -> None:
+    """The first charge looks up all addresses; a usable result of any of them leaves nothing to ask for."""
+    bounce = Bounce(**{"sales_x.sg": "valid"})
+    verification = Verification(verifier=bounce, store=bounce, max_addresses=2, personal=False)
+    found = await verification.of(MAILS, Free())
+    assert found.emails[0].address == "sales@x.sg"
     assert (bounce.asked, found.notes) == ([], ())
 
 

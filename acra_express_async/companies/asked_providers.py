@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from acra_express_async.models import Page, Scope, SearchPage
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Page, SearchPage
 
 
 class Searcher(Protocol):

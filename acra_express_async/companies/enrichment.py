@@ -101,7 +101,8 @@ class Enrichment:
             with structlog.contextvars.bound_contextvars(company_id=company_id, uen=""):
                 try:
                     with span("company", company_id=company_id):
-                        fresh_waits = await self._enrich(batch, company_id, scope, committed + 1)
+                        last = put_off is None and position + 1 == len(left)
+                        fresh_waits = await self._enrich(batch, company_id, scope, committed + 1, last=last)
                 except RateLimited:
                     raise
                 except (Transient, OwnFault) as away:
@@ -109,8 +110,9 @@ class Enrichment:
                     put_off = away
                     continue
             committed += 1
-            more = put_off is not None or position + 1 < len(left)
-            if more and fresh_waits:
+            if last:
+                return End.DONE
+            if fresh_waits:
                 return End.RELEASED
         if put_off is not None:
             raise put_off
@@ -118,46 +120,54 @@ class Enrichment:
         return End.DONE
 
     async def _finish(self, batch: _Batch) -> None:
+        """End a job of which nothing was left."""
         async with self.jobs.owned(batch.job) as connection:
             await self.jobs.finish(connection, batch.job, total=batch.total)
 
-    async def _enrich(self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int) -> bool:
+    async def _enrich(
+        self, batch: _Batch, company_id: CompanyId, scope: JobScope, processed: int, *, last: bool
+    ) -> bool:
         """Work on a company until its outcome is stored: what a person judges meanwhile makes the outcome void.
+
+        Args:
+            last: the job is finished with it.
 
         Returns:
             Whether a job waits that was never claimed.
         """
         while True:
-            company = await self.companies.load(company_id, batch.params.campaign_id)
-            if company is None:
-                company, outcome = (
-                    Company(company_id, uen="", name=""),
-                    Outcome(OutcomeKind.SKIPPED, "company_vanished"),
-                )
-            else:
-                structlog.contextvars.bind_contextvars(uen=company.uen)  # until the next company
-                outcome = await self._outcome_for(batch, company, scope)
-            fresh_waits = await self._commit(batch, company, outcome, processed)
+            company, outcome = await self.lock_retry.write(lambda: self._begin(batch, company_id))
+            structlog.contextvars.bind_contextvars(uen=company.uen)  # until the next company
+            if outcome is None:
+                outcome = await self._outcome_of(batch, company, scope)
+            fresh_waits = await self._commit(batch, company, outcome, processed, last=last)
             if fresh_waits is not None:
                 return fresh_waits
 
-    async def _outcome_for(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
-        if company.recently_checked:
-            return Outcome(OutcomeKind.SKIPPED, "recently_checked")
-        refused = self.pipeline.refused(company)
-        if refused is not None:  # before the slot: what costs nothing uses up none of the day
-            return refused
-        if not await self._take_slot(batch, company.company_id):
-            return Outcome(OutcomeKind.SKIPPED, "in_another_job")
-        return await self._outcome_of(batch, company, scope)
+    async def _begin(self, batch: _Batch, company_id: CompanyId) -> tuple[Company, Outcome | None]:
+        """Load the company and take its slot, in one transaction that checks the token; no slot for what costs nothing.
 
-    async def _take_slot(self, batch: _Batch, company_id: CompanyId) -> bool:
-        """Whether this job may work on the company today; False while another job is working on it."""
-        cap = batch.throttle.daily_cap
-        slot = await self.lock_retry.write(lambda: self.cap.take(company_id, batch.job.job_id, cap))
-        if not (slot.ours or slot.elsewhere):
-            raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
-        return slot.ours
+        Returns:
+            The company, and its outcome where nothing has to be looked up for it.
+
+        Raises:
+            CapReached: today's slots are used up.
+        """
+        async with self.jobs.owned(batch.job) as connection:
+            company = await self.companies.load(connection, company_id, batch.params.campaign_id)
+            if company is None:
+                return Company(company_id, uen="", name=""), Outcome(OutcomeKind.SKIPPED, "company_vanished")
+            if company.recently_checked:
+                return company, Outcome(OutcomeKind.SKIPPED, "recently_checked")
+            refused = self.pipeline.refused(company)
+            if refused is not None:
+                return company, refused
+            slot = await self.cap.take(connection, company_id, batch.job.job_id, batch.throttle.daily_cap)
+        if slot.ours:
+            return company, None
+        if slot.elsewhere:
+            return company, Outcome(OutcomeKind.SKIPPED, "in_another_job")
+        raise CapReached("daily cap reached", retry_after=slot.until_tomorrow)
 
     async def _outcome_of(self, batch: _Batch, company: Company, scope: JobScope) -> Outcome:
         """Run the pipeline. A fault in it fails only this company; errors of a provider or of the service are raised.
@@ -198,8 +208,10 @@ class Enrichment:
         except (LeaseLost, NotNow) as lost:
             log.info("usage.unbooked", why=str(lost), searches=usage.searches, pages=usage.pages, tokens=usage.tokens)
 
-    async def _commit(self, batch: _Batch, company: Company, outcome: Outcome, processed: int) -> bool | None:
-        """Write records, outcome and the job's progress in one short transaction that checks the token.
+    async def _commit(
+        self, batch: _Batch, company: Company, outcome: Outcome, processed: int, *, last: bool
+    ) -> bool | None:
+        """Write records, outcome and the job's progress, or its end, in one short transaction that checks the token.
 
         If another job has answered for the company since, its answer stands and ours is left out.
 
@@ -235,6 +247,8 @@ class Enrichment:
                     level_table=None if level is None else TABLE,
                 )
                 fresh_waits = await self.jobs.progress(connection, job, processed=processed, total=batch.total)
+                if last:
+                    await self.jobs.finish(connection, job, total=batch.total)
                 return saved.outcome, ended, fresh_waits
 
         with span("save"):

@@ -13,12 +13,13 @@ from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from acra_express_async.companies.asked_providers import Reader, Searcher
 from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Known, Memory
 from acra_express_async.db.companies.optouts import OptOuts
-from acra_express_async.errors import Permanent, RateLimited, Transient
+from acra_express_async.errors import CalledOff, Permanent, RateLimited, Transient
 from acra_express_async.extract.candidates import candidates_of, judged_candidate, known_candidate
 from acra_express_async.extract.contacts import contacts_of
 from acra_express_async.extract.found_hosts import domains_to_count, united
@@ -35,17 +36,8 @@ from acra_express_async.extract.reading_plan import (
     rejected,
 )
 from acra_express_async.extract.successors import served_by_others
-from acra_express_async.models import (
-    Company,
-    Outcome,
-    OutcomeKind,
-    Page,
-    Provider,
-    Reading,
-    Scope,
-    SearchPage,
-    Site,
-)
+from acra_express_async.limits.scope import Looking, Lookup, Scope
+from acra_express_async.models import Company, Outcome, OutcomeKind, Page, Provider, Reading, SearchPage, Site
 from acra_express_async.registry import may_be_live
 from acra_express_async.traces import span
 
@@ -110,8 +102,8 @@ class Pipeline:
         searcher, reader: the providers that find and read.
         verification: of the addresses that were found.
         opt_outs: asked about the chosen site, which a redirect may have led to.
-        memory: answers that an interrupted attempt has already paid for; it also says, before each search and each
-            read, whether the company or the site has opted out.
+        memory: answers that an interrupted attempt has paid for; it is also asked, in the statement that charges
+            for a search or a read, whether the company or the site has opted out.
         clock: seconds, only for `Outcome.stage_seconds`.
         address_key: how a rejected address stands in `Judged.rejected_contacts`: as its keyed hash.
         effort: how much one company may take.
@@ -219,23 +211,13 @@ class Pipeline:
             left = self.effort.max_pages - run.reads
             if left <= 0 or (left <= spare and chosen(run.progress) is None):
                 break
-            known = await self._known(run, step)
-            if known.site_opted_out:
+            page = await self._read(run, step)
+            if page is None:
                 run.progress = run.progress.without(step.domain)
                 run.notes.append(_OPTED_OUT_SITE)
                 step = await to_thread(next_step, run.progress)
                 continue
-            page = await self._read(run, step, known)
             run.progress, step = await to_thread(advanced, run.progress, step, page)
-
-    async def _known(self, run: _Run, step: Step) -> Known[Page]:
-        known = await self.memory.known_page(
-            "footer" if step.footer else "page", step.url, run.company.company_id, run.company.uen, step.domain
-        )
-        if known.company_opted_out:
-            raise _CompanyOptedOut
-        run.asked.add(step.domain)
-        return known
 
     async def _welcome(self, run: _Run, found: Visited | None) -> Visited | None:
         """The chosen site, unless it has opted out: a redirect may have led to it from another domain. What was asked
@@ -256,38 +238,64 @@ class Pipeline:
 
     async def _search(self, run: _Run, query: str) -> SearchPage:
         run.queries.append(query)
-        known = await self.memory.known_search(query, run.company.company_id, run.company.uen)
-        if known.company_opted_out:
-            raise _CompanyOptedOut
-        if known.kept is not None:
-            run.answered += 1
-            return known.kept
-        try:
-            with self._timed(run, "search"):
-                async with self._bounded(run, ("search", query), gave_up=known.gave_up):
-                    answer = await self.searcher.search(query, run.scope)
-        except Permanent as error:
-            run.notes.append(f"search_refused:{error.reason}")
-            return SearchPage(query, ())
-        run.answered += 1
-        return await self.memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
+        look = self.memory.search_look(query, run.company.company_id, run.company.uen)
+        known: Known[SearchPage] = Known()
+        if run.company.worked_on:
+            known = await self.memory.known_search(query, look)
+        while True:
+            if known.company_opted_out:
+                raise _CompanyOptedOut
+            if known.kept is not None:
+                run.answered += 1
+                return known.kept
+            try:
+                with self._timed(run, "search"):
+                    async with self._bounded(run, ("search", query), gave_up=known.gave_up):
+                        answer = await self.searcher.search(query, Looking(run.scope, look))
+            except CalledOff as off:
+                known = self.memory.search_in(query, off.known)
+            except Permanent as error:
+                run.notes.append(f"search_refused:{error.reason}")
+                return SearchPage(query, ())
+            else:
+                run.answered += 1
+                return await self.memory.keep_search(answer, run.company.company_id, domains_to_count(answer))
 
-    async def _read(self, run: _Run, step: Step, known: Known[Page]) -> Page:
-        """The page, or one that says why it could not be read; every read counts towards `max_pages`."""
-        run.reads += 1
-        if known.kept is not None:
-            return known.kept
-        try:
-            with self._timed(run, "read"):
-                async with self._bounded(run, ("footer" if step.footer else "page", step.url), gave_up=known.gave_up):
-                    page = await self._read_now(step, run.scope)
-        except Permanent as error:
-            run.notes.append(f"page_refused:{error.reason}")
-            return Page(step.url, "", "", usable=False, unusable_reason=error.reason)
-        # The provider may spell the address differently; the reading plan and the memory know it as it was requested.
-        page = replace(page, url=step.url)
-        await (self.memory.keep_footer(page) if step.footer else self.memory.keep_page(page))
-        return page
+    async def _read(self, run: _Run, step: Step) -> Page | None:
+        """The page, or one that says why it could not be read; None where the site has opted out.
+
+        Every read counts towards `max_pages`, one from memory too.
+        """
+        kind: Literal["footer", "page"] = "footer" if step.footer else "page"
+        look = self.memory.page_look(kind, step.url, run.company.company_id, run.company.uen, step.domain)
+        known: Known[Page] = Known()
+        if self._may_be_kept(run, step):
+            known = await self.memory.known_page(look)
+        while True:
+            if known.company_opted_out:
+                raise _CompanyOptedOut
+            if known.site_opted_out:
+                return None
+            try:
+                page = known.kept or await self._read_now(run, step, look, gave_up=known.gave_up)
+            except CalledOff as off:
+                known = self.memory.page_in(off.known)
+                continue
+            except Permanent as error:
+                run.notes.append(f"page_refused:{error.reason}")
+                page = Page(step.url, "", "", usable=False, unusable_reason=error.reason)
+            else:
+                run.asked.add(step.domain)
+            run.reads += 1
+            return page
+
+    @staticmethod
+    def _may_be_kept(run: _Run, step: Step) -> bool:
+        """Whether to look before the turn: there was an earlier attempt, or the site turned up for other companies.
+
+        Otherwise only the charge looks, and a page that is kept all the same has cost the wait for a turn.
+        """
+        return run.company.worked_on or any(step.domain in answer.others for answer in run.answers)
 
     @asynccontextmanager
     async def _bounded(self, run: _Run, asked: Asked, *, gave_up: bool) -> AsyncIterator[None]:
@@ -310,11 +318,20 @@ class Pipeline:
                 raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES) from error
             raise
 
-    async def _read_now(self, step: Step, scope: Scope) -> Page:
-        if step.footer:
-            most = min(FOOTER_TOKENS, self.effort.tokens_per_page)
-            return await self.reader.read_footer(step.url, scope, max_tokens=most, labels=step.labels)
-        return await self.reader.read(step.url, scope, max_tokens=self.effort.tokens_per_page)
+    async def _read_now(self, run: _Run, step: Step, look: Lookup, *, gave_up: bool) -> Page:
+        scope = Looking(run.scope, look)
+        asked: Asked = ("footer" if step.footer else "page", step.url)
+        with self._timed(run, "read"):
+            async with self._bounded(run, asked, gave_up=gave_up):
+                if step.footer:
+                    most = min(FOOTER_TOKENS, self.effort.tokens_per_page)
+                    page = await self.reader.read_footer(step.url, scope, max_tokens=most, labels=step.labels)
+                else:
+                    page = await self.reader.read(step.url, scope, max_tokens=self.effort.tokens_per_page)
+        # The provider may spell the address differently; the reading plan and the memory know it as it was requested.
+        page = replace(page, url=step.url)
+        await (self.memory.keep_footer(page) if step.footer else self.memory.keep_page(page))
+        return page
 
     def _without_site(self, run: _Run) -> Outcome:
         if not run.answered:
@@ -331,9 +348,7 @@ class Pipeline:
         refused = run.company.judged.rejected_contacts
         named = [email for email in contacts.emails if self.address_key(email.address) not in refused]
         with self._timed(run, "verify"):
-            stored = await self.verification.look_up([email.address for email in named])
-            welcome = [email for email in named if email.address not in stored.opted_out]
-            verified = await self.verification.of(welcome, run.scope, stored.results)
+            verified = await self.verification.of(named, run.scope)
         run.notes.extend(verified.notes)
         return replace(
             self._outcome(run, OutcomeKind.ENRICHED, "", site),

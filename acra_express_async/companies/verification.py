@@ -1,5 +1,7 @@
 """Verifies a company's best addresses: stored results first, then a committed intent, one send, and its result.
 
+What is known of the addresses is looked up in the statement that charges for the first of them and opens its intent.
+
 ZeroBounce has no idempotency key, so the order matters. An intent without a result (after a crash or a time-out) counts
 as spent, and the address stays unverified for a day, rather than being paid for twice.
 """
@@ -10,13 +12,20 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from acra_express_async import logs
-from acra_express_async.db.companies.verification_rows import LookedUp
-from acra_express_async.errors import DatabaseAway, Draining, LeaseLost, NotNow, ProviderError
-from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
+from acra_express_async.db.companies.verification_rows import Intent, LookedUp
+from acra_express_async.errors import (
+    CalledOff,
+    DatabaseAway,
+    Draining,
+    LeaseLost,
+    NotNow,
+    ProviderError,
+)
+from acra_express_async.limits.scope import Looking, Scope
+from acra_express_async.models import Email, EmailKind, VerificationResult
 
 log = logs.logger("verification")
 
@@ -48,16 +57,20 @@ class VerificationStore(Protocol):
         """Definitive results that are still recent enough, and which addresses have opted out."""
         ...
 
-    async def open_intent(self, address: str) -> datetime | None:
-        """Commit the intent to send; None when it must not be sent now. The moment identifies the intent."""
+    def looked_up(self, known: Mapping[str, Any]) -> LookedUp:
+        """The same, as it was found before a charge; empty where only an intent stands against the call."""
+        ...
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        """An intent that the charge opens, unless something is known of an address `among`; none is open yet."""
         ...
 
     async def store(self, result: VerificationResult) -> None:
         """Store the result, which closes the intent."""
         ...
 
-    async def withdraw(self, address: str, opened_at: datetime) -> None:
-        """Take this very intent back: nothing was sent."""
+    async def withdraw(self, intent: Intent) -> None:
+        """Take this very intent back, if it was opened: nothing was sent."""
         ...
 
 
@@ -94,75 +107,95 @@ class Verification:
     def __post_init__(self) -> None:
         self._owed: deque[Write] = deque(maxlen=MOST_OWED)
 
-    async def of(
-        self, emails: Sequence[Email], scope: Scope, stored: Mapping[str, VerificationResult] | None = None
-    ) -> Verified:
-        """Results for the best addresses, until one is conclusive. A provider's failure leaves the rest unverified.
+    async def of(self, emails: Sequence[Email], scope: Scope) -> Verified:
+        """The addresses that have not opted out, with results for the best of them, until one is conclusive.
 
-        Args:
-            stored: the results that `look_up` gave for these addresses; looked up here where None.
+        A provider's failure leaves the rest unverified.
 
         Raises:
             Draining, LeaseLost, StandBack: from the scope, before a send; the intent was taken back.
             DatabaseAway: before a send, and the intent was taken back or will be; or after one whose result could not
                 be stored yet.
         """
-        askable = self._askable(emails)
-        if stored is None:
-            stored = (await self.store.look_up([email.address for email in askable])).results
-        known = {email.address: stored[email.address] for email in askable if email.address in stored}
-        notes: tuple[str, ...] = ()
-        if not any(result.usable for result in known.values()):
-            fresh, notes = await self._asked([e.address for e in askable if e.address not in known], scope)
-            known |= fresh
-        checked = [replace(email, verification=known.get(email.address)) for email in emails]
-        return Verified(tuple(sorted(checked, key=_rank)), notes)
-
-    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
-        """What is stored about these addresses, in one query."""
-        return await self.store.look_up(addresses)
-
-    async def _asked(
-        self, addresses: Sequence[str], scope: Scope
-    ) -> tuple[dict[str, VerificationResult], tuple[str, ...]]:
-        """New results until one is usable or a call fails, and why addresses stayed unverified."""
-        if addresses and not self.verifier.configured:
-            return {}, ("verification_not_configured",)
-        await self._write_owed()
-        fresh: dict[str, VerificationResult] = {}
-        notes: list[str] = []
-        share = len(addresses) if self.fair_share is None else self.fair_share()
-        if share < len(addresses):
-            notes.append("verification_share_used")
-        for address in addresses[:share]:
-            opened_at = await self.store.open_intent(address)
-            if opened_at is None:
-                notes.append("verification_pending")
-                continue
+        every = [email.address for email in emails]
+        stored = LookedUp()
+        addresses, notes = self._to_ask(emails, stored)
+        if addresses:
             try:
-                fresh[address] = await self._ask(address, opened_at, scope)
-            except ProviderError as error:
-                notes.append(f"verification_failed:{error.reason}")
-                return fresh, tuple(notes)
-            if fresh[address].usable:
-                break
-        return fresh, tuple(notes)
+                return await self._asked(emails, stored, addresses, notes, scope, every)
+            except CalledOff as off:
+                stored = self.store.looked_up(off.known)
+        elif every:
+            stored = await self.store.look_up(every)
+        welcome = [email for email in emails if email.address not in stored.opted_out]
+        addresses, notes = self._to_ask(welcome, stored)
+        return await self._asked(welcome, stored, addresses, notes, scope)
 
-    def _askable(self, emails: Sequence[Email]) -> list[Email]:
-        allowed = [email for email in emails if self.personal or email.kind is not EmailKind.PERSON]
+    def _to_ask(self, emails: Sequence[Email], stored: LookedUp) -> tuple[Sequence[str], tuple[str, ...]]:
+        """The addresses to ask for, best first, and why others stay unverified."""
+        askable = self._askable(emails)
+        if any(stored.results[address].usable for address in askable if address in stored.results):
+            return (), ()
+        addresses = [address for address in askable if address not in stored.results]
+        if addresses and not self.verifier.configured:
+            return (), ("verification_not_configured",)
+        share = len(addresses) if self.fair_share is None else self.fair_share()
+        return addresses[:share], ("verification_share_used",) if share < len(addresses) else ()
+
+    def _askable(self, emails: Sequence[Email]) -> list[str]:
+        allowed = [email.address for email in emails if self.personal or email.kind is not EmailKind.PERSON]
         return allowed[: self.max_addresses]
 
-    async def _ask(self, address: str, opened_at: datetime, scope: Scope) -> VerificationResult:
-        """One send under a committed intent; the intent is taken back whenever nothing can have been sent."""
+    async def _asked(
+        self,
+        emails: Sequence[Email],
+        stored: LookedUp,
+        addresses: Sequence[str],
+        told: tuple[str, ...],
+        scope: Scope,
+        unknown: Sequence[str] = (),
+    ) -> Verified:
+        """Ask for one address after the other until one is usable or a call fails.
+
+        Args:
+            unknown: addresses that have not been looked up; the first charge does that.
+
+        Raises:
+            CalledOff: something is known of one of the `unknown` ones.
+        """
+        if addresses:
+            await self._write_owed()
+        known = {each: stored.results[each] for each in self._askable(emails) if each in stored.results}
+        notes = list(told)
+        for address in addresses:
+            try:
+                known[address] = await self._ask(self.store.intent(address, unknown), scope)
+            except CalledOff as off:
+                if unknown and "addresses" in off.known:
+                    raise
+                notes.append("verification_pending")
+            except ProviderError as error:
+                notes.append(f"verification_failed:{error.reason}")
+                break
+            else:
+                if known[address].usable:
+                    break
+            unknown = ()
+        checked = [replace(email, verification=known.get(email.address)) for email in emails]
+        return Verified(tuple(sorted(checked, key=_rank)), tuple(notes))
+
+    async def _ask(self, intent: Intent, scope: Scope) -> VerificationResult:
+        """One send under an intent that is committed with its charge; it is taken back whenever nothing can have been
+        sent."""
 
         async def withdraw() -> None:
-            await self.store.withdraw(address, opened_at)
+            await self.store.withdraw(intent)
 
         async def store() -> None:
             await self.store.store(result)
 
         try:
-            result = await self.verifier.verify(address, scope)
+            result = await self.verifier.verify(intent.address, Looking(scope, intent.look))
         except ProviderError as error:
             if not error.sent:
                 await self._written(withdraw)

@@ -11,6 +11,7 @@ from random import Random
 from typing import TypeVar
 
 from acra_express_async.errors import Draining, LeaseLost, LockBusy, StandBack
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import JobLimits, Usage
 
 STAND_BACK_PAUSE = timedelta(seconds=60)
@@ -97,6 +98,7 @@ class JobScope:
     moved: Callable[[], None] = lambda: None
     limits: JobLimits = field(default_factory=JobLimits)
     usage: Usage = field(default_factory=Usage)
+    look: Lookup | None = None
 
     def check(self) -> None:
         """See models.Scope. The lease is judged by our monotonic clock, so the check works with the database away."""

@@ -211,29 +211,47 @@ class Breaker:
         """How much longer this process leaves the provider to others; see own_reach.py."""
         return self._reach.cut_off
 
-    async def check(self) -> None:
+    async def check(self, *, early: bool = False) -> None:
         """Needs a query only when the known state is older than `fresh`.
+
+        Args:
+            early: it is asked for once more right before the send, so a closed state is believed however old it is.
 
         Raises:
             Blocked: the breaker is open, or this host is cut off; `retry_after` is how long that lasts.
         """
         now = _now()
-        if self._read_at is None or now - self._read_at >= self._fresh.total_seconds():
+        believed = early and self.state.state is State.CLOSED
+        if self._read_at is None or (not believed and now - self._read_at >= self._fresh.total_seconds()):
             await self.refresh()
         if self.state.state is State.OPEN or (self.state.state is State.HALF_OPEN and self._reach.yields_probe):
             raise self._open()
         self._reach.check()
 
+    def seen_closed(self, at: float) -> None:
+        """The shared state was closed at this time of the loop."""
+        if self.state.state is State.CLOSED and self._read_at is not None:
+            self._read_at = max(self._read_at, at)
+
+    async def seen_open(self) -> Blocked:
+        """The error for a shared state that was found not to be closed."""
+        await self.refresh()
+        return self._open()
+
     @asynccontextmanager
-    async def guard(self, target: str) -> AsyncIterator[bool]:
+    async def guard(self, target: str, *, early: bool = False, noted: bool = False) -> AsyncIterator[bool]:
         """Wraps one try for `target`, whose result decides the breaker's state. Yields True when it is the probe.
 
         A try that ended before it was sent (no budget, draining, cancelled) says nothing about the provider.
 
+        Args:
+            early: see `check`.
+            noted: the store learns of a good answer by the settlement of its charge.
+
         Raises:
             Blocked: open, or half open while another replica's probe is under way.
         """
-        await self.check()
+        await self.check(early=early)
         probe = None
         if self.state.state is State.HALF_OPEN:
             probe = await self._store.claim_probe(self._provider, self._probe_lease)
@@ -244,7 +262,7 @@ class Breaker:
         try:
             yield probe is not None
             judged = True
-            await self._succeeded(probe)
+            await self._succeeded(probe, noted=noted)
         except (Blocked, Transient, Permanent) as error:
             if error.reason not in (BREAKER_OPEN, CUT_OFF, KEY_ROTATED):
                 judged = True
@@ -260,11 +278,13 @@ class Breaker:
         self._learn(await self._store.read(self._provider))
         return self.state
 
-    async def _succeeded(self, probe: datetime | None) -> None:
+    async def _succeeded(self, probe: datetime | None, *, noted: bool = False) -> None:
         self._in_a_row = 0
         self._reach.answered()
         now = _now()
-        if self._failing or self._answer_noted is None or now - self._answer_noted >= ANSWER_NOTED.total_seconds():
+        if noted:
+            self._failing, self._answer_noted = False, now
+        elif self._failing or self._answer_noted is None or now - self._answer_noted >= ANSWER_NOTED.total_seconds():
             self._failing, self._answer_noted = False, now
             await self._shared(self._store.answered(self._provider))
         if probe is not None:

@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from acra_express_async.errors import BudgetExhausted, JobError, NotNow
+from acra_express_async.errors import Blocked, BudgetExhausted, CalledOff, JobError, NotNow
+from acra_express_async.limits.breaker import BREAKER_OPEN
 from acra_express_async.limits.budget_table import BUDGETS, BudgetRow, budgets_of
+from acra_express_async.limits.scope import Lookup, Scope
 from acra_express_async.limits.throttle import CHECK_SECONDS, LEAST_SECONDS, pause
 from acra_express_async.logs import logger
-from acra_express_async.models import JobLimits, Provider, Scope
+from acra_express_async.models import JobLimits, Provider
 from acra_express_async.runtime.context import Context
 from acra_express_async.settings.tree import Settings
 
@@ -122,11 +124,13 @@ class Ask:
 class Charge:
     """A granted charge; pass it to `settle` or `refund`.
 
-    `asked_at` is the loop's time just before the ledger was asked: the send margin starts there.
+    `asked_at` is the loop's time just before the ledger was asked: the send margin starts there. `breaker_closed`: the
+    ledger saw in the same step that the provider's breaker is closed.
     """
 
     charge_id: int
     asked_at: float = 0.0
+    breaker_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,28 @@ class Refusal:
     in_flight: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Nothing was charged: `known` is what the look found, None where the provider's breaker is not closed."""
+
+    known: dict[str, Any] | None = None
+
+
 class Ledger(Protocol):
     """The durable account of all charges: shared by all replicas, judged by the database's clock.
 
     A Protocol because this room must not import db/, and because tests keep an account in memory.
     """
 
-    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
-        """All of `asks` (one provider) or nothing, in one round trip."""
+    async def charge(
+        self, asks: Sequence[Ask], job: JobLimits, look: Lookup | None = None, *, probe: bool = False
+    ) -> Charge | Refusal | Halt:
+        """All of `asks` (one provider) or nothing, in one round trip.
+
+        Args:
+            look: is looked up first; if it finds something, nothing is charged.
+            probe: this call is the probe of a breaker that is not closed.
+        """
         ...
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:
@@ -205,10 +223,16 @@ class Budget:
         self._job_lines: dict[str, tuple[asyncio.Lock, int]] = {}
         self._freed = 0
 
-    async def charge(self, amounts: Mapping[str, int], scope: Scope) -> Charge:
+    async def charge(self, amounts: Mapping[str, int], scope: Scope, *, probe: bool = False) -> Charge:
         """Charge `amounts` (budget name -> amount), waiting for room up to the patience.
 
+        Args:
+            scope: its `look` is looked up in the statement that charges.
+            probe: this call is the probe of a breaker that is not closed.
+
         Raises:
+            CalledOff: the look found something.
+            Blocked: the breaker is not closed.
             BudgetExhausted: no room within the patience; `retry_after` is when it fits, according to the ledger.
             JobError: a single call needs more than the allowance or the job's own limit, so it would never fit.
             Draining, LeaseLost, StandBack: from `scope.check()`, which is called before each try and while waiting.
@@ -221,10 +245,10 @@ class Budget:
         async with self._job_line(scope.limits.key):
             while True:
                 async with self._line:
-                    answer = await self._try(asks, scope)
+                    answer = await self._try(asks, scope, probe=probe)
                     while isinstance(answer, Refusal) and not answer.by_job:
                         await self._wait(answer, scope, deadline)
-                        answer = await self._try(asks, scope)
+                        answer = await self._try(asks, scope, probe=probe)
                 if isinstance(answer, Charge):
                     return answer
                 await self._wait(answer, scope, deadline)
@@ -251,10 +275,16 @@ class Budget:
             _log.warning("budget.unsettled", provider=self.provider, error=away)
         self._freed += 1
 
-    async def _try(self, asks: Sequence[Ask], scope: Scope) -> Charge | Refusal:
+    async def _try(self, asks: Sequence[Ask], scope: Scope, *, probe: bool) -> Charge | Refusal:
         scope.check()
         asked_at = asyncio.get_running_loop().time()
-        answer = await self._ledger.charge(asks, scope.limits)
+        answer = await self._ledger.charge(asks, scope.limits, scope.look, probe=probe)
+        if isinstance(answer, Halt):
+            if answer.known is not None:
+                raise CalledOff(answer.known)
+            raise Blocked(
+                f"the breaker of {self.provider} is not closed", provider=self.provider, reason=BREAKER_OPEN, sent=False
+            )
         return replace(answer, asked_at=asked_at) if isinstance(answer, Charge) else answer
 
     async def _wait(self, refusal: Refusal, scope: Scope, deadline: float) -> None:

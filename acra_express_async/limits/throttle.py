@@ -15,7 +15,8 @@ from datetime import timedelta
 from aiolimiter import AsyncLimiter
 
 from acra_express_async.errors import BudgetExhausted
-from acra_express_async.models import Provider, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Provider
 from acra_express_async.runtime.context import Context, Pause
 
 CHECK_SECONDS = 1.0

@@ -29,8 +29,9 @@ from acra_express_async.limits import (
     pause,
 )
 from acra_express_async.limits.budget_table import BudgetRow, used
+from acra_express_async.limits.scope import Scope
 from acra_express_async.logs import logger
-from acra_express_async.models import JobLimits, Provider, Refused, Scope, Usage
+from acra_express_async.models import JobLimits, Provider, Refused, Usage
 from acra_express_async.providers.wire import Answer, Wire
 from acra_express_async.runtime.context import Context
 from acra_express_async.traces import note, span
@@ -104,6 +105,7 @@ class Unscoped:
     """The scope of a call that belongs to no job (an alert, a look at the credits)."""
 
     limits = JobLimits()
+    look = None
 
     def check(self) -> None:
         """A call without a job may always start."""
@@ -115,11 +117,18 @@ class Unscoped:
 class Unguarded:
     """Used for a provider that has no breaker."""
 
-    async def check(self) -> None:
+    async def check(self, **_how: bool) -> None:
         """Never open."""
 
+    def seen_closed(self, _at: float) -> None:
+        """Always."""
+
+    async def seen_open(self) -> Blocked:
+        """Never called."""
+        raise AssertionError("a provider without a breaker cannot be found open")
+
     @asynccontextmanager
-    async def guard(self, _target: str) -> AsyncIterator[bool]:
+    async def guard(self, _target: str, **_how: bool) -> AsyncIterator[bool]:
         """No try is a probe."""
         yield False
 
@@ -169,6 +178,7 @@ class Caller:
         """Try as often as `policy` allows; every try waits for its turn and is charged separately.
 
         Raises:
+            CalledOff: what the scope's look found stands against the call; this try sent nothing.
             Transient: the last try failed (`sent` tells whether it may have arrived).
             RateLimited: every try was answered with 429, or the provider asks for a longer wait than a worker has.
             BudgetExhausted: no room within the patience; this try sent nothing.
@@ -204,11 +214,14 @@ class Caller:
         scope.check()
         began = _now()
         try:
-            await self._breaker.check()
-            async with self._throttle.turn(scope), self._breaker.guard(call.target) as probe:
+            await self._breaker.check(early=True)
+            async with (
+                self._throttle.turn(scope),
+                self._breaker.guard(call.target, early=True, noted=self._kept and bool(call.cost)) as probe,
+            ):
                 if probe and call.probe is not None:
                     await call.probe()
-                async with self._charged(call, scope) as wire:
+                async with self._charged(call, scope, probe=probe) as wire:
                     waited = _now() - began
                     self._metrics.throttle_wait.labels(self.provider).observe(waited)
                     if not probe:
@@ -225,7 +238,7 @@ class Caller:
             raise
 
     @asynccontextmanager
-    async def _charged(self, call: Call[Value], scope: Scope) -> AsyncIterator[Wire]:
+    async def _charged(self, call: Call[Value], scope: Scope, *, probe: bool) -> AsyncIterator[Wire]:
         """The charge around one send: handed back if nothing was sent, settled when the answer has arrived.
 
         A send without an answer stays reserved in full until the ledger's hold is over: it may have been billed.
@@ -233,7 +246,13 @@ class Caller:
         if self._budget is None or not call.cost:
             yield Wire(_now(), self._margin)
             return
-        charge = await self._budget.charge({row.name: amount for row, amount in call.cost.items()}, scope)
+        amounts = {row.name: amount for row, amount in call.cost.items()}
+        try:
+            charge = await self._budget.charge(amounts, scope, probe=probe)
+        except Blocked as refused:
+            raise await self._breaker.seen_open() from refused
+        if charge.breaker_closed:
+            self._breaker.seen_closed(charge.asked_at)
         wire = Wire(charge.asked_at, self._margin)
         kept = False
         try:

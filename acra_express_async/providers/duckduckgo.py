@@ -14,7 +14,8 @@ import httpx
 from acra_express_async.errors import Blocked, Permanent, Transient
 from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
 from acra_express_async.limits.budget_table import SEARCHES
-from acra_express_async.models import Provider, Scope, SearchPage
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Provider, SearchPage
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.serp import SearchPageKind, classify
 from acra_express_async.providers.wire import Answer

@@ -20,7 +20,8 @@ import httpx
 from acra_express_async.errors import Blocked, Permanent
 from acra_express_async.limits import SEND_MARGIN, Allowance, Pace
 from acra_express_async.limits.budget_table import READS, TOKENS
-from acra_express_async.models import Page, Provider, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Page, Provider
 from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.cut_text import TOKEN_SLACK
 from acra_express_async.providers.reader_answers import KEY_REFUSED, judge

@@ -15,8 +15,9 @@ import httpx
 from acra_express_async.errors import Blocked, Permanent, ProviderError, RateLimited, Transient
 from acra_express_async.limits import Pace
 from acra_express_async.limits.budget_table import VERIFICATIONS
+from acra_express_async.limits.scope import Scope
 from acra_express_async.logs import logger
-from acra_express_async.models import Provider, Scope, VerificationResult
+from acra_express_async.models import Provider, VerificationResult
 from acra_express_async.providers.base import Call, Caller, Policy, rotated
 from acra_express_async.providers.wire import Answer, retry_after
 from acra_express_async.runtime.secret_files import Secret, fixed

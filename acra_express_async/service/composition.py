@@ -113,7 +113,7 @@ class Composition:
         self.jobs = Jobs(access.work, access.vital)
         self.control = Control(access.work)
         self.cap = DailyCap(access.work, settings.zone)
-        self.settlements = Settlements()
+        self.settlements = Settlements(self.owner)
         self.memory = Memory(access.work, self.settlements)
         self.ledger = BudgetLedger(access.work, self.settlements)
         self.selection = Selection(

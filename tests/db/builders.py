@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acra_express_async.db.companies.address_hash import load_address_hash
+from acra_express_async.db.companies.outcomes import DailyCap, Slot
 from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
@@ -32,6 +33,12 @@ AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
 def a_job(number: int = 1) -> Job:
     return Job(JobId(number), JobType.ENRICHMENT, Token(1), {}, AT)
+
+
+async def take(cap: DailyCap, company_id: CompanyId, job_id: JobId, most: int) -> Slot:
+    """Take a slot in a transaction that does nothing else."""
+    async with cap._database.transaction() as connection:
+        return await cap.take(connection, company_id, job_id, most)
 
 
 def a_verification(address: str, status: str = "valid", **more: Any) -> VerificationResult:

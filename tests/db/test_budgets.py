@@ -278,7 +278,7 @@ async def test_a_reservation_takes_one_statement(fresh_dsn: str, database: Datab
     finally:
         await single.close()
     assert len(said) == 2
-    assert all("acra_express.charge(" in statement for statement in said)
+    assert all("acra_express.reserve(" in statement for statement in said)
 
 
 async def test_eight_clients_on_two_pools_never_exceed_the_allowance(

@@ -15,7 +15,7 @@ from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import CompanyId, JobId
 
-from .builders import a_job
+from .builders import a_job, take
 
 pytestmark = under_any_defaults
 
@@ -38,13 +38,13 @@ async def jobs(owner: Connection, *statuses: str) -> list[JobId]:
 async def test_only_the_job_that_holds_a_slot_can_give_it_back(database: Database, owner: Connection) -> None:
     cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
     mine, theirs = await jobs(owner, "running", "running")
-    assert (await cap.take(COMPANY, theirs, 1)).ours
-    assert (await cap.take(COMPANY, theirs, 1)).ours, "resumed: the same slot"
-    met = await cap.take(COMPANY, mine, 1)
+    assert (await take(cap, COMPANY, theirs, 1)).ours
+    assert (await take(cap, COMPANY, theirs, 1)).ours, "resumed: the same slot"
+    met = await take(cap, COMPANY, mine, 1)
     assert (met.ours, met.elsewhere) == (False, True)
     await cap.hand_back(COMPANY, mine)
     assert await cap.used() == 1
-    full = await cap.take(OTHER, mine, 1)
+    full = await take(cap, OTHER, mine, 1)
     assert (full.ours, full.elsewhere) == (False, False)
     assert full.until_tomorrow.total_seconds() > 0
 
@@ -52,8 +52,8 @@ async def test_only_the_job_that_holds_a_slot_can_give_it_back(database: Databas
 async def test_the_slot_of_an_ended_job_is_taken_over(database: Database, owner: Connection) -> None:
     cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
     mine, ended = await jobs(owner, "running", "error")
-    assert (await cap.take(COMPANY, ended, 1)).ours
-    assert (await cap.take(COMPANY, mine, 1)).ours, "although the cap is reached: it is the same company"
+    assert (await take(cap, COMPANY, ended, 1)).ours
+    assert (await take(cap, COMPANY, mine, 1)).ours, "although the cap is reached: it is the same company"
     await cap.hand_back(COMPANY, ended)
     assert await cap.used() == 1, "the ended job can no longer give it back"
     await cap.hand_back(COMPANY, mine)
@@ -66,7 +66,7 @@ async def test_eight_takers_at_once_never_pass_the_cap(database: Database, owner
     took: list[bool] = []
 
     async def taker(job: JobId) -> None:
-        took.extend([(await cap.take(CompanyId(1000 * job + number), job, 20)).ours for number in range(10)])
+        took.extend([(await take(cap, CompanyId(1000 * job + number), job, 20)).ours for number in range(10)])
 
     await asyncio.gather(*(taker(job) for job in await jobs(owner, *["running"] * 8)))
     assert sum(took) == 20
@@ -86,12 +86,12 @@ async def test_a_live_job_keeps_its_company_over_midnight(
 ) -> None:
     cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
     first, second = await jobs(owner, "running", "running")
-    assert (await cap.take(COMPANY, first, 300)).ours
+    assert (await take(cap, COMPANY, first, 300)).ours
     await before_midnight.advance(timedelta(seconds=15))
-    met = await cap.take(COMPANY, second, 300)
+    met = await take(cap, COMPANY, second, 300)
     assert (met.ours, met.elsewhere) == (False, True)
     assert await cap.used() == 0, "the new day has cost nothing yet"
-    assert (await cap.take(COMPANY, first, 300)).ours, "resumed on the new day"
+    assert (await take(cap, COMPANY, first, 300)).ours, "resumed on the new day"
     assert await cap.used() == 1
 
 
@@ -99,14 +99,14 @@ async def test_a_job_that_has_decided_no_longer_holds_the_company(database: Data
     """It is still at work on its other companies."""
     cap = DailyCap(database, ZoneInfo("Asia/Singapore"))
     first, second = await jobs(owner, "running", "running")
-    assert (await cap.take(COMPANY, first, 300)).ours
+    assert (await take(cap, COMPANY, first, 300)).ours
     await owner.execute(
         "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at)"
         " VALUES ($1, $2, 'failed', clock_timestamp())",
         first,
         COMPANY,
     )
-    assert (await cap.take(COMPANY, second, 300)).ours
+    assert (await take(cap, COMPANY, second, 300)).ours
     assert await cap.used() == 1
 
 
@@ -130,7 +130,7 @@ async def test_the_commit_sees_what_another_job_answered(database: Database, own
             return await outcomes.ended_elsewhere(connection, a_job(mine), COMPANY)
 
     await answered(other, "enriched")
-    assert (await cap.take(COMPANY, mine, 300)).ours
+    assert (await take(cap, COMPANY, mine, 300)).ours
     assert not await seen()
     await answered(mine, "enriched")
     await answered(other, "skipped")
@@ -161,7 +161,7 @@ async def test_a_full_day_is_over_when_it_says_so(
     for hours in (-30, -6, -2, -1, -0.5, 0, 0.5, 1, 2, 6):
         await owner.execute("DELETE FROM acra_express.daily_slots")
         await clock.advance(change + timedelta(hours=hours) - clock.now)
-        assert (await cap.take(COMPANY, job, 1)).ours
+        assert (await take(cap, COMPANY, job, 1)).ours
         left = await cap.full(1)
         assert left is not None
         assert timedelta() < left <= timedelta(hours=26)

@@ -16,7 +16,7 @@ from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import CompanyId, Job, JobId, JobType
 
-from .builders import count, one
+from .builders import count, one, take
 
 LEASE = timedelta(seconds=60)
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -191,7 +191,7 @@ async def an_earlier_job(database: Database, owner: Connection, job_type: JobTyp
     job_id = await enqueue(owner, job_type, company_ids=[1, 2])
     await owner.execute("UPDATE background_jobs SET created_at = $2 WHERE job_id = $1", job_id, EARLIER)
     [job] = await jobs.claim("before", LEASE, 1)
-    assert (await DailyCap(database, ZoneInfo("UTC")).take(CompanyId(1), job.job_id, 9)).ours
+    assert (await take(DailyCap(database, ZoneInfo("UTC")), CompanyId(1), job.job_id, 9)).ours
     await jobs.fail(job, "no", reason="job_error")
     await owner.execute("UPDATE background_jobs SET status = 'running' WHERE job_id = $1", job_id)
     async with database.transaction() as connection:

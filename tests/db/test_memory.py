@@ -22,6 +22,7 @@ from .builders import advance, count
 
 pytestmark = under_any_defaults
 
+UEN, SITE = "201912345K", "lotus.com.sg"
 PAGE = Page(
     url="https://lotus.com.sg/contact",
     title="Contact",
@@ -41,22 +42,22 @@ SEARCH = SearchPage("lotus pumps singapore", (SearchHit(1, "Lotus", "https://lot
 
 
 async def search(memory: Memory, query: str) -> SearchPage | None:
-    return (await memory.known_search(query, CompanyId(1), "201912345K")).kept
+    return (await memory.known_search(query, memory.search_look(query, CompanyId(1), UEN))).kept
 
 
 async def page(memory: Memory, url: str) -> Page | None:
-    return (await memory.known_page("page", url, CompanyId(1), "201912345K", "lotus.com.sg")).kept
+    return (await memory.known_page(memory.page_look("page", url, CompanyId(1), UEN, SITE))).kept
 
 
 async def footer_of(memory: Memory, url: str) -> Page | None:
-    return (await memory.known_page("footer", url, CompanyId(1), "201912345K", "lotus.com.sg")).kept
+    return (await memory.known_page(memory.page_look("footer", url, CompanyId(1), UEN, SITE))).kept
 
 
 async def gave_up(memory: Memory, company: int, asked: Asked) -> bool:
     kind, what = asked
     if kind == "search":
-        return (await memory.known_search(what, CompanyId(company), "201912345K")).gave_up
-    return (await memory.known_page(kind, what, CompanyId(company), "201912345K", "lotus.com.sg")).gave_up
+        return (await memory.known_search(what, memory.search_look(what, CompanyId(company), UEN))).gave_up
+    return (await memory.known_page(memory.page_look(kind, what, CompanyId(company), UEN, SITE))).gave_up
 
 
 @pytest.fixture
@@ -250,12 +251,13 @@ async def test_opt_outs_show_before_each_search_and_read(
     memory: Memory, owner: Connection, hashes: AddressHash
 ) -> None:
     company = CompanyId(1)
-    assert not (await memory.known_search("query", company, "201912345k")).company_opted_out
-    await record_opt_out(owner, "company", "201912345K", hashes)
-    assert (await memory.known_search("query", company, "201912345k")).company_opted_out
+    search_look = memory.search_look("query", company, UEN.lower())
+    assert not (await memory.known_search("query", search_look)).company_opted_out
+    await record_opt_out(owner, "company", UEN, hashes)
+    assert (await memory.known_search("query", search_look)).company_opted_out
     url = "https://shop.lotus.com.sg/"
-    seen = await memory.known_page("page", url, company, "201912345K", "shop.lotus.com.sg")
+    seen = await memory.known_page(memory.page_look("page", url, company, UEN, "shop.lotus.com.sg"))
     assert (seen.company_opted_out, seen.site_opted_out) == (True, False)
     await record_opt_out(owner, "domain", "lotus.com.sg", hashes)
-    seen = await memory.known_page("page", url, company, "199912345K", "shop.lotus.com.sg")
+    seen = await memory.known_page(memory.page_look("page", url, company, "199912345K", "shop.lotus.com.sg"))
     assert (seen.company_opted_out, seen.site_opted_out) == (False, True)

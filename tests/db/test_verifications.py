@@ -10,7 +10,7 @@ import pytest_asyncio
 from server_defaults import under_any_defaults
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.verification_rows import VerificationRows
+from acra_express_async.db.companies.verification_rows import Intent, VerificationRows
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import VerificationResult
@@ -27,57 +27,65 @@ async def verdicts(database: Database, shape: PlatformShape, hashes: AddressHash
     return VerificationRows(database, shape=shape, hashes=hashes, cache_days=90)
 
 
+async def opened(verdicts: VerificationRows, address: str) -> Intent | None:
+    """An intent that was opened, None if it must not be."""
+    intent = verdicts.intent(address)
+    async with verdicts._database.session() as connection:
+        done = await connection.fetchval("SELECT acra_express.open_intent($1)", intent.look.asked["intent"])
+    return intent if done else None
+
+
 async def test_an_intent_without_an_answer_blocks_resending_for_a_day(
     verdicts: VerificationRows, owner: Connection
 ) -> None:
-    assert await verdicts.open_intent(ADDRESS)
-    assert not await verdicts.open_intent(ADDRESS.lower())
+    assert await opened(verdicts, ADDRESS)
+    assert not await opened(verdicts, ADDRESS.lower())
     assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
     await advance(owner, 23.9)
-    assert not await verdicts.open_intent(ADDRESS)
+    assert not await opened(verdicts, ADDRESS)
     await advance(owner, 24.1)
-    assert await verdicts.open_intent(ADDRESS)
-    assert not await verdicts.open_intent(ADDRESS)
+    assert await opened(verdicts, ADDRESS)
+    assert not await opened(verdicts, ADDRESS)
 
 
 async def test_only_one_of_many_concurrent_senders_may_send(verdicts: VerificationRows) -> None:
-    answers = await asyncio.gather(*(verdicts.open_intent(ADDRESS) for _ in range(8)))
+    answers = await asyncio.gather(*(opened(verdicts, ADDRESS) for _ in range(8)))
     assert sum(answer is not None for answer in answers) == 1
 
 
 async def test_an_answer_is_reused_until_it_expires(verdicts: VerificationRows, owner: Connection) -> None:
-    assert await verdicts.open_intent(ADDRESS)
+    assert await opened(verdicts, ADDRESS)
     await verdicts.store(VerificationResult(ADDRESS, "do_not_mail", "role_based"))
     cached = (await verdicts.look_up([ADDRESS.upper()])).results.get(ADDRESS.upper())
     assert cached is not None
     assert (cached.status, cached.sub_status, cached.source) == ("do_not_mail", "role_based", "zerobounce-cache")
     assert cached.usable
     assert cached.checked_at is not None
-    assert not await verdicts.open_intent(ADDRESS)
+    assert not await opened(verdicts, ADDRESS)
     await advance(owner, 24 * 91)
     assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
-    assert await verdicts.open_intent(ADDRESS)
+    assert await opened(verdicts, ADDRESS)
 
 
 async def test_unknown_is_never_cached_and_waits_for_hours(verdicts: VerificationRows, owner: Connection) -> None:
-    assert await verdicts.open_intent(ADDRESS)
+    assert await opened(verdicts, ADDRESS)
     await verdicts.store(VerificationResult(ADDRESS, "unknown", "mail_server_temporary_error"))
     assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is None
-    assert not await verdicts.open_intent(ADDRESS)
+    assert not await opened(verdicts, ADDRESS)
     await advance(owner, 6.1)
-    assert await verdicts.open_intent(ADDRESS)
+    assert await opened(verdicts, ADDRESS)
 
 
 async def test_an_intent_can_be_withdrawn_but_an_answer_cannot(verdicts: VerificationRows) -> None:
-    first = await verdicts.open_intent(ADDRESS)
+    first = await opened(verdicts, ADDRESS)
     assert first is not None
-    await verdicts.withdraw(ADDRESS, first)
-    second = await verdicts.open_intent(ADDRESS)
+    await verdicts.withdraw(first)
+    second = await opened(verdicts, ADDRESS)
     assert second is not None
-    await verdicts.withdraw(ADDRESS, first)
-    assert not await verdicts.open_intent(ADDRESS), "the intent of somebody else stays"
+    await verdicts.withdraw(first)
+    assert not await opened(verdicts, ADDRESS), "the intent of somebody else stays"
     await verdicts.store(VerificationResult(ADDRESS, "valid"))
-    await verdicts.withdraw(ADDRESS, second)
+    await verdicts.withdraw(second)
     assert (await verdicts.look_up([ADDRESS])).results.get(ADDRESS) is not None
 
 
@@ -106,7 +114,7 @@ async def test_a_platform_without_a_verification_cache_is_accepted(
 
 
 async def test_our_table_contains_no_plain_address(verdicts: VerificationRows, owner: Connection) -> None:
-    await verdicts.open_intent(ADDRESS)
+    await opened(verdicts, ADDRESS)
     await verdicts.store(VerificationResult(ADDRESS, "valid"))
     assert (
         "lotus" not in str(await owner.fetchval("SELECT jsonb_agg(v)::text FROM acra_express.verifications v")).lower()

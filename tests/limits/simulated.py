@@ -20,6 +20,7 @@ from provider_fakes import FakeScope
 from acra_express_async.errors import BudgetExhausted
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Pace, Refusal, Throttle, allowances
 from acra_express_async.limits.budget_table import TOKENS, BudgetRow
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.providers.base import Call, Caller, Policy
 from acra_express_async.providers.wire import Answer
@@ -47,7 +48,9 @@ class MemoryLedger:
     entries: list[Entry] = field(default_factory=list)
     charges: int = 0
 
-    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+    async def charge(
+        self, asks: Sequence[Ask], job: JobLimits, look: Lookup | None = None, *, probe: bool = False
+    ) -> Charge | Refusal:
         self.entries = [entry for entry in self.entries if entry.ages_from > now() - 2 * HOUR]
         refusals = [refusal for ask in asks if (refusal := self._refusal(ask)) is not None]
         if refusals:

@@ -13,6 +13,7 @@ from provider_fakes import FakeLedger, FakeScope
 
 from acra_express_async.errors import BudgetExhausted, DatabaseAway, Draining, JobError
 from acra_express_async.limits import Allowance, Ask, Budget, Charge, Refusal, allowances, fair_share
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import JobLimits, Provider
 from acra_express_async.settings.tree import load_settings
 
@@ -81,7 +82,9 @@ class CountingLedger(FakeLedger):
         self.at = 0.0
         self.served: list[int] = []
 
-    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
+    async def charge(
+        self, asks: Sequence[Ask], job: JobLimits, look: Lookup | None = None, *, probe: bool = False
+    ) -> Charge | Refusal:
         self.room, self.at = self.room + now() - self.at, now()
         lacking = asks[0].amount - self.room
         if lacking > 1e-9:

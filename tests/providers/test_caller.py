@@ -66,9 +66,9 @@ async def test_the_charge_is_the_last_thing_before_the_send(rig: Bench) -> None:
         def check(self) -> None:
             story.append("check")
 
-    async def charge(*args: object) -> object:
+    async def charge(*args: object, **options: object) -> object:
         story.append("charge")
-        return await ledger_charge(*args)  # type: ignore[arg-type]
+        return await ledger_charge(*args, **options)  # type: ignore[arg-type]
 
     async def looked(provider: Provider) -> object:
         story.append("breaker")

@@ -22,7 +22,8 @@ from acra_express_async.extract.found_hosts import united
 from acra_express_async.extract.queries import MOST_EXCLUDED, PLAN, QueryPlan, Variant
 from acra_express_async.extract.reading_plan import names_for
 from acra_express_async.limits.capacity import DOCUMENTED, Costs, plan
-from acra_express_async.models import CompanyId, Outcome, Page, Scope, SearchPage, Usage
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import CompanyId, Outcome, Page, SearchPage, Usage
 from acra_express_async.sandbox.results import table
 from acra_express_async.sandbox.world import PageSize, Truth
 from acra_express_async.settings.tree import load_settings
@@ -157,7 +158,7 @@ class PlannedWeb:
     def __init__(self, web: Web, read: dict[tuple[object, ...], Page], exclusions: int = MOST_EXCLUDED) -> None:
         self._web, self._read, self._exclusions = web, read, exclusions
         self._answers: list[SearchPage] = []
-        self.case, self.look_up, self.open_intent = web.case, web.look_up, web.open_intent
+        self.case, self.look_up, self.looked_up, self.intent = web.case, web.look_up, web.looked_up, web.intent
         self.store, self.withdraw, self.verify = web.store, web.withdraw, web.verify
 
     async def search(self, query: str, scope: Scope) -> SearchPage:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from quality.cases import Case, missing
@@ -12,16 +11,16 @@ from quality.cases import Case, missing
 from acra_express_async.companies.pipeline import Effort, Pipeline
 from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import Known
-from acra_express_async.db.companies.verification_rows import LookedUp
+from acra_express_async.db.companies.verification_rows import Intent, LookedUp
 from acra_express_async.extract.domains import same_url
 from acra_express_async.extract.queries import PLAN, QueryPlan
+from acra_express_async.limits.scope import Lookup, Scope
 from acra_express_async.models import (
     CompanyId,
     JobLimits,
     Outcome,
     OutcomeKind,
     Page,
-    Scope,
     SearchPage,
     Usage,
     VerificationResult,
@@ -36,6 +35,7 @@ class FreeScope:
     """A scope without limits."""
 
     limits = JobLimits()
+    look = None
 
     def check(self) -> None:
         """Allow everything."""
@@ -67,13 +67,16 @@ class CaseWorld:
     async def look_up(self, addresses: Sequence[str]) -> LookedUp:
         return LookedUp()
 
-    async def open_intent(self, address: str) -> datetime:
-        return datetime.now(UTC)
+    def looked_up(self, known: Mapping[str, object]) -> LookedUp:
+        return LookedUp()
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        return Intent(address, "", Lookup({}))
 
     async def store(self, result: VerificationResult) -> None:
         """Nothing is kept."""
 
-    async def withdraw(self, address: str, opened_at: datetime) -> None:
+    async def withdraw(self, intent: Intent) -> None:
         """Nothing is kept."""
 
 
@@ -120,6 +123,12 @@ class Counted:
 
 class NoMemory:
     """Remembers nothing."""
+
+    def search_look(self, *_asked: object) -> Lookup:
+        return Lookup({})
+
+    def page_look(self, *_asked: object) -> Lookup:
+        return Lookup({})
 
     async def known_search(self, *_asked: object) -> Known[SearchPage]:
         return Known()

@@ -15,7 +15,8 @@ from quality.cases import Case
 from quality.scoring import CaseWorld, right_domains, run_in
 
 from acra_express_async.extract.domains import domain_of
-from acra_express_async.models import Outcome, Page, Provider, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Outcome, Page, Provider
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.sandbox.simulator import Options, Simulator
 from acra_express_async.sandbox.world import PageSize, World

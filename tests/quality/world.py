@@ -10,7 +10,8 @@ from quality.cases import Case, company_of
 from quality.through_reader import ReadCase, reader_over
 
 from acra_express_async.extract.domains import registrable
-from acra_express_async.models import Outcome, Scope, SearchHit, SearchPage, VerificationResult
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Outcome, SearchHit, SearchPage, VerificationResult
 from acra_express_async.providers.jina import JinaReader
 from acra_express_async.registry import may_be_live
 from acra_express_async.sandbox import registry_sample

@@ -14,7 +14,8 @@ from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.ops.control import Control
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import BudgetExhausted, Transient
-from acra_express_async.models import Company, JobType, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Company, JobType
 
 
 async def batches(owner: Connection) -> list[int]:
@@ -91,11 +92,11 @@ async def test_a_backoff_holds_back_only_its_own_campaign(
     broken = registry[0]
     real = DailyCap.take
 
-    async def take(self: DailyCap, company_id: Any, *more: Any) -> Any:
+    async def take(self: DailyCap, connection: Connection, company_id: Any, *more: Any) -> Any:
         uen = await owner.fetchval("SELECT uen FROM companies WHERE company_id = $1", company_id)
         if uen == broken:
             raise ValueError("this job only")
-        return await real(self, company_id, *more)
+        return await real(self, connection, company_id, *more)
 
     monkeypatch.setattr(DailyCap, "take", take)
     bad = await enqueue_staging(owner, {"uens": registry[:7]})

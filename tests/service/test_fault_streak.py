@@ -11,7 +11,8 @@ from rig import statuses
 from acra_express_async.companies.fault_streak import LONGEST_STREAK, FaultStreak
 from acra_express_async.db.ops.alert_rows import AlertRows, OwnFaults
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Company, CompanyId, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Company, CompanyId
 
 SENTENCE = "deferred: 3 companies in a row failed in our own code (RuntimeError): the job waits until this is repaired"
 

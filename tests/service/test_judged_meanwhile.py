@@ -11,7 +11,8 @@ from acra_express_async.db.companies.address_hash import load_address_hash
 from acra_express_async.db.records.judgement_rows import NewJudgement, Word
 from acra_express_async.db.records.judging import Judgements
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Company, Outcome, OutcomeKind, Scope, Usage
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Company, Outcome, OutcomeKind, Usage
 
 
 async def test_a_judgement_voids_the_outcome_of_a_run_in_flight(

@@ -13,7 +13,8 @@ from rig import statuses
 
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import Company, JobType, Outcome, OutcomeKind, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Company, JobType, Outcome, OutcomeKind
 
 MIDNIGHT = datetime(2026, 11, 26, 16, 0, tzinfo=UTC)
 """In Singapore."""

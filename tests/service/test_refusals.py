@@ -25,7 +25,8 @@ from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.limits.breaker import BLOCKED_COOLDOWNS
-from acra_express_async.models import Job, Provider, Scope
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Job, Provider
 from acra_express_async.sandbox.registry_sample import rows
 from acra_express_async.sandbox.simulator import Fault, Options, Simulator, SimulatorClock
 from acra_express_async.sandbox.world import World

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,27 +11,36 @@ import pytest_asyncio
 
 from acra_express_async.companies.verification import WRITE_PAUSES, Verification
 from acra_express_async.db.companies.address_hash import load_address_hash
-from acra_express_async.db.companies.verification_rows import LookedUp, VerificationRows
+from acra_express_async.db.companies.verification_rows import Intent, LookedUp, VerificationRows
+from acra_express_async.db.limits.budget_ledger import BudgetLedger
 from acra_express_async.db.schema.platform_shape import probe
 from acra_express_async.db.session.pool import Database
-from acra_express_async.errors import DatabaseAway, LeaseLost, LockBusy
-from acra_express_async.models import Email, EmailKind, Scope, VerificationResult
+from acra_express_async.errors import CalledOff, DatabaseAway, LeaseLost, LockBusy
+from acra_express_async.limits import Allowance, Ask, Halt
+from acra_express_async.limits.scope import Scope
+from acra_express_async.models import Email, EmailKind, Provider, VerificationResult
 from acra_express_async.providers.base import Unscoped
 
 ADDRESS = "info@firm.com.sg"
+VERIFICATIONS = Allowance(Provider.ZEROBOUNCE, "verifications_1d", 500, 1, timedelta(days=1), timedelta(seconds=40))
 MAIL = Email(ADDRESS, EmailKind.ROLE, "https://firm.com.sg/")
 
 
 class Verifier:
-    """Raises `error` before anything is sent, as the charge and the scope do; else it answers."""
+    """Charges as the real one does, then raises `error` before anything is sent, as the scope does; else it answers."""
 
     configured = True
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: BudgetLedger) -> None:
+        self.ledger = ledger
         self.error: Exception | None = None
         self.sent = 0
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
+        charged = await self.ledger.charge([Ask(VERIFICATIONS, 1)], scope.limits, scope.look)
+        if isinstance(charged, Halt):
+            assert charged.known is not None
+            raise CalledOff(charged.known)
         if self.error is not None:
             raise self.error
         self.sent += 1
@@ -40,10 +50,10 @@ class Verifier:
 class Desk:
     """Verification over the real rows; while `away` says so, nothing can be written."""
 
-    def __init__(self, rows: VerificationRows) -> None:
+    def __init__(self, rows: VerificationRows, ledger: BudgetLedger) -> None:
         self.rows = rows
         self.away = 0
-        self.verifier = Verifier()
+        self.verifier = Verifier(ledger)
         self.verification = self.another()
 
     def another(self) -> Verification:
@@ -62,21 +72,24 @@ class Desk:
     async def look_up(self, addresses: Sequence[str]) -> LookedUp:
         return await self.rows.look_up(addresses)
 
-    async def open_intent(self, address: str) -> Any:
-        return await self.rows.open_intent(address)
+    def looked_up(self, known: Mapping[str, Any]) -> LookedUp:
+        return self.rows.looked_up(known)
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        return self.rows.intent(address, among)
 
     async def store(self, result: VerificationResult) -> None:
         await self._written(self.rows.store, result)
 
-    async def withdraw(self, address: str, opened_at: Any) -> None:
-        await self._written(self.rows.withdraw, address, opened_at)
+    async def withdraw(self, intent: Intent) -> None:
+        await self._written(self.rows.withdraw, intent)
 
 
 @pytest_asyncio.fixture
 async def desk(database: Database) -> Desk:
     async with database.session() as connection:
         shape, hashes = await probe(connection), await load_address_hash(connection)
-    return Desk(VerificationRows(database, shape=shape, hashes=hashes, cache_days=90))
+    return Desk(VerificationRows(database, shape=shape, hashes=hashes, cache_days=90), BudgetLedger(database))
 
 
 UNSENT = [

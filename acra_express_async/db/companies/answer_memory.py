@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.session.pool import Database
 from acra_express_async.db.session.stored_json import stored_json, stored_text
 from acra_express_async.errors import Transient
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import CompanyId, Link, Page, SearchHit, SearchPage
 
 SEARCH_AGE = timedelta(days=3)
@@ -83,25 +84,52 @@ class Memory:
         self._database = database
         self._settlements = settlements or Settlements()
 
-    async def known_search(self, query: str, company_id: CompanyId, uen: str) -> Known[SearchPage]:
-        """What is known before a search for this company: the kept answer to this very query, unless it is too old."""
+    def search_look(self, query: str, company_id: CompanyId, uen: str) -> Lookup:
+        """What to look up before a search for this company: the kept answer to this query, unless it is too old."""
+        return Lookup(_look(company_id, uen, _key(query, "search"), SEARCH_AGE) | {"query": stored_text(query)})
+
+    def page_look(
+        self, kind: Literal["page", "footer"], url: str, company_id: CompanyId, uen: str, domain: str
+    ) -> Lookup:
+        """What to look up before a page, or its footer, is read for this company: what is kept, unless it is older than
+        a day.
+
+        Args:
+            domain: the site that is asked, which may have opted out.
+        """
+        keys = [_key(url, _FOOTER)] if kind == "footer" else [_key(url, _PAGE), _key(url)]
+        return Lookup(
+            _look(company_id, uen, _key(url, kind), PAGE_AGE)
+            | {
+                "domains": [stored_text(part) for part in domain_and_parents(domain)],
+                "pages": [key.hex() for key in keys],
+            }
+        )
+
+    async def known_search(self, query: str, look: Lookup) -> Known[SearchPage]:
+        """What is known now, without a charge."""
+        return self.search_in(query, await self._known(look))
+
+    async def known_page(self, look: Lookup) -> Known[Page]:
+        """What is known now, without a charge."""
+        return self.page_in(await self._known(look))
+
+    async def _known(self, look: Lookup) -> Mapping[str, Any]:
         async with self._database.session() as connection:
-            row = await connection.fetchrow(
-                _KNOWN_SEARCH,
-                company_id,
-                _key(query, "search"),
-                FAILURE_HOLDS,
-                MOST_CALLS,
-                uen.strip().upper(),
-                stored_text(query),
-                SEARCH_AGE,
-            )
-        assert row is not None
+            known = await connection.fetchval("SELECT acra_express.known_of_call($1)", look.asked)
+        return known or {}
+
+    def search_in(self, query: str, known: Mapping[str, Any]) -> Known[SearchPage]:
+        """What a look found, as it was looked up here or before a charge (`CalledOff.known`)."""
         kept = None
-        if row["hits"] is not None:
-            hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in json.loads(row["hits"]))
-            kept = SearchPage(query=query, hits=hits, others=json.loads(row["others"] or "{}"))
-        return Known(kept, gave_up=row["gave_up"], company_opted_out=row["company_opted_out"])
+        if known.get("hits") is not None:
+            hits = tuple(SearchHit(rank, title, url, snippet) for rank, title, url, snippet in known["hits"])
+            kept = SearchPage(query=query, hits=hits, others=known.get("others") or {})
+        return _known_of(known, kept)
+
+    def page_in(self, known: Mapping[str, Any]) -> Known[Page]:
+        """What a look found, as it was looked up here or before a charge (`CalledOff.known`)."""
+        return _known_of(known, None if known.get("page") is None else _page_of(known["page"]))
 
     async def keep_search(self, page: SearchPage, company_id: CompanyId, domains: Iterable[str] = ()) -> SearchPage:
         """Keep an answer, an honest "no results" too, and note that these domains turned up for the company.
@@ -127,32 +155,6 @@ class Memory:
                     settlements,
                 )
         return replace(page, others=json.loads(others or "{}"))
-
-    async def known_page(
-        self, kind: Literal["page", "footer"], url: str, company_id: CompanyId, uen: str, domain: str
-    ) -> Known[Page]:
-        """What is known before a page, or its footer, is read for this company: what is kept, unless it is older than a
-        day."""
-        keys = [_key(url, _FOOTER)] if kind == "footer" else [_key(url, _PAGE), _key(url)]
-        async with self._database.session() as connection:
-            row = await connection.fetchrow(
-                _KNOWN_PAGE,
-                company_id,
-                _key(url, kind),
-                FAILURE_HOLDS,
-                MOST_CALLS,
-                uen.strip().upper(),
-                domain_and_parents(domain),
-                keys,
-                PAGE_AGE,
-            )
-        assert row is not None
-        return Known(
-            None if row["page"] is None else _page_of(json.loads(row["page"])),
-            gave_up=row["gave_up"],
-            company_opted_out=row["company_opted_out"],
-            site_opted_out=row["site_opted_out"],
-        )
 
     async def keep_page(self, page: Page) -> None:
         """Keep a page as it was read, unusable ones too: reading them again would cost the same and say the same."""
@@ -255,7 +257,7 @@ class Memory:
         return int(gone)
 
 
-# The first four parameters are those of `_GAVE_UP` in all three.
+# The same rule as in `known_of_call` (migration 0037), for a call that has just failed.
 _GAVE_UP = """
     SELECT EXISTS (
         SELECT FROM acra_express.failed_calls f
@@ -271,50 +273,6 @@ _GAVE_UP = """
           AND (f.about_target OR EXISTS (
               SELECT FROM acra_express.breakers b
               WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up
-"""
-
-_KNOWN_SEARCH = """
-    SELECT EXISTS (
-        SELECT FROM acra_express.failed_calls f
-        CROSS JOIN LATERAL (
-            SELECT min(o.first_at) AS first_at,
-                   bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
-            FROM acra_express.failed_calls o
-            WHERE o.company_id = $1 AND o.site_hash = f.site_hash
-              AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
-        WHERE f.company_id = $1 AND f.asked_hash = $2
-          AND f.last_at > (SELECT acra_express.clock()) - $3::interval
-          AND (f.calls >= $4 OR site.gave_up_another)
-          AND (f.about_target OR EXISTS (
-              SELECT FROM acra_express.breakers b
-              WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up,
-           EXISTS (SELECT FROM acra_express.opt_outs o WHERE o.kind = 'company' AND o.value = $5) AS company_opted_out,
-           k.hits::text AS hits, k.others::text AS others
-    FROM (SELECT) here LEFT JOIN acra_express.searches k
-      ON k.query = $6 AND k.searched_at > (SELECT acra_express.clock()) - $7::interval
-"""
-
-_KNOWN_PAGE = """
-    SELECT EXISTS (
-        SELECT FROM acra_express.failed_calls f
-        CROSS JOIN LATERAL (
-            SELECT min(o.first_at) AS first_at,
-                   bool_or(o.asked_hash <> f.asked_hash AND o.calls >= $4) AS gave_up_another
-            FROM acra_express.failed_calls o
-            WHERE o.company_id = $1 AND o.site_hash = f.site_hash
-              AND o.last_at > (SELECT acra_express.clock()) - $3::interval) AS site
-        WHERE f.company_id = $1 AND f.asked_hash = $2
-          AND f.last_at > (SELECT acra_express.clock()) - $3::interval
-          AND (f.calls >= $4 OR site.gave_up_another)
-          AND (f.about_target OR EXISTS (
-              SELECT FROM acra_express.breakers b
-              WHERE b.provider = f.provider AND b.answered_at >= site.first_at))) AS gave_up,
-           EXISTS (SELECT FROM acra_express.opt_outs o WHERE o.kind = 'company' AND o.value = $5) AS company_opted_out,
-           EXISTS (SELECT FROM acra_express.opt_outs o
-                   WHERE o.kind = 'domain' AND o.value = ANY ($6::text[])) AS site_opted_out,
-           (SELECT k.page::text FROM acra_express.pages k
-            WHERE k.url_hash = ANY ($7::bytea[]) AND k.kept_at > (SELECT acra_express.clock()) - $8::interval
-            ORDER BY array_position($7::bytea[], k.url_hash) LIMIT 1) AS page
 """
 
 _KEEP_SEARCH = """
@@ -347,6 +305,26 @@ def _key(url: str, form: str = "") -> bytes:
     return hashlib.sha256(f"{form}{url}".encode("utf-8", "surrogatepass")).digest()
 
 
+def _look(company_id: CompanyId, uen: str, asked: bytes, age: timedelta) -> dict[str, Any]:
+    return {
+        "company_id": int(company_id),
+        "uen": stored_text(uen.strip().upper()),
+        "asked": asked.hex(),
+        "most_calls": MOST_CALLS,
+        "failure_age": FAILURE_HOLDS.total_seconds(),
+        "age": age.total_seconds(),
+    }
+
+
+def _known_of(known: Mapping[str, Any], kept: AnswerT | None) -> Known[AnswerT]:
+    return Known(
+        kept,
+        gave_up=known.get("gave_up", False),
+        company_opted_out=known.get("company_opted_out", False),
+        site_opted_out=known.get("site_opted_out", False),
+    )
+
+
 def _host(url: str) -> str:
     try:
         return stored_text(urlsplit(url).hostname or "")
@@ -371,7 +349,7 @@ def _fields_of(page: Page) -> dict[str, Any]:
     }
 
 
-def _page_of(fields: dict[str, Any]) -> Page:
-    links = tuple(Link(label, url) for label, url in fields.pop("links"))
-    read_at = fields.pop("read_at")
-    return Page(links=links, read_at=None if read_at is None else datetime.fromisoformat(read_at), **fields)
+def _page_of(kept: Mapping[str, Any]) -> Page:
+    links = tuple(Link(label, url) for label, url in kept["links"])
+    read_at = None if kept["read_at"] is None else datetime.fromisoformat(kept["read_at"])
+    return Page(**{**kept, "links": links, "read_at": read_at})

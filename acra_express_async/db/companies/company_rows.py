@@ -25,6 +25,9 @@ WrittenT = TypeVar("WrittenT")
 RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
 """How long a staging job is snoozed: a lock on `companies` lasts seconds, a nightly staging job lasts minutes."""
 
+WORK_HOLDS = timedelta(days=3)
+"""How long answers and failures of an earlier attempt at a company may be known; see answer_memory.py."""
+
 LONGEST_CELL = 500
 """Most characters of a cell: the longest names have about 200, and a page is compared with every word of one."""
 
@@ -57,12 +60,12 @@ class Companies:
         self._store_personal = store_personal_emails
         self._recheck_days = recheck_days
 
-    async def load(self, company_id: CompanyId, campaign_id: int | None = None) -> Company | None:
+    async def load(
+        self, connection: Connection, company_id: CompanyId, campaign_id: int | None = None
+    ) -> Company | None:
         """See `load_company`."""
-        async with self._database.session() as connection:
-            return await load_company(
-                connection, company_id, recheck=timedelta(days=self._recheck_days), campaign_id=campaign_id
-            )
+        recheck = timedelta(days=self._recheck_days)
+        return await load_company(connection, company_id, recheck=recheck, campaign_id=campaign_id)
 
     async def save(self, connection: Connection, job: Job, company: Company, outcome: Outcome) -> SavedCompany:
         """Store an outcome inside the caller's fenced transaction; see `platform_records.save`.
@@ -215,7 +218,7 @@ async def load_company(
     platform): every history row of the platform counts, as it does for the nightly, and so does every answer of ours,
     including "no website". Where `campaign_id` was enqueued with --again, only what was checked since then counts.
     """
-    row = await connection.fetchrow(_LOAD, company_id, recheck, campaign_id)
+    row = await connection.fetchrow(_LOAD, company_id, recheck, campaign_id, WORK_HOLDS)
     return None if row is None else _company_of(company_id, row)
 
 
@@ -240,6 +243,7 @@ def _company_of(company_id: CompanyId, row: Row) -> Company:
         judged=judged_in(row),
         opted_out=row["opted_out"],
         recently_checked=row["recently_checked"],
+        worked_on=row["worked_on"],
     )
 
 
@@ -250,7 +254,7 @@ def _said(value: str | None) -> str | None:
     return text if text and text != "na" else None
 
 
-# $1 company, $2 how long an answer counts as recent, $3 campaign.
+# $1 company, $2 how long an answer counts as recent, $3 campaign, $4 how long answers are kept.
 _LOAD = r"""
     WITH wanted AS (
         SELECT c.company_id, c.uen, c.name, c.website_domain, s.entity_name, s.entity_type_description,
@@ -272,6 +276,9 @@ _LOAD = r"""
            EXISTS (SELECT FROM acra_express.opt_outs o
                    WHERE o.kind = 'company' AND o.value = upper(btrim(w.uen))) AS opted_out,
            coalesce($2 > interval '0' AND checked.recently, false) AS recently_checked,
+           EXISTS (SELECT FROM acra_express.daily_slots d
+                   WHERE d.company_id = $1 AND d.taken_at > (SELECT acra_express.clock()) - $4::interval)
+               OR EXISTS (SELECT FROM acra_express.failed_calls f WHERE f.company_id = $1) AS worked_on,
            CASE WHEN w.postal_code IS NULL OR r.postals_counted_at IS NULL THEN 0
                      ELSE coalesce(p.companies, 1) END AS shared_postal
     FROM wanted w CROSS JOIN acra_express.registry_state r

@@ -191,49 +191,48 @@ class DailyCap:
         self._database = database
         self._zone = zone
 
-    async def take(self, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
-        """Take today's slot for a company.
+    async def take(self, connection: Connection, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
+        """Take today's slot for a company, as the last step of the caller's transaction, for which other sessions wait.
 
         A slot belongs to one job. While that job is live and has not decided about the company, no other may work on
         the company, whatever the day of the slot; afterwards the slot is taken over.
         """
-        async with self._database.transaction() as connection:
-            # one session at a time; otherwise two replicas could both see the last free slot and take it
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('acra_express.daily_slots'))")
-            row = await connection.fetchrow(
-                """
-                WITH today AS (
-                    SELECT now, (now AT TIME ZONE $1)::date AS day FROM (SELECT acra_express.clock() AS now) c),
-                elsewhere AS MATERIALIZED (
-                    SELECT FROM acra_express.daily_slots s JOIN acra_express.express_jobs j ON j.job_id = s.job_id
-                    WHERE s.company_id = $2 AND s.job_id <> $3 AND j.status IN ('queued', 'running')
-                      AND NOT EXISTS (
-                          SELECT FROM acra_express.outcomes o WHERE o.job_id = s.job_id AND o.company_id = $2)),
-                slot AS (
-                    SELECT s.day FROM acra_express.daily_slots s JOIN today ON today.day = s.day
-                    WHERE s.company_id = $2),
-                taken AS (
-                    INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)
-                    SELECT day, $2, $3, now FROM today
-                    WHERE NOT EXISTS (SELECT FROM elsewhere) AND NOT EXISTS (SELECT FROM slot)
-                      AND (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
-                    RETURNING true),
-                taken_over AS (
-                    UPDATE acra_express.daily_slots s
-                    SET job_id = $3, taken_at = CASE WHEN s.job_id = $3 THEN s.taken_at ELSE today.now END
-                    FROM slot, today
-                    WHERE s.day = slot.day AND s.company_id = $2 AND NOT EXISTS (SELECT FROM elsewhere)
-                    RETURNING true)
-                SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM taken_over) AS ours,
-                       EXISTS (SELECT FROM elsewhere) AS elsewhere,
-                       ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
-                FROM today
-                """,
-                self._zone.key,
-                company_id,
-                job_id,
-                cap,
-            )
+        # one session at a time; otherwise two replicas could both see the last free slot and take it
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('acra_express.daily_slots'))")
+        row = await connection.fetchrow(
+            """
+            WITH today AS (
+                SELECT now, (now AT TIME ZONE $1)::date AS day FROM (SELECT acra_express.clock() AS now) c),
+            elsewhere AS MATERIALIZED (
+                SELECT FROM acra_express.daily_slots s JOIN acra_express.express_jobs j ON j.job_id = s.job_id
+                WHERE s.company_id = $2 AND s.job_id <> $3 AND j.status IN ('queued', 'running')
+                  AND NOT EXISTS (
+                      SELECT FROM acra_express.outcomes o WHERE o.job_id = s.job_id AND o.company_id = $2)),
+            slot AS (
+                SELECT s.day FROM acra_express.daily_slots s JOIN today ON today.day = s.day
+                WHERE s.company_id = $2),
+            taken AS (
+                INSERT INTO acra_express.daily_slots (day, company_id, job_id, taken_at)
+                SELECT day, $2, $3, now FROM today
+                WHERE NOT EXISTS (SELECT FROM elsewhere) AND NOT EXISTS (SELECT FROM slot)
+                  AND (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) < $4
+                RETURNING true),
+            taken_over AS (
+                UPDATE acra_express.daily_slots s
+                SET job_id = $3, taken_at = CASE WHEN s.job_id = $3 THEN s.taken_at ELSE today.now END
+                FROM slot, today
+                WHERE s.day = slot.day AND s.company_id = $2 AND NOT EXISTS (SELECT FROM elsewhere)
+                RETURNING true)
+            SELECT EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM taken_over) AS ours,
+                   EXISTS (SELECT FROM elsewhere) AS elsewhere,
+                   ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
+            FROM today
+            """,
+            self._zone.key,
+            company_id,
+            job_id,
+            cap,
+        )
         assert row is not None
         return Slot(ours=row["ours"], elsewhere=row["elsewhere"], until_tomorrow=row["until_tomorrow"])
 

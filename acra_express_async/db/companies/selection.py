@@ -106,8 +106,7 @@ class Selection:
         limit = max(limit, 0)
         done = tuple(listed_uens(params.uens) if uens is None else uens)[:limit]
         async with self._database.session() as connection:
-            held = await held_codes(connection, self._hold_nights)
-            rows, refused = await self._asked(connection, done, held)
+            held, rows, refused = await self._asked(connection, done)
             if not (params.terms or params.ssic_codes):
                 return Picked(tuple(rows), done, tuple(refused))
             walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, again=again, rows=rows)
@@ -162,9 +161,12 @@ class Selection:
             return int(await count_postal_codes(connection))
 
     async def _asked(
-        self, connection: Connection, uens: Sequence[str], held: frozenset[str]
-    ) -> tuple[list[RegistryRow], list[tuple[str, str]]]:
-        found = {row["uen"]: row for row in await connection.fetch(_ASKED, list(uens))}
+        self, connection: Connection, uens: Sequence[str]
+    ) -> tuple[frozenset[str], list[RegistryRow], list[tuple[str, str]]]:
+        """The codes of pending nightly jobs, the rows to stage, and why the others are left out."""
+        asked = await connection.fetch(_ASKED, list(uens), self._hold_nights)
+        held = frozenset(asked[0]["held"])
+        found = {row["uen"]: row for row in asked}
         rows: list[RegistryRow] = []
         refused: list[tuple[str, str]] = []
         for uen in uens:
@@ -183,7 +185,7 @@ class Selection:
                 refused.append((uen, "has no name in the registry"))
             else:
                 rows.append(_row_of(row))
-        return rows, refused
+        return held, rows, refused
 
     async def _walk(
         self,
@@ -254,13 +256,15 @@ def _row_of(row: Row) -> RegistryRow:
     )
 
 
+# One row at least, for the codes.
 _ASKED = """
-    SELECT s.uen, s.entity_name, s.entity_status_description AS status, s.entity_type_description AS entity_type,
-           s.business_constitution_description AS constitution, s.primary_ssic_code AS ssic_code,
-           s.primary_ssic_description AS ssic_description, s.registration_incorporation_date AS incorporated,
-           c.company_id
-    FROM public.staging_acra_companies s LEFT JOIN public.companies c ON c.uen = s.uen
-    WHERE s.uen = ANY ($1::text[])
+    SELECT pending.held, s.uen, s.entity_name, s.entity_status_description AS status,
+           s.entity_type_description AS entity_type, s.business_constitution_description AS constitution,
+           s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description,
+           s.registration_incorporation_date AS incorporated, c.company_id
+    FROM (SELECT CASE WHEN $2 > 0 THEN ARRAY(SELECT acra_express.nightly_codes($2)) ELSE '{}' END AS held) pending
+    LEFT JOIN public.staging_acra_companies s ON s.uen = ANY ($1::text[])
+    LEFT JOIN public.companies c ON c.uen = s.uen
 """
 
 # $1 codes, $2 after, $3 sole proprietors too, $4 window, $5 how long an answer holds, $6 a failure, $7 campaign start.

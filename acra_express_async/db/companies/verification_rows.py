@@ -1,4 +1,4 @@
-"""Stored results of verifications, and the intent that is committed before each one is sent.
+"""Stored results of verifications, and the intent that is committed with the charge before each one is sent.
 
 ZeroBounce has no idempotency key: an intent without a result (after a crash or a time-out) counts as spent, and the
 address is not sent again for a day.
@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from acra_express_async.db.companies.address_hash import AddressHash
 from acra_express_async.db.companies.optouts import domain_and_parents
 from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import VerificationResult
 
 DEFINITIVE = ("valid", "invalid", "catch-all", "spamtrap", "abuse", "do_not_mail")
@@ -34,6 +36,18 @@ class LookedUp:
 
     results: Mapping[str, VerificationResult] = field(default_factory=dict)
     opted_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The intent to verify an address; `look` opens it together with the charge.
+
+    Its `name` is known before it is opened, so that it can be taken back when the answer of that statement was lost.
+    """
+
+    address: str
+    name: str
+    look: Lookup
 
 
 class VerificationRows:
@@ -63,79 +77,73 @@ class VerificationRows:
         self._age = timedelta(days=cache_days)
 
     async def look_up(self, addresses: Sequence[str]) -> LookedUp:
-        """What is known of these addresses, in one statement.
+        """What is known of these addresses now.
 
         A result counts while it is definitive and younger than `cache_days`; ours first (it has the sub-status), then
         the platform's. An address has opted out by itself or with its domain.
         """
         if not addresses:
             return LookedUp()
-        listed = [
-            (address, kind, value)
-            for address in addresses
-            for kind, values in (
-                ("address", [self._hashes.text(address)]),
-                ("domain", domain_and_parents(address.rpartition("@")[2])),
-            )
-            for value in values
-        ]
-        values = (
-            list(addresses),
-            [self._hashes.digest(address) for address in addresses],
-            list(DEFINITIVE),
-            self._age,
-            [address for address, _, _ in listed],
-            [kind for _, kind, _ in listed],
-            [value for _, _, value in listed],
-        )
         async with self._database.session() as connection:
-            if self._platform_cache:
-                rows = await connection.fetch(_LOOK_UP, *values)
-            else:
-                rows = await connection.fetch(_LOOK_UP_OURS, *values)
+            known = await connection.fetchval("SELECT acra_express.known_of_addresses($1)", self._look(addresses))
+        return self.looked_up(known or {})
+
+    def looked_up(self, known: Mapping[str, Any]) -> LookedUp:
+        """What a look found, as it was looked up here or before a charge (`CalledOff.known`)."""
         results: dict[str, VerificationResult] = {}
-        for row in sorted(rows, key=lambda row: row["source"] == "ours"):
-            if row["source"] != "opted_out":
-                results[row["address"]] = VerificationResult(
-                    address=row["address"],
-                    status=row["status"],
-                    sub_status=row["sub_status"],
-                    source="zerobounce-cache",
-                    checked_at=row["checked_at"],
-                )
-        return LookedUp(results, frozenset(row["address"] for row in rows if row["source"] == "opted_out"))
-
-    async def open_intent(self, address: str) -> datetime | None:
-        """Commit the intent to verify, and return the moment that identifies it.
-
-        None means that nothing may be sent: an earlier send has no result yet and is younger than a day, an `unknown`
-        is only hours old, or a stored result is still recent enough.
-        """
-        async with self._database.transaction() as connection:
-            opened = await connection.fetchval(
-                """
-                INSERT INTO acra_express.verifications AS v (address_hash, opened_at)
-                VALUES ($1, acra_express.clock())
-                ON CONFLICT (address_hash) DO UPDATE
-                    SET opened_at = excluded.opened_at, settled_at = NULL, status = NULL, sub_status = NULL
-                    WHERE excluded.opened_at - coalesce(v.settled_at, v.opened_at) > CASE
-                        WHEN v.settled_at IS NULL THEN $2::interval
-                        WHEN v.status = ANY ($5::text[]) THEN $4::interval
-                        ELSE $3::interval END
-                RETURNING opened_at
-                """,
-                self._hashes.digest(address),
-                INTENT_HOLDS,
-                UNKNOWN_HOLDS,
-                self._age,
-                list(DEFINITIVE),
+        opted_out: set[str] = set()
+        for row in known.get("addresses", ()):
+            if row["source"] == "opted_out":
+                opted_out.add(row["address"])
+                continue
+            results[row["address"]] = VerificationResult(
+                address=row["address"],
+                status=row["status"],
+                sub_status=row["sub_status"],
+                source="zerobounce-cache",
+                checked_at=datetime.fromisoformat(row["checked_at"]),
             )
-        return opened if isinstance(opened, datetime) else None
+        return LookedUp(results, frozenset(opted_out))
+
+    def intent(self, address: str, among: Sequence[str] = ()) -> Intent:
+        """An intent to verify `address`; nothing is written yet.
+
+        It is opened in the statement that charges for the call, unless something is known of one of the addresses
+        `among`, or of this one. Nor is it opened while an earlier send has no result yet and is younger than a day, an
+        `unknown` is only hours old, or a stored result is still recent enough (`pending`).
+        """
+        name = str(uuid4())
+        opened = {
+            "name": name,
+            "hash": self._hashes.digest(address).hex(),
+            "holds": INTENT_HOLDS.total_seconds(),
+            "unknown_holds": UNKNOWN_HOLDS.total_seconds(),
+            "age": self._age.total_seconds(),
+            "definitive": list(DEFINITIVE),
+        }
+        return Intent(address, name, Lookup(self._look([*(among or [address])]) | {"intent": opened}))
+
+    def _look(self, addresses: Sequence[str]) -> dict[str, Any]:
+        return {
+            "addresses": [{"address": address, "hash": self._hashes.digest(address).hex()} for address in addresses],
+            "listed": [
+                {"address": address, "kind": kind, "value": value}
+                for address in addresses
+                for kind, values in (
+                    ("address", [self._hashes.text(address)]),
+                    ("domain", domain_and_parents(address.rpartition("@")[2])),
+                )
+                for value in values
+            ],
+            "definitive": list(DEFINITIVE),
+            "age": self._age.total_seconds(),
+            "platform_cache": self._platform_cache,
+        }
 
     async def store(self, result: VerificationResult) -> None:
         """Store the result; an `unknown` only closes the intent and is never returned from here."""
         with self._settlements.carried() as settlements:
-            async with self._database.transaction() as connection:
+            async with self._database.session() as connection:
                 await self._store(connection, result, settlements)
 
     async def _store(
@@ -156,42 +164,14 @@ class VerificationRows:
             settlements,
         )
 
-    async def withdraw(self, address: str, opened_at: datetime) -> None:
-        """Take this very intent back: nothing reached the verifier, so nothing was spent."""
-        async with self._database.transaction() as connection:
+    async def withdraw(self, intent: Intent) -> None:
+        """Take this very intent back, if it was opened: nothing reached the verifier, so nothing was spent."""
+        async with self._database.session() as connection:
             await connection.execute(
                 """
                 DELETE FROM acra_express.verifications
-                WHERE address_hash = $1 AND opened_at = $2 AND settled_at IS NULL
+                WHERE address_hash = $1 AND intent = $2::text::uuid AND settled_at IS NULL
                 """,
-                self._hashes.digest(address),
-                opened_at,
+                self._hashes.digest(intent.address),
+                intent.name,
             )
-
-
-_LOOK_UP_OURS = """
-    SELECT a.address, 'ours' AS source, v.status, coalesce(v.sub_status, '') AS sub_status, v.settled_at AS checked_at
-    FROM unnest($1::text[], $2::bytea[]) AS a(address, hash)
-    JOIN acra_express.verifications v ON v.address_hash = a.hash
-    WHERE v.status = ANY ($3::text[]) AND v.settled_at > (SELECT acra_express.clock()) - $4::interval
-    UNION ALL
-    SELECT l.address, 'opted_out', '', '', NULL
-    FROM unnest($5::text[], $6::text[], $7::text[]) AS l(address, kind, value)
-    JOIN acra_express.opt_outs o ON o.kind = l.kind AND o.value = l.value
-"""
-
-_LOOK_UP = """
-    SELECT a.address, 'ours' AS source, v.status, coalesce(v.sub_status, '') AS sub_status, v.settled_at AS checked_at
-    FROM unnest($1::text[], $2::bytea[]) AS a(address, hash)
-    JOIN acra_express.verifications v ON v.address_hash = a.hash
-    WHERE v.status = ANY ($3::text[]) AND v.settled_at > (SELECT acra_express.clock()) - $4::interval
-    UNION ALL
-    SELECT l.address, 'opted_out', '', '', NULL
-    FROM unnest($5::text[], $6::text[], $7::text[]) AS l(address, kind, value)
-    JOIN acra_express.opt_outs o ON o.kind = l.kind AND o.value = l.value
-    UNION ALL
-    SELECT a.address, 'platform', c.status, '', least(c.checked_at, (SELECT acra_express.clock()))
-    FROM unnest($1::text[]) AS a(address)
-    JOIN public.email_verification_cache c ON c.email = lower(btrim(a.address))
-    WHERE c.status = ANY ($3::text[]) AND c.checked_at > (SELECT acra_express.clock()) - $4::interval
-"""

@@ -1,7 +1,7 @@
 """The durable ledger of what was spent on providers.
 
-The arithmetic is in SQL functions of migration 0003, because a reservation must be one round trip and one atomic step
-for all replicas. All times are judged by the database's clock.
+The arithmetic is in SQL functions of migrations 0003 and 0037, because a reservation must be one round trip and one
+atomic step for all replicas. All times are judged by the database's clock.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from acra_express_async.db.limits.settlements import Settlements
 from acra_express_async.db.session.pool import Database
-from acra_express_async.limits import Allowance, Ask, Charge, Refusal
+from acra_express_async.limits import Allowance, Ask, Charge, Halt, Refusal
+from acra_express_async.limits.scope import Lookup
 from acra_express_async.models import JobLimits
 from acra_express_async.params import MAX_INT
 
@@ -42,8 +43,11 @@ class BudgetLedger:
         self._database = database
         self._settlements = settlements or Settlements()
 
-    async def charge(self, asks: Sequence[Ask], job: JobLimits) -> Charge | Refusal:
-        """Charge all of `asks`, which concern one provider, or nothing.
+    async def charge(
+        self, asks: Sequence[Ask], job: JobLimits, look: Lookup | None = None, *, probe: bool = False
+    ) -> Charge | Refusal | Halt:
+        """Charge all of `asks`, which concern one provider, or nothing: nothing either if `look` finds something, or if
+        the provider's breaker is not closed and this is not its `probe`.
 
         The job's own limits (`job.providers`) are counted over its `key` in the same step. An approved limit above
         express's share raises the ceiling for this charge, but never beyond the allowance.
@@ -53,11 +57,8 @@ class BudgetLedger:
             async with self._database.session() as connection:
                 row = await connection.fetchrow(
                     """
-                    -- the charge takes its first argument from what was settled, so it comes after it
-                    SELECT c.charge_id, c.budget, c.fits_in, c.by_job, c.in_flight
-                    FROM (SELECT acra_express.settle_all($11) AS charges) settled
-                    CROSS JOIN LATERAL acra_express.charge(
-                        CASE WHEN settled.charges >= 0 THEN $1 END, $2, $3, $4, $5, $6, $7, $8, $9, $10) c
+                    SELECT r.known, r.breaker_open, r.charge_id, r.budget, r.fits_in, r.by_job, r.in_flight
+                    FROM acra_express.reserve($11, $12, $13, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) r
                     """,
                     allowances[0].provider,
                     [allowance.name for allowance in allowances],
@@ -70,10 +71,14 @@ class BudgetLedger:
                     [allowance.elsewhere for allowance in allowances],
                     job.key if job.providers else None,
                     settlements,
+                    None if look is None else look.asked,
+                    probe,
                 )
         assert row is not None
+        if row["known"] is not None or row["breaker_open"]:
+            return Halt(row["known"])
         if row["charge_id"] is not None:
-            return Charge(row["charge_id"])
+            return Charge(row["charge_id"], breaker_closed=not probe)
         return Refusal(row["budget"], row["fits_in"], by_job=row["by_job"], in_flight=row["in_flight"])
 
     async def settle(self, charge: Charge, amounts: Mapping[str, int]) -> None:

@@ -21,18 +21,21 @@ class _Settlement:
     amounts: Mapping[str, int]
     written: Callable[[], None]
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        return {
-            "charge_id": self.charge_id,
-            "amounts": {budget: min(amount, MAX_INT) for budget, amount in self.amounts.items()},
-        }
+    def fields(self, owner: str | None) -> dict[str, Any]:
+        amounts = {budget: min(amount, MAX_INT) for budget, amount in self.amounts.items()}
+        fields: dict[str, Any] = {"charge_id": self.charge_id, "amounts": amounts}
+        return fields if owner is None else fields | {"answered_by": owner}
 
 
 class Settlements:
-    """What waits to be settled in one process; shared by everything whose statements may carry it."""
+    """What waits to be settled in one process; shared by everything whose statements may carry it.
 
-    def __init__(self) -> None:
+    Args:
+        owner: this process, as its breakers name it: each settlement also notes that the provider has answered it.
+    """
+
+    def __init__(self, owner: str | None = None) -> None:
+        self._owner = owner
         self._waiting: list[_Settlement] = []
 
     def add(self, charge_id: int, amounts: Mapping[str, int], written: Callable[[], None]) -> None:
@@ -50,7 +53,7 @@ class Settlements:
         taken, self._waiting = self._waiting, []
         written = False
         try:
-            yield [each.fields for each in taken]
+            yield [each.fields(self._owner) for each in taken]
             written = True
         finally:
             if not written:
