@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 from acra_express_async.extract.cleaning import clean
 from acra_express_async.extract.domains import (
@@ -33,8 +34,8 @@ _MAX_LINKS = 2000
 _USELESS = re.compile(
     r"\.(?:jpe?g|png|gif|svg|webp|ico|css|js|mp4|zip|docx?|xlsx?|pptx?)$|/(?:cart|checkout|login|signin|"
     r"register|account|wp-admin|feed|tag|author)\b",
-    re.IGNORECASE,
 )
+"""For lower-case paths."""
 _WORTH = {PageKind.CONTACT: 100, PageKind.PLACES: 60, PageKind.ABOUT: 50, PageKind.LEGAL: 30}
 _WORTH_HOME = 55
 """Points of the brand's home page when only pages of a department's subdomain were read."""
@@ -54,6 +55,10 @@ _WORTH_SHOP_POLICY = 20
 """A policy on cookies or returns names the owner less often than terms of use or a privacy notice."""
 _LONGEST_LABEL = 40
 """Longest label that announces a page; a longer one is a sentence."""
+_PAGES_KEPT = 8
+"""Those of two workers' sites."""
+_MOST_LINKS_KEPT = 600
+"""Links of a page whose ways are remembered: with `_PAGES_KEPT` pages and 300 bytes a link at most 1.5 MB."""
 _DEEPEST = 4
 """Most points that a path loses for its depth."""
 _RELATIVE = 15
@@ -73,6 +78,19 @@ class Lead:
     def is_contact(self) -> bool:
         """True when its label or path announces a contact page."""
         return self.worth > _WORTH[PageKind.CONTACT] - _RELATIVE - _DEEPEST
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a link of a page leads, and what that is worth for contacts and as proof; `url` is '' for another site."""
+
+    label: str
+    full: bool
+    to_contact: bool
+    url: str = ""
+    key: str = ""
+    worth: int = 0
+    worth_as_proof: int = 0
 
 
 def links_on(page: Page) -> tuple[tuple[Link, bool], ...]:
@@ -102,39 +120,64 @@ def leads_from(pages: Sequence[Page], domain: str, *, identity: bool = False) ->
     way_is_linked = False
     at_root = any(page.usable and is_at_root(page.url) for page in pages)
     for page in pages:
-        for link, full in links_on(page):
-            url = absolute(page.url, link.url)
-            if not url or not is_within(url, domain):
-                way_is_linked |= "contact" in link.label.casefold() and _announced(link.label) is PageKind.CONTACT
-                continue
-            kinds = {_announced(link.label, domain), kind_of_url(url, at_root=at_root)}
-            section = kind_of_words(link.url.partition("#")[2])
-            way_is_linked |= PageKind.CONTACT in {*kinds, section}
-            key = same_url(url)
-            worth = _worth(kinds, link, url, identity=identity, at_root=at_root) - (0 if full else _RELATIVE)
+        for way in _ways_from(page, domain, at_root):
+            way_is_linked |= way.to_contact
+            worth = way.worth_as_proof if identity else way.worth
+            key = way.key
             if worth > 0 and key not in read and (key not in leads or leads[key].worth < worth):
-                leads[key] = Lead(url, worth, doubtful=not full)
+                leads[key] = Lead(way.url, worth, doubtful=not way.full)
     if not identity and not way_is_linked:
-        leads = {**_order_pages(pages, read, domain), **leads}
+        leads = {**_order_pages(pages, read, domain, at_root=at_root), **leads}
     found = [*leads.values(), *_home_of_brand(pages, read, domain)]
     if not way_is_linked:
         found += _conventional(pages, read, domain)
     return tuple(sorted(found, key=lambda lead: -lead.worth))
 
 
-def _order_pages(pages: Sequence[Page], read: AbstractSet[str], domain: str) -> dict[str, Lead]:
+def _order_pages(pages: Sequence[Page], read: AbstractSet[str], domain: str, *, at_root: bool) -> dict[str, Lead]:
     """Where a site of few pages, none of them for contacts, takes orders or bookings: its number stands there."""
     found: dict[str, Lead] = {}
     for page in pages:
-        links = [(link, full, absolute(page.url, link.url)) for link, full in links_on(page)]
-        within = {same_url(url) for _, _, url in links if url and is_within(url, domain) and path_of(url)}
-        if len(within) > _SMALL_SITE:
+        ways = [way for way in _ways_from(page, domain, at_root) if way.url and path_of(way.url)]
+        if len({way.key for way in ways}) > _SMALL_SITE:
             continue
-        for link, full, url in links:
-            key = same_url(url) if url else ""
-            if key in within - read and _ORDER.fullmatch(link.label.strip()) and not _USELESS.search(path_of(url)):
-                found.setdefault(key, Lead(url, _WORTH_ORDER - (0 if full else _RELATIVE), doubtful=not full))
+        for way in ways:
+            if way.key not in read and _ORDER.fullmatch(way.label.strip()) and not _USELESS.search(path_of(way.url)):
+                worth = _WORTH_ORDER - (0 if way.full else _RELATIVE)
+                found.setdefault(way.key, Lead(way.url, worth, doubtful=not way.full))
     return found
+
+
+def _ways_from(page: Page, domain: str, at_root: bool) -> tuple[_Way, ...]:
+    """The links of a page as ways through the site; looked through again after each further page of it."""
+    look = _kept_ways if len(page.links) <= _MOST_LINKS_KEPT else _ways
+    return look(page, domain, at_root)
+
+
+def _ways(page: Page, domain: str, at_root: bool) -> tuple[_Way, ...]:
+    return tuple(_way(link, full, page.url, domain, at_root=at_root) for link, full in links_on(page))
+
+
+_kept_ways = lru_cache(maxsize=_PAGES_KEPT)(_ways)
+
+
+def _way(link: Link, full: bool, base: str, domain: str, *, at_root: bool) -> _Way:
+    url = absolute(base, link.url)
+    if not url or not is_within(url, domain):
+        to_contact = "contact" in link.label.casefold() and _announced(link.label) is PageKind.CONTACT
+        return _Way(link.label, full, to_contact=to_contact)
+    kinds = {_announced(link.label, domain), kind_of_url(url, at_root=at_root)}
+    section = kind_of_words(link.url.partition("#")[2])
+    less = 0 if full else _RELATIVE
+    return _Way(
+        link.label,
+        full,
+        to_contact=PageKind.CONTACT in {*kinds, section},
+        url=url,
+        key=same_url(url),
+        worth=_worth(kinds, link, url, identity=False, at_root=at_root) - less,
+        worth_as_proof=_worth(kinds, link, url, identity=True, at_root=at_root) - less,
+    )
 
 
 def _announced(label: str, domain: str = "") -> PageKind | None:
