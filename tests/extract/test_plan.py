@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from extract.builders import OTHER_UEN, UEN, company, page, unreadable
 
 from acra_express_async.extract.candidates import Candidate
@@ -263,6 +264,14 @@ def test_paths_are_guessed_only_where_no_way_is_linked() -> None:
     assert leads(Link("Contact us", "mailto:info@orchidhardware.sg")) == []
     assert leads(Link("Call us", "tel:67411100")) == guesses
     assert leads(Link("Contact lenses", f"{HOME}contact-lenses")) == guesses
+
+
+@pytest.mark.parametrize("links", [0, 100, 1_900])
+def test_a_page_of_many_links_leads_to_the_same_pages(links: int) -> None:
+    shelf = [Link("Bolt", f"{HOME}products/bolt-{number}") for number in range(links)]
+    telling = (Link("About", f"{HOME}about"), Link("Let's talk", f"{HOME}hello"))
+    for _ in range(2):
+        assert leads(*shelf, *telling) == [f"{HOME}hello", f"{HOME}about"]
 
 
 def test_equal_and_empty_labels_lead_as_far_as_their_paths() -> None:
