@@ -8,8 +8,8 @@ are spelled like an initial with a local surname (S. Tay is ``stay``) or like th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
+from acra_express_async.extract.kept_answers import kept_short
 from acra_express_async.extract.word_lists import FAMILY_NAMES, GIVEN_NAMES
 
 SURNAMES = frozenset(
@@ -81,7 +81,7 @@ def is_a_given_name(word: str) -> bool:
     return word in GIVEN_NAMES or word in _LOCAL_NAMES or word in _CHOSEN
 
 
-@cache
+@kept_short
 def reads_as_a_name(word: str) -> bool:
     """True for a word that people are called by, alone or with initials; lower-case ASCII letters."""
     return is_a_given_name(word) or _is_made_of_syllables(word, _MOST_SYLLABLES) or _is_surname_with_initials(word)
