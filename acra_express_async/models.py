@@ -341,12 +341,11 @@ class Outcome:
 class Job:
     """One claim of one row of `background_jobs`.
 
-    Every later write must carry the same `token`. `attempt` counts claims; `errors` and `crashes` are counted
-    separately; `expired` says that this claim took over an expired lease, and `crashed` that its holder counts as dead.
-    `params` is the row's JSON as found, which params.py validates. `outage` is how long a provider has been unavailable
-    to this job; `interruptions` is how often the database could not serve it since its last progress. `replaced` says
-    that an earlier job had the same ID. `lease` is how long the claim holds without a heartbeat. `fault` is the
-    sentence that says why the row cannot be processed at all; `params` may then be empty.
+    Every later write must carry the same `token`. `attempt` counts claims, apart from `errors` and `crashes`.
+    `expired`: it took over an expired lease; `crashed`: and that holder counts as dead. `params` is the row's JSON as
+    found; params.py validates it. `outage`: for how long a provider has been unavailable to it; `interruptions`: how
+    often the database has, since its last progress. `replaced`: an earlier job had its ID. `lease`: how long it holds
+    without a heartbeat, from `asked` on (its holder's clock). `fault`: why the row is unfit (no `params`).
     """
 
     job_id: JobId
@@ -364,6 +363,7 @@ class Job:
     replaced: bool = False
     lease: timedelta = timedelta(seconds=60)
     fault: str | None = None
+    asked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

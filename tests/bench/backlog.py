@@ -12,6 +12,7 @@ from statistics import median
 from rig import enqueue
 
 from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.queue_marks import LOOK_SECONDS
 from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.models import Job
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
@@ -31,6 +32,7 @@ HEADER = (
     "of these ours",
     "load s",
     *("claim p50 ms", "claim p99 ms", "idle poll p50 ms", "idle poll p99 ms", "next due p50 ms", "next due p99 ms"),
+    "look p50 ms",
 )
 
 
@@ -61,6 +63,16 @@ jobs); 50,000, the same for a session that somebody forgot ten days ago."""
 
 
 @dataclass(slots=True)
+class Seconds:
+    """Real seconds, and those that a benchmark does not wait for."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@dataclass(slots=True)
 class Ground:
     """A filled database, a session of the service on it, and what was measured there, in milliseconds."""
 
@@ -68,37 +80,47 @@ class Ground:
     owner: Connection
     jobs: Jobs
     load_seconds: float
+    seconds: Seconds
     claims: list[float] = field(default_factory=list)
     idle: list[float] = field(default_factory=list)
     due: list[float] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
 
     async def measure(self) -> None:
-        """One claim of a new job, one that finds nothing, and one look at what is due next; the job then ends."""
+        """One claim of a new job, one that finds nothing, and one look at what is due next; the job then ends.
+
+        At the end a minute goes by for the marks, and the claim that finds nothing looks at everything.
+        """
         await enqueue(self.owner, 1)
-        began = time.perf_counter()
-        [job] = await self.jobs.claim("bench", timedelta(hours=1))
-        self.claims.append((time.perf_counter() - began) * 1e3)
-        began = time.perf_counter()
-        found = await self.jobs.claim("bench", timedelta(hours=1))
-        self.idle.append((time.perf_counter() - began) * 1e3)
+        job = await self._claimed(self.claims)
+        if job is None:
+            raise RuntimeError("the new job was not found")
+        if await self._claimed(self.idle):
+            raise RuntimeError("the benchmark's database had another job that was due")
         began = time.perf_counter()
         await self.jobs.next_due()
         self.due.append((time.perf_counter() - began) * 1e3)
-        if found:
-            raise RuntimeError("the benchmark's database had another job that was due")
-        await _finish(self.jobs, job)
+        await self.jobs.end(job, total=0)
+        await self.look()
+
+    async def look(self) -> None:
+        """What the poller does once a minute."""
+        self.seconds.ahead += LOOK_SECONDS
+        await self._claimed(self.looks)
+
+    async def _claimed(self, times: list[float]) -> Job | None:
+        began = time.perf_counter()
+        claimed = await self.jobs.claim_next("bench", timedelta(hours=1), nightly_first=True)
+        times.append((time.perf_counter() - began) * 1e3)
+        return claimed.job
 
     def row(self) -> tuple[str, ...]:
         """The row of `HEADER`."""
         timed = [figures[WARM_UP:] for figures in (self.claims, self.idle, self.due)]
         cells = [f"{figure:.2f}" for figures in timed for figure in (median(figures), rank(figures, 0.99))]
         shape = self.shape
-        return f"{shape.rows:,}", f"{shape.dead:,}", f"{shape.ours:,}", f"{self.load_seconds:.0f}", *cells
-
-
-async def _finish(jobs: Jobs, job: Job) -> None:
-    async with jobs.owned(job) as connection:
-        await jobs.finish(connection, job, total=0)
+        look = f"{median(self.looks[WARM_UP:]):.2f}"
+        return f"{shape.rows:,}", f"{shape.dead:,}", f"{shape.ours:,}", f"{self.load_seconds:.0f}", *cells, look
 
 
 async def backlog(shapes: Sequence[Shape] = SHAPES, *, timed: int = TIMED) -> list[tuple[str, ...]]:
@@ -128,7 +150,11 @@ async def ground(server: EmbeddedPostgres, shape: Shape) -> AsyncIterator[Ground
         database = Database(dsn, role=ROLE, tenant_id=tenant, size=1)
         await database.open()
         stack.push_async_callback(database.close)
-        yield Ground(shape, owner, Jobs(database, database), seconds)
+        clock = Seconds()
+        made = Ground(shape, owner, Jobs(database, database, clock=clock), seconds, clock)
+        for _ in range(2):  # a service that has been running for two minutes
+            await made.look()
+        yield made
 
 
 async def fill(owner: Connection, rows: int) -> None:
@@ -200,7 +226,7 @@ async def make_dead(owner: Connection, shape: Shape) -> None:
 
 
 async def _our_dead(owner: Connection, jobs: int) -> None:
-    """Jobs of ours that were queued, claimed, kept alive by heartbeats and ended; one statement a version."""
+    """Jobs of ours that were queued, claimed, kept alive and ended the day before; one statement a version."""
     await owner.execute(
         """
         INSERT INTO background_jobs (job_type, status, params)
@@ -213,7 +239,7 @@ async def _our_dead(owner: Connection, jobs: int) -> None:
     await owner.execute(
         f"""
         INSERT INTO acra_express.leases (job_id, job_created_at, held, due_at, claimed_at, attempts)
-        SELECT job_id, created_at, true, now() + interval '1 minute', now(), 1
+        SELECT job_id, created_at, true, now() - interval '1 day', now(), 1
         FROM background_jobs WHERE {ours} AND status = 'queued'
         """,
         timeout=3600,

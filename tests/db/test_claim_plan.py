@@ -17,6 +17,7 @@ FRESH = """
     SELECT b.job_id FROM public.background_jobs b
     WHERE b.job_type IN ('acra_express_staging_upsert', 'acra_express_enrich_candidates')
       AND b.status IN ('queued', 'running') AND b.status = 'queued' AND b.started_at IS NULL
+      AND b.job_id >= from_job
       AND NOT EXISTS (SELECT FROM acra_express.leases l WHERE l.job_id = b.job_id
                       AND (l.job_created_at IS NULL OR l.job_created_at = b.created_at))
     ORDER BY b.started_at NULLS FIRST, b.job_id
@@ -24,16 +25,16 @@ FRESH = """
 """
 WAITING = """
     SELECT b.job_id FROM acra_express.leases l JOIN public.background_jobs b ON b.job_id = l.job_id
-    WHERE l.due_at <= (SELECT acra_express.clock())
+    WHERE l.due_at >= from_due AND l.due_at <= (SELECT acra_express.clock())
       AND b.job_type IN ('acra_express_staging_upsert', 'acra_express_enrich_candidates')
-      AND b.status IN ('queued', 'running')
+      AND b.status || '' IN ('queued', 'running')
     ORDER BY l.due_at, l.job_id
     LIMIT 1 FOR UPDATE OF b SKIP LOCKED
 """
 PULLED = """
     SELECT b.job_id FROM acra_express.leases l JOIN public.background_jobs b ON b.job_id = l.job_id
-    WHERE l.claimed_at IS NULL AND l.due_at < 'infinity'
-      AND b.job_type = 'acra_express_staging_upsert' AND b.status = 'queued'
+    WHERE l.claimed_at IS NULL AND l.due_at >= from_due AND l.due_at < 'infinity'
+      AND b.job_type = 'acra_express_staging_upsert' AND b.status || '' = 'queued'
       AND NOT EXISTS (
           SELECT FROM acra_express.leases w
           WHERE w.campaign_id = acra_express.campaign_in(b.job_id, b.job_type, b.params)
@@ -89,10 +90,12 @@ async def rows_touched(owner: Connection, statement: str) -> tuple[str, int]:
     return plan, int(sum(counted))
 
 
+@pytest.mark.parametrize("marks", [(0, "-infinity"), (ROWS // 2, "2026-01-01 00:00:00+08")], ids=["all", "marks"])
 @pytest.mark.parametrize("statement", [FRESH, WAITING, PULLED], ids=["fresh", "waiting", "pulled"])
-async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statement: str) -> None:
+async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statement: str, marks: tuple[int, str]) -> None:
     await fill(owner, ours=20)
-    plan, touched = await rows_touched(owner, statement)
+    marked = statement.replace("from_job", str(marks[0])).replace("from_due", f"timestamptz '{marks[1]}'")
+    plan, touched = await rows_touched(owner, marked)
     assert "Seq Scan on background_jobs" not in plan
     assert touched < 50, plan
     if statement is FRESH:
@@ -101,7 +104,7 @@ async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statemen
 
 async def test_the_checked_statements_equal_those_of_the_function(owner: Connection) -> None:
     """The plan is checked on copies of the statements, so the copies must equal the function."""
-    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs' AND pronargs = 4")
+    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs' AND pronargs = 6")
 
     def words(text: str) -> str:
         return " ".join(text.split())

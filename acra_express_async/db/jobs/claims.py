@@ -6,15 +6,17 @@ wakes up after its lease was taken over changes nothing and gets `LeaseLost`. Lo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from acra_express_async.db.jobs.queue_marks import FullLook, QueueMarks
 from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
 from acra_express_async.params import MAX_BYTES, params_fault, row_fault
+from acra_express_async.runtime.realtime import elapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,14 @@ class JobClaims:
     Args:
         database: sessions under the tenant role.
         vital: sessions kept free for heartbeats, so that a busy pool cannot cause a lease to expire.
+        clock: monotonic seconds, by which the holder judges its lease.
     """
 
-    def __init__(self, database: Database, vital: Database) -> None:
+    def __init__(self, database: Database, vital: Database, *, clock: Callable[[], float] = elapsed) -> None:
         self._database = database
         self._vital = vital
+        self._clock = clock
+        self._marks = QueueMarks(clock)
 
     async def claim(self, owner: str, lease: timedelta, limit: int = 1) -> list[Job]:
         """Claim up to `limit` due jobs for `lease` from now; none while an operator has paused claiming.
@@ -79,13 +84,26 @@ class JobClaims:
         Raises:
             DatabaseAway: the claim may have been made all the same; `give_back` hands such a job back.
         """
+        look = self._marks.stale()
+        claimed = await self._claim_one(owner, lease, nightly_first=nightly_first, look=look)
+        fruitless = claimed.job is None and not claimed.nightly_running
+        if fruitless and not look and self._marks.doubtful():
+            return await self._claim_one(owner, lease, nightly_first=nightly_first, look=True)
+        return claimed
+
+    async def _claim_one(self, owner: str, lease: timedelta, *, nightly_first: bool, look: bool) -> Claimed:
+        """One claim above the marks; with `look` one of everything, which renews them."""
+        job, due = (None, None) if look else (self._marks.job, self._marks.due)
+        asked = self._clock()
         async with self._database.session() as connection:
-            row = await connection.fetchrow(_CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first)
+            row = await connection.fetchrow(_CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first, look, job, due)
         assert row is not None
+        if row["looked_at"] is not None:
+            self._marks.saw(FullLook(row["first_job"], row["first_due"], row["last_job"], row["looked_at"]))
         if row["job_id"] is not None:
-            return Claimed(_job_of(row, lease))
-        due = row["due"]
-        return Claimed(nightly_running=row["nightly_running"], due=due if isinstance(due, timedelta) else None)
+            return Claimed(replace(_job_of(row, lease), asked=asked))
+        due_in = row["due"]
+        return Claimed(nightly_running=row["nightly_running"], due=due_in if isinstance(due_in, timedelta) else None)
 
     async def give_back(self, owner: str, in_hand: Iterable[Token], abandoned: Iterable[Job]) -> int:
         """Queue the jobs that `owner` holds without knowing it, with the attempt handed back; returns how many.
@@ -107,8 +125,11 @@ class JobClaims:
             )
         return given
 
-    async def heartbeat(self, job: Job) -> bool:
+    async def heartbeat(self, job: Job, sending: Callable[[], object] = lambda: None) -> bool:
         """Extend the lease by its length from now, on a connection that nothing else uses; the first one confirms it.
+
+        Args:
+            sending: called when a connection was found and the statement is being sent on it.
 
         Returns:
             False when the holder itself has just ended this claim: a heartbeat may run between the commit of `finish`
@@ -118,6 +139,7 @@ class JobClaims:
             LeaseLost: the token is no longer ours, or the status was changed by hand (a cancel).
         """
         async with self._vital.session() as connection:
+            sending()
             if await connection.fetchval(
                 """
                 UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3, confirmed = true
@@ -137,7 +159,7 @@ class JobClaims:
                 job.token,
             ):
                 return False
-        raise _lost(job)
+        raise lost(job)
 
     @asynccontextmanager
     async def owned(self, job: Job) -> AsyncIterator[Connection]:
@@ -148,7 +170,7 @@ class JobClaims:
         """
         async with self._database.transaction() as connection:
             if not await connection.fetchval("SELECT acra_express.fence($1, $2)", job.job_id, job.token):
-                raise _lost(job)
+                raise lost(job)
             yield connection
 
     async def next_due(self) -> timedelta | None:
@@ -157,29 +179,35 @@ class JobClaims:
             delay = await connection.fetchval(
                 """
                 SELECT due_at - acra_express.clock() FROM acra_express.leases
-                WHERE due_at < 'infinity' ORDER BY due_at LIMIT 1
-                """
+                WHERE due_at >= coalesce($1::timestamptz, '-infinity') AND due_at < 'infinity' ORDER BY due_at LIMIT 1
+                """,
+                self._marks.due,
             )
         return delay if isinstance(delay, timedelta) else None
 
 
 # `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
-# before its first look. The last column is read only where nothing was claimed.
+# before its first look. `queue_marks` runs only where it is asked for, `due` is read only where nothing was claimed.
 _CLAIM_NEXT = """
     WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
+    looked AS MATERIALIZED (
+        SELECT m.first_job, m.first_due, m.last_job, m.looked_at FROM acra_express.queue_marks() m WHERE $5),
     claimed AS MATERIALIZED (
         SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
                c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
         FROM nightly n
-        CROSS JOIN LATERAL acra_express.claim_jobs($1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true) c)
+        CROSS JOIN LATERAL acra_express.claim_jobs(
+            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, $6, $7) c)
     SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
            c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
            CASE WHEN c.fault IS NULL THEN c.params END AS params,
            c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
            CASE WHEN c.job_id IS NULL THEN (
                SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
-               WHERE l.due_at < 'infinity' ORDER BY l.due_at LIMIT 1) END AS due
-    FROM nightly n LEFT JOIN claimed c ON true
+               WHERE l.due_at >= coalesce($7, '-infinity') AND l.due_at < 'infinity'
+               ORDER BY l.due_at LIMIT 1) END AS due,
+           m.first_job, m.first_due, m.last_job, m.looked_at
+    FROM nightly n LEFT JOIN claimed c ON true LEFT JOIN looked m ON true
 """
 
 
@@ -206,5 +234,6 @@ def _job_of(row: Row, lease: timedelta) -> Job:
     )
 
 
-def _lost(job: Job) -> LeaseLost:
+def lost(job: Job) -> LeaseLost:
+    """What a write raises that came without the token of the job's lease."""
     return LeaseLost(f"job {job.job_id}: token {job.token} no longer owns it, or its status was changed by hand")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from acra_express_async.db.companies.outcomes import end_unfinished
-from acra_express_async.db.jobs.claims import JobClaims
+from acra_express_async.db.jobs.claims import JobClaims, lost
 from acra_express_async.db.session.pool import Connection
 from acra_express_async.logs import printable
 from acra_express_async.models import Job, JobId, JobType, WaitReason
@@ -36,6 +36,18 @@ class Jobs(JobClaims):
             _kept(note),
         )
         await _close_lease(connection, job)
+
+    async def end(self, job: Job, *, total: int, note: str | None = None) -> None:
+        """`finish` where nothing else is written with it: one statement instead of a transaction of five.
+
+        Raises:
+            LeaseLost: it is not ours; nothing was written.
+        """
+        async with self._database.session() as connection:
+            if not await connection.fetchval(
+                "SELECT acra_express.finish($1, $2, $3, $4)", job.job_id, job.token, total, _kept(note)
+            ):
+                raise lost(job)
 
     async def rewrite(self, connection: Connection, job: Job, params: dict[str, Any]) -> None:
         """Store a job's params in another form, inside a transaction of `owned`."""

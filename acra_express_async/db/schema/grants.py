@@ -104,6 +104,7 @@ WISHES: Final = (*_OURS, *_PLATFORM)
 
 FUNCTIONS: Final = tuple(
     """
+    queue_marks finish
     campaign_of claim claim_jobs fence give_back put_aside nightly_running nightly_codes nightly_jobs_running
     nightly_usual tenant_is_free verifications_elsewhere_since nightly_companies insert_company charge settle
     settle_all reserve known_of_call known_of_addresses open_intent refund prune_charges trip_breaker mend_breakers
