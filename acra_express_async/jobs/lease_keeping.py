@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from datetime import timedelta
 
 from acra_express_async import logs
@@ -23,6 +23,16 @@ CALL_SECONDS = 40.0
 """How long a call in flight may go on after the lease was lost: the slowest try takes 35 s, and it is paid for."""
 LEAST_BEAT_SECONDS = 1.0
 """A heartbeat that was asked for comes no sooner than this after the one before."""
+FRESH_SECONDS = 1.0
+"""A job that was claimed less than this ago starts beside its first heartbeat; every lease is many times as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBeat:
+    """How far the heartbeat that confirms a claim is: on its way, and over, whatever came of it."""
+
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -45,33 +55,51 @@ class LeaseKeeper:
         self._clock = context.clock
         self._pause = context.pause
 
-    async def extend(self, job: Job, scope: JobScope) -> bool:
+    def first_end(self, job: Job) -> float | None:
+        """When the lease of a job that was claimed just now ends at the earliest; None where the claim is not fresh."""
+        if job.asked is None or not 0 <= self._clock() - job.asked < FRESH_SECONDS:
+            return None
+        return job.asked + job.lease.total_seconds()
+
+    async def extend(self, job: Job, scope: JobScope, first: FirstBeat | None = None) -> bool:
         """One heartbeat; the deadline in `scope` counts from before it was sent. False once the job's end is committed.
+
+        Args:
+            first: told when it is on its way, and when it is over.
 
         Raises:
             LeaseLost: another process has the job.
             NotNow: no answer; the lease may have been extended all the same.
         """
         asked = self._clock()
-        extended = await self.jobs.heartbeat(job)
+        if first is None:
+            extended = await self.jobs.heartbeat(job)
+        else:
+            try:
+                extended = await self.jobs.heartbeat(job, first.sent.set)
+            finally:
+                first.sent.set()
+                first.over.set()
         if extended:
             scope.lease_ends = asked + job.lease.total_seconds()
         return extended
 
-    async def keep(self, job: Job, scope: JobScope, asked: asyncio.Event) -> None:
+    async def keep(self, job: Job, scope: JobScope, asked: asyncio.Event, first: FirstBeat | None = None) -> None:
         """Send heartbeats until the job's end is committed.
 
         Args:
             asked: set by others to have the next heartbeat soon; cleared here.
+            first: where the claim is not confirmed yet: the first heartbeat then comes at once.
 
         Raises:
             LeaseLost: another process has the job; the call in flight was given `call_seconds`.
         """
         wait = self.heartbeat
         while True:
-            await self._rest(wait.total_seconds(), asked)
+            if first is None:
+                await self._rest(wait.total_seconds(), asked)
             try:
-                if not await self.extend(job, scope):
+                if not await self.extend(job, scope, first):
                     return  # the end is committed, and its answer is on the way
             except LeaseLost:
                 # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
@@ -84,6 +112,7 @@ class LeaseKeeper:
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
                 wait = self.heartbeat
+            first = None
 
     async def _rest(self, seconds: float, asked: asyncio.Event) -> None:
         """Wait until the next heartbeat is due or is asked for."""

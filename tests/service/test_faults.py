@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -100,9 +101,9 @@ class Beating(Rig):
         self.beaten: asyncio.Queue[int] = asyncio.Queue()
         beat = self.jobs.heartbeat
 
-        async def told(job: Job) -> bool:
+        async def told(job: Job, sending: Callable[[], object] = bool) -> bool:
             try:
-                return await beat(job)
+                return await beat(job, sending)
             finally:
                 self.beaten.put_nowait(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -179,6 +179,88 @@ async def test_a_process_frozen_behind_its_claim_starts_nothing(database: Databa
     assert await rig.jobs.heartbeat(heir)
 
 
+async def test_a_claimed_job_starts_beside_its_first_heartbeat(database: Database, owner: Connection) -> None:
+    """The heartbeat is on its way before the handler starts, and its answer is not waited for."""
+    sent, working = False, asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        assert sent
+        assert 0 < scope.lease_ends - asyncio.get_running_loop().time() <= 60
+        working.set()
+        return await rig.finish(job)
+
+    rig = Rig(database, work, workers=1, lease=timedelta(seconds=60), heartbeat=timedelta(seconds=15), until_idle=True)
+    beat = rig.jobs.heartbeat
+
+    async def late(job: Job, sending: Callable[[], object] = bool) -> bool:
+        def told() -> None:
+            nonlocal sent
+            sent = True
+            sending()
+
+        told()
+        await working.wait()  # never set if the handler waited for this answer
+        return await beat(job)
+
+    rig.jobs.heartbeat = late  # type: ignore[method-assign]
+    await enqueue(owner)
+    assert await rig.supervisor.run() == 0
+    assert rig.attempts(End.DONE) == 1
+
+
+async def test_a_lost_first_heartbeat_is_repeated_soon(database: Database, owner: Connection) -> None:
+    beats, twice = 0, asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        await twice.wait()
+        return await rig.finish(job)
+
+    rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=timedelta(seconds=0.1), until_idle=True)
+    beat = rig.jobs.heartbeat
+
+    async def flaky(job: Job, sending: Callable[[], object] = bool) -> bool:
+        nonlocal beats
+        beats += 1
+        if beats == 1:
+            raise DatabaseAway("no connection free")
+        extended = await beat(job, sending)
+        twice.set()
+        return extended
+
+    rig.jobs.heartbeat = flaky  # type: ignore[method-assign]
+    await enqueue(owner)
+    assert await rig.supervisor.run() == 0
+    assert rig.attempts(End.DONE) == 1
+    assert await owner.fetchval("SELECT crashes FROM acra_express.leases") == 0
+
+
+async def test_a_lease_lost_behind_its_claim_ends_the_attempt(database: Database, owner: Connection) -> None:
+    """The handler has begun by then; it starts no new call, and nothing that it writes counts."""
+    cut = asyncio.Event()
+
+    async def work(job: Job, scope: JobScope) -> End:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with pytest.raises(LeaseLost):
+                scope.check()
+            cut.set()
+        return End.DONE
+
+    rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=timedelta(minutes=1))
+    beat = rig.jobs.heartbeat
+
+    async def stolen(job: Job, sending: Callable[[], object] = bool) -> bool:
+        await owner.execute("UPDATE acra_express.leases SET token = token + 1")
+        return await beat(job, sending)
+
+    rig.jobs.heartbeat = stolen  # type: ignore[method-assign]
+    await enqueue(owner)
+    async with rig.running():
+        await cut.wait()
+    assert rig.attempts(End.LEASE_LOST) == 1
+
+
 async def test_the_deadline_counts_from_before_the_confirmation(database: Database, owner: Connection) -> None:
     """A confirmation that took long has used up a part of the lease that it asked for."""
     now = 100.0
@@ -199,9 +281,9 @@ async def test_the_deadline_counts_from_before_the_confirmation(database: Databa
     )
     beat = rig.jobs.heartbeat
 
-    async def slow(job: Job) -> bool:
+    async def slow(job: Job, sending: Callable[[], object] = bool) -> bool:
         nonlocal now
-        extended = await beat(job)
+        extended = await beat(job, sending)
         now += 20
         return extended
 
@@ -224,9 +306,9 @@ async def test_a_heartbeat_behind_the_commit_of_finish_loses_nothing(database: D
     rig = Rig(database, work, workers=1, heartbeat=timedelta(milliseconds=20), until_idle=True)
     beat = rig.jobs.heartbeat
 
-    async def told(job: Job) -> bool:
+    async def told(job: Job, sending: Callable[[], object] = bool) -> bool:
         try:
-            return await beat(job)
+            return await beat(job, sending)
         finally:
             beaten.set()
 

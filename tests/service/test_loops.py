@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
@@ -294,9 +295,9 @@ async def test_heartbeats_keep_a_long_job_until_the_lease_is_lost(database: Data
     rig = Rig(database, work, heartbeat=timedelta(milliseconds=20))
     beat = rig.jobs.heartbeat
 
-    async def counted(job: Job) -> bool:
+    async def counted(job: Job, sending: Callable[[], object] = bool) -> bool:
         nonlocal beats
-        extended = await beat(job)
+        extended = await beat(job, sending)
         beats += 1
         if beats == 3:
             await owner.execute("UPDATE background_jobs SET status = 'error', error = 'by hand'")
