@@ -14,6 +14,7 @@ from provider_fakes import Bench, FakeScope, bench
 from acra_express_async.errors import (
     Blocked,
     BudgetExhausted,
+    CalledOff,
     Draining,
     LeaseLost,
     Permanent,
@@ -22,7 +23,7 @@ from acra_express_async.errors import (
     StandBack,
     Transient,
 )
-from acra_express_async.limits import Refusal
+from acra_express_async.limits import Halt, Kind, Refusal
 from acra_express_async.limits.budget_table import READS, TOKENS
 from acra_express_async.models import Provider
 from acra_express_async.providers.base import Call, Policy
@@ -163,6 +164,43 @@ async def test_a_breaker_that_opens_during_a_budget_wait_stops_the_try(rig: Benc
     assert refused.value.reason == "breaker_open"
     assert rig.story[-2:] == ["charged", "refunded"]
     assert (route.call_count, rig.store.trips) == (1, [])
+
+
+@respx.mock
+async def test_a_breaker_that_the_charge_finds_open_stops_the_try(rig: Bench) -> None:
+    route = respx.post(URL).respond(200)
+    await call(rig)
+    await rig.store.trip(Provider.JINA, Kind.BLOCKED, "bad_key", [timedelta(minutes=15)])  # by another replica
+    rig.ledger.refusals.append(Halt())
+    with pytest.raises(Blocked) as refused:
+        await call(rig)
+    assert (refused.value.reason, refused.value.sent) == ("breaker_open", False)
+    assert refused.value.retry_after == pytest.approx(timedelta(minutes=15), abs=timedelta(minutes=1))
+    assert (route.call_count, rig.calls("breaker_open")) == (1, 1)
+
+
+@pytest.mark.looptime
+@respx.mock
+async def test_a_closed_breaker_is_only_asked_for_by_the_charge(rig: Bench) -> None:
+    respx.post(URL).respond(200)
+    rig.ledger.sees_breakers = True
+    await call(rig)
+    reads = rig.store.reads
+    for _ in range(3):
+        await asyncio.sleep(3600)
+        await call(rig)
+    assert rig.store.reads == reads
+
+
+@respx.mock
+async def test_what_is_known_calls_a_try_off(rig: Bench) -> None:
+    route = respx.post(URL).respond(200)
+    rig.ledger.refusals.append(Halt({"gave_up": True}))
+    with pytest.raises(CalledOff) as off:
+        await call(rig)
+    assert off.value.known == {"gave_up": True}
+    assert (route.call_count, rig.slept, rig.store.trips) == (0, [], [])
+    assert await call(rig) == "", "the turn is free again"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(403, Blocked), (404, Permanent)])
