@@ -93,13 +93,17 @@ class JobClaims:
 
     async def _claim_one(self, owner: str, lease: timedelta, *, nightly_first: bool, look: bool) -> Claimed:
         """One claim above the marks; with `look` one of everything, which renews them."""
-        job, due = (None, None) if look else (self._marks.job, self._marks.due)
         asked = self._clock()
         async with self._database.session() as connection:
-            row = await connection.fetchrow(_CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first, look, job, due)
+            if look:
+                row = found = await connection.fetchrow(_CLAIM_AND_LOOK, owner, lease, MAX_BYTES, nightly_first)
+                assert found is not None
+                self._marks.saw(FullLook(found["first_job"], found["first_due"], found["last_job"], found["looked_at"]))
+            else:
+                row = await connection.fetchrow(
+                    _CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first, self._marks.job, self._marks.due
+                )
         assert row is not None
-        if row["looked_at"] is not None:
-            self._marks.saw(FullLook(row["first_job"], row["first_due"], row["last_job"], row["looked_at"]))
         if row["job_id"] is not None:
             return Claimed(replace(_job_of(row, lease), asked=asked))
         due_in = row["due"]
@@ -187,24 +191,43 @@ class JobClaims:
 
 
 # `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
-# before its first look. `queue_marks` runs only where it is asked for, `due` is read only where nothing was claimed.
+# before its first look. `due` is read only where nothing was claimed. Two statements: with the look as a parameter, the
+# server would plan each claim anew, which takes as long as the claim and reads the dead versions at the index's ends.
 _CLAIM_NEXT = """
     WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
-    looked AS MATERIALIZED (
-        SELECT m.first_job, m.first_due, m.last_job, m.looked_at FROM acra_express.queue_marks() m WHERE $5),
     claimed AS MATERIALIZED (
         SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
                c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
         FROM nightly n
         CROSS JOIN LATERAL acra_express.claim_jobs(
-            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, $6, $7) c)
+            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, $5, $6) c)
     SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
            c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
            CASE WHEN c.fault IS NULL THEN c.params END AS params,
            c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
            CASE WHEN c.job_id IS NULL THEN (
                SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
-               WHERE l.due_at >= coalesce($7, '-infinity') AND l.due_at < 'infinity'
+               WHERE l.due_at >= coalesce($6, '-infinity') AND l.due_at < 'infinity'
+               ORDER BY l.due_at LIMIT 1) END AS due
+    FROM nightly n LEFT JOIN claimed c ON true
+"""
+_CLAIM_AND_LOOK = """
+    WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
+    looked AS MATERIALIZED (
+        SELECT m.first_job, m.first_due, m.last_job, m.looked_at FROM acra_express.queue_marks() m),
+    claimed AS MATERIALIZED (
+        SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
+               c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
+        FROM nightly n
+        CROSS JOIN LATERAL acra_express.claim_jobs(
+            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, NULL, NULL) c)
+    SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
+           c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
+           CASE WHEN c.fault IS NULL THEN c.params END AS params,
+           c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
+           CASE WHEN c.job_id IS NULL THEN (
+               SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
+               WHERE l.due_at < 'infinity'
                ORDER BY l.due_at LIMIT 1) END AS due,
            m.first_job, m.first_due, m.last_job, m.looked_at
     FROM nightly n LEFT JOIN claimed c ON true LEFT JOIN looked m ON true
