@@ -1,5 +1,6 @@
 -- One statement before each call to a provider: what is known already, the state of the breaker, and the charge. The
 -- previous version goes on calling charge(), and finds its intents by address and moment.
+-- Generic plans throughout: every look goes by a key, and planning anew in each session took longer than the looks.
 
 -- The name that a process gives an intent before it asks for it, so that it can take back one whose answer was lost.
 ALTER TABLE acra_express.verifications ADD COLUMN IF NOT EXISTS intent uuid;
@@ -8,7 +9,7 @@ ALTER TABLE acra_express.verifications ADD COLUMN IF NOT EXISTS intent uuid;
 -- failures from before it (see breakers), and is noted at most every ten seconds unless there are some. A row that
 -- another session is writing at this moment is passed over: that session notes an answer as well.
 CREATE OR REPLACE FUNCTION acra_express.settle_all(p_settlements jsonb) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     moment timestamptz;
@@ -53,7 +54,7 @@ END $$;
 --   for a search: query, age;   for a read: domains (the site's, with those above it), pages (hashes, best first), age.
 -- Ages are in seconds.
 CREATE OR REPLACE FUNCTION acra_express.known_of_call(p_look jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     moment timestamptz := acra_express.clock();
@@ -109,7 +110,7 @@ END $$;
 -- nothing is. p_look: addresses [{address, hash}], listed [{address, kind, value}] (their opt-outs), definitive (words
 -- of results that count), age (seconds), platform_cache (whether there is one).
 CREATE OR REPLACE FUNCTION acra_express.known_of_addresses(p_look jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     moment timestamptz := acra_express.clock();
@@ -147,7 +148,7 @@ END $$;
 -- stored result is recent enough: then nothing may be sent. An intent that is open already is its own: its first try
 -- was refused and cost nothing.
 CREATE OR REPLACE FUNCTION acra_express.open_intent(p_intent jsonb) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     INSERT INTO acra_express.verifications AS v (address_hash, opened_at, intent)
@@ -175,7 +176,7 @@ CREATE OR REPLACE FUNCTION acra_express.reserve(
     OUT known jsonb, OUT breaker_open boolean, OUT charge_id bigint, OUT budget text, OUT fits_in interval,
     OUT by_job boolean, OUT in_flight bigint
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     PERFORM acra_express.settle_all(p_settlements);
