@@ -99,8 +99,10 @@ class World:
         if what in self.failures:
             raise self.failures[what]
 
-    def _looked(self, scope: Scope) -> dict[str, Any]:
-        """What the charge looks up first."""
+    def _looked(self, scope: Scope, what: str) -> dict[str, Any]:
+        """What the charge looks up first; an open breaker refuses the call before that."""
+        if isinstance(self.failures.get(what), Blocked):
+            self._call(what)
         assert scope.look is not None, "nothing is charged without a look"
         asked = scope.look.asked
         known = {} if "answer" not in asked else asked["answer"]()
@@ -109,7 +111,7 @@ class World:
         return asked
 
     async def verify(self, address: str, scope: Scope) -> VerificationResult:
-        self._looked(scope)
+        self._looked(scope, f"verify {address}")
         failure = self.failures.get(f"verify {address}")
         if not isinstance(failure, BudgetExhausted):  # then the charge is refused, and with it the intent
             if address in self.intents:
@@ -119,13 +121,13 @@ class World:
         return VerificationResult(address, self.statuses.get(address, "valid"))
 
     async def read(self, url: str, scope: Scope, *, max_tokens: int | None = None) -> Page:
-        self._looked(scope)
+        self._looked(scope, f"read {url}")
         self._call(f"read {url}")
         assert max_tokens == 1500
         return self.pages.get(url) or Page(url, "", "", usable=False, unusable_reason="http_404")
 
     async def read_footer(self, url: str, scope: Scope, *, max_tokens: int | None = None, labels: bool = True) -> Page:
-        self._looked(scope)
+        self._looked(scope, f"footer {url}")
         self._call(f"footer {url}")
         assert max_tokens == 1000
         return self.footers.get(url) or Page(url, "", "", usable=False, unusable_reason="empty")
@@ -221,7 +223,7 @@ class Searching:
     world: World
 
     async def search(self, query: str, scope: Scope) -> SearchPage:
-        self.world._looked(scope)
+        self.world._looked(scope, f"search {query}")
         self.world._call(f"search {query}")
         return SearchPage(query, self.world.by_query.get(query, self.world.hits))
 
@@ -680,3 +682,23 @@ async def test_what_was_not_looked_at_does_not_count_against_a_page(error: Provi
         with pytest.raises(type(error)):
             await pipeline(world).run(COMPANY, FreeScope())
     assert world.failed_calls == {}
+
+
+@dataclass
+class Shut:
+    """A provider behind an open breaker: every call is refused before its charge, which would look things up."""
+
+    async def search(self, *_args: Any, **_more: Any) -> Any:
+        raise Blocked("its breaker is open", provider="duckduckgo", reason="breaker_open", sent=False)
+
+    read = read_footer = search
+
+
+async def test_kept_answers_serve_behind_open_breakers() -> None:
+    """Also where no attempt is on record, because its slot was handed back."""
+    world = World()
+    assert (await pipeline(world).run(COMPANY, FreeScope())).kind is OutcomeKind.ENRICHED
+    again = pipeline(world)
+    again.searcher = again.reader = Shut()
+    assert not COMPANY.worked_on
+    assert (await again.run(COMPANY, FreeScope())).kind is OutcomeKind.ENRICHED

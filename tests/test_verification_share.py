@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.verification_rows import Intent, LookedUp
-from acra_express_async.errors import CalledOff
+from acra_express_async.errors import Blocked, CalledOff
 from acra_express_async.limits import fair_share
 from acra_express_async.limits.scope import Lookup, Scope
 from acra_express_async.models import Email, EmailKind, JobLimits, Usage, VerificationResult
@@ -60,6 +61,24 @@ class Free:
         """Count nothing."""
 
 
+class Refused(Bounce):
+    """ZeroBounce behind an open breaker: each call is refused before its charge, which would look things up."""
+
+    opted_out = frozenset({"hello@x.sg"})
+
+    async def verify(self, address: str, scope: Scope) -> VerificationResult:
+        raise Blocked("its breaker is open", provider="zerobounce", reason="breaker_open", sent=False)
+
+    async def look_up(self, addresses: Sequence[str]) -> LookedUp:
+        return replace(await super().look_up(addresses), opted_out=self.opted_out.intersection(addresses))
+
+    def looked_up(self, known: Mapping[str, Any]) -> LookedUp:
+        raise AssertionError("nothing was charged")
+
+    async def withdraw(self, intent: Intent) -> None:
+        """Nothing was opened."""
+
+
 MAILS = [Email(f"{box}@x.sg", EmailKind.ROLE, "https://x.sg/") for box in ("info", "sales", "hello")]
 
 
@@ -89,6 +108,23 @@ async def test_one_known_address_ends_the_asking() -> None:
     found = await verification.of(MAILS, Free())
     assert found.emails[0].address == "sales@x.sg"
     assert (bounce.asked, found.notes) == ([], ())
+
+
+async def test_stored_results_count_behind_an_open_breaker() -> None:
+    stored = Refused(**{"info_x.sg": "invalid", "sales_x.sg": "valid"})
+    found = await Verification(verifier=stored, store=stored, max_addresses=3, personal=False).of(MAILS, Free())
+    assert [(email.address, email.verification and email.verification.status) for email in found.emails] == [
+        ("sales@x.sg", "valid"),
+        ("info@x.sg", "invalid"),
+    ]
+    assert found.notes == ()
+
+
+async def test_an_open_breaker_is_noted_where_nothing_is_stored() -> None:
+    stored = Refused(**{"info_x.sg": "invalid"})
+    found = await Verification(verifier=stored, store=stored, max_addresses=3, personal=False).of(MAILS, Free())
+    assert [email.address for email in found.emails] == ["sales@x.sg", "info@x.sg"]
+    assert found.notes == ("verification_failed:breaker_open",)
 
 
 @pytest.mark.parametrize(

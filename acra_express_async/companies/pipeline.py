@@ -10,7 +10,7 @@ Text of pages is read in a thread, because some pages take a second and the even
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -19,10 +19,10 @@ from acra_express_async.companies.asked_providers import Reader, Searcher
 from acra_express_async.companies.verification import Verification
 from acra_express_async.db.companies.answer_memory import MOST_CALLS, Asked, Known, Memory
 from acra_express_async.db.companies.optouts import OptOuts
-from acra_express_async.errors import CalledOff, Permanent, RateLimited, Transient
-from acra_express_async.extract.candidates import candidates_of, judged_candidate, known_candidate
+from acra_express_async.errors import Blocked, BudgetExhausted, CalledOff, Permanent, RateLimited, Transient
+from acra_express_async.extract.candidates import judged_candidate, known_candidate
 from acra_express_async.extract.contacts import contacts_of
-from acra_express_async.extract.found_hosts import domains_to_count, united
+from acra_express_async.extract.found_hosts import domains_to_count
 from acra_express_async.extract.queries import PLAN, QueryPlan, next_query
 from acra_express_async.extract.reading_plan import (
     Progress,
@@ -34,6 +34,7 @@ from acra_express_async.extract.reading_plan import (
     next_step,
     reason_for_none,
     rejected,
+    with_answers,
 )
 from acra_express_async.extract.successors import served_by_others
 from acra_express_async.limits.scope import Looking, Lookup, Scope
@@ -197,7 +198,7 @@ class Pipeline:
 
         A site that is no candidate any more (it moved, or has opted out) does not come back.
         """
-        run.progress, found, credible = await to_thread(_with_found, run.progress, run.answers, frozenset(run.offered))
+        run.progress, found, credible = await to_thread(with_answers, run.progress, run.answers, frozenset(run.offered))
         run.offered.update(found)
         return credible
 
@@ -239,9 +240,8 @@ class Pipeline:
     async def _search(self, run: _Run, query: str) -> SearchPage:
         run.queries.append(query)
         look = self.memory.search_look(query, run.company.company_id, run.company.uen)
-        known: Known[SearchPage] = Known()
-        if run.company.worked_on:
-            known = await self.memory.known_search(query, look)
+        looked = run.company.worked_on
+        known: Known[SearchPage] = await self.memory.known_search(query, look) if looked else Known()
         while True:
             if known.company_opted_out:
                 raise _CompanyOptedOut
@@ -254,6 +254,11 @@ class Pipeline:
                         answer = await self.searcher.search(query, Looking(run.scope, look))
             except CalledOff as off:
                 known = self.memory.search_in(query, off.known)
+            except (Blocked, BudgetExhausted):  # perhaps refused before the charge that looks
+                known = Known() if looked else await self.memory.known_search(query, look)
+                looked = True
+                if not known.anything:
+                    raise
             except Permanent as error:
                 run.notes.append(f"search_refused:{error.reason}")
                 return SearchPage(query, ())
@@ -268,9 +273,8 @@ class Pipeline:
         """
         kind: Literal["footer", "page"] = "footer" if step.footer else "page"
         look = self.memory.page_look(kind, step.url, run.company.company_id, run.company.uen, step.domain)
-        known: Known[Page] = Known()
-        if self._may_be_kept(run, step):
-            known = await self.memory.known_page(look)
+        looked = self._may_be_kept(run, step)
+        known: Known[Page] = await self.memory.known_page(look) if looked else Known()
         while True:
             if known.company_opted_out:
                 raise _CompanyOptedOut
@@ -280,6 +284,12 @@ class Pipeline:
                 page = known.kept or await self._read_now(run, step, look, gave_up=known.gave_up)
             except CalledOff as off:
                 known = self.memory.page_in(off.known)
+                continue
+            except (Blocked, BudgetExhausted):  # perhaps refused before the charge that looks
+                known = Known() if looked else await self.memory.known_page(look)
+                looked = True
+                if not known.anything:
+                    raise
                 continue
             except Permanent as error:
                 run.notes.append(f"page_refused:{error.reason}")
@@ -304,7 +314,6 @@ class Pipeline:
         Raises:
             Permanent: it was given up, now or in an earlier attempt.
         """
-        company_id = run.company.company_id
         provider = Provider.DUCKDUCKGO if asked[0] == "search" else Provider.JINA
         given_up = f"the {asked[0]} failed {MOST_CALLS} times for this company"
         if gave_up:
@@ -314,7 +323,7 @@ class Pipeline:
         except RateLimited:
             raise  # it was not looked at
         except Transient as error:
-            if error.sent and await self.memory.failed(company_id, asked, error):
+            if error.sent and await self.memory.failed(run.company.company_id, asked, error):
                 raise Permanent(given_up, provider=provider, reason=TOO_MANY_FAILURES) from error
             raise
 
@@ -382,15 +391,3 @@ class Pipeline:
                 yield
         finally:
             run.seconds[stage] = run.seconds.get(stage, 0.0) + self.clock() - began
-
-
-def _with_found(
-    progress: Progress, answers: Sequence[SearchPage], offered: frozenset[str]
-) -> tuple[Progress, list[str], bool]:
-    """The progress with the sites of all answers, their domains, and whether one that is welcome is credible."""
-    found = candidates_of(united(answers), progress.company, progress.names)
-    found = tuple(site for site in found if site.domain not in progress.company.judged.rejected_sites)
-    there = {candidate.domain for candidate in progress.candidates}
-    welcome = [site for site in found if site.domain in there or site.domain not in offered]
-    credible = any(candidate.credible for candidate in welcome)
-    return progress.with_candidates(welcome), [site.domain for site in found], credible

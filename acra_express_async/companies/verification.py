@@ -175,7 +175,10 @@ class Verification:
                     raise
                 notes.append("verification_pending")
             except ProviderError as error:
-                notes.append(f"verification_failed:{error.reason}")
+                failed = f"verification_failed:{error.reason}"
+                if unknown and not error.sent:
+                    return await self._as_stored(emails, failed, scope)
+                notes.append(failed)
                 break
             else:
                 if known[address].usable:
@@ -183,6 +186,14 @@ class Verification:
             unknown = ()
         checked = [replace(email, verification=known.get(email.address)) for email in emails]
         return Verified(tuple(sorted(checked, key=_rank)), tuple(notes))
+
+    async def _as_stored(self, emails: Sequence[Email], failed: str, scope: Scope) -> Verified:
+        """What is stored, where the first call was refused before its charge looked that up: by an open breaker, for
+        want of a turn, or by a limit of zero."""
+        stored = await self.store.look_up([email.address for email in emails])
+        welcome = [email for email in emails if email.address not in stored.opted_out]
+        left, notes = self._to_ask(welcome, stored)
+        return await self._asked(welcome, stored, (), (*notes, failed) if left else notes, scope)
 
     async def _ask(self, intent: Intent, scope: Scope) -> VerificationResult:
         """One send under an intent that is committed with its charge; it is taken back whenever nothing can have been

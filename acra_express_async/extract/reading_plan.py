@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from acra_express_async.extract.candidates import Candidate
+from acra_express_async.extract.candidates import Candidate, candidates_of
 from acra_express_async.extract.domains import same_url
+from acra_express_async.extract.found_hosts import united
 from acra_express_async.extract.hosted_sites import own_pages
 from acra_express_async.extract.identity import LEAD, Doubt, Judgement, judge, lead_over
 from acra_express_async.extract.mail_ranking import emails_of
@@ -20,7 +21,7 @@ from acra_express_async.extract.page_kinds import is_contact_page, is_home_page,
 from acra_express_async.extract.phones import phones_of
 from acra_express_async.extract.successors import successor_of
 from acra_express_async.extract.walls import blocked_by
-from acra_express_async.models import Company, Evidence, Page, Site
+from acra_express_async.models import Company, Evidence, Page, SearchPage, Site
 
 _TRIES_PER_SITE = 2
 """Failed URLs of one site after which it counts as unreadable."""
@@ -126,6 +127,25 @@ class Step:
 def names_for(company: Company) -> tuple[Name, ...]:
     """The names that a site may carry: the registered one, then the former ones."""
     return tuple(name_of(legal) for legal in (company.name, *company.former_names) if legal.strip())
+
+
+def with_answers(
+    progress: Progress, answers: Sequence[SearchPage], offered: frozenset[str]
+) -> tuple[Progress, list[str], bool]:
+    """Add the sites of all answers of the search.
+
+    Args:
+        offered: domains that were candidates before; one that is none any more (it moved, or has opted out) stays out.
+
+    Returns:
+        The progress, the domains in the answers, and whether a candidate among them is credible.
+    """
+    found = candidates_of(united(answers), progress.company, progress.names)
+    found = tuple(site for site in found if site.domain not in progress.company.judged.rejected_sites)
+    there = {candidate.domain for candidate in progress.candidates}
+    welcome = [site for site in found if site.domain in there or site.domain not in offered]
+    credible = any(candidate.credible for candidate in welcome)
+    return progress.with_candidates(welcome), [site.domain for site in found], credible
 
 
 def next_step(progress: Progress) -> Step | None:

@@ -72,6 +72,11 @@ class Known(Generic[AnswerT]):
     company_opted_out: bool = False
     site_opted_out: bool = False
 
+    @property
+    def anything(self) -> bool:
+        """Whether anything is known."""
+        return self != type(self)()
+
 
 class Memory:
     """Searches by query, pages by URL.
