@@ -137,9 +137,20 @@ def _calls(source: _Source, passing: Mapping[str, int]) -> Iterator[tuple[ast.Ca
         if not isinstance(call, ast.Call) or not call.args:
             continue
         if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
-            yield call, call.func.attr, 0
+            if not _is_prepared(source, call, call.func.value):
+                yield call, call.func.attr, 0
         elif isinstance(call.func, ast.Name) and call.func.id in passing:
             yield call, call.func.id, passing[call.func.id]
+
+
+def _is_prepared(source: _Source, call: ast.Call, sender: ast.expr) -> bool:
+    """Whether the method is one of a prepared statement: it takes values only, `prepare` was given the text."""
+    function = source.around.get(call)
+    if function is None or not isinstance(sender, ast.Name):
+        return False
+    made = [_assigned([node]).get(sender.id) for node in ast.walk(function) if isinstance(node, ast.stmt)]
+    calls = [value.value for value in made if isinstance(value, ast.Await) and isinstance(value.value, ast.Call)]
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr == "prepare" for call in calls)
 
 
 def _texts(source: _Source, call: ast.Call, sql: ast.expr) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ async def test_statements_fit_schema_and_python(database: Database, owner: Conne
         await owner.execute(TRIGRAMS)
     described, refused = await _described(statements, database, owner)
     assert not refused, "\n".join(refused)
-    found = faults(described, tmp_path)
+    # the driver's stubs say what a prepared statement takes and gives: anything
+    found = faults([each for each in described if each.statement.sent_by != "prepare"], tmp_path)
     assert not found, "\n".join(found)
 
 

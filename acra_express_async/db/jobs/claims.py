@@ -129,11 +129,12 @@ class JobClaims:
             )
         return given
 
-    async def heartbeat(self, job: Job, sending: Callable[[], object] = lambda: None) -> bool:
+    async def heartbeat(self, job: Job, sending: Callable[[], object] | None = None) -> bool:
         """Extend the lease by its length from now, on a connection that nothing else uses; the first one confirms it.
 
         Args:
-            sending: called when a connection was found and the statement is being sent on it.
+            sending: called right before the statement is written to the socket. Not called behind a pooler, where each
+                statement is prepared anew: the driver writes it only after the server's answer to that.
 
         Returns:
             False when the holder itself has just ended this claim: a heartbeat may run between the commit of `finish`
@@ -143,18 +144,13 @@ class JobClaims:
             LeaseLost: the token is no longer ours, or the status was changed by hand (a cancel).
         """
         async with self._vital.session() as connection:
-            sending()
-            if await connection.fetchval(
-                """
-                UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3, confirmed = true
-                WHERE l.job_id = $1 AND l.token = $2 AND l.held
-                  AND EXISTS (SELECT FROM acra_express.express_jobs j WHERE j.job_id = $1 AND j.status = 'running')
-                RETURNING true
-                """,
-                job.job_id,
-                job.token,
-                job.lease,
-            ):
+            if sending is None or self._vital.is_pooled:
+                extended = await connection.fetchval(_HEARTBEAT, job.job_id, job.token, job.lease)
+            else:
+                statement = await connection.prepare(_HEARTBEAT)
+                sending()
+                extended = await statement.fetchval(job.job_id, job.token, job.lease)
+            if extended:
                 return True
             # a second statement, because the first one saw the rows as they were before it waited for their lock
             if await connection.fetchval(
@@ -189,6 +185,13 @@ class JobClaims:
             )
         return delay if isinstance(delay, timedelta) else None
 
+
+_HEARTBEAT = """
+    UPDATE acra_express.leases l SET due_at = acra_express.clock() + $3, confirmed = true
+    WHERE l.job_id = $1 AND l.token = $2 AND l.held
+      AND EXISTS (SELECT FROM acra_express.express_jobs j WHERE j.job_id = $1 AND j.status = 'running')
+    RETURNING true
+"""
 
 # `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
 # before its first look. `due` is read only where nothing was claimed. Two statements: with the look as a parameter, the
