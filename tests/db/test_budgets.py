@@ -317,3 +317,33 @@ async def test_the_tenant_role_cannot_change_charges_directly(database: Database
         ):
             with pytest.raises(InsufficientPrivilegeError):
                 await connection.execute(statement)
+
+
+async def test_a_charge_reads_no_old_runs_of_the_platform(database: Database, owner: Connection) -> None:
+    """reserve() asks for generic plans; one for the platform's runs would read all there ever were."""
+    tenant = await owner.fetchval("INSERT INTO tenants (name) VALUES ('a customer of old') RETURNING tenant_id")
+    await owner.execute(
+        """
+        INSERT INTO enrichment_runs (tenant_id, started_at, status)
+        SELECT $1, acra_express.clock() - g * INTERVAL '1 hour', 'done' FROM generate_series(1, 20000) AS g
+        """,
+        tenant,
+    )
+    await owner.execute(
+        "INSERT INTO run_vendor_usage (run_id, tenant_id, vendor, calls)"
+        " SELECT run_id, tenant_id, 'zerobounce', 1 FROM enrichment_runs"
+    )
+    await owner.execute("ANALYZE enrichment_runs")
+    await owner.execute("ANALYZE run_vendor_usage")
+    async with owner.transaction():
+        await owner.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert await owner.fetchval(
+            "SELECT acra_express.verifications_elsewhere_since(acra_express.clock() - INTERVAL '10 hours')"
+        )
+        read = await owner.fetchval(
+            """
+            SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
+            WHERE relname = 'run_vendor_usage'
+            """
+        )
+    assert read < 1000
