@@ -26,7 +26,7 @@ DECLARE
     lease record;
     found_one boolean;
     pulled boolean;
-    from_job bigint := coalesce(p_from_job, 0);
+    from_job bigint := coalesce(p_from_job, -9223372036854775808);  -- a row written by hand may have any ID
     from_due timestamptz := coalesce(p_from_due, '-infinity');
     left_over int := p_limit;
 BEGIN
