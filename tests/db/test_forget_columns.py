@@ -32,7 +32,7 @@ COVERED = {
     "sample_members": "uen company_id domain points level level_table",
     "search_domains": "domain",
     "searches": "query hits others",
-    "verifications": "address_hash opened_at settled_at status sub_status",
+    "verifications": "address_hash opened_at settled_at status sub_status intent",
 }
 """What a forgotten company leaves nothing in."""
 
