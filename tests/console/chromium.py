@@ -45,6 +45,8 @@ class Tab:
             elif told["method"] == "Page.loadEventFired":
                 self._loaded.set()
             elif told["method"] == "Log.entryAdded":
+                if told["params"]["entry"]["text"].startswith("Autofocus processing was blocked"):
+                    continue  # this hand was faster than the browser: it had begun to type in a field already
                 self.complaints.append(f"{told['params']['entry']['text']} {told['params']['entry'].get('url')}")
             elif told["method"] == "Runtime.exceptionThrown":
                 self.complaints.append(str(told["params"]["exceptionDetails"]))
