@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from asyncpg.prepared_stmt import PreparedStatement
 
 from acra_express_async.cli import main
 
@@ -41,7 +42,7 @@ def instrumented(points: Points, name: str, call: Callable[..., Awaitable[Any]])
     async def wrapped(self: object, *args: Any, **kwargs: Any) -> Any:
         points.passed(f"before {name}")
         answer = await call(self, *args, **kwargs)
-        if args and "acra_express.claim(" in str(args[0]) and answer:
+        if args and "acra_express.claim_jobs(" in str(args[0]) and answer["job_id"] is not None:
             points.begin()
         points.passed(f"after {name}")
         return answer
@@ -51,8 +52,10 @@ def instrumented(points: Points, name: str, call: Callable[..., Awaitable[Any]])
 
 if __name__ == "__main__":
     points = Points(int(sys.argv[1]))
-    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+    for name in ("fetch", "fetchrow", "fetchval", "execute", "prepare"):
         setattr(asyncpg.Connection, name, instrumented(points, name, getattr(asyncpg.Connection, name)))
+    for name in ("fetch", "fetchrow", "fetchval"):
+        setattr(PreparedStatement, name, instrumented(points, name, getattr(PreparedStatement, name)))
     httpx.AsyncClient.send = instrumented(points, "send", httpx.AsyncClient.send)  # type: ignore[assignment,method-assign]
     sys.argv = ["acra-express", *sys.argv[2:]]
     main(prog_name="acra-express")
