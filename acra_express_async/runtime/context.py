@@ -1,6 +1,6 @@
 """What nearly every part of a process needs, in one value: where it reports, its clocks, its randomness, how it waits.
 
-It holds no part of the service: what a part works with is passed to it by name. So whoever reads a constructor sees all
+It holds no part of the service: what a part works with is passed to it by name. So the reader of a constructor sees all
 of its collaborators, and a test replaces time and randomness in one place.
 """
 
