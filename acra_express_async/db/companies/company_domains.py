@@ -34,12 +34,19 @@ async def held_by_another(connection: Connection, company_id: int, domain: str) 
     return bool(await connection.fetchval(_HELD, company_id, domain[::-1], spellings(domain)))
 
 
-async def note_domain(connection: Connection, company_id: int, domain: str) -> None:
-    """Record the domain that a company was just given, without waiting for the next tick."""
+async def give_domain(connection: Connection, company_id: int, domain: str) -> None:
+    """Set the domain of a company that has none, and record it without waiting for the next tick.
+
+    Raises:
+        asyncpg.UniqueViolationError: another company has it.
+    """
     await connection.execute(
         """
+        WITH given AS (
+            UPDATE public.companies SET website_domain = $2, last_seen = acra_express.clock()
+            WHERE company_id = $1 AND website_domain IS NULL RETURNING company_id)
         INSERT INTO acra_express.company_domains (company_id, backwards, website)
-        SELECT $1::bigint, d, $2 FROM acra_express.domain_backwards($2) AS d WHERE d IS NOT NULL
+        SELECT g.company_id, d, $2 FROM given g CROSS JOIN acra_express.domain_backwards($2) AS d WHERE d IS NOT NULL
         ON CONFLICT (company_id) DO UPDATE SET backwards = excluded.backwards, website = excluded.website
         """,
         company_id,

@@ -30,19 +30,12 @@ async def write_contacts(
     verified = [None if email.verification is None else email.verification.status == "valid" for email in good]
     await connection.execute(
         """
-        UPDATE public.contacts c SET email_verified = f.verified, updated_at = acra_express.clock()
-        FROM unnest($2::text[], $3::boolean[]) AS f(email, verified)
-        WHERE c.company_id = $1 AND c.email = f.email AND f.verified IS NOT NULL
-          AND c.email_verified IS DISTINCT FROM f.verified
-          AND (c.contact_source = $4 OR c.email_verified IS NULL)
-        """,
-        company_id,
-        addresses,
-        verified,
-        SOURCE,
-    )
-    await connection.execute(
-        """
+        WITH known AS (
+            UPDATE public.contacts c SET email_verified = f.verified, updated_at = acra_express.clock()
+            FROM unnest($2::text[], $3::boolean[]) AS f(email, verified)
+            WHERE c.company_id = $1 AND c.email = f.email AND f.verified IS NOT NULL
+              AND c.email_verified IS DISTINCT FROM f.verified
+              AND (c.contact_source = $4 OR c.email_verified IS NULL))
         INSERT INTO public.contacts (company_id, email, email_verified, contact_source, created_at, updated_at)
         SELECT $1, f.email, f.verified, $4, now, now
         FROM unnest($2::text[], $3::boolean[]) AS f(email, verified), (SELECT acra_express.clock() AS now) c
@@ -65,55 +58,18 @@ async def write_lead_emails(connection: Connection, shape: PlatformShape, compan
     addresses = [email.address for email in emails]
     statuses = [None if email.verification is None else email.verification.status for email in emails]
     checked = [None if email.verification is None else email.verification.checked_at for email in emails]
-    await connection.execute(
-        """
-        UPDATE public.lead_emails e SET
-            company_id = coalesce(e.company_id, $1),
-            verification_status = f.status,
-            last_verified_at = coalesce(f.checked_at, acra_express.clock())
-        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
-        WHERE e.email = f.email AND f.status IS NOT NULL
-          AND (e.last_verified_at IS NULL OR e.last_verified_at < coalesce(f.checked_at, acra_express.clock()))
-          AND (e.source = $5 OR e.verification_status IS NULL OR f.status = 'valid'
-               OR (f.status = 'catch-all' AND e.verification_status <> 'valid'))
-        """,
-        company_id,
-        addresses,
-        statuses,
-        checked,
-        SOURCE,
-    )
-    made = await connection.fetch(
-        """
-        INSERT INTO public.lead_emails (email, company_id, verification_status, source, last_verified_at)
-        SELECT f.email, $1, f.status, $5, CASE WHEN f.status IS NOT NULL
-                                               THEN coalesce(f.checked_at, acra_express.clock()) END
-        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
-        WHERE NOT EXISTS (SELECT FROM public.lead_emails e WHERE e.email = f.email)
-        ON CONFLICT DO NOTHING
-        RETURNING email
-        """,
-        company_id,
-        addresses,
-        statuses,
-        checked,
-        SOURCE,
-    )
-    if made and shape.has("lead_emails", "source_json"):
-        await _say_where(connection, [row["email"] for row in made], facts)
+    columns = (addresses, statuses, checked)
+    if shape.has("lead_emails", "source_json"):
+        await connection.execute(_LEAD_EMAILS, company_id, *columns, SOURCE, _sources_of(addresses, facts))
+    else:
+        await connection.execute(_LEAD_EMAILS_WITHOUT_SOURCE, company_id, *columns, SOURCE)
 
 
-async def _say_where(connection: Connection, addresses: list[str], facts: Facts) -> None:
+def _sources_of(addresses: Sequence[str], facts: Facts) -> list[str]:
+    """Where each address was found, as its row says it."""
     told = {entry["address"]: entry for entry in facts.detail["emails"] if "address" in entry}
     shared = {key: facts.detail[key] for key in ("service", "job_id", "attempt")}
-    await connection.execute(
-        """
-        UPDATE public.lead_emails e SET source_json = f.told::jsonb
-        FROM unnest($1::text[], $2::text[]) AS f(email, told) WHERE e.email = f.email
-        """,
-        addresses,
-        [stored_json(shared | told[address]) for address in addresses],
-    )
+    return [stored_json(shared | told[address]) for address in addresses]
 
 
 async def share_verifications(connection: Connection, shape: PlatformShape, emails: Sequence[Email]) -> None:
@@ -128,19 +84,15 @@ async def share_verifications(connection: Connection, shape: PlatformShape, emai
     if not fresh or not shape.has("email_verification_cache", "email", "status", "confidence", "checked_at"):
         return
     columns = ([a for a, _ in fresh], [v.status for _, v in fresh], [v.checked_at for _, v in fresh])
-    await connection.execute(
-        """
-        UPDATE public.email_verification_cache c
-        SET status = f.status, checked_at = coalesce(f.checked_at, acra_express.clock())
-        FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS f(email, status, checked_at)
-        WHERE c.email = f.email
-          AND (c.checked_at IS NULL OR c.checked_at < coalesce(f.checked_at, acra_express.clock()))
-        """,
-        *columns,
-    )
     # the platform stores 0.0 as confidence, because ZeroBounce gives none
     await connection.execute(
         """
+        WITH known AS (
+            UPDATE public.email_verification_cache c
+            SET status = f.status, checked_at = coalesce(f.checked_at, acra_express.clock())
+            FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS f(email, status, checked_at)
+            WHERE c.email = f.email
+              AND (c.checked_at IS NULL OR c.checked_at < coalesce(f.checked_at, acra_express.clock())))
         INSERT INTO public.email_verification_cache (email, status, confidence, checked_at)
         SELECT f.email, f.status, 0.0, coalesce(f.checked_at, acra_express.clock())
         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS f(email, status, checked_at)
@@ -149,3 +101,43 @@ async def share_verifications(connection: Connection, shape: PlatformShape, emai
         """,
         *columns,
     )
+
+
+# $1 company, $2 addresses, and of each $3 status, $4 when it was checked; $5 our mark, $6 where each was found. A row
+# that is there keeps what it says about its source.
+_LEAD_EMAILS = """
+    WITH known AS (
+        UPDATE public.lead_emails e SET
+            company_id = coalesce(e.company_id, $1),
+            verification_status = f.status,
+            last_verified_at = coalesce(f.checked_at, acra_express.clock())
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
+        WHERE e.email = f.email AND f.status IS NOT NULL
+          AND (e.last_verified_at IS NULL OR e.last_verified_at < coalesce(f.checked_at, acra_express.clock()))
+          AND (e.source = $5 OR e.verification_status IS NULL OR f.status = 'valid'
+               OR (f.status = 'catch-all' AND e.verification_status <> 'valid')))
+    INSERT INTO public.lead_emails (email, company_id, verification_status, source, last_verified_at, source_json)
+    SELECT f.email, $1, f.status, $5,
+           CASE WHEN f.status IS NOT NULL THEN coalesce(f.checked_at, acra_express.clock()) END, f.told::jsonb
+    FROM unnest($2::text[], $3::text[], $4::timestamptz[], $6::text[]) AS f(email, status, checked_at, told)
+    WHERE NOT EXISTS (SELECT FROM public.lead_emails e WHERE e.email = f.email)
+    ON CONFLICT DO NOTHING
+"""
+_LEAD_EMAILS_WITHOUT_SOURCE = """
+    WITH known AS (
+        UPDATE public.lead_emails e SET
+            company_id = coalesce(e.company_id, $1),
+            verification_status = f.status,
+            last_verified_at = coalesce(f.checked_at, acra_express.clock())
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
+        WHERE e.email = f.email AND f.status IS NOT NULL
+          AND (e.last_verified_at IS NULL OR e.last_verified_at < coalesce(f.checked_at, acra_express.clock()))
+          AND (e.source = $5 OR e.verification_status IS NULL OR f.status = 'valid'
+               OR (f.status = 'catch-all' AND e.verification_status <> 'valid')))
+    INSERT INTO public.lead_emails (email, company_id, verification_status, source, last_verified_at)
+    SELECT f.email, $1, f.status, $5,
+           CASE WHEN f.status IS NOT NULL THEN coalesce(f.checked_at, acra_express.clock()) END
+    FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS f(email, status, checked_at)
+    WHERE NOT EXISTS (SELECT FROM public.lead_emails e WHERE e.email = f.email)
+    ON CONFLICT DO NOTHING
+"""

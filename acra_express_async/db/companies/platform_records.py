@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from acra_express_async.db.companies.address_hash import AddressHash
-from acra_express_async.db.companies.company_domains import held_by_another, note_domain
+from acra_express_async.db.companies.company_domains import give_domain, held_by_another
 from acra_express_async.db.companies.contact_rows import share_verifications, write_contacts, write_lead_emails
 from acra_express_async.db.companies.optouts import domain_and_parents
 from acra_express_async.db.companies.platform_runs import write_event, write_header, write_usage
@@ -158,35 +158,44 @@ async def _fill_company(connection: Connection, shape: PlatformShape, company: C
     """Fill what is NULL. `last_seen` changes only together with a value, or the platform's paging skips rows (B21)."""
     best = next((e.address for e in facts.emails if e.verification is None or e.verification.usable), None)
     number = facts.phone.number if facts.phone is not None else None
-    # coalesce instead of a plain `$2 IS NOT NULL`, because it gives the parameter the column's type, text or text[]
-    await connection.execute(
-        """
-        UPDATE public.companies SET
-            email = coalesce(email, $2), phone_number = coalesce(phone_number, $3),
-            linkedin_url = coalesce(linkedin_url, $4), last_seen = acra_express.clock()
-        WHERE company_id = $1 AND (
-            (email IS NULL AND coalesce($2, email) IS NOT NULL)
-            OR (phone_number IS NULL AND coalesce($3, phone_number) IS NOT NULL)
-            OR (linkedin_url IS NULL AND $4::text IS NOT NULL))
-        """,
-        company.company_id,
+    values = (
         _as_stored(best, is_list=shape.is_list("companies", "email")),
         _as_stored(number, is_list=shape.is_list("companies", "phone_number")),
         facts.linkedin_url,
     )
-    if shape.has("companies", "sg_phone", "sg_postcode"):
+    # coalesce instead of a plain `$2 IS NOT NULL`, because it gives the parameter the column's type, text or text[]
+    if not shape.has("companies", "sg_phone", "sg_postcode"):
         await connection.execute(
             """
             UPDATE public.companies SET
-                sg_phone = coalesce(sg_phone, $2), sg_postcode = coalesce(sg_postcode, $3),
-                last_seen = acra_express.clock()
+                email = coalesce(email, $2), phone_number = coalesce(phone_number, $3),
+                linkedin_url = coalesce(linkedin_url, $4), last_seen = acra_express.clock()
             WHERE company_id = $1 AND (
-                (sg_phone IS NULL AND $2::text IS NOT NULL) OR (sg_postcode IS NULL AND $3::text IS NOT NULL))
+                (email IS NULL AND coalesce($2, email) IS NOT NULL)
+                OR (phone_number IS NULL AND coalesce($3, phone_number) IS NOT NULL)
+                OR (linkedin_url IS NULL AND $4::text IS NOT NULL))
             """,
             company.company_id,
-            number,
-            facts.postal_code,
+            *values,
         )
+        return
+    await connection.execute(
+        """
+        UPDATE public.companies SET
+            email = coalesce(email, $2), phone_number = coalesce(phone_number, $3),
+            linkedin_url = coalesce(linkedin_url, $4), sg_phone = coalesce(sg_phone, $5),
+            sg_postcode = coalesce(sg_postcode, $6), last_seen = acra_express.clock()
+        WHERE company_id = $1 AND (
+            (email IS NULL AND coalesce($2, email) IS NOT NULL)
+            OR (phone_number IS NULL AND coalesce($3, phone_number) IS NOT NULL)
+            OR (linkedin_url IS NULL AND $4::text IS NOT NULL)
+            OR (sg_phone IS NULL AND $5::text IS NOT NULL) OR (sg_postcode IS NULL AND $6::text IS NOT NULL))
+        """,
+        company.company_id,
+        *values,
+        number,
+        facts.postal_code,
+    )
 
 
 def _as_stored(value: str | None, *, is_list: bool) -> Any:
@@ -213,16 +222,7 @@ async def _set_domain(connection: Connection, company: Company, domain: str) -> 
     """
     try:
         async with connection.transaction():
-            written = await connection.fetchval(
-                """
-                UPDATE public.companies SET website_domain = $2, last_seen = acra_express.clock()
-                WHERE company_id = $1 AND website_domain IS NULL RETURNING true
-                """,
-                company.company_id,
-                domain,
-            )
-            if written:
-                await note_domain(connection, company.company_id, domain)
+            await give_domain(connection, company.company_id, domain)
     except asyncpg.UniqueViolationError:
         return True
     return False
