@@ -216,7 +216,7 @@ async def _selected(
         raise JobError(f"no live company in the registry belongs to {asked}; nothing was enqueued")
     most = min(matched, params.limit or matched)
     campaign = Campaign(id=1, enqueued_at=now)
-    picked = await selection.pick(without_list, campaign, max(1, min(most, LOOK_AHEAD)), (), again=again)
+    picked = await selection.pick(without_list, campaign, max(1, min(most, LOOK_AHEAD)), again=again)
     exact = most <= LOOK_AHEAD and (picked.exhausted or len(picked.rows) >= most)
     notes = _left_out(picked, matched, settings)
     return _Selected(matched, len(picked.rows) if exact else most, exact, tuple(notes))

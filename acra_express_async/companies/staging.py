@@ -1,19 +1,21 @@
 """The work of an `acra_express_staging_upsert` job: choose registry rows, upsert companies, enqueue their enrichment.
 
-Each company is upserted in a separate short transaction, because one with many rows would block the nightly. Then one
-transaction with the job's fencing token inserts the enrichment job and the continuation, if any, and finishes the job.
-A list of UENs is stored once per campaign; only the first job of a campaign inserted by hand carries it in `params`.
+New companies are inserted a few in one short transaction, and each company that changes is updated in a separate one,
+because a transaction with many rows would block the nightly. Then one transaction with the job's fencing token inserts
+the enrichment job and the continuation, if any, and finishes the job. A list of UENs is stored once per
+campaign; only the first job of a campaign inserted by hand carries it in `params`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from acra_express_async import logs
-from acra_express_async.db.companies.campaign_rows import Campaigns
+from acra_express_async.db.companies.campaign_rows import Campaigns, record_campaign
+from acra_express_async.db.companies.company_upserts import Inserted
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.jobs.leases import Jobs
@@ -68,25 +70,21 @@ class Staging:
         """
         params = StagingParams.parse(job.params)
         campaign = params.campaign or Campaign(id=job.job_id, enqueued_at=job.created_at, left=params.limit)
-        if campaign.id == job.job_id:
-            await self.campaigns.ensure(campaign.id, campaign.enqueued_at)
-        throttle = self._judged(params, campaign)
         if params.uens:
             params = await self._list(job, params, campaign)
-        if campaign.id != job.job_id:
-            await self._wait_for_tomorrow(throttle)
+        elif campaign.id == job.job_id:
+            await self.campaigns.ensure(campaign.id, campaign.enqueued_at)
+        throttle = self._judged(params, campaign)
         limit = throttle.batch_size if campaign.left is None else min(throttle.batch_size, campaign.left)
-        listed = await self.lists.next_of(campaign.id, limit)
+        cap = throttle.daily_cap if campaign.id != job.job_id else None
+        look = await self.registry.look(campaign.id, limit, zone=self.cap.zone.key, cap=cap)
+        if look.full_until is not None:  # a continuation does not stage companies for which today's cap has no room
+            raise CapReached("daily cap reached", retry_after=look.full_until)
+        listed = look.listed
         if not (params.terms or params.ssic_codes or listed.exists):
             raise JobError("params names no terms, no ssic_codes and no uens, and no list is stored: nothing to stage")
-        picked = await self.registry.pick(params, campaign, limit, listed.next, again=listed.again)
-        company_ids, left_out = [], []
-        for row in picked.rows:
-            scope.check()
-            try:
-                company_ids.append(await self._upsert(row))
-            except NotStaged as why:
-                left_out.append((row.uen, str(why)))
+        picked = await self.registry.pick(params, campaign, limit, look, again=listed.again)
+        company_ids, left_out = await self._stage(picked.rows, scope)
         picked = replace(picked, refused=(*picked.refused, *left_out))
         batch = _StagedBatch(job, params, campaign, picked, company_ids, more_listed=listed.more)
         await self._pass_on(batch, _note(batch, throttle))
@@ -111,17 +109,47 @@ class Staging:
         async def move() -> None:
             async with self.jobs.owned(job) as connection:
                 afresh = params.campaign is None
+                if campaign.id == job.job_id:
+                    await record_campaign(connection, campaign.id, campaign.enqueued_at)
                 await self.lists.store(connection, campaign.id, listed_uens(params.uens), afresh=afresh)
                 await self.jobs.rewrite(connection, job, bare.as_json())
 
         await self.lock_retry.write(move)
         return bare
 
-    async def _wait_for_tomorrow(self, throttle: JobThrottle) -> None:
-        """A continuation does not stage companies for which today's cap has no room."""
-        until_tomorrow = await self.cap.full(throttle.daily_cap)
-        if until_tomorrow is not None:
-            raise CapReached("daily cap reached", retry_after=until_tomorrow)
+    async def _stage(
+        self, rows: Sequence[RegistryRow], scope: JobScope
+    ) -> tuple[list[CompanyId], list[tuple[str, str]]]:
+        """The companies of these rows, and which rows became none, and why."""
+        companies: list[CompanyId] = []
+        left_out: list[tuple[str, str]] = []
+        scope.check()
+        made = await self._insert(rows)
+        for row in rows:
+            if row.uen in made:
+                companies.append(made[row.uen])
+                continue
+            scope.check()
+            try:
+                companies.append(await self._upsert(row))
+            except NotStaged as why:
+                left_out.append((row.uen, str(why)))
+        return companies, left_out
+
+    async def _insert(self, rows: Sequence[RegistryRow]) -> Mapping[str, CompanyId]:
+        """Companies of rows that need nothing but an insert, if that."""
+        made = Inserted()
+        for tries_left in reversed(range(UPSERT_TRIES)):
+            made = Inserted(made.companies) | await self.registry.insert(
+                [row for row in rows if row.uen not in made.companies]
+            )
+            busy = made.gave_way
+            if busy is None:
+                break
+            if busy.reason == "nightly_running" or not tries_left:
+                raise busy
+            await self._give_way(busy)
+        return made.companies
 
     async def _upsert(self, row: RegistryRow) -> CompanyId:
         for _ in range(UPSERT_TRIES - 1):
@@ -130,9 +158,12 @@ class Staging:
             except StandBack as busy:
                 if busy.reason == "nightly_running":
                     raise
-                self._metrics.nightly_yields.labels(busy.reason).inc()
-                await self._pause(self._random.random() * UPSERT_PAUSE_SECONDS)
+                await self._give_way(busy)
         return await self.registry.upsert(row)
+
+    async def _give_way(self, busy: StandBack) -> None:
+        self._metrics.nightly_yields.labels(busy.reason).inc()
+        await self._pause(self._random.random() * UPSERT_PAUSE_SECONDS)
 
     async def _pass_on(self, batch: _StagedBatch, note: str | None) -> None:
         """Insert the jobs that follow and finish this one, in one transaction that checks the token."""

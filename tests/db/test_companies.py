@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from acra_express_async.db.companies.company_rows import load_company, upsert_company
+from acra_express_async.db.companies.company_rows import load_company
+from acra_express_async.db.companies.company_upserts import Inserted, insert_companies, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, connect
@@ -160,6 +161,66 @@ async def test_b1_check_sees_commits_after_our_transaction_began(
         await owner.execute("INSERT INTO background_jobs (job_type, status) VALUES ('staging_upsert', 'running')")
         with pytest.raises(StandBack):
             await upsert_company(connection, ROW, shape)
+
+
+def rows_of(*numbers: int) -> list[RegistryRow]:
+    return [RegistryRow(f"20190000{number}K", f"NEW {number}", "1111", "FOOD", "2019-04-01") for number in numbers]
+
+
+async def inserted(database: Database, shape: PlatformShape, rows: list[RegistryRow]) -> Inserted:
+    async with database.transaction() as connection:
+        return await insert_companies(connection, rows, shape)
+
+
+async def test_new_companies_are_inserted_in_one_transaction(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    rows = rows_of(1, 2, 3)
+    made = await inserted(database, shape, rows)
+    stored = await owner.fetch("SELECT company_id, uen, name, industry_code, industry_norm, xmin::text FROM companies")
+    assert {row["uen"]: row["company_id"] for row in stored} == made.companies
+    assert {(row["name"], row["industry_code"], row["industry_norm"]) for row in stored} == {
+        (row.name, "1111", "FOOD") for row in rows
+    }
+    assert len({row["xmin"] for row in stored}) == 1
+    assert (await inserted(database, shape, rows)).companies == made.companies
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 3
+
+
+async def test_rows_that_need_more_than_an_insert_are_left_out(
+    database: Database, owner: Connection, shape: PlatformShape
+) -> None:
+    """A new name, a value that is missing, a namesake: each needs a transaction that is about it alone."""
+    renamed, empty, same, namesake, new = rows = rows_of(1, 2, 3, 4, 5)
+    full = {"industry_code": "1", "industry_norm": "x", "incorporation_year": 1}
+    await a_company(owner, renamed.uen, name="OLD NAME", **full)
+    await a_company(owner, empty.uen, name=empty.name, industry_code=None)
+    await a_company(owner, same.uen, name=same.name.title(), **full)
+    await a_company(owner, None, name=namesake.name)  # type: ignore[arg-type]
+    made = await inserted(database, shape, rows)
+    assert set(made.companies) == {same.uen, new.uen}
+    assert made.gave_way is None
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 5
+
+
+async def test_b1_a_group_of_inserts_stands_back_as_one_does(
+    database: Database, owner: Connection, shape: PlatformShape, fresh_dsn: str
+) -> None:
+    rows = rows_of(1, 2)
+    nightly = await connect(fresh_dsn, {})
+    try:
+        async with nightly.transaction():
+            await nightly.fetchval("SELECT company_id FROM public.companies WHERE uen = $1", rows[0].uen)
+            made = await inserted(database, shape, rows)
+    finally:
+        await nightly.close()
+    assert (made.companies, made.gave_way and made.gave_way.reason) == ({}, "table_busy")
+    await owner.execute(
+        "INSERT INTO background_jobs (job_type, status, started_at) VALUES ('staging_upsert', 'running', now())"
+    )
+    made = await inserted(database, shape, rows)
+    assert (made.companies, made.gave_way and made.gave_way.reason) == ({}, "nightly_running")
+    assert await owner.fetchval("SELECT count(*) FROM companies") == 0
 
 
 async def test_a_company_is_loaded_with_its_registry_facts(

@@ -11,9 +11,10 @@ import pytest_asyncio
 from database_clock import Clock
 from server_defaults import under_any_defaults
 
+from acra_express_async.db.companies.batch_look import look_at_batch
 from acra_express_async.db.companies.outcomes import DailyCap, Outcomes
 from acra_express_async.db.session.pool import Connection, Database
-from acra_express_async.models import CompanyId, JobId
+from acra_express_async.models import Company, CompanyId, JobId
 
 from .builders import a_job, take
 
@@ -127,7 +128,8 @@ async def test_the_commit_sees_what_another_job_answered(database: Database, own
 
     async def seen() -> bool:
         async with database.transaction() as connection:
-            return await outcomes.ended_elsewhere(connection, a_job(mine), COMPANY)
+            since = await outcomes.since_loaded(connection, a_job(mine), Company(COMPANY, uen="", name=""))
+            return since.answered_elsewhere
 
     await answered(other, "enriched")
     assert (await take(cap, COMPANY, mine, 300)).ours
@@ -137,6 +139,11 @@ async def test_the_commit_sees_what_another_job_answered(database: Database, own
     assert not await seen()
     await answered(other, "no_website")
     assert await seen()
+
+
+async def full_until(owner: Connection, zone: str) -> timedelta | None:
+    """What a continuation finds before it stages, under a cap of one."""
+    return (await look_at_batch(owner, None, 0, zone=zone, cap=1)).full_until
 
 
 @pytest.mark.parametrize(
@@ -162,8 +169,8 @@ async def test_a_full_day_is_over_when_it_says_so(
         await owner.execute("DELETE FROM acra_express.daily_slots")
         await clock.advance(change + timedelta(hours=hours) - clock.now)
         assert (await take(cap, COMPANY, job, 1)).ours
-        left = await cap.full(1)
+        left = await full_until(owner, zone)
         assert left is not None
         assert timedelta() < left <= timedelta(hours=26)
         await clock.advance(left)
-        assert await cap.full(1) is None
+        assert await full_until(owner, zone) is None

@@ -212,7 +212,7 @@ async def test_a_job_whose_id_came_again_is_claimed_as_a_new_one(
     [job] = await jobs.claim("after", LEASE, 1)
     assert (job.job_id, job.replaced) == (before.job_id, True)
     assert (job.attempt, job.errors, job.crashes, job.outage) == (1, 0, 0, timedelta(0))
-    assert await Outcomes(database).ended(job.job_id) == frozenset()
+    assert await Outcomes(database).ended(owner, job.job_id) == frozenset()
     with pytest.raises(LeaseLost):
         await jobs.heartbeat(before)
 
@@ -280,7 +280,7 @@ async def test_a_restored_row_meets_the_outcomes_it_had(jobs: Jobs, database: Da
     assert await Control(database).reconcile() == 1
     [again] = await jobs.claim("b", LEASE, 1)
     assert (again.job_id, again.replaced) == (job.job_id, False)
-    assert await Outcomes(database).ended(again.job_id) == {1, 2}
+    assert await Outcomes(database).ended(owner, again.job_id) == {1, 2}
 
 
 async def test_rows_without_a_creation_time_are_told_by_their_own(
@@ -295,7 +295,7 @@ async def test_rows_without_a_creation_time_are_told_by_their_own(
     )
     [job] = await jobs.claim("a", LEASE, 1)
     assert job.replaced
-    assert await Outcomes(database).ended(job.job_id) == frozenset()
+    assert await Outcomes(database).ended(owner, job.job_id) == frozenset()
 
 
 async def test_check_knows_that_job_ids_will_come_again(jobs: Jobs, database: Database, owner: Connection) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from acra_express_async.db.companies.address_hash import AddressHash
+from acra_express_async.db.companies.batch_look import ListedUens, look_at_batch
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.forget import forget
 from acra_express_async.db.jobs import uen_lists
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
-from acra_express_async.db.jobs.uen_lists import ListedUens, UenLists, list_progress, store_list
+from acra_express_async.db.jobs.uen_lists import UenLists, list_progress, store_list
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.schema.uninstall import uninstall
 from acra_express_async.db.session.pool import Connection, Database
@@ -30,13 +31,18 @@ async def params_of(owner: Connection, job_id: int) -> dict[str, Any]:
     return params
 
 
+async def next_of(database: Database, campaign_id: int, limit: int) -> ListedUens:
+    async with database.session() as connection:
+        return (await look_at_batch(connection, campaign_id, limit)).listed
+
+
 async def test_enqueue_stores_a_list_once(database: Database, owner: Connection) -> None:
     uens = [f"2019{number:05d}K" for number in range(MAX_LISTED)]
     job_id = await Operator(database).enqueue(StagingParams(uens=[*uens, " 201900000k "][:MAX_LISTED], limit=7))
     params = await params_of(owner, job_id)
     assert sorted(params) == ["campaign"]
     assert (params["campaign"]["id"], params["campaign"]["left"]) == (job_id, 7)
-    assert await UenLists(database).next_of(job_id, 2) == ListedUens(tuple(uens[:2]), more=True, exists=True)
+    assert await next_of(database, job_id, 2) == ListedUens(tuple(uens[:2]), more=True, exists=True)
     assert await list_progress(owner, job_id) == (MAX_LISTED, MAX_LISTED)
     assert await owner.fetchval("SELECT pg_column_size(params) FROM background_jobs") < 200
 
@@ -44,7 +50,7 @@ async def test_enqueue_stores_a_list_once(database: Database, owner: Connection)
 async def test_a_job_without_uens_has_no_list(database: Database, owner: Connection) -> None:
     job_id = await Operator(database).enqueue(StagingParams(terms=["bakery"], limit=3))
     assert await params_of(owner, job_id) == {"terms": ["bakery"], "limit": 3}
-    assert await UenLists(database).next_of(job_id, 5) == ListedUens()
+    assert await next_of(database, job_id, 5) == ListedUens()
 
 
 async def test_uens_are_taken_in_the_order_of_asking(database: Database) -> None:
@@ -52,12 +58,12 @@ async def test_uens_are_taken_in_the_order_of_asking(database: Database) -> None
     async with database.transaction() as connection:
         await lists.store(connection, 7, ["C", "A", "B"], afresh=True)
         await lists.take(connection, 7, 70, ["C"], {})
-    assert await lists.next_of(7, 1) == ListedUens(("A",), more=True, exists=True)
-    assert await lists.next_of(7, 0) == ListedUens((), more=True, exists=True)
+    assert await next_of(database, 7, 1) == ListedUens(("A",), more=True, exists=True)
+    assert await next_of(database, 7, 0) == ListedUens((), more=True, exists=True)
     async with database.transaction() as connection:
         await lists.take(connection, 7, 71, ["A", "B"], {"B": "not live"})
         assert await list_progress(connection, 7) == (3, 0)
-    assert await lists.next_of(7, 5) == ListedUens((), more=False, exists=True)
+    assert await next_of(database, 7, 5) == ListedUens((), more=False, exists=True)
 
 
 async def test_a_uen_that_is_listed_again_waits_behind_the_others(database: Database) -> None:
@@ -66,7 +72,7 @@ async def test_a_uen_that_is_listed_again_waits_behind_the_others(database: Data
         await lists.store(connection, 7, ["A", "B"], afresh=True)
         await lists.take(connection, 7, 70, ["A"], {})
         await lists.store(connection, 7, ["A"], afresh=False)
-    assert (await lists.next_of(7, 5)).next == ("B", "A")
+    assert (await next_of(database, 7, 5)).next == ("B", "A")
 
 
 async def test_a_new_campaign_meets_no_list_of_an_earlier_life(database: Database, owner: Connection) -> None:
@@ -75,7 +81,7 @@ async def test_a_new_campaign_meets_no_list_of_an_earlier_life(database: Databas
     await store_list(owner, following, ["OLD"], afresh=True)
     job_id = await Operator(database).enqueue(StagingParams(uens=["NEW"]))
     assert job_id == following
-    assert (await UenLists(database).next_of(job_id, 5)).next == ("NEW",)
+    assert (await next_of(database, job_id, 5)).next == ("NEW",)
 
 
 async def test_the_previous_version_gets_the_list_in_the_row(database: Database, owner: Connection) -> None:

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from db.builders import a_company, advance, count, one
 
-from acra_express_async.db.companies.judged import judged_of
+from acra_express_async.db.companies.company_rows import load_company
 from acra_express_async.db.companies.optouts import record_opt_out
 from acra_express_async.db.records.judgement_rows import Word, contradicted
 from acra_express_async.errors import JudgementRefused
@@ -108,8 +108,9 @@ async def test_a_rejected_contact_is_taken_out_of_every_list(desk: Desk) -> None
     row = await one(desk.owner, "SELECT public_emails, verification_results FROM company_enrichment_runs")
     assert row == {"public_emails": [], "verification_results": []}
     async with desk.database.session() as connection:
-        judged = await judged_of(connection, UEN)
-    assert judged == Judged(
+        loaded = await load_company(connection, company.company_id)
+    assert loaded is not None
+    assert loaded.judged == Judged(
         rejected_contacts=frozenset((desk.hashes.text("info@lotus.com.sg"), "+6561112222")),
     )
 

@@ -15,6 +15,7 @@ from acra_express_async.db.companies.address_hash import AddressHash, load_addre
 from acra_express_async.db.companies.campaign_rows import Campaigns
 from acra_express_async.db.companies.decisions import explain
 from acra_express_async.db.companies.forget import forget
+from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.console.company_search import CompanySearch
 from acra_express_async.db.console.console_rows import ConsoleRows
 from acra_express_async.db.jobs.uen_lists import UenLists, list_progress
@@ -56,6 +57,7 @@ def operations(
     database: Database, shape: PlatformShape, hashes: AddressHash
 ) -> dict[str, Callable[[], Awaitable[Any]]]:
     records, history, lists = RecordPages(database, shape), FieldHistory(database), UenLists(database)
+    chosen = Selection(database, shape=shape, include_sole_proprietors=False, recheck_days=7, hold_nights=2)
     campaigns, reviewed, samples = Campaigns(database), ReviewRows(database), Samples(database)
     judgements = Judgements(database, hashes)
     fresh = FreshnessRows(database, shape=shape, include_sole_proprietors=False)
@@ -104,7 +106,7 @@ def operations(
         "changes": lambda: first(history.pages(now - 50 * DAY)),
         "pruned changes": lambda: history.prune(400 * DAY),
         "pruned lists": lambda: lists.prune(400 * DAY),
-        "next of a list": lambda: lists.next_of(3, 5),
+        "next of a list": lambda: chosen.look(3, 5, zone="UTC", cap=300),
         "progress of a list": progress,
         "newest campaigns": lambda: campaigns.newest(10),
         "one campaign": lambda: campaigns.one(3),

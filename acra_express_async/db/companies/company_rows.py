@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -14,24 +13,17 @@ from acra_express_async.db.companies.platform_records import SavedCompany, save
 from acra_express_async.db.companies.platform_runs import book
 from acra_express_async.db.schema.platform_shape import SHAPE_CHANGED, PlatformShape, costs, probe
 from acra_express_async.db.session.pool import Connection, Database, Row, forget_statements
-from acra_express_async.errors import NotStaged, StandBack
 from acra_express_async.models import Company, CompanyId, Job, Outcome, Usage
-from acra_express_async.registry import RegistryRow
 
 log = logs.logger("companies")
 
 WrittenT = TypeVar("WrittenT")
-
-RETRY_INSERT = {"table_busy": timedelta(seconds=30), "nightly_running": timedelta(minutes=5)}
-"""How long a staging job is snoozed: a lock on `companies` lasts seconds, a nightly staging job lasts minutes."""
 
 WORK_HOLDS = timedelta(days=3)
 """How long answers and failures of an earlier attempt at a company may be known; see answer_memory.py."""
 
 LONGEST_CELL = 500
 """Most characters of a cell: the longest names have about 200, and a page is compared with every word of one."""
-
-_LEADING_YEAR = re.compile(r"^(\d{4})")
 
 
 class Companies:
@@ -106,102 +98,6 @@ class Companies:
             company=company,
             outcome=outcome,
         )
-
-
-async def upsert_company(
-    connection: Connection,
-    row: RegistryRow,
-    shape: PlatformShape,
-    *,
-    held_codes: frozenset[str] = frozenset(),
-) -> CompanyId:
-    """Find or create the company of a registry row, in a short transaction for this company alone.
-
-    An existing row keeps its values, except for its name. `held_codes` are SSIC codes for which a nightly job is
-    pending: no existing company gets one of them. A new row is inserted by the owner's `insert_company`, after which
-    the caller must commit at once, because the table is locked.
-
-    Raises:
-        StandBack: the nightly run goes first (`table_busy`, `nightly_running`); nothing was written.
-        NotStaged: a row without a UEN has this name, and a second one must not be inserted beside it.
-    """
-    code = row.ssic_code if row.ssic_code not in held_codes else None
-    industry = await _industry(connection, row, shape)
-    year = _LEADING_YEAR.match(row.incorporated or "")
-    company_id = await connection.fetchval("SELECT company_id FROM public.companies WHERE uen = $1", row.uen)
-    if company_id is None:
-        company_id = await _insert(connection, row, industry, int(year[1]) if year else None)
-    else:
-        await connection.execute(
-            r"""
-            UPDATE public.companies SET
-                name = CASE WHEN lower(regexp_replace(name, '\s+', ' ', 'g')) = lower($2::text) THEN name ELSE $2 END,
-                industry_code = coalesce(industry_code, $3),
-                industry_norm = coalesce(industry_norm, $4),
-                incorporation_year = coalesce(incorporation_year, $5),
-                last_seen = acra_express.clock()
-            WHERE company_id = $1 AND (
-                lower(regexp_replace(name, '\s+', ' ', 'g')) IS DISTINCT FROM lower($2::text)
-                OR (industry_code IS NULL AND $3::text IS NOT NULL)
-                OR (industry_norm IS NULL AND $4::text IS NOT NULL)
-                OR (incorporation_year IS NULL AND $5::int IS NOT NULL))
-            """,
-            company_id,
-            row.name,
-            code,
-            industry,
-            int(year[1]) if year else None,
-        )
-    return CompanyId(company_id)
-
-
-async def _insert(connection: Connection, row: RegistryRow, industry: str | None, year: int | None) -> int:
-    """Insert through the owner's function, unless a customer's own row of this name waits for its UEN.
-
-    The nightly looks such a row up by its name and fills it, but only while no other row has the UEN: after our insert
-    it would update our row and leave the customer's empty. Equal names are no proof that it is the same company, so we
-    do not write the UEN into it either.
-    """
-    namesake = await connection.fetchval(
-        """
-        SELECT min(c.company_id) FROM public.companies c
-        WHERE lower(c.name) = lower($1::text) AND coalesce(btrim(c.uen), '') = ''
-        """,
-        row.name,
-    )
-    if namesake is not None:
-        raise NotStaged(
-            f"company {namesake} has this name and no UEN; the nightly or a person must give it its UEN first"
-        )
-    made = await connection.fetchrow(
-        "SELECT company_id, refused FROM acra_express.insert_company($1, $2, $3, $4, $5)",
-        row.uen,
-        row.name,
-        industry,
-        row.ssic_code,
-        year,
-    )
-    assert made is not None
-    if made["refused"] is not None:
-        raise StandBack(
-            "a nightly staging job goes first on companies"
-            if made["refused"] == "nightly_running"
-            else "companies is locked by another session",
-            reason=made["refused"],
-            retry_after=RETRY_INSERT[made["refused"]],
-        )
-    return int(made["company_id"])
-
-
-async def _industry(connection: Connection, row: RegistryRow, shape: PlatformShape) -> str | None:
-    """The title of the code in `ssic_ref`, or else the registry's own description."""
-    title = None
-    if row.ssic_code and shape.has("ssic_ref", "code", "title"):
-        title = await connection.fetchval(
-            "SELECT title FROM public.ssic_ref WHERE code = ANY ($1::text[]) LIMIT 1",
-            [row.ssic_code, row.ssic_code.zfill(5)],
-        )
-    return title or row.ssic_description
 
 
 async def load_company(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from acra_express_async import logs
-from acra_express_async.db.companies.judged import hold_company, judged_of
+from acra_express_async.db.companies.judged import hold_company, judged_in
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.models import Company, CompanyId, Job, JobId, JobType, Outcome, OutcomeKind
 from acra_express_async.params import believable, companies_named_in, id_of, moment_in
@@ -36,47 +36,61 @@ class Slot:
     until_tomorrow: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class SinceLoaded:
+    """What has happened to a company since it was loaded.
+
+    Args:
+        judged: people have said something about it, so the outcome is out of date.
+        answered_elsewhere: another job has answered for it since this one took its slot. The slots prevent that, but
+            the previous version of the service does not see a slot of another day.
+    """
+
+    judged: bool
+    answered_elsewhere: bool
+
+
 class Outcomes:
     """Outcomes of enrichment jobs; one row for each company of a job."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ended(self, job_id: JobId) -> frozenset[CompanyId]:
+    async def ended(self, connection: Connection, job_id: JobId) -> frozenset[CompanyId]:
         """The companies of this job that are done."""
-        async with self._database.session() as connection:
-            rows = await connection.fetch("SELECT company_id FROM acra_express.outcomes WHERE job_id = $1", job_id)
+        rows = await connection.fetch("SELECT company_id FROM acra_express.outcomes WHERE job_id = $1", job_id)
         return frozenset(CompanyId(row["company_id"]) for row in rows)
 
-    async def ended_elsewhere(self, connection: Connection, job: Job, company_id: CompanyId) -> bool:
-        """Whether another job has answered for this company since `job` took its slot.
+    async def since_loaded(self, connection: Connection, job: Job, company: Company) -> SinceLoaded:
+        """What has happened to the company since it was loaded.
 
-        The slots prevent that, but the previous version of the service does not see a slot of another day. Inside the
-        transaction that stores the outcome; two such transactions for one company run one after the other.
+        Inside the transaction that stores the outcome, which no judgement can overtake; two such transactions for one
+        company run one after the other.
         """
-        await hold_company(connection, company_id)
-        return bool(
-            await connection.fetchval(
-                """
-                SELECT EXISTS (
-                    SELECT FROM acra_express.outcomes o
-                    WHERE o.company_id = $1 AND o.job_id <> $2 AND o.kind IN ('enriched', 'no_website')
-                      AND o.ended_at >= (
-                          SELECT max(s.taken_at) FROM acra_express.daily_slots s
-                          WHERE s.company_id = $1 AND s.job_id = $2))
-                """,
-                company_id,
-                job.job_id,
-            )
+        await hold_company(
+            connection, company.company_id
+        )  # a separate statement: the next one must see what came before
+        row = await connection.fetchrow(
+            """
+            SELECT max(j.value) FILTER (WHERE j.judgement IN ('accept', 'set') AND j.field = 'site') AS site,
+                   coalesce(bool_or(j.judgement = 'none'), false) AS no_site,
+                   array_agg(j.value) FILTER (WHERE j.judgement = 'reject' AND j.field = 'site') AS sites,
+                   array_agg(coalesce(encode(j.address_hash, 'hex'), j.value))
+                       FILTER (WHERE j.judgement IN ('reject', 'bounced') AND j.field <> 'site') AS contacts,
+                   EXISTS (
+                       SELECT FROM acra_express.outcomes o
+                       WHERE o.company_id = $2 AND o.job_id <> $3 AND o.kind IN ('enriched', 'no_website')
+                         AND o.ended_at >= (
+                             SELECT max(s.taken_at) FROM acra_express.daily_slots s
+                             WHERE s.company_id = $2 AND s.job_id = $3)) AS answered
+            FROM acra_express.judgements j WHERE j.uen = $1 AND j.ended_at IS NULL
+            """,
+            company.uen,
+            company.company_id,
+            job.job_id,
         )
-
-    async def judged_since(self, connection: Connection, company: Company) -> bool:
-        """Whether people have said something about the company since it was loaded; the outcome is then out of date.
-
-        Inside the transaction that stores the outcome, which no judgement can overtake.
-        """
-        await hold_company(connection, company.company_id)
-        return await judged_of(connection, company.uen) != company.judged
+        assert row is not None
+        return SinceLoaded(judged=judged_in(row) != company.judged, answered_elsewhere=row["answered"])
 
     async def write(
         self,
@@ -189,10 +203,11 @@ class DailyCap:
 
     def __init__(self, database: Database, zone: ZoneInfo) -> None:
         self._database = database
-        self._zone = zone
+        self.zone = zone
 
     async def take(self, connection: Connection, company_id: CompanyId, job_id: JobId, cap: int) -> Slot:
-        """Take today's slot for a company, as the last step of the caller's transaction, for which other sessions wait.
+        """Take today's slot for a company, as the last step of the caller's transaction, for which other sessions wait:
+        whatever else that transaction holds, it is about to commit.
 
         A slot belongs to one job. While that job is live and has not decided about the company, no other may work on
         the company, whatever the day of the slot; afterwards the slot is taken over.
@@ -228,28 +243,13 @@ class DailyCap:
                    ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now AS until_tomorrow
             FROM today
             """,
-            self._zone.key,
+            self.zone.key,
             company_id,
             job_id,
             cap,
         )
         assert row is not None
         return Slot(ours=row["ours"], elsewhere=row["elsewhere"], until_tomorrow=row["until_tomorrow"])
-
-    async def full(self, cap: int) -> timedelta | None:
-        """How long until the next day begins, if no slot is left today; None while there is one."""
-        async with self._database.session() as connection:
-            left = await connection.fetchval(
-                """
-                SELECT CASE WHEN (SELECT count(*) FROM acra_express.daily_slots s WHERE s.day = today.day) >= $2
-                            THEN ((today.day + 1)::timestamp AT TIME ZONE $1) - today.now END
-                FROM (SELECT now, (now AT TIME ZONE $1)::date AS day
-                      FROM (SELECT acra_express.clock() AS now) c) today
-                """,
-                self._zone.key,
-                cap,
-            )
-        return left if isinstance(left, timedelta) else None
 
     async def hand_back(self, company_id: CompanyId, job_id: JobId) -> None:
         """Return the slot of a company for which nothing was sent."""
@@ -259,7 +259,7 @@ class DailyCap:
                 DELETE FROM acra_express.daily_slots
                 WHERE day = (acra_express.clock() AT TIME ZONE $1)::date AND company_id = $2 AND job_id = $3
                 """,
-                self._zone.key,
+                self.zone.key,
                 company_id,
                 job_id,
             )
@@ -271,6 +271,6 @@ class DailyCap:
                 await connection.fetchval(
                     "SELECT count(*) FROM acra_express.daily_slots"
                     " WHERE day = ((SELECT acra_express.clock()) AT TIME ZONE $1)::date",
-                    self._zone.key,
+                    self.zone.key,
                 )
             )

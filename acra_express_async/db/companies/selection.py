@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from acra_express_async.db.companies.batch_look import BatchLook, look_at_batch
 from acra_express_async.db.companies.company_domains import update_domains
-from acra_express_async.db.companies.company_rows import LONGEST_CELL, upsert_company
+from acra_express_async.db.companies.company_rows import LONGEST_CELL
+from acra_express_async.db.companies.company_upserts import INSERTED_AT_ONCE, Inserted, insert_companies, upsert_company
 from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes, lost_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
@@ -85,35 +87,44 @@ class Selection:
         self._recheck = timedelta(days=recheck_days)
         self._hold_nights = hold_nights
 
+    async def look(self, campaign_id: int, limit: int, *, zone: str, cap: int | None) -> BatchLook:
+        """What a batch of a campaign has to know first; see `look_at_batch`."""
+        async with self._database.session() as connection:
+            return await look_at_batch(
+                connection, campaign_id, max(limit, 0), hold_nights=self._hold_nights, zone=zone, cap=cap
+            )
+
     async def pick(
         self,
         params: StagingParams,
         campaign: Campaign,
         limit: int,
-        uens: Sequence[str] | None = None,
+        look: BatchLook | None = None,
         *,
         again: bool = False,
     ) -> Picked:
         """The next batch of a campaign, at most `limit` rows (none where `limit` is zero or less).
 
         Args:
-            uens: the next of the campaign's list, which come first; those of `params` when None.
+            look: of `look`; its listed UENs come first. Those of `params`, and no list, when None.
             again: companies that were checked lately are wanted too.
 
         Raises:
             JobError: a term matches no code; the sentence names it.
         """
         limit = max(limit, 0)
-        done = tuple(listed_uens(params.uens) if uens is None else uens)[:limit]
+        done = look.listed.next if look else tuple(listed_uens(params.uens))[:limit]
         async with self._database.session() as connection:
-            held, rows, refused = await self._asked(connection, done)
+            if look is None:
+                look = await look_at_batch(connection, None, 0, uens=done, hold_nights=self._hold_nights)
+            rows, refused = self._asked(done, look)
             if not (params.terms or params.ssic_codes):
                 return Picked(tuple(rows), done, tuple(refused))
             walk = _Walk(after=campaign.after or "", wrapped=campaign.wrapped, again=again, rows=rows)
             if len(rows) < limit:
                 codes = await codes_of(connection, params.terms, params.ssic_codes, self._shape)
                 await fill_codes(connection, codes)
-                await self._walk(connection, codes, walk, campaign.enqueued_at, limit, held)
+                await self._walk(connection, codes, walk, campaign.enqueued_at, limit, look.held)
         return Picked(
             rows=tuple(walk.rows),
             done_uens=done,
@@ -123,6 +134,15 @@ class Selection:
             exhausted=walk.exhausted,
             held=walk.held,
         )
+
+    async def insert(self, rows: Sequence[RegistryRow]) -> Inserted:
+        """Find or create the companies of rows that need nothing else, a few in one transaction; see
+        `insert_companies`. The others are left to `upsert`."""
+        made = Inserted()
+        for first in range(0, len(rows), INSERTED_AT_ONCE):
+            async with self._database.transaction() as connection:
+                made |= await insert_companies(connection, rows[first : first + INSERTED_AT_ONCE], self._shape)
+        return made
 
     async def upsert(self, row: RegistryRow) -> CompanyId:
         """Find or create the company in its own transaction; raises StandBack (see `upsert_company`)."""
@@ -160,24 +180,19 @@ class Selection:
         async with self._database.session() as connection:
             return int(await count_postal_codes(connection))
 
-    async def _asked(
-        self, connection: Connection, uens: Sequence[str]
-    ) -> tuple[frozenset[str], list[RegistryRow], list[tuple[str, str]]]:
-        """The codes of pending nightly jobs, the rows to stage, and why the others are left out."""
-        asked = await connection.fetch(_ASKED, list(uens), self._hold_nights)
-        held = frozenset(asked[0]["held"])
-        found = {row["uen"]: row for row in asked}
+    def _asked(self, uens: Sequence[str], look: BatchLook) -> tuple[list[RegistryRow], list[tuple[str, str]]]:
+        """The rows to stage, and why the others are left out."""
         rows: list[RegistryRow] = []
         refused: list[tuple[str, str]] = []
         for uen in uens:
-            row = found.get(uen)
+            row = look.registered.get(uen)
             if row is None:
                 refused.append((uen, "not in the registry"))
             elif not may_be_live(row["status"]):
                 refused.append((uen, f"not live ({row['status']})"))
             elif is_sole_proprietor(row["entity_type"], row["constitution"]) and not self._include_sole:
                 refused.append((uen, "a sole proprietor is personal data (INCLUDE_SOLE_PROPRIETORS)"))
-            elif row["company_id"] is None and ssic_digits(row["ssic_code"]) in held:
+            elif row["company_id"] is None and ssic_digits(row["ssic_code"]) in look.held:
                 refused.append((uen, f"new, and left to the nightly job that has SSIC {row['ssic_code']} pending"))
             elif row["company_id"] is not None and id_of(row["company_id"]) is None:
                 refused.append((uen, f"its row in companies has the id {row['company_id']}, which no job can name"))
@@ -185,7 +200,7 @@ class Selection:
                 refused.append((uen, "has no name in the registry"))
             else:
                 rows.append(_row_of(row))
-        return held, rows, refused
+        return rows, refused
 
     async def _walk(
         self,
@@ -255,17 +270,6 @@ def _row_of(row: Row) -> RegistryRow:
         incorporated=row["incorporated"],
     )
 
-
-# One row at least, for the codes.
-_ASKED = """
-    SELECT pending.held, s.uen, s.entity_name, s.entity_status_description AS status,
-           s.entity_type_description AS entity_type, s.business_constitution_description AS constitution,
-           s.primary_ssic_code AS ssic_code, s.primary_ssic_description AS ssic_description,
-           s.registration_incorporation_date AS incorporated, c.company_id
-    FROM (SELECT CASE WHEN $2 > 0 THEN ARRAY(SELECT acra_express.nightly_codes($2)) ELSE '{}' END AS held) pending
-    LEFT JOIN public.staging_acra_companies s ON s.uen = ANY ($1::text[])
-    LEFT JOIN public.companies c ON c.uen = s.uen
-"""
 
 # $1 codes, $2 after, $3 sole proprietors too, $4 window, $5 how long an answer holds, $6 a failure, $7 campaign start.
 # `ring` is the next window of the codes' lists, merged in UEN order; `waiting` are companies of live enrichment jobs,

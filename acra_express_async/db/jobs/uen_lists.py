@@ -6,7 +6,6 @@ A job that belongs to a campaign carries no list; a batch takes the next UENs in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from acra_express_async.db.session.pool import Connection, Database
@@ -15,44 +14,11 @@ PRUNED_AT_ONCE = 5000
 """UENs that one tick deletes at most: some 50 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedUens:
-    """What a batch may take: the `next` UENs in list order, and whether `more` follow.
-
-    `exists` says that the campaign has a list at all; one that is used up still counts. `again`: companies that were
-    checked lately were asked for too.
-    """
-
-    next: tuple[str, ...] = ()
-    more: bool = False
-    exists: bool = False
-    again: bool = False
-
-
 class UenLists:
     """Lists of UENs by campaign."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def next_of(self, campaign_id: int, limit: int) -> ListedUens:
-        """The next `limit` UENs that no batch has taken."""
-        async with self._database.session() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT ARRAY(SELECT u.uen FROM acra_express.campaign_uens u
-                             WHERE u.campaign_id = $1 AND u.staging_job_id IS NULL AND u.kind IS NULL
-                             ORDER BY u.place LIMIT $2) AS uens,
-                       EXISTS (SELECT FROM acra_express.campaign_uens u WHERE u.campaign_id = $1) AS listed,
-                       EXISTS (SELECT FROM acra_express.campaigns c
-                               WHERE c.campaign_id = $1 AND c.again_by IS NOT NULL) AS again
-                """,
-                campaign_id,
-                limit + 1,
-            )
-        assert row is not None
-        uens = tuple(row["uens"])
-        return ListedUens(uens[:limit], more=len(uens) > limit, exists=row["listed"], again=row["again"])
 
     async def prune(self, keep: timedelta) -> int:
         """Delete UENs of a list that is older than `keep` and of which nothing waits or runs; returns how many.
