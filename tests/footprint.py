@@ -26,9 +26,11 @@ TYPICAL = Usage(searches=1, pages=2, verifications=1)
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """The cost of `companies`, staging included and heartbeats excluded.
+    """The cost of `companies`: staging, claims and further sessions included; without what a start costs that finds
+    nothing to do, without heartbeats and without the statements that measure.
 
     Args:
+        transactions: as the server counted them, in every session of the database.
         round_trips: statements that were sent one after the other, BEGIN and COMMIT among them.
         milliseconds: time in which the server executed statements (`active_time` of `pg_stat_database`).
         typical: UENs of the companies that used exactly `TYPICAL`.
@@ -52,12 +54,14 @@ async def footprint(dsn: str, folder: Path, count: int, only: tuple[str, ...] = 
     """Work on `count` companies of the sample registry in one campaign, or on those of `only`."""
     async with stage(dsn, folder, rows=3 * count, allowance_scale=100_000.0, latency_scale=0.0) as standing:
         wanted = list(only) or standing.uens[:count]
-        started = await _counters(standing.owner)
+        asked = _Sent()
+        standing.owner.add_query_logger(asked.count)
+        started = await _counters(standing.owner, asked)
         idle = await _worked_off(standing)  # what a start costs without any work
-        before = await _counters(standing.owner)
+        before = await _counters(standing.owner, asked)
         await standing.enqueue({"uens": wanted})
         worked = await _worked_off(standing)
-        after = await _counters(standing.owner)
+        after = await _counters(standing.owner, asked)
         rows = await standing.owner.fetch(
             """
             SELECT uen, (detail #>> '{usage,searches}')::int AS searches, (detail #>> '{usage,pages}')::int AS pages,
@@ -91,13 +95,14 @@ class _Sent:
 
         async def dialled(database: Database, *how: Any, **more: Any) -> Any:
             connection = await dial(database, *how, **more)
-            connection.add_query_logger(self._count)
+            connection.add_query_logger(self.count)
             return connection
 
         with patch.object(Database, "_dial", dialled):
             yield
 
-    def _count(self, _query: object) -> None:
+    def count(self, _query: object) -> None:
+        """Called by the driver for each statement."""
         self.round_trips += 1
 
 
@@ -128,8 +133,12 @@ async def _worked_off(standing: Stage) -> _Sent:
     return sent
 
 
-async def _counters(owner: Connection) -> tuple[int, float, int]:
-    """Transactions, milliseconds of execution and WAL bytes; every other session has ended and has reported its own."""
+async def _counters(owner: Connection, asked: _Sent) -> tuple[int, float, int]:
+    """Transactions, milliseconds of execution and WAL bytes; every other session has ended and has reported its own.
+
+    Args:
+        asked: what `owner` has sent, each in a transaction of its own that does not count.
+    """
     while await owner.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         " AND backend_type = 'client backend'"
@@ -144,4 +153,4 @@ async def _counters(owner: Connection) -> tuple[int, float, int]:
         """
     )
     assert row is not None
-    return row["transactions"], row["active_time"], row["wal"]
+    return row["transactions"] - asked.round_trips, row["active_time"], row["wal"]
