@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ ARRANGEMENTS = ((2, 1), (8, 1), (2, 2), (8, 2))
 PLENTY = 100_000_000
 """An allowance of any provider, and the day's cap: never reached."""
 SEED = 7
+REGISTRY = "registry.csv"
 WARM_UP = 20
 """Companies before the measured ones: pools, plans and caches are as in a running service."""
 STALLED_SECONDS = 60.0
@@ -59,16 +61,47 @@ class Figures:
     transactions: float
 
 
+class SimulatedWeb:
+    """The simulator in a separate process, without latency and limits; a later one takes the address of the first."""
+
+    def __init__(self, page_size: str) -> None:
+        self._page_size = page_size
+        self._process: asyncio.subprocess.Process | None = None
+        self.facts: dict[str, Any] = {"root": "http://127.0.0.1:0"}
+        """Its addresses and keys."""
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, registry: Path) -> None:
+        """The web of the companies in that file."""
+        port = self.facts["root"].rpartition(":")[2]
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "acra_express_async.sandbox.simulator", "--port", port),
+            *("--registry", registry, "--seed", str(SEED), "--page-size", self._page_size),
+            *("--latency-scale", "0", "--allowance-scale", str(PLENTY), "--no-budget-layer"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.facts = json.loads(await self._process.stdout.readline())
+
+    async def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            await process.wait()
+
+
 class Bench:
     """A database with a registry, the simulator in a separate process, and services that are started for each run."""
 
-    def __init__(
-        self, dsn: str, owner: Connection, server_pid: int, simulator: Mapping[str, Any], folder: Path
-    ) -> None:
+    def __init__(self, dsn: str, owner: Connection, server_pid: int, web: SimulatedWeb, folder: Path) -> None:
         self._dsn = dsn
         self._owner = owner
         self._server_pid = server_pid
-        self._simulator = simulator
+        self._web = web
         self.folder = folder
         self._uens: list[str] = []
         self._looks = 0
@@ -86,22 +119,29 @@ class Bench:
         self._uens = [row["uen"] for row in rows]
         await self._owner.execute("VACUUM ANALYZE")
 
+    async def narrow_web(self, companies: int) -> None:
+        """Let the web be that of the next `companies` alone: the simulator's search takes longer in a larger one."""
+        part = self.folder / "part.csv"
+        await asyncio.to_thread(_copy_rows, self.folder / REGISTRY, part, set(self._uens[:companies]))
+        await self._web.stop()
+        await self._web.start(part)
+
     def environ(self, workers: int, number: int) -> dict[str, str]:
         """Settings of one replica. Each has an EGRESS: with one for all, DuckDuckGo would serve them in turn."""
         figures = {
             "POSTGRES_DSN": self._dsn,
             "WORKERS": workers,
             "DAILY_CAP": PLENTY,
-            "DUCKDUCKGO__BASE_URL": self._simulator["duckduckgo"],
+            "DUCKDUCKGO__BASE_URL": self._web.facts["duckduckgo"],
             "DUCKDUCKGO__REQUESTS_PER_HOUR": PLENTY,
             "DUCKDUCKGO__SPACING_SECONDS": 0,
             "DUCKDUCKGO__EGRESS": f"replica-{number}",
-            "JINA__BASE_URL": self._simulator["jina"],
-            "JINA__API_KEY": self._simulator["jina_key"],
+            "JINA__BASE_URL": self._web.facts["jina"],
+            "JINA__API_KEY": self._web.facts["jina_key"],
             "JINA__CALLS_PER_HOUR": PLENTY,
             "JINA__TOKENS_PER_MINUTE": PLENTY,
-            "ZEROBOUNCE__BASE_URL": self._simulator["zerobounce"],
-            "ZEROBOUNCE__API_KEY": self._simulator["zerobounce_key"],
+            "ZEROBOUNCE__BASE_URL": self._web.facts["zerobounce"],
+            "ZEROBOUNCE__API_KEY": self._web.facts["zerobounce_key"],
             "ZEROBOUNCE__VERIFICATIONS_PER_DAY": PLENTY,
         }
         return {f"ACRA_EXPRESS_{name}": str(value) for name, value in figures.items()}
@@ -151,7 +191,7 @@ class Bench:
     def _cpu(self, pids: Sequence[int]) -> tuple[float, float, float]:
         """CPU seconds so far of the services, the database server and the simulator."""
         services = sum(cpu_seconds(pid) for pid in pids)
-        return services, tree_cpu_seconds(self._server_pid), cpu_seconds(self._simulator["pid"])
+        return services, tree_cpu_seconds(self._server_pid), cpu_seconds(self._web.pid)
 
     async def _transactions(self) -> int:
         """Transactions in this database so far, without those that only watch."""
@@ -202,35 +242,33 @@ def tree_cpu_seconds(pid: int) -> float:
     return total
 
 
-@asynccontextmanager
-async def simulator(file: Path, page_size: str) -> AsyncIterator[dict[str, Any]]:
-    """The simulator in a separate process, without latency and limits; its addresses, keys and pid."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "acra_express_async.sandbox.simulator"),
-        *("--registry", file, "--seed", str(SEED), "--page-size", page_size),
-        *("--latency-scale", "0", "--allowance-scale", str(PLENTY), "--no-budget-layer"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        yield {**json.loads(await process.stdout.readline()), "pid": process.pid}
-    finally:
-        process.terminate()
-        await process.wait()
+def _copy_rows(file: Path, part: Path, uens: set[str]) -> None:
+    with file.open(encoding="utf-8-sig", newline="") as source, part.open("w", encoding="utf-8", newline="") as sink:
+        rows = csv.DictReader(source)
+        writer = csv.DictWriter(sink, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(row for row in rows if row["uen"] in uens)
 
 
 @asynccontextmanager
-async def bench(companies: int, page_size: str) -> AsyncIterator[Bench]:
-    """Everything for measurements of `companies` companies in all."""
+async def bench(companies: int, page_size: str, *, narrow: bool = False) -> AsyncIterator[Bench]:
+    """Everything for measurements of `companies` companies in all.
+
+    Args:
+        narrow: there is no web yet; see `Bench.narrow_web`.
+    """
     async with AsyncExitStack() as stack:
         server = stack.enter_context(durable_server())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        file = folder / "registry.csv"
+        file = folder / REGISTRY
         registry_sample.write_csv(file, companies * 2, SEED)
         dsn = await new_database(server, express=True)
         owner = await stack.enter_async_context(owned(dsn))
-        simulated = await stack.enter_async_context(simulator(file, page_size))
-        made = Bench(dsn, owner, server.pid, simulated, folder)
+        web = SimulatedWeb(page_size)
+        stack.push_async_callback(web.stop)
+        if not narrow:
+            await web.start(file)
+        made = Bench(dsn, owner, server.pid, web, folder)
         await made.fill(file)
         yield made
 

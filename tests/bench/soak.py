@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from acra_express_async.sandbox.testbed import KEEP_FROM_PARENT
@@ -21,9 +21,9 @@ FIRST_HOUR = 10_000 // HOURS
 """Companies of hour 1 in a day of 10,000. A shorter run works on as many, because it is their number that fills what
 has bounds (remembered texts, prepared statements, free lists): what grows afterwards grows for ever."""
 READY_SECONDS = 60
-ALLOCATOR = {"MALLOC_ARENA_MAX": "1"}
+ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
 """As in the image."""
-MACHINE_SECONDS = 1.0
+MACHINE_SECONDS = 3.0
 """Real seconds that a busy machine may add to a call."""
 LONGEST_TIMEOUT = 600.0
 """The most that the settings accept."""
@@ -33,18 +33,23 @@ HEADER = ("companies", "MB when ready", "MB after hour 1", "MB after hour 24", "
 async def soak(companies: int, workers: int, speed: float, tell: Callable[[str], None]) -> list[tuple[str, ...]]:
     """Rows of `HEADER`. Hour 1 works on `FIRST_HOUR` companies, the others share the rest; `tell` gets a line an hour.
 
-    An hour ends when its companies are done, so that a slow machine stretches the day instead of leaving work out.
+    An hour ends when its companies are done, so that a slow machine stretches the day instead of leaving work out. Each
+    hour has a simulated web of its companies alone, because the simulator would search longest in that of a whole day.
     """
     began = time.monotonic()
-    async with (
-        bench(companies, "0") as made,
-        running(made.environ(workers, 0) | patient(speed), speed, made.folder / "service.log") as pid,
-    ):
+    ends = ends_of_hours(companies)
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(bench(companies, "0", narrow=True))
+        await made.narrow_web(ends[0])
+        environ = made.environ(workers, 0) | patient(speed)
+        pid = await stack.enter_async_context(running(environ, speed, made.folder / "service.log"))
         ready = resident_megabytes(pid)
         seen: list[float] = []
         done = 0
-        for hour, until in enumerate(ends_of_hours(companies)):
+        for hour, until in enumerate(ends):
             ends_at = time.monotonic() + 3600 / speed
+            if done:
+                await made.narrow_web(until - done)
             await made.enrich(until - done)
             done = until
             await asyncio.sleep(max(0.0, ends_at - time.monotonic()))
