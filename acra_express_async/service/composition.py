@@ -19,7 +19,7 @@ from acra_express_async.db.companies.answer_memory import Memory
 from acra_express_async.db.companies.outcomes import DailyCap
 from acra_express_async.db.companies.selection import Selection
 from acra_express_async.db.jobs.leases import Jobs
-from acra_express_async.db.jobs.listen import Listener
+from acra_express_async.db.jobs.listen import Listener, new_echo
 from acra_express_async.db.limits.breaker_rows import BreakerRows
 from acra_express_async.db.limits.budget_ledger import BudgetLedger, BudgetUse
 from acra_express_async.db.limits.settlements import Settlements
@@ -111,7 +111,8 @@ class Composition:
         """What the parts read and write in the database."""
         settings, access = self.settings, self.access
         self.jobs = Jobs(access.work, access.vital)
-        self.control = Control(access.work)
+        self.echo = new_echo()
+        self.control = Control(access.work, echo=self.echo)
         self.cap = DailyCap(access.work, settings.zone)
         self.settlements = Settlements(self.owner)
         self.memory = Memory(access.work, self.settlements)
@@ -259,6 +260,7 @@ class Composition:
             self.secrets.listen_dsn or self.secrets.postgres_dsn,
             role=settings.tenant_role,
             wake=self._heard,
+            echo=self.echo,
             context=self.context,
         )
         refresh = build_refresh(

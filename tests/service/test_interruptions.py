@@ -17,6 +17,8 @@ from structlog.testing import capture_logs
 from acra_express_async.db.jobs.claims import Claimed
 from acra_express_async.db.jobs.job_commands import Operator
 from acra_express_async.db.jobs.leases import Jobs
+from acra_express_async.db.jobs.listen import new_echo
+from acra_express_async.db.ops.quick_look import quick_look
 from acra_express_async.db.session import connection
 from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.errors import DatabaseAway, LeaseLost
@@ -383,6 +385,21 @@ async def test_a_lost_synchronous_standby_costs_no_job_anything(
                 seen = [await done.get(), await done.get()]
     assert await statuses(owner) == {"done": 2}
     assert {(job.errors, job.crashes) for job in seen} == {(0, 0)}
+
+
+async def test_a_look_does_without_its_echo_in_a_jam(fresh_dsn: str, owner: Connection, database: Database) -> None:
+    """Commits with a NOTIFY take turns, and the first one may wait for a standby that is gone."""
+    other = await connection.connect(fresh_dsn, {"search_path": "public"})
+    async with without_its_standby(owner):
+        stuck = asyncio.create_task(enqueue(other))
+        while not await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"):
+            await owner.execute("SELECT pg_stat_clear_snapshot()")
+        look = await quick_look(database, new_echo())
+        assert not look.live
+        assert not stuck.done()
+    await stuck
+    assert (await quick_look(database, new_echo())).live
+    await other.close()
 
 
 async def test_a_cancel_lets_the_call_in_flight_end(database: Database, owner: Connection, fresh_dsn: str) -> None:

@@ -13,9 +13,12 @@ from contexts import context_of
 from faults import proxied
 
 from acra_express_async.db.jobs import listen
-from acra_express_async.db.jobs.listen import CHANNEL, Listener
-from acra_express_async.db.session.pool import Connection
+from acra_express_async.db.jobs.listen import CHANNEL, ECHO_SECONDS, PING_SECONDS, Listener, new_echo
+from acra_express_async.db.ops.quick_look import quick_look
+from acra_express_async.db.session.pool import Connection, Database
 from acra_express_async.sandbox.postgres import EmbeddedPostgres
+
+ECHO = new_echo()
 
 
 class Ear:
@@ -29,16 +32,23 @@ class Ear:
             dsn,
             role="acra_express",
             wake=self.wakes.put_nowait,
+            echo=ECHO,
             context=context,
         )
         self.down = asyncio.Event()
-        told = self.listener._up
+        self.patience: asyncio.Queue[float] = asyncio.Queue()
+        told, waited = self.listener._up, self.listener._echo_within
+
+        async def echo_within(seconds: float) -> bool:
+            self.patience.put_nowait(seconds)
+            return await waited(seconds)
 
         def up(*, proven: bool) -> None:
             told(proven=proven)
             (self.down.clear if proven else self.down.set)()
 
         self.listener._up = up  # type: ignore[method-assign]
+        self.listener._echo_within = echo_within  # type: ignore[method-assign]
 
     async def heard(self, reason: str) -> None:
         while await self.wakes.get() != reason:
@@ -100,6 +110,43 @@ async def test_a_terminated_connection_is_replaced_by_one_other(
             assert ear.health.listener_proven
         assert await backends() == 1  # type: ignore[misc]
     assert ear.metrics.registry.get_sample_value("acra_express_listener_reconnects_total") == 3
+
+
+async def test_the_echo_of_a_look_proves_the_connection(fresh_dsn: str, database: Database) -> None:
+    ear = Ear(fresh_dsn)
+    async with ear.open():
+        assert await ear.patience.get() == PING_SECONDS
+        for _ in range(3):
+            await quick_look(database, ECHO)
+            assert await ear.patience.get() == ECHO_SECONDS
+        await quick_look(database, new_echo())  # another process's
+        await quick_look(database)  # a command's
+        await quick_look(database, ECHO)
+        assert await ear.patience.get() == ECHO_SECONDS
+        assert ear.patience.empty()
+        assert ear.wakes.empty()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_missing_echo_makes_the_listener_ask(
+    fresh_dsn: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "ECHO_SECONDS", 0.3)
+    async with proxied(fresh_dsn) as (proxy, dsn):
+        ear = Ear(dsn)
+        async with ear.open():
+            await quick_look(database, ECHO)
+            while await ear.patience.get() != listen.ECHO_SECONDS:
+                await quick_look(database, ECHO)
+            while await ear.patience.get() != listen.PING_SECONDS:  # none came, and its own NOTIFY did
+                continue
+            assert ear.health.listener_proven
+            await quick_look(database, ECHO)
+            proxy.blackhole()
+            await ear.down.wait()
+            proxy.cut()
+            proxy.heal()
+            await ear.heard("reconnect")
 
 
 @pytest.mark.usefixtures("hasty")

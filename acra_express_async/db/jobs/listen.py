@@ -1,5 +1,8 @@
 """The LISTEN connection: it checks every ten seconds that its own NOTIFY comes back, and reconnects until stopped.
 
+The snapshot's quick look, which every process makes every ten seconds or more often, sends this NOTIFY along (`echo`),
+so that an idle process needs no second transaction for it. Where none has come, the listener sends one itself.
+
 A dead peer, a frozen server, a standby and a transaction pooler all look alike: our own NOTIFY does not come back.
 `is_closed()` says nothing about health: it stays False while the server is frozen.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 import asyncpg
 
@@ -28,11 +32,20 @@ CHANNEL = "acra_express_jobs"
 PROBE = "probe:"
 PING_SECONDS = 10.0
 PING_DEADLINE_SECONDS = 5.0
+ECHO_SECONDS = 12.0
+"""The next echo is expected within this time: the 10 s between two looks of an idle process, and some delay. A missing
+one is a bad sign already, so the deadline of the NOTIFY that follows is shorter: a silent connection is noticed within
+`PING_SECONDS` and `PING_DEADLINE_SECONDS` either way."""
 FIRST_PROOF_SECONDS = 2.0
 BACKOFF_SECONDS = (0.5, 30.0)
 """First and largest limit of the full-jitter pause between two attempts to connect."""
 STEADY_SECONDS = 30.0
 """A connection must have worked for this long before the pauses start small again (flapping servers)."""
+
+
+def new_echo() -> str:
+    """A payload that no other process sends."""
+    return PROBE + secrets.token_hex(8)
 
 
 class Listener:
@@ -42,6 +55,7 @@ class Listener:
         dsn: a direct connection (LISTEN does not work through a transaction pooler), or where to find it.
         role: the tenant role.
         wake: called with ``notify`` or ``reconnect``; must only set a flag.
+        echo: payload of the NOTIFY that this process's quick looks send; see `new_echo`.
     """
 
     def __init__(
@@ -50,6 +64,7 @@ class Listener:
         *,
         role: str | None,
         wake: Callable[[str], None],
+        echo: str | None = None,
         context: Context,
     ) -> None:
         self._dsn = FixedDsn(dsn) if isinstance(dsn, str) else dsn
@@ -62,7 +77,10 @@ class Listener:
         self._random = context.random
         self._loop = Loop("listener", context)
         self._returned: dict[str, asyncio.Event] = {}
-        self._lost = asyncio.Event()
+        self._echo = echo
+        self._echoed = False
+        self._news = asyncio.Event()
+        self._lost = False
 
     async def run(self) -> None:
         """Listen until cancelled; no error of the database ever ends it."""
@@ -97,7 +115,7 @@ class Listener:
             DatabaseAway: it could not be made, or its NOTIFY never came back.
         """
         connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._lost = asyncio.Event()
+        self._lost = self._echoed = False
         try:
             connection = await connect_with(self._dsn, self._settings, pooled=True)
             connection.add_termination_listener(self._on_lost)
@@ -118,21 +136,34 @@ class Listener:
                 connection.terminate()
 
     async def _keep_proving(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        """Prove the connection every ten seconds until it is lost."""
+        """Have the connection proven every ten seconds, by an echo or by a NOTIFY sent on it, until it is lost."""
+        patience, deadline = PING_SECONDS, PING_DEADLINE_SECONDS
         while True:
-            try:
-                async with asyncio.timeout(real(PING_SECONDS)):
-                    await self._lost.wait()
-            except TimeoutError:
-                self._loop.beacon.beat()
-            else:
+            echoed = await self._echo_within(real(patience))
+            self._loop.beacon.beat()
+            if self._lost:
                 log.warning("listener.lost", server=self._server)
                 return
+            if echoed:
+                patience = ECHO_SECONDS
+                deadline = PING_SECONDS + PING_DEADLINE_SECONDS - patience
+                continue
             try:
-                await self._prove(connection, real(PING_DEADLINE_SECONDS))
+                await self._prove(connection, real(deadline))
             except NotNow as silent:
                 log.warning("listener.silent", server=self._server, error=str(silent))
                 return
+            patience, deadline = PING_SECONDS, PING_DEADLINE_SECONDS
+
+    async def _echo_within(self, seconds: float) -> bool:
+        """Whether an echo came within that time; returns at once when one comes, and when the connection is lost."""
+        self._echoed = False
+        self._news.clear()
+        if not self._lost:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+        return self._echoed
 
     async def _prove(self, connection: asyncpg.Connection[asyncpg.Record], seconds: float) -> None:
         """Send a nonce and wait until it comes back on this very session.
@@ -159,6 +190,9 @@ class Listener:
 
     def _on_notify(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         if isinstance(payload, str) and payload.startswith(PROBE):
+            if payload == self._echo:
+                self._echoed = True
+                self._news.set()
             waiting = self._returned.get(payload)
             if waiting is not None:
                 waiting.set()
@@ -166,7 +200,8 @@ class Listener:
         self._wake("notify")
 
     def _on_lost(self, _connection: object) -> None:
-        self._lost.set()
+        self._lost = True
+        self._news.set()
 
     def _up(self, *, proven: bool) -> None:
         self._health.listener_proven = proven

@@ -45,10 +45,12 @@ class Control:
 
     Args:
         database: sessions under the tenant role.
+        echo: payload of the NOTIFY that a quick look sends to this process's listener; None for a command.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, echo: str | None = None) -> None:
         self._database = database
+        self._echo = echo
 
     async def pause(self, by: str, *, paused: bool) -> bool:
         """Stop or start claiming on all replicas; starting notifies them.
@@ -85,7 +87,7 @@ class Control:
 
     async def quick_look(self) -> QuickLook:
         """What is asked every few seconds; see `quick_look.quick_look`."""
-        return await quick_look(self._database)
+        return await quick_look(self._database, self._echo)
 
     async def lost_grants(self) -> list[str]:
         """The grants that the tenant role lacks now, for example ``EXECUTE of acra_express.claim``; catalogs only."""

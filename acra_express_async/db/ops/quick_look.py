@@ -1,13 +1,16 @@
 """What every replica asks the database every few seconds, in one statement: whether it accepts writes, who goes first,
-and whether anything has changed that is worth a longer look."""
+and whether anything has changed that is worth a longer look. The same transaction sends the NOTIFY by which the
+listener knows that its connection works."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from acra_express_async.db.jobs.listen import CHANNEL
 from acra_express_async.db.limits.probe_requests import VALID_FOR
-from acra_express_async.db.session.pool import Database, require_writable
+from acra_express_async.db.session.pool import Database, Row, require_writable
+from acra_express_async.errors import LockBusy
 
 RECENT = timedelta(hours=2)
 """A company that ended within this time still counts in a window of an alert."""
@@ -51,16 +54,22 @@ class QuickLook:
         return self.live, self.moved_at, self.loaded_at
 
 
-async def quick_look(database: Database) -> QuickLook:
+async def quick_look(database: Database, echo: str | None = None) -> QuickLook:
     """Ask on a session of the working pool, because other DSNs may lead to another server.
+
+    Args:
+        echo: payload of a NOTIFY to this process's listener; None sends none.
 
     Raises:
         DatabaseAway: it does not answer, or accepts no writes: then every session of the pool will be replaced.
     """
-    async with database.session() as connection:
-        row = await connection.fetchrow(_LOOK, VALID_FOR, RECENT)
-        assert row is not None
-        require_writable(standby=row["standby"], read_only=row["read_only"])
+    try:
+        row = await _row(database, echo)
+    except LockBusy:
+        if echo is None:
+            raise
+        # commits with a NOTIFY take turns, and another one may wait for its synchronous standby; the listener will ask
+        row = await _row(database, None)
     return QuickLook(
         nightly_running=row["nightly_running"],
         connections=row["taken"] / max(1, row["free_for_all"]),
@@ -75,6 +84,14 @@ async def quick_look(database: Database) -> QuickLook:
         moved_at=row["moved_at"],
         loaded_at=row["loaded_at"],
     )
+
+
+async def _row(database: Database, echo: str | None) -> Row:
+    async with database.session() as connection:
+        row = await connection.fetchrow(_LOOK, VALID_FOR, RECENT, CHANNEL, echo)
+        assert row is not None
+        require_writable(standby=row["standby"], read_only=row["read_only"])
+    return row
 
 
 # backend_type is hidden from other roles; a backend with a user and a database is a client
@@ -94,7 +111,8 @@ _LOOK = """
            EXISTS (SELECT FROM acra_express.probe_requests p
                    WHERE p.taken_at IS NULL AND p.requested_at > clock.now - $1::interval) AS probe_asked,
            EXISTS (SELECT FROM acra_express.breakers b WHERE b.open_until IS NOT NULL) AS breaker_open,
-           ended.moved_at, coalesce(ended.moved_at > clock.now - $2::interval, false) AS recent, r.loaded_at
+           ended.moved_at, coalesce(ended.moved_at > clock.now - $2::interval, false) AS recent, r.loaded_at,
+           CASE WHEN $4::text IS NOT NULL THEN pg_notify($3, $4) END AS echo
     FROM (SELECT acra_express.clock() AS now) clock
     CROSS JOIN acra_express.control c
     CROSS JOIN (SELECT max(o.ended_at) AS moved_at FROM acra_express.outcomes o) ended
