@@ -16,7 +16,8 @@ from acra_express_async.runtime.health import SILENCE_SECONDS, Health
 log = logs.logger("watchdog")
 
 EXIT_CODE = 1
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+LOOK_SECONDS_OF_A_STOP = 1.0
 STUCK_SECONDS = 60.0
 """How long liveness must have failed; an orchestrator's own probe acts sooner."""
 OVERTIME_SECONDS = 5.0
@@ -58,7 +59,7 @@ class Watchdog:
         self._done.set()
 
     def _run(self) -> None:
-        while not self._done.wait(LOOK_SECONDS):
+        while not self._done.wait(LOOK_SECONDS if self._health.ends_by is None else LOOK_SECONDS_OF_A_STOP):
             self.look()
 
     def look(self) -> None:
