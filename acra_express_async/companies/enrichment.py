@@ -156,7 +156,8 @@ class Enrichment:
         left, begun = await self.lock_retry.write(lambda: self._open(batch, wanted))
         put_off: ProviderError | OwnFault | None = None
         committed = len(wanted) - len(left)
-        for company_id, following in zip(left, (*left[1:], None), strict=True):
+        for position, company_id in enumerate(left, start=1):
+            following = left[position] if position < len(left) else None
             if begun is None:
                 scope.check()
             place = _Place(committed + 1, following, last=put_off is None and following is None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from campaign_rig import Story, enqueue_staging
+from db.builders import a_company
 from rig import statuses
 
 from acra_express_async.db.session.pool import Connection, connect
@@ -43,6 +44,30 @@ async def test_three_companies_take_four_transactions_of_a_job(
     assert story.ran == registry[:3]
     assert begun.count(JobType.ENRICHMENT) == 4
     assert await uens_with_slots(owner) == sorted(registry[:3])
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["it names none", "the only one has an outcome"])
+async def test_a_job_with_nothing_left_ends_done(
+    campaigns: Any, owner: Connection, registry: list[str], story: Story, ended: bool
+) -> None:
+    company = await a_company(owner, registry[0])
+    job_id = await owner.fetchval(
+        "INSERT INTO background_jobs (job_type, status, params)"
+        " VALUES ('acra_express_enrich_candidates', 'queued', $1) RETURNING job_id",
+        {"company_ids": [company.company_id] if ended else []},
+    )
+    if ended:
+        await owner.execute(
+            "INSERT INTO acra_express.outcomes (job_id, company_id, kind, ended_at) VALUES ($1, $2, 'enriched', now())",
+            job_id,
+            company.company_id,
+        )
+    rig = await campaigns(workers=1)
+    assert await rig.supervisor.run() == 0
+    row = await owner.fetchrow("SELECT status, error, processed FROM background_jobs WHERE job_id = $1", job_id)
+    assert row is not None
+    assert (row["status"], row["error"], row["processed"]) == ("done", None, int(ended))
+    assert story.ran == []
 
 
 async def test_an_outcome_is_stored_though_the_next_slot_is_locked(
