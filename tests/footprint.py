@@ -4,7 +4,7 @@ the simulator as every provider, and none of the loops that only watch."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,9 +117,9 @@ async def _worked_off(standing: Stage) -> _Sent:
         jobs: Any = composition.jobs
         beat = jobs.heartbeat
 
-        async def heartbeat(job: Job, sending: Callable[[], object] = bool) -> bool:
+        async def heartbeat(job: Job) -> bool:
             sent.heartbeats += 1
-            return bool(await beat(job, sending))
+            return bool(await beat(job))
 
         jobs.heartbeat = heartbeat
         workers = [asyncio.create_task(worker.run()) for worker in composition.workers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass
 from datetime import timedelta
 
 from acra_express_async import logs
@@ -14,6 +14,7 @@ from acra_express_async.errors import LeaseLost, NotNow
 from acra_express_async.jobs.attempts import JobScope
 from acra_express_async.models import Job
 from acra_express_async.runtime.context import Context
+from acra_express_async.runtime.realtime import real
 
 log = logs.logger("worker")
 
@@ -24,15 +25,9 @@ CALL_SECONDS = 40.0
 LEAST_BEAT_SECONDS = 1.0
 """A heartbeat that was asked for comes no sooner than this after the one before."""
 FRESH_SECONDS = 1.0
-"""A job that was claimed less than this ago starts beside its first heartbeat; every lease is many times as long."""
-
-
-@dataclass(frozen=True, slots=True)
-class FirstBeat:
-    """How far the heartbeat that confirms a claim is: on its way, and over, whatever came of it."""
-
-    sent: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+"""A job that was claimed less than this ago starts before its first heartbeat; every lease is many times as long."""
+CONFIRM_SECONDS = 0.1
+"""When a heartbeat confirms the claim of a job that started before it. A job that has ended by then costs none."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -61,45 +56,34 @@ class LeaseKeeper:
             return None
         return job.asked + job.lease.total_seconds()
 
-    async def extend(self, job: Job, scope: JobScope, first: FirstBeat | None = None) -> bool:
+    async def extend(self, job: Job, scope: JobScope) -> bool:
         """One heartbeat; the deadline in `scope` counts from before it was sent. False once the job's end is committed.
-
-        Args:
-            first: told when it is on its way, and when it is over.
 
         Raises:
             LeaseLost: another process has the job.
             NotNow: no answer; the lease may have been extended all the same.
         """
         asked = self._clock()
-        if first is None:
-            extended = await self.jobs.heartbeat(job)
-        else:
-            try:
-                extended = await self.jobs.heartbeat(job, first.sent.set)
-            finally:
-                first.sent.set()
-                first.over.set()
+        extended = await self.jobs.heartbeat(job)
         if extended:
             scope.lease_ends = asked + job.lease.total_seconds()
         return extended
 
-    async def keep(self, job: Job, scope: JobScope, asked: asyncio.Event, first: FirstBeat | None = None) -> None:
+    async def keep(self, job: Job, scope: JobScope, asked: asyncio.Event, *, confirmed: bool) -> None:
         """Send heartbeats until the job's end is committed.
 
         Args:
             asked: set by others to have the next heartbeat soon; cleared here.
-            first: where the claim is not confirmed yet: the first heartbeat then comes at once.
+            confirmed: a heartbeat has confirmed the claim; otherwise the next one comes soon.
 
         Raises:
             LeaseLost: another process has the job; the call in flight was given `call_seconds`.
         """
-        wait = self.heartbeat
+        wait = self.heartbeat if confirmed else min(self.heartbeat, timedelta(seconds=real(CONFIRM_SECONDS)))
         while True:
-            if first is None:
-                await self._rest(wait.total_seconds(), asked)
+            await self._rest(wait.total_seconds(), asked)
             try:
-                if not await self.extend(job, scope, first):
+                if not await self.extend(job, scope):
                     return  # the end is committed, and its answer is on the way
             except LeaseLost:
                 # no new call and no write succeeds from now on; the call in flight may end and store what was paid for
@@ -112,7 +96,6 @@ class LeaseKeeper:
                 log.warning("lease.heartbeat_missed", error=str(away))
             else:
                 wait = self.heartbeat
-            first = None
 
     async def _rest(self, seconds: float, asked: asyncio.Event) -> None:
         """Wait until the next heartbeat is due or is asked for."""

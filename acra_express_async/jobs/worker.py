@@ -15,7 +15,7 @@ from acra_express_async import logs
 from acra_express_async.errors import AcraExpressError, DatabaseAway, LeaseLost, NotNow
 from acra_express_async.jobs.attempt_ends import AttemptEnds
 from acra_express_async.jobs.attempts import STATES, End, JobScope
-from acra_express_async.jobs.lease_keeping import FirstBeat, LeaseKeeper
+from acra_express_async.jobs.lease_keeping import LeaseKeeper
 from acra_express_async.jobs.poller import Poller
 from acra_express_async.models import Job, JobType
 from acra_express_async.params import campaign_of
@@ -141,11 +141,11 @@ class Worker:
     async def _leased(self, job: Job) -> End:
         """Run the handler and end the job, with heartbeats until the last write is done.
 
-        The first heartbeat confirms the claim. It is on its way before the handler starts, so that a job which ends its
-        process at once is a crash. Its answer comes first only where the claim is not fresh: a process that was frozen
+        A fresh claim needs no heartbeat before its handler starts. Otherwise one comes first: a process that was frozen
         after its claim learns there that another process may have the job now.
         """
         lease_ends = self.leases.first_end(job)
+        fresh = lease_ends is not None
         scope = self.scope = JobScope(
             draining=self.dispatch.draining,
             clock=self._clock,
@@ -154,20 +154,15 @@ class Worker:
             moved=lambda: self._beacon.allow(STEP_SECONDS),
         )
         scope.moved()
-        first = None if lease_ends is None else FirstBeat()
         try:
-            if first is None and not await self.leases.extend(job, scope):
+            if not fresh and not await self.leases.extend(job, scope):
                 return End.LEASE_LOST
             async with asyncio.TaskGroup() as group:
-                keeping = self.leases.keep(job, scope, self._asked, first)
+                keeping = self.leases.keep(job, scope, self._asked, confirmed=not fresh)
                 beating = group.create_task(keeping, name=f"heartbeat:{job.job_id}")
-                if first is not None:
-                    await first.sent.wait()
                 try:
                     return await self._run(job, scope)
                 finally:
-                    if first is not None:
-                        await first.over.wait()  # cancelling a statement costs more than its answer
                     beating.cancel()
         except* LeaseLost as lost:
             log.warning("job.lease_lost", error=str(lost.exceptions[0]))

@@ -104,7 +104,7 @@ async def test_each_part_of_the_claim_reads_few_rows(owner: Connection, statemen
 
 async def test_the_checked_statements_equal_those_of_the_function(owner: Connection) -> None:
     """The plan is checked on copies of the statements, so the copies must equal the function."""
-    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs' AND pronargs = 6")
+    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'claim_jobs' AND pronargs = 8")
 
     def words(text: str) -> str:
         return " ".join(text.split())

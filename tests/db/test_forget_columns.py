@@ -56,7 +56,7 @@ FREE = {
         "judgements": "judgement_id field judgement judged_at sample_id ended_at ended_how",
         "leases": (
             "job_id token held due_at claimed_at attempts errors crashes outage_since job_created_at confirmed "
-            "crashed_token interruptions waits_for campaign_id wait_reason stuck_since stuck_for"
+            "crashed_token interruptions waits_for campaign_id wait_reason stuck_since stuck_for unanswered"
         ),
         "outcomes": (
             "job_id company_id kind reason staging_job_id staged_at campaign_at ended_at campaign_id job_created_at"

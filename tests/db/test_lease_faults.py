@@ -49,13 +49,46 @@ async def counts(owner: Connection) -> tuple[int, int]:
     return row["attempts"], row["crashes"]
 
 
-async def test_a_claim_that_nobody_confirmed_is_no_crash(jobs: Jobs, owner: Connection) -> None:
-    """A synchronous standby is lost: the claim is committed here, and its answer never comes."""
+async def test_a_claim_that_expires_unconfirmed_is_no_crash(jobs: Jobs, owner: Connection) -> None:
+    """Its answer was lost, or its process was killed by something else before the job did anything."""
     await enqueue(owner)
-    for _ in range(6):
+    for _ in range(3):
         [job] = await jobs.claim("a", LEASE, 1)
         assert (job.crashes, job.crashed) == (0, False)
         await expire(owner, job)
+        [job] = await jobs.claim("b", LEASE, 1)
+        assert (job.crashes, job.crashed) == (0, False)
+        await jobs.release(job)
+
+
+async def test_two_unconfirmed_claims_in_a_row_are_a_crash(jobs: Jobs, owner: Connection) -> None:
+    """A job that ends its process at once never lets a heartbeat confirm its claim."""
+    await enqueue(owner)
+    for crashes in (0, 0, 1, 2):
+        [job] = await jobs.claim("a", LEASE, 1)
+        assert (job.crashes, job.crashed) == (crashes, crashes > 0)
+        await expire(owner, job)
+
+
+async def test_a_confirmed_claim_ends_the_unconfirmed_row(jobs: Jobs, owner: Connection) -> None:
+    await enqueue(owner)
+    for confirmed, crashes in ((False, 0), (True, 0), (False, 1), (False, 1), (False, 2)):
+        [job] = await jobs.claim("a", LEASE, 1)
+        assert job.crashes == crashes
+        if confirmed:
+            await jobs.heartbeat(job)
+        await expire(owner, job)
+
+
+async def test_a_living_process_takes_crashes_of_lost_answers_back(jobs: Jobs, owner: Connection) -> None:
+    """The server commits claims that it does not answer, as without a synchronous standby; two replicas ask."""
+    await enqueue(owner)
+    for turn in range(6):
+        [job] = await jobs.claim("ab"[turn % 2], LEASE, 1)
+        await expire(owner, job)
+    assert await jobs.give_back("b", [], []) == 1
+    [job] = await jobs.claim("a", LEASE, 1)
+    assert (job.crashes, job.crashed) == (0, False)
 
 
 async def test_a_process_that_dies_of_a_job_is_a_crash_each_time(jobs: Jobs, owner: Connection) -> None:

@@ -1,8 +1,8 @@
 """Random sequences of claim, renew, expire, finish, fail, snooze, release, crash, cancel, retry, hand-back and reused
 job IDs, against a model.
 
-Invariants: at most one live token per job, no token twice, a crash only after a confirmed claim and at most once per
-claim, foreign rows unchanged, no more attempts than claims, no row stuck.
+Invariants: at most one live token per job, no token twice, a crash only after a confirmed claim or the second one in a
+row that nobody confirmed, at most once per claim, foreign rows unchanged, no more attempts than claims, no row stuck.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Model:
     expired: set[int] = field(default_factory=set)
     confirmed: set[int] = field(default_factory=set)
     crashes: dict[int, int] = field(default_factory=dict)
+    unanswered: dict[int, int] = field(default_factory=dict)
     claims: dict[int, int] = field(default_factory=dict)
     tokens: set[int] = field(default_factory=set)
 
@@ -93,7 +94,7 @@ class Leases(RuleBasedStateMachine):
     def fresh(self, job_id: int) -> None:
         self.model.status[job_id] = "queued"
         self.model.token[job_id] = None
-        self.model.crashes[job_id] = self.model.claims[job_id] = 0
+        self.model.crashes[job_id] = self.model.claims[job_id] = self.model.unanswered[job_id] = 0
         for marks in (self.model.snoozed, self.model.expired, self.model.confirmed):
             marks.discard(job_id)
 
@@ -104,8 +105,11 @@ class Leases(RuleBasedStateMachine):
         assert ids <= self.model.claimable
         assert len(ids) == len(claimed) == min(limit, len(self.model.claimable))
         for job in claimed:
-            died = job.job_id in self.model.expired and job.job_id in self.model.confirmed
+            expired, confirmed = job.job_id in self.model.expired, job.job_id in self.model.confirmed
+            died = expired and (confirmed or self.model.unanswered[job.job_id] > 0)
             self.model.crashes[job.job_id] += died
+            again = expired and not confirmed
+            self.model.unanswered[job.job_id] = self.model.unanswered[job.job_id] + 1 if again else 0
             assert (job.crashes, job.crashed) == (self.model.crashes[job.job_id], died)
             assert job.token not in self.model.tokens
             self.model.tokens.add(job.token)
@@ -122,6 +126,10 @@ class Leases(RuleBasedStateMachine):
         mine = self.do(self.owner.fetch("SELECT job_id FROM acra_express.leases WHERE held AND owner = 'walker'"))
         alive = {row["job_id"] for row in mine if self.model.status[row["job_id"]] == "running"}
         self.do(self.jobs.give_back("walker", [], []))
+        for row in mine:
+            taken_back = max(self.model.unanswered[row["job_id"]] - 1, 0)
+            self.model.crashes[row["job_id"]] = max(self.model.crashes[row["job_id"]] - taken_back, 0)
+            self.model.unanswered[row["job_id"]] = 0
         for job_id in alive:
             self.model.status[job_id] = "queued"
             self.model.token[job_id] = None
@@ -219,7 +227,7 @@ class Leases(RuleBasedStateMachine):
         )
         self.do(self.jobs.give_back("nobody", [], [job]))
         if before == job.token:
-            self.model.crashes[job.job_id] -= 1
+            self.model.crashes[job.job_id] = max(self.model.crashes[job.job_id] - 1, 0)
 
     @rule()
     def time_passes(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -101,9 +100,9 @@ class Beating(Rig):
         self.beaten: asyncio.Queue[int] = asyncio.Queue()
         beat = self.jobs.heartbeat
 
-        async def told(job: Job, sending: Callable[[], object] = bool) -> bool:
+        async def told(job: Job) -> bool:
             try:
-                return await beat(job, sending)
+                return await beat(job)
             finally:
                 self.beaten.put_nowait(1)
 

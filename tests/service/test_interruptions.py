@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from conftest import tenant_sessions
+from conftest import ROLE, tenant_sessions
 from database_clock import Clock
 from rig import Rig, enqueue, statuses
 from structlog.testing import capture_logs
@@ -26,6 +28,7 @@ from acra_express_async.jobs.attempts import End, JobScope
 from acra_express_async.models import Job
 
 HOUR = timedelta(hours=1)
+DEADLY = Path(__file__).with_name("dies_at_once.py")
 MOST_ROUNDS = 8
 """More than MAX_CRASHES and MAX_ERRORS together would allow, were they counted."""
 
@@ -181,33 +184,42 @@ async def test_a_process_frozen_behind_its_claim_starts_nothing(database: Databa
     assert await rig.jobs.heartbeat(heir)
 
 
-async def test_a_claimed_job_starts_beside_its_first_heartbeat(database: Database, owner: Connection) -> None:
-    """The heartbeat is on its way before the handler starts, and its answer is not waited for."""
-    sent, working = False, asyncio.Event()
+async def test_a_claimed_job_starts_before_its_first_heartbeat(database: Database, owner: Connection) -> None:
+    """Its deadline is that of the claim until then."""
+    working = asyncio.Event()
 
     async def work(job: Job, scope: JobScope) -> End:
-        assert sent
         assert 0 < scope.lease_ends - asyncio.get_running_loop().time() <= 60
         working.set()
+        await confirmed.wait()
         return await rig.finish(job)
 
     rig = Rig(database, work, workers=1, lease=timedelta(seconds=60), heartbeat=timedelta(seconds=15), until_idle=True)
-    beat = rig.jobs.heartbeat
+    beat, confirmed = rig.jobs.heartbeat, asyncio.Event()
 
-    async def late(job: Job, sending: Callable[[], object] = bool) -> bool:
-        def told() -> None:
-            nonlocal sent
-            sent = True
-            sending()
+    async def told(job: Job) -> bool:
+        assert working.is_set()
+        extended = await beat(job)
+        confirmed.set()
+        return extended
 
-        told()
-        await working.wait()  # never set if the handler waited for this answer
-        return await beat(job)
-
-    rig.jobs.heartbeat = late  # type: ignore[method-assign]
+    rig.jobs.heartbeat = told  # type: ignore[method-assign]
     await enqueue(owner)
     assert await rig.supervisor.run() == 0
     assert rig.attempts(End.DONE) == 1
+
+
+async def test_a_job_that_kills_its_process_at_once_ends_in_error(owner: Connection, fresh_dsn: str) -> None:
+    """No heartbeat ever confirms its claims; the first death may be a lost answer, the next ones count."""
+    await enqueue(owner)
+    tenant = await owner.fetchval("SELECT tenant_id FROM tenants WHERE name = 'acra_express'")
+    deaths = 0
+    while await owner.fetchval("SELECT status FROM background_jobs") != "error":
+        process = await asyncio.create_subprocess_exec(sys.executable, str(DEADLY), fresh_dsn, ROLE, str(tenant))
+        deaths += await process.wait() == 9
+        await owner.execute("UPDATE acra_express.leases SET due_at = clock_timestamp() WHERE held")
+    assert deaths == 4
+    assert await owner.fetchval("SELECT crashes FROM acra_express.leases") == 3
 
 
 async def test_a_lost_first_heartbeat_is_repeated_soon(database: Database, owner: Connection) -> None:
@@ -220,12 +232,12 @@ async def test_a_lost_first_heartbeat_is_repeated_soon(database: Database, owner
     rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=timedelta(seconds=0.1), until_idle=True)
     beat = rig.jobs.heartbeat
 
-    async def flaky(job: Job, sending: Callable[[], object] = bool) -> bool:
+    async def flaky(job: Job) -> bool:
         nonlocal beats
         beats += 1
         if beats == 1:
             raise DatabaseAway("no connection free")
-        extended = await beat(job, sending)
+        extended = await beat(job)
         twice.set()
         return extended
 
@@ -252,9 +264,9 @@ async def test_a_lease_lost_behind_its_claim_ends_the_attempt(database: Database
     rig = Rig(database, work, workers=1, lease=HOUR, heartbeat=timedelta(minutes=1))
     beat = rig.jobs.heartbeat
 
-    async def stolen(job: Job, sending: Callable[[], object] = bool) -> bool:
+    async def stolen(job: Job) -> bool:
         await owner.execute("UPDATE acra_express.leases SET token = token + 1")
-        return await beat(job, sending)
+        return await beat(job)
 
     rig.jobs.heartbeat = stolen  # type: ignore[method-assign]
     await enqueue(owner)
@@ -283,9 +295,9 @@ async def test_the_deadline_counts_from_before_the_confirmation(database: Databa
     )
     beat = rig.jobs.heartbeat
 
-    async def slow(job: Job, sending: Callable[[], object] = bool) -> bool:
+    async def slow(job: Job) -> bool:
         nonlocal now
-        extended = await beat(job, sending)
+        extended = await beat(job)
         now += 20
         return extended
 
@@ -308,9 +320,9 @@ async def test_a_heartbeat_behind_the_commit_of_finish_loses_nothing(database: D
     rig = Rig(database, work, workers=1, heartbeat=timedelta(milliseconds=20), until_idle=True)
     beat = rig.jobs.heartbeat
 
-    async def told(job: Job, sending: Callable[[], object] = bool) -> bool:
+    async def told(job: Job) -> bool:
         try:
-            return await beat(job, sending)
+            return await beat(job)
         finally:
             beaten.set()
 
@@ -353,38 +365,30 @@ async def without_its_standby(owner: Connection) -> AsyncIterator[None]:
 async def test_a_lost_synchronous_standby_costs_no_job_anything(
     fresh_dsn: str, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Claims do not wait for it; what ends a job does."""
     monkeypatch.setattr(connection, "COMMAND_TIMEOUT", timedelta(seconds=0.5))
     async with tenant_sessions(fresh_dsn, owner, size=6) as database:
         unanswered: asyncio.Queue[int] = asyncio.Queue()
-        done: asyncio.Queue[Job] = asyncio.Queue()
 
         async def work(job: Job, scope: JobScope) -> End:
-            end = await rig.finish(job)
-            done.put_nowait(job)
-            return end
-
-        rig = Rig(database, work, lease=timedelta(seconds=2))
-        rig.poller._random.random = lambda: 0.01  # type: ignore[method-assign]
-        claim = rig.jobs.claim_next
-
-        async def told(owner_name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
             try:
-                return await claim(owner_name, lease, nightly_first=nightly_first)
+                return await rig.finish(job)
             except DatabaseAway:
                 unanswered.put_nowait(1)
                 raise
 
-        monkeypatch.setattr(rig.jobs, "claim_next", told)
+        rig = Rig(database, work, lease=timedelta(seconds=2))
         async with without_its_standby(owner):
             await enqueue(owner, 2)
             async with rig.running():
-                for _ in range(6):
+                for _ in range(2):
                     await unanswered.get()
                 await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
                 await owner.execute("SELECT pg_reload_conf()")
-                seen = [await done.get(), await done.get()]
-    assert await statuses(owner) == {"done": 2}
-    assert {(job.errors, job.crashes) for job in seen} == {(0, 0)}
+                while await statuses(owner) != {"done": 2}:
+                    continue
+    rows = await owner.fetch("SELECT errors, crashes FROM acra_express.leases")
+    assert [(row["errors"], row["crashes"]) for row in rows] == [(0, 0)] * 2
 
 
 async def test_a_look_does_without_its_echo_in_a_jam(fresh_dsn: str, owner: Connection, database: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
@@ -295,9 +294,9 @@ async def test_heartbeats_keep_a_long_job_until_the_lease_is_lost(database: Data
     rig = Rig(database, work, heartbeat=timedelta(milliseconds=20))
     beat = rig.jobs.heartbeat
 
-    async def counted(job: Job, sending: Callable[[], object] = bool) -> bool:
+    async def counted(job: Job) -> bool:
         nonlocal beats
-        extended = await beat(job, sending)
+        extended = await beat(job)
         beats += 1
         if beats == 3:
             await owner.execute("UPDATE background_jobs SET status = 'error', error = 'by hand'")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from acra_express_async.db.jobs.queue_marks import FullLook, QueueMarks
+from acra_express_async.db.session.kept import KeptSession
 from acra_express_async.db.session.pool import Connection, Database, Row
 from acra_express_async.errors import LeaseLost
 from acra_express_async.models import Job, JobId, JobType, Token
@@ -49,31 +50,20 @@ class JobClaims:
         self._vital = vital
         self._clock = clock
         self._marks = QueueMarks(clock)
+        self._kept = KeptSession(database)
 
     async def claim(self, owner: str, lease: timedelta, limit: int = 1) -> list[Job]:
         """Claim up to `limit` due jobs for `lease` from now; none while an operator has paused claiming.
 
-        The first heartbeat confirms a claim. A claim that expires unconfirmed counts as no crash: its answer was lost.
+        The first heartbeat confirms a claim. One that expires unconfirmed counts as no crash, because its answer may
+        have been lost; from the second one in a row it does, because the job may end its process at once.
 
         Raises:
             DatabaseAway: the claim may have been made all the same; `give_back` hands such jobs back.
         """
         async with self._database.session() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired,
-                       c.outage, c.interruptions, c.crashed, c.replaced, f.fault,
-                       CASE WHEN f.fault IS NULL THEN c.params END AS params,
-                       f.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object
-                FROM acra_express.claim_jobs($1, $2, $3, true) c
-                CROSS JOIN LATERAL acra_express.params_fault(c.params, $4) AS f(fault)
-                """,
-                owner,
-                lease,
-                limit,
-                MAX_BYTES,
-            )
-        return [_job_of(row, lease) for row in rows]
+            rows = await connection.fetch(_CLAIM, owner, lease, limit, None, None, False, MAX_BYTES)
+        return [_job_of(row, lease) for row in rows if row["job_id"] is not None]
 
     async def claim_next(self, owner: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
         """Claim one due job as `claim` does, and say in the same statement what else the caller has to know.
@@ -94,15 +84,17 @@ class JobClaims:
     async def _claim_one(self, owner: str, lease: timedelta, *, nightly_first: bool, look: bool) -> Claimed:
         """One claim above the marks; with `look` one of everything, which renews them."""
         asked = self._clock()
-        async with self._database.session() as connection:
-            if look:
-                row = found = await connection.fetchrow(_CLAIM_AND_LOOK, owner, lease, MAX_BYTES, nightly_first)
-                assert found is not None
-                self._marks.saw(FullLook(found["first_job"], found["first_due"], found["last_job"], found["looked_at"]))
-            else:
-                row = await connection.fetchrow(
-                    _CLAIM_NEXT, owner, lease, MAX_BYTES, nightly_first, self._marks.job, self._marks.due
-                )
+        if look:
+            row = await self._kept.run(
+                lambda on: on.fetchrow(_CLAIM_AND_LOOK, owner, lease, 1, nightly_first, MAX_BYTES)
+            )
+            assert row is not None
+            self._marks.saw(FullLook(row["first_job"], row["first_due"], row["last_job"], row["looked_at"]))
+        else:
+            job, due = self._marks.job, self._marks.due
+            row = await self._kept.run(
+                lambda on: on.fetchrow(_CLAIM, owner, lease, 1, job, due, nightly_first, MAX_BYTES)
+            )
         assert row is not None
         if row["job_id"] is not None:
             return Claimed(replace(_job_of(row, lease), asked=asked))
@@ -129,12 +121,8 @@ class JobClaims:
             )
         return given
 
-    async def heartbeat(self, job: Job, sending: Callable[[], object] | None = None) -> bool:
+    async def heartbeat(self, job: Job) -> bool:
         """Extend the lease by its length from now, on a connection that nothing else uses; the first one confirms it.
-
-        Args:
-            sending: called right before the statement is written to the socket. Not called behind a pooler, where each
-                statement is prepared anew: the driver writes it only after the server's answer to that.
 
         Returns:
             False when the holder itself has just ended this claim: a heartbeat may run between the commit of `finish`
@@ -144,12 +132,7 @@ class JobClaims:
             LeaseLost: the token is no longer ours, or the status was changed by hand (a cancel).
         """
         async with self._vital.session() as connection:
-            if sending is None or self._vital.is_pooled:
-                extended = await connection.fetchval(_HEARTBEAT, job.job_id, job.token, job.lease)
-            else:
-                statement = await connection.prepare(_HEARTBEAT)
-                sending()
-                extended = await statement.fetchval(job.job_id, job.token, job.lease)
+            extended = await connection.fetchval(_HEARTBEAT, job.job_id, job.token, job.lease)
             if extended:
                 return True
             # a second statement, because the first one saw the rows as they were before it waited for their lock
@@ -193,47 +176,22 @@ _HEARTBEAT = """
     RETURNING true
 """
 
-# `claim_jobs` locks and writes, so it must run once and only when the nightly does not: the limit of zero rows ends it
-# before its first look. `due` is read only where nothing was claimed. Two statements: with the look as a parameter, the
-# server would plan each claim anew, which takes as long as the claim and reads the dead versions at the index's ends.
-_CLAIM_NEXT = """
-    WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
-    claimed AS MATERIALIZED (
-        SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
-               c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
-        FROM nightly n
-        CROSS JOIN LATERAL acra_express.claim_jobs(
-            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, $5, $6) c)
-    SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
-           c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
-           CASE WHEN c.fault IS NULL THEN c.params END AS params,
-           c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
-           CASE WHEN c.job_id IS NULL THEN (
-               SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
-               WHERE l.due_at >= coalesce($6, '-infinity') AND l.due_at < 'infinity'
-               ORDER BY l.due_at LIMIT 1) END AS due
-    FROM nightly n LEFT JOIN claimed c ON true
+# A claim does not wait for the disk: the next durable commit of any session makes it durable too, and no call is paid
+# for without one. If the server crashes before that, the job is queued as before, and the token is lost.
+# Two statements: with the look as a parameter, the server would plan each claim anew.
+_CLAIM = """
+    SELECT set_config('synchronous_commit', 'off', true), c.nightly_running, c.due, c.job_id, c.job_type, c.token,
+           c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage, c.interruptions, c.crashed, c.replaced,
+           c.fault, c.params, jsonb_typeof(c.params) = 'object' AS is_object
+    FROM acra_express.claim_jobs($1, $2, $3, true, $4, $5, $6, $7) c
 """
 _CLAIM_AND_LOOK = """
-    WITH nightly AS MATERIALIZED (SELECT $4 AND acra_express.nightly_running() AS running),
-    looked AS MATERIALIZED (
-        SELECT m.first_job, m.first_due, m.last_job, m.looked_at FROM acra_express.queue_marks() m),
-    claimed AS MATERIALIZED (
-        SELECT c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage,
-               c.interruptions, c.crashed, c.replaced, c.params, acra_express.params_fault(c.params, $3) AS fault
-        FROM nightly n
-        CROSS JOIN LATERAL acra_express.claim_jobs(
-            $1, $2, CASE WHEN n.running THEN 0 ELSE 1 END, true, NULL, NULL) c)
-    SELECT n.running AS nightly_running, c.job_id, c.job_type, c.token, c.created_at, c.attempts, c.errors, c.crashes,
-           c.expired, c.outage, c.interruptions, c.crashed, c.replaced, c.fault,
-           CASE WHEN c.fault IS NULL THEN c.params END AS params,
-           c.fault IS NULL AND jsonb_typeof(c.params) = 'object' AS is_object,
-           CASE WHEN c.job_id IS NULL THEN (
-               SELECT l.due_at - acra_express.clock() FROM acra_express.leases l
-               WHERE l.due_at < 'infinity'
-               ORDER BY l.due_at LIMIT 1) END AS due,
+    SELECT set_config('synchronous_commit', 'off', true), c.nightly_running, c.due, c.job_id, c.job_type, c.token,
+           c.created_at, c.attempts, c.errors, c.crashes, c.expired, c.outage, c.interruptions, c.crashed, c.replaced,
+           c.fault, c.params, jsonb_typeof(c.params) = 'object' AS is_object,
            m.first_job, m.first_due, m.last_job, m.looked_at
-    FROM nightly n LEFT JOIN claimed c ON true LEFT JOIN looked m ON true
+    FROM acra_express.queue_marks() m
+    CROSS JOIN acra_express.claim_jobs($1, $2, $3, true, NULL, NULL, $4, $5) c
 """
 
 

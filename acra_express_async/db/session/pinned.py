@@ -15,7 +15,8 @@ COMMAND_NAME = f"{APPLICATION_NAME} command"
 """Sessions of commands under the tenant role, so that `APPLICATION_NAME` alone is a service's pool."""
 
 PINNED = {
-    # leases, budgets and tokens depend on these: a server crash must not undo a commit
+    # budgets, intents and the ends of jobs depend on these: a server crash must not undo a commit (only a claim, which
+    # nothing is paid for, does not wait for the disk: see db/jobs/claims.py)
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",
     # these decide what our statements mean

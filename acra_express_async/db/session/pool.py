@@ -6,7 +6,7 @@ The other modules of db/ are given a `Database`; no other room uses an asyncpg p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -102,6 +102,7 @@ class Database:
         self._settings = session_settings(None if pooled else role, None if pooled else tenant_id) | self._extra
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._told: Callable[[DatabaseAway], None] = lambda _away: None
+        self._give_up: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def tenant_id(self) -> int:
@@ -122,6 +123,10 @@ class Database:
     def observe(self, told: Callable[[DatabaseAway], None]) -> None:
         """Call `told` with every `DatabaseAway` that a session raises."""
         self._told = told
+
+    def when_exhausted(self, give_up: Callable[[], Awaitable[None]]) -> None:
+        """Call `give_up` when a session is needed and the pool has none left, and before the pool closes."""
+        self._give_up.append(give_up)
 
     async def open(self) -> None:
         """Create the pool and its first connection; the errors are those of `connect`."""
@@ -176,6 +181,8 @@ class Database:
         pool = self._pool
         if pool is None:
             raise DatabaseAway("the database pool is not open", reason=Away.SESSION_LOST)
+        if pool.get_idle_size() == 0 and pool.get_size() == pool.get_max_size():
+            await self._gather_kept()
         try:
             connection = await pool.acquire(timeout=real(COMMAND_TIMEOUT.total_seconds()))
         except (NotNow, ConfigError, SchemaError, *DRIVER_ERRORS) as error:
@@ -193,6 +200,10 @@ class Database:
             raise self._noted(not_now) from error
         finally:
             await self._released(pool, connection)
+
+    async def _gather_kept(self) -> None:
+        for give_up in self._give_up:
+            await give_up()
 
     def _refused(self, error: Exception) -> NotNow:
         """The error when no session could be opened. A fault that ends the process at its start means waiting here."""
@@ -228,6 +239,7 @@ class Database:
             return
         try:
             async with asyncio.timeout(real(deadline.total_seconds())):
+                await self._gather_kept()
                 await pool.close()
         except DRIVER_ERRORS as error:
             log.info("pool.cut", error=in_words(error))
