@@ -39,8 +39,8 @@ async def soak(companies: int, workers: int, speed: float, tell: Callable[[str],
     began = time.monotonic()
     ends = ends_of_hours(companies)
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(bench(companies, "0", narrow=True))
-        await made.narrow_web(ends[0])
+        made = await stack.enter_async_context(bench(companies, "0"))
+        await made.next_web(ends[0])
         environ = made.environ(workers, 0) | patient(speed)
         pid = await stack.enter_async_context(running(environ, speed, made.folder / "service.log"))
         ready = resident_megabytes(pid)
@@ -49,7 +49,7 @@ async def soak(companies: int, workers: int, speed: float, tell: Callable[[str],
         for hour, until in enumerate(ends):
             ends_at = time.monotonic() + 3600 / speed
             if done:
-                await made.narrow_web(until - done)
+                await made.next_web(until - done)
             await made.enrich(until - done)
             done = until
             await asyncio.sleep(max(0.0, ends_at - time.monotonic()))
