@@ -9,9 +9,9 @@ from acra_express_async.metrics import BEATING
 from acra_express_async.runtime.context import Context
 
 PULSE_SECONDS = 1.0
-"""How often the event loop's lag is measured."""
-SIGNS_EVERY = 5
-"""Pulses between two publications of the loops' last beats: every 5 s."""
+"""How often the event loop's lag is measured while this process has a job."""
+SIGNS_SECONDS = 5.0
+"""How often the loops' last beats are published. An idle process measures its lag as often: every wake-up costs CPU."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -20,9 +20,11 @@ class Pulse:
 
     Args:
         log_lines_dropped: how many log lines were dropped since the start.
+        busy: whether this process has a job in hand.
     """
 
     log_lines_dropped: Callable[[], int] = lambda: 0
+    busy: Callable[[], bool] = lambda: True
     context: InitVar[Context]
 
     def __post_init__(self, context: Context) -> None:
@@ -37,13 +39,14 @@ class Pulse:
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        turn = 0
+        publish_at = self._clock()
         while True:
-            if turn % SIGNS_EVERY == 0:
+            if self._clock() >= publish_at:
                 self._publish()
-            turn += 1
-            due = self._clock() + PULSE_SECONDS
-            await self._pause(PULSE_SECONDS)
+                publish_at = self._clock() + SIGNS_SECONDS
+            seconds = PULSE_SECONDS if self.busy() else SIGNS_SECONDS
+            due = self._clock() + seconds
+            await self._pause(seconds)
             self._metrics.event_loop_lag.observe(max(0.0, self._clock() - due))
 
     def _publish(self) -> None:

@@ -281,7 +281,9 @@ class Composition:
             owner=self.owner,
             context=self.context,
         )
-        self.pulse = Pulse(log_lines_dropped=self.options.log_lines_dropped, context=self.context)
+        self.pulse = Pulse(
+            log_lines_dropped=self.options.log_lines_dropped, busy=self.poller.has_jobs, context=self.context
+        )
 
     def _heard(self, reason: str) -> None:
         """A notification is news of a job: perhaps a new one, perhaps a cancelled one that a worker has."""

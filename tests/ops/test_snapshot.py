@@ -24,7 +24,7 @@ from acra_express_async.jobs.courtesy import Courtesy
 from acra_express_async.limits import Allowance
 from acra_express_async.metrics import Metrics
 from acra_express_async.models import Provider
-from acra_express_async.ops.pulse import PULSE_SECONDS, Pulse
+from acra_express_async.ops.pulse import PULSE_SECONDS, SIGNS_SECONDS, Pulse
 from acra_express_async.ops.snapshot import COMPARED_EVERY, FIGURES_EVERY, Replica, SnapshotLoop, Sources
 from acra_express_async.params import StagingParams
 from acra_express_async.runtime.health import Health
@@ -181,13 +181,15 @@ class Beat:
             raise Ended from None
 
 
-async def pulsed(late: Sequence[float], prepare: Callable[[Health], None] = lambda health: None) -> Metrics:
+async def pulsed(
+    late: Sequence[float], prepare: Callable[[Health], None] = lambda health: None, *, busy: bool = True
+) -> Metrics:
     beat = Beat(late)
     pause: Callable[[float], Awaitable[None]] = beat.pause
     context = context_of(clock=lambda: beat.now, now=lambda: NOON, pause=pause)
     prepare(context.health)
     with pytest.raises(Ended):
-        await Pulse(context=context).run()
+        await Pulse(busy=lambda: busy, context=context).run()
     return context.metrics
 
 
@@ -196,6 +198,12 @@ async def test_the_pulse_measures_event_loop_lag() -> None:
     assert value(metrics, "event_loop_lag_seconds_count") == 3
     assert value(metrics, "event_loop_lag_seconds_sum") == pytest.approx(0.7)
     assert value(metrics, "event_loop_lag_seconds_bucket", le="0.5") == 2
+
+
+async def test_an_idle_process_pulses_as_it_publishes() -> None:
+    metrics = await pulsed([0.0] * 3, lambda health: health.beacon("poller").beat(), busy=False)
+    assert value(metrics, "event_loop_lag_seconds_count") == 3
+    assert value(metrics, "last_tick_timestamp_seconds", loop="poller") == NOON.timestamp() - 3 * SIGNS_SECONDS
 
 
 async def test_beacons_are_exported_and_the_start_counts_as_a_tick() -> None:
