@@ -186,7 +186,7 @@ def idle_(seconds: int) -> None:
 
 @main.command("company")
 @rounds_option
-@click.option("--companies", type=click.IntRange(20), default=120, show_default=True, help="In each round.")
+@click.option("--companies", type=click.IntRange(20), default=60, show_default=True, help="In each round.")
 def company_(rounds: int, companies: int) -> None:
     """Transactions, round trips, server milliseconds and WAL bytes of a company."""
     rows = asyncio.run(alone.company(rounds, companies))
@@ -232,7 +232,7 @@ def soak_(companies: int, workers: int, speed: float) -> None:
 
 @main.command("traces")
 @rounds_option
-@click.option("--companies", type=click.IntRange(20), default=100, show_default=True, help="In each measurement.")
+@click.option("--companies", type=click.IntRange(20), default=60, show_default=True, help="In each measurement.")
 def traces_(rounds: int, companies: int) -> None:
     """What traces cost, off and on, as ratios of `ceiling`; and the trace of one company as text."""
     rows, drawn = asyncio.run(tracing.tracing(rounds, companies))
