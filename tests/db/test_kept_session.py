@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import asyncpg
 import pytest
@@ -38,6 +40,60 @@ async def test_the_pool_gets_its_last_session_back(fresh_dsn: str, owner: Connec
         async with database.session() as other:
             assert await backend(other) == first
         assert await kept.run(backend) == first
+
+
+async def waiter_behind(database: Database, meanwhile: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[int, Any]:
+    """The backend of a statement on a kept session, and what `meanwhile` gave, which began to wait during it."""
+    begun = asyncio.Event()
+
+    async def goes_on_until_somebody_waits(connection: Connection) -> int:
+        begun.set()
+        while not database.is_short:
+            await backend(connection)
+        return await backend(connection)
+
+    first = asyncio.create_task(KeptSession(database).run(goes_on_until_somebody_waits))
+    await begun.wait()
+    second = await meanwhile()
+    return await first, second
+
+
+async def test_who_waits_during_a_statement_gets_the_session_next(fresh_dsn: str, owner: Connection) -> None:
+    async with tenant_sessions(fresh_dsn, owner, size=1) as database:
+
+        async def other() -> int:
+            async with database.session() as connection:
+                return await backend(connection)
+
+        first, second = await waiter_behind(database, other)
+    assert first == second
+
+
+async def test_a_pool_that_closes_during_a_statement_is_not_cut(fresh_dsn: str, owner: Connection) -> None:
+    async with tenant_sessions(fresh_dsn, owner, size=2) as database:
+        with capture_logs() as lines:
+            await waiter_behind(database, database.close)
+    assert "pool.cut" not in [line["event"] for line in lines]
+
+
+async def test_a_cancelled_statement_leaves_no_session_taken(fresh_dsn: str, owner: Connection) -> None:
+    async with tenant_sessions(fresh_dsn, owner, size=1) as database:
+        kept = KeptSession(database)
+        await kept.run(backend)
+        begun = asyncio.Event()
+
+        async def hangs(connection: Connection) -> None:
+            begun.set()
+            await connection.fetchval("SELECT pg_sleep(600)")
+
+        task = asyncio.create_task(kept.run(hangs))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with database.session() as other:
+            assert await backend(other)
+        assert await kept.run(backend)
 
 
 async def test_a_second_statement_meanwhile_has_its_own_session(kept: KeptSession) -> None:

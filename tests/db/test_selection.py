@@ -11,11 +11,13 @@ import pytest
 import pytest_asyncio
 
 from acra_express_async.db.companies import selection
+from acra_express_async.db.companies.company_upserts import Inserted
 from acra_express_async.db.companies.selection import Picked, Selection
 from acra_express_async.db.schema.platform_shape import PlatformShape, probe
-from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.db.session.pool import Connection, Database, connect
 from acra_express_async.errors import JobError, LockBusy
 from acra_express_async.params import Campaign, StagingParams
+from acra_express_async.registry import RegistryRow
 
 from .builders import a_company, a_registry_row, advance
 
@@ -291,3 +293,29 @@ async def test_many_sessions_list_the_same_new_codes_at_once(
             assert all(isinstance(one, LockBusy) and "deadlock" not in str(one) for one in gave_way), gave_way
     finally:
         await database.close()
+
+
+async def test_an_insert_that_meets_a_lock_keeps_what_was_made(
+    database: Database, owner: Connection, shape: PlatformShape, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an ALTER TABLE of the platform between two groups; the job tries again soon instead of being snoozed."""
+    monkeypatch.setattr(selection, "INSERTED_AT_ONCE", 1)
+    rows = [RegistryRow(f"2019000{n:02d}K", f"LOTUS {n} PTE. LTD.", None, None, None) for n in range(2)]
+    platform, groups = await connect(fresh_dsn, {}), 0
+    insert = selection.insert_companies
+
+    async def locked_at_the_second(*args: Any) -> Inserted:
+        nonlocal groups
+        groups += 1
+        if groups == 2:
+            await platform.execute("BEGIN; LOCK TABLE public.companies IN ACCESS EXCLUSIVE MODE")
+        return await insert(*args)
+
+    monkeypatch.setattr(selection, "insert_companies", locked_at_the_second)
+    try:
+        made = await selecting(database, shape).insert(rows)
+    finally:
+        await platform.close()
+    assert list(made.companies) == [rows[0].uen]
+    assert (made.gave_way and made.gave_way.reason) == "lock_timeout"
+    assert set((await selecting(database, shape).insert(rows)).companies) == {row.uen for row in rows}

@@ -19,7 +19,7 @@ from acra_express_async.db.registry.registry_rows import count_postal_codes
 from acra_express_async.db.registry.ssic_codes import codes_of, fill_codes, lost_codes
 from acra_express_async.db.schema.platform_shape import PlatformShape
 from acra_express_async.db.session.pool import Connection, Database, Row
-from acra_express_async.errors import JobError
+from acra_express_async.errors import JobError, LockBusy
 from acra_express_async.models import CompanyId
 from acra_express_async.params import Campaign, StagingParams, id_of, listed_uens
 from acra_express_async.registry import RegistryRow, is_live, is_sole_proprietor, may_be_live, ssic_digits
@@ -137,11 +137,17 @@ class Selection:
 
     async def insert(self, rows: Sequence[RegistryRow]) -> Inserted:
         """Find or create the companies of rows that need nothing else, a few in one transaction; see
-        `insert_companies`. The others are left to `upsert`."""
+        `insert_companies`. The others are left to `upsert`.
+
+        A lock that is not free ends it; the result says so, and keeps what was made before.
+        """
         made = Inserted()
         for first in range(0, len(rows), INSERTED_AT_ONCE):
-            async with self._database.transaction() as connection:
-                made |= await insert_companies(connection, rows[first : first + INSERTED_AT_ONCE], self._shape)
+            try:
+                async with self._database.transaction() as connection:
+                    made |= await insert_companies(connection, rows[first : first + INSERTED_AT_ONCE], self._shape)
+            except LockBusy as busy:
+                return made | Inserted(gave_way=busy)
         return made
 
     async def upsert(self, row: RegistryRow) -> CompanyId:

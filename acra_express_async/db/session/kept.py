@@ -19,8 +19,9 @@ ResultT = TypeVar("ResultT")
 class KeptSession:
     """Saves what the pool costs at each statement: some turns of the loop to take a session, and some to return it.
 
-    The pool gets the session back when it has no other one left, and when it closes. Where two statements run at the
-    same time, the second takes a session of its own; so does each one behind a transaction pooler.
+    The pool gets the session back when it has no other one left, and when it closes; where a statement runs on it then,
+    right after that. Where two statements run at the same time, the second takes a session of its own; so does each one
+    behind a transaction pooler.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,11 +51,12 @@ class KeptSession:
         assert session is not None
         manager, connection = session
         self._left -= 1
-        async with AsyncExitStack() as on_error:
-            on_error.push_async_exit(manager)
+        async with AsyncExitStack() as returned:
+            returned.push_async_exit(manager)
             result = await statement(connection)
-            on_error.pop_all()
-        self._session = session
+            if not self._database.is_short:
+                returned.pop_all()
+                self._session = session
         return result
 
     def _is_usable(self) -> bool:

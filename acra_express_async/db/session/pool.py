@@ -103,6 +103,7 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._told: Callable[[DatabaseAway], None] = lambda _away: None
         self._give_up: list[Callable[[], Awaitable[None]]] = []
+        self._waiting = 0
 
     @property
     def tenant_id(self) -> int:
@@ -119,6 +120,11 @@ class Database:
     def is_pooled(self) -> bool:
         """There is a transaction pooler in between."""
         return self._pooled
+
+    @property
+    def is_short(self) -> bool:
+        """Somebody waits for a session, or the pool closes: nobody may keep one now."""
+        return self._waiting > 0 or self._pool is None
 
     def observe(self, told: Callable[[DatabaseAway], None]) -> None:
         """Call `told` with every `DatabaseAway` that a session raises."""
@@ -183,10 +189,13 @@ class Database:
             raise DatabaseAway("the database pool is not open", reason=Away.SESSION_LOST)
         if pool.get_idle_size() == 0 and pool.get_size() == pool.get_max_size():
             await self._gather_kept()
+        self._waiting += 1
         try:
             connection = await pool.acquire(timeout=real(COMMAND_TIMEOUT.total_seconds()))
         except (NotNow, ConfigError, SchemaError, *DRIVER_ERRORS) as error:
             raise self._refused(error) from error
+        finally:
+            self._waiting -= 1
         try:
             yield connection
         except DRIVER_ERRORS as error:
