@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from acra_express_async.db.session.kept import KeptSession
 from acra_express_async.db.session.pool import Connection, Database
+from acra_express_async.errors import DatabaseAway
 
 PID = "SELECT pg_backend_pid()"
 
@@ -130,6 +131,16 @@ async def test_a_session_that_the_server_ended_is_replaced(kept: KeptSession, ow
     first = await kept.run(watched)
     await owner.execute("SELECT pg_terminate_backend($1)", first)
     await over.wait()
+    assert await kept.run(backend) != first
+
+
+async def test_a_session_is_replaced_with_those_of_its_pool(database: Database, kept: KeptSession) -> None:
+    """One session finds that the server accepts no writes any more; an older one may still be let in."""
+    first = await kept.run(backend)
+    async with database.session() as other:
+        await other.execute("SET default_transaction_read_only = on")
+    with pytest.raises(DatabaseAway, match="accepts no writes"):
+        await database.ping()
     assert await kept.run(backend) != first
 
 

@@ -28,6 +28,7 @@ class KeptSession:
         self._database = database
         self._session: tuple[AbstractAsyncContextManager[Connection], Connection] | None = None
         self._left = 0
+        self._generation = database.generation
         self._busy = False
         database.when_exhausted(self.give_up)
 
@@ -45,7 +46,7 @@ class KeptSession:
     async def _run(self, statement: Callable[[Connection], Awaitable[ResultT]]) -> ResultT:
         if not self._is_usable():
             await self._return()
-            opening = self._database.session()
+            opening, self._generation = self._database.session(), self._database.generation
             self._session, self._left = (opening, await opening.__aenter__()), STATEMENTS
         session, self._session = self._session, None
         assert session is not None
@@ -60,7 +61,7 @@ class KeptSession:
         return result
 
     def _is_usable(self) -> bool:
-        if self._session is None or self._left == 0:
+        if self._session is None or self._left == 0 or self._generation != self._database.generation:
             return False
         try:
             return not self._session[1].is_closed()

@@ -104,6 +104,7 @@ class Database:
         self._told: Callable[[DatabaseAway], None] = lambda _away: None
         self._give_up: list[Callable[[], Awaitable[None]]] = []
         self._waiting = 0
+        self._generation = 0
 
     @property
     def tenant_id(self) -> int:
@@ -125,6 +126,11 @@ class Database:
     def is_short(self) -> bool:
         """Somebody waits for a session, or the pool closes: nobody may keep one now."""
         return self._waiting > 0 or self._pool is None
+
+    @property
+    def generation(self) -> int:
+        """Changes when all sessions are to be replaced; one that was taken before must be returned."""
+        return self._generation
 
     def observe(self, told: Callable[[DatabaseAway], None]) -> None:
         """Call `told` with every `DatabaseAway` that a session raises."""
@@ -202,6 +208,7 @@ class Database:
             if spoils_the_session(error):
                 await _cut(connection, error)
             if reason_of(error) is Away.READ_ONLY:
+                self._generation += 1
                 await pool.expire_connections()  # they all lead to the same server
             not_now = as_not_now(error, host_and_port(self._dsn.value))
             if not_now is None:
