@@ -91,6 +91,18 @@ async def test_a_living_process_takes_crashes_of_lost_answers_back(jobs: Jobs, o
     assert (job.crashes, job.crashed) == (0, False)
 
 
+async def test_a_confirmed_claim_that_comes_back_keeps_its_crashes(jobs: Jobs, owner: Connection) -> None:
+    await enqueue(owner)
+    for _ in range(3):
+        [job] = await jobs.claim("a", LEASE, 1)
+        await expire(owner, job)
+    [job] = await jobs.claim("a", LEASE, 1)
+    await jobs.heartbeat(job)
+    assert await jobs.give_back("a", [], []) == 1
+    [job] = await jobs.claim("a", LEASE, 1)
+    assert job.crashes == 2
+
+
 async def test_a_process_that_dies_of_a_job_is_a_crash_each_time(jobs: Jobs, owner: Connection) -> None:
     await enqueue(owner)
     for crashes in range(4):

@@ -127,7 +127,8 @@ class Leases(RuleBasedStateMachine):
         alive = {row["job_id"] for row in mine if self.model.status[row["job_id"]] == "running"}
         self.do(self.jobs.give_back("walker", [], []))
         for row in mine:
-            taken_back = max(self.model.unanswered[row["job_id"]] - 1, 0)
+            confirmed = row["job_id"] in self.model.confirmed
+            taken_back = 0 if confirmed else max(self.model.unanswered[row["job_id"]] - 1, 0)
             self.model.crashes[row["job_id"]] = max(self.model.crashes[row["job_id"]] - taken_back, 0)
             self.model.unanswered[row["job_id"]] = 0
         for job_id in alive:

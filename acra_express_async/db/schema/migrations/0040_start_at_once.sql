@@ -193,9 +193,10 @@ BEGIN
         UPDATE acra_express.leases l
         SET held = false, due_at = acra_express.clock(), token = acra_express.new_token(),
             attempts = greatest(l.attempts - 1, 0),
-            -- its answer was lost, and no process died of it: neither now nor before, where the second one and those
-            -- after it were counted
-            crashes = greatest(l.crashes - greatest(l.unanswered - 1, 0), 0), unanswered = 0
+            -- an answer that was lost: no process died of it, neither now nor before, where it counted from the second
+            -- one in a row on
+            crashes = greatest(l.crashes - CASE WHEN l.confirmed THEN 0 ELSE greatest(l.unanswered - 1, 0) END, 0),
+            unanswered = 0
         WHERE l.job_id = mine.job_id AND l.token = mine.token AND l.held;
         IF FOUND THEN
             UPDATE public.background_jobs b SET status = 'queued' WHERE b.job_id = mine.job_id AND b.status = 'running';
