@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
+from conftest import tenant_sessions
 from rig import enqueue
 
 from acra_express_async.db.jobs.leases import Jobs
@@ -33,6 +35,13 @@ class Seconds:
 @pytest.fixture
 def seconds() -> Seconds:
     return Seconds()
+
+
+@pytest_asyncio.fixture
+async def database(fresh_dsn: str, owner: Connection) -> AsyncIterator[Database]:
+    """One session, so that the one that claims can be asked how much it read."""
+    async with tenant_sessions(fresh_dsn, owner, size=1) as database:
+        yield database
 
 
 @pytest.fixture
