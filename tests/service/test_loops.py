@@ -39,9 +39,19 @@ async def test_a_job_enqueued_while_idle_is_picked_up_by_its_notify(
         return await rig.finish(job)
 
     rig = Rig(database, work, listen_dsn=fresh_dsn)
+    looked, claim = asyncio.Event(), rig.jobs.claim_next
+
+    async def told(owner_name: str, lease: timedelta, *, nightly_first: bool) -> Claimed:
+        proven = rig.listening.is_set()
+        claimed = await claim(owner_name, lease, nightly_first=nightly_first)
+        if proven:
+            looked.set()
+        return claimed
+
+    rig.jobs.claim_next = told  # type: ignore[method-assign]
     async with rig.running():
-        await rig.listening.wait()
-        # An unproven listener would poll, so wait for the proof: only the notification can wake it then.
+        # An unproven listener would poll, and its proof wakes the poller: after that only the notification can.
+        await looked.wait()
         [job_id] = await enqueue(owner)
         assert await seen.get() == job_id
         assert rig.metrics.registry.get_sample_value("acra_express_wakes_total", {"reason": "notify"}) == 1
