@@ -137,7 +137,7 @@ async def _counters(owner: Connection, asked: _Sent) -> tuple[int, float, int]:
     """Transactions, milliseconds of execution and WAL bytes; every other session has ended and has reported its own.
 
     Args:
-        asked: what `owner` has sent, each in a transaction of its own that does not count.
+        asked: what `owner` has sent, each in a separate transaction that does not count.
     """
     while await owner.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

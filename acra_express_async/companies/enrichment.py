@@ -304,7 +304,7 @@ class Enrichment:
 
         Args:
             ahead: the company to begin in the same transaction, unless the job is about to be handed back. What the
-                server refuses there is left to a transaction of its own, and costs the outcome nothing.
+                server refuses there is left to a separate transaction, and costs the outcome nothing.
         """
         job = batch.job
         async with self.jobs.owned(job) as connection:

@@ -1,4 +1,4 @@
-"""A session that one user keeps between its statements, as long as nobody else needs it."""
+"""A session that one user keeps between its statements, as long as no one else needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class KeptSession:
     """Saves what the pool costs at each statement: some turns of the loop to take a session, and some to return it.
 
     The pool gets the session back when it has no other one left, and when it closes; where a statement runs on it then,
-    right after that. Where two statements run at the same time, the second takes a session of its own; so does each one
+    right after that. Where two statements run at the same time, the second takes another session; so does each one
     behind a transaction pooler.
     """
 

@@ -124,7 +124,7 @@ class Database:
 
     @property
     def is_short(self) -> bool:
-        """Somebody waits for a session, or the pool closes: nobody may keep one now."""
+        """A caller waits for a session, or the pool closes: none may be kept now."""
         return self._waiting > 0 or self._pool is None
 
     @property
